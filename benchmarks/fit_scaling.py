@@ -1,0 +1,67 @@
+"""Time and memory of a fit against the number of sentences, on made-up text.
+
+    python benchmarks/fit_scaling.py                      # 125,000 to 1,000,000 sentences
+    python benchmarks/fit_scaling.py --sentences 250000   # one size, in this process
+
+Words follow Zipf's law, sentences have 5 to 35 tokens; vocabulary and dimension are those of
+all-MiniLM-L6-v2. Each size runs in a process of its own, with its targets (float16) in memory.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+from staticemb_distiller.fit import FitStep, count_matrix, fit
+
+TOKENS, DIM = 30_522, 384
+
+
+def measure(sentences: int, threads: int) -> dict[str, float]:
+    """Fit once with six steps in each of two rounds, whatever the residual."""
+    random = np.random.default_rng(0)
+    lengths = random.integers(5, 36, sentences)
+    shares = 1 / (np.arange(TOKENS) + 3.7)
+    cumulative = np.cumsum(shares / shares.sum())
+    ids = np.searchsorted(cumulative, random.random(int(lengths.sum()), np.float32))
+    counts = count_matrix(np.minimum(ids, TOKENS - 1).astype(np.int32), lengths, TOKENS)
+    targets = np.empty((sentences, DIM), np.float16)
+    for first in range(0, sentences, 50_000):
+        block = random.normal(size=targets[first : first + 50_000].shape).astype(np.float32)
+        targets[first : first + 50_000] = block / np.linalg.norm(block, axis=1, keepdims=True)
+    prior = random.normal(size=(TOKENS, DIM)).astype(np.float32)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    steps: list[FitStep] = []
+    started, worked = time.perf_counter(), time.process_time()
+    fit(counts, targets, prior, iterations=6, tolerance=0, threads=threads, progress=steps.append)
+    return {
+        "sentences": sentences,
+        "tokens": int(lengths.sum()),
+        "threads": threads,
+        "seconds": round(time.perf_counter() - started, 1),
+        "cpu_seconds": round(time.process_time() - worked, 1),
+        "peak_mb_before_fit": round(before / 1024),
+        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
+
+
+def main() -> None:
+    """Run all sizes, or one."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sentences", type=int)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    if options.sentences:
+        print(json.dumps(measure(options.sentences, options.threads)), flush=True)
+        return
+    for sentences in (125_000, 250_000, 500_000, 1_000_000):
+        command = [sys.executable, __file__, f"--sentences={sentences}"]
+        subprocess.run([*command, f"--threads={options.threads}"], check=True)
+
+
+if __name__ == "__main__":
+    main()

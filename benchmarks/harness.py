@@ -1,0 +1,143 @@
+"""Measuring side by side: interleaved repetitions, medians, ratios with their spread."""
+
+from __future__ import annotations
+
+import gc
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = Path(__file__).resolve().parent / "results"
+SHARED = ROOT.parent / "shared"
+
+# One core is one core for everybody: without these, peers' pools of threads share the work out.
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "RAYON_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "HF_HUB_OFFLINE": "1",
+    "PYTHONPATH": os.pathsep.join(
+        [str(ROOT / "runtime" / "src"), str(ROOT / "distiller" / "src"), str(ROOT / "benchmarks")]
+    ),
+}
+
+
+def one_core() -> None:
+    """Pin this process to a single core, where the system can."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+def measure(
+    contestants: Mapping[str, Callable[[], Callable[[], object]]], repetitions: int
+) -> dict[str, list[float]]:
+    """Time contestants in turn, again and again, so that a slow spell hits all alike.
+
+    Args:
+        contestants: name -> a set-up that is not timed and gives the call that is.
+        repetitions: how often each is timed.
+
+    Returns:
+        Name -> seconds of each repetition, in order.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(repetitions):
+        for name, set_up in contestants.items():
+            call = set_up()
+            gc.collect()
+            gc.disable()
+            start = time.perf_counter()
+            call()
+            seconds[name].append(time.perf_counter() - start)
+            gc.enable()
+    return seconds
+
+
+def ratio(base: list[float], other: list[float]) -> dict[str, float]:
+    """How many times faster `other` is than `base`: the median over repetitions, and its range."""
+    ratios = sorted(b / o for b, o in zip(base, other, strict=True))
+    return {
+        "median": round(statistics.median(ratios), 3),
+        "low": round(ratios[0], 3),
+        "high": round(ratios[-1], 3),
+    }
+
+
+def environment() -> dict[str, Any]:
+    """What a result depends on: machine, versions, commit."""
+    packages = (
+        "numpy",
+        "tokenizers",
+        "model2vec",
+        "sentence-transformers",
+        "torch",
+        "transformers",
+        "wordllama",
+        "safetensors",
+    )
+    versions = {}
+    for package in packages:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = None
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.strip()
+    return {
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "architecture": platform.machine(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "versions": versions,
+        "commit": commit,
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+    }
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith(("model name", "Model")):
+                return line.split(":", 1)[1].strip()
+    return platform.processor()
+
+
+def save(name: str, results: Mapping[str, Any]) -> None:
+    """Write one benchmark's results, with what they depend on, to results/NAME.json."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    content = {"benchmark": name, "environment": environment(), "results": results}
+    path.write_text(json.dumps(content, indent=1) + "\n")
+    print(f"wrote {path.relative_to(ROOT)}", file=sys.stderr)
+
+
+def in_fresh_process(code: str, *arguments: str, threads: Mapping[str, str] = ONE_THREAD) -> str:
+    """Run code in a new interpreter and return what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **threads},
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    return done.stdout

@@ -1,0 +1,1 @@
+"""Adapters: programs that speak the protocol of README.md for an implementation."""

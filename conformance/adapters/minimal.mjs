@@ -1,0 +1,451 @@
+// A reader and pooler for Node (18 or newer), written from SPEC.md alone, and its adapter.
+// No dependency. Section numbers are those of SPEC.md.
+
+import { createHash } from "node:crypto";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { createInterface } from "node:readline";
+
+const ITEM_BYTES = { F32: 4, F16: 2, I8: 1, U8: 1, U16: 2, U32: 4, I64: 8 };
+const TENSORS = {
+  embeddings: { dtypes: ["F32", "F16", "I8"], limits: [16777216, 65536] },
+  scale: { dtypes: ["F32"], limits: [65536] },
+  weights: { dtypes: ["F32"], limits: [16777216] },
+  rows: { dtypes: ["U16", "U32", "I64"], limits: [16777216] },
+  tokenizer: { dtypes: ["U8"], limits: [268435456] },
+};
+const MAX_HEADER = 1048576n;
+const NEEDED = ["format_version", "features", "dim", "prefixes", "normalize", "pooling", "digest"];
+const DAMPING = ["damping_beta", "damping_dims"];
+const STRINGS = "teacher teacher_revision license languages recipe creator description".split(" ");
+const INTEGER = "(?:0|[1-9][0-9]{0,15})";
+const NUMBER = `${INTEGER}(?:\\.[0-9]{0,14}[1-9])?`;
+const LIST = "(?:[^ ]+(?: [^ ]+)*)?";
+const LONE_SURROGATE = /[\ud800-\udfff]/u;
+
+class Refused extends Error {}
+
+function refuse(code) {
+  throw new Refused(code);
+}
+
+function decode(bytes, code) {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return refuse(code);
+  }
+}
+
+// The header's JSON (section 4): objects become Maps, numbers keep their spelling.
+class Spelled {
+  constructor(spelling) {
+    this.spelling = spelling;
+  }
+}
+
+function parseHeader(text) {
+  let at = 0;
+  const bad = () => refuse("header_not_json");
+  const match = (pattern) => {
+    pattern.lastIndex = at;
+    const found = pattern.exec(text);
+    if (!found) return null;
+    at = pattern.lastIndex;
+    return found[0];
+  };
+  const blank = () => match(/[ \t\r\n]*/y);
+  const take = (character) => {
+    blank();
+    if (text[at] !== character) return false;
+    at += 1;
+    return true;
+  };
+  const string = () => {
+    blank();
+    const escape = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
+    const found = match(escape) ?? bad();
+    const value = JSON.parse(found);
+    return LONE_SURROGATE.test(value) ? bad() : value;
+  };
+  const value = (depth) => {
+    blank();
+    const first = text[at];
+    if (first === '"') return string();
+    if (first === "{" || first === "[") {
+      if (depth === 3) refuse("header_too_deep");
+      at += 1;
+      return first === "{" ? object(depth + 1) : array(depth + 1);
+    }
+    const word = match(/true|false|null/y);
+    if (word) return JSON.parse(word);
+    return new Spelled(match(/-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y) ?? bad());
+  };
+  const object = (depth) => {
+    const members = new Map();
+    if (take("}")) return members;
+    do {
+      const key = string();
+      if (!take(":")) bad();
+      if (members.has(key)) refuse("duplicate_key");
+      members.set(key, value(depth));
+    } while (take(","));
+    return take("}") ? members : bad();
+  };
+  const array = (depth) => {
+    const items = [];
+    if (take("]")) return items;
+    do items.push(value(depth));
+    while (take(","));
+    return take("]") ? items : bad();
+  };
+  if (text[0] !== "{") bad();
+  const members = value(0);
+  return /^ *$/.test(text.slice(at)) ? members : bad();
+}
+
+function integers(value) {
+  const pattern = new RegExp(`^${INTEGER}$`);
+  const right = (item) =>
+    item instanceof Spelled && pattern.test(item.spelling) && BigInt(item.spelling) < 2n ** 53n;
+  if (!Array.isArray(value) || !value.every(right)) refuse("invalid_tensor_entry");
+  return value.map((item) => Number(item.spelling));
+}
+
+class StaticFile {
+  constructor(path) {
+    this.handle = openSync(path, "r");
+    try {
+      this.open(fstatSync(this.handle).size);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  close() {
+    closeSync(this.handle);
+  }
+
+  bytes(begin, length) {
+    const buffer = Buffer.alloc(length);
+    let done = 0;
+    while (done < length) {
+      const count = readSync(this.handle, buffer, done, length - done, begin + done);
+      if (count === 0) throw new Error("the file became shorter");
+      done += count;
+    }
+    return buffer;
+  }
+
+  // The opening checks of section 3.
+  open(size) {
+    if (size < 8) refuse("file_too_short");
+    const long = this.bytes(0, 8).readBigUInt64LE();
+    if (long > MAX_HEADER) refuse("header_too_large");
+    const length = Number(long);
+    if (length < 2 || length > size - 8) refuse("header_truncated");
+    if (length % 8) refuse("header_misaligned");
+    this.start = 8 + length;
+    const members = parseHeader(decode(this.bytes(8, length), "header_not_utf8"));
+    this.metadata = members.get("__metadata__");
+    const strings =
+      this.metadata instanceof Map && [...this.metadata.values()].every((v) => typeof v === "string");
+    if (!strings) refuse("metadata_not_strings");
+    members.delete("__metadata__");
+    this.tensors = new Map();
+    for (const [name, entry] of members) this.tensors.set(name, checkEntry(name, entry));
+    this.checkLayout(size - this.start);
+    this.checkMetadata();
+    this.checkValues();
+  }
+
+  checkLayout(dataBytes) {
+    for (const { begin, end, size, itemBytes } of this.tensors.values()) {
+      if (begin > end || end > dataBytes) refuse("tensor_out_of_bounds");
+      if (end - begin !== size) refuse("size_mismatch");
+      if (begin % itemBytes) refuse("tensor_misaligned");
+    }
+    let position = 0;
+    for (const { begin, end } of [...this.tensors.values()].sort((a, b) => a.begin - b.begin)) {
+      if (begin !== position) refuse(begin < position ? "tensor_overlap" : "tensor_gap");
+      position = end;
+    }
+    if (position !== dataBytes) refuse("tensor_gap");
+    const embeddings = this.tensors.get("embeddings") ?? refuse("missing_tensor");
+    if (!this.tensors.has("tokenizer")) refuse("missing_tensor");
+    if (embeddings.dtype === "I8" && !this.tensors.has("scale")) refuse("missing_tensor");
+    if (embeddings.dtype !== "I8" && this.tensors.has("scale")) refuse("unexpected_tensor");
+    [this.rowCount, this.dim] = embeddings.shape;
+    this.tokenCount = (this.tensors.get("rows") ?? embeddings).shape[0];
+    for (const [name, expected] of [["scale", this.dim], ["weights", this.tokenCount]]) {
+      if ((this.tensors.get(name)?.shape[0] ?? expected) !== expected) refuse("wrong_shape");
+    }
+  }
+
+  // Sections 5 and 12.
+  checkMetadata() {
+    const values = this.metadata;
+    const inconsistent = () => refuse("inconsistent_metadata");
+    const invalid = () => refuse("invalid_metadata");
+    if (values.get("format") !== "staticemb") refuse("not_staticemb");
+    const damped = values.get("pooling") === "damped_mean";
+    const needed = damped ? [...NEEDED, ...DAMPING] : NEEDED;
+    if (!needed.every((key) => values.has(key))) refuse("missing_metadata");
+    const patterns = {
+      format_version: `${INTEGER}\\.${INTEGER}`,
+      features: LIST,
+      dim: INTEGER,
+      prefixes: `${INTEGER}(?: ${INTEGER})*`,
+      normalize: "true|false",
+      pooling: "mean|damped_mean",
+      digest: "sha256:[0-9a-f]{64}",
+      max_tokens: INTEGER,
+      unknown_token_id: INTEGER,
+      languages: LIST,
+      ...(damped ? { damping_beta: NUMBER, damping_dims: INTEGER } : {}),
+    };
+    if (!damped && DAMPING.some((key) => values.has(key))) inconsistent();
+    for (const [key, pattern] of Object.entries(patterns)) {
+      if (values.has(key) && !new RegExp(`^(?:${pattern})$`).test(values.get(key))) invalid();
+    }
+    if (values.get("format_version").split(".")[0] !== "1") refuse("unsupported_version");
+    this.features = values.get("features").split(" ").filter(Boolean);
+    const bytes = this.features.map((feature) => Buffer.from(feature));
+    if (bytes.some((feature, i) => i && Buffer.compare(bytes[i - 1], feature) >= 0)) invalid();
+    if (this.features.some((feature) => feature !== "damped_mean")) refuse("unsupported_feature");
+    this.prefixes = values.get("prefixes").split(" ").map(Number);
+    if (this.prefixes.some((p, i) => p < 1 || (i && this.prefixes[i - 1] >= p))) invalid();
+    if (Number(values.get("dim")) !== this.dim || this.prefixes.at(-1) !== this.dim) inconsistent();
+    if (this.features.includes("damped_mean") !== damped) inconsistent();
+    const number = (key) => (values.has(key) ? Number(values.get(key)) : null);
+    this.beta = number("damping_beta");
+    this.dims = number("damping_dims");
+    this.maxTokens = number("max_tokens");
+    this.unknown = number("unknown_token_id");
+    if (damped && (this.beta > 16 || this.dims < 1 || this.dims > this.dim)) invalid();
+    if (this.maxTokens !== null && (this.maxTokens < 1 || this.maxTokens >= 2 ** 31)) invalid();
+    if (this.unknown !== null && this.unknown >= this.tokenCount) invalid();
+  }
+
+  checkValues() {
+    this.scale = this.values("scale");
+    this.weights = this.values("weights");
+    this.rows = this.values("rows")?.map(Number) ?? null;
+    if (this.rows?.some((row) => row < 0 || row >= this.rowCount)) refuse("row_out_of_range");
+    for (const values of [this.scale, this.weights]) {
+      if (values && !values.every(Number.isFinite)) refuse("value_not_finite");
+    }
+    if (this.scale?.some((step) => step <= 0)) refuse("scale_not_positive");
+  }
+
+  tensorBytes(name) {
+    const { begin, end } = this.tensors.get(name);
+    return this.bytes(this.start + begin, end - begin);
+  }
+
+  values(name) {
+    const entry = this.tensors.get(name);
+    return entry ? numbers(this.tensorBytes(name), entry.dtype) : null;
+  }
+
+  // The deferred checks of section 3.
+  verify() {
+    if (this.tensors.get("embeddings").dtype !== "I8") {
+      if (!this.values("embeddings").every(Number.isFinite)) refuse("value_not_finite");
+    }
+    const whole = this.bytes(0, fstatSync(this.handle).size);
+    const digits = this.metadata.get("digest").slice(7);
+    const head = whole.subarray(0, this.start);
+    const found = head.indexOf(digits);
+    if (found < 0 || head.indexOf(digits, found + 1) >= 0) refuse("digest_mismatch");
+    whole.fill("0", found, found + 64);
+    if (createHash("sha256").update(whole).digest("hex") !== digits) refuse("digest_mismatch");
+    checkTokenizer(this.tensorBytes("tokenizer"), this.tokenCount);
+  }
+
+  // Stage 4 of section 8.
+  row(token) {
+    const { dtype, begin, itemBytes } = this.tensors.get("embeddings");
+    const row = this.rows ? this.rows[token] : token;
+    const length = this.dim * itemBytes;
+    const stored = numbers(this.bytes(this.start + begin + row * length, length), dtype);
+    const weight = this.weights ? this.weights[token] : 1;
+    return stored.map((x, j) => weight * ((this.scale ? this.scale[j] : 1) * x));
+  }
+
+  // Stages 2 to 7.
+  embed(tokens, request) {
+    const length = request.dim ?? this.dim;
+    if (!(length >= 1 && length <= this.dim)) refuse("request_dim_out_of_range");
+    if (!tokens.every((t) => t >= 0 && t < this.tokenCount)) refuse("request_token_out_of_range");
+    const kept = tokens.filter((t) => t !== this.unknown).slice(0, this.maxTokens ?? undefined);
+    const vector = new Array(length).fill(0);
+    if (!kept.length) return vector;
+    const table = new Map();
+    for (const t of kept) if (!table.has(t)) table.set(t, this.row(t));
+    const damped = (request.pooling ?? this.metadata.get("pooling")) === "damped_mean";
+    const factors = damped ? this.damping(table, kept) : new Map();
+    let total = 0;
+    for (const t of kept) {
+      const factor = factors.get(t) ?? 1;
+      const row = table.get(t);
+      total += factor;
+      for (let j = 0; j < length; j += 1) vector[j] += factor * row[j];
+    }
+    const pooled = vector.map((x) => x / total);
+    const norm = Math.hypot(...pooled);
+    const normalize = request.normalize ?? this.metadata.get("normalize") === "true";
+    return normalize && norm > 0 ? pooled.map((x) => x / norm) : pooled;
+  }
+
+  damping(table, kept) {
+    const mean = new Array(this.dims).fill(0);
+    for (const t of kept) {
+      const row = table.get(t);
+      for (let j = 0; j < this.dims; j += 1) mean[j] += row[j] / kept.length;
+    }
+    const size = Math.hypot(...mean);
+    const factors = new Map();
+    for (const [t, row] of table) {
+      const head = row.slice(0, this.dims);
+      const length = Math.hypot(...head);
+      let cosine = 0;
+      if (size > 0 && length > 0) {
+        head.forEach((x, j) => (cosine += (x / length) * (mean[j] / size)));
+      }
+      factors.set(t, Math.exp(-this.beta * cosine));
+    }
+    return factors;
+  }
+
+  parts() {
+    const values = this.metadata;
+    const strings = [...values].filter(([key]) => STRINGS.includes(key) || key.startsWith("x-"));
+    const tensors = [...this.tensors].map(([name, { dtype, shape }]) => {
+      const sha256 = createHash("sha256").update(this.tensorBytes(name)).digest("hex");
+      return [name, { dtype, shape, sha256 }];
+    });
+    return {
+      format_version: values.get("format_version"),
+      features: this.features,
+      dim: this.dim,
+      prefixes: this.prefixes,
+      normalize: values.get("normalize") === "true",
+      pooling: values.get("pooling"),
+      damping_beta: this.beta,
+      damping_dims: this.dims,
+      max_tokens: this.maxTokens,
+      unknown_token_id: this.unknown,
+      strings: Object.fromEntries(strings),
+      tensors: Object.fromEntries(tensors),
+    };
+  }
+}
+
+// Sections 4 and 6, for one tensor.
+function checkEntry(name, entry) {
+  const bad = () => refuse("invalid_tensor_entry");
+  if (!Object.hasOwn(TENSORS, name)) refuse("unknown_tensor");
+  if (!(entry instanceof Map) || entry.size !== 3) bad();
+  const dtype = entry.get("dtype");
+  if (typeof dtype !== "string") bad();
+  const shape = integers(entry.get("shape"));
+  const offsets = integers(entry.get("data_offsets"));
+  if (offsets.length !== 2) bad();
+  const { dtypes, limits } = TENSORS[name];
+  if (!dtypes.includes(dtype)) refuse("wrong_dtype");
+  if (shape.length !== limits.length || shape.includes(0)) refuse("wrong_shape");
+  if (shape.some((length, axis) => length > limits[axis])) refuse("limit_exceeded");
+  const itemBytes = ITEM_BYTES[dtype];
+  // Within the limits a product is below 2^43: exact in binary64.
+  const size = shape.reduce((product, length) => product * length, itemBytes);
+  return { dtype, shape, begin: offsets[0], end: offsets[1], itemBytes, size };
+}
+
+// Section 7.
+function checkTokenizer(bytes, tokenCount) {
+  const invalid = () => refuse("tokenizer_invalid");
+  const text = decode(bytes, "tokenizer_not_utf8");
+  let members;
+  try {
+    members = JSON.parse(text);
+  } catch {
+    refuse("tokenizer_not_json");
+  }
+  const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+  if (!isObject(members)) refuse("tokenizer_not_json");
+  const { model } = members;
+  const added = members.added_tokens ?? [];
+  if (!isObject(model) || !Array.isArray(added) || !added.every(isObject)) invalid();
+  const ids = added.map((token) => token.id);
+  if (model.type === "Unigram") {
+    if (!Array.isArray(model.vocab)) invalid();
+    ids.push(Math.max(0, model.vocab.length - 1));
+  } else if (["WordPiece", "BPE", "WordLevel"].includes(model.type)) {
+    if (!isObject(model.vocab)) invalid();
+    for (const id of Object.values(model.vocab)) ids.push(id);
+  } else invalid();
+  if (!ids.every(Number.isInteger)) invalid();
+  if (!ids.every((id) => id >= 0 && id < tokenCount)) refuse("token_id_out_of_range");
+}
+
+function numbers(bytes, dtype) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const readers = {
+    F32: (at) => view.getFloat32(at, true),
+    F16: (at) => binary16(view.getUint16(at, true)),
+    I8: (at) => view.getInt8(at),
+    U16: (at) => view.getUint16(at, true),
+    U32: (at) => view.getUint32(at, true),
+    I64: (at) => view.getBigInt64(at, true),
+  };
+  const size = ITEM_BYTES[dtype];
+  return Array.from({ length: bytes.length / size }, (_, i) => readers[dtype](i * size));
+}
+
+function binary16(bits) {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 31;
+  const fraction = bits & 1023;
+  if (exponent === 31) return fraction ? NaN : sign * Infinity;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  return sign * (1024 + fraction) * 2 ** (exponent - 25);
+}
+
+function hex(vector) {
+  const buffer = Buffer.alloc(4 * vector.length);
+  vector.forEach((x, j) => buffer.writeFloatLE(Math.fround(x), 4 * j));
+  return buffer.toString("hex");
+}
+
+// The reply to one message of the protocol (README.md).
+function answer(message) {
+  if (message.op === "start") {
+    return { protocol: 1, implementation: "minimal.mjs", classes: ["reader", "pooler"] };
+  }
+  const { id } = message;
+  let file;
+  try {
+    file = new StaticFile(message.file);
+    if (message.class === "reader") {
+      if (message.verify) file.verify();
+      return { id, result: { parts: file.parts() } };
+    }
+    if (message.class === "pooler") {
+      return { id, result: { vector: hex(file.embed(message.tokens, message.request)) } };
+    }
+    return { id, skipped: { why: `no class ${message.class}` } };
+  } catch (error) {
+    if (error instanceof Refused) return { id, rejected: { code: error.message } };
+    return { id, errored: { why: String(error) } };
+  } finally {
+    file?.close();
+  }
+}
+
+const lines = createInterface({ input: process.stdin });
+for await (const line of lines) {
+  const message = JSON.parse(line);
+  if (message.op === "stop") break;
+  process.stdout.write(`${JSON.stringify(answer(message))}\n`);
+}

@@ -1,0 +1,454 @@
+"""A reader and pooler in plain Python, written from SPEC.md alone, and its adapter.
+
+Standard library only; slow and short on purpose. Section numbers are those of SPEC.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import mmap
+import re
+import struct
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+FORMATS = {"F32": "f", "F16": "e", "I8": "b", "U8": "B", "U16": "H", "U32": "I", "I64": "q"}
+ALLOWED = {
+    "embeddings": ("F32", "F16", "I8"),
+    "scale": ("F32",),
+    "weights": ("F32",),
+    "rows": ("U16", "U32", "I64"),
+    "tokenizer": ("U8",),
+}
+AXES = {
+    "embeddings": (16_777_216, 65_536),
+    "scale": (65_536,),
+    "weights": (16_777_216,),
+    "rows": (16_777_216,),
+    "tokenizer": (268_435_456,),
+}
+MAX_HEADER = 1_048_576
+NEEDED = ("format_version", "features", "dim", "prefixes", "normalize", "pooling", "digest")
+STRINGS = (
+    ["teacher", "teacher_revision", "license", "languages", "recipe", "creator", "description"]
+)  # fmt: skip
+INTEGER = r"(?:0|[1-9][0-9]{0,15})"
+NUMBER = rf"{INTEGER}(?:\.[0-9]{{0,14}}[1-9])?"
+LIST = r"(?:[^ ]+(?: [^ ]+)*)?"
+
+
+class Refused(Exception):  # noqa: N818
+    """A file or a request is refused with a code of section 13.3."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def refuse(code: str) -> NoReturn:
+    """Refuse the file or the request."""
+    raise Refused(code)
+
+
+@dataclass
+class StaticFile:
+    """An opened file: its mapped bytes, its settings, and where each tensor lies."""
+
+    raw: mmap.mmap | bytes
+    start: int
+    metadata: dict[str, str]
+    tensors: dict[str, dict[str, Any]]
+    scale: tuple[float, ...] | None = None
+    weights: tuple[float, ...] | None = None
+    rows: tuple[int, ...] | None = None
+
+    def bytes_of(self, name: str) -> bytes:
+        """A tensor's bytes."""
+        begin, end = self.tensors[name]["data_offsets"]
+        return self.raw[self.start + begin : self.start + end]
+
+    def values(self, name: str) -> tuple[Any, ...] | None:
+        """All elements of a tensor of one axis, or None where there is no such tensor."""
+        if name not in self.tensors:
+            return None
+        entry = self.tensors[name]
+        return struct.unpack(f"<{entry['shape'][0]}{FORMATS[entry['dtype']]}", self.bytes_of(name))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """R and D."""
+        n_rows, dim = self.tensors["embeddings"]["shape"]
+        return n_rows, dim
+
+    @property
+    def n_token_ids(self) -> int:
+        """V."""
+        return self.tensors["rows"]["shape"][0] if "rows" in self.tensors else self.shape[0]
+
+
+def open_file(path: str) -> StaticFile:
+    """Make the opening checks of section 3."""
+    size = Path(path).stat().st_size
+    if size < 8:
+        refuse("file_too_short")
+    with Path(path).open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > MAX_HEADER:
+            refuse("header_too_large")
+        if not 2 <= length <= size - 8:
+            refuse("header_truncated")
+        if length % 8:
+            refuse("header_misaligned")
+        raw = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    header = parse(raw[8 : 8 + length])
+    metadata = header.pop("__metadata__", None)
+    if not isinstance(metadata, dict) or not all(type(v) is str for v in metadata.values()):
+        refuse("metadata_not_strings")
+    opened = StaticFile(raw, 8 + length, metadata, header)
+    check_tensors(header, size - 8 - length)
+    check_metadata(metadata, opened)
+    check_values(opened)
+    return opened
+
+
+class Number(str):
+    """A JSON number, as it is spelled."""
+
+    __slots__ = ()
+
+
+def parse(header: bytes) -> dict[str, Any]:
+    """The header's object, its numbers as they are spelled (section 4)."""
+    try:
+        text = header.decode("utf-8")
+    except UnicodeDecodeError:
+        refuse("header_not_utf8")
+    if not text.startswith("{") or not text.rstrip(" ").endswith("}"):
+        refuse("header_not_json")
+    measure(text)
+    members = loads(text, "header_not_json")
+    assert isinstance(members, dict)
+    return members
+
+
+def measure(text: str) -> None:
+    """Refuse what nests more than three deep, without recursion."""
+    depth, in_string, escaped = 0, False, False
+    for c in text:
+        if in_string:
+            in_string = escaped or c != '"'
+            escaped = c == "\\" and not escaped
+        elif c in "[{":
+            depth += 1
+            if depth > 3:
+                refuse("header_too_deep")
+        elif c in "]}":
+            depth -= 1
+        else:
+            in_string = c == '"'
+
+
+def loads(text: str, code: str) -> object:
+    """JSON as RFC 8259 has it, keys unique."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(dict(pairs)) != len(pairs):
+            refuse("duplicate_key")
+        return dict(pairs)
+
+    def constant(spelling: str) -> NoReturn:
+        refuse(code)
+
+    try:
+        value = json.loads(
+            text,
+            object_pairs_hook=unique,
+            parse_int=Number,
+            parse_float=Number,
+            parse_constant=constant,
+        )
+        json.dumps(value, ensure_ascii=False).encode("utf-8")  # fails for half a surrogate pair
+    except ValueError:
+        refuse(code)
+    return value
+
+
+def integers(value: object) -> list[int]:
+    """An array of integers, from their spelling."""
+    if not isinstance(value, list):
+        refuse("invalid_tensor_entry")
+    for item in value:
+        if type(item) is not Number or not re.fullmatch(INTEGER, item) or int(item) >= 2**53:
+            refuse("invalid_tensor_entry")
+    return [int(item) for item in value]
+
+
+def check_tensors(entries: dict[str, Any], data_bytes: int) -> None:
+    """Sections 4 and 6; shapes and offsets become integers."""
+    for name, entry in entries.items():
+        if name not in ALLOWED:
+            refuse("unknown_tensor")
+        if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
+            refuse("invalid_tensor_entry")
+        if type(entry["dtype"]) is not str:
+            refuse("invalid_tensor_entry")
+        shape = entry["shape"] = integers(entry["shape"])
+        offsets = entry["data_offsets"] = integers(entry["data_offsets"])
+        if len(offsets) != 2:
+            refuse("invalid_tensor_entry")
+        if entry["dtype"] not in ALLOWED[name]:
+            refuse("wrong_dtype")
+        if len(shape) != len(AXES[name]) or 0 in shape:
+            refuse("wrong_shape")
+        if any(length > limit for length, limit in zip(shape, AXES[name], strict=True)):
+            refuse("limit_exceeded")
+        if not offsets[0] <= offsets[1] <= data_bytes:
+            refuse("tensor_out_of_bounds")
+        item = struct.calcsize("<" + FORMATS[entry["dtype"]])
+        if offsets[1] - offsets[0] != item * math.prod(shape):
+            refuse("size_mismatch")
+        if offsets[0] % item:
+            refuse("tensor_misaligned")
+    position = 0
+    for begin, end in sorted(entry["data_offsets"] for entry in entries.values()):
+        if begin != position:
+            refuse("tensor_overlap" if begin < position else "tensor_gap")
+        position = end
+    if position != data_bytes:
+        refuse("tensor_gap")
+    if not {"embeddings", "tokenizer"} <= set(entries):
+        refuse("missing_tensor")
+    if (entries["embeddings"]["dtype"] == "I8") != ("scale" in entries):
+        refuse("unexpected_tensor" if "scale" in entries else "missing_tensor")
+    n_rows, dim = entries["embeddings"]["shape"]
+    n_tokens = entries["rows"]["shape"][0] if "rows" in entries else n_rows
+    for name, length in (("scale", dim), ("weights", n_tokens)):
+        if name in entries and entries[name]["shape"] != [length]:
+            refuse("wrong_shape")
+
+
+def check_metadata(values: dict[str, str], file: StaticFile) -> None:
+    """Sections 5 and 12."""
+    if values.get("format") != "staticemb":
+        refuse("not_staticemb")
+    damped = values.get("pooling") == "damped_mean"
+    if not {*NEEDED, *(("damping_beta", "damping_dims") if damped else ())} <= set(values):
+        refuse("missing_metadata")
+    spellings = {
+        "format_version": rf"{INTEGER}\.{INTEGER}",
+        "features": LIST,
+        "dim": INTEGER,
+        "prefixes": rf"{INTEGER}(?: {INTEGER})*",
+        "normalize": "true|false",
+        "pooling": "mean|damped_mean",
+        "digest": "sha256:[0-9a-f]{64}",
+        "max_tokens": INTEGER,
+        "unknown_token_id": INTEGER,
+        "languages": LIST,
+    }
+    if damped:
+        spellings |= {"damping_beta": NUMBER, "damping_dims": INTEGER}
+    elif "damping_beta" in values or "damping_dims" in values:
+        refuse("inconsistent_metadata")
+    for key, spelling in spellings.items():
+        if key in values and not re.fullmatch(spelling, values[key]):
+            refuse("invalid_metadata")
+    if values["format_version"].split(".")[0] != "1":
+        refuse("unsupported_version")
+    features = values["features"].split(" ") if values["features"] else []
+    if sorted(set(features), key=str.encode) != features:
+        refuse("invalid_metadata")
+    if set(features) - {"damped_mean"}:
+        refuse("unsupported_feature")
+    prefixes = [int(item) for item in values["prefixes"].split(" ")]
+    if prefixes[0] < 1 or sorted(set(prefixes)) != prefixes:
+        refuse("invalid_metadata")
+    dim = file.shape[1]
+    if int(values["dim"]) != dim or prefixes[-1] != dim or ("damped_mean" in features) != damped:
+        refuse("inconsistent_metadata")
+    if damped and (
+        float(values["damping_beta"]) > 16 or not 1 <= int(values["damping_dims"]) <= dim
+    ):
+        refuse("invalid_metadata")
+    if not 1 <= int(values.get("max_tokens", 1)) < 2**31:
+        refuse("invalid_metadata")
+    if int(values.get("unknown_token_id", 0)) >= file.n_token_ids:
+        refuse("invalid_metadata")
+
+
+def check_values(file: StaticFile) -> None:
+    """Read the small tensors and check what they hold (section 6)."""
+    file.scale, file.weights = file.values("scale"), file.values("weights")
+    file.rows = file.values("rows")
+    if file.rows and (min(file.rows) < 0 or max(file.rows) >= file.shape[0]):
+        refuse("row_out_of_range")
+    if not all(map(math.isfinite, (file.scale or ()) + (file.weights or ()))):
+        refuse("value_not_finite")
+    if file.scale and min(file.scale) <= 0:
+        refuse("scale_not_positive")
+
+
+def verify(file: StaticFile) -> None:
+    """Make the deferred checks of section 3."""
+    dtype = file.tensors["embeddings"]["dtype"]
+    if dtype != "I8":
+        table = struct.iter_unpack("<" + FORMATS[dtype], file.bytes_of("embeddings"))
+        if not all(math.isfinite(x) for (x,) in table):
+            refuse("value_not_finite")
+    digits = file.metadata["digest"].removeprefix("sha256:").encode()
+    head = file.raw[: file.start]
+    blank = head.replace(digits, b"0" * 64) + file.raw[file.start :]
+    if head.count(digits) != 1 or hashlib.sha256(blank).hexdigest().encode() != digits:
+        refuse("digest_mismatch")
+    check_tokenizer(file.bytes_of("tokenizer"), file.n_token_ids)
+
+
+def check_tokenizer(definition: bytes, n_token_ids: int) -> None:
+    """Section 7."""
+    try:
+        text = definition.decode("utf-8")
+    except UnicodeDecodeError:
+        refuse("tokenizer_not_utf8")
+
+    def constant(spelling: str) -> NoReturn:
+        refuse("tokenizer_not_json")
+
+    try:
+        members = json.loads(text, parse_int=Number, parse_float=Number, parse_constant=constant)
+    except (ValueError, RecursionError):
+        refuse("tokenizer_not_json")
+    if not isinstance(members, dict):
+        refuse("tokenizer_not_json")
+    model, added = members.get("model"), members.get("added_tokens") or []
+    kind = model.get("type") if isinstance(model, dict) else None
+    if kind not in ("WordPiece", "BPE", "Unigram", "WordLevel") or not isinstance(added, list):
+        refuse("tokenizer_invalid")
+    assert isinstance(model, dict)
+    vocabulary = model.get("vocab")
+    if not isinstance(vocabulary, list if kind == "Unigram" else dict):
+        refuse("tokenizer_invalid")
+    ids: list[Any] = [token.get("id") if isinstance(token, dict) else None for token in added]
+    if isinstance(vocabulary, dict):
+        ids += vocabulary.values()
+    else:
+        ids.append(Number(max(0, len(vocabulary) - 1)))
+    if not all(type(i) is Number and re.fullmatch("-?[0-9]+", i) for i in ids):
+        refuse("tokenizer_invalid")
+    if not all(0 <= int(i) < n_token_ids for i in ids):
+        refuse("token_id_out_of_range")
+
+
+def embed(file: StaticFile, tokens: list[int], request: dict[str, Any]) -> list[float]:
+    """Stages 2 to 7 of section 8."""
+    dim = file.shape[1]
+    length = request.get("dim", dim)
+    if not 1 <= length <= dim:
+        refuse("request_dim_out_of_range")
+    if not all(0 <= t < file.n_token_ids for t in tokens):
+        refuse("request_token_out_of_range")
+    unknown = int(file.metadata.get("unknown_token_id", -1))
+    kept = [t for t in tokens if t != unknown][: int(file.metadata.get("max_tokens", 2**31))]
+    if not kept:
+        return [0.0] * length
+    known = {token: row_of(file, token) for token in set(kept)}
+    rows = [known[token] for token in kept]
+    factors = [1.0] * len(rows)
+    if request.get("pooling", file.metadata["pooling"]) == "damped_mean":
+        beta, k = float(file.metadata["damping_beta"]), int(file.metadata["damping_dims"])
+        mean = [math.fsum(column) / len(rows) for column in list(zip(*rows, strict=True))[:k]]
+        factors = [math.exp(-beta * cosine(row[:k], mean)) for row in rows]
+    total = math.fsum(factors)
+    columns = list(zip(*rows, strict=True))[:length]
+    vector = [
+        math.fsum(a * x for a, x in zip(factors, column, strict=True)) / total for column in columns
+    ]
+    if request.get("normalize", file.metadata["normalize"] == "true"):
+        norm = math.hypot(*vector)
+        vector = [x / norm for x in vector] if norm else vector
+    return vector
+
+
+def row_of(file: StaticFile, token: int) -> list[float]:
+    """Stage 4."""
+    row = file.rows[token] if file.rows else token
+    entry, dim = file.tensors["embeddings"], file.shape[1]
+    letters = f"<{dim}{FORMATS[entry['dtype']]}"
+    at = file.start + entry["data_offsets"][0] + row * struct.calcsize(letters)
+    values = struct.unpack_from(letters, file.raw, at)
+    weight = file.weights[token] if file.weights else 1.0
+    scale = file.scale or (1.0,) * dim
+    return [weight * (s * x) for s, x in zip(scale, values, strict=True)]
+
+
+def cosine(a: list[float], b: list[float]) -> float:
+    """The cosine; 0 where either has length 0."""
+    long_a, long_b = math.hypot(*a), math.hypot(*b)
+    if not long_a or not long_b:
+        return 0.0
+    return math.fsum(x / long_a * (y / long_b) for x, y in zip(a, b, strict=True))
+
+
+def parts(file: StaticFile) -> dict[str, Any]:
+    """What the protocol wants to know of a file that was read."""
+    values = file.metadata
+
+    def number(key: str, kind: type) -> float | int | None:
+        return kind(values[key]) if key in values else None
+
+    return {
+        "format_version": values["format_version"],
+        "features": values["features"].split(),
+        "dim": file.shape[1],
+        "prefixes": [int(item) for item in values["prefixes"].split(" ")],
+        "normalize": values["normalize"] == "true",
+        "pooling": values["pooling"],
+        "damping_beta": number("damping_beta", float),
+        "damping_dims": number("damping_dims", int),
+        "max_tokens": number("max_tokens", int),
+        "unknown_token_id": number("unknown_token_id", int),
+        "strings": {k: v for k, v in values.items() if k in STRINGS or k.startswith("x-")},
+        "tensors": {
+            name: {
+                "dtype": entry["dtype"],
+                "shape": entry["shape"],
+                "sha256": hashlib.sha256(file.bytes_of(name)).hexdigest(),
+            }
+            for name, entry in file.tensors.items()
+        },
+    }
+
+
+def answer(message: dict[str, Any]) -> dict[str, Any]:
+    """The reply to one message of the protocol (README.md)."""
+    if message["op"] == "start":
+        return {"protocol": 1, "implementation": "minimal.py", "classes": ["reader", "pooler"]}
+    try:
+        file = open_file(message["file"])
+        if message["class"] == "reader":
+            if message["verify"]:
+                verify(file)
+            return {"id": message["id"], "result": {"parts": parts(file)}}
+        if message["class"] == "pooler":
+            vector = embed(file, message["tokens"], message["request"])
+            packed = struct.pack(f"<{len(vector)}f", *vector)
+            return {"id": message["id"], "result": {"vector": packed.hex()}}
+    except Refused as refusal:
+        return {"id": message["id"], "rejected": {"code": refusal.code}}
+    return {"id": message["id"], "skipped": {"why": f"no class {message['class']}"}}
+
+
+def main() -> None:
+    """Answer each line of standard input with one on standard output."""
+    for line in sys.stdin:
+        message = json.loads(line)
+        if message["op"] == "stop":
+            break
+        print(json.dumps(answer(message)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

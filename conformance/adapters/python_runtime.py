@@ -1,0 +1,125 @@
+"""The adapter of staticemb-runtime: all classes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from staticemb_runtime import StaticModel
+from staticemb_runtime.errors import FormatError, InvalidTokenIdError, RequestError
+from staticemb_runtime.format import StaticFile, read
+from staticemb_runtime.pooling import Table, pool
+from staticemb_runtime.safetensors_file import DTYPES
+from staticemb_runtime.vectors import check_dim, normalize
+
+SPELLED = {dtype: name for name, dtype in DTYPES.items()}
+
+
+def parts(file: StaticFile) -> dict[str, Any]:
+    """What the protocol wants to know of a file."""
+    metadata = file.metadata
+    damped = metadata.pooling == "damped_mean"
+    tensors = {
+        "embeddings": file.embeddings,
+        "scale": file.scale,
+        "weights": file.weights,
+        "rows": file.rows,
+        "tokenizer": file.tokenizer_view,
+    }
+    return {
+        "format_version": metadata.format_version,
+        "features": metadata.features,
+        "dim": metadata.dim,
+        "prefixes": metadata.prefixes,
+        "normalize": metadata.normalize,
+        "pooling": metadata.pooling,
+        "damping_beta": metadata.damping_beta if damped else None,
+        "damping_dims": metadata.damping_dims if damped else None,
+        "max_tokens": metadata.max_tokens,
+        "unknown_token_id": metadata.unknown_token_id,
+        "strings": metadata.extra,
+        "tensors": {
+            name: {
+                "dtype": SPELLED[tensor.dtype],
+                "shape": tensor.shape,
+                "sha256": hashlib.sha256(tensor.tobytes()).hexdigest(),
+            }
+            for name, tensor in tensors.items()
+            if tensor is not None
+        },
+    }
+
+
+def embed_tokens(
+    file: StaticFile, tokens: list[int], request: dict[str, Any]
+) -> NDArray[np.float32]:
+    """Stages 2 to 7. Stages 2 and 3, which the runtime has in its tokenizer, are done here."""
+    metadata = file.metadata
+    if any(not 0 <= t < file.n_token_ids for t in tokens):
+        raise InvalidTokenIdError("token ids")
+    kept = [t for t in tokens if t != metadata.unknown_token_id][: metadata.max_tokens]
+    vectors = pool(
+        Table(file.embeddings, file.scale, file.weights, file.rows),
+        np.array(kept, np.int32),
+        np.array([len(kept)]),
+        pooling=request.get("pooling", metadata.pooling),
+        beta=metadata.damping_beta,
+        dims=metadata.damping_dims,
+        prefix=check_dim(request.get("dim"), metadata.dim),
+    )
+    return normalize(vectors)[0] if request.get("normalize", metadata.normalize) else vectors[0]
+
+
+def embed_text(file: StaticFile, text: str, request: dict[str, Any]) -> NDArray[np.float32]:
+    """All stages."""
+    vector: NDArray[np.float32] = StaticModel(file).encode(
+        text,
+        truncate_dim=request.get("dim"),
+        pooling=request.get("pooling"),
+        normalize_embeddings=request.get("normalize"),
+    )
+    return vector
+
+
+def result(message: dict[str, Any]) -> dict[str, Any]:
+    """The answer to a message of a right file and a right request."""
+    file = read(Path(message["file"]), verify=message.get("verify", False))
+    if message["class"] == "reader":
+        return {"parts": parts(file)}
+    if message["class"] == "pooler":
+        vector = embed_tokens(file, message["tokens"], message["request"])
+    else:
+        vector = embed_text(file, message["text"], message["request"])
+    return {"vector": np.asarray(vector, "<f4").tobytes().hex()}
+
+
+def answer(message: dict[str, Any]) -> dict[str, Any]:
+    """The reply to one message of the protocol (README.md)."""
+    if message["op"] == "start":
+        classes = ["reader", "pooler", "text"]
+        return {"protocol": 1, "implementation": "staticemb-runtime", "classes": classes}
+    try:
+        return {"id": message["id"], "result": result(message)}
+    except (FormatError, RequestError) as error:
+        return {"id": message["id"], "rejected": {"code": error.code}}
+    except Exception as error:  # noqa: BLE001  # whatever else is raised is no refusal
+        return {"id": message["id"], "errored": {"why": f"{type(error).__name__}: {error}"}}
+
+
+def main() -> None:
+    """Answer each line of standard input with one on standard output."""
+    for line in sys.stdin:
+        message = json.loads(line)
+        if message["op"] == "stop":
+            break
+        print(json.dumps(answer(message)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What `generate.py` makes the conformance vectors with; no implementation needs it."""

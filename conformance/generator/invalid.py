@@ -1,0 +1,17 @@
+"""Files with exactly one fault each, named after it (SPEC 13.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from generator.faults import Invalid
+from generator.invalid_header import entries, framing, spelling
+from generator.invalid_metadata import misspelled
+from generator.invalid_tensors import layout, shapes
+from generator.invalid_values import deferred, values
+
+
+def invalid() -> Iterator[Invalid]:
+    """Every file with a fault."""
+    for group in (framing, spelling, entries, misspelled, layout, shapes, values, deferred):
+        yield from group()

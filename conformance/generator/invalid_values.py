@@ -1,0 +1,159 @@
+"""Files whose fault is in what the tensors hold, the tokenizer, or the digest (SPEC 6, 7, 10)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from generator.faults import Invalid, base
+from generator.files import compact, tensor, tokenizer_bytes, word_tokenizer
+from generator.valid import octets
+
+
+def values() -> Iterator[Invalid]:
+    """What is in the small tensors and the table."""
+
+    def set_to(name: str, values: list[float], dtype: str = "I8", index: str = "U16") -> bytes:
+        made = base(dtype, index)
+        old = made.tensors[name]
+        made.tensors[name] = tensor(old.dtype, values, *old.shape)
+        return made.build()
+
+    for index in ("U16", "U32", "I64"):
+        for name, row in (
+            ("r", 3),
+            ("largest", {"U16": 2**16, "U32": 2**32, "I64": 2**63}[index] - 1),
+        ):
+            yield Invalid(
+                f"rows_{index.lower()}_{name}",
+                "row_out_of_range",
+                f"A row of {row} where R is 3.",
+                set_to("rows", [2, 0, row, 1], index=index),
+            )
+    for name, row in (("minus_one", -1), ("smallest", -(2**63)), ("2_to_32", 2**32)):
+        yield Invalid(f"rows_i64_{name}", "row_out_of_range", f"A row of {row}.",
+                      set_to("rows", [2, 0, row, 1], index="I64"))  # fmt: skip
+    inf = float("inf")
+    for kind, value in (("nan", float("nan")), ("infinity", inf), ("minus_infinity", -inf)):
+        for dtype in ("F32", "F16"):
+            yield Invalid(
+                f"embeddings_{dtype.lower()}_{kind}",
+                "value_not_finite",
+                f"The last element of a table of {dtype}.",
+                set_to("embeddings", [1.0, 2.0, 3.0, 4.0, 5.0, value], dtype),
+                deferred=True,
+            )
+        yield Invalid(f"weights_{kind}", "value_not_finite", "The last element of weights.",
+                      set_to("weights", [1.0, 1.0, 1.0, value]))  # fmt: skip
+        yield Invalid(
+            f"scale_{kind}",
+            "value_not_finite",
+            "The last element of scale.",
+            set_to("scale", [1.0, value]),
+            also=("scale_not_positive",) if value < 0 else (),
+        )
+    for name, value in (("zero", 0.0), ("minus_zero", -0.0), ("negative", -0.5)):
+        yield Invalid(f"scale_{name}", "scale_not_positive", "The last element of scale.",
+                      set_to("scale", [1.0, value]))  # fmt: skip
+
+
+def deferred() -> Iterator[Invalid]:
+    """What only full verification finds."""
+
+    def tokenizer(data: bytes) -> bytes:
+        made = base()
+        made.tensors["tokenizer"] = octets(data)
+        return made.build()
+
+    def model(model: dict[str, Any], **members: object) -> bytes:
+        members.setdefault("pre_tokenizer", {"type": "WhitespaceSplit"})
+        return tokenizer(tokenizer_bytes(model, **members))
+
+    right = word_tokenizer(4)
+    words = json.loads(right)["model"]
+    unigram = {"type": "Unigram", "unk_id": 0, "vocab": [["a", 0.0]] * 4}
+    faults: list[tuple[str, str, str, bytes]] = [
+        ("latin_1", "tokenizer_not_utf8", "A byte that UTF-8 never holds.",
+         tokenizer(right.replace(b"w1", b"w\xe9"))),
+        ("utf16", "tokenizer_not_utf8", "UTF-16 with its byte order mark.",
+         tokenizer(right.decode().encode("utf-16"))),
+        ("not_json", "tokenizer_not_json", "Text that is no JSON.", tokenizer(b"w0 w1 w2 w3\n")),
+        ("cut", "tokenizer_not_json", "The JSON ends too early.", tokenizer(right[:-1])),
+        ("nan", "tokenizer_not_json", "NaN, which JSON does not have.",
+         tokenizer(right.replace(b'"truncation":null', b'"truncation":NaN'))),
+        ("byte_order_mark", "tokenizer_not_json", "A byte order mark.",
+         tokenizer(b"\xef\xbb\xbf" + right)),
+        ("array", "tokenizer_not_json", "An array.", tokenizer(b"[" + right + b"]")),
+        ("depth_100000", "tokenizer_not_json", "So deep that a parser which recurses runs out of "
+         "stack.", tokenizer(b"[" * 100_000 + b"]" * 100_000)),
+        ("empty_object", "tokenizer_invalid", "No model.", tokenizer(b"{}")),
+        ("model_null", "tokenizer_invalid", "The model is null.",
+         tokenizer(b'{"added_tokens":[],"model":null}')),
+        ("model_unknown", "tokenizer_invalid", "A model of another kind.",
+         model(words | {"type": "Morse"})),
+        ("vocab_missing", "tokenizer_invalid", "No vocabulary.",
+         model({"type": "WordLevel", "unk_token": "w0"})),
+        ("vocab_array", "tokenizer_invalid", "An array where WordLevel has an object.",
+         model(words | {"vocab": ["w0"]})),
+        ("vocab_object", "tokenizer_invalid", "An object where Unigram has an array.",
+         model(unigram | {"vocab": {"a": 0}})),
+        ("id_string", "tokenizer_invalid", "An id that is a string.",
+         model(words | {"vocab": {"w0": 0, "w1": "1"}})),
+        ("id_fraction", "tokenizer_invalid", "An id that is not whole.",
+         model(words | {"vocab": {"w0": 0, "w1": 1.5}})),
+        ("id_v", "token_id_out_of_range", "An id of V.",
+         model(words | {"vocab": {"w0": 0, "w1": 4}})),
+        ("id_2_to_32", "token_id_out_of_range", "An id that 32 bits would turn into 0.",
+         model(words | {"vocab": {"w0": 0, "w1": 2**32}})),
+        ("id_negative", "token_id_out_of_range", "An id of -1.",
+         model(words | {"vocab": {"w0": 0, "w1": -1}})),
+        ("id_added", "token_id_out_of_range", "An added token's id of V.",
+         model(words, added_tokens=[{"id": 4, "content": "x", "single_word": False,
+         "lstrip": False, "rstrip": False, "normalized": False, "special": True}])),
+        ("unigram_long", "token_id_out_of_range", "More pieces of Unigram than V.",
+         model(unigram | {"vocab": [["a", 0.0], *([p, -1.0] for p in "bcde")]})),
+    ]  # fmt: skip
+    for name, code, notes, raw in faults:
+        yield Invalid(f"tokenizer_{name}", code, notes, raw, deferred=True)
+    signed = base(description="here").build()
+    flips = {
+        "digest_of_other_metadata": signed.replace(b'"here"', b'"hear"'),
+        "digest_of_other_data": signed.replace(b'"w3":3', b'"w4":3'),
+    }
+    for name, raw in flips.items():
+        assert raw != signed
+        yield Invalid(name, "digest_mismatch", "A byte was changed after the digest was taken.",
+                      raw, deferred=True)  # fmt: skip
+    yield Invalid("digest_of_zeros", "digest_mismatch", "The digits were never filled in.",
+                  signed.replace(_digits(signed), b"0" * 64), deferred=True)  # fmt: skip
+    yield Invalid(
+        "digest_spelled_with_escape",
+        "digest_mismatch",
+        "The digits are spelled with a JSON escape.",
+        _escaped_digest(),
+        deferred=True,
+    )
+    yield Invalid("digest_twice", "digest_mismatch", "The digits occur twice in the header.",
+                  _twice(), deferred=True)  # fmt: skip
+
+
+def _digits(raw: bytes) -> bytes:
+    at = raw.index(b"sha256:") + 7
+    return raw[at : at + 64]
+
+
+def _escaped_digest() -> bytes:
+    made = base()
+    made.metadata["digest"] = "sha256:" + "a" * 64
+    made.text = lambda members: compact(members).replace("sha256:a", "sha256:\\u0061")
+    return made.build()
+
+
+def _twice() -> bytes:
+    # Its digest is that of the file with both replaced, so that the repetition alone is at fault.
+    made = base()
+    made.metadata["description"] = "0" * 64
+    raw = made.build()
+    return raw.replace(b"0" * 64, hashlib.sha256(raw).hexdigest().encode())

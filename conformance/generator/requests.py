@@ -1,0 +1,64 @@
+"""Requests that a right file is no reason to grant (SPEC 13.3, second table)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+DIM = "request_dim_out_of_range"
+TOKEN = "request_token_out_of_range"
+TEXT = "request_text_invalid"
+
+# file, name, code, what is asked for; f32: V = 8, D = 6; rows_u16: V = 9, R = 5.
+POOLER: list[tuple[str, str, str, dict[str, Any]]] = [
+    ("f32", "dim_zero", DIM, {"tokens": [1], "request": {"dim": 0}}),
+    ("f32", "dim_negative", DIM, {"tokens": [1], "request": {"dim": -1}}),
+    ("f32", "dim_above", DIM, {"tokens": [1], "request": {"dim": 7}}),
+    ("f32", "dim_above_without_tokens", DIM, {"tokens": [], "request": {"dim": 7}}),
+    ("f32", "dim_2_to_32", DIM, {"tokens": [1], "request": {"dim": 2**32 + 2}}),
+    ("damped", "dim_above_damped", DIM, {"tokens": [1], "request": {"dim": 7}}),
+    ("f32", "token_negative", TOKEN, {"tokens": [1, -1], "request": {}}),
+    ("f32", "token_v", TOKEN, {"tokens": [1, 8], "request": {}}),
+    ("f32", "token_2_to_32", TOKEN, {"tokens": [2**32 + 1], "request": {}}),
+    ("f32", "token_2_to_31", TOKEN, {"tokens": [2**31], "request": {}}),
+    (
+        "f32",
+        "token_among_thousands",
+        TOKEN,
+        {"runs": [[1, 5000], [9, 1], [2, 5000]], "request": {}},
+    ),
+    ("rows_u16", "token_v_with_rows", TOKEN, {"tokens": [9], "request": {}}),
+    ("rows_fewer_than_table", "token_below_r_not_v", TOKEN, {"tokens": [2], "request": {}}),
+    ("damped", "token_v_damped", TOKEN, {"tokens": [0, 8], "request": {}}),
+    ("i8", "token_v_i8", TOKEN, {"tokens": [8], "request": {}}),
+    ("max_tokens", "token_behind_max_tokens", TOKEN, {"tokens": [1, 2, 3, 8], "request": {}}),
+]
+TEXTS: list[tuple[str, str, str, dict[str, Any]]] = [
+    ("text_wordpiece", "high_surrogate", TEXT, {"text": "dog \ud800 cat", "request": {}}),
+    ("text_wordpiece", "low_surrogate", TEXT, {"text": "dog\udc00", "request": {}}),
+    ("text_byte_bpe", "surrogates_reversed", TEXT, {"text": "\udc08\ud83d", "request": {}}),
+    ("text_unigram", "surrogate_alone", TEXT, {"text": "\udfff", "request": {}}),
+    ("text_word_level", "surrogate_last", TEXT, {"text": "the dog\ud83d", "request": {}}),
+    ("text_wordpiece", "dim_above", DIM, {"text": "the dog", "request": {"dim": 6}}),
+    ("text_wordpiece", "dim_zero_of_empty", DIM, {"text": "", "request": {"dim": 0}}),
+]
+
+
+def requests() -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
+    """For each class of implementation: its name, notes, and the cases."""
+    for kind, notes, rows in (
+        ("pooler", "Requests of token ids.", POOLER),
+        ("text", "Requests of text; a surrogate is spelled as an escape.", TEXTS),
+    ):
+        cases = [
+            {
+                "id": f"requests/{kind}/{name}",
+                "class": kind,
+                "flags": [],
+                "file": f"../valid/{file}.staticemb",
+                "code": code,
+                **asked,
+            }
+            for file, name, code, asked in rows
+        ]
+        yield kind, notes, cases

@@ -1,0 +1,107 @@
+"""Cases as data become messages to an adapter, each with what counts as a right answer."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+CLASSES = ("reader", "pooler", "text")
+# A text that meets every token with a fault in vectors/invalid.
+TEXT = "w0 w1 w2 w3 x e"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One message and what is expected of the answer.
+
+    Attributes:
+        id: the case's id, with more behind it where one case makes several jobs.
+        kind: the conformance class.
+        message: what the adapter is told.
+        parts: what a reader should give.
+        vector: the expected vector's hexadecimal digits.
+        tolerance: how far a result may be from it.
+        codes: the codes that are right for a refusal.
+        harmless: whether every answer is right: the file's fault is one that may go unnoticed.
+    """
+
+    id: str
+    kind: str
+    message: dict[str, Any]
+    parts: dict[str, Any] | None = None
+    vector: str | None = None
+    tolerance: float = 0.0
+    codes: tuple[str, ...] = ()
+    harmless: bool = field(default=False)
+
+
+def load(vectors: Path, scratch: Path) -> list[Job]:
+    """Every job of a folder of vectors; files that are not stored are put together in `scratch`."""
+    jobs: list[Job] = []
+    for path in sorted(vectors.glob("*/*.json")):
+        members = json.loads(path.read_text(encoding="ascii"))
+        for case in members["cases"]:
+            file = _file(path, case if "file" in case else members, scratch)
+            jobs += _jobs(case, str(file))
+    return jobs
+
+
+def select(jobs: Iterable[Job], classes: Iterable[str], pattern: str) -> list[Job]:
+    """The jobs of some classes whose id matches a pattern; a bare word matches anywhere."""
+    glob = pattern if any(c in pattern for c in "*?[") else f"*{pattern}*"
+    wanted = set(classes)
+    return [job for job in jobs if job.kind in wanted and fnmatch.fnmatchcase(job.id, glob)]
+
+
+def _file(path: Path, members: dict[str, Any], scratch: Path) -> Path:
+    if "file" in members:
+        return (path.parent / str(members["file"])).resolve()
+    target = scratch.resolve() / f"{path.parent.name}-{path.stem}.staticemb"
+    if not target.exists():
+        with target.open("wb") as file:
+            for piece in members["assemble"]:
+                file.write(bytes.fromhex(piece["hex"]) * piece.get("times", 1))
+    return target
+
+
+def _jobs(case: dict[str, Any], file: str) -> Iterator[Job]:
+    kind, name = case["class"], case["id"]
+    message: dict[str, Any] = {"op": "run", "id": name, "class": kind, "file": file}
+    codes = (case["code"], *case.get("also", ())) if "code" in case else ()
+    if kind == "reader":
+        deferred = "deferred" in case["flags"]
+        # What can be found on opening has to be; right files must pass full verification too.
+        verify = deferred or not codes
+        yield Job(name, kind, message | {"verify": verify}, parts=case.get("parts"), codes=codes)
+        if deferred:
+            opened = message | {"id": f"{name}/open", "verify": False}
+            yield Job(f"{name}/open", kind, opened, harmless=True)
+            pooled = message | {
+                "id": f"{name}/pool", "class": "pooler", "tokens": [0, 1, 2], "request": {},
+            }  # fmt: skip
+            yield Job(f"{name}/pool", "pooler", pooled, harmless=True)
+        if deferred and "token" in case["code"]:
+            asked = message | {
+                "id": f"{name}/text", "class": "text", "text": TEXT, "request": {},
+            }  # fmt: skip
+            yield Job(f"{name}/text", "text", asked, codes=codes)
+        return
+    if kind == "text":
+        message["text"] = case["text"]
+    elif "tokens" in case:
+        message["tokens"] = case["tokens"]
+    else:
+        message["tokens"] = [token for token, count in case["runs"] for _ in range(count)]
+    message["request"] = case["request"]
+    yield Job(
+        name,
+        kind,
+        message,
+        vector=case["expected"]["hex"] if "expected" in case else None,
+        tolerance=case.get("tolerance", 0.0),
+        codes=codes,
+    )

@@ -1,0 +1,31 @@
+"""Distill a Sentence Transformer into a static embedding file.
+
+from staticemb_distiller import Recipe, distill
+
+distill("sentence-transformers/all-MiniLM-L6-v2", Recipe(dims=256), "minilm.staticemb")
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from .errors import DistillerError
+from .recipe import Recipe
+
+if TYPE_CHECKING:
+    from .pipeline import distill
+    from .teacher import Teacher
+
+__all__ = ["DistillerError", "Recipe", "Teacher", "distill"]
+__version__ = "0.1.0"
+
+# These import torch, for which a command that only prints help should not wait.
+_LAZY = {"Teacher": ".teacher", "distill": ".pipeline"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LAZY:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(importlib.import_module(_LAZY[name], __name__), name)

@@ -1,0 +1,98 @@
+"""`staticemb-distiller distill TEACHER -o FILE`: one flag for each knob of the recipe."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin
+
+from ..errors import RecipeError
+from ..recipe import Recipe, knob_help, knob_types
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments: the teacher, the output, and one flag for each knob."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("teacher", metavar="TEACHER", help="a local folder or a Hub id")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="FILE", help="the file to write (.staticemb)"
+    )
+    parser.add_argument(
+        "--recipe",
+        metavar="FILE",
+        help="TOML, or a static embedding file to repeat its recipe; flags take precedence",
+    )
+    work = parser.add_argument_group("how to work (the file does not depend on it)")
+    work.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    work.add_argument(
+        "--checkpoint", metavar="FOLDER", help="keep what is done, and go on from there next time"
+    )
+    work.add_argument(
+        "--teacher-cache",
+        metavar="FOLDER",
+        help="keep the teacher's vectors of the fit's texts for good, for other fits to them",
+    )
+    work.add_argument("--quiet", action="store_true", help="show no progress")
+    knobs = parser.add_argument_group("the recipe")
+    for name, kind in knob_types().items():
+        _add_knob(knobs, name, kind)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Distill."""
+    given = vars(arguments)
+    flags = {name: given[name] for name in knob_types() if name in given}
+    base: dict[str, Any] = {}
+    if arguments.recipe is not None:
+        from .recipe import read_recipe
+
+        base = read_recipe(Path(arguments.recipe)).to_dict()
+    recipe = Recipe.from_dict({**base, **flags}, source="command line")
+
+    # Imported here: torch takes seconds, and a wrong flag should be refused at once.
+    from ..pipeline import distill
+    from ..progress import Progress
+
+    progress = Progress(quiet=arguments.quiet)
+    path = distill(
+        arguments.teacher,
+        recipe,
+        arguments.output,
+        device=arguments.device,
+        checkpoint=arguments.checkpoint,
+        teacher_cache=arguments.teacher_cache,
+        progress=progress,
+    )
+    progress.note(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    return 0
+
+
+def _add_knob(group: argparse._ArgumentGroup, name: str, kind: Any) -> None:  # noqa: ANN401
+    flag = "--" + name.replace("_", "-")
+    options: dict[str, Any] = {"dest": name, "default": argparse.SUPPRESS}
+    if kind is bool:
+        options |= {"action": argparse.BooleanOptionalAction}
+    elif get_origin(kind) is tuple:
+        options |= {"action": "extend", "nargs": "+", "type": get_args(kind)[0]}
+        options |= {"metavar": "N" if get_args(kind)[0] is int else name.rpartition("_")[2].upper()}
+    elif get_origin(kind) is Literal:
+        options |= {"choices": get_args(kind)}
+    else:
+        types = [option for option in get_args(kind) or (kind,) if option is not NoneType]
+        options |= {"type": lambda text: _parse(name, types, text), "metavar": "VALUE"}
+    group.add_argument(flag, help=knob_help(name).replace("%", "%%"), **options)
+
+
+def _parse(name: str, types: list[Any], text: str) -> int | float | str:
+    """The first of a knob's types that the text spells; the recipe checks the value itself."""
+    for kind in (int, float):
+        if kind in types:
+            try:
+                return kind(text)
+            except ValueError:
+                continue
+    if str in types or any(get_origin(kind) is Literal for kind in types):
+        return text
+    msg = f"{name}: expected a number, found {text!r}"
+    raise RecipeError(msg)

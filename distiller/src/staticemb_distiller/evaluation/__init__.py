@@ -1,0 +1,28 @@
+"""Measure embedding models: similarity, classification, clustering and retrieval, from plain files.
+
+>>> from staticemb_distiller.evaluation import evaluate
+>>> results = evaluate("model.staticemb", "eval", tasks=["sts", "retrieval/*"])  # doctest: +SKIP
+>>> results.value("model", "sts/stsb-en-test")  # doctest: +SKIP
+79.6
+"""
+
+from .bootstrap import Difference, difference
+from .load import load_model
+from .models import Embedder, FunctionModel, LexicalModel
+from .run import Results, Score, evaluate
+from .tasks import KINDS, Task, discover
+
+__all__ = [
+    "KINDS",
+    "Difference",
+    "Embedder",
+    "FunctionModel",
+    "LexicalModel",
+    "Results",
+    "Score",
+    "Task",
+    "difference",
+    "discover",
+    "evaluate",
+    "load_model",
+]

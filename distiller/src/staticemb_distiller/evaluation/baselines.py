@@ -1,0 +1,202 @@
+"""What static models are measured against: word counts (TF-IDF, BM25), word vectors, WordLlama."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import logging
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import MissingPackageError, UnknownModelError
+from . import scoring
+from .models import Embedder, FunctionModel, LexicalModel
+from .scoring import Outcome
+from .tasks import RetrievalTask, Task
+
+NAMES = ("tfidf", "bm25", "wordllama")
+"""Baselines that are named rather than loaded from a file."""
+
+_WORD = r"\w+"
+
+WORD_VECTOR_ENDINGS = (".vec", ".txt", ".glove", ".vec.gz", ".txt.gz", ".glove.gz")
+
+
+class TfIdf(LexicalModel):
+    """scikit-learn's TF-IDF, idf counted on a task's training texts, documents or all texts."""
+
+    def __init__(self, name: str = "tfidf") -> None:
+        self.name = name
+        self.facts = {"kind": "tfidf", "sublinear_tf": True}
+
+    def outcomes(self, task: Task) -> list[Outcome]:
+        """Every task."""
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        reference = next((p for p in ("train", "documents") if p in task.texts), None)
+        fitted_on = (
+            [text for texts in task.texts.values() for text in texts]
+            if reference is None
+            else task.texts[reference]
+        )
+        # One-letter words count too: many of the tasks' texts are no more than a word.
+        vectorizer = TfidfVectorizer(sublinear_tf=True, token_pattern=_WORD).fit(fitted_on)
+        features = {part: vectorizer.transform(texts) for part, texts in task.texts.items()}
+        return scoring.score(task, features)
+
+
+class BM25(LexicalModel):
+    """Okapi BM25: the bm25s package, its Lucene variant, k1 = 1.5, b = 0.75, English stop words."""
+
+    def __init__(self, name: str = "bm25") -> None:
+        try:
+            import bm25s
+        except ImportError:
+            raise MissingPackageError("the baseline bm25 needs `pip install bm25s`") from None
+        self.name = name
+        self.facts = {"kind": "bm25", "k1": 1.5, "b": 0.75, "stop_words": "en"}
+        self._package: Any = bm25s
+
+    def outcomes(self, task: Task) -> list[Outcome]:
+        """Retrieval alone."""
+        if not isinstance(task, RetrievalTask):
+            return []
+        logging.getLogger("bm25s").setLevel(logging.WARNING)
+        index = self._package.BM25(method="lucene", k1=1.5, b=0.75)
+        tokenize = self._package.tokenize
+        documents, queries = (
+            tokenize(list(task.texts[p]), stopwords="en", return_ids=False, show_progress=False)
+            for p in ("documents", "queries")
+        )
+        index.index(documents, show_progress=False)
+        empty = np.zeros(len(documents), np.float32)
+
+        def scores(start: int, stop: int) -> NDArray[np.float32]:
+            return np.stack([index.get_scores(q) if q else empty for q in queries[start:stop]])
+
+        return scoring.score_ranking(task, scores)
+
+
+class WordVectors(FunctionModel):
+    """Mean of word vectors read from text: GloVe's format, or word2vec's and fastText's.
+
+    One word and its numbers a line, separated by spaces; the first line of word2vec's holds two
+    counts. Words are matched as written, then in lower case; words that the file lacks are dropped.
+    """
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._index, self._table = read_word_vectors(path)
+        super().__init__(
+            name,
+            self._mean,
+            prefixes=(self._table.shape[1],),
+            bytes=path.stat().st_size,
+            facts={
+                "kind": "word vectors",
+                "dimension": self._table.shape[1],
+                "max_tokens": None,
+                "precision": "float32",
+                "pooling": "mean",
+            },
+        )
+
+    def _mean(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        out = np.zeros((len(texts), self._table.shape[1]), np.float32)
+        for row, text in enumerate(texts):
+            words = re.findall(r"\w+(?:['’]\w+)*|[^\w\s]", text)
+            ids = [self._index.get(word, self._index.get(word.lower(), -1)) for word in words]
+            known = [i for i in ids if i >= 0]
+            if known:
+                out[row] = self._table[known].mean(axis=0)
+        return out
+
+
+def read_word_vectors(path: Path) -> tuple[dict[str, int], NDArray[np.float32]]:
+    """Words with their row, and the rows (V, d) float32, from a text file of word vectors.
+
+    Raises:
+        UnknownModelError: a line has another number of columns, or no finite numbers.
+    """
+    index: dict[str, int] = {}
+    rows: list[NDArray[np.float32]] = []
+    dim = 0
+    with _text(path) as file:
+        for number, line in enumerate(file, start=1):
+            word, *cells = line.rstrip(" \r\n").split(" ")
+            if number == 1 and len(cells) == 1 and word.isdecimal() and cells[0].isdecimal():
+                continue
+            # A word may hold spaces itself (GloVe 840B): the numbers are counted from the right.
+            dim = dim or len(cells)
+            word = " ".join([word, *cells[: len(cells) - dim]])
+            try:
+                row = np.array(cells[len(cells) - dim :], np.float32)
+            except ValueError:
+                row = np.zeros(0, np.float32)
+            if dim < 2 or len(row) != dim or not np.isfinite(row).all():
+                raise UnknownModelError(
+                    f"{path}, row {number}: expected a word and {dim or 'some'} numbers separated "
+                    f"by spaces, found {line[:40]!r}"
+                )
+            if word not in index:
+                index[word] = len(rows)
+                rows.append(row)
+    if not rows:
+        raise UnknownModelError(f"{path}: expected word vectors, found no line of them")
+    return index, np.stack(rows)
+
+
+def _text(path: Path) -> io.TextIOBase:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8", errors="replace", newline="\n")
+    return path.open(encoding="utf-8", errors="replace", newline="\n")
+
+
+def load(name: str, called: str | None = None) -> Embedder | LexicalModel:
+    """A baseline by its name in `NAMES`.
+
+    Raises:
+        MissingPackageError: its package is not installed.
+    """
+    if name == "tfidf":
+        return TfIdf(called or name)
+    if name == "bm25":
+        return BM25(called or name)
+    return _wordllama(called or name)
+
+
+def _wordllama(name: str) -> Embedder:
+    """The model that the wordllama package carries."""
+    try:
+        import wordllama
+    except ImportError:
+        raise MissingPackageError("the baseline wordllama needs `pip install wordllama`") from None
+    folder = Path(wordllama.__file__).parent
+    # The package looks for its own tokenizer in a folder of another name than it ships; told that
+    # its folder is the cache, it finds it.
+    model = wordllama.WordLlama.load(cache_dir=folder, disable_download=True)
+    weights = folder / "weights" / "l2_supercat_256.safetensors"
+
+    def embed(texts: Sequence[str]) -> NDArray[np.float32]:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            # A text without tokens is a division of zero by zero there.
+            vectors: NDArray[np.float32] = model.embed(list(texts))
+            return np.nan_to_num(vectors)
+
+    return FunctionModel(
+        name,
+        embed,
+        prefixes=(64, 128, 256),
+        bytes=weights.stat().st_size if weights.is_file() else None,
+        facts={
+            "kind": "wordllama",
+            "dimension": 256,
+            "max_tokens": None,
+            "precision": str(model.embedding.dtype),
+            "pooling": "mean",
+        },
+    )

@@ -1,0 +1,162 @@
+"""`evaluate` on the command line: models in, a table out, report files on request."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ..errors import DistillerError, PrefixError, WriteError
+from . import page, record, report, tasks
+from .load import load_model
+from .models import Embedder, LexicalModel
+from .run import Prefixes, evaluate
+
+EPILOG = f"""\
+the folder of data (tab-separated UTF-8 files without a header, JSON lines for retrieval):
+
+{tasks.LAYOUT}"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the options of `evaluate`."""
+    parser.description = "Measure models on tasks that are kept in plain files."
+    parser.epilog = EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument(
+        "models",
+        nargs="+",
+        metavar="MODEL",
+        help="a .staticemb file; a model2vec or sentence-transformers folder; word vectors as "
+        "text; or tfidf, bm25, wordllama. NAME=MODEL gives it a name in the report",
+    )
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="FOLDER", help="the tasks' files"
+    )
+    parser.add_argument(
+        "--tasks",
+        nargs="+",
+        metavar="TASK",
+        help="kinds (sts), names (sts/sick-test, sick-test) or wildcards ('*-en-*'); default: all",
+    )
+    parser.add_argument(
+        "--prefixes",
+        default="full",
+        metavar="N,N…",
+        help="lengths to cut the vectors to; 'ladder': each model's own; default: whole vectors",
+    )
+    parser.add_argument(
+        "--baseline",
+        nargs="+",
+        default=[],
+        metavar="MODEL",
+        help="models to compare with, or the .json report of an earlier run",
+    )
+    parser.add_argument(
+        "--resamples",
+        type=int,
+        default=1000,
+        metavar="N",
+        help="of the bootstrap of differences from the baselines; 0: none (default: 1000)",
+    )
+    parser.add_argument(
+        "--no-speed", action="store_true", help="do not take the models' texts per second"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write it as Markdown")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write it as a page with charts")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Evaluate, print the table of means, write the files asked for; the exit status.
+
+    A `DistillerError` is for the caller to print as one line.
+    """
+    for path in (arguments.json, arguments.markdown, arguments.html):
+        if path is not None and not path.parent.is_dir():
+            raise WriteError(
+                f"{path}: expected the folder {path.parent} to write it in, found none"
+            )
+    earlier = [name for name in arguments.baseline if name.endswith(".json")]
+    reports = [(name, record.from_json(name)) for name in earlier]
+    show = _progress()
+    results = evaluate(
+        _named(arguments.models),
+        arguments.data,
+        tasks=arguments.tasks,
+        prefixes=_prefixes(arguments.prefixes),
+        baseline=_named([name for name in arguments.baseline if name not in earlier]),
+        speed=not arguments.no_speed,
+        progress=show,
+    )
+    if show:
+        show("")
+    for name, read in reports:
+        record.add_baseline(results, read, name)
+    compared = (
+        report.differences(results, resamples=arguments.resamples)
+        if arguments.resamples > 0 and results.baseline
+        else []
+    )
+    written: list[tuple[Path | None, Callable[[], str]]] = [
+        (arguments.json, lambda: record.dumps(results, compared)),
+        (arguments.markdown, lambda: report.markdown(results, compared)),
+        (arguments.html, lambda: page.html(results, compared)),
+    ]
+    for path, content in written:
+        if path is not None:
+            record.save(path, content())
+    sys.stdout.write(report.summary(results) + "\n")
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command by itself, as `python -m staticemb_distiller.evaluation.command`."""
+    parser = argparse.ArgumentParser(prog="staticemb-distiller evaluate")
+    add_arguments(parser)
+    try:
+        return run(parser.parse_args(argv))
+    except DistillerError as error:
+        sys.stderr.write(f"staticemb-distiller evaluate: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("staticemb-distiller evaluate: interrupted\n")
+        return 130
+
+
+def _named(specs: Sequence[str]) -> list[Embedder | LexicalModel]:
+    """Models opened, with the name that stands before a `=` where there is one."""
+    opened = []
+    for spec in specs:
+        name, given, rest = spec.partition("=")
+        named = given and not Path(spec).exists()
+        opened.append(load_model(rest, name) if named else load_model(spec))
+    return opened
+
+
+def _prefixes(text: str) -> Prefixes:
+    if text in ("full", "ladder"):
+        return "ladder" if text == "ladder" else "full"
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise PrefixError(
+            f"--prefixes: expected numbers separated by commas, 'ladder' or 'full', found {text!r}"
+        ) from None
+
+
+def _progress() -> Callable[[str], None] | None:
+    """A line that is written over, on a terminal alone."""
+    if not sys.stderr.isatty():
+        return None
+
+    def show(line: str) -> None:
+        sys.stderr.write(f"\r\x1b[K{line[:100]}" if line else "\r\x1b[K")
+        sys.stderr.flush()
+
+    return show
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,167 @@
+"""Open a model by the kind of its file or folder, each with the package it belongs to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from safetensors import SafetensorError
+
+from ..errors import MissingPackageError, UnknownModelError
+from . import baselines
+from .models import Embedder, FunctionModel, LexicalModel
+
+
+def load_model(spec: str | Path, name: str | None = None) -> Embedder | LexicalModel:
+    """Open a model for evaluation.
+
+    Args:
+        spec: A `.staticemb` file; a folder of model2vec or sentence-transformers; word vectors as
+            text (`.txt`, `.vec`, `.glove`, optionally with `.gz`); one of the names `tfidf`, `bm25`
+            and `wordllama`; or the id of a Sentence Transformer that its package can find.
+        name: What to call it in the report; by default after the file.
+
+    Returns:
+        An `Embedder` or a `LexicalModel`.
+
+    Raises:
+        UnknownModelError: it is none of these.
+        MissingPackageError: a package that the kind of model needs is not installed.
+    """
+    text = str(spec)
+    if text in baselines.NAMES:
+        return baselines.load(text, name)
+    path = Path(spec)
+    name = name or path.name.removesuffix(".staticemb")
+    if path.is_file():
+        if path.suffix == ".staticemb":
+            return _staticemb(path, name)
+        if any(path.name.endswith(end) for end in baselines.WORD_VECTOR_ENDINGS):
+            return baselines.WordVectors(path, name)
+        raise UnknownModelError(
+            f"{path}: expected a .staticemb file or word vectors "
+            f"({', '.join(baselines.WORD_VECTOR_ENDINGS)}), found {path.suffix or 'no ending'}"
+        )
+    if path.is_dir():
+        return _folder(path, name)
+    if path.is_absolute() or text.startswith(".") or text.count("/") > 1 or path.suffix:
+        raise UnknownModelError(f"{path}: expected a model, found no such file or folder")
+    return _sentence_transformer(text, name)
+
+
+def _staticemb(path: Path, name: str) -> Embedder:
+    from staticemb_runtime import StaticEmbError, StaticModel
+    from staticemb_runtime.format import read
+
+    try:
+        file = read(path)
+        model = StaticModel.load(path)
+    except StaticEmbError as error:
+        raise UnknownModelError(str(error)) from None
+    metadata = file.metadata
+    return FunctionModel(
+        name,
+        model.encode,
+        query=model.encode_query,
+        document=model.encode_document,
+        prefixes=metadata.prefixes,
+        bytes=path.stat().st_size,
+        facts={
+            "kind": "staticemb",
+            "dimension": metadata.dim,
+            "max_tokens": metadata.max_tokens,
+            "precision": str(file.embeddings.dtype),
+            "pooling": metadata.pooling,
+            "digest": metadata.digest,
+            "teacher": metadata.extra.get("teacher"),
+        },
+    )
+
+
+def _size(folder: Path) -> int:
+    """Bytes of weights and tokenizer: what the model needs, not what else lies in its folder."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    weights = [path for path in files if path.suffix == ".safetensors"] or [
+        path for path in files if path.suffix == ".bin"
+    ]
+    vocabulary = [path for path in files if path.name == "tokenizer.json"]
+    return sum(path.stat().st_size for path in weights + vocabulary)
+
+
+def _folder(path: Path, name: str) -> Embedder:
+    config, modules = path / "config.json", path / "modules.json"
+    if config.is_file():
+        try:
+            keys = json.loads(config.read_text("utf-8"))
+            static = keys.get("model_type") == "model2vec" or "embedding_dtype" in keys
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            raise UnknownModelError(f"{config}: expected a JSON object, found none") from None
+        if static:
+            # Such a folder has a modules.json as well.
+            return _model2vec(path, name)
+    elif not modules.is_file():
+        raise UnknownModelError(
+            f"{path}: expected a model's folder, with modules.json or config.json, found neither"
+        )
+    return _sentence_transformer(str(path), name)
+
+
+def _model2vec(path: Path, name: str) -> Embedder:
+    try:
+        from model2vec import StaticModel
+    except ImportError:
+        raise MissingPackageError(
+            f"{path}: a model2vec folder needs `pip install model2vec`"
+        ) from None
+    try:
+        model = StaticModel.from_pretrained(str(path))
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise UnknownModelError(f"{path}: model2vec cannot open it: {_first_line(error)}") from None
+    return FunctionModel(
+        name,
+        model.encode,
+        prefixes=(model.dim,),
+        bytes=_size(path),
+        facts={
+            "kind": "model2vec",
+            "dimension": model.dim,
+            "max_tokens": model.max_length,
+            "precision": str(model.embedding.dtype),
+            "pooling": "mean",
+        },
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _sentence_transformer(spec: str, name: str) -> Embedder:
+    try:
+        from sentence_transformers import SentenceTransformer
+    except ImportError:
+        raise MissingPackageError(
+            f"{spec}: a Sentence Transformer needs `pip install sentence-transformers`"
+        ) from None
+    try:
+        model = SentenceTransformer(spec)
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise UnknownModelError(
+            f"{spec}: sentence-transformers cannot open it: {_first_line(error)}"
+        ) from None
+    dim = int(model.encode(["a"], show_progress_bar=False).shape[1])
+    path = Path(spec)
+    return FunctionModel(
+        name,
+        lambda texts: model.encode(texts, show_progress_bar=False),
+        query=lambda texts: model.encode_query(texts, show_progress_bar=False),
+        document=lambda texts: model.encode_document(texts, show_progress_bar=False),
+        prefixes=(dim,),
+        bytes=_size(path) if path.is_dir() else None,
+        facts={
+            "kind": "sentence-transformers",
+            "dimension": dim,
+            "max_tokens": model.max_seq_length,
+            "precision": str(next(model.parameters()).dtype).removeprefix("torch."),
+        },
+    )

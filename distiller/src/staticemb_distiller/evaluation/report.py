@@ -1,0 +1,210 @@
+"""Results in words and tables: differences from the baselines, Markdown, the method."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import __version__
+from .bootstrap import Difference, interval, resampled
+from .record import plain, suite_digest
+from .run import Results, Score
+from .scoring import SETTINGS
+
+TITLES = {
+    "sts": "Similarity",
+    "wordsim": "Words",
+    "pairs": "Pairs",
+    "classification": "Classification",
+    "clustering": "Clustering",
+    "retrieval": "Retrieval",
+}
+"""Headings of the kinds of task."""
+
+METRICS = {
+    "sts": "Spearman of cosine",
+    "wordsim": "Spearman of cosine",
+    "pairs": "average precision",
+    "classification": "accuracy of a logistic probe",
+    "clustering": "V-measure of k-means",
+    "retrieval": "NDCG@10",
+}
+"""Main metric of each kind, in words."""
+
+
+def rows(results: Results) -> list[tuple[str, int]]:
+    """The rows of every table: each model at each of its prefixes, the baselines last."""
+    names = [name for name in results.models if name not in results.baseline]
+    return [(n, p) for n in (*names, *results.baseline) for p in results.prefixes(n)]
+
+
+def label(results: Results, model: str, prefix: int) -> str:
+    """How a row is called: the model's name, and its prefix where there are several."""
+    return model if len(results.prefixes(model)) < 2 else f"{model} @ {prefix}"
+
+
+def differences(results: Results, *, resamples: int = 1000, seed: int = 0) -> list[dict[str, Any]]:
+    """Each model against each baseline, by task and in the mean of each kind.
+
+    Returns:
+        One dictionary a comparison: `model`, `prefix`, `baseline`, `of` (a task's name or a kind),
+        `value`, `low`, `high`, `resamples`. Baselines read from a report have no examples to
+        resample and are left out, and so is a kind that one of the two was not measured on whole.
+    """
+    drawn: dict[tuple[str, int, str], NDArray[np.float64]] = {}
+
+    def draw(score: Score | None) -> NDArray[np.float64] | None:
+        if score is None or score.outcome is None:
+            return None
+        key = (score.model, score.prefix, score.task)
+        if key not in drawn:
+            drawn[key] = resampled(score.outcome, resamples, seed)
+        return drawn[key]
+
+    found = []
+    models = [row for row in rows(results) if row[0] not in results.baseline]
+    for base, (model, prefix), kind in product(results.baseline, models, results.kinds):
+        tasks = [task for task in results.tasks if task.startswith(f"{kind}/")]
+        each = []
+        for task in tasks:
+            ours, theirs = draw(results.score(model, task, prefix)), draw(results.score(base, task))
+            if ours is not None and theirs is not None:
+                value = results.value(model, task, prefix) - results.value(base, task)
+                each.append((task, value, ours - theirs))
+        if len(each) == len(tasks) > 1:
+            value = math.fsum(value for _, value, _ in each) / len(each)
+            each.append((kind, value, np.mean([spread for _, _, spread in each], axis=0)))
+        for of, value, spread in each:
+            found.append(_row(model, prefix, base, of, interval(value, spread)))
+    return found
+
+
+def _row(model: str, prefix: int, base: str, of: str, between: Difference) -> dict[str, Any]:
+    return {
+        "model": model,
+        "prefix": prefix,
+        "baseline": base,
+        "of": of,
+        "value": round(between.value, 4),
+        "low": round(between.low, 4),
+        "high": round(between.high, 4),
+        "resamples": between.resamples,
+    }
+
+
+def number(value: float, digits: int = 1) -> str:
+    """A figure of a table; a dash for what was not measured."""
+    return "–" if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def megabytes(facts: Mapping[str, Any]) -> str:
+    """Size in units of 10^6 bytes."""
+    size = facts.get("bytes")
+    return "–" if not size else f"{size / 1e6:.{1 if size < 1e8 else 0}f}"
+
+
+def rate(facts: Mapping[str, Any]) -> str:
+    """Texts a second to two figures, with separators of thousands."""
+    value = facts.get("texts_per_second")
+    if not value:
+        return "–"
+    digits = max(0, math.floor(math.log10(value)) - 1)
+    return f"{round(value / 10**digits) * 10**digits:,}"
+
+
+def markdown(results: Results, compared: Sequence[Mapping[str, Any]] = ()) -> str:
+    """The report as Markdown: means, tasks, differences, and how it was measured."""
+    blocks = [
+        "# Evaluation",
+        "Each figure is the metric times 100; a mean is over the tasks below.",
+    ]
+    blocks += [summary(results), "## Tasks"]
+    shown = rows(results)
+    header = ["task", "metric", *(label(results, *row) for row in shown)]
+    body = []
+    for task, metric in _metrics(results):
+        values = [number(results.value(m, task, p, metric)) for m, p in shown]
+        body.append([task, metric, *values])
+    blocks.append(_table(header, body))
+    if compared:
+        blocks.append("## Differences")
+        blocks.append("With the 95 % interval of a paired bootstrap over each task's examples.")
+        body = [
+            [
+                label(results, d["model"], d["prefix"]),
+                d["baseline"],
+                d["of"],
+                f"{d['value']:+.1f}",
+                f"{d['low']:+.1f} … {d['high']:+.1f}",
+            ]
+            for d in compared
+        ]
+        blocks.append(_table(["model", "against", "of", "difference", "interval"], body))
+    blocks.append("## How it was measured")
+    blocks.append("\n".join(f"- {line}" for line in method(results)))
+    return "\n\n".join(blocks) + "\n"
+
+
+def summary(results: Results) -> str:
+    """The table of means, as Markdown."""
+    header = ["model", "mean", *(TITLES[kind] for kind in results.kinds), "MB", "texts/s"]
+    body = []
+    for model, prefix in rows(results):
+        facts = results.facts[model]
+        kinds = [number(results.mean(model, kind, prefix)) for kind in results.kinds]
+        mean = number(results.mean(model, None, prefix))
+        name = label(results, model, prefix)
+        body.append([name, mean, *kinds, megabytes(facts), rate(facts)])
+    return _table(header, body)
+
+
+def method(results: Results) -> list[str]:
+    """What the figures depend on, a line each."""
+    lines = [
+        f"staticemb-distiller {__version__}; suite {suite_digest(results.files)[:16]}",
+        "Vectors are cut to the prefix and set to unit length; similarity is the cosine.",
+    ]
+    lines += [f"{TITLES[kind]}: {METRICS[kind]}." for kind in results.kinds]
+    settings = ", ".join(f"{key} = {value}" for key, value in SETTINGS.items())
+    lines.append(f"Settings: {settings}.")
+    for name, facts in results.facts.items():
+        known = ", ".join(
+            f"{key} = {plain(value)}"
+            for key, value in facts.items()
+            if value is not None and key not in {"bytes", "texts_per_second"}
+        )
+        lines.append(f"{name}: {known}.")
+    if any(facts.get("texts_per_second") for facts in results.facts.values()):
+        lines.append(
+            f"Texts per second: on this machine ({platform.machine()}, {os.cpu_count()} cores), "
+            "texts of these tasks; a rough figure."
+        )
+    return lines
+
+
+def _metrics(results: Results) -> list[tuple[str, str]]:
+    """Task and metric of each row of the table of tasks, main metrics first within a task."""
+    found: dict[tuple[str, str], None] = {}
+    for task in results.tasks:
+        for s in results.scores:
+            if s.task == task:
+                found[task, s.metric] = None
+    return list(found)
+
+
+def _table(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; the columns of figures are aligned to the right."""
+    figures = [all(_is_figure(row[i]) for row in body) for i in range(len(header))]
+    lines = [header, ["---:" if figure else "---" for figure in figures], *body]
+    return "\n".join("| " + " | ".join(c.replace("|", "\\|") for c in row) + " |" for row in lines)
+
+
+def _is_figure(cell: str) -> bool:
+    return cell == "–" or cell.replace(",", "").replace(".", "").lstrip("+-").isdecimal()

@@ -1,0 +1,131 @@
+"""A task and the vectors of its texts in, scores out.
+
+Settings, the same for every model: vectors are cut to the prefix and set to unit length.
+Similarity is the cosine. The classification probe is multinomial logistic regression; clusters come
+from k-means with as many clusters as classes, the mean over fixed seeds.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+
+from . import metrics
+from .tasks import ClassificationTask, ClusteringTask, PairTask, RetrievalTask, Task
+
+SETTINGS: Mapping[str, Any] = {
+    "probe": "multinomial logistic regression, L2",
+    "probe_C": 10.0,
+    "probe_max_iter": 200,
+    "kmeans_seeds": (0, 1, 2, 3, 4),
+    "kmeans_max_iter": 100,
+    "retrieval_depth": 100,
+}
+"""What the scores depend on beside model and data."""
+
+Statistic = Literal["spearman", "average_precision", "v_measure", "mean"]
+
+Features = Any
+"""(N, d) float32 array, or a scipy sparse matrix of that shape."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """One metric of one task, with what it was computed from.
+
+    Attributes:
+        metric: Its name.
+        value: The metric times 100.
+        statistic: The function of gold and output that gives it.
+        gold: (N,) what is right; unused by `mean`.
+        output: (N,) or (repetitions, N) what the model gave for each example.
+    """
+
+    metric: str
+    value: float
+    statistic: Statistic
+    gold: NDArray[Any]
+    output: NDArray[Any]
+
+
+def score(task: Task, features: Mapping[str, Features]) -> list[Outcome]:
+    """The task's metrics, the main one first.
+
+    Args:
+        task: The task.
+        features: For each part in `task.texts`: unit vectors (N, d), dense or sparse.
+    """
+    if isinstance(task, PairTask):
+        return [_pairs(task, features["first"], features["second"])]
+    if isinstance(task, ClassificationTask):
+        return [_classification(task, features["train"], features["test"])]
+    if isinstance(task, ClusteringTask):
+        return [_clustering(task, features["texts"])]
+    assert isinstance(task, RetrievalTask)
+    queries, documents = features["queries"], features["documents"]
+
+    def scores(start: int, stop: int) -> NDArray[np.floating[Any]]:
+        block = queries[start:stop] @ documents.T
+        return np.asarray(block.toarray() if issparse(block) else block)
+
+    return score_ranking(task, scores)
+
+
+def score_ranking(
+    task: RetrievalTask, scores: Callable[[int, int], NDArray[np.floating[Any]]]
+) -> list[Outcome]:
+    """NDCG@10 and recall@100 of documents ranked by scores, which come as blocks of queries."""
+    depth = SETTINGS["retrieval_depth"]
+    ranked = metrics.best_documents(scores, task.relevance.shape, depth, task.excluded)
+    found = {
+        "ndcg@10": metrics.ndcg(ranked, task.relevance, 10),
+        "recall@100": metrics.recall(ranked, task.relevance, 100),
+    }
+    nothing = np.zeros(0)
+    return [
+        Outcome(name, 100 * float(each.mean()), "mean", nothing, each)
+        for name, each in found.items()
+    ]
+
+
+def _pairs(task: PairTask, first: Features, second: Features) -> Outcome:
+    if issparse(first):
+        cosines = np.asarray(first.multiply(second).sum(axis=1), np.float64).ravel()
+    else:
+        cosines = np.einsum("nd,nd->n", first, second, dtype=np.float64)
+    if task.kind == "pairs":
+        value = metrics.average_precision(task.gold, cosines)
+        return Outcome("average_precision", 100 * value, "average_precision", task.gold, cosines)
+    value = metrics.spearman(task.gold, cosines)
+    return Outcome("spearman", 100 * value, "spearman", task.gold, cosines)
+
+
+def _classification(task: ClassificationTask, train: Features, test: Features) -> Outcome:
+    probe = LogisticRegression(C=SETTINGS["probe_C"], max_iter=SETTINGS["probe_max_iter"])
+    with warnings.catch_warnings():
+        # Stopping early is a setting here, the same for every model.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        probe.fit(train, task.train_labels)
+    right = (probe.predict(test) == task.test_labels).astype(np.float64)
+    return Outcome("accuracy", 100 * float(right.mean()), "mean", np.zeros(0), right)
+
+
+def _clustering(task: ClusteringTask, vectors: Features) -> Outcome:
+    count = len(np.unique(task.labels))
+    runs = []
+    for seed in SETTINGS["kmeans_seeds"]:
+        means = KMeans(count, n_init=1, max_iter=SETTINGS["kmeans_max_iter"], random_state=seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            runs.append(means.fit_predict(vectors).astype(np.int64))
+    value = float(np.mean([metrics.v_measure(task.labels, run) for run in runs]))
+    return Outcome("v_measure", 100 * value, "v_measure", task.labels, np.stack(runs))

@@ -1,0 +1,136 @@
+"""A static embedding file, written as a model that another library opens by itself."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from staticemb_runtime.opening import open_parts
+
+from . import model2vec_folder, onnx_folder, sentence_transformers_folder
+from .compare import largest_difference, sample_texts, vectors
+from .errors import ExportError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+    from types import ModuleType
+
+    from staticemb_runtime.format import StaticFile
+
+Target = Literal["model2vec", "sentence-transformers", "onnx"]
+
+TARGETS: dict[str, ModuleType] = {
+    "model2vec": model2vec_folder,
+    "sentence-transformers": sentence_transformers_folder,
+    "onnx": onnx_folder,
+}
+
+# Where an export's vector may differ, relative to the largest element: rows are the same, sums are
+# taken in another order.
+CLOSE = 1e-5
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export found out.
+
+    Attributes:
+        path: the folder that was written.
+        difference: the largest difference between an element of a vector of the export and of the
+            file, over the vectors' size.
+        compared_with: what opened the export for that, and its version.
+        notes: what the export does otherwise than the file.
+    """
+
+    path: Path
+    difference: float
+    compared_with: str
+    notes: tuple[str, ...]
+
+
+def export(
+    source: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    target: Target,
+    *,
+    plain_mean: bool = False,
+    peer_unknown: bool = False,
+) -> Exported:
+    """Write a model as a folder of another library, and compare the two vector by vector.
+
+    What the other library has no name for is folded into the rows: the scale of int8, token
+    weights, shared rows. What cannot be folded is refused, unless the caller asks for the nearest
+    thing. The folder appears only when the comparison is done.
+
+    Args:
+        source: a static embedding file, or a folder that the runtime opens.
+        folder: the folder to write; it must be new or empty.
+        target: whose.
+        plain_mean: where the library cannot damp, take the plain mean.
+        peer_unknown: where the library treats unknown tokens in another way, leave it to it.
+
+    Raises:
+        StaticEmbError: the source cannot be opened; a subclass says why.
+        InexpressibleError: the library cannot do what the file says.
+        ExportError: the folder is not empty, a package is missing, or the vectors differ.
+    """
+    module, path = TARGETS[target], Path(folder)
+    file = open_parts(source, verify=True)
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ExportError(f"{path}: expected a new or an empty folder, found something")
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        try:
+            beside.mkdir()
+            wanted, notes = module.express(
+                _by_format(file), plain_mean=plain_mean, peer_unknown=peer_unknown
+            )
+            module.write_folder(beside, wanted)
+            notes = [*_changes(file, wanted), *notes]
+            texts = sample_texts(wanted.tokenizer)
+            difference, compared_with = _compare(module, beside, wanted, texts)
+            if path.exists():
+                path.rmdir()
+            beside.rename(path)
+        finally:
+            with contextlib.suppress(OSError):
+                shutil.rmtree(beside, ignore_errors=True)
+    except OSError as error:
+        raise ExportError(f"{path}: could not be written: {error.strerror or error}") from error
+    return Exported(path, difference, compared_with, tuple(notes))
+
+
+def _by_format(file: StaticFile) -> StaticFile:
+    """The parts as a file would hold them, without a peer's own way to cut texts."""
+    return replace(file, limits=None, default_dim=None)
+
+
+def _changes(file: StaticFile, wanted: StaticFile) -> list[str]:
+    """What the caller agreed to, in words."""
+    changes = []
+    if wanted.metadata.pooling != file.metadata.pooling:
+        changes.append("the file's pooling is damped_mean; the export takes the plain mean")
+    unknown = wanted.metadata.unknown_token_id
+    if unknown != file.metadata.unknown_token_id:
+        does = "counts" if unknown is None else "drops"
+        changes.append(f"the export {does} unknown tokens, and the file does not")
+    return changes
+
+
+def _compare(
+    module: ModuleType, folder: Path, wanted: StaticFile, texts: Sequence[str]
+) -> tuple[float, str]:
+    expected = vectors(wanted, texts)
+    found, compared_with = module.embed(folder, texts)
+    difference = largest_difference(expected, found)
+    if not difference <= CLOSE:
+        raise ExportError(
+            f"{wanted.path}: expected the export to give the same vectors, found differences of up "
+            f"to {difference:.1e} of their size with {compared_with}; nothing was written"
+        )
+    return difference, compared_with

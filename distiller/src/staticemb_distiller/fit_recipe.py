@@ -1,0 +1,140 @@
+"""The fit that a recipe asks for: its sources of text, and the fitted table they lead to."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .fitted import Budget, Fitted, fitted_table
+from .text import Source, gather
+from .tokens import special_ids
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from .fit import FitStep
+    from .progress import Progress
+    from .recipe import Recipe
+    from .teacher import Teacher
+    from .vocabulary import Vocabulary
+
+
+def sources(recipe: Recipe) -> list[Source]:
+    """The sources of text that a recipe names; none for the classical table.
+
+    Raises:
+        TextSourceError: One is misspelled.
+    """
+    if not recipe.fitted:
+        return []
+    return [Source.parse(spec, limit=recipe.limit) for spec in recipe.fit]
+
+
+def fit_recipe(
+    teacher: Teacher,
+    vocabulary: Vocabulary,
+    vectors: NDArray[np.float32],
+    weights: NDArray[np.float64],
+    recipe: Recipe,
+    *,
+    cache: Path | None,
+    progress: Progress,
+) -> Fitted:
+    """Read the text, let the teacher encode it, and fit the table to what it says.
+
+    Args:
+        teacher: Whose vectors of texts to come close to.
+        vocabulary: The new model's, V tokens.
+        vectors: The teacher's vectors of the tokens, shape (V, H).
+        weights: The tokens' weights in the classical table that the fit starts from, shape (V,).
+        recipe: Its knobs from `fit` to `fit_tolerance`, and `seed`.
+        cache: The folder that keeps the teacher's vectors; None: they are kept until the end.
+        progress: Where to show it.
+
+    Raises:
+        TextSourceError: A source cannot be read, or holds nothing.
+        TeacherCacheError: The cache is damaged or cannot be written.
+        TeacherError: The teacher cannot encode.
+        FitDivergedError: The fit gave infinities or NaN.
+    """
+    progress.note(f"Reading text: {' '.join(recipe.fit)}")
+    texts, text_weights = gather(
+        sources(recipe),
+        teacher.tokenizer,
+        _longest(teacher),
+        language=recipe.fit_language,
+        seed=recipe.seed,
+    )
+    read = len(texts) if recipe.teacher_budget is None else min(recipe.teacher_budget, len(texts))
+    progress.note(f"Texts: {len(texts)} found, {read} to read")
+    with (
+        _folder(cache) as folder,
+        progress.track("Text vectors", read, "texts") as advance,
+    ):
+        return fitted_table(
+            texts,
+            text_weights,
+            teacher,
+            vocabulary.tokenizer_json,
+            vocabulary.unknown_token_id,
+            vectors,
+            weights,
+            cache=folder,
+            about=_about(teacher, recipe),
+            budget=Budget(texts=recipe.teacher_budget),
+            regularization=recipe.fit_regularization,
+            rounds=recipe.fit_rounds,
+            iterations=recipe.fit_iterations,
+            tolerance=recipe.fit_tolerance,
+            encoded=_steps(advance),
+            fitted=lambda step: progress.note(_described(step)),
+        )
+
+
+def _longest(teacher: Teacher) -> int:
+    """How many tokens of a text the teacher reads beside the special ones and its prompt."""
+    if teacher.max_length is None:
+        return sys.maxsize
+    prompt = teacher.tokenizer.encode(teacher.default_prompt, add_special_tokens=False).ids
+    frame = sum(map(len, special_ids(teacher.tokenizer)))
+    return max(1, teacher.max_length - frame - len(prompt))
+
+
+def _about(teacher: Teacher, recipe: Recipe) -> dict[str, str]:
+    """What decides the teacher's vectors beside its revision and the text."""
+    kind = teacher.device.type
+    dtype = recipe.teacher_dtype
+    if dtype == "auto" and kind == "cpu":
+        dtype = "float32"
+    return {"device": kind, "dtype": dtype, "prompt": teacher.default_prompt}
+
+
+@contextmanager
+def _folder(cache: Path | None) -> Iterator[Path]:
+    if cache is not None:
+        yield cache
+        return
+    with tempfile.TemporaryDirectory(prefix="staticemb-") as folder:
+        yield Path(folder)
+
+
+def _steps(advance: Callable[[int], object]) -> Callable[[int, int], None]:
+    """From the number of texts done so far to the number done since the last call."""
+    before = 0
+
+    def encoded(done: int, total: int) -> None:
+        nonlocal before
+        advance(done - before)
+        before = done
+
+    return encoded
+
+
+def _described(step: FitStep) -> str:
+    return f"Fit, round {step.round}: {step.iterations} iterations, residual {step.residual:.4f}"

@@ -1,0 +1,186 @@
+"""From texts and token vectors to a fitted table: what `fit` needs, put together.
+
+sources -> texts (generated or read) -> a choice within the budget -> teacher's vectors
+texts -> token ids of the new vocabulary -> counts -> fit -> rows, and vectors to rotate by
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from .coverage import order_by_coverage
+from .fit import FitStep, count_matrix, fit, scale_prior
+from .teacher_cache import TeacherCache
+
+_BATCH = 4_096
+_TOKEN_SHARE = 0.5  # what all tokens together weigh in the rotation, all texts weighing 1
+
+
+class _Teacher(Protocol):
+    name: str
+    revision: str
+    dim: int
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much of the teacher's time a fit may take; both None: all that the texts need.
+
+    Attributes:
+        texts: The most texts to encode.
+        seconds: Start on no more texts after this time. The result then depends on the machine.
+    """
+
+    texts: int | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A fitted table.
+
+    Attributes:
+        rows: (V, H) float32, token weights multiplied in.
+        vectors: (n, H) float32: unit vectors of texts under it, and of tokens, to rotate by their
+            second moments. Texts alone leave short prefixes poor in rare words.
+        counts: (V,) int64, how often each token stood in the texts.
+        texts: How many texts it was fitted to.
+    """
+
+    rows: NDArray[np.float32]
+    vectors: NDArray[np.float32]
+    counts: NDArray[np.int64]
+    texts: int
+
+
+def token_counts(
+    texts: Sequence[str], tokenizer_json: bytes, unknown_token_id: int | None
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Tokenize as the runtime will: no special tokens, nothing cut, unknown tokens dropped.
+
+    Args:
+        texts: B texts.
+        tokenizer_json: The new model's tokenizer.
+        unknown_token_id: The id to drop; None: none.
+
+    Returns:
+        ids (N,) int32 of all texts, one after the other, and lengths (B,) int64.
+    """
+    tokenizer = Tokenizer.from_str(tokenizer_json.decode())
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    ids: list[NDArray[np.int32]] = []
+    lengths = np.zeros(len(texts), np.int64)
+    for first in range(0, len(texts), _BATCH):
+        batch = list(texts[first : first + _BATCH])
+        for number, encoding in enumerate(tokenizer.encode_batch_fast(batch, False), first):
+            row = np.array(encoding.ids, np.int32)
+            if unknown_token_id is not None:
+                row = row[row != unknown_token_id]
+            ids.append(row)
+            lengths[number] = len(row)
+    return np.concatenate([*ids, np.empty(0, np.int32)]), lengths
+
+
+def fitted_table(
+    texts: Sequence[str],
+    text_weights: Sequence[float],
+    teacher: _Teacher,
+    tokenizer_json: bytes,
+    unknown_token_id: int | None,
+    token_vectors: NDArray[np.float32],
+    token_weights: NDArray[np.float64],
+    *,
+    cache: Path,
+    about: dict[str, str],
+    budget: Budget | None = None,
+    regularization: float = 0.1,
+    rounds: int = 2,
+    iterations: int = 15,
+    tolerance: float = 0.02,
+    device: str = "cpu",
+    sample: int = 50_000,
+    encoded: Callable[[int, int], None] | None = None,
+    fitted: Callable[[FitStep], None] | None = None,
+) -> Fitted:
+    """Fit a table to the teacher's vectors of texts.
+
+    The prior is the classical table: token vectors less their mean, times token weights.
+
+    Args:
+        texts: In shuffled order.
+        text_weights: How much each counts.
+        teacher: Whose vectors to come close to.
+        tokenizer_json: The new model's tokenizer, V tokens.
+        unknown_token_id: The id that is dropped.
+        token_vectors: (V, H) the teacher's vectors of the tokens.
+        token_weights: (V,) such as SIF weights.
+        cache: The folder of the teacher's vectors.
+        about: What these depend on beside teacher, revision and text: number format, prompt.
+        budget: Where texts are too many, those that cover most tokens are taken.
+        regularization: As for `fit`.
+        rounds: As for `fit`.
+        iterations: As for `fit`.
+        tolerance: As for `fit`.
+        device: As for `fit`.
+        sample: How many texts' vectors to return.
+        encoded: Called with the texts that the teacher has read, and their total.
+        fitted: Called after each round of the fit.
+
+    Raises:
+        FitInputError: Nothing to fit on, or shapes that do not match.
+        TeacherCacheError: The cache is damaged or cannot be written.
+        TeacherError: The teacher cannot encode.
+    """
+    budget = budget or Budget()
+    ids, lengths = token_counts(texts, tokenizer_json, unknown_token_id)
+    tokens = len(token_vectors)
+    order = np.arange(len(texts))
+    if budget.seconds is not None or (budget.texts is not None and budget.texts < len(texts)):
+        most = len(texts) if budget.texts is None else budget.texts
+        order = order_by_coverage(ids, lengths, tokens, most)
+    key = {**about, "teacher": teacher.name, "revision": teacher.revision}
+    store = TeacherCache(cache, key, teacher.dim)
+    chosen = [texts[place] for place in order.tolist()]
+    targets = store.encode(chosen, teacher.encode, seconds=budget.seconds, progress=encoded)
+    order = order[: len(targets)]
+
+    counts = count_matrix(ids, lengths, tokens)[order]
+    prior = (token_vectors - token_vectors.mean(0)) * token_weights[:, None]
+    rows = fit(
+        counts,
+        targets,
+        scale_prior(counts, targets, prior.astype(np.float32)),
+        regularization=regularization,
+        rounds=rounds,
+        iterations=iterations,
+        tolerance=tolerance,
+        text_weights=np.asarray(text_weights, np.float32)[order],
+        device=device,
+        progress=fitted,
+    )
+    if unknown_token_id is not None:
+        rows[unknown_token_id] = 0
+    vectors = _unit(np.asarray(counts[:sample] @ rows, np.float32))
+    words = _unit(rows)
+    words *= np.float32(np.sqrt(_TOKEN_SHARE * len(vectors) / max(len(words), 1)))
+    seen = np.asarray(counts.multiply(lengths[order][:, None]).sum(0)).ravel()
+    return Fitted(
+        rows, np.concatenate([vectors, words]), np.rint(seen).astype(np.int64), len(targets)
+    )
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scale to length one, and leave out those of length zero."""
+    norms = np.linalg.norm(vectors, axis=1)
+    unit: NDArray[np.float32] = vectors[norms > 0] / norms[norms > 0, None]
+    return unit

@@ -1,0 +1,123 @@
+"""Text out of nothing: sequences of words drawn from the teacher's own vocabulary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+_SHORTEST, _LONGEST = 2, 13
+# Zipf-Mandelbrot: the most frequent words are less frequent than 1 / rank. Pieces are flatter.
+_WORD_OFFSET, _PIECE_OFFSET = 3.7, 51.0
+_GLUED = 0.08  # share of words that get a piece at their end
+_NEVER_GLUED = 200  # function words
+_COMMA, _STOP, _QUESTION = 0.05, 0.6, 0.08
+_BARE = 0.25  # share of sequences of words alone, as queries are
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """What sequences are made of.
+
+    Attributes:
+        words: Tokens that are words by themselves, the most frequent first.
+        pieces: Tokens that only stand inside words, likewise, without any mark.
+    """
+
+    words: tuple[str, ...]
+    pieces: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, tokenizer: Tokenizer) -> Lexicon:
+        """Find the words and pieces of a tokenizer, in the order of their ids.
+
+        Vocabularies list frequent tokens first, near enough for `generate`, but for the alphabet
+        that many begin with: words of one letter come last. A token is a word if it is made of
+        letters or digits and its text after a blank is that one token again; or its text alone,
+        if the token bears a mark (for where a blank at the beginning is one too many).
+
+        Args:
+            tokenizer: The teacher's.
+        """
+        plain = Tokenizer.from_str(tokenizer.to_str())
+        plain.no_padding()
+        plain.no_truncation()
+        tokens = range(plain.get_vocab_size())
+        spelled = [plain.decode([token]).strip().removeprefix("##") for token in tokens]
+        candidates = [(token, text) for token, text in enumerate(spelled) if text.isalnum()]
+        alone = plain.encode_batch([text for _, text in candidates], add_special_tokens=False)
+        after = plain.encode_batch([f" {text}" for _, text in candidates], add_special_tokens=False)
+        words: dict[str, None] = {}
+        pieces: dict[str, None] = {}
+        for (token, text), first, second in zip(candidates, alone, after, strict=True):
+            marked = plain.id_to_token(token) != text
+            if second.ids == [token] or (marked and first.ids == [token]):
+                words[text] = None
+            elif text.isalpha():
+                pieces[text] = None
+        ordered = sorted(words, key=lambda word: len(word) == 1)
+        return cls(tuple(ordered), tuple(piece for piece in pieces if piece not in words))
+
+
+def generate(
+    lexicon: Lexicon,
+    count: int,
+    *,
+    shortest: int = _SHORTEST,
+    longest: int = _LONGEST,
+    seed: int = 0,
+) -> list[str]:
+    """Draw sequences of words, each word by its rank as Zipf's law has it.
+
+    A word of rank r has a probability in proportion to 1 / (r + 2.7) (Mandelbrot, 1953). A few
+    rarer words get a piece at their end, so that pieces are learned, too; commas, full stops and
+    question marks stand where a text might have them, so that the teacher reads sentences. A
+    quarter of the sequences are words alone.
+
+    Args:
+        lexicon: Words, and pieces if there are any.
+        count: How many sequences to draw.
+        shortest: The fewest words in a sequence.
+        longest: The most.
+        seed: Another seed, other sequences.
+
+    Returns:
+        `count` texts, words joined by a blank.
+
+    >>> generate(Lexicon(("the", "of", "table")), 2, shortest=3, longest=3)
+    ['of the the', 'the, table table.']
+    """
+    random = np.random.default_rng(seed)
+    lengths = random.integers(shortest, longest + 1, count)
+    total = int(lengths.sum())
+    drawn = _by_rank(random, len(lexicon.words), total, _WORD_OFFSET)
+    tails = [""] * total
+    bare = random.random(count) < _BARE
+    dressed = np.repeat(~bare, lengths)
+    if lexicon.pieces:
+        glued = (random.random(total) < _GLUED) & (drawn >= _NEVER_GLUED) & dressed
+        pieces = _by_rank(random, len(lexicon.pieces), total, _PIECE_OFFSET)
+        for place in np.flatnonzero(glued).tolist():
+            tails[place] = lexicon.pieces[pieces[place]]
+    ends = np.cumsum(lengths)
+    commas = (random.random(total) < _COMMA) & dressed
+    for place in np.setdiff1d(np.flatnonzero(commas), ends - 1).tolist():
+        tails[place] += ","
+    chances = np.where(bare, 1, random.random(count))
+    for end, chance in zip(ends.tolist(), chances.tolist(), strict=True):
+        tails[end - 1] += "." if chance < _STOP else "?" if chance < _STOP + _QUESTION else ""
+    words = [lexicon.words[word] + tail for word, tail in zip(drawn.tolist(), tails, strict=True)]
+    return [
+        " ".join(words[end - length : end])
+        for end, length in zip(ends.tolist(), lengths.tolist(), strict=True)
+    ]
+
+
+def _by_rank(
+    random: np.random.Generator, choices: int, count: int, offset: float
+) -> NDArray[np.int64]:
+    shares = 1 / (np.arange(choices) + offset)
+    drawn: NDArray[np.int64] = random.choice(choices, size=count, p=shares / shares.sum())
+    return drawn

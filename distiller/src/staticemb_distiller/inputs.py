@@ -1,0 +1,91 @@
+"""The text files that a recipe names: their lines, and their digests for the record."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import InputFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+# A line without end must not fill the memory: longer ones are read in pieces.
+_LONGEST_LINE = 1 << 20
+
+
+def check_readable(paths: Sequence[str]) -> None:
+    """Make sure that files can be opened before hours of work depend on them.
+
+    Raises:
+        InputFileError: One cannot.
+    """
+    for path in paths:
+        try:
+            with Path(path).open("rb"):
+                pass
+        except OSError as error:
+            msg = f"{path}: cannot be read: {error.strerror or error}"
+            raise InputFileError(msg) from error
+
+
+def read_lines(paths: Sequence[str]) -> Iterator[str]:
+    """The lines of text files, one after another, without blank ones; `.gz` files are unpacked.
+
+    Args:
+        paths: Files in UTF-8.
+
+    Raises:
+        InputFileError: A file cannot be read, or is not UTF-8.
+    """
+    for path in paths:
+        try:
+            opener = gzip.open if path.endswith(".gz") else open
+            with opener(path, "rt", encoding="utf-8-sig") as file:
+                while line := file.readline(_LONGEST_LINE):
+                    if text := line.strip():
+                        yield text
+        except UnicodeDecodeError as error:
+            msg = f"{path}: expected UTF-8, found byte {error.object[error.start]:#04x}"
+            raise InputFileError(msg) from error
+        except (OSError, EOFError) as error:
+            msg = f"{path}: cannot be read: {error}"
+            raise InputFileError(msg) from error
+
+
+def file_digest(path: str) -> str:
+    """The SHA-256 of a file, in hexadecimal.
+
+    Raises:
+        InputFileError: The file cannot be read.
+    """
+    sha = hashlib.sha256()
+    try:
+        with Path(path).open("rb") as file:
+            while block := file.read(1 << 20):
+                sha.update(block)
+    except OSError as error:
+        msg = f"{path}: cannot be read: {error.strerror or error}"
+        raise InputFileError(msg) from error
+    return sha.hexdigest()
+
+
+def digest(place: str, files: Sequence[Path]) -> str:
+    """The SHA-256 of a file, or of the listing of a folder's files as `sha256sum` writes it.
+
+    Args:
+        place: The file or the folder.
+        files: The file itself, or the files in the folder that are read.
+
+    Raises:
+        InputFileError: One of them cannot be read.
+    """
+    folder = Path(place)
+    if not folder.is_dir():
+        return file_digest(place)
+    listing = "".join(
+        f"{file_digest(str(file))}  {file.relative_to(folder).as_posix()}\n" for file in files
+    )
+    return hashlib.sha256(listing.encode(errors="surrogateescape")).hexdigest()

@@ -1,0 +1,104 @@
+"""What the folders of model2vec and of sentence-transformers have in common."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from staticemb_runtime.pooling import Table
+
+from .errors import InexpressibleError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from staticemb_runtime.format import StaticFile
+
+_STATIC = "sentence_transformers.models.StaticEmbedding"
+_NORMALIZE = "sentence_transformers.models.Normalize"
+
+
+def with_plain_mean(file: StaticFile, library: str, *, plain_mean: bool) -> StaticFile:
+    """The parts with the plain mean, which is all that a library has.
+
+    Raises:
+        InexpressibleError: the file damps, and nobody asked for the plain mean.
+    """
+    if file.metadata.pooling == "mean":
+        return file
+    if not plain_mean:
+        raise InexpressibleError(
+            f"{file.path}: expected pooling 'mean', which is all that {library} has, found "
+            f"{file.metadata.pooling!r}; export the plain mean with --pooling mean, or to ONNX, "
+            "which has both"
+        )
+    metadata = replace(file.metadata, pooling="mean", features=(), damping_beta=0.0, damping_dims=1)
+    return replace(file, metadata=metadata)
+
+
+def dense_rows(file: StaticFile) -> NDArray[np.float32]:
+    """(V, D) one row for each token id, with scale, weight and shared rows folded in."""
+    table = Table(file.embeddings, file.scale, file.weights, file.rows)
+    return table.token_rows(np.arange(file.n_token_ids))
+
+
+def save_tensors(path: Path, tensors: Mapping[str, NDArray[Any]]) -> None:
+    """Write tensors as safetensors."""
+    from safetensors.numpy import save_file
+
+    save_file({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, path)
+
+
+def save_json(path: Path, value: object) -> None:
+    """Write JSON for people and programs."""
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+def save_modules(folder: Path, *, normalize: bool) -> None:
+    """Write the list of a sentence-transformers model's modules, and the second one's folder."""
+    modules = [{"idx": 0, "name": "0", "path": ".", "type": _STATIC}]
+    if normalize:
+        modules.append({"idx": 1, "name": "1", "path": "1_Normalize", "type": _NORMALIZE})
+        (folder / "1_Normalize").mkdir()
+        vector = "sentence_embedding"
+        settings = {"module_input_name": vector, "module_output_name": vector}
+        save_json(folder / "1_Normalize" / "config.json", settings)
+    save_json(folder / "modules.json", modules)
+
+
+def save_card(folder: Path, file: StaticFile, library: str, usage: str) -> None:
+    """Write a model card: what the file says of itself, and how to use the folder."""
+    import yaml  # type: ignore[import-untyped]
+
+    extra, metadata = file.metadata.extra, file.metadata
+    head: dict[str, Any] = {"library_name": library, "tags": ["static-embeddings", "embeddings"]}
+    if "license" in extra:
+        head["license"] = extra["license"].lower()
+    if extra.get("languages"):
+        head["language"] = extra["languages"].split(" ")
+    if "teacher" in extra:
+        head["base_model"] = extra["teacher"]
+    prefixes = ", ".join(map(str, metadata.prefixes))
+    text = (
+        f"---\n{yaml.safe_dump(head, sort_keys=True, allow_unicode=True)}---\n\n"
+        f"# A static embedding model for {library}\n\n"
+        f"{metadata.dim} dimensions; vectors cut to {prefixes} keep most of their meaning.\n"
+        f"Exported from a static embedding file ({metadata.digest or 'without a digest'}).\n\n"
+        f"{usage.strip()}\n"
+    )
+    (folder / "README.md").write_text(text, "utf-8")
+
+
+def version(package: str) -> str | None:
+    """The installed version of a package; None where it is not installed."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,300 @@
+"""Every knob of a distillation, declared once: a dataclass, read from and written as TOML.
+
+A recipe and a teacher decide the file that comes out. What only decides how the work is done (the
+device, a checkpoint folder, progress bars) is no part of it.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal, get_type_hints
+
+from .errors import RecipeError
+from .knobs import checked, refuse, toml_value
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+def _knob(default: Any, meaning: str) -> Any:  # noqa: ANN401 - as dataclasses.field
+    return field(default=default, metadata={"help": meaning})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How to make a static model from a teacher. The defaults make a good one.
+
+    Raises:
+        RecipeError: A value is of the wrong kind, out of range, or contradicts another.
+
+    Example:
+        >>> print(Recipe(dims=128, dtype="int8").to_toml(defaults=False))
+        dims = 128
+        dtype = "int8"
+    """
+
+    # The teacher
+    revision: str | None = _knob(None, "the teacher's revision on the Hub: a commit, branch or tag")
+    teacher_dtype: Literal["auto", "float32", "float16", "bfloat16"] = _knob(
+        "auto", "number format in which the teacher computes"
+    )
+    trust_remote_code: bool = _knob(False, "run Python code that comes with the teacher")
+
+    # The vocabulary
+    mode: Literal["output", "word", "subword"] = _knob(
+        "output",
+        "output: the teacher's own subwords; word: only the given vocabulary; "
+        "subword: the given vocabulary on top of the subwords",
+    )
+    vocabulary: str | None = _knob(None, "file with the vocabulary, one entry a line")
+    vocabulary_from: tuple[str, ...] = _knob((), "text files to count a vocabulary from")
+    vocabulary_size: int | None = _knob(None, "how many words to take from the text")
+    vocabulary_phrases: bool = _knob(False, "count phrases of two words, too")
+    remove: str = _knob(
+        r"\[unused\d+\]",
+        "regular expression: tokens that begin with a match are removed; empty: none are",
+    )
+    keep_used_in: tuple[str, ...] = _knob(
+        (), "text files: tokens that occur in them less than keep_min_count times are removed"
+    )
+    keep_min_count: int = _knob(1, "how often a token must occur in the text of keep_used_in")
+
+    # Token vectors
+    vectors_from: Literal["output", "input"] = _knob(
+        "output", "output: a forward pass for each token; input: the teacher's input embeddings"
+    )
+    teacher_pooling: Literal["teacher", "mean", "first", "last", "pooler"] = _knob(
+        "teacher",
+        "how a token's forward pass becomes a vector; teacher: all of the teacher's own modules",
+    )
+
+    # The fit
+    fit: tuple[str, ...] = _knob(
+        ("none",),
+        "what to fit the table to: generated (sequences of the vocabulary's words: no text is "
+        "needed) or text, each a file, a folder or hf:ID, with ::KEY=VALUE,... after it for "
+        "column, weight, limit, split, config, revision; none: the classical table",
+    )
+    limit: int | None = _knob(None, "the most texts to take from each source of the fit")
+    teacher_budget: int | None = _knob(
+        None, "the most texts that the teacher reads for the fit: those that cover most tokens"
+    )
+    fit_language: str = _knob("en", "code of the language by whose rules text is cut at sentences")
+    fit_regularization: float = _knob(
+        0.1, "how much the fit holds on to the classical table, above 0"
+    )
+    fit_rounds: int = _knob(2, "how often the fit's equations are set up anew and solved")
+    fit_iterations: int = _knob(15, "the most steps of solving in a round")
+    fit_tolerance: float = _knob(0.02, "relative residual at which a round's solving stops")
+
+    # Rotation
+    dims: int | float | Literal["all", "none"] = _knob(
+        256,
+        "principal components to keep: a number, the share of variance to keep (0.95), "
+        "all (rotation only), or none (no rotation)",
+    )
+    prefixes: tuple[int, ...] = _knob(
+        (), "prefix lengths to recommend in the file; left out: powers of two from 32"
+    )
+
+    # Weights
+    weighting: Literal["rank", "counts", "none"] = _knob(
+        "rank",
+        "rank: Zipf's law; counts: frequencies counted in the text of counts_from; "
+        "none: all tokens weigh the same",
+    )
+    sif_coefficient: float = _knob(1e-4, "a in the weight a / (a + p) of a token of probability p")
+    counts_from: tuple[str, ...] = _knob((), "text files to count token frequencies in")
+    store_weights: bool = _knob(
+        False,
+        "store the weights beside the rows, not multiplied in: more exact with int8, but slower",
+    )
+
+    # Storage
+    dtype: Literal["float32", "float16", "int8"] = _knob("float16", "number format of the table")
+    clip: bool = _knob(
+        False, "int8: cut off a column's largest elements where that lowers its squared error"
+    )
+    clusters: int | None = _knob(None, "merge similar tokens' rows until this many are left")
+
+    # What the runtime does
+    pooling: Literal["mean", "damped_mean"] = _knob("mean", "how a text's rows become one vector")
+    damping_beta: float = _knob(1.0, "damped_mean: strength, 0 to 16")
+    damping_dims: int = _knob(64, "damped_mean: leading dimensions that it compares")
+    normalize: bool = _knob(True, "scale the vectors of texts to length one")
+    max_tokens: int | None = _knob(None, "cut texts to this many tokens")
+
+    seed: int = _knob(0, "for every step that draws random numbers")
+
+    def __post_init__(self) -> None:
+        for name, kind in knob_types().items():
+            object.__setattr__(self, name, checked(name, kind, getattr(self, name)))
+        self._check_ranges()
+        self._check_agreement()
+
+    def _check_ranges(self) -> None:
+        if not 0.0 < self.sif_coefficient < 1.0:
+            refuse("sif_coefficient", "a number strictly between 0 and 1", self.sif_coefficient)
+        if isinstance(self.dims, float) and not 0.0 < self.dims < 1.0:
+            refuse("dims", 'a whole number, a share between 0 and 1, "all" or "none"', self.dims)
+        positive = ("dims", "clusters", "max_tokens", "vocabulary_size", "keep_min_count")
+        of_the_fit = ("limit", "teacher_budget", "fit_rounds", "fit_iterations")
+        for name in (*positive, *of_the_fit, "damping_dims"):
+            value = getattr(self, name)
+            if isinstance(value, int) and value < 1:
+                refuse(name, "a number of at least 1", value)
+        if not 0 <= self.seed < 2**32:
+            refuse("seed", "a number from 0 to 2^32 - 1", self.seed)
+        if not self.fit or ("none" in self.fit and len(self.fit) > 1):
+            refuse("fit", "none by itself, or sources of text", list(self.fit))
+        if not self.fit_regularization > 0.0:
+            refuse("fit_regularization", "a number above 0", self.fit_regularization)
+        if not 0.0 <= self.fit_tolerance < 1.0:
+            refuse("fit_tolerance", "a number of at least 0 and below 1", self.fit_tolerance)
+        if not 0.0 <= self.damping_beta <= 16.0:
+            refuse("damping_beta", "a number from 0 to 16", self.damping_beta)
+        if any(a >= b for a, b in zip((0, *self.prefixes), self.prefixes, strict=False)):
+            refuse("prefixes", "lengths of at least 1 in ascending order", list(self.prefixes))
+        try:
+            re.compile(self.remove)
+        except re.error as error:
+            msg = f"remove: expected a regular expression, found {self.remove!r} ({error})"
+            raise RecipeError(msg) from error
+
+    def _check_agreement(self) -> None:
+        given = [self.vocabulary is not None, bool(self.vocabulary_from)]
+        if self.mode == "output" and any(given):
+            msg = "mode: output takes no vocabulary; choose word or subword to use the one given"
+            raise RecipeError(msg)
+        if self.mode != "output" and sum(given) != 1:
+            found = "both" if any(given) else "neither"
+            msg = f"mode: {self.mode} needs vocabulary or vocabulary_from, found {found}"
+            raise RecipeError(msg)
+        if self.vocabulary_from and self.vocabulary_size is None:
+            msg = "vocabulary_size: expected how many words to take from the text, found nothing"
+            raise RecipeError(msg)
+        if (
+            self.vocabulary_size is not None or self.vocabulary_phrases
+        ) and not self.vocabulary_from:
+            msg = "vocabulary_from: expected the text to count the vocabulary from, found nothing"
+            raise RecipeError(msg)
+        if (self.weighting == "counts") != bool(self.counts_from):
+            msg = "counts_from: give text files exactly when weighting is counts"
+            raise RecipeError(msg)
+        if not self.fitted and (self.limit, self.teacher_budget) != (None, None):
+            name = "teacher_budget" if self.limit is None else "limit"
+            msg = f"{name}: there is no text to limit, because fit is none"
+            raise RecipeError(msg)
+        if self.fitted and (self.vectors_from, self.teacher_pooling) != ("output", "teacher"):
+            msg = (
+                "fit: a table is fitted around vectors of the teacher's own kind, which takes "
+                f"vectors_from output and teacher_pooling teacher, found {self.vectors_from} and "
+                f"{self.teacher_pooling}"
+            )
+            raise RecipeError(msg)
+        if self.clip and self.dtype != "int8":
+            msg = f"clip: only an int8 table is clipped, found dtype {self.dtype}"
+            raise RecipeError(msg)
+
+    @property
+    def fitted(self) -> bool:
+        """Whether the table is fitted to texts."""
+        return self.fit != ("none",)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], *, source: str = "recipe") -> Recipe:
+        """Make a recipe from a mapping of knobs to values; knobs left out keep their defaults.
+
+        Args:
+            values: Each knob's value, lists where the knob is a tuple.
+            source: What to call the mapping in an error.
+
+        Raises:
+            RecipeError: A knob is unknown, or a value is not as the class demands.
+        """
+        unknown = sorted(set(values) - set(knob_types()))
+        if unknown:
+            msg = f"{source}: no knob is called {unknown[0]!r}; known are {', '.join(knob_types())}"
+            raise RecipeError(msg)
+        try:
+            return cls(**values)
+        except RecipeError as error:
+            msg = f"{source}: {error}"
+            raise RecipeError(msg) from error
+
+    @classmethod
+    def from_toml(cls, text: str, *, source: str = "recipe") -> Recipe:
+        """Read what `to_toml` writes.
+
+        Raises:
+            RecipeError: The text is not TOML, or no recipe.
+        """
+        try:
+            values = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            msg = f"{source}: not TOML: {error}"
+            raise RecipeError(msg) from error
+        return cls.from_dict(values, source=source)
+
+    @classmethod
+    def read(cls, path: Path) -> Recipe:
+        """Read a recipe from a TOML file.
+
+        Raises:
+            RecipeError: The file cannot be read, or is no recipe.
+        """
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            msg = f"{path}: cannot read the recipe: {error}"
+            raise RecipeError(msg) from error
+        return cls.from_toml(text, source=str(path))
+
+    def to_dict(self, *, defaults: bool = True) -> dict[str, Any]:
+        """The knobs that have a value, in the order of their declaration.
+
+        Args:
+            defaults: Whether to include knobs that stand at their default.
+        """
+        return {
+            knob.name: value
+            for knob in fields(self)
+            if (value := getattr(self, knob.name)) is not None
+            and (defaults or value != knob.default)
+        }
+
+    def to_toml(self, *, defaults: bool = True) -> str:
+        """The recipe as TOML: one line for each knob that has a value.
+
+        Args:
+            defaults: Whether to write knobs that stand at their default. The recipe in a file has
+                them, so that it means the same when a later version changes a default.
+        """
+        return "\n".join(
+            f"{name} = {toml_value(value)}"
+            for name, value in self.to_dict(defaults=defaults).items()
+        )
+
+
+def knob_types() -> dict[str, Any]:
+    """Each knob's name and type, in the order of their declaration."""
+    hints = get_type_hints(Recipe)
+    return {knob.name: hints[knob.name] for knob in fields(Recipe)}
+
+
+def knob_help(name: str) -> str:
+    """What a knob does, on one line, with its default."""
+    knob = next(knob for knob in fields(Recipe) if knob.name == name)
+    default = "" if knob.default in (None, (), "") else f" (default: {_plain(knob.default)})"
+    return f"{knob.metadata['help']}{default}"
+
+
+def _plain(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)

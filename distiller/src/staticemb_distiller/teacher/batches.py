@@ -1,0 +1,95 @@
+"""Batches sized by tokens, longest texts first, halved when memory runs out."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..errors import TeacherOutOfMemoryError
+
+_MESSAGES = ("out of memory", "can't allocate memory", "not enough memory")
+
+
+def run_batches(
+    lengths: NDArray[np.int64],
+    budget: int,
+    forward: Callable[[NDArray[np.int64]], Tensor],
+    out: NDArray[np.float32],
+    done: Callable[[int], object],
+) -> int:
+    """Fill `out` by running `forward` over row numbers, similar lengths together.
+
+    Args:
+        lengths: (N,) tokens of each row.
+        budget: Most tokens a batch may hold, padding included; one row always goes.
+        forward: (n,) row numbers to their (n, D) vectors.
+        out: (N, D), written row by row.
+        done: Told how many rows each batch finished.
+
+    Returns:
+        The budget that worked: smaller than the one given if memory ran out on the way.
+
+    Raises:
+        TeacherOutOfMemoryError: A single row does not fit.
+    """
+    order = np.argsort(-lengths, kind="stable")
+    start = 0
+    while start < len(order):
+        longest = max(1, int(lengths[order[start]]))
+        rows = order[start : start + max(1, budget // longest)]
+        vectors = _attempt(forward, rows)
+        if vectors is None:
+            if len(rows) == 1:
+                raise TeacherOutOfMemoryError(
+                    f"out of memory on a single text of {longest} tokens; "
+                    "choose another device or a smaller number type"
+                )
+            budget = longest * (len(rows) // 2)
+            _free_cached_memory()
+            continue
+        out[rows] = vectors
+        start += len(rows)
+        done(len(rows))
+    return budget
+
+
+def chunks(texts: Sequence[str], count: int, characters: int) -> Iterator[Sequence[str]]:
+    """Cut texts into runs of at most `count` texts and about `characters` characters.
+
+    Example:
+        >>> list(chunks(["aaaa", "b", "c"], 2, 4))
+        [['aaaa'], ['b', 'c']]
+    """
+    start, size = 0, 0
+    for stop, text in enumerate(texts):
+        if stop > start and (stop - start >= count or size + len(text) > characters):
+            yield texts[start:stop]
+            start, size = stop, 0
+        size += len(text)
+    if start < len(texts):
+        yield texts[start:]
+
+
+def _attempt(
+    forward: Callable[[NDArray[np.int64]], Tensor], rows: NDArray[np.int64]
+) -> NDArray[np.float32] | None:
+    """Run one batch; None if memory ran out. The failed batch's tensors die with this frame."""
+    try:
+        vectors: NDArray[np.float32] = forward(rows).float().cpu().numpy()
+    except (torch.cuda.OutOfMemoryError, MemoryError):
+        return None
+    except RuntimeError as error:
+        # What torch raises on the CPU and on Apple's GPUs.
+        if any(message in str(error).lower() for message in _MESSAGES):
+            return None
+        raise
+    return vectors
+
+
+def _free_cached_memory() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    if torch.backends.mps.is_available():
+        torch.mps.empty_cache()

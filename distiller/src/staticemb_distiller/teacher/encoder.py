@@ -1,0 +1,264 @@
+"""The transformer itself: weights, tokenizer and limits, read by `transformers`."""
+
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from safetensors import SafetensorError
+from tokenizers import Tokenizer, normalizers
+from torch import Tensor, nn
+
+from ..errors import (
+    DeviceError,
+    InvalidTeacherFileError,
+    MissingWeightsError,
+    SlowTokenizerError,
+    TeacherOutOfMemoryError,
+    UnknownArchitectureError,
+    UnsupportedModuleError,
+    UntrustedCodeError,
+)
+from .layout import read_object
+from .modules import no_safetensors
+from .settings import Settings
+
+# Encoder-decoders of which only the encoder is wanted.
+_ENCODER_CLASSES = {
+    "t5": "T5EncoderModel",
+    "mt5": "MT5EncoderModel",
+    "umt5": "UMT5EncoderModel",
+    "longt5": "LongT5EncoderModel",
+    "switch_transformers": "SwitchTransformersEncoderModel",
+}
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_HUGE = 10**9  # tokenizers without a limit state 1e30
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A transformer ready to run.
+
+    Attributes:
+        model: In evaluation mode, on its device.
+        tokenizer: The fast backend: special tokens added, neither truncating nor padding.
+        max_length: Most tokens of a text, special ones included; None: no limit.
+        truncation_side: Which end of a longer text goes: "right" or "left".
+        positions: Most tokens the model has positions for; None: no limit.
+        pad_id: The id that fills a batch.
+        special_ids: Ids of the special tokens.
+        token_types: Whether the model is to be told token types.
+        pooler: Whether there is a pooler with trained weights.
+    """
+
+    model: Any
+    tokenizer: Tokenizer
+    max_length: int | None
+    truncation_side: str
+    positions: int | None
+    pad_id: int
+    special_ids: frozenset[int]
+    token_types: bool
+    pooler: bool
+
+    def __call__(self, ids: Tensor, mask: Tensor, types: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Run (B, T) ids; gives the last hidden state (B, T, H) and the pooler output (B, H)."""
+        inputs = {"input_ids": ids, "attention_mask": mask}
+        if self.token_types:
+            inputs["token_type_ids"] = types
+        output = self.model(**inputs, return_dict=True)
+        return output.last_hidden_state, output.get("pooler_output") if self.pooler else None
+
+
+def pick_device(device: str) -> torch.device:
+    """Turn "auto" into CUDA, MPS or the CPU, whichever comes first.
+
+    Raises:
+        DeviceError: This machine has no such device.
+    """
+    if device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+        torch.empty(1, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        raise DeviceError(f"device {device!r} is not available here: {error}") from error
+    return chosen
+
+
+def load_encoder(
+    folder: Path,
+    settings: Settings,
+    *,
+    device: torch.device,
+    dtype: str = "auto",
+    trust_remote_code: bool = False,
+) -> Encoder:
+    """Load a transformer and its tokenizer from a folder.
+
+    Args:
+        folder: config.json, safetensors weights and tokenizer files.
+        settings: The module's own configuration.
+        device: Where to run.
+        dtype: "float32", "bfloat16", "float16", or "auto": float32 on the CPU, elsewhere what the
+            checkpoint has.
+        trust_remote_code: Whether Python code in the folder may run.
+
+    Raises:
+        DeviceError: Unknown number type.
+        InvalidTeacherFileError: A file is malformed.
+        MissingWeightsError: Weights are absent, incomplete or pickled.
+        SlowTokenizerError: No fast tokenizer.
+        UnknownArchitectureError: `transformers` does not know the architecture.
+        UnsupportedModuleError: sentence-transformers runs it in a way of its own.
+        UntrustedCodeError: The architecture is code in the folder.
+    """
+    if dtype not in ("auto", *_DTYPES):
+        raise DeviceError(f"number type {dtype!r}: expected auto, {', '.join(_DTYPES)}")
+    if dtype == "auto" and device.type == "cpu":
+        dtype = "float32"
+    with _quiet(), _explained(folder, trust_remote_code=trust_remote_code):
+        config = transformers.AutoConfig.from_pretrained(
+            folder, trust_remote_code=trust_remote_code, **settings.config
+        )
+        model, pooler = _load_model(folder, config, dtype, trust_remote_code=trust_remote_code)
+        limit = {} if settings.max_length is None else {"model_max_length": settings.max_length}
+        fast: Any = transformers.AutoTokenizer.from_pretrained(
+            folder, trust_remote_code=trust_remote_code, **(settings.tokenizer | limit)
+        )
+    if not getattr(fast, "is_fast", False):
+        raise SlowTokenizerError(
+            f"{folder}: tokenizer {type(fast).__name__} has no fast form; "
+            "expected tokenizer.json or a tokenizer that transformers can convert"
+        )
+    try:
+        model = model.eval().requires_grad_(requires_grad=False).to(device)
+    except torch.cuda.OutOfMemoryError as error:
+        raise TeacherOutOfMemoryError(f"{folder}: the teacher does not fit on {device}") from error
+    positions = _positions(model)
+    max_length = int(min(fast.model_max_length, _HUGE))
+    if settings.max_length is None and "model_max_length" not in settings.tokenizer:
+        stated = getattr(config, "max_position_embeddings", -1)  # XLNet: -1, no limit
+        max_length = min(max_length, stated if isinstance(stated, int) and stated > 0 else _HUGE)
+    max_length = min(max_length, _HUGE if positions is None else positions)
+    pads = (fast.pad_token_id, getattr(config, "pad_token_id", None), fast.eos_token_id, 0)
+    return Encoder(
+        model=model,
+        tokenizer=_backend(fast, lowercase=settings.lowercase),
+        max_length=max_length if max_length < _HUGE else None,
+        truncation_side=fast.truncation_side,
+        positions=positions,
+        pad_id=next(pad for pad in pads if pad is not None),
+        special_ids=frozenset(fast.all_special_ids),
+        token_types="token_type_ids" in fast.model_input_names
+        and "token_type_ids" in inspect.signature(model.forward).parameters,
+        pooler=pooler,
+    )
+
+
+def _load_model(
+    folder: Path,
+    config: Any,  # noqa: ANN401 - transformers' classes are untyped
+    dtype: str,
+    *,
+    trust_remote_code: bool,
+) -> tuple[Any, bool]:
+    """Load the weights; also says whether the pooler's are among them."""
+    if not any(folder.glob("*.safetensors")):
+        raise MissingWeightsError(no_safetensors(folder))
+    name = _ENCODER_CLASSES.get(config.model_type)
+    if name is None and getattr(config, "is_encoder_decoder", False):
+        raise UnsupportedModuleError(f"{folder}: encoder-decoder {config.model_type!r}")
+    kernel = str(getattr(config, "_attn_implementation", None))
+    if "/" in kernel and not trust_remote_code:
+        raise UntrustedCodeError(
+            f"{folder}: config.json asks for native code from the Hub, {kernel!r}; "
+            "allow it with --trust-remote-code (trust_remote_code=True) if you trust its author"
+        )
+    if hasattr(config, "use_cache"):
+        config.use_cache = False
+    # `torch_dtype` became `dtype` in transformers 5.
+    word = "torch_dtype" if transformers.__version__.startswith("4.") else "dtype"
+    model, info = getattr(transformers, name or "AutoModel").from_pretrained(
+        folder,
+        config=config,
+        use_safetensors=True,
+        trust_remote_code=trust_remote_code,
+        output_loading_info=True,
+        **{word: _DTYPES.get(dtype, "auto")},
+    )
+    missing = sorted(info["missing_keys"])
+    pooler = [key for key in missing if key.split(".")[0] == "pooler"]
+    if absent := [key for key in missing if key not in pooler]:
+        raise MissingWeightsError(
+            f"{folder}: weights lack {len(absent)} tensors that the architecture "
+            f"{type(model).__name__} has, {absent[0]!r} for one"
+        )
+    return model, getattr(model, "pooler", None) is not None and not pooler
+
+
+def _positions(model: nn.Module) -> int | None:
+    """Count learned positions; RoBERTa and its kin number them from the padding id + 1."""
+    for module in model.modules():
+        table = getattr(module, "position_embeddings", None)
+        if isinstance(table, nn.Embedding):
+            return table.num_embeddings - (
+                0 if table.padding_idx is None else table.padding_idx + 1
+            )
+    return None
+
+
+def _backend(fast: Any, *, lowercase: bool) -> Tokenizer:  # noqa: ANN401 - untyped
+    """Copy the fast tokenizer, rid of truncation and padding."""
+    tokenizer: Tokenizer = Tokenizer.from_str(fast.backend_tokenizer.to_str())
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    if lowercase:
+        present = tokenizer.normalizer
+        steps = [normalizers.Lowercase(), *([] if present is None else [present])]
+        tokenizer.normalizer = normalizers.Sequence(steps)
+    return tokenizer
+
+
+@contextmanager
+def _explained(folder: Path, *, trust_remote_code: bool) -> Iterator[None]:
+    """Turn what transformers raises into one line of ours."""
+    try:
+        yield
+    except SafetensorError as error:
+        raise InvalidTeacherFileError(f"{folder}: damaged weights: {error}") from error
+    except (ValueError, OSError, KeyError, ImportError, RuntimeError) as error:
+        text = " ".join(str(error).split())
+        if not trust_remote_code and "trust_remote_code" in text:
+            raise UntrustedCodeError(
+                f"{folder}: its architecture is code of the teacher's own; allow it with "
+                "--trust-remote-code (trust_remote_code=True) if you trust its author"
+            ) from error
+        if "does not recognize this architecture" in text:
+            kind = read_object(folder / "config.json").get("model_type")
+            raise UnknownArchitectureError(
+                f"{folder}: transformers {transformers.__version__} does not know the "
+                f"architecture {kind!r}; a newer one may: pip install -U transformers"
+            ) from error
+        raise InvalidTeacherFileError(f"{folder}: cannot be loaded: {text}") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence transformers' own bars and load reports; what matters is raised instead."""
+    log: Any = transformers.utils.logging
+    level, bars = log.get_verbosity(), log.is_progress_bar_enabled()
+    log.set_verbosity_error()
+    log.disable_progress_bar()
+    try:
+        yield
+    finally:
+        log.set_verbosity(level)
+        if bars:
+            log.enable_progress_bar()

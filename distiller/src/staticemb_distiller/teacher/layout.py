@@ -1,0 +1,101 @@
+"""A teacher's folder: its JSON files, the modules it lists, the prompts it brings."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import InvalidTeacherFileError, UntrustedCodeError
+
+PEER_PREFIX = "sentence_transformers."
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of modules.json: the class it names and the folder its settings are in."""
+
+    type: str
+    folder: Path
+
+    @property
+    def kind(self) -> str:
+        """The class's own name, `Pooling` for example."""
+        return self.type.rpartition(".")[2]
+
+
+def read_json(path: Path) -> Any:  # noqa: ANN401 - JSON is anything
+    """Read a JSON file.
+
+    Raises:
+        InvalidTeacherFileError: The file is not JSON in UTF-8.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidTeacherFileError(f"{path}: expected JSON, found: {error}") from error
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a JSON object, or `{}` where there is no such file.
+
+    Raises:
+        InvalidTeacherFileError: The file is not a JSON object.
+    """
+    if not path.is_file():
+        return {}
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise InvalidTeacherFileError(
+            f"{path}: expected a JSON object, found {type(value).__name__}"
+        )
+    return value
+
+
+def read_entries(folder: Path, *, trust_remote_code: bool = False) -> list[Entry] | None:
+    """Read modules.json of a teacher's folder; None where it has none.
+
+    Raises:
+        InvalidTeacherFileError: The file is malformed or leads out of the folder.
+        UntrustedCodeError: It names a class from outside sentence-transformers.
+    """
+    path = folder / "modules.json"
+    if not path.is_file():
+        return None
+    listed = read_json(path)
+    if not isinstance(listed, list) or not listed:
+        raise InvalidTeacherFileError(f"{path}: expected a list of modules")
+    entries = []
+    for item in listed:
+        kind, sub = (item.get("type"), item.get("path")) if isinstance(item, dict) else (None, None)
+        if not isinstance(kind, str) or not isinstance(sub, str):
+            raise InvalidTeacherFileError(f"{path}: expected `type` and `path`, found {item!r}")
+        if not (folder / sub).resolve().is_relative_to(folder.resolve()):
+            raise InvalidTeacherFileError(f"{path}: module path {sub!r} leaves the folder")
+        if not kind.startswith(PEER_PREFIX) and not trust_remote_code:
+            raise UntrustedCodeError(
+                f"{path}: module {kind!r} is code of the teacher's own; "
+                "allow it with --trust-remote-code (trust_remote_code=True) if you trust its author"
+            )
+        entries.append(Entry(kind, folder / sub))
+    return entries
+
+
+def read_prompts(folder: Path) -> tuple[dict[str, str], str]:
+    """Read a teacher's prompts by name, and the one it puts before every text ("": none).
+
+    Raises:
+        InvalidTeacherFileError: The file is malformed.
+    """
+    path = folder / "config_sentence_transformers.json"
+    config = read_object(path)
+    prompts = config.get("prompts") or {}
+    if not isinstance(prompts, dict):
+        raise InvalidTeacherFileError(f"{path}: prompts: expected an object, found {prompts!r}")
+    # sentence-transformers writes null where a prompt is not set.
+    texts = {name: text for name, text in prompts.items() if isinstance(text, str)}
+    default = config.get("default_prompt_name")
+    if default is not None and default not in prompts:
+        raise InvalidTeacherFileError(
+            f"{path}: default prompt {default!r} is not among {sorted(prompts)}"
+        )
+    return texts, texts.get(default, "")

@@ -1,0 +1,232 @@
+"""What modules.json names after the transformer: pooling, dense layers, norms.
+
+Names are those of sentence-transformers, old (`sentence_transformers.models.Dense`) and new
+(`sentence_transformers.base.modules.dense.Dense`): the last part decides.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from ..errors import (
+    InvalidTeacherFileError,
+    MissingWeightsError,
+    UnsupportedModuleError,
+)
+from .layout import PEER_PREFIX, Entry, read_object
+from .pooling import MODES, pool
+
+_TOKENS, _SENTENCE = "token_embeddings", "sentence_embedding"
+# In the order in which sentence-transformers concatenates them.
+_POOLING_FLAGS = {
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
+    "pooling_mode_weightedmean_tokens": "weightedmean",
+    "pooling_mode_lasttoken": "lasttoken",
+}
+
+
+class Module(nn.Module):
+    """A step after the transformer: changes the features in place."""
+
+    def forward(self, features: dict[str, Tensor], lengths: Tensor, skip: int) -> None:
+        """Read and write `token_embeddings` (B, T, H) and `sentence_embedding` (B, D)."""
+        raise NotImplementedError
+
+
+class Pooling(Module):
+    """Token vectors to sentence vectors."""
+
+    def __init__(self, modes: tuple[str, ...] = ("mean",), *, include_prompt: bool = True) -> None:
+        super().__init__()
+        self.modes = modes
+        self.include_prompt = include_prompt
+
+    @classmethod
+    def read(cls, folder: Path) -> "Pooling":
+        """Read config.json, in the old form (one flag a mode) or the new one."""
+        path = folder / "config.json"
+        config = read_object(path)
+        modes = config.get("pooling_mode")
+        if modes is None:
+            modes = [mode for flag, mode in _POOLING_FLAGS.items() if config.get(flag)] or ["mean"]
+        modes = (modes,) if isinstance(modes, str) else tuple(modes)
+        if unknown := [mode for mode in modes if mode not in MODES]:
+            raise UnsupportedModuleError(f"{path}: unknown pooling mode {unknown[0]!r}")
+        return cls(modes, include_prompt=bool(config.get("include_prompt", True)))
+
+    def forward(self, features: dict[str, Tensor], lengths: Tensor, skip: int) -> None:
+        """Write `sentence_embedding`."""
+        skip = 0 if self.include_prompt else skip
+        features[_SENTENCE] = pool(features[_TOKENS], lengths, self.modes, skip=skip)
+
+
+class Dense(Module):
+    """A linear layer and its activation, with or without a residual connection."""
+
+    def __init__(self, config: dict[str, Any], folder: Path) -> None:
+        super().__init__()
+        weights = _read_weights(folder)
+        self.linear = _linear(weights, "linear", folder)
+        self.residual: nn.Module | None = None
+        if config.get("use_residual"):
+            self.residual = nn.Identity()
+            if "residual.weight" in weights:
+                self.residual = _linear(weights, "residual", folder)
+        name = config.get("activation_function", "torch.nn.modules.activation.Tanh")
+        self.activation = _activation(name, folder)
+        self.source, self.target = _names(config)
+
+    @classmethod
+    def read(cls, folder: Path) -> "Dense":
+        """Read config.json and model.safetensors."""
+        return cls(read_object(folder / "config.json"), folder)
+
+    def forward(self, features: dict[str, Tensor], lengths: Tensor, skip: int) -> None:
+        """Project the features the layer was configured for."""
+        x = features[self.source].float()
+        y = self.activation(self.linear(x))
+        features[self.target] = y if self.residual is None else y + self.residual(x)
+
+
+class LayerNorm(Module):
+    """Layer normalization of the sentence vectors."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        weights = _read_weights(folder)
+        weight = _tensor(weights, "norm.weight", folder)
+        self.norm = nn.LayerNorm(weight.shape[0])
+        self.norm.weight = nn.Parameter(weight)
+        self.norm.bias = nn.Parameter(_tensor(weights, "norm.bias", folder))
+
+    @classmethod
+    def read(cls, folder: Path) -> "LayerNorm":
+        """Read model.safetensors."""
+        return cls(folder)
+
+    def forward(self, features: dict[str, Tensor], lengths: Tensor, skip: int) -> None:
+        """Normalize `sentence_embedding`."""
+        features[_SENTENCE] = self.norm(features[_SENTENCE].float())
+
+
+class Normalize(Module):
+    """Vectors to unit length; a zero vector stays zero."""
+
+    def __init__(self, source: str = _SENTENCE, target: str = _SENTENCE) -> None:
+        super().__init__()
+        self.source, self.target = source, target
+
+    @classmethod
+    def read(cls, folder: Path) -> "Normalize":
+        """Read config.json, which older teachers do not have."""
+        return cls(*_names(read_object(folder / "config.json")))
+
+    def forward(self, features: dict[str, Tensor], lengths: Tensor, skip: int) -> None:
+        """Normalize the features the module was configured for."""
+        features[self.target] = nn.functional.normalize(features[self.source].float(), dim=-1)
+
+
+class Dropout(Module):
+    """Does nothing outside training."""
+
+    @classmethod
+    def read(cls, folder: Path) -> "Dropout":
+        """There is nothing to read."""
+        return cls()
+
+    def forward(self, features: dict[str, Tensor], lengths: Tensor, skip: int) -> None:
+        """Leave everything as it is."""
+
+
+_KINDS: dict[str, type[Pooling | Dense | LayerNorm | Normalize | Dropout]] = {
+    "Pooling": Pooling,
+    "Dense": Dense,
+    "LayerNorm": LayerNorm,
+    "Normalize": Normalize,
+    "Dropout": Dropout,
+}
+
+
+def read_module(entry: Entry) -> Module:
+    """Build the module that one entry of modules.json names.
+
+    Raises:
+        UnsupportedModuleError: No such module is known here.
+        MissingWeightsError: Its weights are not there as safetensors.
+        InvalidTeacherFileError: Its files are malformed.
+    """
+    if not entry.type.startswith(PEER_PREFIX) or entry.kind not in _KINDS:
+        raise UnsupportedModuleError(f"{entry.folder}: unknown module {entry.type!r}")
+    return _KINDS[entry.kind].read(entry.folder)
+
+
+def _names(config: dict[str, Any]) -> tuple[str, str]:
+    source = config.get("module_input_name") or _SENTENCE
+    return source, config.get("module_output_name") or source
+
+
+def _read_weights(folder: Path) -> dict[str, Tensor]:
+    path = folder / "model.safetensors"
+    if not path.is_file():
+        raise MissingWeightsError(no_safetensors(folder))
+    try:
+        return {name: tensor.float() for name, tensor in load_file(path).items()}
+    except (SafetensorError, OSError) as error:
+        raise InvalidTeacherFileError(f"{path}: not a safetensors file: {error}") from error
+
+
+def no_safetensors(folder: Path) -> str:
+    """Say that a folder's weights are absent, or there only as a pickle."""
+    if any(folder.glob("pytorch_model*.bin")):
+        return (
+            f"{folder}: weights are stored only as a pickle (pytorch_model.bin), which can run "
+            "code when it is read; load the teacher with sentence-transformers or transformers "
+            "where you trust it, and save it again as safetensors"
+        )
+    return f"{folder}: no weights: expected model.safetensors (a pickle is never read)"
+
+
+def _tensor(weights: dict[str, Tensor], name: str, folder: Path) -> Tensor:
+    if name not in weights:
+        raise MissingWeightsError(
+            f"{folder / 'model.safetensors'}: expected tensor {name!r}, found {sorted(weights)}"
+        )
+    return weights[name]
+
+
+def _linear(weights: dict[str, Tensor], name: str, folder: Path) -> nn.Linear:
+    weight = _tensor(weights, f"{name}.weight", folder)
+    if weight.ndim != 2:
+        raise InvalidTeacherFileError(
+            f"{folder / 'model.safetensors'}: expected a matrix {name}.weight, "
+            f"found shape {tuple(weight.shape)}"
+        )
+    bias = weights.get(f"{name}.bias")
+    layer = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None)
+    layer.weight = nn.Parameter(weight)
+    if bias is not None:
+        layer.bias = nn.Parameter(bias)
+    return layer
+
+
+def _activation(name: object, folder: Path) -> nn.Module:
+    """Find an activation by its dotted torch name; nothing is imported by name."""
+    last = str(name).rpartition(".")[2]
+    if str(name).startswith("torch.nn.") and last in (
+        *torch.nn.modules.activation.__all__,
+        "Identity",
+    ):
+        try:
+            activation = getattr(torch.nn, last)()
+        except TypeError:  # needs arguments that a config cannot give
+            activation = None
+        if isinstance(activation, nn.Module):
+            return activation
+    raise UnsupportedModuleError(f"{folder / 'config.json'}: unknown activation function {name!r}")

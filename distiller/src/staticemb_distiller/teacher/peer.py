@@ -1,0 +1,137 @@
+"""A teacher with parts unknown here, run as a whole by the sentence-transformers package."""
+
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from ..errors import UnsupportedModuleError
+from .batches import run_batches
+
+
+class PeerBackend:
+    """Runs a teacher through `sentence_transformers.SentenceTransformer`."""
+
+    def __init__(self, model: Any, reason: str) -> None:  # noqa: ANN401 - an optional package's class
+        self._model = model
+        self._reason = reason
+        self.dim = int(model.encode(["a"], prompt="").shape[1])
+        self.max_length: int | None = model.max_seq_length
+        self.positions: int | None = None
+
+    @classmethod
+    def load(
+        cls,
+        folder: Path,
+        reason: UnsupportedModuleError,
+        *,
+        device: torch.device,
+        dtype: str,
+        trust_remote_code: bool,
+    ) -> "PeerBackend":
+        """Load the whole teacher.
+
+        Args:
+            folder: The teacher.
+            reason: Why it cannot be run without the package.
+            device: Where to run.
+            dtype: As for the transformer alone.
+            trust_remote_code: Whether Python code in the folder may run.
+
+        Raises:
+            UnsupportedModuleError: The package is not installed, or does not know the part either.
+        """
+        if find_spec("sentence_transformers") is None:
+            raise UnsupportedModuleError(
+                f"{reason}: not known here; the sentence-transformers package may know it: "
+                "pip install sentence-transformers"
+            ) from reason
+        from sentence_transformers import SentenceTransformer
+
+        if dtype == "auto" and device.type == "cpu":
+            dtype = "float32"
+        try:
+            model = SentenceTransformer(
+                str(folder),
+                device=str(device),
+                trust_remote_code=trust_remote_code,
+                local_files_only=True,
+                model_kwargs={"dtype": dtype, "use_safetensors": True},
+            )
+            return cls(model, str(reason))
+        except Exception as error:
+            raise UnsupportedModuleError(
+                f"{reason}: not known here, and sentence-transformers cannot load it either: "
+                + " ".join(str(error).split())
+            ) from error
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """A copy of the teacher's fast tokenizer."""
+        tokenizer = getattr(self._model, "tokenizer", None)
+        tokenizer = getattr(tokenizer, "backend_tokenizer", tokenizer)
+        if not isinstance(tokenizer, Tokenizer):
+            raise self._limited("has no fast tokenizer")
+        copy: Tokenizer = Tokenizer.from_str(tokenizer.to_str())
+        copy.no_truncation()
+        copy.no_padding()
+        return copy
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of token ids."""
+        return int(self.input_embedding_matrix().shape[0])
+
+    def encode(
+        self, texts: Sequence[str], prompt: str, budget: int, done: Callable[[int], object]
+    ) -> NDArray[np.float32]:
+        """Encode texts, each with the prompt before it; (N, dim)."""
+        out = np.empty((len(texts), self.dim), np.float32)
+        # Characters stand in for tokens, which only the package can count.
+        limit = 4 * (self.max_length or 512)
+        lengths = np.array([min(limit, len(prompt) + len(t)) // 4 + 2 for t in texts], np.int64)
+
+        def forward(rows: NDArray[np.int64]) -> Tensor:
+            vectors: Tensor = self._model.encode(
+                [texts[row] for row in rows],
+                prompt=prompt,
+                batch_size=len(rows),
+                convert_to_tensor=True,
+                show_progress_bar=False,
+            )
+            return vectors
+
+        run_batches(lengths, budget, forward, out, done)
+        return out
+
+    def encode_ids(
+        self,
+        sequences: Sequence[NDArray[np.int64]],
+        pooling: str,
+        budget: int,
+        done: Callable[[int], object],
+    ) -> NDArray[np.float32]:
+        """Refuse: modules unknown here may want more than ids."""
+        raise self._limited("cannot encode bare token ids")
+
+    def input_embedding_matrix(self) -> Tensor:
+        """The first module's input embeddings; (V, H)."""
+        first = self._model[0]
+        model = getattr(first, "auto_model", first)
+        table = getattr(first, "embedding", None)
+        if hasattr(model, "get_input_embeddings"):
+            table = model.get_input_embeddings()
+        if isinstance(table, torch.nn.Embedding | torch.nn.EmbeddingBag):
+            return table.weight
+        raise self._limited("has no input embeddings")
+
+    def _limited(self, what: str) -> UnsupportedModuleError:
+        return UnsupportedModuleError(
+            f"{self._reason}: run by sentence-transformers, this teacher {what}"
+        )

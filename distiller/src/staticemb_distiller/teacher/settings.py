@@ -1,0 +1,86 @@
+"""What a Transformer module's own configuration file asks for."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import InvalidTeacherFileError, UnsupportedModuleError
+from .layout import read_object
+
+_CONFIG_FILES = tuple(
+    f"sentence_{name}_config.json"
+    for name in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
+)
+_TEXT_ONLY = {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}
+# Where to load from is decided here, never by a teacher's own files.
+_OURS = {
+    "trust_remote_code",
+    "code_revision",
+    "token",
+    "use_auth_token",
+    "cache_dir",
+    "revision",
+    "subfolder",
+    "local_files_only",
+    "force_download",
+    "use_fast",
+}
+# Model arguments that change speed or memory, not vectors: chosen here.
+_HARMLESS = {"dtype", "torch_dtype", "attn_implementation", "add_pooling_layer"}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of a Transformer module.
+
+    Attributes:
+        max_length: Most tokens of a text; None: the tokenizer and the model decide.
+        lowercase: Whether texts are lowercased before the tokenizer's own normalization.
+        tokenizer: Arguments for loading the tokenizer.
+        config: Overrides of the model's configuration.
+    """
+
+    max_length: int | None
+    lowercase: bool
+    tokenizer: dict[str, Any]
+    config: dict[str, Any]
+
+    @classmethod
+    def read(cls, folder: Path) -> "Settings":
+        """Read sentence_bert_config.json, or one of its older names.
+
+        Raises:
+            UnsupportedModuleError: It asks for more than text in, last hidden state out.
+        """
+        path = next((folder / f for f in _CONFIG_FILES if (folder / f).is_file()), None)
+        raw = read_object(path) if path else {}
+        if (folder / "adapter_config.json").is_file():
+            raise UnsupportedModuleError(f"{folder}: the weights are a PEFT adapter")
+        if raw.get("transformer_task", "feature-extraction") != "feature-extraction":
+            raise UnsupportedModuleError(f"{path}: task {raw['transformer_task']!r}")
+        if raw.get("modality_config", _TEXT_ONLY) != _TEXT_ONLY:
+            raise UnsupportedModuleError(f"{path}: inputs other than plain text")
+        if raw.get("processing_kwargs"):
+            raise UnsupportedModuleError(f"{path}: processing_kwargs")
+        model = _kwargs(raw, "model_args", "model_kwargs")
+        if unknown := sorted(set(model) - _HARMLESS):
+            raise UnsupportedModuleError(f"{path}: model argument {unknown[0]!r}")
+        limit = raw.get("max_seq_length")
+        if limit is not None and not (isinstance(limit, int) and limit > 0):
+            raise InvalidTeacherFileError(
+                f"{path}: max_seq_length: expected a positive integer, found {limit!r}"
+            )
+        return cls(
+            max_length=limit,
+            lowercase=bool(raw.get("do_lower_case")),
+            tokenizer=_kwargs(raw, "tokenizer_args", "processor_kwargs"),
+            config=_kwargs(raw, "config_args", "config_kwargs"),
+        )
+
+
+def _kwargs(raw: dict[str, Any], *names: str) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for name in names:
+        value = raw.get(name)
+        merged.update(value if isinstance(value, dict) else {})
+    return {key: value for key, value in merged.items() if key not in _OURS}

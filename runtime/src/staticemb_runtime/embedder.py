@@ -1,0 +1,134 @@
+"""The way from texts to vectors: tokenizer, table, pooling, unit length, precision."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import InvalidTextError
+from .format import StaticFile
+from .inputs import Slice, surrogate_error
+from .pooling import Table, pool
+from .request import Request
+from .text_limits import LimitedTokenizer
+from .tokenizer_definition import check_tokenizer
+from .vectors import normalize, quantize
+from .words import WordTokenizer
+
+
+class Token(NamedTuple):
+    """One token of a text.
+
+    Attributes:
+        piece: its spelling in the vocabulary.
+        id: its number.
+        row: the row of the table that it uses.
+        weight: the factor that its row is multiplied by.
+        norm: the length of the vector that enters the pooling.
+    """
+
+    piece: str
+    id: int
+    row: int
+    weight: float
+    norm: float
+
+
+class Embedder:
+    """The parts of a file, put to work; safe to use from several threads.
+
+    Args:
+        file: the parts.
+
+    Attributes:
+        table: its numbers.
+    """
+
+    def __init__(self, file: StaticFile) -> None:
+        self.table = Table(file.embeddings, file.scale, file.weights, file.rows)
+        self._file = file
+        self._tokenizer: WordTokenizer | LimitedTokenizer | None = None
+        self._lock = threading.Lock()
+
+    def tokenizer(self) -> WordTokenizer | LimitedTokenizer:
+        """The tokenizer, built when it is first asked for.
+
+        Raises:
+            FormatError: the file's tokenizer is none (SPEC section 7).
+        """
+        if self._tokenizer is None:
+            with self._lock:
+                if self._tokenizer is None:
+                    self._tokenizer = self._build()
+        return self._tokenizer
+
+    def ids(self, some: Slice) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """(N,) token ids of all texts, one text after the other, and (n,) how many each has.
+
+        Raises:
+            InvalidTextError: a text holds a surrogate; the message names its index.
+            FormatError: the file's tokenizer is none, or gives an id that has no row.
+        """
+        try:
+            ids, lengths = self.tokenizer().encode(some.texts)
+        except InvalidTextError:
+            raise surrogate_error(some) from None
+        if ids.size and ids.max() >= self.table.vocab_size:
+            self._check()
+        return ids, lengths
+
+    def embed(self, some: Slice, request: Request) -> NDArray[Any]:
+        """(n, width) vectors of n texts.
+
+        Raises:
+            InvalidTextError: a text holds a surrogate; the message names its index.
+            FormatError: the file's tokenizer is none, or gives an id that has no row.
+        """
+        ids, lengths = self.ids(some)
+        found = pool(
+            self.table,
+            ids,
+            lengths,
+            pooling=request.pooling,
+            beta=request.beta,
+            dims=request.dims,
+            prefix=request.prefix,
+        )
+        if request.normalize:
+            normalize(found, in_place=True)
+        return quantize(found, request.precision)
+
+    def explain(self, some: Slice) -> list[Token]:
+        """The tokens of a slice of one text.
+
+        Raises:
+            InvalidTextError, FormatError: as `ids` does.
+        """
+        ids, _ = self.ids(some)
+        table = self.table
+        rows = ids if table.rows is None else table.rows[ids]
+        weights = np.ones(len(ids)) if table.weights is None else table.weights[ids]
+        norms = np.linalg.norm(table.token_rows(ids).astype(np.float64), axis=1)
+        pieces = self.tokenizer().tokens(some.texts[0])
+        columns = (ids.tolist(), rows.tolist(), weights.tolist(), norms.tolist())
+        return [Token(*values) for values in zip(pieces, *columns, strict=True)]
+
+    def _build(self) -> WordTokenizer | LimitedTokenizer:
+        metadata, limits = self._file.metadata, self._file.limits
+        try:
+            if limits is not None:
+                return LimitedTokenizer(self._file.tokenizer, limits)
+            return WordTokenizer(
+                self._file.tokenizer,
+                unknown_token_id=metadata.unknown_token_id,
+                max_tokens=metadata.max_tokens,
+            )
+        except Exception:
+            self._check()  # says what is wrong with the file, if it is the file
+            raise
+
+    def _check(self) -> None:
+        check_tokenizer(self._file.tokenizer, self._file.n_token_ids, str(self._file.path))

@@ -1,0 +1,179 @@
+"""The static embedding file: open it by memory map, check it, hand out its parts (SPEC).
+
+Only this module reads `.staticemb` files. Opening costs what the header, the row map and the
+weights cost; the table and the tokenizer are mapped and not touched.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import (
+    DigestMismatchError,
+    HeaderMisalignedError,
+    RowOutOfRangeError,
+    ScaleNotPositiveError,
+    ValueNotFiniteError,
+)
+from .header import parse_header
+from .metadata import Metadata, parse_metadata
+from .safetensors_file import map_file, view
+from .tokenizer_definition import check_tokenizer
+
+if TYPE_CHECKING:
+    from .text_limits import TextLimits
+
+_BLOCK_BYTES: Final = 1 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class StaticFile:
+    """The parts of a model, as read-only views of the mapped file.
+
+    Attributes:
+        path: the file, or the folder (see `compat`).
+        metadata: its settings.
+        embeddings: (R, D) float32, float16 or int8.
+        scale: (D,) float32, the columns' steps of an int8 table.
+        weights: (V,) float32 or None.
+        rows: (V,) unsigned or signed integers or None.
+        tokenizer_view: (N,) uint8, the bytes of a `tokenizer.json`.
+        limits: how texts are cut where the metadata do not say it all; None for a file.
+        default_dim: the length of vectors where nobody asks for another; None: the whole.
+        identity: equal for two openings exactly if nothing has changed in between.
+    """
+
+    path: Path
+    metadata: Metadata
+    embeddings: NDArray[Any]
+    scale: NDArray[np.float32] | None
+    weights: NDArray[np.float32] | None
+    rows: NDArray[Any] | None
+    tokenizer_view: NDArray[np.uint8]
+    limits: TextLimits | None = None
+    default_dim: int | None = None
+    identity: str = ""
+
+    @property
+    def tokenizer(self) -> bytes:
+        """The tokenizer's definition, copied out of the map."""
+        return self.tokenizer_view.tobytes()
+
+    @property
+    def n_token_ids(self) -> int:
+        """V, the number of token ids."""
+        return len(self.embeddings if self.rows is None else self.rows)
+
+
+def read(path: str | os.PathLike[str], *, verify: bool = False) -> StaticFile:
+    """Open a static embedding file.
+
+    Args:
+        path: the file.
+        verify: also make the deferred checks (SPEC section 3), which read the whole file: the
+            digest, that the table is finite, that the tokenizer is one and fits the table.
+
+    Returns:
+        Its parts. The map stays open as long as one of them is in use.
+
+    Raises:
+        ModelNotFoundError: there is no such file.
+        NotAModelError: the path is a folder.
+        FormatError: a subclass for each fault, as in SPEC section 13.3.
+    """
+    path = Path(path)
+    data, start = map_file(path)
+    source = str(path)
+    if start % 8:
+        expected = "a multiple of 8"
+        raise HeaderMisalignedError(source, "header length", expected, str(start - 8))
+    header = parse_header(data[8:start].tobytes(), len(data) - start, source)
+    metadata = parse_metadata(header, source)
+    views = {entry.name: view(data[start:], entry) for entry in header.tensors.values()}
+    file = StaticFile(
+        path=path,
+        metadata=metadata,
+        embeddings=views["embeddings"],
+        scale=views.get("scale"),
+        weights=views.get("weights"),
+        rows=views.get("rows"),
+        tokenizer_view=views["tokenizer"],
+        identity=metadata.digest,
+    )
+    check_values(file)
+    if verify:
+        _check_digest(data, start, metadata.digest, source)
+        check_contents(file)
+    return file
+
+
+def check_contents(file: StaticFile) -> None:
+    """Check that the table is finite, that the tokenizer is one and that it fits the table.
+
+    Raises:
+        FormatError: a subclass for each fault, as in SPEC section 13.3.
+    """
+    for first, block in _blocks(file.embeddings):
+        _check_finite(block, "embeddings", str(file.path), first)
+    check_tokenizer(file.tokenizer, file.n_token_ids, str(file.path))
+
+
+def check_values(file: StaticFile) -> None:
+    """Check the values of the small tensors.
+
+    Raises:
+        RowOutOfRangeError, ValueNotFiniteError, ScaleNotPositiveError
+    """
+    source = str(file.path)
+    if file.rows is not None:
+        n_rows = len(file.embeddings)
+        low, high = int(file.rows.min()), int(file.rows.max())
+        if low < 0 or high >= n_rows:
+            found = f"{low if low < 0 else high}"
+            raise RowOutOfRangeError(source, "'rows'", f"values from 0 to {n_rows - 1}", found)
+    for name, values in (("scale", file.scale), ("weights", file.weights)):
+        if values is not None:
+            _check_finite(values, name, source, 0)
+    if file.scale is not None and not (file.scale > 0).all():
+        at = int(np.argmin(file.scale > 0))
+        found = f"{file.scale[at]} at {at}"
+        raise ScaleNotPositiveError(source, "'scale'", "values above 0", found)
+
+
+def _check_finite(values: NDArray[Any], name: str, source: str, first: int) -> None:
+    finite = np.isfinite(values)
+    if not finite.all():
+        at = np.unravel_index(int(np.argmin(finite)), values.shape)
+        found = f"{values[at]} at {[int(at[0]) + first, *map(int, at[1:])]}"
+        raise ValueNotFiniteError(source, repr(name), "finite values", found)
+
+
+def _blocks(table: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Cut a floating-point table into blocks of rows; an integer table has nothing to check."""
+    if table.dtype.kind == "f":
+        step = max(1, _BLOCK_BYTES // (table.shape[1] * table.itemsize))
+        for first in range(0, len(table), step):
+            yield first, table[first : first + step]
+
+
+def _check_digest(data: NDArray[np.uint8], start: int, digest: str, source: str) -> None:
+    """Compare the digest with the file's (SPEC section 10)."""
+    import hashlib  # late: slow to import, and needed for full verification alone
+
+    digits = digest.removeprefix("sha256:").encode()
+    head = data[:start].tobytes()
+    if head.count(digits) != 1:
+        found = f"{head.count(digits)} times"
+        raise DigestMismatchError(source, "digest", "its digits once in the header", found)
+    sha = hashlib.sha256(head.replace(digits, b"0" * len(digits)))
+    for first in range(start, len(data), _BLOCK_BYTES):
+        sha.update(data[first : first + _BLOCK_BYTES].data)
+    if sha.hexdigest().encode() != digits:
+        raise DigestMismatchError(source, "digest", digest, f"sha256:{sha.hexdigest()}")

@@ -1,0 +1,145 @@
+"""The header of a static embedding file: bytes in, a checked description out (SPEC 4 to 6).
+
+Pure: nothing here touches a file. Everything that a header can get wrong is found here, before
+a byte of a tensor is used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from .errors import (
+    LimitExceededError,
+    MetadataNotStringsError,
+    MissingTensorError,
+    TensorMisalignedError,
+    UnexpectedTensorError,
+    UnknownTensorError,
+    WrongDtypeError,
+    WrongShapeError,
+)
+from .safetensors_header import (
+    DTYPE_BYTES,
+    TensorEntry,
+    check_extent,
+    check_layout,
+    parse_entry,
+    parse_json,
+)
+
+MAX_DIM: Final = 65_536
+MAX_ROWS: Final = 16_777_216
+MAX_TOKEN_IDS: Final = 16_777_216
+MAX_TOKENIZER_BYTES: Final = 268_435_456
+
+
+@dataclass(frozen=True)
+class TensorRule:
+    """What the format allows for one tensor: its dtypes and the limit of each axis."""
+
+    dtypes: tuple[str, ...]
+    limits: tuple[int, ...]
+
+
+TENSORS: Final = {
+    "embeddings": TensorRule(("F32", "F16", "I8"), (MAX_ROWS, MAX_DIM)),
+    "scale": TensorRule(("F32",), (MAX_DIM,)),
+    "weights": TensorRule(("F32",), (MAX_TOKEN_IDS,)),
+    "rows": TensorRule(("U16", "U32", "I64"), (MAX_TOKEN_IDS,)),
+    "tokenizer": TensorRule(("U8",), (MAX_TOKENIZER_BYTES,)),
+}
+
+
+@dataclass(frozen=True)
+class Header:
+    """A header whose tensors fit the format, each other and the file's length."""
+
+    metadata: dict[str, str]
+    tensors: dict[str, TensorEntry] = field(default_factory=dict)
+
+    @property
+    def dim(self) -> int:
+        """D, the length of a row."""
+        return self.tensors["embeddings"].shape[1]
+
+    @property
+    def n_rows(self) -> int:
+        """R, the number of rows."""
+        return self.tensors["embeddings"].shape[0]
+
+    @property
+    def n_token_ids(self) -> int:
+        """V, the number of token ids."""
+        return self.tensors["rows"].shape[0] if "rows" in self.tensors else self.n_rows
+
+
+def parse_header(header: bytes, data_bytes: int, source: str) -> Header:
+    """Parse a header and check its tensors against each other and the data's length.
+
+    Args:
+        header: the header's bytes, padding included.
+        data_bytes: how many bytes of data follow it in the file.
+        source: the file's name, for messages.
+
+    Returns:
+        The header; its metadata are strings but not yet checked further.
+
+    Raises:
+        FormatError: a subclass for each fault, as in SPEC section 13.3.
+    """
+    members = parse_json(header, source)
+    metadata = members.pop("__metadata__", None)
+    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
+        found = "none" if metadata is None else "something else"
+        raise MetadataNotStringsError(source, "__metadata__", "an object of strings", found)
+    entries = {name: parse_entry(name, value, source) for name, value in members.items()}
+    for entry in entries.values():
+        _check_entry(entry, data_bytes, source)
+    check_layout(entries, data_bytes, source)
+    _check_relations(entries, source)
+    return Header(metadata, entries)
+
+
+def _check_entry(entry: TensorEntry, data_bytes: int, source: str) -> None:
+    name = entry.name
+    rule = TENSORS.get(name)
+    if rule is None:
+        raise UnknownTensorError(
+            source, "header", f"tensors among {', '.join(TENSORS)}", repr(name)
+        )
+    if entry.dtype not in rule.dtypes:
+        expected = " or ".join(rule.dtypes)
+        raise WrongDtypeError(source, f"dtype of {name!r}", expected, repr(entry.dtype))
+    reading = f"shape of {name!r}"
+    if len(entry.shape) != len(rule.limits):
+        found = f"{len(entry.shape)}: {list(entry.shape)}"
+        raise WrongShapeError(source, reading, f"{len(rule.limits)} axes", found)
+    for length, limit in zip(entry.shape, rule.limits, strict=True):
+        if length == 0:
+            raise WrongShapeError(source, reading, "no axis of length 0", f"{list(entry.shape)}")
+        if length > limit:
+            raise LimitExceededError(source, reading, f"at most {limit}", str(length))
+    check_extent(entry, data_bytes, source)
+    size = DTYPE_BYTES[entry.dtype]
+    if entry.begin % size:
+        reading = f"data_offsets of {name!r}"
+        raise TensorMisalignedError(source, reading, f"a multiple of {size}", str(entry.begin))
+
+
+def _check_relations(entries: dict[str, TensorEntry], source: str) -> None:
+    for name in ("embeddings", "tokenizer"):
+        if name not in entries:
+            raise MissingTensorError(source, "header", f"the tensor {name!r}", "none")
+    embeddings = entries["embeddings"]
+    n_rows, dim = embeddings.shape
+    if embeddings.dtype == "I8" and "scale" not in entries:
+        raise MissingTensorError(source, "header", "'scale' beside I8 embeddings", "none")
+    if embeddings.dtype != "I8" and "scale" in entries:
+        expected = f"no 'scale' beside {embeddings.dtype} embeddings"
+        raise UnexpectedTensorError(source, "header", expected, "one")
+    n_token_ids = entries["rows"].shape[0] if "rows" in entries else n_rows
+    for name, length in (("scale", dim), ("weights", n_token_ids)):
+        if name in entries and entries[name].shape != (length,):
+            found = str(list(entries[name].shape))
+            raise WrongShapeError(source, f"shape of {name!r}", f"[{length}]", found)

@@ -1,0 +1,52 @@
+"""Models that are installed as wheels, found by name.
+
+A model wheel holds a package `P` with nothing but `model.staticemb`, and an entry point of the
+group `staticemb.models` whose name is the model's and whose value is `P`. Nothing is imported.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Final
+
+from .errors import AmbiguousModelError, ModelNotFoundError
+
+GROUP: Final = "staticemb.models"
+FILE_NAME: Final = "model.staticemb"
+
+_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+
+
+def locate(model: str | os.PathLike[str]) -> Path:
+    """The file of a model: the path itself where it exists, else what is installed by that name.
+
+    Args:
+        model: a path, or a bare name.
+
+    Returns:
+        The installed model's file; the path as it came where it is no bare name.
+
+    Raises:
+        ModelNotFoundError: a bare name that neither a file nor an installed model has.
+        AmbiguousModelError: several installed distributions have a model of that name.
+    """
+    path = Path(model)
+    if not isinstance(model, str) or path.exists() or not _NAME.fullmatch(model):
+        return path
+    from importlib.metadata import entry_points  # slow to import, and seldom needed
+
+    found = entry_points(group=GROUP)
+    entries = [entry for entry in found if entry.name == model]
+    if not entries:
+        names = ", ".join(sorted({entry.name for entry in found})) or "none"
+        raise ModelNotFoundError(
+            f"{model}: no such file, and no installed model of that name (installed: {names})"
+        )
+    if len(entries) > 1:
+        owners = ", ".join(sorted(entry.dist.name for entry in entries if entry.dist))
+        raise AmbiguousModelError(f"{model}: expected one installed model, found {owners}")
+    (entry,) = entries
+    assert entry.dist is not None, "entry_points() finds them through their distributions"
+    return Path(str(entry.dist.locate_file(f"{entry.value.replace('.', '/')}/{FILE_NAME}")))

@@ -1,0 +1,455 @@
+"""`StaticModel`: a static embedding file as an object that embeds text.
+
+It composes the other modules and does no arithmetic of its own. Names and meanings of methods and
+parameters are those of sentence-transformers wherever it has them.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, TypedDict, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import vectors
+from .embedder import Embedder, Token
+from .format import StaticFile
+from .inputs import Slice, size_hint, slices
+from .installed import locate
+from .metadata import Metadata
+from .opening import open_parts
+from .progress import Progress
+from .request import Request, check_compatibility, check_count, make_request
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .workers import Workers
+
+BATCH_SIZE: Final = 1024
+LEAST_BATCH: Final = 256
+
+
+class Options(TypedDict, total=False):
+    """The parameters of `StaticModel.encode`."""
+
+    prompt_name: str | None
+    prompt: str | None
+    batch_size: int
+    show_progress_bar: bool | None
+    output_value: str | None
+    precision: str
+    convert_to_numpy: bool
+    convert_to_tensor: bool
+    device: object
+    normalize_embeddings: bool | None
+    truncate_dim: int | None
+    pooling: str | None
+    workers: int
+
+
+class StaticModel:
+    """A static embedding model; safe to use from several threads.
+
+    Args:
+        file: the parts of the file.
+        truncate_dim: the length of vectors where a call does not say another; the whole by default.
+
+    Attributes:
+        metadata: what the file says of itself.
+
+    Example:
+        >>> model = StaticModel.load("model.staticemb")  # doctest: +SKIP
+        >>> model.encode(["a text", "another"]).shape  # doctest: +SKIP
+        (2, 256)
+    """
+
+    metadata: Metadata
+
+    def __init__(self, file: StaticFile, *, truncate_dim: int | None = None) -> None:
+        self.metadata = file.metadata
+        self._path = file.path
+        self._identity = file.identity
+        self._embedder = Embedder(file)
+        self._truncate_dim = vectors.check_dim(
+            file.default_dim if truncate_dim is None else truncate_dim, file.metadata.dim
+        )
+        self._lock = threading.Lock()
+        self._workers: Workers | None = None
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        truncate_dim: int | None = None,
+        verify: bool = False,
+    ) -> StaticModel:
+        """Open a static embedding file, or a folder of model2vec or sentence-transformers.
+
+        It is memory-mapped: nothing is read before it is needed. What a folder may hold, and by
+        whose rules texts then become vectors, `compat` says.
+
+        Args:
+            path: the file or the folder, or the bare name of a model that is installed as a wheel.
+            truncate_dim: the length of vectors where a call does not say another.
+            verify: read it whole and check its numbers first, and a file's digest.
+
+        Raises:
+            ModelNotFoundError: there is no such file, and no installed model of that name.
+            AmbiguousModelError: several installed packages have a model of that name.
+            NotAModelError: the folder holds no model, or one that is more than a table.
+            InvalidConfigError: a settings file in the folder is malformed.
+            FormatError: the file breaks the format; a subclass says how.
+            InvalidDimensionError: `truncate_dim` is below 1 or above the file's dimension.
+        """
+        return cls(open_parts(locate(path), verify=verify), truncate_dim=truncate_dim)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        model: str | os.PathLike[str],
+        *,
+        revision: str | None = None,
+        truncate_dim: int | None = None,
+        cache_folder: str | None = None,
+        token: str | bool | None = None,
+        local_files_only: bool = False,
+    ) -> StaticModel:
+        """Open a model of the Hugging Face Hub, or a local file as `load` does.
+
+        What came from the Hub is verified whole, each time it is opened.
+
+        Args:
+            model: a file, which touches no network; otherwise an id like `organization/name`.
+            revision: a commit, tag or branch; a commit pins the content.
+            truncate_dim: as in `load`.
+            cache_folder: where downloads are kept; the Hub's own cache by default.
+            token: for private repositories.
+            local_files_only: use the cache alone.
+
+        Raises:
+            ModelNotFoundError: there is no such repository, revision or file.
+            DownloadError: the Hub cannot be reached or refuses, or huggingface_hub is missing.
+            FormatError: the file breaks the format, or is not the one that was uploaded.
+        """
+        if Path(model).exists():
+            return cls.load(model, truncate_dim=truncate_dim)
+        from .hub import download  # most programs never need it
+
+        path = download(
+            os.fspath(model),
+            revision=revision,
+            cache_folder=cache_folder,
+            token=token,
+            local_files_only=local_files_only,
+        )
+        return cls.load(path, truncate_dim=truncate_dim, verify=True)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _load, (str(self._path), self._truncate_dim)
+
+    def __repr__(self) -> str:
+        return f"StaticModel({str(self._path)!r}, dim={self.dim})"
+
+    def __enter__(self) -> StaticModel:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the worker processes, if there are any; the model can still be used."""
+        if self._workers is not None:
+            self._workers.close()
+
+    @property
+    def dim(self) -> int:
+        """The length of the vectors that `encode` gives by default."""
+        return self._truncate_dim
+
+    @property
+    def prefixes(self) -> tuple[int, ...]:
+        """The lengths that are good values for `truncate_dim`, ascending; the last is the whole."""
+        return self.metadata.prefixes
+
+    def get_sentence_embedding_dimension(self) -> int:
+        """The same as `dim`, under the name that sentence-transformers has for it."""
+        return self.dim
+
+    def encode(
+        self,
+        sentences: str | Iterable[str],
+        *,
+        prompt_name: str | None = None,
+        prompt: str | None = None,
+        batch_size: int = BATCH_SIZE,
+        show_progress_bar: bool | None = False,
+        output_value: str | None = "sentence_embedding",
+        precision: str = "float32",
+        convert_to_numpy: bool = True,
+        convert_to_tensor: bool = False,
+        device: object = None,
+        normalize_embeddings: bool | None = None,
+        truncate_dim: int | None = None,
+        pooling: str | None = None,
+        workers: int = 1,
+    ) -> NDArray[Any]:
+        """Embed texts.
+
+        The vector of a text is the same bit for bit whatever it is embedded with, and whatever
+        `batch_size` and `workers` are.
+
+        Args:
+            sentences: one text, or any iterable of texts: a list, a generator, an array, a Series.
+            prompt: put before each text.
+            batch_size: how many texts are worked on at a time. Fewer than 256 are taken for 256,
+                which need hardly more memory and are faster.
+            show_progress_bar: a line on standard error.
+            precision: `float32`, or smaller: see `quantize`.
+            normalize_embeddings: whether vectors get unit length; None: what the file says.
+            truncate_dim: the length of the vectors; None: what the model was loaded with.
+                `prefixes` names good ones.
+            pooling: `mean` for the plain mean where the file says `damped_mean`; None: what the
+                file says.
+            workers: how many processes share the work, this one among them. The others are started
+                by the first call that needs them and kept until `close` or the end of the program;
+                each holds a word cache of its own. They pay off from some ten thousand texts on.
+            prompt_name: None: the format names no prompts.
+            output_value: `sentence_embedding`.
+            convert_to_numpy: True.
+            convert_to_tensor: False.
+            device: None or `cpu`.
+
+        Returns:
+            (n, d) for an iterable and (d,) for one text; d is `truncate_dim`, or an eighth of it,
+            rounded up, where bits are packed; float32, int8 or uint8 by `precision`. Beside it a
+            call needs constant memory, except that the result of an iterable without a length may
+            be moved as it grows.
+
+        Raises:
+            TypeError: `sentences` is nothing to take texts from, or an element is not a string.
+            InvalidTextError: a text holds a surrogate.
+            InvalidDimensionError: `truncate_dim` is below 1 or above the file's dimension.
+            InvalidOptionError: another parameter has a value that it cannot have.
+            FormatError: the file's tokenizer is none, or does not fit its table.
+            WorkerError: a worker process could not be started, or died.
+        """
+        check_compatibility(
+            prompt_name=prompt_name,
+            output_value=output_value,
+            convert_to_numpy=convert_to_numpy,
+            convert_to_tensor=convert_to_tensor,
+            device=device,
+        )
+        request = self._request(truncate_dim, normalize_embeddings, precision, pooling)
+        size = max(LEAST_BATCH, check_count("batch_size", batch_size))
+        check_count("workers", workers)
+        if isinstance(sentences, str):
+            (some,) = slices([sentences], 1, prompt)
+            vector: NDArray[Any] = self._embedder.embed(some, request)[0]
+            return vector
+        source = slices(sentences, size, prompt)
+        total = size_hint(sentences)
+        found = np.empty((total or 0, request.width), request.dtype)
+        done = 0
+        with (
+            closing(self._blocks(source, request, workers)) as blocks,
+            Progress(total, unit="texts", enabled=bool(show_progress_bar)) as progress,
+        ):
+            for block in blocks:
+                if done + len(block) > len(found):
+                    found.resize((done + len(block)) * 5 // 4, request.width, refcheck=False)
+                found[done : done + len(block)] = block
+                done += len(block)
+                progress.advance(len(block))
+        if done < len(found):
+            found.resize(done, request.width, refcheck=False)
+        return found
+
+    def encode_query(
+        self, sentences: str | Iterable[str], **options: Unpack[Options]
+    ) -> NDArray[Any]:
+        """The same as `encode`: a static embedding file treats queries like documents."""
+        return self.encode(sentences, **options)
+
+    def encode_document(
+        self, sentences: str | Iterable[str], **options: Unpack[Options]
+    ) -> NDArray[Any]:
+        """The same as `encode`: a static embedding file treats documents like queries."""
+        return self.encode(sentences, **options)
+
+    def encode_stream(
+        self,
+        sentences: Iterable[str],
+        *,
+        prompt: str | None = None,
+        batch_size: int = BATCH_SIZE,
+        precision: str = "float32",
+        normalize_embeddings: bool | None = None,
+        truncate_dim: int | None = None,
+        pooling: str | None = None,
+        workers: int = 1,
+    ) -> Iterator[NDArray[Any]]:
+        """Embed texts without end in constant memory.
+
+        Args:
+            sentences: texts; with one worker no more than `batch_size` of them are read ahead.
+            prompt: as in `encode`.
+            batch_size: how many texts are read, and how many vectors given, at a time.
+            precision: as in `encode`.
+            normalize_embeddings: as in `encode`.
+            truncate_dim: as in `encode`.
+            pooling: as in `encode`.
+            workers: as in `encode`.
+
+        Returns:
+            An iterator over arrays of 1 to `batch_size` vectors, in the order of the texts.
+
+        Raises:
+            TypeError, StaticEmbError: as `encode` does: for wrong parameters at the call, for wrong
+                texts when they are reached.
+        """
+        request = self._request(truncate_dim, normalize_embeddings, precision, pooling)
+        size = check_count("batch_size", batch_size)
+        if isinstance(sentences, str):
+            raise TypeError("sentences: expected an iterable of strings, found a string")
+        return self._blocks(
+            slices(sentences, size, prompt), request, check_count("workers", workers)
+        )
+
+    @overload
+    def encode_tokens(  # type: ignore[overload-overlap]  # a string is an iterable of strings
+        self, sentences: str, *, normalize_embeddings: bool = ..., truncate_dim: int | None = ...
+    ) -> NDArray[np.float32]: ...
+
+    @overload
+    def encode_tokens(
+        self,
+        sentences: Iterable[str],
+        *,
+        normalize_embeddings: bool = ...,
+        truncate_dim: int | None = ...,
+    ) -> list[NDArray[np.float32]]: ...
+
+    def encode_tokens(
+        self,
+        sentences: str | Iterable[str],
+        *,
+        normalize_embeddings: bool = False,
+        truncate_dim: int | None = None,
+    ) -> NDArray[np.float32] | list[NDArray[np.float32]]:
+        """The vectors of each text's tokens, for late interaction or highlighting.
+
+        Args:
+            sentences: one text, or an iterable of texts.
+            normalize_embeddings: whether each row gets unit length.
+            truncate_dim: the length of the rows; None: what the model was loaded with.
+
+        Returns:
+            For each text (tokens, d) float32, whose rows stand as `tokenize` gives the tokens; a
+            list of such arrays for an iterable, one array for one text.
+
+        Raises:
+            TypeError, StaticEmbError: as `encode` does.
+        """
+        prefix = vectors.check_dim(
+            self._truncate_dim if truncate_dim is None else truncate_dim, self.metadata.dim
+        )
+        single = isinstance(sentences, str)
+        found: list[NDArray[np.float32]] = []
+        for some in slices([sentences] if single else sentences, BATCH_SIZE):
+            ids, lengths = self._embedder.ids(some)
+            rows = self._embedder.table.token_rows(ids, prefix)
+            if normalize_embeddings:
+                vectors.normalize(rows, in_place=True)
+            found += np.split(rows, np.cumsum(lengths)[:-1])
+        return found[0] if single else found
+
+    @overload
+    def tokenize(self, sentences: str) -> list[str]: ...  # type: ignore[overload-overlap]
+
+    @overload
+    def tokenize(self, sentences: Iterable[str]) -> list[list[str]]: ...
+
+    def tokenize(self, sentences: str | Iterable[str]) -> list[str] | list[list[str]]:
+        """The spelling of each text's tokens, without those that the model drops.
+
+        Returns:
+            A list of strings for one text, a list of such lists for an iterable.
+
+        Raises:
+            TypeError, StaticEmbError: as `encode` does.
+        """
+        single = isinstance(sentences, str)
+        found: list[list[str]] = []
+        for some in slices([sentences] if single else sentences, BATCH_SIZE):
+            self._embedder.ids(some)
+            found += map(self._embedder.tokenizer().tokens, some.texts)
+        return found[0] if single else found
+
+    def explain(self, text: str) -> list[Token]:
+        """What each token of a text brings to its vector.
+
+        Raises:
+            TypeError, StaticEmbError: as `encode` does.
+        """
+        (some,) = slices([text], 1)
+        return self._embedder.explain(some)
+
+    def similarity(self, a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
+        """The cosine of each vector of `a`, (n, d) or (d,), with each of `b`: (n, m) float32.
+
+        Raises:
+            InvalidDimensionError: the vectors' lengths differ.
+            InvalidOptionError: the vectors are uint8, whose zero is not 0 or whose bits are packed.
+        """
+        return vectors.similarity(a, b)
+
+    def _request(
+        self,
+        truncate_dim: int | None,
+        normalize_embeddings: bool | None,
+        precision: str,
+        pooling: str | None,
+    ) -> Request:
+        return make_request(
+            self.metadata,
+            truncate_dim=self._truncate_dim if truncate_dim is None else truncate_dim,
+            normalize_embeddings=normalize_embeddings,
+            precision=precision,
+            pooling=pooling,
+        )
+
+    def _blocks(
+        self, source: Iterator[Slice], request: Request, workers: int
+    ) -> Generator[NDArray[Any], None, None]:
+        """The vectors of each slice, in order."""
+        if workers > 1:
+            return self._share().map(workers - 1, source, request, self._embedder.embed)
+        return (self._embedder.embed(some, request) for some in source)
+
+    def _share(self) -> Workers:
+        from .workers import Workers  # most programs never need them
+
+        with self._lock:
+            if self._workers is None:
+                self._workers = Workers(self._path, self._identity)
+                weakref.finalize(self, self._workers.close)
+            return self._workers
+
+
+def _load(path: str, truncate_dim: int) -> StaticModel:
+    return StaticModel.load(path, truncate_dim=truncate_dim)

@@ -1,0 +1,96 @@
+"""What a process and its workers say to each other over pipes (see workers.py).
+
+A job is a request and texts; the answer is a text that names a problem, or an empty one and the
+vectors. All numbers are 64-bit; both sides run on one machine. Pipes are unbuffered.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .inputs import Slice
+from .request import Request
+
+
+def pack_job(some: Slice, request: Request) -> bytes:
+    """A job: the size of what follows, three counts, the request as JSON, texts' sizes, texts."""
+    texts = [text.encode() for text in some.texts]
+    sizes = np.fromiter(map(len, texts), "<i8", len(texts)).tobytes()
+    head = json.dumps(asdict(request)).encode()
+    body = b"".join([head, sizes, *texts])
+    return np.array([len(body), len(head), len(texts)], "<i8").tobytes() + body
+
+
+def receive_job(pipe: IO[bytes]) -> tuple[Slice, Request] | None:
+    """The job that `pack_job` packed; None at the end of the input."""
+    counts = np.empty(3, "<i8")
+    if not read_all(pipe, counts):
+        return None
+    size, head, n_texts = counts.tolist()
+    body = np.empty(size, np.uint8)
+    if size and not read_all(pipe, body):
+        return None
+    content = body.tobytes()
+    begin = head + 8 * n_texts
+    ends = begin + np.cumsum(np.frombuffer(content[head:begin], "<i8"))
+    texts = []
+    for end in ends.tolist():
+        texts.append(content[begin:end].decode())
+        begin = end
+    return Slice(0, texts), Request(**json.loads(content[:head]))
+
+
+def pack_text(text: str) -> bytes:
+    """A text and its size; the empty text says that all is well."""
+    content = text.encode("utf-8", "replace")
+    return np.array([len(content)], "<i8").tobytes() + content
+
+
+def receive_text(pipe: IO[bytes]) -> str:
+    """The text that `pack_text` packed.
+
+    Raises:
+        ConnectionError: the input ended before it.
+    """
+    size = np.empty(1, "<i8")
+    if not read_all(pipe, size):
+        raise ConnectionError("the end of its output")
+    content = np.empty(int(size[0]), np.uint8)
+    if content.size and not read_all(pipe, content):
+        raise ConnectionError("the end of its output")
+    return content.tobytes().decode()
+
+
+def receive_vectors(pipe: IO[bytes], count: int, request: Request) -> NDArray[Any] | str:
+    """The answer to a job: a text, and if that is empty, the vectors."""
+    problem = receive_text(pipe)
+    if problem:
+        return problem
+    vectors = np.empty((count, request.width), request.dtype)
+    if not read_all(pipe, vectors):
+        raise ConnectionError("the end of its output")
+    return vectors
+
+
+def read_all(pipe: IO[bytes], into: NDArray[Any]) -> bool:
+    """Fill an array from an unbuffered pipe; False if the pipe ends first."""
+    view = memoryview(into.data).cast("B")
+    done = 0
+    while done < len(view):
+        count: int = pipe.readinto(view[done:])  # type: ignore[attr-defined]  # pipes are raw files
+        if not count:
+            return False
+        done += count
+    return True
+
+
+def write_all(pipe: IO[bytes], content: bytes | NDArray[Any]) -> None:
+    """Write everything to an unbuffered pipe."""
+    view = memoryview(content.data if isinstance(content, np.ndarray) else content).cast("B")
+    while len(view):
+        view = view[pipe.write(view) :]

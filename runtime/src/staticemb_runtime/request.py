@@ -1,0 +1,123 @@
+"""What a call asks of a model, checked: the request of SPEC section 8, and an output precision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+
+from .errors import InvalidOptionError
+from .metadata import Metadata, Pooling
+from .vectors import Precision, check_dim, check_precision
+
+
+@dataclass(frozen=True)
+class Request:
+    """How vectors are to be made.
+
+    Attributes:
+        prefix: their length before packing.
+        normalize: whether they are scaled to unit length.
+        precision: how they are stored.
+        pooling: how token rows become one vector.
+        beta: the damping of `damped_mean`.
+        dims: how many columns its cosine looks at.
+    """
+
+    prefix: int
+    normalize: bool
+    precision: Precision
+    pooling: Pooling
+    beta: float
+    dims: int
+
+    @property
+    def width(self) -> int:
+        """Elements of a stored vector: bits are packed by eight."""
+        return -(-self.prefix // 8) if self.precision in ("binary", "ubinary") else self.prefix
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the stored elements."""
+        names = {"binary": "int8", "ubinary": "uint8"}
+        return np.dtype(names.get(self.precision, self.precision))
+
+
+def make_request(
+    metadata: Metadata,
+    *,
+    truncate_dim: int | None,
+    normalize_embeddings: bool | None,
+    precision: str,
+    pooling: str | None,
+) -> Request:
+    """Fill in what the call leaves to the file.
+
+    Raises:
+        InvalidDimensionError: a length below 1 or above the file's.
+        InvalidOptionError: an unknown precision or pooling; a pooling that the file has no settings
+            for; an integer precision without unit vectors.
+    """
+    prefix = check_dim(truncate_dim, metadata.dim)
+    checked = check_precision(precision)
+    normalize = metadata.normalize if normalize_embeddings is None else bool(normalize_embeddings)
+    if checked in ("int8", "uint8") and not normalize:
+        raise InvalidOptionError(
+            f"precision {precision}: expected normalized vectors, found normalize_embeddings off; "
+            "for others use quantize() with ranges"
+        )
+    chosen = metadata.pooling
+    if pooling is not None:
+        if pooling not in get_args(Pooling):
+            expected = " or ".join(get_args(Pooling))
+            raise InvalidOptionError(f"pooling: expected {expected}, found {pooling!r}")
+        if pooling not in ("mean", metadata.pooling):
+            raise InvalidOptionError(
+                f"pooling: expected mean, as the file has no damping, found {pooling!r}"
+            )
+        chosen = "mean" if pooling == "mean" else metadata.pooling
+    return Request(prefix, normalize, checked, chosen, metadata.damping_beta, metadata.damping_dims)
+
+
+def check_count(name: str, value: int) -> int:
+    """A number that must be an integer of at least 1.
+
+    Raises:
+        InvalidOptionError: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise InvalidOptionError(f"{name}: expected an integer of at least 1, found {value!r}")
+    return int(value)
+
+
+def check_compatibility(
+    *,
+    prompt_name: str | None,
+    output_value: str | None,
+    convert_to_numpy: bool,
+    convert_to_tensor: bool,
+    device: object,
+) -> None:
+    """Refuse what sentence-transformers' `encode` offers and this package has nothing like.
+
+    Raises:
+        InvalidOptionError: one of the parameters asks for such a thing.
+    """
+    if convert_to_tensor or not convert_to_numpy:
+        raise InvalidOptionError(
+            "convert_to_tensor: expected False, found True: results are numpy arrays; "
+            "torch.from_numpy(result) makes a tensor of one without copying it"
+        )
+    if output_value != "sentence_embedding":
+        raise InvalidOptionError(
+            f"output_value: expected 'sentence_embedding', found {output_value!r}; "
+            "encode_tokens() gives the vectors of single tokens"
+        )
+    if device not in (None, "cpu"):
+        raise InvalidOptionError(f"device: expected 'cpu' or None, found {device!r}")
+    if prompt_name is not None:
+        raise InvalidOptionError(
+            f"prompt_name: expected None, as the format names no prompts, found {prompt_name!r}; "
+            "pass the prompt itself as prompt="
+        )

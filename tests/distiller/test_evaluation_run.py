@@ -1,0 +1,315 @@
+"""Models on tasks: scores, reports, the page and the command."""
+
+import json
+import math
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from distiller import evaluation_data as data
+from staticemb_distiller.errors import PrefixError, ReportError
+from staticemb_distiller.evaluation import FunctionModel, discover, evaluate, svg
+from staticemb_distiller.evaluation.command import main
+from staticemb_distiller.evaluation.page import html
+from staticemb_distiller.evaluation.record import add_baseline, dumps, from_json, to_json
+from staticemb_distiller.evaluation.report import (
+    differences,
+    markdown,
+)
+from staticemb_distiller.evaluation.speed import texts_per_second
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return data.make(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def results(folder):
+    return evaluate(
+        [data.topics, FunctionModel("noise & <noise>", data.noise, bytes=4_000_000), "tfidf"],
+        folder,
+        prefixes=[2, 4, 8, 16],
+        baseline=[FunctionModel("teacher", data.topics, bytes=90_000_000)],
+        speed=True,
+    )
+
+
+def test_a_model_that_knows_wins_everywhere(results):
+    for task in results.tasks:
+        assert results.value("topics", task) > results.value("noise & <noise>", task) + 5, task
+    for task in ("classification/topics", "clustering/topics", "retrieval/topics"):
+        assert results.value("topics", task) == pytest.approx(100)
+    assert results.value("topics", "retrieval/topics", metric="recall@100") == pytest.approx(100)
+    assert results.value("topics", "pairs/topics-test", 4) == pytest.approx(100)
+    assert results.mean("topics") == pytest.approx(
+        np.mean([results.value("topics", task) for task in results.tasks])
+    )
+
+
+def test_prefixes_beyond_the_dimension_are_left_out(results):
+    assert results.prefixes("topics") == [4, 2]
+    assert results.prefixes("noise & <noise>") == [16, 8, 4, 2]
+    assert results.prefixes("teacher") == [4]
+    assert results.prefixes("tfidf") == [0]
+    assert math.isnan(results.value("topics", "sts/topics-test", 8))
+
+
+def test_a_prefix_scores_as_the_cut_model_does(folder, results):
+    cut = evaluate(lambda texts: data.noise(texts)[:, :4], folder)
+    for score in cut.scores:
+        found = results.value("noise & <noise>", score.task, 4, score.metric)
+        assert found == pytest.approx(score.value)
+
+
+def test_prefixes_are_the_models_own_on_request(folder):
+    model = FunctionModel("m", data.noise, prefixes=(4, 16))
+    assert evaluate(model, folder, tasks=["sts"], prefixes="ladder").prefixes("m") == [16, 4]
+    assert evaluate(model, folder, tasks=["sts"]).prefixes("m") == [16]
+    assert evaluate(model, folder, tasks=["sts"], prefixes=[99]).prefixes("m") == [16]
+    with pytest.raises(PrefixError, match="found 0"):
+        evaluate(model, folder, prefixes=[4, 0])
+
+
+def test_lengths_of_vectors_do_not_matter(folder):
+    def scaled(texts):
+        return data.noise(texts) * [[1 + len(text)] for text in texts]
+
+    results = evaluate([data.noise, scaled], folder)
+    for task in results.tasks:
+        a, b = results.value("noise", task), results.value("scaled", task)
+        assert a == pytest.approx(b, abs=1e-3)
+
+
+def test_each_distinct_text_is_encoded_once_and_queries_as_queries(folder):
+    seen = {"text": [], "query": [], "document": []}
+
+    def spy(role):
+        def encode(texts):
+            seen[role] += texts
+            return data.noise(texts)
+
+        return encode
+
+    model = FunctionModel("m", spy("text"), query=spy("query"), document=spy("document"))
+    evaluate(model, folder, tasks=["retrieval"], prefixes=[2, 4, 8])
+    assert seen["text"] == []
+    assert seen["query"] == ["cat", "saw"]
+    (task,) = discover(folder, ["retrieval"])
+    assert sorted(seen["document"]) == sorted(set(task.texts["documents"]))
+
+
+def test_models_of_one_name_are_told_apart(folder):
+    results = evaluate([data.noise, data.noise], folder, tasks=["wordsim"], baseline=data.noise)
+    assert results.models == ["noise", "noise-2", "noise-3"]
+    assert results.baseline == ("noise-3",)
+
+
+def test_differences_by_task_and_kind(results):
+    found = {(d["model"], d["prefix"], d["of"]): d for d in differences(results, resamples=200)}
+    same = found["topics", 4, "clustering/topics"]
+    assert (same["value"], same["low"], same["high"]) == (0, 0, 0)
+    worse = found["noise & <noise>", 16, "classification/topics"]
+    assert worse["high"] < 0
+    direct = results.difference(
+        "noise & <noise>", "teacher", ["classification/topics"], resamples=200
+    )
+    assert (worse["low"], worse["high"]) == pytest.approx((direct.low, direct.high), abs=1e-3)
+    with pytest.raises(ValueError, match="not measured"):
+        results.difference("topics", "teacher", prefix=3)
+
+
+def test_a_report_keeps_every_score(results, tmp_path):
+    path = tmp_path / "report.json"
+    path.write_text(dumps(results), "utf-8")
+    read = from_json(path)
+    assert read.models == results.models
+    assert read.files == results.files
+    for a, b in zip(read.scores, results.scores, strict=True):
+        assert (a.model, a.task, a.prefix, a.metric, a.main) == (
+            b.model, b.task, b.prefix, b.metric, b.main,
+        )  # fmt: skip
+        assert a.value == pytest.approx(b.value, abs=1e-4)
+    report = to_json(results)
+    assert report["settings"]["kmeans_seeds"] == (0, 1, 2, 3, 4)
+    assert report["models"]["teacher"]["bytes"] == 90_000_000
+    assert report["models"]["topics"]["dimension"] == 4
+    assert report["models"]["topics"]["texts_per_second"] > 0
+
+
+def test_an_earlier_report_is_a_baseline(folder, results, tmp_path):
+    path = tmp_path / "report.json"
+    path.write_text(dumps(results), "utf-8")
+    now = evaluate(data.topics, folder, tasks=["sts", "wordsim"])
+    add_baseline(now, from_json(path), "report.json")
+    assert now.baseline == ("topics (earlier)", "noise & <noise>", "tfidf", "teacher")
+    for task in now.tasks:
+        assert now.value("teacher", task) == pytest.approx(results.value("teacher", task), abs=1e-4)
+    assert differences(now) == []
+    assert "teacher" in html(now)
+
+
+def test_a_report_on_other_data_is_no_baseline(results, tmp_path):
+    path = tmp_path / "report.json"
+    path.write_text(dumps(results), "utf-8")
+    data.write(tmp_path / "eval/sts/topics-test.tsv", [(1, "a", "b"), (2, "c", "d")])
+    other = evaluate(data.noise, tmp_path / "eval")
+    with pytest.raises(ReportError, match=r"r\.json: sts/topics-test was measured on other files"):
+        add_baseline(other, from_json(path), "r.json")
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"format": 1}', "[" * 100_000, '{"scores": {}}'])
+def test_what_is_no_report(tmp_path, text):
+    path = tmp_path / "report.json"
+    path.write_text(text, "utf-8")
+    with pytest.raises(ReportError, match=r"report\.json"):
+        from_json(path)
+    with pytest.raises(ReportError, match="cannot be read"):
+        from_json(tmp_path / "absent.json")
+
+
+def test_markdown_shows_every_figure(results):
+    text = markdown(results, differences(results, resamples=50))
+    for score in results.scores:
+        assert f" {score.value:.1f} " in text
+    rows = [line for line in text.splitlines() if line.startswith("| topics @ 4 | ")]
+    assert rows
+    widths = {}
+    for line in text.splitlines():
+        if line.startswith("|"):
+            widths.setdefault(line.count(" | "), []).append(line)
+    assert all(len(lines) > 2 for lines in widths.values())
+
+
+class Page(HTMLParser):
+    """Checks that tags close in order, and collects what the page would fetch."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.drawings, self.text, self.fetched = [], 0, [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.drawings += tag == "svg"
+        self.fetched += [v for k, v in attrs if k in {"src", "href", "xlink:href", "data"}]
+        if tag not in {"meta"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def test_the_page_stands_alone_and_escapes_names(results):
+    page = Page()
+    content = html(results, differences(results, resamples=50))
+    page.feed(content)
+    assert page.open == []
+    assert page.fetched == []
+    assert "url(" not in content
+    assert "@import" not in content
+    assert "nan" not in "".join(page.text)
+    assert "noise & <noise>" in page.text
+    # Bubbles for wide and narrow, seven charts of prefixes, six of bars.
+    assert page.drawings >= 2 + 7 + 6
+
+
+def test_a_page_of_one_model_and_one_task(folder):
+    page = Page()
+    page.feed(html(evaluate(data.noise, folder, tasks=["wordsim"])))
+    assert page.open == []
+    assert "Words" in page.text
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(60, 640), st.floats(60, 340), st.floats(4, 20)), min_size=1, max_size=8
+    )
+)
+def test_labels_do_not_collide(marks):
+    labels = [f"a model · {i}.0 MB" for i in range(len(marks))]
+    frame = svg.Box(0, 0, 720, 400)
+    boxes = svg.place_labels(marks, labels, frame)
+    for i, box in enumerate(boxes):
+        assert box.outside(frame) < 1e-6
+        assert all(box.overlap(other) < 1e-6 for other in boxes[:i])
+
+
+@given(st.floats(-100, 100), st.floats(1e-3, 200), st.integers(2, 8))
+def test_ticks_are_round_and_enclose(low, span, count):
+    ticks = svg.round_ticks(low, low + span, count)
+    assert ticks[0] <= low + 1e-6 * span
+    assert ticks[-1] >= low + span - 1e-6 * span
+    assert 2 <= len(ticks) <= count + 2
+
+
+def test_speed_is_a_rate():
+    calls = []
+
+    def slow(texts):
+        calls.append(len(texts))
+        return np.ones((len(texts), 2))
+
+    assert texts_per_second(FunctionModel("slow", slow), ["text"] * 500, seconds=0.01) > 0
+    assert max(calls) <= 500
+
+
+def test_the_command_writes_its_files_and_prints_the_means(folder, tmp_path, capsys):
+    files = [tmp_path / f"report.{end}" for end in ("json", "md", "html")]
+    model = tmp_path / "words.txt"
+    model.write_text("".join(f"{w} 1 {i}\n" for i, w in enumerate(data.ANIMALS)), "utf-8")
+    status = main(
+        [f"mine={model}", "tfidf", "--data", str(folder), "--tasks", "sts", "retrieval"]
+        + ["--baseline", "tfidf", "--prefixes", "1,2", "--resamples", "20", "--no-speed"]
+        + [
+            x
+            for flag, path in zip(("--json", "--markdown", "--html"), files, strict=True)
+            for x in (flag, str(path))
+        ]
+    )
+    assert status == 0
+    out = capsys.readouterr().out
+    assert "| mine @ 2 |" in out
+    report = json.loads(files[0].read_text("utf-8"))
+    assert report["baseline"] == ["tfidf-2"]
+    assert {d["of"] for d in report["differences"]} == {"sts/topics-test", "retrieval/topics"}
+    assert out.strip() in files[1].read_text("utf-8")
+    assert files[2].read_text("utf-8").startswith("<!doctype html>")
+    assert sorted(tmp_path.iterdir()) == sorted([*files, model])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["tfidf", "--data", "absent"], "absent: expected a folder"),
+        (["tfidf", "--data", "{data}", "--tasks", "nothing"], "no task 'nothing'"),
+        (["tfidf", "--data", "{data}", "--prefixes", "x"], "found 'x'"),
+        (["./absent.staticemb", "--data", "{data}"], "absent.staticemb: expected a model"),
+        (["tfidf", "--data", "{data}", "--baseline", "absent.json"], "absent.json: cannot be read"),
+        (["tfidf", "--data", "{data}", "--tasks", "sts", "--json", "no/r.json"], "found none"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_one_line(folder, tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    filled = [each.format(data=folder) for each in arguments]
+    assert main([*filled, "--no-speed"]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_as_a_process(folder):
+    command = [sys.executable, "-m", "staticemb_distiller.evaluation.command", "tfidf"]
+    done = subprocess.run(
+        [*command, "--data", str(folder), "--tasks", "pairs", "--no-speed"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.startswith("| model |")
+    assert done.stderr == ""

@@ -1,0 +1,92 @@
+"""From texts to a fitted table, with a teacher that can be checked by hand."""
+
+import numpy as np
+import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+from staticemb_distiller.fitted import Budget, fitted_table, token_counts
+
+WORDS = [f"w{number}" for number in range(60)]
+
+
+class Teacher:
+    """The vector of a text is the mean of hidden rows, one for each word."""
+
+    name, revision, dim = "toy", "1", 16
+
+    def __init__(self):
+        self.rows = np.random.default_rng(1).normal(size=(len(WORDS), self.dim))
+        self.asked = 0
+
+    def encode(self, texts):
+        self.asked += len(texts)
+        known = [[int(word[1:]) for word in text.split() if word != "?"] for text in texts]
+        return np.array([self.rows[row].mean(0) for row in known], np.float32)
+
+
+@pytest.fixture
+def tokenizer():
+    made = Tokenizer(models.WordLevel({"[UNK]": 60} | {w: i for i, w in enumerate(WORDS)}, "[UNK]"))
+    made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    made.enable_truncation(3)
+    return made.to_str().encode()
+
+
+@pytest.fixture
+def texts():
+    random = np.random.default_rng(2)
+    return [" ".join(random.choice(WORDS, size=random.integers(2, 9))) for _ in range(1500)]
+
+
+def run(texts, tokenizer, teacher, cache, **knobs):
+    random = np.random.default_rng(3)
+    noisy = np.concatenate(
+        [teacher.rows + random.normal(size=teacher.rows.shape), np.ones((1, 16))]
+    )
+    return fitted_table(
+        texts, [1.0] * len(texts), teacher, tokenizer, 60, noisy.astype(np.float32), np.ones(61),
+        cache=cache, about={}, **knobs,
+    )  # fmt: skip
+
+
+def test_tokens_are_those_of_the_whole_text_less_the_unknown(tokenizer):
+    ids, lengths = token_counts(["w1 x w2 w3 w4 w5", "", "x"], tokenizer, 60)
+    assert ids.tolist() == [1, 2, 3, 4, 5]
+    assert lengths.tolist() == [5, 0, 0]
+
+
+def test_a_teacher_that_is_a_table_is_found(texts, tokenizer, tmp_path):
+    teacher = Teacher()
+    found = run(texts, tokenizer, teacher, tmp_path, regularization=1e-3, rounds=8)
+    fresh = [f"w{n} w{n + 7} w{n + 20}" for n in range(30)]
+    ids, _ = token_counts(fresh, tokenizer, 60)
+    ours, theirs = found.rows[ids].reshape(30, 3, -1).mean(1), teacher.encode(fresh)
+    norms = np.linalg.norm(ours, axis=1) * np.linalg.norm(theirs, axis=1)
+    assert np.min(np.sum(ours * theirs, axis=1) / norms) > 0.97
+    squares = np.sum(found.vectors**2, axis=1)
+    np.testing.assert_allclose(squares[:1500], 1, atol=1e-5)
+    np.testing.assert_allclose(squares[1500:].sum(), 750, rtol=1e-4)  # tokens weigh half as much
+    np.testing.assert_array_equal(
+        found.counts[:60], [" ".join(texts).split().count(word) for word in WORDS]
+    )
+
+
+def test_a_second_fit_needs_no_teacher_and_is_the_same(texts, tokenizer, tmp_path):
+    teacher = Teacher()
+    first = run(texts, tokenizer, teacher, tmp_path)
+    asked = teacher.asked
+    again = run(texts, tokenizer, teacher, tmp_path)
+    assert teacher.asked == asked
+    np.testing.assert_array_equal(first.rows, again.rows)
+
+
+def test_a_budget_goes_to_texts_with_new_words(tokenizer, tmp_path):
+    teacher = Teacher()
+    texts = ["w0 w1", "w1 w0", "w0 w1 w0"] * 50 + [f"w{n} w{n + 1}" for n in range(0, 60, 2)]
+    found = run(texts, tokenizer, teacher, tmp_path, budget=Budget(texts=40))
+    assert teacher.asked <= found.texts == 40
+    assert np.all(found.counts[:60] > 0)
+
+
+def test_a_unknown_token_has_no_row(texts, tokenizer, tmp_path):
+    assert not run([*texts, "? w1"], tokenizer, Teacher(), tmp_path).rows[60].any()

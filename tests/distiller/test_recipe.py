@@ -1,0 +1,117 @@
+"""Recipes: every knob survives TOML, and nothing nonsensical becomes a recipe."""
+
+import dataclasses
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from staticemb_distiller.errors import RecipeError
+from staticemb_distiller.recipe import Recipe, knob_help, knob_types
+
+paths = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12)
+
+
+@st.composite
+def recipes(draw):
+    word = draw(st.booleans())
+    counted = word and draw(st.booleans())
+    counts = draw(st.lists(paths, max_size=2))
+    dtype = draw(st.sampled_from(["float32", "float16", "int8"]))
+    share = st.floats(0, 1, exclude_min=True, exclude_max=True)
+    fitted = draw(st.booleans())
+    return Recipe(
+        revision=draw(st.none() | paths),
+        mode=draw(st.sampled_from(["word", "subword"])) if word else "output",
+        vocabulary=draw(paths) if word and not counted else None,
+        vocabulary_from=tuple(draw(st.lists(paths, min_size=1, max_size=2))) if counted else (),
+        vocabulary_size=draw(st.integers(1, 10**6)) if counted else None,
+        remove=draw(st.sampled_from(["", r"\[unused\d+\]", "\\x7f", "ä|\"'\n\t"])),
+        fit=tuple(draw(st.lists(paths.filter("none".__ne__), min_size=1))) if fitted else ("none",),
+        limit=draw(st.none() | st.integers(1, 10**9)) if fitted else None,
+        fit_regularization=draw(st.floats(1e-9, 1e9)),
+        dims=draw(st.integers(1, 4096) | share | st.sampled_from(["all", "none"])),
+        prefixes=tuple(sorted(draw(st.sets(st.integers(1, 4096), max_size=4)))),
+        weighting="counts" if counts else draw(st.sampled_from(["rank", "none"])),
+        counts_from=tuple(counts),
+        sif_coefficient=draw(share),
+        dtype=dtype,
+        clip=dtype == "int8" and draw(st.booleans()),
+        damping_beta=draw(st.floats(0, 16)),
+        seed=draw(st.integers(0, 2**32 - 1)),
+    )
+
+
+@given(recipes(), st.booleans())
+def test_a_recipe_is_the_same_after_a_round_trip_through_toml(recipe, defaults):
+    assert Recipe.from_toml(recipe.to_toml(defaults=defaults)) == recipe
+
+
+def test_a_recipe_file_is_read(tmp_path):
+    (tmp_path / "r.toml").write_text('dims = 0.9  # a share\ndtype = "int8"\n', encoding="utf-8")
+    assert Recipe.read(tmp_path / "r.toml") == Recipe(dims=0.9, dtype="int8")
+
+
+def test_whole_numbers_do_for_real_ones():
+    recipe = Recipe.from_toml("damping_beta = 1\ndims = 64")
+    assert type(recipe.damping_beta) is float
+    assert type(recipe.dims) is int
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("dims = 0", "dims: expected a number of at least 1, found 0"),
+        ("dims = 1.5", "dims"),
+        ("dims = true", "dims"),
+        ('dims = "256"', "dims"),
+        ("sif_coefficient = 0", "strictly between 0 and 1"),
+        ("sif_coefficient = 1.0", "strictly between 0 and 1"),
+        ("sif_coefficient = nan", "sif_coefficient"),
+        ("damping_beta = 17.0", "damping_beta"),
+        ("prefixes = [64, 32]", "ascending"),
+        ("prefixes = [0]", "prefixes"),
+        ('prefixes = ["32"]', "prefixes"),
+        ("clusters = 0", "clusters"),
+        ("seed = -1", "seed"),
+        ('remove = "("', "regular expression"),
+        ('dtype = "float64"', 'expected "float32" or "float16" or "int8"'),
+        ("fit = []", "none by itself, or sources"),
+        ('fit = ["none", "text.txt"]', "none by itself, or sources"),
+        ("limit = 10", "limit: there is no text"),
+        ('fit = ["generated"]\nfit_rounds = 0', "fit_rounds: expected a number of at least 1"),
+        ('fit = ["generated"]\nvectors_from = "input"', "vectors_from output"),
+        ('mode = "word"', "vocabulary"),
+        ('mode = "word"\nvocabulary = "a"\nvocabulary_from = ["b"]', "both"),
+        ('vocabulary = "words.txt"', "mode"),
+        ('mode = "word"\nvocabulary_from = ["text"]', "vocabulary_size"),
+        ('mode = "word"\nvocabulary = "a"\nvocabulary_size = 3', "vocabulary_from"),
+        ('weighting = "counts"', "counts_from"),
+        ('counts_from = ["text"]', "counts_from"),
+        ("clip = true", "clip"),
+        ("colour = 1", "no knob is called 'colour'"),
+        ("dims = ", "not TOML"),
+    ],
+)
+def test_a_wrong_recipe_is_refused_by_name(text, says):
+    with pytest.raises(RecipeError) as caught:
+        Recipe.from_toml(text, source="my.toml")
+    assert str(caught.value).startswith("my.toml: ")
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value).strip()
+
+
+@pytest.mark.parametrize("content", [None, b"\xff"])
+def test_an_unreadable_recipe_is_refused(tmp_path, content):
+    if content:
+        (tmp_path / "r.toml").write_bytes(content)
+    with pytest.raises(RecipeError, match="cannot read the recipe"):
+        Recipe.read(tmp_path / "r.toml")
+
+
+def test_every_knob_has_help_and_a_name_that_makes_a_flag():
+    assert list(knob_types()) == [knob.name for knob in dataclasses.fields(Recipe)]
+    for name in knob_types():
+        assert set(name) <= set(string.ascii_lowercase + "_")
+        assert len(knob_help(name)) > 10

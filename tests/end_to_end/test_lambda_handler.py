@@ -1,0 +1,231 @@
+"""The Lambda handler's answers, event by event."""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from end_to_end.lambda_events import HTTP, function_url, rest_api
+from staticemb_distiller.write import Parts, Settings, write
+from staticemb_runtime import StaticModel
+from staticemb_runtime.aws_lambda import MAX_RESPONSE_BYTES, answer, nine_digits
+from staticemb_runtime.errors import TokenizerNotJsonError
+from strategies import word_level_tokenizer
+
+TEXTS = ["w1 w2", "w3", "", "w1 w1 w4 unknown"]
+DIM = 16
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "tiny.staticemb"
+    table = np.random.default_rng(0).normal(size=(6, DIM)).astype("float32")
+    settings = Settings(prefixes=(4,), unknown_token_id=0, damping=(1.0, 8))
+    write(path, Parts(table, word_level_tokenizer(6)), settings)
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(path):
+    return StaticModel.load(path)
+
+
+def vectors_of(document):
+    if document["encoding"] == "base64":
+        raw = base64.b64decode(document["embeddings"], validate=True)
+        dtype = np.dtype(document["dtype"]).newbyteorder("<")
+        return np.frombuffer(raw, dtype).reshape(document["shape"])
+    return np.array(document["embeddings"], document["dtype"]).reshape(document["shape"])
+
+
+@pytest.mark.parametrize("encoding", ["json", "base64"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"truncate_dim": 4},
+        {"precision": "int8", "truncate_dim": 4},
+        {"precision": "ubinary"},
+        {"pooling": "mean", "normalize_embeddings": False},
+        {"prompt": "w5 ", "truncate_dim": None},
+    ],
+)
+def test_vectors_are_those_of_encode_bit_for_bit(model, options, encoding):
+    document = answer(model, {"texts": TEXTS, "encoding": encoding, **options})
+    sent = json.loads(json.dumps(document))
+    np.testing.assert_array_equal(vectors_of(sent), model.encode(TEXTS, **options), strict=True)
+    assert document["model"] == model.metadata.digest
+
+
+@given(
+    hnp.arrays("float32", 8, elements=st.floats(width=32, allow_nan=False, allow_infinity=False))
+)
+@example(np.array([0, -0.0, 1e-3, 0.00099999999, 1, 0.99999994, 3.4e38, 1e-45], "float32"))
+def test_floats_are_spelled_short_and_read_back_the_same(values):
+    spelled = json.loads(json.dumps(nine_digits(values).tolist()))
+    np.testing.assert_array_equal(np.array(spelled, "float32"), values, strict=True)
+    for number in spelled:
+        if 1e-4 <= abs(number) < 1e9:
+            assert len(repr(abs(number)).strip("0.").replace(".", "")) <= 9
+
+
+@pytest.mark.parametrize("encoded", [False, True])
+@pytest.mark.parametrize("event", HTTP)
+def test_http_events_carry_the_request_in_their_body(model, event, encoded):
+    request = {"texts": ["w1", "ünïcödé w2"], "truncate_dim": 4}
+    response = answer(model, event(request, encoded=encoded))
+    assert response["statusCode"] == 200
+    assert response["headers"]["content-type"] == "application/json"
+    assert response["isBase64Encoded"] is False
+    assert json.loads(response["body"]) == answer(model, request)
+
+
+def test_no_texts_are_no_vectors(model):
+    assert vectors_of(answer(model, {"texts": []})).shape == (0, DIM)
+
+
+@pytest.mark.parametrize(
+    ("request_", "says"),
+    [
+        ({}, "texts"),
+        ({"texts": None}, "texts"),
+        ({"texts": "w1"}, "expected an array, found a string"),
+        ({"texts": ["w1", 2]}, "found an integer at 1"),
+        ({"texts": ["w1", None]}, "found None at 1"),
+        ({"texts": [{"a": 1}]}, "found an object at 0"),
+        ({"texts": [], "truncate": 4}, "truncate_dim"),
+        ({"texts": [], "truncate_dim": 0}, "1 to 16, found 0"),
+        ({"texts": [], "truncate_dim": 17}, "1 to 16, found 17"),
+        ({"texts": [], "truncate_dim": True}, "expected an integer, found true or false"),
+        ({"texts": [], "truncate_dim": 4.0}, "expected an integer, found 4.0"),
+        ({"texts": [], "normalize_embeddings": 1}, "true or false, found an integer"),
+        ({"texts": [], "precision": "float16"}, "float16"),
+        ({"texts": [], "precision": "int8", "normalize_embeddings": False}, "int8"),
+        ({"texts": [], "pooling": "max"}, "max"),
+        ({"texts": [], "encoding": "hex"}, "json or base64, found 'hex'"),
+        ({"texts": ["w1 \ud800"]}, "surrogate"),
+        ({"Records": []}, "Records"),
+        ([], "found an array"),
+        (None, "found None"),
+        ("w1", "found a string"),
+    ],
+)
+def test_a_bad_request_is_answered_with_400_and_a_reason(model, request_, says):
+    error = answer(model, request_)["error"]
+    assert error["status"] == 400
+    assert says in error["message"]
+    assert error["code"].replace("_", "").islower()
+    for event in HTTP:
+        response = answer(model, event(json.dumps(request_)))
+        assert response["statusCode"] == 400
+        assert json.loads(response["body"])["error"] == error
+
+
+@pytest.mark.parametrize("event", HTTP)
+@pytest.mark.parametrize(
+    "body", ["", "{", "texts=w1", '{"texts": [NaN]}', "[" * 100_000, '{"texts": ["a]}']
+)
+def test_a_body_that_is_no_json_is_answered_with_400(model, event, body):
+    response = answer(model, event(body))
+    assert response["statusCode"] == 400
+    assert json.loads(response["body"])["error"]["code"] == "not_json"
+
+
+@pytest.mark.parametrize("body", ["%%%", "gICA", "e30", None, 7])
+def test_a_base64_body_that_is_none_is_answered_with_400(model, body):
+    event = function_url({"texts": []}, encoded=True) | {"body": body}
+    assert answer(model, event)["statusCode"] == 400
+
+
+@pytest.mark.parametrize("event", HTTP)
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_another_method_is_answered_with_405(model, event, method):
+    response = answer(model, event({"texts": []}, method=method))
+    assert (response["statusCode"], response["headers"]["allow"]) == (405, "POST")
+
+
+def test_the_number_of_texts_is_limited(model):
+    assert "error" not in answer(model, {"texts": ["w1"] * 5}, max_texts=5)
+    error = answer(model, {"texts": ["w1"] * 6}, max_texts=5)["error"]
+    assert (error["status"], error["code"]) == (413, "too_many_texts")
+    assert "at most 5, found 6" in error["message"]
+
+
+def test_an_answer_that_lambda_would_not_carry_is_refused(model):
+    # Each vector of 16 float32 takes 64 bytes, which are 85 1/3 in base64.
+    fits, too_many = MAX_RESPONSE_BYTES * 3 // 256 - 10, MAX_RESPONSE_BYTES * 3 // 256 + 10
+    request = {"encoding": "base64", "texts": [""] * fits}
+    response = answer(model, function_url(request), max_texts=10**9)
+    assert response["statusCode"] == 200
+    assert len(json.dumps(response)) <= MAX_RESPONSE_BYTES
+    request["texts"] = [""] * too_many
+    for reply in (
+        answer(model, request, max_texts=10**9),
+        json.loads(answer(model, rest_api(request), max_texts=10**9)["body"]),
+    ):
+        assert (reply["error"]["status"], reply["error"]["code"]) == (413, "response_too_large")
+
+
+def test_a_broken_model_is_no_fault_of_the_request(tmp_path):
+    path = tmp_path / "broken.staticemb"
+    write(path, Parts(np.ones((2, 2), "float32"), word_level_tokenizer(2)), Settings())
+    path.write_bytes(path.read_bytes().replace(b'{"version"', b'!"version"'))
+    with pytest.raises(TokenizerNotJsonError):
+        answer(StaticModel.load(path), {"texts": ["w1"]})
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda some: (
+        st.lists(some, max_size=3) | st.dictionaries(st.text(max_size=5), some, max_size=3)
+    ),
+    max_leaves=8,
+)
+_MEMBERS = ["texts", "truncate_dim", "precision", "encoding", "requestContext", "body", "http"]
+
+
+@given(_JSON | st.dictionaries(st.sampled_from(_MEMBERS), _JSON))
+def test_whatever_the_event_the_answer_is_a_document(model, event):
+    reply = answer(model, event)
+    if "statusCode" in reply:
+        assert 200 <= reply["statusCode"] < 500
+        reply = json.loads(reply["body"])
+    assert ("error" in reply) != ("embeddings" in reply)
+
+
+def start(code, **variables):
+    environment = {**os.environ, "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9", **variables}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_in_lambda_the_import_loads_and_warms_the_model(path):
+    code = (
+        "import sys, staticemb_runtime.aws_lambda as module\n"
+        "assert 'tokenizers' in sys.modules\n"
+        "assert module.handler({'texts': ['w1'] * 3}, None)['shape'] == [3, 16]\n"
+        "assert module.handler({'texts': ['w1'] * 4})['error']['status'] == 413"
+    )
+    done = start(code, STATICEMB_MODEL=str(path), STATICEMB_MAX_TEXTS="3")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variables", "says"),
+    [
+        ({"STATICEMB_MODEL": "nowhere.staticemb"}, "ModelNotFoundError: nowhere.staticemb"),
+        ({"STATICEMB_MODEL": ""}, "ModelNotFoundError"),  # none beside the package
+        ({"STATICEMB_MAX_TEXTS": "many"}, "STATICEMB_MAX_TEXTS: expected an integer"),
+    ],
+)
+def test_in_lambda_what_is_set_wrongly_fails_the_initialization(variables, says):
+    done = start("import staticemb_runtime.aws_lambda", **variables)
+    assert done.returncode == 1
+    assert says in done.stderr.splitlines()[-1]

@@ -1,0 +1,112 @@
+"""The wheels as users get them: built, installed into bare environments, run as commands."""
+
+import email
+import os
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conftest import ROOT
+from staticemb_distiller.write import Parts, Settings, write
+from strategies import word_level_tokenizer
+
+CODE_LIMIT = 150_000  # bytes of the download
+
+
+def run(*command, **options):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    done = subprocess.run(
+        list(map(str, command)), env=environment, capture_output=True, text=True, **options
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory):
+    out = tmp_path_factory.mktemp("wheels")
+    for package in ("runtime", "distiller"):
+        run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "-o", out, ROOT / package)
+    return {path.name.split("-")[0]: path for path in out.glob("*.whl")}
+
+
+@pytest.fixture(scope="session")
+def bare(wheels, tmp_path_factory):
+    """The README's smallest install: no dependency of tokenizers, which imports none of them."""
+    folder = tmp_path_factory.mktemp("bare") / "venv"
+    venv.create(folder, with_pip=True)
+    bin_folder = folder / ("Scripts" if os.name == "nt" else "bin")
+    python = bin_folder / ("python.exe" if os.name == "nt" else "python")
+    pip = (python, "-m", "pip", "install", "-q", "-c", ROOT / "constraints.txt")
+    run(*pip, "--no-deps", wheels["staticemb_runtime"], "numpy", "tokenizers")
+    return bin_folder
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "tiny.staticemb"
+    table = np.eye(4, 8, dtype="float32")
+    write(path, Parts(table, word_level_tokenizer(4)), Settings(unknown_token_id=0))
+    return path
+
+
+def metadata(wheel: Path):
+    with zipfile.ZipFile(wheel) as archive:
+        name = next(n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))
+        return email.message_from_bytes(archive.read(name))
+
+
+def test_the_runtime_needs_numpy_and_tokenizers_and_nothing_else(wheels):
+    needs = metadata(wheels["staticemb_runtime"]).get_all("Requires-Dist")
+    always = [need for need in needs if "extra ==" not in need]
+    assert sorted(need.split(">")[0] for need in always) == ["numpy", "tokenizers"]
+
+
+@pytest.mark.parametrize("package", ["staticemb_runtime", "staticemb_distiller"])
+def test_a_wheel_runs_everywhere_and_is_typed(wheels, package):
+    assert wheels[package].name.endswith("-py3-none-any.whl")
+    with zipfile.ZipFile(wheels[package]) as archive:
+        names = archive.namelist()
+    assert f"{package}/py.typed" in names
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+    assert metadata(wheels[package])["Requires-Python"] == ">=3.10"
+
+
+def test_the_runtime_is_small(wheels):
+    with zipfile.ZipFile(wheels["staticemb_runtime"]) as archive:
+        code = sum(i.compress_size for i in archive.infolist() if i.filename.endswith(".py"))
+    assert code < CODE_LIMIT
+
+
+def test_import_loads_numpy_and_the_standard_library_alone(bare):
+    code = (
+        "import sys; before = set(sys.modules); import staticemb_runtime\n"
+        "new = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
+        "print(*sorted(new - set(sys.stdlib_module_names)))"
+    )
+    loaded = run(bare / "python", "-I", "-c", code).split()
+    assert set(loaded) == {"numpy", "staticemb_runtime"}
+
+
+def test_embedding_adds_tokenizers_alone(bare, model):
+    code = (
+        "import sys; before = set(sys.modules); import staticemb_runtime\n"
+        f"model = staticemb_runtime.StaticModel.load({str(model)!r})\n"
+        "vector = model.encode('w1 w2 w9')\n"
+        "assert vector.shape == (8,) and abs(float(vector[1]) - 0.5**0.5) < 1e-6\n"
+        "new = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
+        "print(*sorted(new - set(sys.stdlib_module_names)))"
+    )
+    loaded = run(bare / "python", "-I", "-c", code).split()
+    assert set(loaded) == {"numpy", "staticemb_runtime", "tokenizers"}
+
+
+def test_the_command_is_installed(bare, model):
+    lines = run(bare / "staticemb", "encode", "-m", model, "w1", "w2").splitlines()
+    assert len(lines) == 2
+    assert "tiny.staticemb" in run(bare / "staticemb", "info", model, "--verify")

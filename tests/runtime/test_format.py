@@ -1,0 +1,119 @@
+"""Opening files: what is refused, with which error, and what opening costs."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from staticemb_distiller.write import Parts, Settings, serialize, write
+from staticemb_runtime import errors
+from staticemb_runtime.format import read
+from strategies import word_level_tokenizer
+
+
+def all_subclasses(cls):
+    for sub in cls.__subclasses__():
+        yield sub
+        yield from all_subclasses(sub)
+
+
+@pytest.fixture
+def parts():
+    rng = np.random.default_rng(0)
+    return Parts(rng.normal(size=(6, 8)).astype("float32"), word_level_tokenizer(6))
+
+
+@pytest.fixture
+def path(tmp_path, parts):
+    path = tmp_path / "model.staticemb"
+    write(path, parts, Settings(prefixes=(2, 4)))
+    return path
+
+
+def spoil(path, change):
+    """Rewrite the header of a file through `change(header)`, leaving the data as they are."""
+    content = path.read_bytes()
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    change(header)
+    new = json.dumps(header).encode()
+    new += b" " * (-(8 + len(new)) % 64)
+    path.write_bytes(len(new).to_bytes(8, "little") + new + content[end:])
+
+
+def test_every_code_has_one_class():
+    codes = [cls.code for cls in all_subclasses(errors.FormatError)]
+    assert len(codes) == len(set(codes))
+
+
+def test_a_message_says_what_was_read_expected_and_found(path):
+    spoil(path, lambda header: header["__metadata__"].update(dim="9"))
+    with pytest.raises(errors.InconsistentMetadataError) as caught:
+        read(path)
+    message = str(caught.value)
+    assert str(path) in message
+    assert "'dim'" in message
+    assert "expected 8" in message
+    assert "found 9" in message
+
+
+def test_missing_file_and_folder_are_told_apart(tmp_path):
+    with pytest.raises(errors.ModelNotFoundError):
+        read(tmp_path / "nothing.staticemb")
+    with pytest.raises(FileNotFoundError):  # the built-in class works too
+        read(tmp_path / "nothing.staticemb")
+    with pytest.raises(errors.NotAModelError, match="folder"):
+        read(tmp_path)
+
+
+def test_digest_and_table_are_checked_on_request_only(path):
+    content = bytearray(path.read_bytes())
+    start = 8 + int.from_bytes(content[:8], "little")
+    content[start : start + 4] = np.float32("nan").tobytes()
+    path.write_bytes(content)
+    assert np.isnan(read(path).embeddings[0, 0])
+    with pytest.raises(errors.DigestMismatchError):
+        read(path, verify=True)
+
+
+def test_another_minor_version_is_read_and_its_new_keys_are_kept(path):
+    def newer(header):
+        header["__metadata__"].update(format_version="1.7", novelty="yes")
+
+    spoil(path, newer)
+    file = read(path)
+    assert file.metadata.format_version == "1.7"
+    assert file.metadata.extra["novelty"] == "yes"
+
+
+def test_parts_outlive_the_file_object_and_cannot_be_written(path, parts):
+    table = read(path).embeddings
+    np.testing.assert_array_equal(table, parts.embeddings)
+    with pytest.raises(ValueError, match="read-only"):
+        table[0, 0] = 1.0
+
+
+def test_opening_does_not_read_the_table(tmp_path):
+    """A process that opens a file of 400 MB grows by far less than that."""
+    pytest.importorskip("resource")
+    path = tmp_path / "large.staticemb"
+    table = np.zeros((100_000, 1000), "float32")
+    write(path, Parts(table, word_level_tokenizer(1)), Settings())
+    code = (
+        "import resource, sys; from staticemb_runtime.format import read; import numpy\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        f"file = read({str(path)!r}); file.embeddings[99_999, 0]\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+    )
+    grown = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    unit = 1 if sys.platform == "darwin" else 1024
+    assert int(grown.stdout) * unit < 20_000_000
+
+
+def test_a_file_of_another_byte_order_in_memory_is_written_little_endian(tmp_path, parts):
+    big = replace(parts, embeddings=parts.embeddings.astype(">f4"))
+    little_bytes = serialize(parts, Settings())[0]
+    assert serialize(big, Settings())[0] == little_bytes

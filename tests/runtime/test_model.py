@@ -1,0 +1,459 @@
+"""StaticModel as its users see it."""
+
+import itertools
+import os
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import strategies
+from staticemb_distiller.write import Parts, Settings, write
+from staticemb_runtime import StaticModel, normalize, quantize
+from staticemb_runtime.errors import (
+    InvalidDimensionError,
+    InvalidOptionError,
+    InvalidTextError,
+    ModelNotFoundError,
+    TokenIdOutOfRangeError,
+    TokenizerInvalidError,
+    TokenizerNotJsonError,
+    WorkerError,
+)
+
+VOCABULARY = 50
+DIM = 24
+
+
+def save(path: Path, *, damped: bool = True, tokenizer: bytes | None = None, **more) -> Path:
+    rng = np.random.default_rng(11)
+    rows = rng.integers(-128, 128, (VOCABULARY, DIM)).astype(np.int8)
+    parts = Parts(
+        embeddings=rows,
+        scale=rng.uniform(0.01, 0.1, DIM).astype(np.float32),
+        weights=rng.uniform(0.1, 2, VOCABULARY).astype(np.float32),
+        tokenizer=tokenizer or strategies.word_level_tokenizer(VOCABULARY),
+    )
+    settings = {"prefixes": [8], "unknown_token_id": 0, "max_tokens": 300}
+    write(path, parts, Settings(damping=(1.0, 6) if damped else None, **settings | more))
+    return path
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory) -> Path:
+    return save(tmp_path_factory.mktemp("model") / "model.staticemb")
+
+
+@pytest.fixture
+def model(path):
+    with StaticModel.load(path) as model:
+        yield model
+
+
+def make_texts(count: int, seed: int = 0) -> list[str]:
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(0, 30, count)
+    return [" ".join(f"w{i}" for i in rng.integers(0, 60, length)) for length in lengths]
+
+
+TEXTS = ["w1 w2 w3", "", "w9", "nothing known here", "w4 " * 400]
+
+
+# --- what comes out -------------------------------------------------------------------------------
+
+
+def test_vectors_are_those_of_the_specification(model):
+    for text, found in zip(TEXTS, model.encode(TEXTS), strict=True):
+        rows = model.encode_tokens(text).astype(np.float64)
+        if not len(rows):
+            assert not found.any()
+            continue
+        mean = rows[:, :6].mean(axis=0)
+        lengths = np.linalg.norm(rows[:, :6], axis=1) * np.linalg.norm(mean)
+        damping = np.exp(-(rows[:, :6] @ mean) / lengths)
+        vector = (damping[:, None] * rows).sum(axis=0)
+        np.testing.assert_allclose(found, vector / np.linalg.norm(vector), atol=2e-6)
+
+
+def test_one_text_gives_one_vector(model):
+    expected = model.encode(["w1 w2"])
+    assert expected.shape == (1, DIM)
+    for text in ("w1 w2", np.str_("w1 w2")):
+        np.testing.assert_array_equal(model.encode(text), expected[0])
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        tuple,
+        iter,
+        np.array,
+        pd.Series,
+        lambda texts: np.array(texts, object),
+        lambda texts: pd.Series(texts, index=range(7, 7 + len(texts))),
+        lambda texts: (text for text in texts),
+        lambda texts: dict.fromkeys(texts).keys(),
+    ],
+)
+def test_every_iterable_of_texts_works(model, kind):
+    np.testing.assert_array_equal(model.encode(kind(TEXTS)), model.encode(TEXTS), strict=True)
+
+
+def test_no_texts_give_no_vectors(model):
+    for nothing in ([], (), iter([]), np.array([], "U1"), pd.Series([], dtype=str)):
+        assert model.encode(nothing).shape == (0, DIM)
+    assert model.encode([], precision="ubinary").shape == (0, DIM // 8)
+    assert model.encode([], truncate_dim=5, workers=2).shape == (0, 5)
+    assert list(model.encode_stream([])) == []
+    assert model.encode_tokens([]) == []
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8", "uint8", "binary", "ubinary"])
+@pytest.mark.parametrize("dim", [1, 7, 8, DIM])
+def test_prefix_and_precision(model, precision, dim):
+    whole = model.encode(TEXTS, normalize_embeddings=False)
+    expected = quantize(normalize(whole[:, :dim]), precision)
+    found = model.encode(TEXTS, truncate_dim=dim, precision=precision)
+    assert found.dtype == expected.dtype
+    if precision == "float32":
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+    else:  # a value between two steps may fall on either side
+        assert found.shape == expected.shape
+        assert np.mean(found != expected) < 0.1
+    np.testing.assert_array_equal(
+        model.encode(TEXTS[0], truncate_dim=dim, precision=precision), found[0]
+    )
+
+
+def test_the_prefix_of_the_model_is_the_default(path, model):
+    short = StaticModel.load(path, truncate_dim=8)
+    assert (short.dim, model.dim, short.get_sentence_embedding_dimension()) == (8, DIM, 8)
+    assert short.prefixes == model.prefixes == (8, DIM)
+    np.testing.assert_array_equal(short.encode(TEXTS), model.encode(TEXTS, truncate_dim=8))
+    np.testing.assert_array_equal(short.encode(TEXTS, truncate_dim=DIM), model.encode(TEXTS))
+    assert short.encode_tokens("w1").shape == (1, 8)
+
+
+def test_plain_mean_on_request(tmp_path, model):
+    plain = StaticModel.load(save(tmp_path / "plain.staticemb", damped=False))
+    expected = plain.encode(TEXTS)
+    np.testing.assert_array_equal(model.encode(TEXTS, pooling="mean"), expected)
+    np.testing.assert_array_equal(plain.encode(TEXTS, pooling="mean"), expected)
+    assert not np.array_equal(model.encode(TEXTS), expected)
+    with pytest.raises(InvalidOptionError, match="the file has no damping"):
+        plain.encode(TEXTS, pooling="damped_mean")
+
+
+def test_normalize_is_what_the_file_says_unless_asked(tmp_path, model):
+    raw = StaticModel.load(save(tmp_path / "raw.staticemb", normalize=False))
+    np.testing.assert_array_equal(
+        raw.encode(TEXTS), model.encode(TEXTS, normalize_embeddings=False)
+    )
+    np.testing.assert_array_equal(raw.encode(TEXTS, normalize_embeddings=True), model.encode(TEXTS))
+
+
+def test_queries_and_documents_and_prompts(model):
+    expected = model.encode(["w1 w2"])
+    np.testing.assert_array_equal(model.encode_query(["w1 w2"]), expected)
+    np.testing.assert_array_equal(model.encode_document(["w1 w2"]), expected)
+    np.testing.assert_array_equal(model.encode(["w2"], prompt="w1 "), expected)
+    np.testing.assert_array_equal(model.encode_query("w2", prompt="w1 "), expected[0])
+    similarity = model.similarity(expected, model.encode(TEXTS))
+    assert similarity.shape == (1, len(TEXTS))
+
+
+def test_calls_written_for_sentence_transformers_work(model):
+    found = model.encode(
+        ["w1"],
+        batch_size=32,
+        show_progress_bar=None,
+        convert_to_numpy=True,
+        device="cpu",
+        normalize_embeddings=True,
+    )
+    assert found.shape == (1, DIM)
+
+
+def test_tokens(model):
+    assert model.tokenize("w1 w70 w2") == ["w1", "w2"]
+    assert model.tokenize(["w1", "", "w3 w3"]) == [["w1"], [], ["w3", "w3"]]
+    rows = model.encode_tokens(["w1", "", "w3 w3"])
+    assert [len(some) for some in rows] == [1, 0, 2]
+    np.testing.assert_array_equal(rows[2][0], model.encode_tokens("w3")[0])
+    unit = model.encode_tokens("w1 w3", normalize_embeddings=True, truncate_dim=5)
+    np.testing.assert_allclose(np.linalg.norm(unit, axis=1), 1, atol=1e-6)
+    tokens = model.explain("w1 w3")
+    assert [(token.piece, token.id, token.row) for token in tokens] == [("w1", 1, 1), ("w3", 3, 3)]
+    for token, row in zip(tokens, model.encode_tokens("w1 w3"), strict=True):
+        assert token.norm == pytest.approx(np.linalg.norm(row), rel=1e-5)
+        assert token.weight == pytest.approx(
+            np.abs(row / model.encode_tokens(token.piece)[0] * token.weight).mean(), rel=1e-5
+        )
+
+
+# --- a text alone decides -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_batch_size_and_workers_decide_nothing(path, workers):
+    texts = make_texts(700)
+    with StaticModel.load(path) as alone:
+        expected = np.stack([alone.encode(text) for text in texts])
+    with StaticModel.load(path) as model:
+        for size in (1, 37, 1024):
+            some = texts if size > 1 else texts[:60]
+            found = model.encode(some, batch_size=size, workers=workers)
+            np.testing.assert_array_equal(found, expected[: len(some)])
+            stream = list(model.encode_stream(iter(some), batch_size=size, workers=workers))
+            assert all(0 < len(block) <= size for block in stream)
+            np.testing.assert_array_equal(np.concatenate(stream), expected[: len(some)])
+        for request in ({"precision": "binary"}, {"truncate_dim": 5}, {"pooling": "mean"}):
+            found = model.encode(iter(texts), batch_size=50, workers=workers, **request)
+            np.testing.assert_array_equal(found, model.encode(texts, **request))
+
+
+def test_threads_share_a_model(model):
+    texts = make_texts(300)
+    expected = model.encode(texts)
+    with ThreadPoolExecutor(6) as threads:
+        calls = [threads.submit(model.encode, texts, batch_size=64) for _ in range(10)]
+        calls += [threads.submit(model.encode, texts, batch_size=64, workers=2) for _ in range(3)]
+    for call in calls:
+        np.testing.assert_array_equal(call.result(), expected)
+
+
+def test_two_streams_with_workers_at_once(model):
+    texts = make_texts(300)
+    streams = [model.encode_stream(texts, batch_size=20, workers=2) for _ in range(2)]
+    blocks = list(itertools.chain.from_iterable(zip(*streams, strict=True)))
+    np.testing.assert_array_equal(np.concatenate(blocks[::2]), model.encode(texts))
+    np.testing.assert_array_equal(np.concatenate(blocks[1::2]), model.encode(texts))
+
+
+def test_a_stream_may_be_left_early(model):
+    for workers in (1, 2):
+        stream = model.encode_stream(itertools.repeat("w1"), batch_size=10, workers=workers)
+        assert len(next(stream)) == 10
+        stream.close()
+    assert model.encode(["w1"], workers=2).shape == (1, DIM)
+
+
+def test_memory_is_the_result_and_a_constant(model):
+    def peak(count: int) -> int:
+        tracemalloc.start()
+        found = model.encode((f"w{i % 60} w{i % 7}" for i in range(count)), precision="ubinary")
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert len(found) == count
+        return most - found.nbytes
+
+    peak(100)
+    assert peak(60_000) < peak(6_000) + 500_000  # a list of the texts would be 4 MB more
+
+
+# --- what is refused ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sentences", "message"),
+    [
+        (["w1", None], "text 1: expected a string, found NoneType"),
+        (["w1"] * 30 + [float("nan")], "text 30: expected a string, found float"),
+        (pd.Series(["w1", 7]), "text 1: expected a string, found int"),
+        ([b"w1"], "text 0: expected a string, found bytes"),
+        ([["w1"]], "text 0: expected a string, found list"),
+        (np.array([["w1"]]), "text 0: expected a string, found ndarray"),
+        (b"w1", "sentences: .* found bytes"),
+        ({"w1": 2}, "sentences: .* found dict"),
+        (None, "sentences: .* found NoneType"),
+        (5, "sentences: .* found int"),
+    ],
+)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_is_no_text_is_refused(model, sentences, message, workers):
+    with pytest.raises(TypeError, match=message):
+        model.encode(sentences, batch_size=20, workers=workers)
+    with pytest.raises(TypeError, match=message):
+        list(model.encode_stream(sentences, batch_size=20, workers=workers))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_surrogate_is_refused_by_its_index(model, workers):
+    texts = ["w1"] * 35 + ["w2 \ud800 w3"]
+    with pytest.raises(InvalidTextError, match=r"text 35: .*U\+D800 at position 3"):
+        model.encode(texts, batch_size=10, workers=workers)
+    with pytest.raises(InvalidTextError, match="text 0"):
+        model.encode("\udfff")
+    with pytest.raises(InvalidTextError):
+        model.tokenize("\udfff")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"precision": "float64"}, "precision: expected one of"),
+        ({"precision": "int8", "normalize_embeddings": False}, "expected normalized"),
+        ({"pooling": "max"}, "pooling: expected mean or damped_mean, found 'max'"),
+        ({"batch_size": 0}, "batch_size: expected an integer of at least 1, found 0"),
+        ({"workers": 0}, "workers: .* found 0"),
+        ({"workers": 1.5}, "workers: .* found 1.5"),
+        ({"convert_to_tensor": True}, "torch.from_numpy"),
+        ({"convert_to_numpy": False}, "torch.from_numpy"),
+        ({"output_value": "token_embeddings"}, r"encode_tokens\(\)"),
+        ({"prompt_name": "query"}, "prompt_name"),
+        ({"device": "cuda"}, "device: expected 'cpu' or None, found 'cuda'"),
+    ],
+)
+def test_an_impossible_option_is_refused(model, options, message):
+    with pytest.raises(InvalidOptionError, match=message):
+        model.encode(["w1"], **options)
+
+
+@pytest.mark.parametrize("wrong", [0, -1, DIM + 1, "8", 8.0])
+def test_an_impossible_length_is_refused(path, model, wrong):
+    for call in (
+        lambda: model.encode(["w1"], truncate_dim=wrong),
+        lambda: model.encode_tokens(["w1"], truncate_dim=wrong),
+        lambda: StaticModel.load(path, truncate_dim=wrong),
+    ):
+        with pytest.raises(InvalidDimensionError, match="truncate_dim: expected"):
+            call()
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(ModelNotFoundError):
+        StaticModel.load(tmp_path / "nothing.staticemb")
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "error"),
+    [
+        (b'"w49": 49', b'"w49": 99', TokenIdOutOfRangeError),
+        (b'"WordLevel"', b'"LordWevel"', TokenizerInvalidError),
+        (b'"model": {', b'"model": [', TokenizerNotJsonError),
+    ],
+)
+def test_a_tokenizer_that_does_not_fit_is_refused_with_the_first_text(tmp_path, good, bad, error):
+    spoiled = save(tmp_path / "spoiled.staticemb")
+    spoiled.write_bytes(spoiled.read_bytes().replace(good, bad))
+    model = StaticModel.load(spoiled)
+    for call in (model.encode, model.tokenize, model.encode_tokens, model.explain):
+        with pytest.raises(error):
+            call("w49")
+
+
+# --- processes ------------------------------------------------------------------------------------
+
+
+def children(parent: int | None = None) -> set[int]:
+    listing = subprocess.run(
+        ["ps", "-o", "pid=,comm=", "--ppid", str(parent or os.getpid())],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = (line.split(maxsplit=1) for line in listing.stdout.splitlines())
+    return {int(pid) for pid, command in found if command != "ps"}
+
+
+posix = pytest.mark.skipif(
+    sys.platform != "linux" or shutil.which("ps") is None, reason="counts processes with ps"
+)
+
+
+@posix
+def test_workers_are_kept_and_then_ended(path):
+    before = children()
+    with StaticModel.load(path) as model:
+        model.encode(make_texts(200), batch_size=10, workers=3)
+        first = children() - before
+        model.encode(make_texts(200), batch_size=10, workers=3)
+        assert first <= children()
+        model.encode(make_texts(200), batch_size=10, workers=2)
+        assert not first & children()
+    assert not (children() - before) & first
+
+
+@posix
+def test_a_killed_worker_is_an_error_and_not_the_end(path):
+    before = children()
+    with StaticModel.load(path) as model:
+        stream = model.encode_stream(itertools.repeat("w1 w2"), batch_size=5, workers=2)
+        next(stream)
+        for process in children() - before:
+            os.kill(process, signal.SIGKILL)
+        with pytest.raises(WorkerError, match="exit status is -9"):
+            for _ in itertools.islice(stream, 100_000):
+                pass
+        assert model.encode(["w1"] * 30, batch_size=10, workers=2).shape == (30, DIM)
+
+
+def test_a_file_that_changed_is_refused_by_workers(tmp_path):
+    file = save(tmp_path / "model.staticemb")
+    with StaticModel.load(file) as model:
+        save(file, damped=False)
+        endless = model.encode_stream(itertools.repeat("w1"), batch_size=1, workers=2)
+        with pytest.raises(WorkerError, match="no longer the one that was loaded"):
+            all(len(block) for block in endless)
+
+
+def test_workers_need_no_main_guard_and_leave_nothing(path):
+    program = (
+        "from staticemb_runtime import StaticModel\n"
+        f"model = StaticModel.load({str(path)!r})\n"
+        "print(model.encode(['w1 w2'] * 5000, batch_size=50, workers=2).shape)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == f"(5000, {DIM})\n"
+    assert done.stderr == ""
+
+
+@posix
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_workers_do_not_outlive_an_interrupted_program(path, end):
+    program = (
+        "import itertools, sys\n"
+        "from staticemb_runtime import StaticModel\n"
+        f"model = StaticModel.load({str(path)!r})\n"
+        "for block in model.encode_stream(itertools.repeat('w1'), batch_size=50, workers=2):\n"
+        "    print('.', end='', flush=True)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    process.stdout.read(2000)
+    workers = list(children(process.pid))
+    assert len(workers) == 1
+    process.send_signal(end)
+    _, errors = process.communicate(timeout=30)
+    if end == signal.SIGINT:
+        assert errors.count(b"Traceback") == errors.count(b"KeyboardInterrupt") == 1
+    deadline = time.monotonic() + 30
+    while Path(f"/proc/{workers[0]}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{workers[0]}").exists()
+
+
+def test_a_model_can_be_sent_to_another_process(path, model):
+    copy = pickle.loads(pickle.dumps(StaticModel.load(path, truncate_dim=8)))
+    np.testing.assert_array_equal(copy.encode(TEXTS), model.encode(TEXTS, truncate_dim=8))
+
+
+def test_progress_goes_to_standard_error(model, capfd):
+    model.encode(["w1"] * 2500, show_progress_bar=True)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith("2,500 of 2,500 (100 %) texts, ")
+    model.encode(["w1"] * 2500)
+    assert capfd.readouterr().err == ""

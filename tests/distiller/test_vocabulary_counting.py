@@ -60,6 +60,21 @@ def test_words_are_normalized_and_cut_as_the_word_mode_does():
         assert count_words(texts, 9, tokenizer=FAMILIES[name]) == cased
 
 
+@EVERY
+def test_split_words_are_those_that_take_new_rows(name):
+    every = count_words(CORPUS, 10_000, tokenizer=FAMILIES[name])
+    split = count_words(CORPUS, 10_000, tokenizer=FAMILIES[name], split=True)
+    before = len(build(FAMILIES[name]))
+    assert split == [word for word in every if word in set(split)]
+    if split:
+        added = len(build(FAMILIES[name], mode="subword", words=split)) - before
+        assert len(split) * 0.9 < added <= len(split)
+    whole = [word for word in every if word not in set(split)]
+    if whole:
+        assert len(build(FAMILIES[name], mode="subword", words=whole)) == before
+    assert count_words(CORPUS, 1, tokenizer=FAMILIES[name], split=True) == split[:1]
+
+
 def test_min_count():
     texts = ["a a a b b c"]
     assert count_words(texts, 9, tokenizer=FAMILIES["roberta"], min_count=2) == ["a", "b"]

@@ -47,6 +47,7 @@ def count_words(
     *,
     tokenizer: Tokenizer,
     phrases: bool = False,
+    split: bool = False,
     min_count: int = 1,
     max_entries: int = MAX_ENTRIES,
 ) -> list[str]:
@@ -63,6 +64,7 @@ def count_words(
         size: how many words and phrases to return at most.
         tokenizer: the teacher's.
         phrases: whether to look for phrases.
+        split: leave out words that are one token already, so that `size` counts new rows.
         min_count: how often a word must occur.
         max_entries: how many different words, and pairs, are held: beyond it the rarest are
             forgotten, so that a count may fall short by as much as the rarest count that was kept.
@@ -93,7 +95,8 @@ def count_words(
             a, b = (words.counts.get(word, 1) for word in pair.split(" "))
             if count >= least and _association(count, a, b, total) >= PHRASE_THRESHOLD:
                 found[pair] = count
-    return sorted(found, key=lambda word: (-found[word], word))[:size]
+    ordered = sorted(found, key=lambda word: (-found[word], word))
+    return list(islice(_split(ordered, tokenizer) if split else ordered, size))
 
 
 class _BoundedCounter:
@@ -125,6 +128,16 @@ def _association(both: int, first: int, second: int, total: int) -> float:
     if both >= total:
         return 1.0
     return math.log(both * total / (first * second)) / -math.log(both / total)
+
+
+def _split(words: Iterable[str], tokenizer: Tokenizer) -> Iterator[str]:
+    """The words that are more than one token in the midst of a text."""
+    plain = editing.load(editing.with_prefix_space(editing.parse(tokenizer)))
+    for batch in _batches(words):
+        encodings = plain.encode_batch_fast(batch, add_special_tokens=False)
+        for word, encoding in zip(batch, encodings, strict=True):
+            if len(encoding.ids) > 1:
+                yield word
 
 
 def _words(cutter: Tokenizer, text: str) -> list[str]:

@@ -147,6 +147,7 @@ def make_vocabulary(tokenizer: Tokenizer, recipe: Recipe) -> Vocabulary:
             recipe.vocabulary_size,
             tokenizer=tokenizer,
             phrases=recipe.vocabulary_phrases,
+            split=recipe.mode == "subword",
         )
     used = None
     if recipe.keep_used_in:

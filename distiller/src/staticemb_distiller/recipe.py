@@ -55,7 +55,9 @@ class Recipe:
     )
     vocabulary: str | None = _knob(None, "file with the vocabulary, one entry a line")
     vocabulary_from: tuple[str, ...] = _knob((), "text files to count a vocabulary from")
-    vocabulary_size: int | None = _knob(None, "how many words to take from the text")
+    vocabulary_size: int | None = _knob(
+        None, "how many words to take from the text; subword: of those that the tokenizer splits"
+    )
     vocabulary_phrases: bool = _knob(False, "count phrases of two words, too")
     remove: str = _knob(
         r"\[unused\d+\]",

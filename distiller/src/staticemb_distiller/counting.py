@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 
 from . import tokenizer_json as editing
 from .errors import CountSettingError
+from .given_words import spell
 
 BATCH = 1024
 """Texts that are tokenized together."""
@@ -131,13 +132,11 @@ def _association(both: int, first: int, second: int, total: int) -> float:
 
 
 def _split(words: Iterable[str], tokenizer: Tokenizer) -> Iterator[str]:
-    """The words that are more than one token in the midst of a text."""
+    """The words that are more than one token behind a blank."""
     plain = editing.load(editing.with_prefix_space(editing.parse(tokenizer)))
     for batch in _batches(words):
-        encodings = plain.encode_batch_fast(batch, add_special_tokens=False)
-        for word, encoding in zip(batch, encodings, strict=True):
-            if len(encoding.ids) > 1:
-                yield word
+        spelled = zip(batch, spell(plain, batch), strict=True)
+        yield from (word for word, ids in spelled if len(ids) > 1)
 
 
 def _words(cutter: Tokenizer, text: str) -> list[str]:

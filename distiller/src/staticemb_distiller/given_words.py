@@ -87,6 +87,12 @@ def add(document: editing.Document, texts: Sequence[str], kept: AbstractSet[int]
     return result, {**words, **phrases}
 
 
+def spell(teacher: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
+    """The teacher's ids of each text where it stands behind a blank, without special tokens."""
+    led = [text if _normalized(teacher, text)[:1] in _MARKS else " " + text for text in texts]
+    return [encoding.ids for encoding in teacher.encode_batch(led, add_special_tokens=False)]
+
+
 @dataclass(frozen=True)
 class _Entry:
     """A given word or phrase: its text and, for a word, what the model sees of it."""
@@ -102,17 +108,15 @@ def _entries(document: editing.Document, texts: Sequence[str], cutter: Tokenizer
     special = {added["content"] for added in document["added_tokens"] if added["special"]}
     unknown = editing.unknown_token(document)
     unknown_id = None if unknown is None else teacher.token_to_id(unknown)
-    led = [text if _normalized(teacher, text)[:1] in _MARKS else " " + text for text in texts]
-    encodings = teacher.encode_batch(led, add_special_tokens=False)
     entries: dict[str, _Entry] = {}
     skipped = []
-    for text, encoding in zip(texts, encodings, strict=True):
+    for text, ids in zip(texts, spell(teacher, texts), strict=True):
         pieces = _pre_tokens(cutter, text)
-        if text in special or not pieces or all(index == unknown_id for index in encoding.ids):
+        if text in special or not pieces or all(index == unknown_id for index in ids):
             skipped.append(text)
             continue
         token = pieces[0] if len(pieces) == 1 else None
-        entries.setdefault(token or _normalized(cutter, text), _Entry(text, token, encoding.ids))
+        entries.setdefault(token or _normalized(cutter, text), _Entry(text, token, ids))
     if skipped:
         some = ", ".join(skipped[:10])
         logger.warning("%d entries that the teacher cannot spell: %s", len(skipped), some)

@@ -13,7 +13,6 @@ import json
 import re
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from harness import RESULTS, ROOT
@@ -147,9 +146,7 @@ def _translations() -> dict[str, list[str]]:
 
 def _table(content: Results, tasks: dict[str, list[str]]) -> str:
     models = [DEFAULT_MODEL, *content["baseline"]]
-    main = {
-        (row["model"], row["task"]): row["value"] for row in content["scores"] if row["main"]
-    }
+    main = {(row["model"], row["task"]): row["value"] for row in content["scores"] if row["main"]}
     lines = ["| | " + " | ".join(models) + " |", "|---|" + "---:|" * len(models)]
     for title, names in tasks.items():
         cells = []

@@ -138,7 +138,8 @@ def to_parts(table: Table, tokenizer: bytes, recipe: Recipe) -> Parts:
     Args:
         table: V rows.
         tokenizer: The tokenizer's JSON.
-        recipe: Its knobs `clusters`, `store_weights`, `dtype`, `clip`, `coarse_step` and `normalize`.
+        recipe: Its knobs `clusters`, `store_weights`, `dtype`, `clip`, `coarse_step` and
+            `normalize`.
 
     Returns:
         What `write` takes.

@@ -18,7 +18,9 @@ DEFAULT_FILE: Final = Path(__file__).with_name("models") / f"{DEFAULT_MODEL}.sta
 GROUP: Final = "staticemb.models"
 FILE_NAME: Final = "model.staticemb"
 MODEL_VARIABLE: Final = "STATICEMB_MODEL"
-MODEL_HELP: Final = f"a file, or an installed model's name [${MODEL_VARIABLE}, else {DEFAULT_MODEL}]"
+MODEL_HELP: Final = (
+    f"a file, or an installed model's name [${MODEL_VARIABLE}, else {DEFAULT_MODEL}]"
+)
 
 _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 

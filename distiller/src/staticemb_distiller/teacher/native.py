@@ -23,6 +23,7 @@ from .pooling import pool
 from .settings import Settings
 
 _WINDOW = 16_384  # texts tokenized and sorted together; bounds memory, whatever the corpus
+_UNPADDED = {"cpu"}  # others want batches large rather than exact
 _CHUNK_TEXTS, _CHUNK_CHARACTERS = 1_024, 4_000_000
 _TOKEN_POOLING = {"mean": "mean", "first": "cls", "last": "lasttoken"}
 
@@ -34,7 +35,7 @@ class NativeBackend:
         self._encoder = encoder
         self._modules = [module.eval().to(device) for module in modules]
         self._device = device
-        self._padded = device.type != "cpu"  # a GPU wants batches large rather than exact
+        self._padded = device.type not in _UNPADDED
         self._text_tokenizer = Tokenizer.from_str(encoder.tokenizer.to_str())
         if encoder.max_length is not None:
             self._text_tokenizer.enable_truncation(

@@ -164,7 +164,7 @@ def creator() -> str:
 
 
 def _origin(file: StaticFile) -> dict[str, str]:
-    name = file.path.resolve().name
+    name = Path(file.path).resolve().name
     return {"description": f"Converted from {name}, a {file.metadata.extra['rules']} model"}
 
 

@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     if output.suffix != ".zip":
         raise InvalidOptionError(f"--output: expected a name ending in .zip, found {output}")
     bundle = build(
-        locate(options.model),
+        Path(locate(options.model)),
         output,
         architecture=options.architecture,
         python=options.python,

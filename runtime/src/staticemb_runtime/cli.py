@@ -186,8 +186,8 @@ def _info(options: argparse.Namespace) -> int:
     meta = file.metadata
     n_rows, dim = file.embeddings.shape
     facts: dict[str, Any] = {
-        "file": str(file.path),
-        "bytes": _size(file.path),
+        "file": file.path,
+        "bytes": _size(Path(file.path)),
         "format_version": meta.format_version,
         "features": list(meta.features),
         "dim": dim,

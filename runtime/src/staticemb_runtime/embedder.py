@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .errors import InvalidTextError
 from .format import StaticFile
 from .inputs import Slice, surrogate_error
 from .pooling import Table, pool
 from .request import Request
-from .text_limits import LimitedTokenizer
 from .tokenizer_definition import check_tokenizer
 from .vectors import normalize, quantize
 from .words import WordTokenizer
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .text_limits import LimitedTokenizer
 
 
 class Token(NamedTuple):
@@ -120,6 +123,8 @@ class Embedder:
         metadata, limits = self._file.metadata, self._file.limits
         try:
             if limits is not None:
+                from .text_limits import LimitedTokenizer  # only folders have them
+
                 return LimitedTokenizer(self._file.tokenizer, limits)
             return WordTokenizer(
                 self._file.tokenizer,
@@ -131,4 +136,4 @@ class Embedder:
             raise
 
     def _check(self) -> None:
-        check_tokenizer(self._file.tokenizer, self._file.n_token_ids, str(self._file.path))
+        check_tokenizer(self._file.tokenizer, self._file.n_token_ids, self._file.path)

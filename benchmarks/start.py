@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ _PEAK = (
     " if line.startswith('VmHWM')))"
 )
 TEXT = "a first text"
+# Is not answered before `tokenizers` is imported and has read its vocabulary.
+ACCENTED = "a first résumé"
 
 
 def main() -> None:
@@ -37,16 +40,21 @@ def main() -> None:
         int8 = contestants.write_file(folder, "int8")
         float32 = contestants.write_file(folder, "float32")
         _save_model2vec(folder / "model2vec")
-        unigram = _unigram(folder)
+        unigram_json = folder / "unigram.json"
+        unigram = _unigram(folder, unigram_json)
         load = "from staticemb_runtime import StaticModel; StaticModel.load({!r}).encode({!r})"
         peer = "from model2vec import StaticModel; StaticModel.from_pretrained({!r}).encode({!r})"
         programs = {
             "python alone": "pass",
             "import numpy": "import numpy",
             "ours int8": load.format(str(int8), TEXT),
+            "ours int8, accented text": load.format(str(int8), ACCENTED),
             "ours float32": load.format(str(float32), TEXT),
             "model2vec float32": peer.format(str(folder / "model2vec"), TEXT),
             "ours int8, 250,000 Unigram tokens": load.format(str(unigram), TEXT),
+            "tokenizers alone, the same 250,000": (
+                f"from tokenizers import Tokenizer; Tokenizer.from_file({str(unigram_json)!r})"
+            ),
         }
         seconds: dict[str, list[float]] = {name: [] for name in programs}
         peaks: dict[str, list[int]] = {name: [] for name in programs}
@@ -70,8 +78,10 @@ def main() -> None:
             f"  {program:36} {row['seconds'] * 1e3:8.1f} ms  ×{times:.2f} of import numpy"
             f"   peak {row['peak_megabytes']:.1f} MB"
         )
+    runtime = {"staticemb-runtime": _bytes((harness.ROOT / "runtime" / "src").rglob("*"))}
     installed = {
-        "ours": _installed(("staticemb-runtime", "numpy", "tokenizers")),
+        "ours": runtime | _closure("numpy") | _closure("tokenizers"),
+        "ours, --no-deps": runtime | _installed(("numpy", "tokenizers")),
         "model2vec": _closure("model2vec"),
         "sentence-transformers": _closure("sentence-transformers"),
     }
@@ -88,8 +98,8 @@ def _save_model2vec(folder: Path) -> None:
     StaticModel(contestants.table(), tokenizer, normalize=True).save_pretrained(folder)
 
 
-def _unigram(folder: Path) -> Path:
-    """A file with a Unigram vocabulary as large as XLM-R's, of made-up pieces."""
+def _unigram(folder: Path, tokenizer_json: Path) -> Path:
+    """A file with a Unigram vocabulary as large as XLM-R's, of made-up pieces, and its JSON."""
     import json
     import random
 
@@ -119,6 +129,7 @@ def _unigram(folder: Path) -> Path:
     table = np.random.default_rng(0).integers(-127, 128, (250_000, 256)).astype(np.int8)
     path = folder / "unigram.staticemb"
     tokenizer = json.dumps(definition, ensure_ascii=False).encode()
+    tokenizer_json.write_bytes(tokenizer)
     scale = np.full(256, 0.01, np.float32)
     write(path, Parts(table, tokenizer, scale=scale), Settings(unknown_token_id=0))
     return path
@@ -132,12 +143,13 @@ def _installed(packages: tuple[str, ...]) -> dict[str, int]:
             files = importlib.metadata.distribution(package).files or []
         except importlib.metadata.PackageNotFoundError:
             continue
-        paths = [Path(str(file.locate())) for file in files]
-        if package.startswith("staticemb"):
-            paths = list((harness.ROOT / "runtime" / "src").rglob("*"))
-        paths = [path for path in paths if path.is_file() and path.suffix != ".pyc"]
-        sizes[package] = sum(path.stat().st_size for path in paths)
+        sizes[package] = _bytes(Path(str(file.locate())) for file in files)
     return sizes
+
+
+def _bytes(paths: Iterable[Path]) -> int:
+    files = [path for path in paths if path.is_file() and path.suffix != ".pyc"]
+    return sum(path.stat().st_size for path in files)
 
 
 def _closure(package: str) -> dict[str, int]:

@@ -14,7 +14,7 @@ from .pooling import Table, pool
 from .request import Request
 from .tokenizer_definition import check_tokenizer
 from .vectors import normalize, quantize
-from .wordpiece import FIRST_CHARACTERS, PlainWordPiece, read_plain
+from .wordpiece import PlainWordPiece, are_plain, read_plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -132,7 +132,7 @@ class Embedder:
         self, texts: Sequence[str]
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]] | None:
         """The ids of plain texts while there is no tokenizer; None once there must be one."""
-        if self._tokenizer is not None or sum(map(len, texts)) > FIRST_CHARACTERS:
+        if self._tokenizer is not None or not are_plain(texts):
             return None
         with self._lock:
             if not self._asked:

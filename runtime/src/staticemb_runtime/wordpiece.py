@@ -71,13 +71,11 @@ class PlainWordPiece:
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]] | None:
         """As `WordTokenizer.encode`; None where a text is not plain, or enough have been."""
         self._left -= sum(map(len, texts))
-        if self._left < 0:
+        if self._left < 0 or not are_plain(texts):
             return None
         found: list[int] = []
         lengths: list[int] = []
         for text in texts:
-            if not (text.isascii() and text.isprintable()):
-                return None
             small = text.lower()
             if any(token in small for token in self._added):
                 return None
@@ -118,6 +116,12 @@ class PlainWordPiece:
             ids.append(token_id)
             begin = end
         return ids
+
+
+def are_plain(texts: Sequence[str]) -> bool:
+    """Whether texts are of printable ASCII, and few enough to be answered here."""
+    few = sum(map(len, texts)) <= FIRST_CHARACTERS
+    return few and all(text.isascii() and text.isprintable() for text in texts)
 
 
 def read_plain(definition: NDArray[np.uint8], n_token_ids: int) -> PlainWordPiece | None:

@@ -49,17 +49,20 @@ class Layout:
 
     def __str__(self) -> str:
         names = ["text"] if self.kind == "labeled" else ["anchor", "positive", "negative"]
-        said = [f"{name} = {column!r}" for name, column in zip(names, self.texts, strict=False)]
-        said += [f"{column!r}" for column in self.texts[len(names) :]]
+        names += ["negative"] * len(self.texts)
+        said = [
+            f"{name} = {_said(column)}" for name, column in zip(names, self.texts, strict=False)
+        ]
         if self.target is not None:
-            said.append(f"{'label' if self.kind == 'labeled' else 'score'} = {self.target!r}")
-        return f"{self.kind}, {', '.join(said)}"
+            said.append(f"{'label' if self.kind == 'labeled' else 'score'} = {_said(self.target)}")
+        return f"{self.kind}: {', '.join(said)}"
 
 
 def is_header(cells: Sequence[str], named: Iterable[str]) -> bool:
-    """Whether a table's first row names its columns: one of the names is known, or was given."""
-    known = {name for names in _NAMES.values() for name in names} | set(named)
-    return any(cell in known or cell.strip().lower() in known for cell in cells)
+    """Whether a table's first row names its columns: one is well known, or columns were named."""
+    if any(not name.isdecimal() for name in named):
+        return True
+    return any(_role(cell) is not None for cell in cells)
 
 
 def told(place: str, roles: Mapping[str, tuple[str, ...]], kind: Kind | None) -> Layout:
@@ -150,6 +153,10 @@ def check_columns(where: str, record: Record, layout: Layout) -> None:
         if name not in record:
             names = ", ".join(record) or "nothing"
             raise TextColumnError(f"{where}: expected a column {name!r}, found {names}")
+
+
+def _said(column: str) -> str:
+    return f"column {column}" if column.isdecimal() else repr(column)
 
 
 def _role(name: str) -> str | None:

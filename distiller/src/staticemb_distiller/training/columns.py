@@ -117,6 +117,7 @@ def recognized(where: str, record: Record, kind: Kind | None) -> Layout:
     if numbered and len(numbers) == 1 and 1 < len(names) < 4:
         scores = labels = numbers
     texts = _texts(record, kind, {*scores, *labels})
+    given = kind
     if kind is None:
         kind = _kind(texts, scores, labels, record)
     if kind == "labeled" and not labels and numbered and len(names) == 2:
@@ -134,7 +135,8 @@ def recognized(where: str, record: Record, kind: Kind | None) -> Layout:
             f"found {len(texts)} (columns {', '.join(names) or 'none'})"
         )
     sure = numbered or all(role[name] is not None for name in texts)
-    if kind is None or (len(texts) > (least if kind != "triplets" else 3) and not sure):
+    extra = len(texts) > (2 if kind == "triplets" else least)
+    if kind is None or (extra and not sure and given != "triplets"):
         raise ExampleKindError(
             f"{where}: no telling which columns are meant; name them, such as "
             f"anchor={texts[0]},positive={texts[1]}; found {', '.join(names)}"

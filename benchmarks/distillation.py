@@ -27,6 +27,7 @@ distill(sys.argv[1], pca_dims=256, device="cpu").save_pretrained(sys.argv[2])
 
 def main() -> None:
     """Run and save."""
+    harness.read_options()
     teacher = str(contestants.teacher_folder())
     with tempfile.TemporaryDirectory() as name:
         command = ["-m", "staticemb_distiller.cli", "distill", teacher, "--dims", "256", "--quiet"]

@@ -46,6 +46,7 @@ Rows = dict[str, float]
 
 def main() -> None:
     """Run and save."""
+    harness.read_options()
     harness.one_core()
     results: dict[str, Rows] = {}
     with tempfile.TemporaryDirectory() as name:
@@ -71,7 +72,7 @@ def main() -> None:
 
 def _sizes(*sizes: int) -> tuple[int, ...]:
     """The sizes to measure: the two smallest alone in a quick run."""
-    return sizes[:2] if harness.options().quick else sizes
+    return sizes[:2] if harness.quick() else sizes
 
 
 def _median(call: Callable[[], object], units: int, scale: float) -> float:

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +38,15 @@ ONE_THREAD = THREADS | {
 }
 
 
-@lru_cache(maxsize=1)
-def options() -> argparse.Namespace:
-    """What every benchmark can be told on its command line."""
+_OPTIONS = argparse.Namespace(quick=False, results=None)
+
+
+def read_options() -> None:
+    """Take a benchmark's options from its command line, for `fewer` and `save` to heed."""
     parser = argparse.ArgumentParser(description=getattr(sys.modules["__main__"], "__doc__", None))
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add_options(parser)
-    return parser.parse_args()
+    parser.parse_args(namespace=_OPTIONS)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -56,9 +57,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--results", type=Path, metavar="FOLDER", help="where to save instead")
 
 
+def quick() -> bool:
+    """Whether this is to be a quick run."""
+    return bool(_OPTIONS.quick)
+
+
 def fewer(count: int, least: int = 1) -> int:
     """A count: in a quick run a fiftieth of it, but no less than `least`."""
-    return max(least, count // 50) if options().quick else count
+    return max(least, count // 50) if quick() else count
 
 
 def one_core() -> None:
@@ -161,8 +167,8 @@ def _processor() -> str:
 
 def save(name: str, results: Mapping[str, Any]) -> None:
     """Write one benchmark's results, with what they depend on, to results/NAME.json."""
-    folder = options().results
-    if folder is None and options().quick:
+    folder = _OPTIONS.results
+    if folder is None and quick():
         print("a quick run: its figures mean nothing and are not saved")
         return
     folder = folder or RESULTS

@@ -20,6 +20,7 @@ ROUNDS = 9
 
 def main() -> None:
     """Run and save."""
+    harness.read_options()
     harness.one_core()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

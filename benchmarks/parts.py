@@ -38,6 +38,7 @@ Call = Callable[[], object]
 
 def main() -> None:
     """Run and save."""
+    harness.read_options()
     harness.one_core()
     floors, absent = contestants.present({FLOOR: _floor})
     with tempfile.TemporaryDirectory() as name:

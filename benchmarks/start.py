@@ -50,6 +50,7 @@ STEPS = (
 
 def main() -> None:
     """Run and save."""
+    harness.read_options()
     harness.one_core()
     # As pip leaves every installed package, the peers' among them.
     compileall.compile_dir(str(installed.RUNTIME), quiet=1)

@@ -27,6 +27,7 @@ REPETITIONS = 7
 
 def main() -> None:
     """Run and save."""
+    harness.read_options()
     repetitions = harness.fewer(REPETITIONS, least=2)
     results: dict[str, Any] = {"repetitions": repetitions}
     results["table"] = list(contestants.table().shape)

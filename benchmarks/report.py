@@ -1,7 +1,7 @@
-"""Fill the README's figures and draw its pictures from results/*.json, as `figures` says.
+"""Fill the pages' figures and draw their pictures from results/*.json, as `figures` says.
 
 python benchmarks/report.py           write
-python benchmarks/report.py --check   exit 1 if the README or a picture says anything else
+python benchmarks/report.py --check   exit 1 if a page or a picture says anything else
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ import sys
 import figures
 from harness import RESULTS, ROOT
 
-README = ROOT / "README.md"
+PAGES = (ROOT / "README.md", *sorted((ROOT / "benchmarks").glob("*.md")))
 
 
 def main() -> int:
     """Write, or compare with what is written."""
-    wanted = {README: README.read_text(encoding="utf-8")}
+    wanted = {page: page.read_text(encoding="utf-8") for page in PAGES}
     for module in pkgutil.iter_modules(figures.__path__):
         saved = RESULTS / f"{module.name}.json"
         if not saved.exists():
             continue
         content = json.loads(saved.read_text(encoding="utf-8"))
         figure = importlib.import_module(f"figures.{module.name}")
-        wanted[README] = fill(wanted[README], module.name, figure.section(content))
+        section = figure.section(content)
+        wanted |= {page: fill(wanted[page], module.name, section) for page in PAGES}
         for name, drawn in getattr(figure, "pictures", lambda _: {})(content).items():
             wanted[RESULTS / name] = drawn
     differing = [

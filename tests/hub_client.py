@@ -8,9 +8,21 @@ import os
 import subprocess
 import sys
 
-from hub_server import WRITER
-
 NOWHERE = "http://127.0.0.1:9"
+
+_COMMANDS = """
+import contextlib, io, json, os, sys
+from staticemb_distiller.cli import main
+done = []
+for token, arguments in json.load(sys.stdin):
+    os.environ.pop("HF_TOKEN", None)
+    os.environ.update({"HF_TOKEN": token} if token else {})
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = main(arguments)
+    done.append((status, out.getvalue(), err.getvalue()))
+print(json.dumps(done))
+"""
 
 
 def environment(cache, endpoint=NOWHERE, *, offline=False, token=None):
@@ -28,26 +40,29 @@ def environment(cache, endpoint=NOWHERE, *, offline=False, token=None):
     return {**inherited, **settings, **({"HF_TOKEN": token} if token else {})}
 
 
-def run(program, argument, cache, endpoint=NOWHERE, *, offline=False, token=None):
+def run(program, argument, cache, endpoint=NOWHERE, *, offline=False):
     """Run a program that reads JSON from standard input; its last line of output is JSON."""
     done = subprocess.run(
         [sys.executable, "-c", program],
         input=json.dumps(argument),
-        env=environment(cache, endpoint, offline=offline, token=token),
+        env=environment(cache, endpoint, offline=offline),
         capture_output=True,
         text=True,
         check=False,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def command(*arguments, cache, endpoint=NOWHERE, offline=False, token=WRITER):
-    """Run `staticemb-distiller`."""
-    return subprocess.run(
-        [sys.executable, "-m", "staticemb_distiller.cli", *map(str, arguments)],
-        env=environment(cache, endpoint, offline=offline, token=token),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def commands(*cases, cache, endpoint=NOWHERE, offline=False):
+    """Run `staticemb-distiller` with one list of arguments after another, in one process.
+
+    Args:
+        cases: (token or None, arguments).
+
+    Returns:
+        (status, standard output, standard error) of each.
+    """
+    listed = [[token, [str(argument) for argument in arguments]] for token, arguments in cases]
+    return run(_COMMANDS, listed, cache, endpoint, offline=offline)

@@ -83,7 +83,7 @@ class _Hub:
         self.endpoint = ""
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     def __init__(self, status, code="", message=""):
         super().__init__(message)
         self.status, self.code, self.message = status, code, message
@@ -113,8 +113,9 @@ class _Handler(BaseHTTPRequestHandler):
         ]
         with contextlib.suppress(BrokenPipeError):
             try:
+                self.check_known()
                 answer()
-            except _Refused as refused:
+            except _RefusedError as refused:
                 self.send_response(refused.status)
                 for name, value in (
                     ("X-Error-Code", refused.code),
@@ -134,31 +135,31 @@ class _Handler(BaseHTTPRequestHandler):
     def repository(self, name):
         found = self.hub.repositories.get(name)
         if found is None or (found.private and self.token() not in _TOKENS):
-            raise _Refused(404, "RepoNotFound")
+            raise _RefusedError(404, "RepoNotFound")
         return found
 
     def files(self, repository, revision):
         commit = repository.commit_of(revision)
         if commit is None:
-            raise _Refused(404, "RevisionNotFound")
+            raise _RefusedError(404, "RevisionNotFound")
         return commit, repository.commits[commit]
 
     def check_writer(self):
         if self.token() not in _TOKENS:
-            raise _Refused(401, message="Invalid username or password.")
+            raise _RefusedError(401, message="Invalid username or password.")
         if self.token() != WRITER:
-            raise _Refused(403, message="you need write access to this repository")
+            raise _RefusedError(403, message="you need write access to this repository")
 
     # --- down
 
     def download(self):
         if len(self.parts) < 5 or self.parts[2] != "resolve":
-            raise _Refused(404, "RepoNotFound")
+            raise _RefusedError(404, "RepoNotFound")
         repository = self.repository("/".join(self.parts[:2]))
         commit, files = self.files(repository, self.parts[3])
         name = "/".join(self.parts[4:])
         if name not in files:
-            raise _Refused(404, "EntryNotFound")
+            raise _RefusedError(404, "EntryNotFound")
         content = files[name]
         tag = _oid(name, content)
         if name in repository.damaged:
@@ -171,10 +172,14 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "GET":
             self.wfile.write(content)
 
+    def check_known(self):
+        if self.token() not in ("", *_TOKENS):
+            raise _RefusedError(401, message="Invalid credentials in Authorization header")
+
     def describe(self):
         """`/api/models/ORG/NAME[/revision/R]`, `/api/models/ORG/NAME/tree/R`."""
         if self.parts[:2] != ["api", "models"]:
-            raise _Refused(404)
+            raise _RefusedError(404)
         name, what = "/".join(self.parts[2:4]), self.parts[4:]
         repository = self.repository(name)
         commit, files = self.files(repository, what[1] if len(what) > 1 else "main")
@@ -183,7 +188,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self.send(
                 [{"type": "file", "path": e["rfilename"], "oid": e["blobId"], **e} for e in entries]
             )
-        return self.send({"id": name, "sha": commit, "siblings": entries, "tags": []})
+        return self.send(
+            {"id": name, "sha": commit, "private": repository.private, "siblings": entries}
+        )
 
     # --- up
 
@@ -200,16 +207,16 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.parts[:2] == ["api", "models"]:
             self.change("/".join(self.parts[2:4]), *self.parts[4:])
         else:
-            raise _Refused(404)
+            raise _RefusedError(404)
 
     def create(self):
         self.check_writer()
         asked = json.loads(self.body)
         name = f"{asked['organization']}/{asked['name']}"
         if asked["organization"] != "org":
-            raise _Refused(403, message=f"no rights in the namespace {asked['organization']}")
+            raise _RefusedError(403, message=f"no rights in the namespace {asked['organization']}")
         if name in self.hub.repositories:
-            raise _Refused(409, message="You already created this model repo")
+            raise _RefusedError(409, message="You already created this model repo")
         private = asked.get("visibility") == "private" or asked.get("private", False)
         self.hub.repositories[name] = Repository({COMMIT: {}}, private=private)
         self.send({"url": f"{self.hub.endpoint}/{name}"})
@@ -221,7 +228,7 @@ class _Handler(BaseHTTPRequestHandler):
             repository.branches[revision] = repository.branches["main"]
             return self.send({})
         if revision not in repository.branches:
-            raise _Refused(404, "RevisionNotFound")
+            raise _RefusedError(404, "RevisionNotFound")
         if what == "preupload":
             asked = json.loads(self.body)["files"]
             return self.send(
@@ -248,7 +255,9 @@ class _Handler(BaseHTTPRequestHandler):
         commit = hashlib.sha1(self.body).hexdigest()
         repository.commits[commit] = files
         repository.branches[revision] = commit
-        self.send({"commitOid": commit, "commitUrl": f"{self.hub.endpoint}/{name}/commit/{commit}"})
+        return self.send(
+            {"commitOid": commit, "commitUrl": f"{self.hub.endpoint}/{name}/commit/{commit}"}
+        )
 
     def batch(self):
         self.check_writer()

@@ -73,9 +73,10 @@ def test_each_layout_opens_online_and_then_offline(folders, tmp_path):
     pinned = [case(name, COMMIT) for name in repositories]
     branch = [case(name, local_files_only=True) for name in repositories]
     assert run(LOAD, [*pinned, *branch], tmp_path) == [*found, *found]
-    assert run(LOAD, [case("org/plain")], tmp_path, offline=True) == found[
-        [*folders].index("plain") : [*folders].index("plain") + 1
-    ]
+    assert (
+        run(LOAD, [case("org/plain")], tmp_path, offline=True)
+        == found[[*folders].index("plain") : [*folders].index("plain") + 1]
+    )
 
 
 def test_a_pinned_commit_that_is_cached_asks_nothing(folders, tmp_path):
@@ -86,18 +87,24 @@ def test_a_pinned_commit_that_is_cached_asks_nothing(folders, tmp_path):
         assert requests == []
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "config.json"])
-def test_a_file_that_is_not_the_listed_one_is_refused_and_fetched_again(folders, tmp_path, name):
-    repository = Repository({COMMIT: files_in(folders["clustered"])}, damaged=(name,))
-    with serve({"org/name": repository}) as (endpoint, _):
-        (answer,) = run(LOAD, [case("org/name")], tmp_path, endpoint)
-        assert answer.startswith("DownloadError")
-        assert name in answer
-        assert "digest" in answer
-        assert "\n" not in answer
-        repository.damaged = ()
-        (answer,) = run(LOAD, [case("org/name")], tmp_path, endpoint)
-    assert not isinstance(answer, str), answer
+def test_a_file_that_is_not_the_listed_one_is_refused_and_fetched_again(folders, tmp_path):
+    damaged = ("model.safetensors", "tokenizer.json", "config.json")
+    files = files_in(folders["clustered"])
+    repositories = {
+        f"org/{name}": Repository({COMMIT: dict(files)}, damaged=(name,)) for name in damaged
+    }
+    cases = [case(name) for name in repositories]
+    with serve(repositories) as (endpoint, _):
+        answers = run(LOAD, cases, tmp_path, endpoint)
+        for name, answer in zip(damaged, answers, strict=True):
+            assert answer.startswith("DownloadError")
+            assert name in answer
+            assert "digest" in answer
+            assert "\n" not in answer
+        for repository in repositories.values():
+            repository.damaged = ()
+        answers = run(LOAD, cases, tmp_path, endpoint)
+    assert not [answer for answer in answers if isinstance(answer, str)]
 
 
 def test_what_is_no_table_is_refused_before_its_weights_are_fetched(folders, tmp_path):

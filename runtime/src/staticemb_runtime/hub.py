@@ -1,10 +1,10 @@
 """A model from the Hugging Face Hub, by id and revision (needs the extra `hub`).
 
 `huggingface_hub` downloads and caches; it is imported only when a model is asked for by id. A
-repository holds a static embedding file, or else the layout of model2vec or of sentence-transformers'
-StaticEmbedding. Of these, settings, tokenizer and table are fetched and nothing else: no pickle, no
-code. Each is compared with the digest that the Hub lists for it; a static embedding file carries its
-own.
+repository holds a static embedding file, or else the layout of model2vec or of
+sentence-transformers' StaticEmbedding. Of these, settings, tokenizer and table are fetched and
+nothing else: no pickle, no code. Each is compared with the digest that the Hub lists for it; a
+static embedding file carries its own.
 """
 
 from __future__ import annotations
@@ -86,9 +86,7 @@ class _Source:
         if pinned and self._known_absent(file):
             return None
         try:
-            return Path(
-                hf_hub_download(self.repo_id, file, revision=self.revision, **self.options)
-            )
+            return Path(hf_hub_download(self.repo_id, file, revision=self.revision, **self.options))
         except errors.LocalEntryNotFoundError:
             if self._known_absent(file):
                 return None

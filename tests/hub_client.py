@@ -49,7 +49,7 @@ def run(program, argument, cache, endpoint=NOWHERE, *, offline=False):
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=1200,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])

@@ -87,8 +87,11 @@ def prepare(folder, teacher):
     write(folder / ".model", Parts(rows, tokenizer), settings)
     (folder / "TEACHER").symlink_to(teacher)
     (folder / "texts.txt").write_text("".join(f"{text}\n" for text in SENTENCES))
-    (folder / "german.txt").write_text("die alte Stadt und der neue Fluss\n" * 9)
-    (folder / "words.txt").write_text("river\nmusic\ncompany\ntrain\nhouse\n")
+    # More words than a model has dimensions.
+    vocabulary = json.loads(tokenizer)["model"]["vocab"]
+    words = [token for token in vocabulary if token.isalpha() and len(token) > 3][:600]
+    (folder / "words.txt").write_text("".join(f"{word}\n" for word in words))
+    (folder / "german.txt").write_text("".join(f"die {word} und der Fluss\n" for word in words))
     (folder / "rows.csv").write_text("id,body\n1,a house\n2,a river\n")
     (folder / "my_documents").mkdir()
     (folder / "my_documents" / "one.txt").write_text("a train to the old city\nmusic at night\n")
@@ -164,7 +167,7 @@ def test_blocks_run_as_printed(readme, block, places, commands, hub, tmp_path_fa
         input=block.code,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
         check=False,
     )
     place = f"{readme}:{block.line}"

@@ -123,7 +123,7 @@ def push(source: str | os.PathLike[str], target: Target, content: Content | None
     with tempfile.TemporaryDirectory(prefix="staticemb-push-") as folder:
         files, notes = _write(file, source, Path(folder), target.repo_id, content)
         with _translated(target):
-            return _commit(HfApi(), target, files, notes, content)
+            return _commit(HfApi(token=get_token()), target, files, notes, content)
 
 
 def _write(

@@ -1,5 +1,7 @@
 """Models are pushed to a stand-in for the Hub, and opened from there by everyone."""
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 import yaml
@@ -14,8 +16,10 @@ from staticemb_distiller.write import Parts, Settings, write
 from staticemb_runtime import StaticModel
 from staticemb_runtime.format import read
 
-pytest.importorskip("model2vec")
-pytest.importorskip("sentence_transformers")
+# In processes of their own: to import them here would take seconds.
+peers = pytest.mark.skipif(
+    not all(map(find_spec, ("model2vec", "sentence_transformers"))), reason="a peer is missing"
+)
 
 TEXTS = ["the quick brown fox", "zzyzx ☃ unheard-of 𓀀 words", "", "Äpfel kosten 2 €, oder?"]
 LOAD = """
@@ -75,6 +79,7 @@ def figures(path, digest):
     return path
 
 
+@peers
 def test_everyone_opens_what_was_pushed(file, tmp_path):
     report = figures(tmp_path / "report.json", read(file).metadata.digest)
     repositories = {}
@@ -115,6 +120,7 @@ def test_everyone_opens_what_was_pushed(file, tmp_path):
     assert 'SentenceTransformer("org/small")' in card
 
 
+@peers
 def test_a_second_push_brings_and_removes_what_changed(file, tokenizer, tmp_path):
     damped = save(tmp_path / "damped.staticemb", tokenizer, damping=(1.0, 8), max_tokens=9)
     repositories = {"org/small": {".gitattributes": b"* text"}}

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, errors, get_token
-from huggingface_hub.utils import validate_repo_id
+from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
 from staticemb_runtime.format import read
 from staticemb_runtime.hub import FILE_NAME
@@ -32,7 +32,7 @@ CARD: Final = "README.md"
 
 # Of what class errors of transport are depends on the client's version; its HTTP errors derive
 # from it.
-_TRANSPORT: Final = (*errors.HfHubHTTPError.__bases__, OSError)
+_TRANSPORT: tuple[type[Exception], ...] = (*errors.HfHubHTTPError.__bases__, OSError)
 
 
 @dataclass(frozen=True)

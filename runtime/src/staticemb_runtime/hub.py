@@ -205,7 +205,7 @@ def _translated(name: str) -> Iterator[None]:
 
     # Of what class the client's errors of transport are depends on its version; that of its HTTP
     # errors is derived from it.
-    transport = (*errors.HfHubHTTPError.__bases__, OSError)
+    transport: tuple[type[Exception], ...] = (*errors.HfHubHTTPError.__bases__, OSError)
     try:
         yield
     except StaticEmbError:

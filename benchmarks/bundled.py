@@ -13,6 +13,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from harness import RESULTS, ROOT
@@ -21,7 +22,8 @@ from staticemb_runtime import StaticModel
 from staticemb_runtime.format import read
 from staticemb_runtime.installed import DEFAULT_FILE, DEFAULT_MODEL
 
-CARD = DEFAULT_FILE.with_suffix(".md")
+FILE = Path(DEFAULT_FILE)
+CARD = FILE.with_suffix(".md")
 PAGES = (CARD, ROOT / "README.md")
 Results = dict[str, Any]
 
@@ -89,13 +91,13 @@ def fill(text: str, content: Results) -> str:
 
 def facts(content: Results) -> str:
     """What the file holds."""
-    file = read(DEFAULT_FILE)
+    file = read(FILE)
     meta = file.metadata
     rows, dim = file.embeddings.shape
     prefixes = ", ".join(map(str, meta.prefixes))
     lines = [
         f"- {rows:,} tokens × {dim} dimensions, {file.embeddings.dtype}; "
-        f"{DEFAULT_FILE.stat().st_size / 1e6:.1f} MB on disk, memory-mapped",
+        f"{FILE.stat().st_size / 1e6:.1f} MB on disk, memory-mapped",
         f"- lengths to cut vectors to: {prefixes}",
         f"- pooling `{meta.pooling}`, β = {meta.damping_beta:g}, k = {meta.damping_dims}",
         f"- teacher `{meta.extra['teacher']}`, content {meta.extra['teacher_revision']}",

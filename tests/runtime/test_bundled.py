@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -53,7 +54,7 @@ def test_it_is_what_is_opened_where_nothing_is_named(model):
         (line,) = staticemb("encode", "hello", **variables).splitlines()
         np.testing.assert_array_equal(np.array(json.loads(line)["embedding"], np.float32), vector)
     facts = json.loads(staticemb("info", "--json"))
-    assert (facts["file"], facts["digest"]) == (str(DEFAULT_FILE), model.metadata.digest)
+    assert (facts["file"], facts["digest"]) == (DEFAULT_FILE, model.metadata.digest)
 
 
 def test_its_name_opens_it_unless_a_file_has_that_name(model, tmp_path, monkeypatch):
@@ -72,7 +73,7 @@ def test_the_environment_names_another(tmp_path):
 
 
 def test_the_recipe_beside_it_is_the_one_that_made_it(model):
-    beside = Recipe.read(DEFAULT_FILE.with_suffix(".toml"))
+    beside = Recipe.read(Path(DEFAULT_FILE).with_suffix(".toml"))
     assert Recipe.from_toml(model.metadata.extra["recipe"]) == beside
 
 

@@ -6,7 +6,7 @@ import argparse
 import secrets
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .errors import BundleError, InvalidOptionError
 from .installed import MODEL_HELP, chosen, locate
@@ -40,7 +40,7 @@ Outputs:
 """
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     """Declare the command."""
     parser = commands.add_parser(
         "bundle-lambda",
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
     if output.suffix != ".zip":
         raise InvalidOptionError(f"--output: expected a name ending in .zip, found {output}")
     bundle = build(
-        locate(options.model),
+        Path(locate(options.model)),
         output,
         architecture=options.architecture,
         python=options.python,

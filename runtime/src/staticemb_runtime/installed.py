@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 from typing import Final
 
 from .errors import AmbiguousModelError, ModelNotFoundError
 
 DEFAULT_MODEL: Final = "minilm-en-small"
-DEFAULT_FILE: Final = Path(__file__).with_name("models") / f"{DEFAULT_MODEL}.staticemb"
+DEFAULT_FILE: Final = os.path.join(
+    os.path.dirname(__file__), "models", f"{DEFAULT_MODEL}.staticemb"
+)
 GROUP: Final = "staticemb.models"
 FILE_NAME: Final = "model.staticemb"
 MODEL_VARIABLE: Final = "STATICEMB_MODEL"
@@ -22,7 +23,7 @@ MODEL_HELP: Final = (
     f"a file, or an installed model's name [${MODEL_VARIABLE}, else {DEFAULT_MODEL}]"
 )
 
-_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_NAME: Final = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 
 
 def chosen() -> str | None:
@@ -30,7 +31,7 @@ def chosen() -> str | None:
     return os.environ.get(MODEL_VARIABLE) or None
 
 
-def locate(model: str | os.PathLike[str] | None) -> Path:
+def locate(model: str | os.PathLike[str] | None) -> str:
     """The file of a model: the path itself where it exists, else what is installed by that name.
 
     Args:
@@ -45,9 +46,10 @@ def locate(model: str | os.PathLike[str] | None) -> Path:
     """
     if model is None:
         return DEFAULT_FILE
-    path = Path(model)
-    if not isinstance(model, str) or path.exists() or not _NAME.fullmatch(model):
-        return path
+    if not isinstance(model, str):
+        return os.fspath(model)
+    if os.path.exists(model) or not re.fullmatch(_NAME, model):
+        return model
     if model == DEFAULT_MODEL:
         return DEFAULT_FILE
     from importlib.metadata import entry_points  # slow to import, and seldom needed
@@ -64,4 +66,4 @@ def locate(model: str | os.PathLike[str] | None) -> Path:
         raise AmbiguousModelError(f"{model}: expected one installed model, found {owners}")
     (entry,) = entries
     assert entry.dist is not None, "entry_points() finds them through their distributions"
-    return Path(str(entry.dist.locate_file(f"{entry.value.replace('.', '/')}/{FILE_NAME}")))
+    return str(entry.dist.locate_file(f"{entry.value.replace('.', '/')}/{FILE_NAME}"))

@@ -9,7 +9,8 @@ import contestants
 import harness
 import numpy as np
 
-from staticemb_runtime.pooling import Table, pool
+from staticemb_runtime.pooling import pool
+from staticemb_runtime.table import Table
 
 REPETITIONS = 9
 LENGTHS = {"8 tokens": (20_000, 8), "41 tokens": (7_600, 41), "300 tokens": (1_500, 300)}

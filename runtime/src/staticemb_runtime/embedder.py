@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from .errors import InvalidTextError
 from .format import StaticFile
 from .inputs import Slice, surrogate_error
-from .pooling import Table, pool
+from .pooling import pool
 from .request import Request
+from .table import Table
 from .text_limits import LimitedTokenizer
 from .tokenizer_definition import check_tokenizer
-from .vectors import normalize, quantize
+from .vectors import quantize
 from .words import WordTokenizer
 
 
@@ -96,9 +97,8 @@ class Embedder:
             beta=request.beta,
             dims=request.dims,
             prefix=request.prefix,
+            unit=request.normalize,
         )
-        if request.normalize:
-            normalize(found, in_place=True)
         return quantize(found, request.precision)
 
     def explain(self, some: Slice) -> list[Token]:

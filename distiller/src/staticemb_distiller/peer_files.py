@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from staticemb_runtime.pooling import Table
+from staticemb_runtime.table import Table
 
 from .card import front_matter
 from .errors import InexpressibleError

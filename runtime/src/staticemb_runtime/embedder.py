@@ -10,10 +10,11 @@ import numpy as np
 from .errors import InvalidTextError
 from .format import StaticFile
 from .inputs import Slice, surrogate_error
-from .pooling import Table, pool
+from .pooling import pool
 from .request import Request
+from .table import Table
 from .tokenizer_definition import check_tokenizer
-from .vectors import normalize, quantize
+from .vectors import quantize
 from .wordpiece import PlainWordPiece, are_plain, read_plain
 
 if TYPE_CHECKING:
@@ -108,9 +109,8 @@ class Embedder:
             beta=request.beta,
             dims=request.dims,
             prefix=request.prefix,
+            unit=request.normalize,
         )
-        if request.normalize:
-            normalize(found, in_place=True)
         return quantize(found, request.precision)
 
     def explain(self, some: Slice) -> list[Token]:

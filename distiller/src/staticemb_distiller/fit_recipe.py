@@ -8,7 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .fitted import Budget, Fitted, fitted_table
+from tokenizers import Tokenizer
+
+from .budget import Budget
+from .fitted import Fitted, fitted_table
 from .text import Source, gather
 from .tokens import special_ids
 
@@ -68,11 +71,16 @@ def fit_recipe(
         sources(recipe),
         teacher.tokenizer,
         _longest(teacher),
+        words_of=Tokenizer.from_str(vocabulary.tokenizer_json.decode()),
         language=recipe.fit_language,
         seed=recipe.seed,
     )
-    read = len(texts) if recipe.teacher_budget is None else min(recipe.teacher_budget, len(texts))
-    progress.note(f"Texts: {len(texts)} found, {read} to read")
+    budget = Budget.parse(recipe.teacher_budget)
+    read = len(texts) if budget.texts is None else min(budget.texts, len(texts))
+    progress.note(
+        f"Texts: {len(texts)} found, {read} to read"
+        + (f" in {recipe.teacher_budget}" if budget.seconds is not None else "")
+    )
     with (
         _folder(cache) as folder,
         progress.track("Text vectors", read, "texts") as advance,
@@ -87,7 +95,7 @@ def fit_recipe(
             weights,
             cache=folder,
             about=_about(teacher, recipe),
-            budget=Budget(texts=recipe.teacher_budget),
+            budget=budget,
             regularization=recipe.fit_regularization,
             rounds=recipe.fit_rounds,
             iterations=recipe.fit_iterations,

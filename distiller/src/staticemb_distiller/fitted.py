@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from .budget import Budget
 from .coverage import order_by_coverage
 from .fit import FitStep, count_matrix, fit, scale_prior
 from .teacher_cache import TeacherCache
@@ -29,19 +30,6 @@ class _Teacher(Protocol):
     dim: int
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How much of the teacher's time a fit may take; both None: all that the texts need.
-
-    Attributes:
-        texts: The most texts to encode.
-        seconds: Start on no more texts after this time. The result then depends on the machine.
-    """
-
-    texts: int | None = None
-    seconds: float | None = None
 
 
 @dataclass(frozen=True, eq=False)

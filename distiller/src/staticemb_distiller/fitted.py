@@ -79,6 +79,58 @@ def token_counts(
     return np.concatenate([*ids, np.empty(0, np.int32)]), lengths
 
 
+def order_by_budget(
+    ids: NDArray[np.int32],
+    lengths: NDArray[np.int64],
+    tokens: int,
+    text_weights: Sequence[float],
+    budget: Budget,
+) -> NDArray[np.int64]:
+    """Which texts the teacher is to read, in which order, given as `token_counts` gives them.
+
+    Returns:
+        Indices of texts: all in their own order if the budget allows, else those first that cover
+        most tokens for their weight.
+    """
+    texts = len(lengths)
+    if budget.seconds is None and (budget.texts is None or budget.texts >= texts):
+        return np.arange(texts)
+    most = texts if budget.texts is None else budget.texts
+    weights = np.asarray(text_weights, np.float64)
+    return order_by_coverage(ids, lengths, tokens, most, weights=weights)
+
+
+def teacher_vectors(
+    texts: Sequence[str],
+    teacher: _Teacher,
+    *,
+    cache: Path,
+    about: dict[str, str],
+    seconds: float | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> NDArray[np.float16]:
+    """The teacher's unit vectors of texts, from the cache where they are in it.
+
+    Args:
+        texts: In the order in which to encode them.
+        teacher: Whose vectors.
+        cache: The folder that keeps them.
+        about: What they depend on beside teacher, revision and text: number format, prompt.
+        seconds: As for `TeacherCache.encode`.
+        progress: As for `TeacherCache.encode`.
+
+    Returns:
+        (n, D) float16 of the first n texts: of all without a time limit.
+
+    Raises:
+        TeacherCacheError: The cache is damaged or cannot be written.
+        TeacherError: The teacher cannot encode.
+    """
+    key = {**about, "teacher": teacher.name, "revision": teacher.revision}
+    store = TeacherCache(cache, key, teacher.dim)
+    return store.encode(texts, teacher.encode, seconds=seconds, progress=progress)
+
+
 def fitted_table(
     texts: Sequence[str],
     text_weights: Sequence[float],
@@ -114,7 +166,7 @@ def fitted_table(
         token_weights: (V,) such as SIF weights.
         cache: The folder of the teacher's vectors.
         about: What these depend on beside teacher, revision and text: number format, prompt.
-        budget: Where texts are too many, those that cover most tokens are taken.
+        budget: As for `order_by_budget`.
         regularization: As for `fit`.
         rounds: As for `fit`.
         iterations: As for `fit`.
@@ -129,17 +181,17 @@ def fitted_table(
         TeacherCacheError: The cache is damaged or cannot be written.
         TeacherError: The teacher cannot encode.
     """
-    budget = budget or Budget()
     ids, lengths = token_counts(texts, tokenizer_json, unknown_token_id)
     tokens = len(token_vectors)
-    order = np.arange(len(texts))
-    if budget.seconds is not None or (budget.texts is not None and budget.texts < len(texts)):
-        most = len(texts) if budget.texts is None else budget.texts
-        order = order_by_coverage(ids, lengths, tokens, most)
-    key = {**about, "teacher": teacher.name, "revision": teacher.revision}
-    store = TeacherCache(cache, key, teacher.dim)
-    chosen = [texts[place] for place in order.tolist()]
-    targets = store.encode(chosen, teacher.encode, seconds=budget.seconds, progress=encoded)
+    order = order_by_budget(ids, lengths, tokens, text_weights, budget or Budget())
+    targets = teacher_vectors(
+        [texts[place] for place in order.tolist()],
+        teacher,
+        cache=cache,
+        about=about,
+        seconds=None if budget is None else budget.seconds,
+        progress=encoded,
+    )
     order = order[: len(targets)]
 
     counts = count_matrix(ids, lengths, tokens)[order]

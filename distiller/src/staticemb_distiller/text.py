@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from tokenizers import Tokenizer
 
-_GENERATED_COUNT = 240_000
+_GENERATED_COUNT = 100_000
 _HUB_PREFIX = "hf:"
 _KNOBS = {"column", "weight", "limit", "split", "config", "revision"}
 

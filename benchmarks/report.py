@@ -1,4 +1,4 @@
-"""Fill the README's figures and draw its chart from results/*.json.
+"""Fill the README's figures and draw its charts from results/*.json.
 
 python benchmarks/report.py           write
 python benchmarks/report.py --check   exit 1 if the README says anything else
@@ -13,10 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import quality_report
 from harness import RESULTS, ROOT
 
-README = ROOT / "README.md"
-CHART = Path(__file__).resolve().parent / "results" / "speed.svg"
 KINDS = {"titles": "short titles", "news": "news paragraphs", "posts": "long posts"}
 
 Results = dict[str, Any]
@@ -130,12 +129,28 @@ def growth(content: Results) -> str:
     return "\n".join(lines)
 
 
+def fit_scaling(content: Results) -> str:
+    """Time and memory of a fit by the number of sentences."""
+    lines = [
+        "| sentences | seconds | CPU seconds | peak MB, before the fit | peak MB |",
+        "|---:|---:|---:|---:|---:|",
+    ]
+    for row in content["results"]["rows"]:
+        lines.append(
+            f"| {row['sentences']:,} | {row['seconds']:.1f} | {row['cpu_seconds']:.1f} "
+            f"| {row['peak_mb_before_fit']:,} | {row['peak_mb']:,} |"
+        )
+    return "\n".join(lines)
+
+
 SECTIONS: dict[str, Callable[[Results], str]] = {
     "throughput": speed,
     "start": start,
     "latency": latency,
     "bound": bound,
     "growth": growth,
+    "quality": quality_report.table,
+    "fit_scaling": fit_scaling,
 }
 
 
@@ -185,6 +200,14 @@ def chart(content: Results) -> str:
     return "\n".join(svg) + "\n</svg>\n"
 
 
+CHARTS: dict[str, tuple[str, Callable[[Results], str]]] = {
+    "throughput": ("speed.svg", chart),
+    "quality": ("quality.svg", quality_report.chart),
+}
+"""By the benchmark: a file beside its results, and what draws it."""
+PAGES = (ROOT / "README.md", Path(__file__).resolve().parent / "quality.md")
+
+
 def fill(text: str) -> str:
     """Replace what stands between `<!-- figures: NAME -->` and `<!-- end -->`."""
     for name, section in SECTIONS.items():
@@ -192,25 +215,35 @@ def fill(text: str) -> str:
         if content is None:
             continue
         pattern = rf"(<!-- figures: {name} -->\n).*?(\n<!-- end -->)"
-        body = section(content)
-        text = re.sub(pattern, lambda m, body=body: m[1] + body + m[2], text, flags=re.S)
+        if re.search(pattern, text, flags=re.S):
+            body = section(content)
+            text = re.sub(pattern, lambda m, body=body: m[1] + body + m[2], text, flags=re.S)
     return text
+
+
+def written() -> dict[Path, str]:
+    """Every file that holds figures, with what it should hold."""
+    files = {page: fill(page.read_text(encoding="utf-8")) for page in PAGES}
+    for name, (file, draw) in CHARTS.items():
+        content = load(name)
+        if content is not None:
+            files[RESULTS / file] = draw(content)
+    return files
 
 
 def main() -> int:
     """Write, or compare with what is written."""
-    before = README.read_text(encoding="utf-8")
-    after = fill(before)
-    throughput = load("throughput")
-    drawn = chart(throughput) if throughput else ""
+    stale = {
+        path: content
+        for path, content in written().items()
+        if not path.is_file() or path.read_text(encoding="utf-8") != content
+    }
     if "--check" in sys.argv:
-        same = after == before and (not drawn or CHART.read_text(encoding="utf-8") == drawn)
-        if not same:
-            print("README.md differs from benchmarks/results: run benchmarks/report.py")
-        return 0 if same else 1
-    README.write_text(after, encoding="utf-8")
-    if drawn:
-        CHART.write_text(drawn, encoding="utf-8")
+        for path in stale:
+            print(f"{path.name} differs from benchmarks/results: run benchmarks/report.py")
+        return 1 if stale else 0
+    for path, content in stale.items():
+        path.write_text(content, encoding="utf-8")
     return 0
 
 

@@ -4,17 +4,19 @@
 #   make test     every test
 #   make check    formatting, lint, types, and the specification's tables against the code
 #   make bench    measure speed, start and memory beside the peers; fills in the README's figures
+#   make quality  make and measure models beside the peers' (DATA=../shared; hours on two cores)
 #   make vectors  regenerate the conformance vectors and the specification's examples
 #   make arm64    conformance and exactness tests on emulated Arm (ARM=armhf: 32 bits)
 #   make clean    remove .venv and what tools left behind
 
 PYTHON ?= python3
+DATA   ?= ../shared
 VENV   := .venv
 BIN    := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SETUP  := pyproject.toml constraints.txt runtime/pyproject.toml distiller/pyproject.toml
 
-.PHONY: demo test check bench vectors arm64 clean
+.PHONY: demo test check bench quality vectors arm64 clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m staticemb_distiller.demo $(TEACHER)
@@ -30,6 +32,10 @@ check: $(VENV)/.test
 
 bench: $(VENV)/.test
 	$(BIN)/python benchmarks/run.py $(ARGS)
+
+quality: $(VENV)/.test
+	$(BIN)/python benchmarks/quality.py --data $(DATA) $(ARGS)
+	$(BIN)/python benchmarks/report.py
 
 vectors: $(VENV)/.test
 	$(BIN)/python conformance/record_text.py

@@ -58,12 +58,13 @@ def _note(content: Results) -> str:
         f"{name} {versions[name]}" for name in ("model2vec", "wordllama") if versions.get(name)
     )
     return (
-        "Spearman × 100 (STS-B test, SICK, words: mean of seven word-similarity sets), NDCG@10 × 100 (NFCorpus, "
-        f"Cranfield), accuracy of a logistic probe. ≈ marks what {results['baseline']} at the same dimensions equals "
-        f"within the paired bootstrap's 95 % interval of {results['resamples']:,} resamples, ↓ what is worse; all else "
-        f"is better outside it. Beside the seconds, the teacher read {rate:,.0f} texts a second. "
-        f"{machine['processor']}, {machine['cores']} cores, {peers}; commit {machine['commit']}, {machine['date']}. "
-        "Intervals and commands: `benchmarks/results/quality.json`."
+        "Spearman × 100 (STS-B test, SICK, words: mean of seven word-similarity sets), NDCG@10 × "
+        "100 (NFCorpus, Cranfield), accuracy of a logistic probe. ≈ marks what "
+        f"{results['baseline']} at the same dimensions equals within the 95 % interval of a paired "
+        f"bootstrap ({results['resamples']:,} resamples), ↓ what is worse; all else is better "
+        f"outside it. Beside the seconds, the teacher read {rate:,.0f} texts a second. "
+        f"{machine['processor']}, {machine['cores']} cores, {peers}; commit {machine['commit']}, "
+        f"{machine['date']}. Intervals and commands: `benchmarks/results/quality.json`."
     )
 
 

@@ -259,7 +259,10 @@ def test_resuming_gives_the_same_bytes(teacher, tmp_path, monkeypatch):
     assert not (tmp_path / "resumed").exists()
     with pytest.raises(CheckpointError):
         distill(
-            teacher, classical(dims=16, teacher_pooling="first"), tmp_path / "x", checkpoint=checkpoint
+            teacher,
+            classical(dims=16, teacher_pooling="first"),
+            tmp_path / "x",
+            checkpoint=checkpoint,
         )
     # Rotation and rounding are no part of the checkpoint: they may change.
     resumed = distill(teacher, classical(dims=16), tmp_path / "resumed", checkpoint=checkpoint)

@@ -5,7 +5,8 @@
 
 Makes each model in the work folder unless it stands there, measures it on the tasks of DATA/eval at
 256, 128 and 64 dimensions, and writes results/quality.json. What was made or measured once is kept,
-so a run that was stopped goes on. Seconds of making are those of the machine as busy as it was.
+so a run that was stopped goes on. What making a model took is given in processor seconds, which
+depend little on what else the machine does, and the teacher's pass over the texts apart from it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 
 import numpy as np
 from harness import SHARED, environment, save
-from quality_models import Contestant, Maker, contestants
+from quality_models import Contestant, Maker, contestants, processor_seconds
 
 from staticemb_distiller.evaluation import Results, evaluate
 from staticemb_distiller.evaluation.bootstrap import interval, resampled
@@ -190,7 +191,7 @@ def main() -> int:
         "quality",
         {
             "teacher": maker.teacher_name,
-            "teacher_texts_per_second": maker.speed(),
+            "teacher_texts_per_processor_second": maker.speed(),
             "resamples": RESAMPLES,
             "baseline": BASELINE,
             "settings": dict(SETTINGS),
@@ -205,12 +206,12 @@ def _made(contestant: Contestant, folder: Path) -> tuple[Path, dict[str, Any]]:
     """Make a model, or find it made; what is known of the making is kept beside it."""
     target, about = folder / contestant.file, folder / "about.json"
     if not (target.exists() and about.is_file()):
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), processor_seconds()
         extra = contestant.make(target)
-        seconds = round(time.perf_counter() - started, 1)
         content = {
             "command": contestant.command,
-            "seconds": seconds,
+            "seconds": round(time.perf_counter() - started, 1),
+            "processor_seconds": round(processor_seconds() - worked, 1),
             "machine": environment(),
             **extra,
         }

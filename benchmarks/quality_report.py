@@ -19,8 +19,9 @@ def table(content: Results) -> str:
     """Scores at each dimension, and what the making took."""
     results = content["results"]
     scores, models = results["scores"], results["models"]
+    rate = results["teacher_texts_per_processor_second"]
     lines = [
-        "| dimensions | " + " | ".join(COLUMNS) + " | seconds |",
+        "| dimensions | " + " | ".join(COLUMNS) + " | processor s |",
         "|---|" + "---:|" * (len(COLUMNS) + 1),
     ]
     for name, dims in scores.items():
@@ -28,7 +29,7 @@ def table(content: Results) -> str:
             cells = [_cell(dims[str(dim)].get(column)) for column in COLUMNS]
             whole = dim == max(map(int, dims))
             label = f"**{name}**, {dim}" if whole and name.startswith("ours") else f"{name}, {dim}"
-            seconds = _seconds(models[name]) if whole else ""
+            seconds = _seconds(models[name], rate) if whole else ""
             lines.append(f"| {label} | " + " | ".join(cells) + f" | {seconds} |")
     return "\n".join(lines) + "\n\n" + _note(content)
 
@@ -44,15 +45,17 @@ def _cell(cell: dict[str, Any] | None) -> str:
     return f"{cell['value']:.1f}{mark}"
 
 
-def _seconds(facts: dict[str, Any]) -> str:
-    if "fit_texts" not in facts:
-        return f"{facts['seconds']:,.0f}" if facts.get("seconds", 0) >= 1 else ""
-    return f"{facts['seconds']:,.0f} with {facts['fit_texts']:,} texts' vectors at hand"
+def _seconds(facts: dict[str, Any], rate: float) -> str:
+    """Processor seconds of making a model, and of the teacher's pass over its texts."""
+    own = facts.get("processor_seconds", 0)
+    if "fit_texts" in facts:
+        return f"{own:,.0f} + {facts['fit_texts'] / rate:,.0f}"
+    return f"{own:,.0f}" if own >= 1 else ""
 
 
 def _note(content: Results) -> str:
     results, machine = content["results"], content["environment"]
-    rate = results["teacher_texts_per_second"]
+    rate = results["teacher_texts_per_processor_second"]
     versions = machine["versions"]
     peers = ", ".join(
         f"{name} {versions[name]}" for name in ("model2vec", "wordllama") if versions.get(name)
@@ -62,7 +65,8 @@ def _note(content: Results) -> str:
         "100 (NFCorpus, Cranfield), accuracy of a logistic probe. ≈ marks what "
         f"{results['baseline']} at the same dimensions equals within the 95 % interval of a paired "
         f"bootstrap ({results['resamples']:,} resamples), ↓ what is worse; all else is better "
-        f"outside it. Beside the seconds, the teacher read {rate:,.0f} texts a second. "
+        "outside it. Processor seconds of all cores together: of making the model, and of the "
+        f"teacher's pass over the texts it was fitted to, at {rate:,.0f} sentences a second. "
         f"{machine['processor']}, {machine['cores']} cores, {peers}; commit {machine['commit']}, "
         f"{machine['date']}. Intervals and commands: `benchmarks/results/quality.json`."
     )

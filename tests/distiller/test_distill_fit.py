@@ -252,7 +252,7 @@ def test_a_budget_of_time_is_recorded_as_the_texts_that_it_was_enough_for(
     clock = iter(range(10**6))
     monkeypatch.setattr(teacher_cache.time, "monotonic", lambda: next(clock))
     recipe = Recipe(dims=16, fit=(text,), teacher_budget="5s", dtype="float32")
-    timed = distill(teacher, recipe, tmp_path / "timed")
+    timed = distill(teacher, recipe, tmp_path / "timed.staticemb")
     read_texts = int(read(timed).metadata.extra["x-fit-texts"])
     assert 0 < read_texts < 1500
     again = read_recipe(timed)

@@ -72,7 +72,18 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(folder, tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 
     process = start(
-        *[folder, "-o", tmp_path / "m", "--dims", "16", "--fit", "none", "--device", "cpu", "--quiet"],
+        *[
+            folder,
+            "-o",
+            tmp_path / "m",
+            "--dims",
+            "16",
+            "--fit",
+            "none",
+            "--device",
+            "cpu",
+            "--quiet",
+        ],
         preexec_fn=no_space,
     )
     _, err = process.communicate()

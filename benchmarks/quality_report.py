@@ -48,7 +48,7 @@ def _cell(cell: dict[str, Any] | None) -> str:
 def _seconds(facts: dict[str, Any], rate: float) -> str:
     """Processor seconds of making a model, and of the teacher's pass over its texts."""
     own = facts.get("processor_seconds", 0)
-    if "fit_texts" in facts:
+    if own and "fit_texts" in facts:
         return f"{own:,.0f} + {facts['fit_texts'] / rate:,.0f}"
     return f"{own:,.0f}" if own >= 1 else ""
 

@@ -22,10 +22,11 @@ from staticemb_distiller.budget import Budget
 from staticemb_distiller.demo import PACKAGED_NAME, packaged_teacher
 from staticemb_distiller.evaluation import Embedder, FunctionModel, LexicalModel, load_model
 from staticemb_distiller.fit_recipe import about, fit_texts
-from staticemb_distiller.fitted import order_by_budget, teacher_vectors, token_counts
+from staticemb_distiller.fitted import order_by_budget, teacher_vectors
 from staticemb_distiller.recipe import Recipe
 from staticemb_distiller.rotate import second_moment_axes
 from staticemb_distiller.teacher import Teacher
+from staticemb_distiller.token_ids import TokenIds
 from staticemb_runtime.format import read
 
 TEXT = ("--limit", "300000", "--teacher-budget", "210000")
@@ -220,8 +221,7 @@ def _trained(maker: Maker, target: Path) -> Mapping[str, Any]:
     )
     vocabulary = pipeline.make_vocabulary(maker.teacher.tokenizer, words)
     texts, weights = fit_texts(maker.teacher, vocabulary, recipe)
-    unknown = vocabulary.unknown_token_id
-    ids, lengths = token_counts(texts, vocabulary.tokenizer_json, unknown)
+    ids, lengths = TokenIds(vocabulary.tokenizer_json, vocabulary.unknown_token_id)(texts)
     budget = Budget.parse(recipe.teacher_budget)
     order = order_by_budget(ids, lengths, len(vocabulary), weights, budget)
     chosen = [texts[place] for place in order.tolist()]

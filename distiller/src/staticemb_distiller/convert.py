@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from staticemb_runtime import StaticModel
 from staticemb_runtime.compat import Rules, read_folder
 from staticemb_runtime.vectors import check_dim
 
-from .compare import largest_difference, sample_texts, vectors
+from .compare import CLOSE, largest_difference, sample_texts, vectors
 from .errors import ConvertError
 from .write import Parts, Settings, write
 
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from staticemb_runtime.format import StaticFile
-
-# Where a file's vector may differ from its source's: by the order in which the same rows are added.
-CLOSE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -101,7 +98,7 @@ def convert_folder(
     )
     # Where the two cut texts in different ways, the comparison is by the file's way.
     texts = sample_texts(file.tokenizer)
-    expected = vectors(replace(file, limits=None), texts, width)
+    expected = vectors(file._replace(limits=None), texts, width)
     difference = write_compared(
         Path(path), parts, settings, lambda model: (expected, model.encode(texts))
     )
@@ -164,7 +161,7 @@ def creator() -> str:
 
 
 def _origin(file: StaticFile) -> dict[str, str]:
-    name = file.path.resolve().name
+    name = Path(file.path).resolve().name
     return {"description": f"Converted from {name}, a {file.metadata.extra['rules']} model"}
 
 

@@ -6,8 +6,7 @@ there, and float16 rows give float16 vectors, so both become float32.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -49,7 +48,7 @@ def express(
     file = with_plain_mean(file, "model2vec", plain_mean=plain_mean)
     most = file.metadata.max_tokens
     settings = Settings(file.metadata.normalize, max_length=most)
-    limits = model2vec_limits(file.tokenizer_view, settings, str(file.path))
+    limits = model2vec_limits(file.tokenizer_view, settings, file.path)
     theirs, ours = limits.unknown_token_id, file.metadata.unknown_token_id
     if theirs != ours:
         if not peer_unknown:
@@ -57,10 +56,10 @@ def express(
                 f"{file.path}: expected the id of unknown tokens that model2vec drops, {theirs}, "
                 f"found {ours}; leave it to model2vec with --unknown-tokens peer"
             )
-        file = replace(file, metadata=replace(file.metadata, unknown_token_id=theirs))
+        file = file._replace(metadata=file.metadata._replace(unknown_token_id=theirs))
     notes = []
     if most is not None:
-        file = replace(file, limits=limits)
+        file = file._replace(limits=limits)
         notes.append(
             f"model2vec cuts a text to {most:,} tokens before it drops unknown ones, and to "
             "as many average tokens' characters before that: a long text may lose more than here"
@@ -70,12 +69,32 @@ def express(
 
 def write_folder(folder: Path, file: StaticFile) -> None:
     """Write the folder."""
-    metadata = file.metadata
     rows = file.embeddings.astype(np.float32)
     if file.scale is not None:
         rows *= file.scale
     tensors: dict[str, NDArray[np.generic]] = {"embeddings": rows}
-    config = {
+    config = settings(file)
+    if file.weights is not None:
+        tensors["weights"] = file.weights
+    # model2vec wants as many rows as tokens, or a map.
+    tensors["mapping"] = (
+        np.arange(len(rows)) if file.rows is None else file.rows.astype(np.int64, copy=False)
+    )
+    if file.rows is None and n_tokens(file) == len(rows):
+        del tensors["mapping"]
+    else:
+        config["vocabulary_quantization"] = len(rows)
+    save_tensors(folder / "model.safetensors", tensors)
+    (folder / "tokenizer.json").write_bytes(plain_tokenizer(file.tokenizer))
+    save_json(folder / "config.json", config)
+    save_modules(folder, normalize=file.metadata.normalize)
+    save_card(folder, file, "model2vec", _USAGE)
+
+
+def settings(file: StaticFile) -> dict[str, Any]:
+    """What model2vec's `config.json` says."""
+    metadata = file.metadata
+    return {
         "model_type": "model2vec",
         "architectures": ["StaticModel"],
         "hidden_dim": metadata.dim,
@@ -83,21 +102,6 @@ def write_folder(folder: Path, file: StaticFile) -> None:
         "normalize": metadata.normalize,
         "max_length": metadata.max_tokens,
     }
-    if file.weights is not None:
-        tensors["weights"] = file.weights
-    # model2vec wants as many rows as tokens, or a map.
-    tensors["mapping"] = (
-        np.arange(len(rows)) if file.rows is None else file.rows.astype(np.int64, copy=False)
-    )
-    if file.rows is None and _n_tokens(file) == len(rows):
-        del tensors["mapping"]
-    else:
-        config["vocabulary_quantization"] = len(rows)
-    save_tensors(folder / "model.safetensors", tensors)
-    (folder / "tokenizer.json").write_bytes(plain_tokenizer(file.tokenizer))
-    save_json(folder / "config.json", config)
-    save_modules(folder, normalize=metadata.normalize)
-    save_card(folder, file, "model2vec", _USAGE)
 
 
 def embed(folder: Path, texts: Sequence[str]) -> tuple[NDArray[np.float32], str]:
@@ -111,7 +115,8 @@ def embed(folder: Path, texts: Sequence[str]) -> tuple[NDArray[np.float32], str]
     return model.encode(list(texts), use_multiprocessing=False), f"model2vec {installed}"
 
 
-def _n_tokens(file: StaticFile) -> int:
+def n_tokens(file: StaticFile) -> int:
+    """How many tokens the tokenizer has: model2vec wants as many rows, or a map."""
     from tokenizers import Tokenizer
 
     return int(Tokenizer.from_buffer(file.tokenizer).get_vocab_size())

@@ -69,7 +69,9 @@ def read_folder(
     """
     folder = Path(path)
     modules = peer_folder.read_modules(folder)
-    place = peer_folder.find_table(folder, modules)
+    place = folder / peer_folder.find_place(
+        lambda name: (folder / name).is_file(), modules, str(folder)
+    )
     table_path, tokenizer_path = place / "model.safetensors", place / "tokenizer.json"
     tensors = SafetensorsFile(table_path)
     name = next((name for name in _TABLES if name in tensors.tensors), None)
@@ -94,7 +96,7 @@ def read_folder(
         settings = peer_folder.sentence_transformers_settings(folder, modules or [])
         limits = peer_tokenizer.own_limits(tokenizer, str(tokenizer_path))
     file = StaticFile(
-        path=folder,
+        path=str(folder),
         metadata=_metadata(dim, rules, settings, limits),
         embeddings=embeddings,
         scale=scale,

@@ -19,21 +19,24 @@ How it is fast in numpy alone, and why a text's bits never depend on its neighbo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .errors import InvalidTokenIdError
-from .metadata import Pooling
 from .vectors import check_dim
 
-Floats = NDArray[np.float32]
-Ints = NDArray[np.intp]  # what indexes an array: 32 bits on a 32-bit system
-Rows = NDArray[Any]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from .metadata import Pooling
+
+    Floats = NDArray[np.float32]
+    Ints = NDArray[np.intp]  # what indexes an array: 32 bits on a 32-bit system
+    Rows = NDArray[Any]
 
 _PIECE = 256  # tokens; int16 holds the sum of 256 int8
 _TAIL = 16  # pieces below this have any size
@@ -41,7 +44,6 @@ _BLOCK = 1 << 19  # bytes of gathered rows, as float32, that should stay in the 
 _LONG = 4096  # tokens; longer texts are accumulated in float64
 
 
-@dataclass(frozen=True, eq=False)
 class Table:
     """The numbers of a static embedding file.
 
@@ -54,11 +56,18 @@ class Table:
     Values are those of a checked file: `rows` in particular is not checked again.
     """
 
-    embeddings: Rows
-    scale: Floats | None = None
-    weights: Floats | None = None
-    rows: NDArray[Any] | None = None
-    _norms: dict[int, NDArray[np.float64]] = field(default_factory=dict, init=False, repr=False)
+    def __init__(
+        self,
+        embeddings: Rows,
+        scale: Floats | None = None,
+        weights: Floats | None = None,
+        rows: NDArray[Any] | None = None,
+    ) -> None:
+        self.embeddings = embeddings
+        self.scale = scale
+        self.weights = weights
+        self.rows = rows
+        self._norms: dict[int, NDArray[np.float64]] = {}
 
     @cached_property
     def relative_scale(self) -> NDArray[np.float64]:
@@ -209,8 +218,7 @@ def _check_ids(ids: NDArray[np.integer[Any]], vocab_size: int) -> None:
         raise InvalidTokenIdError(f"token ids: expected 0 to {vocab_size - 1}, found {wrong}")
 
 
-@dataclass(frozen=True)
-class _Texts:
+class _Texts(NamedTuple):
     """The token ids of some texts: text j has `ids[starts[j] : starts[j] + lengths[j]]`."""
 
     ids: NDArray[np.integer[Any]]

@@ -1,4 +1,4 @@
-"""The README's table of quality, and its chart, from results/quality.json."""
+"""Quality beside the peers: a table and a picture of bars with intervals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CHARTED = (
 _WIDTH, _LEFT, _STEP = 720, 220, 24
 
 
-def table(content: Results) -> str:
+def section(content: Results) -> str:
     """Scores at each dimension, and what the making took."""
     results = content["results"]
     scores, models = results["scores"], results["models"]
@@ -72,8 +72,8 @@ def _note(content: Results) -> str:
     )
 
 
-def chart(content: Results) -> str:
-    """Bars with 95 % intervals for each model at its largest dimension, as SVG."""
+def pictures(content: Results) -> dict[str, str]:
+    """Bars with 95 % intervals for each model at its largest dimension."""
     scores = content["results"]["scores"]
     models = [name for name in scores if "documents" not in name]
     height = len(CHARTED) * (_STEP * len(models) + 44)
@@ -93,7 +93,7 @@ def chart(content: Results) -> str:
         for at, (name, cell) in enumerate(known.items()):
             svg += _bar(name, cell, y + 28 + at * _STEP, (_WIDTH - _LEFT - 60) / top)
         y += _STEP * len(models) + 44
-    return "\n".join(svg) + "\n</svg>\n"
+    return {"quality.svg": "\n".join(svg) + "\n</svg>\n"}
 
 
 def _bar(name: str, cell: dict[str, Any], y: int, scale: float) -> list[str]:

@@ -1,0 +1,1 @@
+"""Training a table on examples: pairs, triplets, scored pairs and labeled texts."""

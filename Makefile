@@ -5,11 +5,13 @@
 #   make check    formatting, lint, types, and the specification's tables against the code
 #   make bench    measure speed, start and memory beside the peers; fills in the README's figures
 #   make model    remake the model in the runtime's wheel (TEXT=FOLDER/cc.txt.gz: what it is fitted to)
+#   make quality  make and measure models beside the peers' (DATA=../shared; hours on two cores)
 #   make vectors  regenerate the conformance vectors and the specification's examples
 #   make arm64    conformance and exactness tests on emulated Arm (ARM=armhf: 32 bits)
 #   make clean    remove .venv and what tools left behind
 
 PYTHON ?= python3
+DATA   ?= ../shared
 VENV   := .venv
 BIN    := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
@@ -18,7 +20,7 @@ SETUP  := pyproject.toml constraints.txt runtime/pyproject.toml distiller/pyproj
 MODEL  := $(CURDIR)/runtime/src/staticemb_runtime/models/minilm-en-small
 TEXT   ?= ../shared/text/cc.txt.gz
 
-.PHONY: demo test check bench model vectors arm64 clean
+.PHONY: demo test check bench model quality vectors arm64 clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m staticemb_distiller.demo $(TEACHER)
@@ -39,6 +41,10 @@ bench: $(VENV)/.test
 model: $(VENV)/.demo
 	cd $(dir $(TEXT)) && $(CURDIR)/$(BIN)/python -m staticemb_distiller.bundled \
 		$(MODEL).toml $(MODEL).staticemb $(ARGS)
+
+quality: $(VENV)/.test
+	$(BIN)/python benchmarks/quality.py --data $(DATA) $(ARGS)
+	$(BIN)/python benchmarks/report.py
 
 vectors: $(VENV)/.test
 	$(BIN)/python conformance/record_text.py

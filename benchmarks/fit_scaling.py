@@ -1,6 +1,6 @@
 """Time and memory of a fit against the number of sentences, on made-up text.
 
-    python benchmarks/fit_scaling.py                      # 125,000 to 1,000,000 sentences
+    python benchmarks/fit_scaling.py                      # 125,000 to 1,000,000, to results/
     python benchmarks/fit_scaling.py --sentences 250000   # one size, in this process
 
 Words follow Zipf's law, sentences have 5 to 35 tokens; vocabulary and dimension are those of
@@ -15,6 +15,7 @@ import sys
 import time
 
 import numpy as np
+from harness import save
 
 from staticemb_distiller.fit import FitStep, count_matrix, fit
 
@@ -58,9 +59,14 @@ def main() -> None:
     if options.sentences:
         print(json.dumps(measure(options.sentences, options.threads)), flush=True)
         return
+    rows = []
     for sentences in (125_000, 250_000, 500_000, 1_000_000):
         command = [sys.executable, __file__, f"--sentences={sentences}"]
-        subprocess.run([*command, f"--threads={options.threads}"], check=True)
+        command.append(f"--threads={options.threads}")
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        rows.append(json.loads(done.stdout))
+        print(done.stdout, end="", flush=True)
+    save("fit_scaling", {"rows": rows})
 
 
 if __name__ == "__main__":

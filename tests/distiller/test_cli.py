@@ -30,21 +30,23 @@ def run(capsys):
 
 
 def test_flags_recipe_file_and_defaults_in_this_order(run, folder, tmp_path):
-    (tmp_path / "r.toml").write_text('dims = 20\ndtype = "int8"\nseed = 3\n')
+    (tmp_path / "r.toml").write_text('dims = 20\ndtype = "int8"\nseed = 3\nlimit = 100\n')
     out = tmp_path / "m.staticemb"
     status, _, _ = run(
         *["distill", folder, "-o", out, "--recipe", tmp_path / "r.toml", "--device", "cpu"],
-        *["--dims", "8", "--prefixes", "4", "6", "--no-normalize", "--quiet"],
+        *["--dims", "8", "--prefixes", "4", "6", "--no-normalize", "--limit", "50", "--quiet"],
     )
     assert status == 0
     found = dataclasses.replace(read_recipe(out), revision=None)
-    assert found == Recipe(dims=8, dtype="int8", seed=3, prefixes=(4, 6), normalize=False)
+    expected = Recipe(dims=8, dtype="int8", seed=3, prefixes=(4, 6), normalize=False, limit=50)
+    assert found == expected.resolved()
     assert read(out).metadata.prefixes == (4, 6, 8)
 
 
 def test_a_file_repeats_its_own_recipe(run, folder, tmp_path):
     first, second, third = (tmp_path / f"{name}.staticemb" for name in "abc")
-    run("distill", folder, "-o", first, "--dims", "0.9", "--quiet", "--device", "cpu")
+    few = ["--limit", "50"]
+    run("distill", folder, "-o", first, "--dims", "0.9", *few, "--quiet", "--device", "cpu")
     for source, target in ((first, second), (second, third)):
         command = ["distill", folder, "-o", target, "--recipe", source, "--quiet"]
         assert run(*command, "--device", "cpu")[0] == 0
@@ -62,7 +64,8 @@ def test_the_printed_recipe_can_be_read(run, tmp_path):
 def test_progress_on_a_pipe_is_plain_lines_with_rate_and_nothing_on_standard_output(
     run, folder, tmp_path
 ):
-    _, out, err = run("distill", folder, "-o", tmp_path / "m", "--dims", "8", "--device", "cpu")
+    few = ["--limit", "50", "--device", "cpu"]
+    _, out, err = run("distill", folder, "-o", tmp_path / "m", "--dims", "8", *few)
     assert out == ""
     assert "\r" not in err
     assert "\x1b" not in err

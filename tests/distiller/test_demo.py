@@ -75,6 +75,7 @@ def test_the_demo_takes_any_teacher_and_what_it_advises_works(tmp_path, monkeypa
     teacher = teachers.build("bert", tmp_path / "made")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(demo, "_SECONDS_TO_MEASURE", 0.01)
+    monkeypatch.setattr(demo, "_SEQUENCES", 200)
     assert demo.main([str(teacher)]) == 0
     out = capsys.readouterr().out
     for row in ("size on disk", "texts per second", "time to first vector", "agreement"):

@@ -1,6 +1,7 @@
 """Distillation from end to end on a small teacher: each knob does what it says."""
 
 import dataclasses
+import functools
 import io
 import json
 
@@ -18,6 +19,8 @@ from staticemb_distiller.recipe import Recipe
 from staticemb_distiller.teacher import Teacher
 from staticemb_runtime.format import read
 
+classical = functools.partial(Recipe, fit=("none",))
+
 TEXTS = ["the cat sat on the mat", "a table of tokens", "el perro duerme", "to be or not to be"]
 
 
@@ -34,7 +37,7 @@ def teacher(folder):
 @pytest.fixture
 def make(teacher, tmp_path):
     def make(**knobs):
-        recipe = Recipe(**{"dims": 16, **knobs})
+        recipe = classical(**{"dims": 16, **knobs})
         return read(distill(teacher, recipe, tmp_path / "model.staticemb"), verify=True)
 
     return make
@@ -132,7 +135,7 @@ def test_a_note_says_so_when_int8_loses_light_tokens(teacher, tmp_path):
     def notes(**knobs):
         stream = io.StringIO()
         counts = {"weighting": "counts", "counts_from": [str(tmp_path / "text.txt")]}
-        recipe = Recipe(dims=16, dtype="int8", **counts, **knobs)
+        recipe = classical(dims=16, dtype="int8", **counts, **knobs)
         distill(teacher, recipe, tmp_path / "m", progress=Progress(stream))
         return stream.getvalue()
 
@@ -208,7 +211,7 @@ def test_a_vocabulary_is_counted_from_text(make, tmp_path):
 
 
 def test_the_file_says_how_it_was_made_and_can_be_made_again(folder, tmp_path):
-    recipe = Recipe(dims=16, dtype="int8", pooling="damped_mean", damping_dims=8, max_tokens=99)
+    recipe = classical(dims=16, dtype="int8", pooling="damped_mean", damping_dims=8, max_tokens=99)
     first = distill(str(folder), recipe, tmp_path / "a.staticemb", device="cpu")
     metadata = read(first).metadata
     assert (metadata.pooling, metadata.damping_beta, metadata.damping_dims) == ("damped_mean", 1, 8)
@@ -221,7 +224,8 @@ def test_the_file_says_how_it_was_made_and_can_be_made_again(folder, tmp_path):
     assert 0 < float(metadata.extra["x-prefix-variance"]) <= 1
 
     again = read_recipe(first)
-    assert again == dataclasses.replace(recipe, revision=metadata.extra["teacher_revision"])
+    revision = metadata.extra["teacher_revision"]
+    assert again == dataclasses.replace(recipe.resolved(), revision=revision)
     second = distill(str(folder), again, tmp_path / "b.staticemb", device="cpu")
     recorded = read_recipe(second)
     assert recorded == again
@@ -231,13 +235,13 @@ def test_the_file_says_how_it_was_made_and_can_be_made_again(folder, tmp_path):
 def test_the_same_recipe_gives_the_same_bytes(folder, tmp_path):
     paths = [tmp_path / name for name in ("a", "b")]
     for path in paths:
-        distill(str(folder), Recipe(dims=16, clusters=50), path, device="cpu")
+        distill(str(folder), classical(dims=16, clusters=50), path, device="cpu")
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
 def test_resuming_gives_the_same_bytes(teacher, tmp_path, monkeypatch):
     monkeypatch.setattr(tokens, "BLOCK_TOKENS", 32)
-    whole = distill(teacher, Recipe(dims=16), tmp_path / "whole")
+    whole = distill(teacher, classical(dims=16), tmp_path / "whole")
     encode_ids = teacher.encode_ids
     calls = 0
 
@@ -251,14 +255,17 @@ def test_resuming_gives_the_same_bytes(teacher, tmp_path, monkeypatch):
     monkeypatch.setattr(teacher, "encode_ids", interrupted)
     checkpoint = tmp_path / "checkpoint"
     with pytest.raises(KeyboardInterrupt):
-        distill(teacher, Recipe(dims=16), tmp_path / "resumed", checkpoint=checkpoint)
+        distill(teacher, classical(dims=16), tmp_path / "resumed", checkpoint=checkpoint)
     assert not (tmp_path / "resumed").exists()
     with pytest.raises(CheckpointError):
         distill(
-            teacher, Recipe(dims=16, teacher_pooling="first"), tmp_path / "x", checkpoint=checkpoint
+            teacher,
+            classical(dims=16, teacher_pooling="first"),
+            tmp_path / "x",
+            checkpoint=checkpoint,
         )
     # Rotation and rounding are no part of the checkpoint: they may change.
-    resumed = distill(teacher, Recipe(dims=16), tmp_path / "resumed", checkpoint=checkpoint)
+    resumed = distill(teacher, classical(dims=16), tmp_path / "resumed", checkpoint=checkpoint)
     assert resumed.read_bytes() == whole.read_bytes()
     assert not checkpoint.exists()
 
@@ -291,7 +298,7 @@ def test_bad_input_is_refused_in_one_line_and_nothing_is_written(
     monkeypatch.chdir(tmp_path)
     for name, content in files.items():
         (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    recipe = Recipe(**{"dims": 16, **knobs})
+    recipe = classical(**{"dims": 16, **knobs})
     if says is None:
         assert distill(teacher, recipe, "out").exists()
         return
@@ -304,14 +311,14 @@ def test_bad_input_is_refused_in_one_line_and_nothing_is_written(
 @pytest.mark.parametrize(("output", "says"), [("", "folder"), ("no/such/folder/m", "not exist")])
 def test_an_output_that_cannot_be_is_refused_first(tmp_path, output, says):
     with pytest.raises(DistillerError, match=says):
-        distill("no teacher is looked for", Recipe(), tmp_path / output)
+        distill("no teacher is looked for", classical(), tmp_path / output)
 
 
 def test_an_earlier_file_stays_when_a_run_fails(teacher, tmp_path):
     path = tmp_path / "model"
     path.write_bytes(b"precious")
     with pytest.raises(DistillerError):
-        distill(teacher, Recipe(dims=16, clusters=10**6), path)
+        distill(teacher, classical(dims=16, clusters=10**6), path)
     assert path.read_bytes() == b"precious"
-    distill(teacher, Recipe(dims=16), path)
+    distill(teacher, classical(dims=16), path)
     assert read(path).metadata.dim == 16

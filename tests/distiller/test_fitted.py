@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from staticemb_distiller.fitted import Budget, fitted_table
+from staticemb_distiller.budget import Budget
+from staticemb_distiller.fitted import fitted_table, order_by_budget
 from staticemb_distiller.token_ids import TokenIds
 
 WORDS = [f"w{number}" for number in range(60)]
@@ -87,6 +88,14 @@ def test_a_budget_goes_to_texts_with_new_words(tokenizer, tmp_path):
     found = run(texts, tokenizer, teacher, tmp_path, budget=Budget(texts=40))
     assert teacher.asked <= found.texts == 40
     assert np.all(found.counts[:60] > 0)
+
+
+def test_a_budget_goes_to_weighty_texts_first(tokenizer, tmp_path):
+    texts = [f"w{n} w{n + 1}" for n in range(0, 60, 2)] * 2
+    ids, lengths = TokenIds(tokenizer, 60)(texts)
+    weights = [1.0] * 30 + [3.0] * 30
+    order = order_by_budget(ids, lengths, 61, weights, Budget(texts=20))
+    assert np.all(order >= 30)
 
 
 def test_a_unknown_token_has_no_row(texts, tokenizer, tmp_path):

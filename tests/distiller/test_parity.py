@@ -63,6 +63,7 @@ def cosines(vectors):
 
 def greatest_difference(folder, path, *, dims, sif, pooling, model2vec_dims):
     recipe = Recipe(
+        fit=("none",),
         teacher_pooling=pooling,
         dims=dims,
         weighting="none" if sif is None else "rank",

@@ -13,6 +13,9 @@ from staticemb_distiller.recipe import Recipe, knob_help, knob_types
 paths = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12)
 
 
+budgets = st.builds("{}{}".format, st.integers(1, 10**6), st.sampled_from("smh"))
+
+
 @st.composite
 def recipes(draw):
     word = draw(st.booleans())
@@ -31,12 +34,14 @@ def recipes(draw):
         remove=draw(st.sampled_from(["", r"\[unused\d+\]", "\\x7f", "ä|\"'\n\t"])),
         fit=tuple(draw(st.lists(paths.filter("none".__ne__), min_size=1))) if fitted else ("none",),
         limit=draw(st.none() | st.integers(1, 10**9)) if fitted else None,
+        teacher_budget=draw(st.none() | st.integers(1, 10**9) | budgets) if fitted else None,
         fit_regularization=draw(st.floats(1e-9, 1e9)),
         dims=draw(st.integers(1, 4096) | share | st.sampled_from(["all", "none"])),
         prefixes=tuple(sorted(draw(st.sets(st.integers(1, 4096), max_size=4)))),
         weighting="counts" if counts else draw(st.sampled_from(["rank", "none"])),
         counts_from=tuple(counts),
-        sif_coefficient=draw(share),
+        sif_coefficient=draw(st.none() | share),
+        pooling=draw(st.sampled_from([None, "mean", "damped_mean"])),
         dtype=dtype,
         clip=clip,
         coarse_step=draw(share) if dtype == "int8" and not clip else None,
@@ -48,6 +53,22 @@ def recipes(draw):
 @given(recipes(), st.booleans())
 def test_a_recipe_is_the_same_after_a_round_trip_through_toml(recipe, defaults):
     assert Recipe.from_toml(recipe.to_toml(defaults=defaults)) == recipe
+
+
+@pytest.mark.parametrize(
+    ("fit", "coefficient", "pooling"),
+    [
+        ("none", 1e-4, "mean"),
+        ("generated", 1e-4, "damped_mean"),
+        ("generated::limit=5", 1e-4, "damped_mean"),
+        ("text.txt", 1e-3, "damped_mean"),
+    ],
+)
+def test_what_suits_the_fit_is_the_default_and_what_is_given_stays(fit, coefficient, pooling):
+    found = Recipe(fit=(fit,)).resolved()
+    assert (found.sif_coefficient, found.pooling) == (coefficient, pooling)
+    given = Recipe(fit=(fit,), sif_coefficient=0.5, pooling="mean")
+    assert given.resolved() == given
 
 
 def test_a_recipe_file_is_read(tmp_path):
@@ -81,9 +102,14 @@ def test_whole_numbers_do_for_real_ones():
         ('dtype = "float64"', 'expected "float32" or "float16" or "int8"'),
         ("fit = []", "none by itself, or sources"),
         ('fit = ["none", "text.txt"]', "none by itself, or sources"),
-        ("limit = 10", "limit: there is no text"),
+        ('fit = ["none"]\nlimit = 10', "limit: there is no text"),
+        ('teacher_budget = "10"', "teacher_budget: expected a number of texts of at least 1, or a"),
+        ('teacher_budget = "0m"', "teacher_budget"),
+        ('teacher_budget = "infh"', "teacher_budget"),
+        ('teacher_budget = "soon"', "teacher_budget"),
+        ("teacher_budget = 0", "teacher_budget"),
         ('fit = ["generated"]\nfit_rounds = 0', "fit_rounds: expected a number of at least 1"),
-        ('fit = ["generated"]\nvectors_from = "input"', "vectors_from output"),
+        ('vectors_from = "input"', "vectors_from output"),
         ('mode = "word"', "vocabulary"),
         ('mode = "word"\nvocabulary = "a"\nvocabulary_from = ["b"]', "both"),
         ('vocabulary = "words.txt"', "mode"),

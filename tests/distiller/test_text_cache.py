@@ -67,6 +67,25 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path):
     np.testing.assert_allclose(found, expected(TEXTS), atol=1e-3)
 
 
+def test_processes_that_share_a_folder_do_not_overwrite_each_other(tmp_path):
+    one, other = TeacherCache(tmp_path, ABOUT, 3), TeacherCache(tmp_path, ABOUT, 3)
+    one.encode(TEXTS[:6], Teacher())
+    other.encode(TEXTS[4:], Teacher())
+    teacher = Teacher(calls=0)
+    found = TeacherCache(tmp_path, ABOUT, 3).encode(TEXTS, teacher)
+    np.testing.assert_allclose(found, expected(TEXTS), atol=1e-3)
+
+
+def test_shards_named_by_their_number_alone_are_read(tmp_path):
+    first = TeacherCache(tmp_path, ABOUT, 3)
+    first.encode(TEXTS, Teacher())
+    for shard in first.folder.glob("*.npz"):
+        shard.rename(shard.with_name(f"{shard.stem.partition('-')[0]}.npz"))
+    again = TeacherCache(tmp_path, ABOUT, 3)
+    assert len(again) == 10
+    assert again.encode([*TEXTS, "new"], Teacher(calls=1)).shape == (13, 3)
+
+
 def test_another_revision_shares_nothing(tmp_path):
     TeacherCache(tmp_path, ABOUT, 3).encode(TEXTS, Teacher())
     assert len(TeacherCache(tmp_path, {**ABOUT, "revision": "2"}, 3)) == 0
@@ -81,6 +100,23 @@ def test_time_that_is_up_leaves_the_first_texts(tmp_path):
     assert teacher.asked == []
     assert found.shape == (5, 3)
     assert cache.encode(TEXTS, teacher, seconds=1e9).shape == (12, 3)
+
+
+@pytest.mark.parametrize("rate", [0.5, 20, 1000])
+def test_a_time_limit_is_met_whatever_the_teachers_speed(tmp_path, monkeypatch, rate):
+    now = 0.0
+
+    def slow(texts):
+        nonlocal now
+        now += len(texts) / rate
+        return np.ones((len(texts), 3), np.float32)
+
+    monkeypatch.setattr(module, "_SHARD", 8_192)
+    monkeypatch.setattr(module.time, "monotonic", lambda: now)
+    texts = [str(number) for number in range(30_000)]
+    found = TeacherCache(tmp_path, ABOUT, 3).encode(texts, slow, seconds=20)
+    assert abs(len(found) - max(32, 20 * rate)) <= 32
+    assert len(list(tmp_path.glob("*/*.npz"))) < 12
 
 
 def test_a_zero_vector_stays_zero(tmp_path):

@@ -36,7 +36,8 @@ def wait_for_first_block(process, checkpoint):
 
 
 def test_a_distilled_file_embeds_text(folder, tmp_path):
-    process = start(folder, "-o", tmp_path / "m.staticemb", "--dims", "16", "--device", "cpu")
+    few = ["--limit", "100", "--device", "cpu"]
+    process = start(folder, "-o", tmp_path / "m.staticemb", "--dims", "16", *few)
     _, err = process.communicate()
     assert process.returncode == 0, err
     model = StaticModel.load(tmp_path / "m.staticemb")
@@ -71,7 +72,18 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(folder, tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 
     process = start(
-        *[folder, "-o", tmp_path / "m", "--dims", "16", "--device", "cpu", "--quiet"],
+        *[
+            folder,
+            "-o",
+            tmp_path / "m",
+            "--dims",
+            "16",
+            "--fit",
+            "none",
+            "--device",
+            "cpu",
+            "--quiet",
+        ],
         preexec_fn=no_space,
     )
     _, err = process.communicate()

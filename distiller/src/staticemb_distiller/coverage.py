@@ -10,7 +10,12 @@ _SMALLEST_GAIN = 1e-4
 
 
 def order_by_coverage(
-    ids: NDArray[np.int32], lengths: NDArray[np.int64], tokens: int, budget: int
+    ids: NDArray[np.int32],
+    lengths: NDArray[np.int64],
+    tokens: int,
+    budget: int,
+    *,
+    weights: NDArray[np.float64] | None = None,
 ) -> NDArray[np.int64]:
     """Order texts so that every beginning of the order covers many tokens, and often.
 
@@ -23,6 +28,7 @@ def order_by_coverage(
         lengths: (B,) number of ids of each text.
         tokens: The number of token ids.
         budget: How many texts to choose.
+        weights: (B,) above 0: a text's gain is multiplied by its weight. All alike if None.
 
     Returns:
         (min(budget, B),) indices of texts, the most valuable first. Texts without a token come
@@ -34,15 +40,17 @@ def order_by_coverage(
     filled = np.flatnonzero(lengths > 0)
     left = np.ones(len(filled), bool)
     chosen: list[int] = []
+    factors = np.ones(len(lengths)) if weights is None else weights / weights.max(initial=0)
     threshold = 1.0
     while left.any() and len(chosen) < budget and threshold > _SMALLEST_GAIN:
         threshold *= _SHRINK
         # Counts only grow and gains only fall: this rules most texts out at once.
         gains = np.add.reduceat(1 / (1 + counts[ids]), starts[filled]) / lengths[filled]
+        gains *= factors[filled]
         for place in np.flatnonzero(left & (gains >= threshold)).tolist():
             text = int(filled[place])
             row = ids[starts[text] : ends[text]]
-            if np.mean(1 / (1 + counts[row])) >= threshold:
+            if factors[text] * np.mean(1 / (1 + counts[row])) >= threshold:
                 chosen.append(text)
                 left[place] = False
                 np.add.at(counts, row, 1)

@@ -8,7 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .fitted import Budget, Fitted, fitted_table
+from tokenizers import Tokenizer
+
+from .budget import Budget
+from .fitted import Fitted, fitted_table
 from .text import Source, gather
 from .tokens import special_ids
 
@@ -34,6 +37,24 @@ def sources(recipe: Recipe) -> list[Source]:
     if not recipe.fitted:
         return []
     return [Source.parse(spec, limit=recipe.limit) for spec in recipe.fit]
+
+
+def fit_texts(
+    teacher: Teacher, vocabulary: Vocabulary, recipe: Recipe
+) -> tuple[list[str], list[float]]:
+    """The texts that a recipe fits the table to, before any budget, and the weight of each.
+
+    Raises:
+        TextSourceError: A source cannot be read, or holds nothing.
+    """
+    return gather(
+        sources(recipe),
+        teacher.tokenizer,
+        _longest(teacher),
+        words_of=Tokenizer.from_str(vocabulary.tokenizer_json.decode()),
+        language=recipe.fit_language,
+        seed=recipe.seed,
+    )
 
 
 def fit_recipe(
@@ -64,15 +85,13 @@ def fit_recipe(
         FitDivergedError: The fit gave infinities or NaN.
     """
     progress.note(f"Reading text: {' '.join(recipe.fit)}")
-    texts, text_weights = gather(
-        sources(recipe),
-        teacher.tokenizer,
-        _longest(teacher),
-        language=recipe.fit_language,
-        seed=recipe.seed,
+    texts, text_weights = fit_texts(teacher, vocabulary, recipe)
+    budget = Budget.parse(recipe.teacher_budget)
+    read = len(texts) if budget.texts is None else min(budget.texts, len(texts))
+    progress.note(
+        f"Texts: {len(texts)} found, {read} to read"
+        + (f" in {recipe.teacher_budget}" if budget.seconds is not None else "")
     )
-    read = len(texts) if recipe.teacher_budget is None else min(recipe.teacher_budget, len(texts))
-    progress.note(f"Texts: {len(texts)} found, {read} to read")
     with (
         _folder(cache) as folder,
         progress.track("Text vectors", read, "texts") as advance,
@@ -86,8 +105,8 @@ def fit_recipe(
             vectors,
             weights,
             cache=folder,
-            about=_about(teacher, recipe),
-            budget=Budget(texts=recipe.teacher_budget),
+            about=about(teacher, recipe),
+            budget=budget,
             regularization=recipe.fit_regularization,
             rounds=recipe.fit_rounds,
             iterations=recipe.fit_iterations,
@@ -106,7 +125,7 @@ def _longest(teacher: Teacher) -> int:
     return max(1, teacher.max_length - frame - len(prompt))
 
 
-def _about(teacher: Teacher, recipe: Recipe) -> dict[str, str]:
+def about(teacher: Teacher, recipe: Recipe) -> dict[str, str]:
     """What decides the teacher's vectors beside its revision and the text."""
     kind = teacher.device.type
     dtype = recipe.teacher_dtype

@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .budget import Budget
 from .coverage import order_by_coverage
 from .fit import FitStep, count_matrix, fit, scale_prior
 from .teacher_cache import TeacherCache
@@ -28,19 +29,6 @@ class _Teacher(Protocol):
     dim: int
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How much of the teacher's time a fit may take; both None: all that the texts need.
-
-    Attributes:
-        texts: The most texts to encode.
-        seconds: Start on no more texts after this time. The result then depends on the machine.
-    """
-
-    texts: int | None = None
-    seconds: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +47,58 @@ class Fitted:
     vectors: NDArray[np.float32]
     counts: NDArray[np.int64]
     texts: int
+
+
+def order_by_budget(
+    ids: NDArray[np.int32],
+    lengths: NDArray[np.int64],
+    tokens: int,
+    text_weights: Sequence[float],
+    budget: Budget,
+) -> NDArray[np.int64]:
+    """Which texts the teacher is to read, in which order, given as `TokenIds` gives them.
+
+    Returns:
+        Indices of texts: all in their own order if the budget allows, else those first that cover
+        most tokens for their weight.
+    """
+    texts = len(lengths)
+    if budget.seconds is None and (budget.texts is None or budget.texts >= texts):
+        return np.arange(texts)
+    most = texts if budget.texts is None else budget.texts
+    weights = np.asarray(text_weights, np.float64)
+    return order_by_coverage(ids, lengths, tokens, most, weights=weights)
+
+
+def teacher_vectors(
+    texts: Sequence[str],
+    teacher: _Teacher,
+    *,
+    cache: Path,
+    about: dict[str, str],
+    seconds: float | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> NDArray[np.float16]:
+    """The teacher's unit vectors of texts, from the cache where they are in it.
+
+    Args:
+        texts: In the order in which to encode them.
+        teacher: Whose vectors.
+        cache: The folder that keeps them.
+        about: What they depend on beside teacher, revision and text: number format, prompt.
+        seconds: As for `TeacherCache.encode`.
+        progress: As for `TeacherCache.encode`.
+
+    Returns:
+        (n, D) float16 of the first n texts: of all without a time limit.
+
+    Raises:
+        TeacherCacheError: The cache is damaged or cannot be written.
+        TeacherError: The teacher cannot encode.
+    """
+    key = {**about, "teacher": teacher.name, "revision": teacher.revision}
+    store = TeacherCache(cache, key, teacher.dim)
+    return store.encode(texts, teacher.encode, seconds=seconds, progress=progress)
 
 
 def fitted_table(
@@ -96,7 +136,7 @@ def fitted_table(
         token_weights: (V,) such as SIF weights.
         cache: The folder of the teacher's vectors.
         about: What these depend on beside teacher, revision and text: number format, prompt.
-        budget: Where texts are too many, those that cover most tokens are taken.
+        budget: As for `order_by_budget`.
         regularization: As for `fit`.
         rounds: As for `fit`.
         iterations: As for `fit`.
@@ -111,17 +151,17 @@ def fitted_table(
         TeacherCacheError: The cache is damaged or cannot be written.
         TeacherError: The teacher cannot encode.
     """
-    budget = budget or Budget()
     ids, lengths = TokenIds(tokenizer_json, unknown_token_id)(texts)
     tokens = len(token_vectors)
-    order = np.arange(len(texts))
-    if budget.seconds is not None or (budget.texts is not None and budget.texts < len(texts)):
-        most = len(texts) if budget.texts is None else budget.texts
-        order = order_by_coverage(ids, lengths, tokens, most)
-    key = {**about, "teacher": teacher.name, "revision": teacher.revision}
-    store = TeacherCache(cache, key, teacher.dim)
-    chosen = [texts[place] for place in order.tolist()]
-    targets = store.encode(chosen, teacher.encode, seconds=budget.seconds, progress=encoded)
+    order = order_by_budget(ids, lengths, tokens, text_weights, budget or Budget())
+    targets = teacher_vectors(
+        [texts[place] for place in order.tolist()],
+        teacher,
+        cache=cache,
+        about=about,
+        seconds=None if budget is None else budget.seconds,
+        progress=encoded,
+    )
     order = order[: len(targets)]
 
     counts = count_matrix(ids, lengths, tokens)[order]

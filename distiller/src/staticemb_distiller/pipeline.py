@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import secrets
 import shutil
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from . import __version__, fit_recipe, inputs, table, tokens
+from .budget import Budget
 from .check import check_file
 from .counting import count_tokens, count_words
 from .errors import OutputError, RotationError
@@ -69,7 +71,7 @@ def distill(
         ... # doctest: +SKIP
         PosixPath('minilm.staticemb')
     """
-    recipe = recipe or Recipe()
+    recipe = (recipe or Recipe()).resolved()
     progress = progress or Progress(quiet=True)
     path = _checked_output(Path(output))
     inputs.check_readable([str(file) for files in _inputs(recipe).values() for file in files])
@@ -97,6 +99,9 @@ def distill(
             teacher, vocabulary, vectors, weights, recipe, cache=cache, progress=progress
         )
         texts = fitted.texts
+        if Budget.parse(recipe.teacher_budget).seconds is not None:
+            # What a file's recipe asks for can be had on any machine.
+            recipe = replace(recipe, teacher_budget=texts)
         finished = table.fitted_table(fitted, recipe)
     else:
         finished = table.classical_table(vectors, weights, recipe)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
+from .budget import Budget
 from .errors import RecipeError
+from .generate import GENERATED
 from .knobs import checked, refuse, toml_value
 
 if TYPE_CHECKING:
@@ -79,14 +81,16 @@ class Recipe:
 
     # The fit
     fit: tuple[str, ...] = _knob(
-        ("none",),
+        ("generated",),
         "what to fit the table to: generated (sequences of the vocabulary's words: no text is "
         "needed) or text, each a file, a folder or hf:ID, with ::KEY=VALUE,... after it for "
         "column, weight, limit, split, config, revision; none: the classical table",
     )
     limit: int | None = _knob(None, "the most texts to take from each source of the fit")
-    teacher_budget: int | None = _knob(
-        None, "the most texts that the teacher reads for the fit: those that cover most tokens"
+    teacher_budget: int | str | None = _knob(
+        None,
+        "how much the teacher reads for the fit, the texts that cover most tokens first: a number "
+        "of texts, or a time such as 90s, 10m or 2h, and then the result depends on the machine",
     )
     fit_language: str = _knob("en", "code of the language by whose rules text is cut at sentences")
     fit_regularization: float = _knob(
@@ -112,7 +116,11 @@ class Recipe:
         "rank: Zipf's law; counts: frequencies counted in the text of counts_from; "
         "none: all tokens weigh the same",
     )
-    sif_coefficient: float = _knob(1e-4, "a in the weight a / (a + p) of a token of probability p")
+    sif_coefficient: float | None = _knob(
+        None,
+        "a in the weight a / (a + p) of a token of probability p (default: 0.001 for a table that "
+        "is fitted to text, 0.0001 for any other)",
+    )
     counts_from: tuple[str, ...] = _knob((), "text files to count token frequencies in")
     store_weights: bool = _knob(
         False,
@@ -132,7 +140,11 @@ class Recipe:
     clusters: int | None = _knob(None, "merge similar tokens' rows until this many are left")
 
     # What the runtime does
-    pooling: Literal["mean", "damped_mean"] = _knob("mean", "how a text's rows become one vector")
+    pooling: Literal["mean", "damped_mean"] | None = _knob(
+        None,
+        "how a text's rows become one vector (default: damped_mean for a fitted table, mean for "
+        "the classical one)",
+    )
     damping_beta: float = _knob(1.0, "damped_mean: strength, 0 to 16")
     damping_dims: int = _knob(64, "damped_mean: leading dimensions that it compares")
     normalize: bool = _knob(True, "scale the vectors of texts to length one")
@@ -147,16 +159,21 @@ class Recipe:
         self._check_agreement()
 
     def _check_ranges(self) -> None:
-        if not 0.0 < self.sif_coefficient < 1.0:
+        if self.sif_coefficient is not None and not 0.0 < self.sif_coefficient < 1.0:
             refuse("sif_coefficient", "a number strictly between 0 and 1", self.sif_coefficient)
         if isinstance(self.dims, float) and not 0.0 < self.dims < 1.0:
             refuse("dims", 'a whole number, a share between 0 and 1, "all" or "none"', self.dims)
         positive = ("dims", "clusters", "max_tokens", "vocabulary_size", "keep_min_count")
-        of_the_fit = ("limit", "teacher_budget", "fit_rounds", "fit_iterations")
+        of_the_fit = ("limit", "fit_rounds", "fit_iterations")
         for name in (*positive, *of_the_fit, "damping_dims"):
             value = getattr(self, name)
             if isinstance(value, int) and value < 1:
                 refuse(name, "a number of at least 1", value)
+        try:
+            Budget.parse(self.teacher_budget)
+        except ValueError:
+            expected = "a number of texts of at least 1, or a time such as 90s, 10m or 2h"
+            refuse("teacher_budget", expected, self.teacher_budget)
         if not 0 <= self.seed < 2**32:
             refuse("seed", "a number from 0 to 2^32 - 1", self.seed)
         if not self.fit or ("none" in self.fit and len(self.fit) > 1):
@@ -205,7 +222,7 @@ class Recipe:
             msg = (
                 "fit: a table is fitted around vectors of the teacher's own kind, which takes "
                 f"vectors_from output and teacher_pooling teacher, found {self.vectors_from} and "
-                f"{self.teacher_pooling}"
+                f"{self.teacher_pooling}; those make the classical table: fit none"
             )
             raise RecipeError(msg)
         if self.clip and self.dtype != "int8":
@@ -220,6 +237,16 @@ class Recipe:
     def fitted(self) -> bool:
         """Whether the table is fitted to texts."""
         return self.fit != ("none",)
+
+    def resolved(self) -> Recipe:
+        """The same recipe with a value for the knobs whose default depends on others."""
+        text = self.fitted and any(spec.partition("::")[0] != GENERATED for spec in self.fit)
+        coefficient, pooling = self.sif_coefficient, self.pooling
+        return replace(
+            self,
+            sif_coefficient=(1e-3 if text else 1e-4) if coefficient is None else coefficient,
+            pooling=pooling or ("damped_mean" if self.fitted else "mean"),
+        )
 
     @classmethod
     def from_dict(cls, values: dict[str, Any], *, source: str = "recipe") -> Recipe:

@@ -110,6 +110,7 @@ def token_weights(
     """
     if recipe.weighting == "none":
         return np.ones(tokens)
+    assert recipe.sif_coefficient is not None  # resolved
     if counts is None:
         return zipf.sif_weights(zipf.rank_probabilities(tokens), recipe.sif_coefficient)
     return zipf.sif_weights(zipf.count_probabilities(counts), recipe.sif_coefficient)

@@ -1,9 +1,10 @@
 """The teacher's vectors on disk, so that no text is encoded twice and a killed run goes on.
 
-    FOLDER/KEY/about.json         the teacher the vectors belong to
-    FOLDER/KEY/NNNNNN.npz         digests (n,) uint64 of texts and their unit vectors (n, D) float16
+    FOLDER/KEY/about.json           the teacher the vectors belong to
+    FOLDER/KEY/NNNNNN-XXXXXXXX.npz  digests (n,) uint64 of texts and their vectors (n, D) float16
 
-KEY is a digest of `about.json`. A shard appears whole or not at all.
+KEY is a digest of `about.json`. A shard appears whole or not at all, under a name of its own:
+several processes may fill one folder at the same time.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from numpy.typing import NDArray
 from .errors import TeacherCacheError
 
 _SHARD = 8_192
+_FIRST = 32  # texts by which the teacher's speed is found where time is limited
+_GROWTH = 4  # by which no more is then encoded at once than was before
 
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
 
@@ -72,7 +75,7 @@ class TeacherCache:
         Args:
             texts: Any number; the more valuable first where there is a time limit.
             encode: The teacher: n texts to (n, D).
-            seconds: Encode no further shard once this much time is gone.
+            seconds: Stop encoding after this time, as near as the teacher's speed so far can tell.
             progress: Called with the number of texts done and their total.
 
         Returns:
@@ -87,14 +90,19 @@ class TeacherCache:
         missing = np.flatnonzero(~self._known(digests))
         _, first = np.unique(digests[missing], return_index=True)
         missing = missing[np.sort(first)]
-        for start in range(0, len(missing), _SHARD):
-            if seconds is not None and time.monotonic() - started >= seconds:
+        start = 0
+        while start < len(missing):
+            size = _SHARD
+            if seconds is not None:
+                size = _affordable(start, time.monotonic() - started, seconds)
+            if size < 1:
                 done = int(missing[start])
                 break
             if progress is not None:
                 progress(int(missing[start]), len(texts))
-            rows = missing[start : start + _SHARD]
+            rows = missing[start : start + size]
             self._add(digests[rows], _unit(encode([texts[row] for row in rows])))
+            start += len(rows)
         if progress is not None:
             progress(done, len(texts))
         return self._read(digests[:done])
@@ -112,9 +120,9 @@ class TeacherCache:
         if vectors.shape != (len(digests), self._dim):
             expected = (len(digests), self._dim)
             raise TeacherCacheError(f"{self.folder}: expected {expected}, found {vectors.shape}")
-        number = int(self._shards[-1].stem) + 1 if self._shards else 0
-        path = self.folder / f"{number:06d}.npz"
-        beside = self.folder / f".{secrets.token_hex(8)}.part"
+        number = int(self._shards[-1].stem.partition("-")[0]) + 1 if self._shards else 0
+        path = self.folder / f"{number:06d}-{secrets.token_hex(4)}.npz"
+        beside = path.with_name(f".{path.stem}.part")
         try:
             with beside.open("xb") as file:
                 np.savez(file, digests=digests, vectors=vectors)
@@ -154,6 +162,16 @@ class TeacherCache:
             if len(rows):
                 vectors[rows] = self._load(path)[1][places[rows, 1]]
         return vectors
+
+
+def _affordable(encoded: int, elapsed: float, seconds: float) -> int:
+    """How many texts more the time allows, one shard at most, at the speed of those encoded."""
+    if elapsed >= seconds:
+        return 0
+    if not encoded:
+        return min(_FIRST, _SHARD)
+    left = int((seconds - elapsed) * encoded / elapsed) if elapsed > 0 else _SHARD
+    return min(left, _SHARD, _GROWTH * encoded) if left >= _FIRST else 0
 
 
 def _digest(text: str) -> int:

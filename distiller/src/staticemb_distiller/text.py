@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from sentencex import segment  # type: ignore[import-untyped]
 
 from .errors import TextSourceError
-from .generate import Lexicon, generate
+from .generate import GENERATED, Lexicon, generate
 from .source_spec import HUB_PREFIX, named_columns, split_spec, weight_and_limit
 from .text_files import files_of, read_path
 from .text_hub import read_hub
@@ -28,9 +28,7 @@ if TYPE_CHECKING:
 
     from tokenizers import Tokenizer
 
-GENERATED = "generated"
-"""The source that needs no text: word sequences drawn from the teacher's vocabulary."""
-_GENERATED_COUNT = 240_000
+_GENERATED_COUNT = 100_000
 _KNOBS = {"column", "weight", "limit", "split", "config", "revision"}
 
 
@@ -206,6 +204,7 @@ def gather(
     tokenizer: Tokenizer,
     max_tokens: int,
     *,
+    words_of: Tokenizer | None = None,
     language: str = "en",
     seed: int = 0,
 ) -> tuple[list[str], list[float]]:
@@ -215,6 +214,8 @@ def gather(
         sources: In order of precedence.
         tokenizer: The teacher's.
         max_tokens: As for `passages`.
+        words_of: The tokenizer whose words generated sequences are made of: the new model's, as
+            words that it lacks would only blur the others' rows. The teacher's if None.
         language: As for `passages`.
         seed: As for `sample`.
 
@@ -229,11 +230,11 @@ def gather(
     seen: set[int] = set()
     for source in sources:
         if source.place == GENERATED:
-            lexicon = Lexicon.of(tokenizer)
+            lexicon = Lexicon.of(words_of or tokenizer)
             if not lexicon.words:
                 raise TextSourceError(
-                    f"{source.place}: expected words among the teacher's tokens, found none; "
-                    "fit to text"
+                    f"{source.place}: expected words in the vocabulary, found none; fit to text, "
+                    "or none"
                 )
             count = source.limit or _GENERATED_COUNT
             cut: Iterable[str] = generate(lexicon, count, seed=seed)

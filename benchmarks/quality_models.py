@@ -1,0 +1,243 @@
+"""The models that `quality.py` compares, and how each is made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from harness import ROOT
+
+from staticemb_distiller import pipeline
+from staticemb_distiller.budget import Budget
+from staticemb_distiller.demo import PACKAGED_NAME, packaged_teacher
+from staticemb_distiller.evaluation import Embedder, FunctionModel, LexicalModel, load_model
+from staticemb_distiller.fit_recipe import about, fit_texts
+from staticemb_distiller.fitted import order_by_budget, teacher_vectors
+from staticemb_distiller.recipe import Recipe
+from staticemb_distiller.rotate import second_moment_axes
+from staticemb_distiller.teacher import Teacher
+from staticemb_distiller.token_ids import TokenIds
+from staticemb_runtime.format import read
+
+TEXT = ("--limit", "300000", "--teacher-budget", "210000")
+WORDS = ("--mode", "subword", "--vocabulary-size", "20000")
+SPEED_TEXTS = 2_000
+TRAINING_TEXTS = 50_000  # by whose vectors the trained peer is rotated
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """One model of the comparison.
+
+    Attributes:
+        name: What it is called.
+        command: What makes it, as one would type it.
+        file: What making it leaves in its folder.
+        make: Makes that file; what else is to be reported.
+        open: From the file to what `evaluate` takes.
+        prefixes: Whether its vectors may be cut.
+    """
+
+    name: str
+    command: str
+    file: str
+    make: Callable[[Path], Mapping[str, Any]]
+    open: Callable[[Path], Embedder | LexicalModel]
+    prefixes: bool = True
+
+    def stamp(self, made: Path) -> str:
+        """What tells this model from another of the same name."""
+        files = sorted(path for path in made.rglob("*") if path.is_file()) or [made]
+        digest = hashlib.sha256()
+        for path in files:
+            digest.update(path.read_bytes())
+        return digest.hexdigest()
+
+    def facts(self, made: Path) -> dict[str, Any]:
+        """Bytes of the file, and what it says of its fit."""
+        if made.suffix != ".staticemb":
+            return {}
+        extra = read(made).metadata.extra
+        texts = extra.get("x-fit-texts")
+        return {
+            "bytes": made.stat().st_size,
+            "recipe": extra["recipe"],
+            **({"fit_texts": int(texts)} if texts else {}),
+        }
+
+
+class Maker:
+    """Makes models from one teacher.
+
+    Args:
+        data: The folder with eval/ and text/.
+        work: Where models are kept.
+        teacher: A folder or Hub id; None: the real one from the package index.
+        cache: The folder of the teacher's vectors; None: in `work`.
+    """
+
+    def __init__(self, data: Path, work: Path, teacher: str | None, cache: Path | None) -> None:
+        self.data, self.work = data, work
+        self.place = packaged_teacher() if teacher is None else teacher
+        self.teacher_name = PACKAGED_NAME if teacher is None else teacher
+        self.cache = work / "teacher" if cache is None else cache
+
+    @cached_property
+    def teacher(self) -> Teacher:
+        """The teacher."""
+        return Teacher.load(self.place, device="cpu")
+
+    def vectors(self, texts: list[str]) -> np.ndarray[Any, Any]:
+        """The teacher's vectors, each text encoded once for good."""
+        key = about(self.teacher, Recipe())
+        return teacher_vectors(texts, self.teacher, cache=self.cache, about=key)
+
+    def speed(self) -> float:
+        """How many sentences of the mixed text the teacher reads in a processor second."""
+        kept = self.work / "speed.json"
+        if not kept.is_file():
+            recipe = Recipe(fit=(str(self.text),), limit=SPEED_TEXTS)
+            vocabulary = pipeline.make_vocabulary(self.teacher.tokenizer, recipe)
+            texts, _ = fit_texts(self.teacher, vocabulary, recipe)
+            started = processor_seconds()
+            self.teacher.encode(texts)
+            rate = round(len(texts) / (processor_seconds() - started), 1)
+            kept.write_text(json.dumps(rate), encoding="utf-8")
+        return float(json.loads(kept.read_text(encoding="utf-8")))
+
+    @property
+    def text(self) -> Path:
+        """General text."""
+        return self.data / "text" / "mixed.txt.gz"
+
+    def collection(self, name: str) -> Path:
+        """The documents of a collection, never its queries."""
+        return self.data / "eval" / "retrieval" / name / "corpus.jsonl"
+
+    def ours(self, name: str, *arguments: str) -> Contestant:
+        """A model that our command makes."""
+
+        def make(target: Path) -> Mapping[str, Any]:
+            command = [sys.executable, "-m", "staticemb_distiller.cli", "distill", self.place]
+            command += ["-o", str(target), "--teacher-cache", str(self.cache), *arguments]
+            paths = [str(ROOT / part / "src") for part in ("runtime", "distiller")]
+            search = os.pathsep.join([*paths, os.environ.get("PYTHONPATH", "")])
+            known = self.known()
+            subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": search})
+            return {"teacher_texts_encoded": self.known() - known}
+
+        typed = ["staticemb-distiller", "distill", self.teacher_name, "-o", "FILE", *arguments]
+        return Contestant(name, shlex.join(typed), "model.staticemb", make, load_model)
+
+    def known(self) -> int:
+        """How many of the teacher's vectors are in the cache."""
+        shards = self.cache.glob("*/[0-9]*.npz")
+        return sum(len(np.load(shard)["digests"]) for shard in shards)
+
+
+def processor_seconds() -> float:
+    """What this process and those it waited for have used of all cores together."""
+    return sum(os.times()[:4])
+
+
+def contestants(maker: Maker) -> list[Contestant]:
+    """All of them; a peer that is not installed fails when it is made."""
+    mixed = str(maker.text)
+    text = ("--fit", mixed, *TEXT, *WORDS, "--vocabulary-from", mixed, "--dtype", "int8")
+    own = [
+        maker.ours(
+            f"ours, text and {name}'s documents",
+            *("--fit", mixed, f"{maker.collection(place)}::weight=3,limit=14000"),
+            *("--limit", "210000", *WORDS, "--vocabulary-from", mixed, "--dtype", "int8"),
+        )
+        for name, place in (("NFCorpus", "nfcorpus"), ("Cranfield", "cranfield"))
+    ]
+    return [
+        Contestant(
+            "teacher",
+            f"{maker.teacher_name}, 384 dimensions, a transformer",
+            "about.txt",
+            lambda target: {"written": target.write_text(maker.teacher.revision)},
+            lambda made: FunctionModel("teacher", maker.vectors),
+            prefixes=False,
+        ),
+        Contestant(
+            "model2vec distill",
+            f'model2vec.distill.distill("{maker.teacher_name}", pca_dims=256)',
+            "model",
+            lambda target: _distilled(maker.place, 256, target),
+            load_model,
+        ),
+        Contestant(
+            "model2vec trained",
+            'distill(…, pca_dims=None, quantize_to="float32"); StaticModelForSimilarity'
+            '.from_static_model(…, n_layers=0, out_dim=384).fit(texts, vectors, device="cpu"), on '
+            'the sentences and vectors of "ours, text"; then principal axes of its sentences',
+            "model",
+            lambda target: _trained(maker, target),
+            load_model,
+        ),
+        Contestant(
+            "wordllama",
+            "WordLlama.load(), the model that its package carries",
+            "about.txt",
+            lambda target: {"written": target.write_text("wordllama")},
+            lambda made: load_model("wordllama"),
+        ),
+        maker.ours("ours, text", *text),
+        maker.ours("ours, no text", "--dtype", "int8"),
+        *own,
+    ]
+
+
+def _distilled(teacher: str, dims: int | None, target: Path) -> Mapping[str, Any]:
+    from model2vec.distill import distill
+
+    # Unlike its own default, float32: no peer is to lose by rounding.
+    model = distill(teacher, device="cpu", pca_dims=dims, quantize_to="float32")
+    model.save_pretrained(str(target))
+    return {}
+
+
+def _trained(maker: Maker, target: Path) -> Mapping[str, Any]:
+    """model2vec's own training, on the sentences that the fit read."""
+    from model2vec import StaticModel
+    from model2vec.distill import distill
+    from model2vec.train import StaticModelForSimilarity
+
+    recipe = Recipe(fit=(str(maker.text),), limit=int(TEXT[1]), teacher_budget=int(TEXT[3]))
+    words = Recipe(
+        mode="subword", vocabulary_from=(str(maker.text),), vocabulary_size=int(WORDS[3])
+    )
+    vocabulary = pipeline.make_vocabulary(maker.teacher.tokenizer, words)
+    texts, weights = fit_texts(maker.teacher, vocabulary, recipe)
+    ids, lengths = TokenIds(vocabulary.tokenizer_json, vocabulary.unknown_token_id)(texts)
+    budget = Budget.parse(recipe.teacher_budget)
+    order = order_by_budget(ids, lengths, len(vocabulary), weights, budget)
+    chosen = [texts[place] for place in order.tolist()]
+    targets = maker.vectors(chosen).astype(np.float32)
+
+    started = processor_seconds()
+    start = distill(maker.place, device="cpu", pca_dims=None, quantize_to="float32")
+    learner = StaticModelForSimilarity.from_static_model(
+        model=start, n_layers=0, out_dim=targets.shape[1]
+    )
+    learner.fit(chosen, targets, device="cpu")
+    model = learner.to_static_model()
+    seconds = round(processor_seconds() - started, 1)
+    sentences = model.encode(chosen[:TRAINING_TEXTS], use_multiprocessing=False)
+    axes = second_moment_axes(sentences, 256)
+    StaticModel(
+        vectors=axes.apply(np.asarray(model.embedding)), tokenizer=model.tokenizer, normalize=True
+    ).save_pretrained(str(target))
+    return {"processor_seconds": seconds, "fit_texts": len(chosen)}

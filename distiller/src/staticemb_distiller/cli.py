@@ -26,6 +26,7 @@ COMMANDS = {
     "export": (".commands.export", "write a file as a model of another library"),
     "evaluate": (".evaluation.command", "measure models on tasks in plain files, beside baselines"),
     "recipe": (".commands.recipe", "print the recipe that a file was made by, or the defaults"),
+    "train": (".commands.train", "train a static embedding file on pairs and other examples"),
     "wheel": (".commands.wheel", "make a wheel for pip of a static embedding file"),
 }
 

@@ -1,0 +1,1 @@
+"""Training of static models on examples: pairs, triplets, scored pairs, labeled texts."""

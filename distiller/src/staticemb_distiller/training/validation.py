@@ -1,0 +1,92 @@
+"""How good a table is on examples that it was not trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from ..evaluation.metrics import spearman
+from .batches import batches
+from .ranking import blocks, ranks, unit_vectors
+
+if TYPE_CHECKING:
+    from .objective import Objective
+    from .tokenized import Dataset, Examples
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a validation found.
+
+    Attributes:
+        value: Higher is better: the mean over sources of their main measure.
+        loss: The mean loss of the batches.
+        measures: By `source.measure`, each from 0 to 1 (a correlation from -1).
+    """
+
+    value: float
+    loss: float
+    measures: dict[str, float]
+
+
+def validate(objective: Objective, dataset: Dataset, batch_size: int) -> Score | None:
+    """Measure the table of an objective.
+
+    Pairs and triplets: recall among the first and the first ten, and mean reciprocal rank (the
+    main one), of anchors among all positives of their source. Scored pairs: Spearman's correlation.
+    Labeled texts: how often the nearest other text has the same label.
+
+    Args:
+        objective: Over the training data; its loss is taken on the held-out data here.
+        dataset: The held-out examples.
+        batch_size: Of the loss.
+
+    Returns:
+        None if nothing was held out.
+    """
+    measures: dict[str, float] = {}
+    main = []
+    for number, examples in enumerate(dataset.examples):
+        if len(examples.columns):
+            found = _measure(objective, dataset, examples)
+            main.append(next(iter(found.values())))
+            name = f"{number + 1}" if len(dataset.examples) > 1 else ""
+            measures |= {".".join(filter(None, (name, key))): value for key, value in found.items()}
+    if not main:
+        return None
+    losses = [objective.value(batch) for batch in batches(dataset, batch_size, seed=0, epoch=0)]
+    return Score(float(np.mean(main)), float(np.mean(losses)) if losses else 0.0, measures)
+
+
+@torch.no_grad()
+def _measure(objective: Objective, dataset: Dataset, examples: Examples) -> dict[str, float]:
+    """The measures of one source, the main one first."""
+    columns = examples.columns.astype(np.int64)
+    numbers, places = np.unique(columns[:, :2], return_inverse=True)
+    vectors = unit_vectors(objective.bag, dataset.texts, numbers)
+    where = torch.from_numpy(places.reshape(len(columns), -1)).to(vectors.device)
+    left = vectors[where[:, 0]]
+    if examples.kind == "scored":
+        assert examples.scores is not None
+        cosines = (left * vectors[where[:, 1]]).sum(1).cpu().numpy()
+        return {"spearman": spearman(np.asarray(examples.scores, np.float64), cosines)}
+    if examples.kind == "labeled":
+        assert examples.labels is not None
+        labels = torch.from_numpy(examples.labels.astype(np.int64)).to(vectors.device)
+        right = 0
+        for block in blocks(len(left), len(left)):
+            cosines = left[block] @ left.T
+            itself = torch.arange(block.start, block.stop, device=left.device)
+            cosines.scatter_(1, itself[:, None], -2.0)
+            right += int((labels[cosines.argmax(1)] == labels[block]).sum())
+        return {"nearest": right / len(left)}
+    pool, own = where[:, 1].unique(return_inverse=True)
+    found = ranks(left, vectors[pool], own).double()
+    return {
+        "mrr": float((1 / found).mean()),
+        "recall@1": float((found <= 1).double().mean()),
+        "recall@10": float((found <= 10).double().mean()),
+    }

@@ -96,7 +96,7 @@ def false_negatives(
     banned = queries[:, None] == candidates[None]
     banned |= answers[:, None] == candidates[None]
     banned |= queries[:, None] == owners[None]
-    return banned.scatter(1, targets[:, None], False)  # noqa: FBT003 - torch's own order
+    return banned.scatter(1, targets[:, None], False)
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,7 +38,6 @@ from .tokenized import prepare
 from .workers import Workers, joined
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator
 
     from numpy.typing import NDArray

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from staticemb_distiller.fitted import Budget, fitted_table, token_counts
+from staticemb_distiller.fitted import Budget, fitted_table
+from staticemb_distiller.token_ids import TokenIds
 
 WORDS = [f"w{number}" for number in range(60)]
 
@@ -50,7 +51,7 @@ def run(texts, tokenizer, teacher, cache, **knobs):
 
 
 def test_tokens_are_those_of_the_whole_text_less_the_unknown(tokenizer):
-    ids, lengths = token_counts(["w1 x w2 w3 w4 w5", "", "x"], tokenizer, 60)
+    ids, lengths = TokenIds(tokenizer, 60)(["w1 x w2 w3 w4 w5", "", "x"])
     assert ids.tolist() == [1, 2, 3, 4, 5]
     assert lengths.tolist() == [5, 0, 0]
 
@@ -59,7 +60,7 @@ def test_a_teacher_that_is_a_table_is_found(texts, tokenizer, tmp_path):
     teacher = Teacher()
     found = run(texts, tokenizer, teacher, tmp_path, regularization=1e-3, rounds=8)
     fresh = [f"w{n} w{n + 7} w{n + 20}" for n in range(30)]
-    ids, _ = token_counts(fresh, tokenizer, 60)
+    ids, _ = TokenIds(tokenizer, 60)(fresh)
     ours, theirs = found.rows[ids].reshape(30, 3, -1).mean(1), teacher.encode(fresh)
     norms = np.linalg.norm(ours, axis=1) * np.linalg.norm(theirs, axis=1)
     assert np.min(np.sum(ours * theirs, axis=1) / norms) > 0.97

@@ -138,7 +138,7 @@ def test_what_is_not_there_is_named(tmp_path):
 
 
 def test_an_endless_line_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("staticemb_distiller.text_files._LONGEST_LINE", 100)
+    monkeypatch.setattr("staticemb_distiller.records._LONGEST_LINE", 100)
     (tmp_path / "a.txt").write_text("x" * 1000)
     with pytest.raises(TextSourceError, match="expected lines"):
         read(tmp_path / "a.txt")

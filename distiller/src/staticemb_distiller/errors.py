@@ -32,7 +32,7 @@ class FitDivergedError(DistillerError, ArithmeticError):
     """A fit gave infinities or NaN."""
 
 
-# text.py, text_files.py, text_hub.py
+# text.py, records.py, text_files.py, text_hub.py
 
 
 class TextSourceError(DistillerError):
@@ -41,6 +41,14 @@ class TextSourceError(DistillerError):
 
 class TextColumnError(TextSourceError):
     """A source has no such column, or several that could be the text."""
+
+
+class TextEncodingError(TextSourceError):
+    """A file's bytes are not UTF-8."""
+
+
+class ColumnCountError(TextSourceError):
+    """A row has fewer or more columns than the first one."""
 
 
 class TextPackageError(DistillerError, ImportError):
@@ -331,6 +339,49 @@ class ExportError(DistillerError):
 
 class InexpressibleError(ExportError):
     """The other library cannot do what the file says."""
+
+
+# training
+
+
+class TrainingDataError(DistillerError):
+    """The root of what can be wrong with examples to train on."""
+
+
+class ExampleKindError(TrainingDataError):
+    """No telling what kind of examples a source holds, or columns that do not make the kind."""
+
+
+class MissingColumnError(TrainingDataError):
+    """A source has fewer columns than its kind of examples needs."""
+
+
+class EmptyTextError(TrainingDataError):
+    """A text of an example is empty."""
+
+
+class ScoreError(TrainingDataError):
+    """A score is no finite number, outside its range, or the same everywhere."""
+
+
+class LabelError(TrainingDataError):
+    """A label is absent, is the only one, or has a single example."""
+
+
+class NoExamplesError(TrainingDataError):
+    """A source holds no examples."""
+
+
+class DuplicatesOnlyError(TrainingDataError):
+    """One text stands in every example: there is nothing to tell it from."""
+
+
+class TooFewExamplesError(TrainingDataError):
+    """A source holds fewer examples than a batch."""
+
+
+class DataFileError(TrainingDataError, OSError):
+    """The folder that keeps the tokenized examples cannot be written or read."""
 
 
 # wheel

@@ -13,13 +13,12 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
 from .coverage import order_by_coverage
 from .fit import FitStep, count_matrix, fit, scale_prior
 from .teacher_cache import TeacherCache
+from .token_ids import TokenIds
 
-_BATCH = 4_096
 _TOKEN_SHARE = 0.5  # what all tokens together weigh in the rotation, all texts weighing 1
 
 
@@ -60,35 +59,6 @@ class Fitted:
     vectors: NDArray[np.float32]
     counts: NDArray[np.int64]
     texts: int
-
-
-def token_counts(
-    texts: Sequence[str], tokenizer_json: bytes, unknown_token_id: int | None
-) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Tokenize as the runtime will: no special tokens, nothing cut, unknown tokens dropped.
-
-    Args:
-        texts: B texts.
-        tokenizer_json: The new model's tokenizer.
-        unknown_token_id: The id to drop; None: none.
-
-    Returns:
-        ids (N,) int32 of all texts, one after the other, and lengths (B,) int64.
-    """
-    tokenizer = Tokenizer.from_str(tokenizer_json.decode())
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    ids: list[NDArray[np.int32]] = []
-    lengths = np.zeros(len(texts), np.int64)
-    for first in range(0, len(texts), _BATCH):
-        batch = list(texts[first : first + _BATCH])
-        for number, encoding in enumerate(tokenizer.encode_batch_fast(batch, False), first):
-            row = np.array(encoding.ids, np.int32)
-            if unknown_token_id is not None:
-                row = row[row != unknown_token_id]
-            ids.append(row)
-            lengths[number] = len(row)
-    return np.concatenate([*ids, np.empty(0, np.int32)]), lengths
 
 
 def fitted_table(
@@ -142,7 +112,7 @@ def fitted_table(
         TeacherError: The teacher cannot encode.
     """
     budget = budget or Budget()
-    ids, lengths = token_counts(texts, tokenizer_json, unknown_token_id)
+    ids, lengths = TokenIds(tokenizer_json, unknown_token_id)(texts)
     tokens = len(token_vectors)
     order = np.arange(len(texts))
     if budget.seconds is not None or (budget.texts is not None and budget.texts < len(texts)):

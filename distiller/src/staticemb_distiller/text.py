@@ -19,6 +19,7 @@ from sentencex import segment  # type: ignore[import-untyped]
 
 from .errors import TextSourceError
 from .generate import Lexicon, generate
+from .source_spec import HUB_PREFIX, named_columns, split_spec, weight_and_limit
 from .text_files import files_of, read_path
 from .text_hub import read_hub
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 GENERATED = "generated"
 """The source that needs no text: word sequences drawn from the teacher's vocabulary."""
 _GENERATED_COUNT = 240_000
-_HUB_PREFIX = "hf:"
 _KNOBS = {"column", "weight", "limit", "split", "config", "revision"}
 
 
@@ -75,26 +75,9 @@ class Source:
         Source(place='reviews.jsonl', columns=('title', 'body'), weight=3.0, limit=None,
                split='train', config=None, revision=None)
         """
-        place, _, rest = spec.partition("::")
-        knobs: dict[str, str] = {}
-        for pair in filter(None, rest.split(",")):
-            key, equals, value = pair.partition("=")
-            if key not in _KNOBS or not equals or not value:
-                known = ", ".join(sorted(_KNOBS))
-                raise TextSourceError(
-                    f"{spec}: expected KEY=VALUE with one of {known}, found {pair!r}"
-                )
-            knobs[key] = value
-        if not place:
-            raise TextSourceError(f"{spec!r}: expected a file, a folder or hf:ID before the knobs")
-        try:
-            weight = float(knobs.get("weight", 1.0))
-            limit = int(knobs["limit"]) if "limit" in knobs else limit
-        except ValueError as error:
-            raise TextSourceError(f"{spec}: weight and limit must be numbers ({error})") from error
-        if not 0 < weight < float("inf") or (limit is not None and limit < 1):
-            raise TextSourceError(f"{spec}: weight and limit must be above 0")
-        columns = tuple(filter(None, knobs.get("column", "").split("+")))
+        place, knobs = split_spec(spec, _KNOBS)
+        weight, limit = weight_and_limit(spec, knobs, limit)
+        columns = named_columns(knobs.get("column", ""))
         split = knobs.get("split", "train")
         return cls(place, columns, weight, limit, split, knobs.get("config"), knobs.get("revision"))
 
@@ -105,7 +88,7 @@ class Source:
         Raises:
             TextSourceError: There are none where they should be.
         """
-        elsewhere = self.place == GENERATED or self.place.startswith(_HUB_PREFIX)
+        elsewhere = self.place == GENERATED or self.place.startswith(HUB_PREFIX)
         return [] if elsewhere else files_of(self.place)
 
     def documents(self) -> Iterator[str]:
@@ -114,9 +97,9 @@ class Source:
         Raises:
             TextSourceError: The source cannot be read, or holds no such column.
         """
-        if self.place.startswith(_HUB_PREFIX):
+        if self.place.startswith(HUB_PREFIX):
             return read_hub(
-                self.place.removeprefix(_HUB_PREFIX),
+                self.place.removeprefix(HUB_PREFIX),
                 columns=self.columns,
                 split=self.split,
                 config=self.config,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .errors import TextPackageError, TextSourceError
+from .records import Record
 from .text_files import joined
 
 
@@ -19,17 +20,45 @@ def read_hub(
     """Read the texts of a data set without downloading all of it first.
 
     Args:
-        name: The data set's id, or a local folder in the form of one.
+        name: As for `hub_records`.
         columns: As for `text_files.read_path`.
-        split: For example "train".
-        config: The data set's subset, where it has several.
-        revision: A commit, branch or tag.
+        split: As for `hub_records`.
+        config: As for `hub_records`.
+        revision: As for `hub_records`.
 
     Raises:
         TextSourceError: There is no such data set, or it cannot be read.
         TextColumnError: There is no such column, or no telling which one is meant.
         TextPackageError: `datasets` is not installed.
     """
+    for where, record in hub_records(name, split=split, config=config, revision=revision):
+        if text := joined(record, columns, where):
+            yield text
+
+
+def hub_records(
+    name: str,
+    *,
+    split: str = "train",
+    config: str | None = None,
+    revision: str | None = None,
+) -> Iterator[tuple[str, Record]]:
+    """Read the rows of a data set without downloading all of it first.
+
+    Args:
+        name: The data set's id, or a local folder in the form of one.
+        split: For example "train".
+        config: The data set's subset, where it has several.
+        revision: A commit, branch or tag.
+
+    Yields:
+        Where a row stands, for messages, and the row.
+
+    Raises:
+        TextSourceError: There is no such data set, or it cannot be read.
+        TextPackageError: `datasets` is not installed.
+    """
+    number = 0
     try:
         import datasets  # type: ignore[import-not-found, import-untyped, unused-ignore]
     except ImportError as error:
@@ -47,5 +76,5 @@ def read_hub(
             return
         except Exception as error:
             raise TextSourceError(f"hf:{name}: cannot be read: {error}") from error
-        if text := joined(record, columns, f"hf:{name}"):
-            yield text
+        number += 1
+        yield f"hf:{name}, row {number}", record

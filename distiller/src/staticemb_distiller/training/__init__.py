@@ -1,1 +1,1 @@
-"""Training of static models on examples: pairs, triplets, scored pairs, labeled texts."""
+"""Training a table on examples: pairs, triplets, scored pairs and labeled texts."""

@@ -1,0 +1,243 @@
+"""Rows out of files: JSON lines, CSV, TSV and Parquet, compressed or not, read in streams."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from .errors import (
+    ColumnCountError,
+    TextColumnError,
+    TextEncodingError,
+    TextPackageError,
+    TextSourceError,
+)
+
+# A line without end must not fill the memory.
+_LONGEST_LINE = 1 << 24
+_PACKED = {".gz", ".zst"}
+_KINDS = {
+    ".txt": "plain",
+    ".md": "plain",
+    ".rst": "plain",
+    ".text": "plain",
+    "": "plain",
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".parquet": "parquet",
+}
+
+Record = Mapping[str, object]
+"""A row: its columns' names and what stands in them."""
+
+
+def kind_of(path: Path) -> str | None:
+    """What a file holds, by its name: plain, json, csv, tsv or parquet; None: another kind."""
+    suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
+    if suffixes and suffixes[-1] in _PACKED:
+        suffixes.pop()
+    return _KINDS.get(suffixes[-1] if suffixes else "")
+
+
+def read_records(
+    path: Path,
+    columns: Sequence[str] = (),
+    *,
+    header: Callable[[list[str]], bool] = lambda cells: True,
+    strict: bool = False,
+) -> Iterator[tuple[str, Record]]:
+    """Read the rows of a file that is not plain text.
+
+    Args:
+        path: A `.jsonl`, `.csv`, `.tsv` or `.parquet` file, all but the last also with `.gz` or
+            `.zst` after it. A TSV file has one row a line; quotes that enclose a whole cell are
+            taken off, others are characters like any.
+        columns: Those that are needed; others of a Parquet file are then not read.
+        header: Whether the first row of a CSV or TSV file names the columns. If not, they are
+            called "1", "2" and so on.
+        strict: Refuse a row of a CSV or TSV file that is shorter or longer than the first.
+
+    Yields:
+        Where a row stands, for messages, and the row.
+
+    Raises:
+        TextSourceError: The file cannot be read. Its sub-classes: TextEncodingError, bytes that are
+            not UTF-8; TextColumnError, a column is not there; ColumnCountError, by `strict`.
+        TextPackageError: Parquet needs pyarrow, `.zst` needs zstandard.
+    """
+    kind = kind_of(path)
+    with reading(path):
+        if kind == "json":
+            yield from _json_lines(path)
+        elif kind == "parquet":
+            yield from _parquet(path, columns)
+        else:
+            yield from _table(path, header, tsv=kind == "tsv", strict=strict)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn what can go wrong while a file is read into this package's errors.
+
+    Raises:
+        TextEncodingError: The bytes are not UTF-8; the message names the line.
+        TextSourceError: The file cannot be read.
+    """
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        found = f"byte {error.object[error.start]:#04x}"
+        raise TextEncodingError(
+            f"{path}, line {_undecodable_line(path)}: expected UTF-8, found {found}"
+        ) from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise TextSourceError(f"{path}: cannot be read: {error}") from error
+    except Exception as error:
+        if type(error).__name__ != "ZstdError":  # of a package that may be absent
+            raise
+        raise TextSourceError(f"{path}: cannot be read: {error}") from error
+
+
+def open_text(path: Path) -> IO[str]:
+    """Open a file in UTF-8, unpacking `.gz` and `.zst`; line ends stay as they are."""
+    return io.TextIOWrapper(_open(path), encoding="utf-8-sig", newline="")
+
+
+def read_lines(file: IO[str], path: Path) -> Iterator[str]:
+    """Read a file's lines, with their ends.
+
+    Raises:
+        TextSourceError: One is too long to be a line.
+    """
+    while line := file.readline(_LONGEST_LINE):
+        if len(line) == _LONGEST_LINE:
+            raise TextSourceError(
+                f"{path}: expected lines, found one of over {_LONGEST_LINE} characters"
+            )
+        yield line
+
+
+def _open(path: Path) -> Any:  # noqa: ANN401 - three packages' own readers of bytes
+    suffix = path.suffix.lower()
+    if suffix == ".gz":
+        return gzip.open(path, "rb")
+    if suffix == ".zst":
+        try:
+            import zstandard
+        except ImportError as error:
+            raise TextPackageError(f"{path}: to read it, install zstandard") from error
+        return zstandard.open(path, "rb", closefd=True)
+    return path.open("rb")
+
+
+def _undecodable_line(path: Path) -> int:
+    """The number of the first line that is not UTF-8. No character's bytes hold a line feed."""
+    number = 1
+    with _open(path) as file:
+        rest = b""
+        while block := file.read(1 << 20):
+            *lines, rest = (rest + block).split(b"\n")
+            for line in lines:
+                try:
+                    line.decode()
+                except UnicodeDecodeError:
+                    return number
+                number += 1
+    return number
+
+
+def _json_lines(path: Path) -> Iterator[tuple[str, Record]]:
+    with open_text(path) as file:
+        for number, line in enumerate(read_lines(file, path), 1):
+            if not line.strip():
+                continue
+            where = f"{path}, line {number}"
+            try:
+                record = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise TextSourceError(f"{where}: expected JSON ({error})") from error
+            if isinstance(record, str):
+                record = {"text": record}
+            if not isinstance(record, dict):
+                kind = type(record).__name__
+                raise TextSourceError(f"{where}: expected an object, found {kind}")
+            yield where, record
+
+
+def _table(
+    path: Path, header: Callable[[list[str]], bool], *, tsv: bool, strict: bool
+) -> Iterator[tuple[str, Record]]:
+    names: list[str] | None = None
+    with open_text(path) as file:
+        for number, cells in (_tsv if tsv else _csv)(file, path):
+            if names is None:
+                named = header(cells)
+                names = cells if named else [str(place) for place, _ in enumerate(cells, 1)]
+                if named:
+                    continue
+            where = f"{path}, line {number}"
+            if len(cells) != len(names):
+                if strict:
+                    raise ColumnCountError(
+                        f"{where}: expected {len(names)} columns as in the first row, "
+                        f"found {len(cells)}"
+                    )
+                cells += [""] * (len(names) - len(cells))
+            yield where, {name: cell for name, cell in zip(names, cells, strict=False) if name}
+
+
+def _csv(file: IO[str], path: Path) -> Iterator[tuple[int, list[str]]]:
+    rows = csv.reader(read_lines(file, path))
+    try:
+        for cells in rows:
+            if cells:
+                yield rows.line_num, cells
+    except csv.Error as error:
+        raise TextSourceError(f"{path}, line {rows.line_num}: {error}") from error
+
+
+def _tsv(file: IO[str], path: Path) -> Iterator[tuple[int, list[str]]]:
+    for number, line in enumerate(read_lines(file, path), 1):
+        if line := line.rstrip("\r\n"):
+            yield number, _cells(line)
+
+
+def _cells(line: str) -> list[str]:
+    """The cells of a line of TSV: quoted as spreadsheets do it, or else as they stand."""
+    if '"' in line:
+        try:
+            return next(csv.reader([line], delimiter="\t", strict=True))
+        except csv.Error:
+            pass
+    return line.split("\t")
+
+
+def _parquet(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, Record]]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise TextPackageError(f"{path}: to read it, install pyarrow") from error
+    number = 0
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            if missing := [name for name in columns if name not in names]:
+                found = ", ".join(names)
+                raise TextColumnError(f"{path}: expected a column {missing[0]!r}, found {found}")
+            for batch in file.iter_batches(batch_size=4096, columns=list(columns) or names):
+                records: list[dict[str, Any]] = batch.to_pylist()
+                for record in records:
+                    number += 1
+                    yield f"{path}, row {number}", record
+    except pyarrow.ArrowException as error:
+        raise TextSourceError(f"{path}: expected Parquet ({error})") from error

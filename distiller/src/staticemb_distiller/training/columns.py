@@ -1,0 +1,200 @@
+"""Which columns of a source are which: told by the user, by their names, or by their number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from ..errors import ExampleKindError, MissingColumnError, TextColumnError
+from ..records import Record
+
+Kind = Literal["pairs", "triplets", "scored", "labeled"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+ROLES = ("anchor", "positive", "negative", "score", "label", "text")
+
+_NAMES: dict[str, tuple[str, ...]] = {
+    "anchor": ("anchor", "query", "question", "sentence1", "sentence_1", "sentence_a", "text1"),
+    "positive": (
+        *("positive", "pos", "answer", "passage", "document", "context"),
+        *("sentence2", "sentence_2", "sentence_b", "text2"),
+    ),
+    "negative": ("negative", "neg", "hard_negative"),  # and negative_1, negative_2, …
+    "score": ("score", "scores", "similarity", "similarity_score", "relatedness_score"),
+    "label": ("label", "labels", "class", "category", "intent"),
+    "text": ("text", "sentence"),
+}
+_NEEDED: dict[Kind, tuple[str, ...]] = {
+    "pairs": ("anchor", "positive"),
+    "triplets": ("anchor", "positive", "negative"),
+    "scored": ("anchor", "positive", "score"),
+    "labeled": ("text", "label"),
+}
+_TEXTS: dict[Kind, int] = {"pairs": 2, "triplets": 3, "scored": 2, "labeled": 1}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What is taken from each row.
+
+    Attributes:
+        kind: Of the examples.
+        texts: The columns of text: anchor, positive and negatives, or the only one.
+        target: The column of the score or the label, where the kind has one.
+    """
+
+    kind: Kind
+    texts: tuple[str, ...]
+    target: str | None = None
+
+    def __str__(self) -> str:
+        names = ["text"] if self.kind == "labeled" else ["anchor", "positive", "negative"]
+        said = [f"{name} = {column!r}" for name, column in zip(names, self.texts, strict=False)]
+        said += [f"{column!r}" for column in self.texts[len(names) :]]
+        if self.target is not None:
+            said.append(f"{'label' if self.kind == 'labeled' else 'score'} = {self.target!r}")
+        return f"{self.kind}, {', '.join(said)}"
+
+
+def is_header(cells: Sequence[str], named: Iterable[str]) -> bool:
+    """Whether a table's first row names its columns: one of the names is known, or was given."""
+    known = {name for names in _NAMES.values() for name in names} | set(named)
+    return any(cell in known or cell.strip().lower() in known for cell in cells)
+
+
+def told(place: str, roles: Mapping[str, tuple[str, ...]], kind: Kind | None) -> Layout:
+    """The layout that the user named column by column.
+
+    Args:
+        place: The source, for messages.
+        roles: The columns of each role named, at least one.
+        kind: Where the user named it, too.
+
+    Raises:
+        ExampleKindError: These roles make no kind of examples, or another one.
+    """
+    needed = {frozenset(names): name for name, names in _NEEDED.items()}
+    found = needed.get(frozenset(roles))
+    if found is None or kind not in (None, found):
+        expected = _NEEDED[kind] if kind else "anchor and positive, or text and label"
+        expected = expected if isinstance(expected, str) else ", ".join(expected)
+        raise ExampleKindError(f"{place}: expected {expected}, found {', '.join(sorted(roles))}")
+    for role, columns in roles.items():
+        if len(columns) != 1 and role != "negative":
+            raise ExampleKindError(
+                f"{place}: expected one column as {role}, found {', '.join(columns) or 'none'}"
+            )
+    if found == "labeled":
+        return Layout(found, roles["text"], roles["label"][0])
+    texts = (*roles["anchor"], *roles["positive"], *roles.get("negative", ()))
+    return Layout(found, texts, roles["score"][0] if found == "scored" else None)
+
+
+def recognized(where: str, record: Record, kind: Kind | None) -> Layout:
+    """The layout that the first row suggests.
+
+    Columns with well-known names are taken by them; then those of a score or a label; the texts are
+    the others that hold text and no number, in order.
+
+    Args:
+        where: The row, for messages.
+        record: It.
+        kind: Where the user named it.
+
+    Raises:
+        MissingColumnError: There are too few columns.
+        ExampleKindError: There is no telling.
+    """
+    names = [name for name in record if name]
+    numbered = names == [str(place) for place, _ in enumerate(names, 1)]
+    role = {name: _role(name) for name in names}
+    numbers = [name for name in names if _is_number(record[name])]
+    scores = [name for name in names if role[name] == "score"]
+    labels = [name for name in names if role[name] == "label"]
+    if numbered and len(numbers) == 1 and 1 < len(names) < 4:
+        scores = labels = numbers
+    texts = _texts(record, kind, {*scores, *labels})
+    if kind is None:
+        kind = _kind(texts, scores, labels, record)
+    if kind == "labeled" and not labels and numbered and len(names) == 2:
+        labels, texts = names[:1], names[1:]
+    targets = labels if kind == "labeled" else scores or labels
+    if kind in ("scored", "labeled") and not targets:
+        raise MissingColumnError(
+            f"{where}: expected a {'label' if kind == 'labeled' else 'score'} beside the text, "
+            f"found columns {', '.join(names)}"
+        )
+    least = _TEXTS[kind] if kind else 2
+    if len(texts) < least:
+        raise MissingColumnError(
+            f"{where}: expected {least} columns of text{f' for {kind}' if kind else ''}, "
+            f"found {len(texts)} (columns {', '.join(names) or 'none'})"
+        )
+    sure = numbered or all(role[name] is not None for name in texts)
+    if kind is None or (len(texts) > (least if kind != "triplets" else 3) and not sure):
+        raise ExampleKindError(
+            f"{where}: no telling which columns are meant; name them, such as "
+            f"anchor={texts[0]},positive={texts[1]}; found {', '.join(names)}"
+        )
+    taken = tuple(texts if kind == "triplets" else texts[:least])
+    return Layout(kind, taken, targets[0] if kind in ("scored", "labeled") else None)
+
+
+def check_columns(where: str, record: Record, layout: Layout) -> None:
+    """Make sure that a row has the columns.
+
+    Raises:
+        TextColumnError: One is not there.
+    """
+    for name in (*layout.texts, *([layout.target] if layout.target is not None else [])):
+        if name not in record:
+            names = ", ".join(record) or "nothing"
+            raise TextColumnError(f"{where}: expected a column {name!r}, found {names}")
+
+
+def _role(name: str) -> str | None:
+    name = name.strip().lower()
+    for role, names in _NAMES.items():
+        if name in names:
+            return role
+    stem, _, number = name.rpartition("_")
+    return "negative" if stem in _NAMES["negative"] and number.isdecimal() else None
+
+
+def _texts(record: Record, kind: Kind | None, targets: set[str]) -> list[str]:
+    """The columns that may be texts: those with well-known names, or all that hold text."""
+    role = {name: _role(name) for name in record}
+    roles = set(role.values())
+    if kind in (None, "labeled") and targets and "text" in roles and "positive" not in roles:
+        return [name for name in record if role[name] == "text"]
+    known = [
+        [name for name in record if role[name] == wanted]
+        for wanted in ("anchor", "positive", "negative")
+    ]
+    if known[0] and known[1] and kind != "labeled":
+        return [known[0][0], known[1][0], *known[2]]
+    texts = [name for name in record if name not in targets and isinstance(record[name], str)]
+    words = [name for name in texts if not _is_number(record[name])]
+    return words if len(words) >= (_TEXTS[kind] if kind else 2) or targets else texts
+
+
+def _kind(
+    texts: Sequence[str], scores: Sequence[str], labels: Sequence[str], record: Record
+) -> Kind | None:
+    if len(texts) == 1:
+        return "labeled" if labels else None
+    if scores or (labels and len(texts) == 2 and _is_number(record[labels[0]])):
+        return "scored"
+    if len(texts) == 2:
+        return "pairs"
+    return "triplets" if len(texts) > 2 else None
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, str):
+        try:
+            float(value)
+        except ValueError:
+            return False
+        return True
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -1,0 +1,237 @@
+"""Where examples come from: files, folders and data sets, read row by row.
+
+source -> records -> which columns are which -> rows of texts and a score or a label
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..errors import (
+    EmptyTextError,
+    LabelError,
+    NoExamplesError,
+    ScoreError,
+    TextColumnError,
+    TextSourceError,
+)
+from ..records import Record, kind_of, read_records
+from ..source_spec import HUB_PREFIX, named_columns, split_spec, weight_and_limit
+from ..text_files import files_of
+from ..text_hub import hub_records
+from .columns import KINDS, ROLES, Kind, Layout, check_columns, is_header, recognized, told
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_HEADER = {"yes": True, "no": False}
+_KNOBS = {*ROLES, "kind", "range", "header", "weight", "limit", "split", "config", "revision"}
+
+
+class Row(NamedTuple):
+    """An example as it was read.
+
+    Attributes:
+        where: File and line, for messages.
+        texts: As the kind of examples has them, stripped, none empty.
+        score: A finite number; of kind scored alone.
+        label: Of kind labeled alone.
+    """
+
+    where: str
+    texts: tuple[str, ...]
+    score: float | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class PairSource:
+    """One place that examples come from.
+
+    Attributes:
+        place: A file, a folder, or `hf:` and the id of a data set on the Hub.
+        kind: What the examples are; None: what the columns say.
+        roles: Columns by what they are: anchor, positive, negative (any number), score, label,
+            text; empty: recognized.
+        score_range: The scores that stand for 0 and 1; None: the least and the largest found, or 0
+            and 1 where all lie between.
+        header: Whether the first row of a CSV or TSV file names its columns; None: recognized.
+        weight: How many times an epoch takes each example.
+        limit: The most examples to take; None: all.
+        split: Of a data set on the Hub.
+        config: Of a data set on the Hub.
+        revision: Of a data set on the Hub.
+    """
+
+    place: str
+    kind: Kind | None = None
+    roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    score_range: tuple[float, float] | None = None
+    header: bool | None = None
+    weight: float = 1.0
+    limit: int | None = None
+    split: str = "train"
+    config: str | None = None
+    revision: str | None = None
+
+    @classmethod
+    def parse(cls, spec: str, *, limit: int | None = None) -> PairSource:
+        """Read a source as the command line has it: `PLACE[::KEY=VALUE[,KEY=VALUE...]]`.
+
+        Args:
+            spec: The keys are kind (pairs, triplets, scored, labeled); anchor, positive, negative
+                (several joined by `+`), score, label and text, each a column's name, or its number
+                in a table without a header; range, such as `0..5`; header, yes or no; weight,
+                limit, split, config and revision.
+            limit: The limit where the source names none.
+
+        Raises:
+            TextSourceError: An unknown key or an impossible value.
+            ExampleKindError: The columns named make no kind of examples.
+
+        >>> PairSource.parse("faq.jsonl::anchor=title,positive=body").roles
+        {'anchor': ('title',), 'positive': ('body',)}
+        """
+        place, knobs = split_spec(spec, _KNOBS)
+        weight, limit = weight_and_limit(spec, knobs, limit)
+        kind = next((kind for kind in KINDS if kind == knobs.get("kind")), None)
+        if "kind" in knobs and kind is None:
+            raise TextSourceError(
+                f"{spec}: kind: expected one of {', '.join(KINDS)}, found {knobs['kind']!r}"
+            )
+        if knobs.get("header", "yes") not in _HEADER:
+            raise TextSourceError(f"{spec}: header: expected yes or no, found {knobs['header']!r}")
+        roles = {role: named_columns(knobs[role]) for role in ROLES if role in knobs}
+        if roles:
+            told(spec, roles, kind)
+        return cls(
+            place,
+            kind,
+            roles,
+            _range(spec, knobs["range"]) if "range" in knobs else None,
+            _HEADER[knobs["header"]] if "header" in knobs else None,
+            weight,
+            limit,
+            knobs.get("split", "train"),
+            knobs.get("config"),
+            knobs.get("revision"),
+        )
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that it reads; none where the examples come from elsewhere.
+
+        Raises:
+            TextSourceError: There are none where they should be, or one of plain text.
+        """
+        if self.place.startswith(HUB_PREFIX):
+            return []
+        files = files_of(self.place)
+        for file in files:
+            if kind_of(file) == "plain":
+                raise TextSourceError(
+                    f"{file}: expected JSON lines, CSV, TSV or Parquet by name, found plain text"
+                )
+        return files
+
+    def read(self) -> tuple[Layout, Iterator[Row]]:
+        """Find out which columns are which, and read the examples one after another.
+
+        Raises:
+            TextSourceError: The source cannot be read. Its sub-classes: TextEncodingError, bytes
+                that are not UTF-8; TextColumnError, a column that is not there; ColumnCountError, a
+                row of fewer or more columns.
+            ExampleKindError: There is no telling which columns are meant.
+            MissingColumnError: There are too few.
+            NoExamplesError: There is none at all.
+            EmptyTextError: A text is empty. Raised while reading, as the next two are.
+            ScoreError: A score is no finite number, or outside the range given.
+            LabelError: A label is empty.
+        """
+        first = next(self._records(()), None)
+        if first is None:
+            raise NoExamplesError(f"{self.place}: expected examples, found none")
+        where, record = first
+        if self.roles:
+            layout = told(self.place, self.roles, self.kind)
+        else:
+            layout = recognized(where, record, self.kind)
+        check_columns(where, record, layout)
+        columns = (*layout.texts, *([layout.target] if layout.target is not None else []))
+        rows = (self._row(where, record, layout) for where, record in self._records(columns))
+        return layout, islice(rows, self.limit)
+
+    def _records(self, columns: tuple[str, ...]) -> Iterator[tuple[str, Record]]:
+        if self.place.startswith(HUB_PREFIX):
+            yield from hub_records(
+                self.place.removeprefix(HUB_PREFIX),
+                split=self.split,
+                config=self.config,
+                revision=self.revision,
+            )
+            return
+        for file in self.files:
+            yield from read_records(file, columns, header=self._is_header, strict=True)
+
+    def _is_header(self, cells: list[str]) -> bool:
+        named = [name for names in self.roles.values() for name in names]
+        return is_header(cells, named) if self.header is None else self.header
+
+    def _row(self, where: str, record: Record, layout: Layout) -> Row:
+        check_columns(where, record, layout)
+        texts = tuple([_text(where, name, record[name]) for name in layout.texts])
+        if layout.target is None:
+            return Row(where, texts)
+        value = record[layout.target]
+        if layout.kind == "labeled":
+            return Row(where, texts, label=_label(where, layout.target, value))
+        score = _score(where, layout.target, value)
+        if self.score_range is not None and not self.score_range[0] <= score <= self.score_range[1]:
+            low, high = self.score_range
+            raise ScoreError(f"{where}: expected a score of {low:g} to {high:g}, found {value}")
+        return Row(where, texts, score=score)
+
+
+def _text(where: str, name: str, value: object) -> str:
+    if not isinstance(value, str):
+        if value is None:
+            raise EmptyTextError(f"{where}: expected text in column {name!r}, found none")
+        kind = type(value).__name__
+        raise TextColumnError(f"{where}: expected text in column {name!r}, found {kind}")
+    # Half a surrogate pair, which JSON can spell, is no character.
+    text = value.strip() if value.isascii() else value.encode(errors="replace").decode().strip()
+    if not text:
+        raise EmptyTextError(f"{where}: expected text in column {name!r}, found none")
+    return text
+
+
+def _score(where: str, name: str, value: object) -> float:
+    try:
+        score = float(value) if isinstance(value, (str, int, float)) else math.nan
+    except (ValueError, OverflowError):
+        score = math.nan
+    if isinstance(value, bool) or not math.isfinite(score):
+        raise ScoreError(f"{where}: expected a finite score in column {name!r}, found {value!r}")
+    return score
+
+
+def _label(where: str, name: str, value: object) -> str:
+    label = str(value).strip() if isinstance(value, (str, int)) else ""
+    if not label:
+        raise LabelError(f"{where}: expected a label in column {name!r}, found {value!r}")
+    return label
+
+
+def _range(spec: str, value: str) -> tuple[float, float]:
+    low, _, high = value.partition("..")
+    try:
+        found = float(low), float(high)
+    except ValueError:
+        found = (math.nan, math.nan)
+    if not -math.inf < found[0] < found[1] < math.inf:
+        raise TextSourceError(f"{spec}: range: expected such as 0..5, found {value!r}")
+    return found

@@ -1,0 +1,393 @@
+"""Examples on disk: every text tokenized once, every example a row of text numbers.
+
+    sources -> rows -> numbers of texts (columns) + new texts -> their bytes and token ids
+
+Rows go through memory in blocks; what grows with the data is 12 to 24 bytes a different text for
+the numbering (`Numbering`), and some 40 for a moment when examples are held out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import (
+    DataFileError,
+    DuplicatesOnlyError,
+    LabelError,
+    NoExamplesError,
+    ScoreError,
+    TooFewExamplesError,
+)
+from ..progress import Progress
+from ..token_ids import TokenIds
+from .columns import Kind, Layout
+from .numbering import Numbering
+
+if TYPE_CHECKING:
+    from .sources import PairSource, Row
+
+_BLOCK = 8_192
+
+
+@dataclass(frozen=True, eq=False)
+class Texts:
+    """Different texts, tokenized.
+
+    Attributes:
+        ids: (N,) int32, the ids of all texts, one after the other.
+        offsets: (T + 1,) int64; text t has `ids[offsets[t]:offsets[t + 1]]`.
+    """
+
+    ids: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def take(
+        self, numbers: NDArray[np.integer[Any]]
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """The ids of B texts.
+
+        Args:
+            numbers: (B,), repeats allowed.
+
+        Returns:
+            ids (M,) int32, one text after the other, and offsets (B + 1,) int64.
+        """
+        starts = self.offsets[numbers]
+        offsets = np.zeros(len(numbers) + 1, np.int64)
+        np.cumsum(self.offsets[np.add(numbers, 1)] - starts, out=offsets[1:])
+        places = np.repeat(starts - offsets[:-1], np.diff(offsets)) + np.arange(offsets[-1])
+        return np.asarray(self.ids[places]), offsets
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """The examples of one source.
+
+    Attributes:
+        kind: Of all of them.
+        columns: (n, c) int32 text numbers; equal texts have equal numbers. pairs and scored:
+            anchor, positive; triplets: and negatives; labeled: the only text.
+        scores: (n,) float32 from 0 to 1, of kind scored.
+        labels: (n,) int32, of kind labeled.
+        weight: How many times an epoch takes each of them.
+        name: What to call the source.
+    """
+
+    kind: Kind
+    columns: NDArray[np.int32]
+    scores: NDArray[np.float32] | None
+    labels: NDArray[np.int32] | None
+    weight: float
+    name: str = ""
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """The examples of all sources, and their texts.
+
+    Attributes:
+        texts: Tokenized.
+        examples: Source after source.
+        spelled: (bytes,) uint8, all texts in UTF-8, one after the other.
+        spelled_offsets: (T + 1,) int64.
+    """
+
+    texts: Texts
+    examples: list[Examples]
+    spelled: NDArray[np.uint8]
+    spelled_offsets: NDArray[np.int64]
+
+    def read_texts(self, numbers: NDArray[np.integer[Any]]) -> list[str]:
+        """The texts with these numbers, (B,), as strings."""
+        starts, ends = self.spelled_offsets[numbers], self.spelled_offsets[np.add(numbers, 1)]
+        return [
+            self.spelled[start:end].tobytes().decode()
+            for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
+        ]
+
+
+def prepare(
+    sources: Sequence[PairSource],
+    tokenizer_json: bytes,
+    unknown_token_id: int | None,
+    max_tokens: int | None,
+    folder: Path,
+    *,
+    held_out: float = 0,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> tuple[Dataset, Dataset]:
+    """Read sources, tokenize their texts and hold examples out for validation.
+
+    The same sources and seed give the same data sets. Whether an example is held out hangs on its
+    anchor (of labeled texts: the text) alone, so no anchor is in both, and more data move none of
+    those that were there to the other side by chance alone.
+
+    Args:
+        sources: At least one.
+        tokenizer_json: The model's tokenizer.
+        unknown_token_id: The id to drop; None: none.
+        max_tokens: How many ids of a text to keep; None: all.
+        folder: Where the data sets' files go; made if need be. They must stay while the data sets
+            are used.
+        held_out: How many examples to hold out at most, or, below 1, what share of them.
+        seed: Another seed, other examples held out.
+        progress: Where to say what was taken.
+
+    Returns:
+        The data set to train on and the one to validate with: the same sources and texts in both;
+        a source may have no examples in the second.
+
+    Raises:
+        TextSourceError: A source cannot be read; its sub-classes as in `PairSource.read`.
+        TrainingDataError: The examples are not fit for training; a sub-class for each reason.
+        DataFileError: The folder cannot be written.
+    """
+    if not sources:
+        raise NoExamplesError("expected at least one source of examples, found none")
+    progress = progress or Progress(quiet=True)
+    numbering = Numbering()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _Spool(folder, TokenIds(tokenizer_json, unknown_token_id, max_tokens)) as spool:
+            found = [
+                _read(source, folder / f"source-{number}", numbering, spool, progress)
+                for number, source in enumerate(sources)
+            ]
+        texts = Texts(spool.ids.array(np.int32), spool.offsets.array(np.int64))
+        spelled = spool.spelled.array(np.uint8), spool.spelled_offsets.array(np.int64)
+        held = _held_out(found, numbering, held_out, seed)
+        parts = [
+            [
+                _part(examples, held, folder / f"{name}-{number}", keep=keep)
+                for number, examples in enumerate(found)
+            ]
+            for keep, name in ((False, "train"), (True, "validation"))
+        ]
+    except OSError as error:
+        if type(error).__module__ != "builtins":  # one of ours, which says it better
+            raise
+        raise DataFileError(f"{folder}: {error.strerror or error}") from error
+    empty = int((np.diff(texts.offsets) == 0).sum())
+    if empty:
+        progress.note(f"{empty} of {len(texts)} texts hold no token that the model knows")
+    train, validation = (Dataset(texts, part, *spelled) for part in parts)
+    return train, validation
+
+
+class _Appended:
+    """A file of numbers that is appended to, and mapped once it is whole."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[bytes] = path.open("wb")
+
+    def add(self, data: bytes) -> None:
+        self._file.write(data)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def array(self, dtype: type, width: int | None = None) -> Any:  # noqa: ANN401 - by dtype
+        shape = (-1,) if width is None else (-1, width)
+        if not self._path.stat().st_size:
+            return np.empty(0, dtype).reshape(shape)
+        return np.asarray(np.memmap(self._path, dtype, "r")).reshape(shape)
+
+
+class _Spool:
+    """The texts' files: ids and bytes, each with offsets."""
+
+    def __init__(self, folder: Path, tokenize: TokenIds) -> None:
+        self._tokenize = tokenize
+        self.ids = _Appended(folder / "ids.i32")
+        self.offsets = _Appended(folder / "ids-offsets.i64")
+        self.spelled = _Appended(folder / "texts.utf8")
+        self.spelled_offsets = _Appended(folder / "texts-offsets.i64")
+        self._ends = np.zeros(2, np.int64)  # of the last text: in ids, in bytes
+        for offsets in (self.offsets, self.spelled_offsets):
+            offsets.add(np.zeros(1, np.int64).tobytes())
+
+    def __enter__(self) -> _Spool:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for file in (self.ids, self.offsets, self.spelled, self.spelled_offsets):
+            file.close()
+
+    def add(self, texts: Sequence[str]) -> None:
+        ids, lengths = self._tokenize(texts)
+        encoded = [text.encode() for text in texts]
+        sizes = np.fromiter(map(len, encoded), np.int64, len(encoded))
+        self.ids.add(ids.tobytes())
+        self.spelled.add(b"".join(encoded))
+        ends = np.cumsum([lengths, sizes], axis=1) + self._ends[:, None]
+        self.offsets.add(ends[0].tobytes())
+        self.spelled_offsets.add(ends[1].tobytes())
+        if len(texts):
+            self._ends = ends[:, -1]
+
+
+def _read(
+    source: PairSource, path: Path, numbering: Numbering, spool: _Spool, progress: Progress
+) -> Examples:
+    layout, rows = source.read()
+    progress.note(f"Reading {source.place} ({layout})")
+    columns = _Appended(path.with_suffix(".columns"))
+    targets = _Appended(path.with_suffix(".targets"))
+    labels = _Labels(source.place)
+    try:
+        while block := list(islice(rows, _BLOCK)):
+            texts = [text for row in block for text in row.texts]
+            numbers, new = numbering.add(texts)
+            spool.add([texts[place] for place in new.tolist()])
+            columns.add(numbers.tobytes())
+            if layout.kind == "scored":
+                targets.add(np.array([row.score for row in block], np.float64).tobytes())
+            elif layout.kind == "labeled":
+                targets.add(labels.numbers(block).tobytes())
+    finally:
+        columns.close()
+        targets.close()
+    examples = Examples(
+        layout.kind,
+        columns.array(np.int32, len(layout.texts)),
+        None,
+        None,
+        source.weight,
+        source.place,
+    )
+    _check(examples, layout)
+    said = ""
+    if layout.kind == "scored":
+        raw = targets.array(np.float64)
+        low, high = source.score_range or _range(source.place, raw)
+        said = f", scores {low:g} to {high:g}"
+        scores = ((raw - low) / (high - low)).astype(np.float32)
+        examples = replace(examples, scores=_kept(path.with_suffix(".scores.npy"), scores))
+    elif layout.kind == "labeled":
+        labels.check()
+        said = f", {len(labels)} labels"
+        examples = replace(examples, labels=targets.array(np.int32))
+    progress.note(f"{source.place}: {len(examples)} examples{said}")
+    return examples
+
+
+class _Labels:
+    """Numbers labels, and remembers where each stood first."""
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+        self._numbers: dict[str, int] = {}
+        self._first: list[str] = []
+        self._counts: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def numbers(self, rows: Sequence[Row]) -> NDArray[np.int32]:
+        found = np.empty(len(rows), np.int32)
+        for place, row in enumerate(rows):
+            label = row.label or ""
+            number = self._numbers.setdefault(label, len(self._numbers))
+            if number == len(self._counts):
+                self._counts.append(0)
+                self._first.append(row.where)
+            self._counts[number] += 1
+            found[place] = number
+        return found
+
+    def check(self) -> None:
+        if len(self) < 2:
+            only = next(iter(self._numbers))
+            raise LabelError(f"{self._place}: expected two labels or more, found only {only!r}")
+        for label, number in self._numbers.items():
+            if self._counts[number] < 2:
+                raise LabelError(
+                    f"{self._first[number]}: expected two examples or more of label {label!r}, "
+                    "found one"
+                )
+
+
+def _check(examples: Examples, layout: Layout) -> None:
+    columns = examples.columns
+    if len(columns) < 2:
+        raise TooFewExamplesError(
+            f"{examples.name}: expected two examples or more, found {len(columns)}"
+        )
+    if examples.kind in ("pairs", "triplets"):
+        for column in range(2):
+            if (columns[:, :2] == columns[0, column]).any(axis=1).all():
+                raise DuplicatesOnlyError(
+                    f"{examples.name}: expected examples of different texts, found the same text "
+                    f"of column {layout.texts[column]!r} in all {len(columns)}"
+                )
+
+
+def _range(place: str, scores: NDArray[np.float64]) -> tuple[float, float]:
+    low, high = float(scores.min()), float(scores.max())
+    if low == high:
+        raise ScoreError(f"{place}: expected scores that differ, found {low:g} alone")
+    return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
+
+
+def _held_out(
+    sources: Sequence[Examples], numbering: Numbering, held_out: float, seed: int
+) -> NDArray[np.bool_]:
+    """Whether an example is held out, by the number of its anchor, (T,)."""
+    held = np.zeros(len(numbering), bool)
+    counts = np.zeros(len(numbering), np.int64)
+    for examples in sources:
+        counts += np.bincount(examples.columns[:, 0], minlength=len(counts))
+    wanted = held_out * counts.sum() if held_out < 1 else held_out
+    # An anchor of very many examples would fill the sample alone.
+    anchors = np.flatnonzero((counts > 0) & (counts <= max(1, wanted // 20)))
+    anchors = anchors[np.argsort(_mixed(numbering.digests()[anchors], seed), kind="stable")]
+    held[anchors[np.cumsum(counts[anchors]) <= wanted]] = True
+    return held
+
+
+def _mixed(digests: NDArray[np.uint64], seed: int) -> NDArray[np.uint64]:
+    """Digests as if keyed by the seed: the finalizer of SplitMix64."""
+    key = np.random.default_rng(seed).integers(2**64, dtype=np.uint64)
+    mixed = digests ^ key
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
+
+
+def _part(examples: Examples, held: NDArray[np.bool_], path: Path, *, keep: bool) -> Examples:
+    mask = held[examples.columns[:, 0]] == keep
+    if mask.all():
+        return examples
+
+    def cut(array: Any, name: str) -> Any:  # noqa: ANN401 - of any dtype
+        return None if array is None else _kept(path.with_suffix(f".{name}.npy"), array[mask])
+
+    return replace(
+        examples,
+        columns=cut(examples.columns, "columns"),
+        scores=cut(examples.scores, "scores"),
+        labels=cut(examples.labels, "labels"),
+    )
+
+
+def _kept(path: Path, array: NDArray[Any]) -> Any:  # noqa: ANN401 - of any dtype
+    """The same array, in a file."""
+    if not array.size:
+        return array
+    np.save(path, array, allow_pickle=False)
+    return np.load(path, mmap_mode="r", allow_pickle=False)

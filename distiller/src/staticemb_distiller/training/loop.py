@@ -139,7 +139,7 @@ class _Run:
         self.total = total_steps(material.train, recipe, batch_size)
         self.step = 0
         self.best: NDArray[np.float32] | None = None
-        self.best_value, self.best_step = -math.inf, 0
+        self.best_order, self.best_step = (-math.inf, -math.inf), 0
         self.worse = 0  # validations in a row
         self.history: list[dict[str, Any]] = []
 
@@ -232,16 +232,17 @@ class _Run:
         score: Score | None = None
         if self.workers.first:
             alone = self._objective(self.material.held_out, Workers())
-            score = validate(alone, self.material.held_out, self.batch_size)
-        value = None if score is None else score.value
-        value = self.workers.tell(value, self.bag.device)
-        if value is None:
+            held_out, others = self.material.held_out, self.material.train
+            score = validate(alone, held_out, others, self.batch_size)
+        order = None if score is None else (score.value, -score.loss)
+        order = self.workers.tell(order, self.bag.device)
+        if order is None:
             return
         if score is not None:
             found = {"step": self.step, "validation_loss": score.loss, "value": score.value}
             self._log(found | score.measures)
-        if value > self.best_value:
-            self.best, self.best_value, self.best_step = self.table(), value, self.step
+        if order > self.best_order:
+            self.best, self.best_order, self.best_step = self.table(), order, self.step
             self.worse = 0
         else:
             self.worse += 1
@@ -267,7 +268,7 @@ class _Run:
         numbers = {
             "step": self.step,
             "optimizer_steps": self.optimizer.steps,
-            "best_value": self.best_value,
+            "best_order": self.best_order,
             "best_step": self.best_step,
             "worse": self.worse,
             "history": self.history,
@@ -290,7 +291,7 @@ class _Run:
             tensor.copy_(torch.from_numpy(state.arrays[name]))
         self.best = state.arrays.get("best")
         self.step, self.optimizer.steps = numbers["step"], numbers["optimizer_steps"]
-        self.best_value, self.best_step = numbers["best_value"], numbers["best_step"]
+        self.best_order, self.best_step = tuple(numbers["best_order"]), numbers["best_step"]
         self.worse, self.history = numbers["worse"], numbers["history"]
         if numbers["mined"]:
             train = self.material.train

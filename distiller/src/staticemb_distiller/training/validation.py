@@ -13,8 +13,11 @@ from .batches import batches
 from .ranking import blocks, ranks, unit_vectors
 
 if TYPE_CHECKING:
+    from .bag import Bag
     from .objective import Objective
-    from .tokenized import Dataset, Examples
+    from .tokenized import Dataset, Examples, Texts
+
+_POOL = 10_000
 
 
 @dataclass(frozen=True)
@@ -32,16 +35,20 @@ class Score:
     measures: dict[str, float]
 
 
-def validate(objective: Objective, dataset: Dataset, batch_size: int) -> Score | None:
+def validate(
+    objective: Objective, dataset: Dataset, others: Dataset, batch_size: int
+) -> Score | None:
     """Measure the table of an objective.
 
     Pairs and triplets: recall among the first and the first ten, and mean reciprocal rank (the
-    main one), of anchors among all positives of their source. Scored pairs: Spearman's correlation.
+    main one), of anchors among the positives of their source, up to 10,000 of those that are
+    trained on among them. Scored pairs: Spearman's correlation.
     Labeled texts: how often the nearest other text has the same label.
 
     Args:
         objective: Over the training data; its loss is taken on the held-out data here.
         dataset: The held-out examples.
+        others: The examples that are trained on, from the same sources.
         batch_size: Of the loss.
 
     Returns:
@@ -51,7 +58,7 @@ def validate(objective: Objective, dataset: Dataset, batch_size: int) -> Score |
     main = []
     for number, examples in enumerate(dataset.examples):
         if len(examples.columns):
-            found = _measure(objective, dataset, examples)
+            found = _measure(objective.bag, dataset.texts, examples, others.examples[number])
             main.append(next(iter(found.values())))
             name = f"{number + 1}" if len(dataset.examples) > 1 else ""
             measures |= {".".join(filter(None, (name, key))): value for key, value in found.items()}
@@ -62,11 +69,11 @@ def validate(objective: Objective, dataset: Dataset, batch_size: int) -> Score |
 
 
 @torch.no_grad()
-def _measure(objective: Objective, dataset: Dataset, examples: Examples) -> dict[str, float]:
+def _measure(bag: Bag, texts: Texts, examples: Examples, others: Examples) -> dict[str, float]:
     """The measures of one source, the main one first."""
     columns = examples.columns.astype(np.int64)
     numbers, places = np.unique(columns[:, :2], return_inverse=True)
-    vectors = unit_vectors(objective.bag, dataset.texts, numbers)
+    vectors = unit_vectors(bag, texts, numbers)
     where = torch.from_numpy(places.reshape(len(columns), -1)).to(vectors.device)
     left = vectors[where[:, 0]]
     if examples.kind == "scored":
@@ -84,7 +91,9 @@ def _measure(objective: Objective, dataset: Dataset, examples: Examples) -> dict
             right += int((labels[cosines.argmax(1)] == labels[block]).sum())
         return {"nearest": right / len(left)}
     pool, own = where[:, 1].unique(return_inverse=True)
-    found = ranks(left, vectors[pool], own).double()
+    more = np.setdiff1d(np.asarray(others.columns[:_POOL, 1], np.int64), numbers)
+    candidates = torch.cat([vectors[pool], unit_vectors(bag, texts, more)])
+    found = ranks(left, candidates, own).double()
     return {
         "mrr": float((1 / found).mean()),
         "recall@1": float((found <= 1).double().mean()),

@@ -79,14 +79,16 @@ class Workers:
             distributed.all_reduce(value)
         return float(value)
 
-    def tell(self, value: float | None, device: torch.device) -> float | None:
-        """What the first process has to say, in all of them."""
+    def tell(
+        self, order: tuple[float, float] | None, device: torch.device
+    ) -> tuple[float, float] | None:
+        """What the first process found, in all of them."""
         if self.world == 1:
-            return value
-        pair = (0.0 if value is None else value, float(value is not None))
-        said = torch.tensor(pair, dtype=torch.float64, device=device)
+            return order
+        found = (*(order or (0.0, 0.0)), float(order is not None))
+        said = torch.tensor(found, dtype=torch.float64, device=device)
         distributed.broadcast(said, 0)
-        return float(said[0]) if said[1] else None
+        return (float(said[0]), float(said[1])) if said[2] else None
 
 
 class _Gather(torch.autograd.Function):

@@ -208,7 +208,7 @@ def test_other_kinds_of_examples_teach_too(kind, start, tmp_path):
 
 
 def test_the_start_may_be_random_rows_of_other_dimensions(start, examples, tmp_path):
-    recipe = knobs(examples, start="random", dims=24, epochs=6, learning_rate=0.2)
+    recipe = knobs(examples, start="random", dims=24, epochs=12, learning_rate=0.2)
     out = trained(start, recipe, tmp_path / "out.staticemb")
     assert read(out).metadata.dim == 24
     assert topics_found(out) > 0.9
@@ -317,7 +317,7 @@ def test_tensorboard_is_asked_for_by_name_where_it_is_missing(
         {"held_out": -1},
         {"prefixes": (8, 4)},
         {"patience": 1, "held_out": 0},
-        {"prefixes": (4,), "prefix_weights": (0.0,)},
+        {"prefix_weights": (0.0,), "prefixes": (4,)},
         {"mine_margin": 1.5},
     ],
 )

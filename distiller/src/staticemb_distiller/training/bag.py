@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _BETAS = (0.9, 0.999)
 _TINY = 1e-12
+_LEAST_SIZE = 1e-3  # of a row, over the root mean square of the table
 
 
 class Bag:
@@ -109,16 +110,17 @@ def _damping(
 
 
 class RowAdam:
-    """Adam for the rows that have a gradient, with a pull of these rows towards where they began.
+    """Adam for the rows that have a gradient, in steps relative to how long a row was at its start.
 
-    Kingma and Ba 2015; the pull is decoupled from the gradient like the weight decay of Loshchilov
-    and Hutter 2019, but leads to the starting table and not to zero. Rows that no batch touches
-    stay exactly as they were.
+    A row's length is its token's weight, and those of frequent tokens are some hundred times
+    shorter than those of rare ones: a step of one size for all would drown them. After Kingma and
+    Ba 2015; the pull towards the start is decoupled from the gradient like the weight decay of
+    Loshchilov and Hutter 2019. Rows that no batch touches stay exactly as they were.
 
     Args:
         table: (V, D), changed in place.
-        pull: What share of the way back to its start a row goes in a step, times the learning
-            rate's share of its peak.
+        pull: What share of its way back to its start a row goes in a step, at the peak of the
+            learning rate.
     """
 
     def __init__(self, table: Tensor, *, pull: float = 0.0) -> None:
@@ -128,6 +130,9 @@ class RowAdam:
         self.second = torch.zeros_like(table)
         self.steps = 0
         self.pull = pull
+        sizes = table.square().mean(1, keepdim=True).sqrt()
+        # A row of zeros, too, must be able to learn.
+        self.sizes = sizes.clamp(min=_LEAST_SIZE * float(table.square().mean().sqrt() or 1.0))
 
     @torch.no_grad()
     def step(self, which: Tensor, gradient: Tensor, rate: float, share: float = 1.0) -> None:
@@ -136,7 +141,7 @@ class RowAdam:
         Args:
             which: (U,) distinct rows.
             gradient: (U, D) of these.
-            rate: The learning rate.
+            rate: The learning rate: an element's step over its row's root mean square at the start.
             share: What share of its peak the learning rate has, for the pull.
         """
         self.steps += 1
@@ -145,7 +150,7 @@ class RowAdam:
         second.mul_(_BETAS[1]).addcmul_(gradient, gradient, value=1 - _BETAS[1])
         self.first[which], self.second[which] = first, second
         scale = 1 - _BETAS[1] ** self.steps
-        moved = first.div_((second / scale).sqrt_().add_(_TINY))
+        moved = first.div_((second / scale).sqrt_().add_(_TINY)).mul_(self.sizes[which])
         rows = self.table[which].sub_(moved, alpha=rate / (1 - _BETAS[0] ** self.steps))
         if self.pull:
             rows.lerp_(self.start[which], self.pull * share)

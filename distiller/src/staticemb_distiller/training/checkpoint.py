@@ -65,7 +65,8 @@ class TrainingCheckpoint:
         beside = self.path.with_name(f".{_NAME}.{secrets.token_hex(4)}.part")
         try:
             with beside.open("xb") as file:
-                np.savez(file, about=np.frombuffer(about.encode(), np.uint8), **state.arrays)
+                arrays: dict[str, Any] = {"about": np.frombuffer(about.encode(), np.uint8)}
+                np.savez(file, **arrays, **state.arrays)
             beside.replace(self.path)
         except OSError as error:
             raise CheckpointError(f"{self.path}: {error.strerror or error}") from error

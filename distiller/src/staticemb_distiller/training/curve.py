@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from ..evaluation import svg
@@ -80,7 +81,7 @@ def _panel(heading: str, lines: Series, last: int, top: float, best: int | None)
             parts += [
                 svg.tag(
                     "g",
-                    svg.tag("title", f"{svg.escape(name)}, step {step:g}: {value:.4g}")
+                    svg.tag("title", f"{escape(name)}, step {step:g}: {value:.4g}")
                     + svg.mark(index % 5, x(step), y(value), 3.5),
                 )
                 for step, value in points

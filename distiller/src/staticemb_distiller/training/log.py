@@ -39,7 +39,7 @@ class Log:
                     "TensorBoard's event files need the package tensorboard: "
                     "pip install tensorboard"
                 ) from error
-            self._writer = SummaryWriter(str(tensorboard))  # type: ignore[no-untyped-call]
+            self._writer = SummaryWriter(str(tensorboard))
 
     def note(self, entry: Mapping[str, Any]) -> None:
         """Report one entry."""

@@ -131,8 +131,7 @@ class _Run:
         self.workers, self.checkpoint, self.note = workers, checkpoint, note
         start = material.start
         self.bag = Bag(start.rows, device=device, damping=start.damping)
-        rms = float(np.sqrt(np.mean(np.square(start.rows, dtype=np.float64)))) or 1.0
-        self.peak = recipe.learning_rate * rms
+        self.peak = recipe.learning_rate
         self.optimizer = RowAdam(self.bag.table, pull=recipe.pull)
         self.dataset = material.train
         self.per_epoch = steps(material.train, batch_size)

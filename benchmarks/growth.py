@@ -1,26 +1,27 @@
-"""How cost grows, and the peak memory of encoding a million texts.
+"""How cost grows, and the memory that a million texts need.
 
 With a text's length, the number of texts, the vocabulary, the dimension, and the number of
-distinct words.
+distinct words; int8 tables.
 """
 
 from __future__ import annotations
 
-import json
 import random
+import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import contestants
 import harness
-import numpy as np
 import texts
+import vocabularies
 
-from staticemb_distiller.write import Parts, Settings, write
 from staticemb_runtime import StaticModel
 
+REPETITIONS = 5
+TEXTS = 20_000
 _MILLION = """
 import sys, time, random
 from staticemb_runtime import StaticModel
@@ -35,120 +36,124 @@ def peak():
     lines = open("/proc/self/status").read().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
 before, start, rows = peak(), time.perf_counter(), 0
-for block in model.encode_stream(texts(1_000_000)):
+for block in model.encode_stream(texts(int(sys.argv[3]))):
     rows += len(block)
 print(rows, time.perf_counter() - start, peak() - before)
 """
 
+Rows = dict[str, float]
+
 
 def main() -> None:
     """Run and save."""
+    harness.read_options()
     harness.one_core()
-    results: dict[str, Any] = {}
+    results: dict[str, Rows] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         path = contestants.write_file(folder, "int8")
         sample = " ".join(texts.generate("posts", 4_000))
-        model = StaticModel.load(path)
-        model.encode([sample])
-
-        rows = {}
-        for size in (1_000, 10_000, 100_000, 1_000_000, 10_000_000):
-            text = (sample * (size // len(sample) + 1))[:size]
-            rows[f"{size:,}"] = _nanoseconds(lambda text=text: model.encode([text]), size)
-        results["nanoseconds_per_character_by_text_length"] = rows
-
-        rows = {}
-        titles = texts.generate("titles", 100_000)
-        model.encode(titles)
-        for count in (1_000, 10_000, 100_000, 1_000_000):
-            some = (titles * (count // len(titles) + 1))[:count]
-            taken = _nanoseconds(lambda some=some: model.encode(some), count)
-            rows[f"{count:,}"] = round(taken / 1e3, 3)
-        results["microseconds_per_text_by_number_of_texts"] = rows
-
-        rows = {}
-        for dim in (64, 128, 256, 512, 1024):
-            fresh = StaticModel.load(contestants.write_file(folder, "int8", dim=dim))
-            fresh.encode(titles[:20_000])
-            taken = _nanoseconds(lambda fresh=fresh: fresh.encode(titles[:20_000]), 20_000)
-            rows[f"{dim}"] = round(taken / 1e3, 3)
-        results["microseconds_per_text_by_dimension"] = rows
-
-        rows = {}
-        for count in (30_000, 100_000, 300_000, 1_000_000):
-            fresh = StaticModel.load(_word_level(folder, count))
-            fresh.encode(["w1"])
-            rng = random.Random(1)
-            words = [
-                " ".join(f"w{int(rng.paretovariate(0.6)) % count}" for _ in range(9))
-                for _ in range(20_000)
-            ]
-            fresh.encode(words)
-            taken = _nanoseconds(lambda fresh=fresh, words=words: fresh.encode(words), 20_000)
-            rows[f"{count:,}"] = round(taken / 1e3, 3)
-        results["microseconds_per_text_by_vocabulary"] = rows
-
-        rows = {}
-        for distinct in (1_000, 10_000, 100_000, 1_000_000):
-            rng = random.Random(2)
-            words = [
-                " ".join(f"x{rng.randrange(distinct):x}y" for _ in range(9)) for _ in range(20_000)
-            ]
-            fresh = StaticModel.load(path)
-            fresh.encode(["w1"])
-            start = time.perf_counter()
-            fresh.encode(words)
-            rows[f"{distinct:,}"] = round((time.perf_counter() - start) / 20_000 * 1e6, 3)
-        results["microseconds_per_text_first_pass_by_distinct_words"] = rows
-
-        vocabulary = folder / "words.txt"
-        vocabulary.write_text("\n".join(sample.split()[:50_000]), encoding="utf-8")
-        printed = harness.in_fresh_process(_MILLION, str(path), str(vocabulary))
-        count, seconds, grown = printed.split()
-        results["stream_of_a_million_texts"] = {
-            "texts": int(count),
-            "seconds": round(float(seconds), 2),
-            "megabytes_grown": round(int(grown) / 1e6, 1),
+        titles = texts.generate("titles", harness.fewer(100_000))
+        measured: dict[str, Callable[[], Rows]] = {
+            "nanoseconds per character by text length": lambda: _length(path, sample),
+            "microseconds per text by number of texts": lambda: _number(path, titles),
+            "microseconds per text by dimension": lambda: _dimension(folder, titles),
+            "microseconds per text by vocabulary": lambda: _vocabulary(folder),
+            "microseconds per text first pass by distinct words": lambda: _distinct(path),
+            "stream of a million texts": lambda: _stream(folder, path, sample),
         }
-    for title, rows in results.items():
-        print(title.replace("_", " "))
-        for label, value in rows.items():
-            print(f"  {label:>12}  {value:,}")
+        for title, rows in measured.items():
+            print(title)
+            results[title.replace(" ", "_")] = found = rows()
+            for label, value in found.items():
+                print(f"  {label:>12}  {value:,}")
     harness.save("growth", results)
 
 
-def _nanoseconds(call: Any, units: int) -> float:
-    """The least of five, for each unit."""
-    best = float("inf")
-    for _ in range(5):
+def _sizes(*sizes: int) -> tuple[int, ...]:
+    """The sizes to measure: the two smallest alone in a quick run."""
+    return sizes[:2] if harness.quick() else sizes
+
+
+def _median(call: Callable[[], object], units: int, scale: float) -> float:
+    """Seconds of a call for each unit, times scale: the median of some, after one not counted."""
+    call()
+    seconds = []
+    for _ in range(harness.fewer(REPETITIONS, least=2)):
         start = time.perf_counter()
         call()
-        best = min(best, time.perf_counter() - start)
-    return round(best / units * 1e9, 3)
+        seconds.append(time.perf_counter() - start)
+    return harness.significant(statistics.median(seconds) / units * scale)
 
 
-def _word_level(folder: Path, count: int) -> Path:
-    path = folder / f"vocabulary-{count}.staticemb"
-    definition = {
-        "version": "1.0",
-        "truncation": None,
-        "padding": None,
-        "added_tokens": [],
-        "normalizer": None,
-        "pre_tokenizer": {"type": "WhitespaceSplit"},
-        "post_processor": None,
-        "decoder": None,
-        "model": {
-            "type": "WordLevel",
-            "vocab": {f"w{i}": i for i in range(count)},
-            "unk_token": "w0",
-        },
+def _length(path: Path, sample: str) -> Rows:
+    model, rows = StaticModel.load(path), {}
+    model.encode([sample])
+    for size in _sizes(1_000, 10_000, 100_000, 1_000_000, 10_000_000):
+        text = (sample * (size // len(sample) + 1))[:size]
+        rows[f"{size:,}"] = _median(lambda text=text: model.encode([text]), size, 1e9)
+    return rows
+
+
+def _number(path: Path, titles: list[str]) -> Rows:
+    model, rows = StaticModel.load(path), {}
+    model.encode(titles)
+    for count in _sizes(1_000, 10_000, 100_000, 1_000_000):
+        some = (titles * (count // len(titles) + 1))[:count]
+        rows[f"{count:,}"] = _median(lambda some=some: model.encode(some), count, 1e6)
+    return rows
+
+
+def _dimension(folder: Path, titles: list[str]) -> Rows:
+    some, rows = titles[:TEXTS], {}
+    for dim in _sizes(64, 128, 256, 512, 1024):
+        model = StaticModel.load(contestants.write_file(folder, "int8", dim=dim))
+        rows[f"{dim}"] = _median(lambda model=model: model.encode(some), len(some), 1e6)
+    return rows
+
+
+def _vocabulary(folder: Path) -> Rows:
+    """Texts of nine words of which few are frequent, from a table that is mapped, not read."""
+    rows = {}
+    for count in _sizes(30_000, 100_000, 300_000, 1_000_000):
+        model = StaticModel.load(vocabularies.words(folder, count))
+        rng = random.Random(1)
+        some = [
+            " ".join(f"w{int(rng.paretovariate(0.6)) % count}" for _ in range(9))
+            for _ in range(TEXTS)
+        ]
+        rows[f"{count:,}"] = _median(
+            lambda model=model, some=some: model.encode(some), len(some), 1e6
+        )
+    return rows
+
+
+def _distinct(path: Path) -> Rows:
+    """The first pass over texts of nine words, each drawn from so many."""
+    rows = {}
+    for distinct in _sizes(1_000, 10_000, 100_000, 1_000_000):
+        rng = random.Random(2)
+        some = [" ".join(f"x{rng.randrange(distinct):x}y" for _ in range(9)) for _ in range(TEXTS)]
+        model = StaticModel.load(path)
+        model.encode(["w1"])
+        start = time.perf_counter()
+        model.encode(some)
+        rows[f"{distinct:,}"] = harness.significant((time.perf_counter() - start) / TEXTS * 1e6)
+    return rows
+
+
+def _stream(folder: Path, path: Path, sample: str) -> Rows:
+    words = folder / "words.txt"
+    words.write_text("\n".join(sample.split()[:50_000]), encoding="utf-8")
+    wanted = str(harness.fewer(1_000_000))
+    count, seconds, grown = harness.in_fresh_process(
+        _MILLION, str(path), str(words), wanted
+    ).split()
+    return {
+        "texts": int(count),
+        "seconds": round(float(seconds), 2),
+        "megabytes grown": round(int(grown) / 1e6, 1),
     }
-    table = np.random.default_rng(0).integers(-127, 128, (count, 256)).astype(np.int8)
-    scale = np.full(256, 0.01, np.float32)
-    write(path, Parts(table, json.dumps(definition).encode(), scale=scale), Settings())
-    return path
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import gc
 import importlib.metadata
 import json
@@ -20,17 +21,50 @@ RESULTS = Path(__file__).resolve().parent / "results"
 SHARED = ROOT.parent / "shared"
 
 # One core is one core for everybody: without these, peers' pools of threads share the work out.
-ONE_THREAD = {
+THREADS = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "RAYON_NUM_THREADS": "1",
     "TOKENIZERS_PARALLELISM": "false",
+}
+ONE_THREAD = THREADS | {
     "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "PYTHONPATH": os.pathsep.join(
-        [str(ROOT / "runtime" / "src"), str(ROOT / "distiller" / "src"), str(ROOT / "benchmarks")]
+        [str(ROOT / folder) for folder in ("runtime/src", "distiller/src", "benchmarks")]
+        + [folder for folder in (os.environ.get("PYTHONPATH"),) if folder]
     ),
 }
+
+
+_OPTIONS = argparse.Namespace(quick=False, results=None)
+
+
+def read_options() -> None:
+    """Take a benchmark's options from its command line, for `fewer` and `save` to heed."""
+    parser = argparse.ArgumentParser(description=getattr(sys.modules["__main__"], "__doc__", None))
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    add_options(parser)
+    parser.parse_args(namespace=_OPTIONS)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Give a parser these options."""
+    parser.add_argument(
+        "--quick", action="store_true", help="a few seconds, to see that it runs; nothing is saved"
+    )
+    parser.add_argument("--results", type=Path, metavar="FOLDER", help="where to save instead")
+
+
+def quick() -> bool:
+    """Whether this is to be a quick run."""
+    return bool(_OPTIONS.quick)
+
+
+def fewer(count: int, least: int = 1) -> int:
+    """A count: in a quick run a fiftieth of it, but no less than `least`."""
+    return max(least, count // 50) if quick() else count
 
 
 def one_core() -> None:
@@ -68,10 +102,15 @@ def ratio(base: list[float], other: list[float]) -> dict[str, float]:
     """How many times faster `other` is than `base`: the median over repetitions, and its range."""
     ratios = sorted(b / o for b, o in zip(base, other, strict=True))
     return {
-        "median": round(statistics.median(ratios), 3),
-        "low": round(ratios[0], 3),
-        "high": round(ratios[-1], 3),
+        "median": significant(statistics.median(ratios)),
+        "low": significant(ratios[0]),
+        "high": significant(ratios[-1]),
     }
+
+
+def significant(value: float, digits: int = 4) -> float:
+    """A value rounded to so many digits, as it is saved."""
+    return float(f"{value:.{digits}g}")
 
 
 def environment() -> dict[str, Any]:
@@ -92,13 +131,6 @@ def environment() -> dict[str, Any]:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             versions[package] = None
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout.strip()
     return {
         "python": platform.python_version(),
         "system": platform.system(),
@@ -106,9 +138,22 @@ def environment() -> dict[str, Any]:
         "processor": _processor(),
         "cores": os.cpu_count(),
         "versions": versions,
-        "commit": commit,
+        "commit": _commit(),
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
     }
+
+
+def _commit() -> str:
+    """The commit that was measured; what benchmarks themselves write does not make it dirty."""
+    code = ("--", ".", ":!benchmarks/results", ":!README.md")
+    commit = _git("rev-parse", "--short=12", "HEAD")
+    return f"{commit}-dirty" if _git("status", "--porcelain", *code) else commit
+
+
+def _git(*arguments: str) -> str:
+    command = ("git", *arguments)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
 
 
 def _processor() -> str:
@@ -122,11 +167,16 @@ def _processor() -> str:
 
 def save(name: str, results: Mapping[str, Any]) -> None:
     """Write one benchmark's results, with what they depend on, to results/NAME.json."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
+    folder = _OPTIONS.results
+    if folder is None and quick():
+        print("a quick run: its figures mean nothing and are not saved")
+        return
+    folder = folder or RESULTS
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
     content = {"benchmark": name, "environment": environment(), "results": results}
-    path.write_text(json.dumps(content, indent=1) + "\n")
-    print(f"wrote {path.relative_to(ROOT)}", file=sys.stderr)
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    print(f"wrote {path}", file=sys.stderr)
 
 
 def in_fresh_process(code: str, *arguments: str, threads: Mapping[str, str] = ONE_THREAD) -> str:

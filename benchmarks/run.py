@@ -1,37 +1,50 @@
 """Run benchmarks one after the other, each in a process of its own, then fill in the README.
 
-python benchmarks/run.py                    all of them
+python benchmarks/run.py                    all of them, ten to fifteen minutes
 python benchmarks/run.py throughput start   some
+python benchmarks/run.py --quick            a minute, to see that all of them run
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
-from harness import ONE_THREAD
+import harness
 
-ALL = ("throughput", "latency", "start", "bound", "growth")
+ALL = ("throughput", "latency", "start", "parts", "growth", "distillation")
 
 
 def main() -> int:
     """Run what was asked for; return 1 if any of it failed."""
-    names = sys.argv[1:] or ALL
-    unknown = [name for name in names if name not in ALL]
-    if unknown:
-        print(f"no benchmark is called {unknown[0]!r}: there are {', '.join(ALL)}", file=sys.stderr)
-        return 2
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(ALL)}")
+    harness.add_options(parser)
+    chosen = parser.parse_args()
+    for name in chosen.names:
+        if name not in ALL:
+            parser.error(f"no benchmark is called {name!r}: there are {', '.join(ALL)}")
+    passed_on = ["--quick"] if chosen.quick else []
+    if chosen.results:
+        passed_on += ["--results", str(chosen.results)]
     folder = Path(__file__).resolve().parent
+    environment = {**os.environ, **harness.ONE_THREAD}
     failed = []
-    for name in names:
+    for name in chosen.names or ALL:
         print(f"== {name}", flush=True)
-        environment = {**os.environ, **ONE_THREAD}
-        command = [sys.executable, str(folder / f"{name}.py")]
+        began = time.perf_counter()
+        command = [sys.executable, str(folder / f"{name}.py"), *passed_on]
         if subprocess.run(command, env=environment, check=False).returncode:
             failed.append(name)
-    subprocess.run([sys.executable, str(folder / "report.py")], check=True)
+        print(f"   {time.perf_counter() - began:.0f} seconds", flush=True)
+    if not passed_on:
+        subprocess.run([sys.executable, str(folder / "report.py")], check=True)
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0

@@ -1,170 +1,181 @@
-"""From nothing to the first vector: seconds and memory of fresh processes; bytes installed.
+"""From nothing to the first vector: seconds and memory of fresh processes, and where they go.
 
-The floor is `python -c "import numpy"`. Memory is the peak resident set.
+The floor is `python -c "import numpy"`. Memory is the peak resident set. Beside it stand the bytes
+that pip installs and those of the model.
 """
 
 from __future__ import annotations
 
 import compileall
+import importlib
 import importlib.metadata
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import contestants
 import harness
+import installed
+import vocabularies
 
-REPETITIONS = 15
+REPETITIONS = 9
 # Not ru_maxrss, which a child inherits from the process that started it.
 _PEAK = (
-    "; print(next(int(line.split()[1]) for line in open('/proc/self/status')"
+    "; print('peak', next(int(line.split()[1]) for line in open('/proc/self/status')"
     " if line.startswith('VmHWM')))"
 )
 TEXT = "a first text"
+# The steps of ours in the order in which a first call takes them.
+_STEPS = """
+import time; t = [time.perf_counter()]; add = lambda: t.append(time.perf_counter())
+import numpy; add()
+from staticemb_runtime import StaticModel; add()
+model = StaticModel.load({path!r}); add()
+import tokenizers; add()
+model.tokenize({text!r}); add()
+model.encode({text!r}); add()
+print("steps", *[b - a for a, b in zip(t, t[1:])])"""
+STEPS = (
+    "import numpy",
+    "import staticemb_runtime",
+    "open the file",
+    "import tokenizers",
+    "read the tokenizer",
+    "first vector",
+)
 
 
 def main() -> None:
     """Run and save."""
+    harness.read_options()
     harness.one_core()
     # As pip leaves every installed package, the peers' among them.
-    compileall.compile_dir(str(harness.ROOT / "runtime" / "src"), quiet=1)
+    compileall.compile_dir(str(installed.RUNTIME), quiet=1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        int8 = contestants.write_file(folder, "int8")
-        float32 = contestants.write_file(folder, "float32")
-        _save_model2vec(folder / "model2vec")
-        unigram = _unigram(folder)
+        ours = {
+            "ours int8": contestants.write_file(folder, "int8"),
+            "ours float32": contestants.write_file(folder, "float32"),
+            "ours int8, 250,000 Unigram tokens": vocabularies.unigram(
+                folder, harness.fewer(250_000)
+            ),
+        }
+        peers, absent = contestants.present(_peers(folder), contestants.NEVER)
+        programs = {"python alone": "pass", "import numpy": "import numpy"}
         load = "from staticemb_runtime import StaticModel; StaticModel.load({!r}).encode({!r})"
-        peer = "from model2vec import StaticModel; StaticModel.from_pretrained({!r}).encode({!r})"
-        programs = {
-            "python alone": "pass",
-            "import numpy": "import numpy",
-            "ours int8": load.format(str(int8), TEXT),
-            "ours float32": load.format(str(float32), TEXT),
-            "model2vec float32": peer.format(str(folder / "model2vec"), TEXT),
-            "ours int8, 250,000 Unigram tokens": load.format(str(unigram), TEXT),
+        programs |= {name: load.format(str(path), TEXT) for name, path in ours.items()}
+        programs |= {name: code for name, (code, _) in peers.items()}
+        seconds, peaks = _run(programs, harness.fewer(REPETITIONS, least=2))
+        sizes = {name: path.stat().st_size for name, path in ours.items()}
+        sizes |= {name: size for name, (_, size) in peers.items()}
+        steps = {
+            "30,000 WordPiece tokens": _steps(ours["ours int8"]),
+            "250,000 Unigram tokens": _steps(ours["ours int8, 250,000 Unigram tokens"]),
         }
-        seconds: dict[str, list[float]] = {name: [] for name in programs}
-        peaks: dict[str, list[int]] = {name: [] for name in programs}
-        for _ in range(REPETITIONS):
-            for program, code in programs.items():
-                start = time.perf_counter()
-                peak = harness.in_fresh_process(code + _PEAK)
-                seconds[program].append(time.perf_counter() - start)
-                peaks[program].append(int(peak) * 1024)
-    rows: dict[str, Any] = {}
-    floor = seconds["import numpy"]
-    for program in programs:
-        rows[program] = {
-            "seconds": round(statistics.median(seconds[program]), 4),
-            "times_import_numpy": harness.ratio(seconds[program], floor),
-            "peak_megabytes": round(statistics.median(peaks[program]) / 1e6, 1),
-        }
-        row = rows[program]
-        times = row["times_import_numpy"]["median"]
-        print(
-            f"  {program:36} {row['seconds'] * 1e3:8.1f} ms  ×{times:.2f} of import numpy"
-            f"   peak {row['peak_megabytes']:.1f} MB"
-        )
-    installed = {
-        "ours": _installed(("staticemb-runtime", "numpy", "tokenizers")),
-        "model2vec": _closure("model2vec"),
-        "sentence-transformers": _closure("sentence-transformers"),
-    }
-    for name, sizes in installed.items():
-        print(f"  {name}: {sum(sizes.values()) / 1e6:,.1f} MB installed")
-    harness.save("start", {"rows": rows, "installed_bytes": installed})
+    rows = {name: _row(name, seconds, peaks) for name in programs}
+    for name, size in sizes.items():
+        rows[name]["model_bytes"] = size
+    results = {"rows": rows, "steps_milliseconds": steps, "not_measured": absent}
+    harness.save("start", results | {"installed_bytes": _installed()})
 
 
-def _save_model2vec(folder: Path) -> None:
-    from model2vec import StaticModel
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_str(contestants.tokenizer_json().decode())
-    StaticModel(contestants.table(), tokenizer, normalize=True).save_pretrained(folder)
-
-
-def _unigram(folder: Path) -> Path:
-    """A file with a Unigram vocabulary as large as XLM-R's, of made-up pieces."""
-    import json
-    import random
-
-    import numpy as np
-
-    from staticemb_distiller.write import Parts, Settings, write
-
-    rng = random.Random(0)
-    pieces = {"<unk>": 0.0, "▁": -2.0}
-    alphabet = "abcdefghijklmnopqrstuvwxyzäöüéèñçабвгдежзиклмнопрст"
-    for letter in alphabet:
-        pieces[letter] = -12.0
-    while len(pieces) < 250_000:
-        piece = "".join(rng.choices(alphabet, k=rng.randint(2, 9)))
-        pieces.setdefault(("▁" if rng.random() < 0.6 else "") + piece, -rng.uniform(5, 14))
-    definition = {
-        "version": "1.0",
-        "truncation": None,
-        "padding": None,
-        "added_tokens": [],
-        "normalizer": {"type": "NFKC"},
-        "pre_tokenizer": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always"},
-        "post_processor": None,
-        "decoder": None,
-        "model": {"type": "Unigram", "unk_id": 0, "vocab": list(pieces.items())},
-    }
-    table = np.random.default_rng(0).integers(-127, 128, (250_000, 256)).astype(np.int8)
-    path = folder / "unigram.staticemb"
-    tokenizer = json.dumps(definition, ensure_ascii=False).encode()
-    scale = np.full(256, 0.01, np.float32)
-    write(path, Parts(table, tokenizer, scale=scale), Settings(unknown_token_id=0))
-    return path
-
-
-def _installed(packages: tuple[str, ...]) -> dict[str, int]:
-    """Bytes on disk of installed packages, byte code left out."""
-    sizes = {}
-    for package in packages:
-        try:
-            files = importlib.metadata.distribution(package).files or []
-        except importlib.metadata.PackageNotFoundError:
-            continue
-        paths = [Path(str(file.locate())) for file in files]
-        if package.startswith("staticemb"):
-            paths = list((harness.ROOT / "runtime" / "src").rglob("*"))
-        paths = [path for path in paths if path.is_file() and path.suffix != ".pyc"]
-        sizes[package] = sum(path.stat().st_size for path in paths)
-    return sizes
-
-
-def _closure(package: str) -> dict[str, int]:
-    """A package and all it pulls in, as pip resolves it here."""
-    report = subprocess.run(
-        [sys.executable, "-m", "pip", "show", package], capture_output=True, text=True, check=False
+def _peers(folder: Path) -> dict[str, Callable[[], tuple[str, int]]]:
+    """For each peer, what makes its model and gives its program and the model's bytes."""
+    transformers = (
+        "from sentence_transformers import SentenceTransformer; "
+        "SentenceTransformer({!r}, device='cpu').encode({!r}, show_progress_bar=False)"
     )
-    if report.returncode:
-        return {}
-    seen: set[str] = set()
-    queue = [package]
-    while queue:
-        name = queue.pop()
-        if name in seen:
-            continue
+
+    def model2vec() -> tuple[str, int]:
+        path = contestants.save_model2vec(folder / "model2vec")
+        code = "from model2vec import StaticModel; StaticModel.from_pretrained({!r}).encode({!r})"
+        return code.format(str(path), TEXT), contestants.model_bytes(path)
+
+    def static() -> tuple[str, int]:
+        path = contestants.save_sentence_transformers(folder / "static")
+        return transformers.format(str(path), TEXT), contestants.model_bytes(path)
+
+    def wordllama() -> tuple[str, int]:
+        path = contestants.wordllama_folder()
+        code = (
+            "from wordllama import WordLlama; "
+            "WordLlama.load(cache_dir={!r}, disable_download=True).embed({!r}, norm=True)"
+        )
+        return code.format(str(path), TEXT), contestants.model_bytes(path)
+
+    def teacher() -> tuple[str, int]:
+        path = contestants.teacher_folder()
+        importlib.import_module("sentence_transformers")
+        return transformers.format(str(path), TEXT), contestants.model_bytes(path)
+
+    return {
+        contestants.BASE: model2vec,
+        "sentence-transformers": static,
+        "WordLlama": wordllama,
+        "transformer": teacher,
+    }
+
+
+def _run(
+    programs: dict[str, str], repetitions: int
+) -> tuple[dict[str, list[float]], dict[str, list[int]]]:
+    """Seconds and peak bytes of each program, by turns."""
+    seconds: dict[str, list[float]] = {name: [] for name in programs}
+    peaks: dict[str, list[int]] = {name: [] for name in programs}
+    for _ in range(repetitions):
+        for program, code in programs.items():
+            start = time.perf_counter()
+            printed = harness.in_fresh_process(code + _PEAK)
+            seconds[program].append(time.perf_counter() - start)
+            peaks[program].append(int(printed.rpartition("peak ")[2]) * 1024)
+    return seconds, peaks
+
+
+def _row(name: str, seconds: dict[str, list[float]], peaks: dict[str, list[int]]) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "seconds": round(statistics.median(seconds[name]), 4),
+        "times_import_numpy": harness.ratio(seconds[name], seconds["import numpy"]),
+        "peak_megabytes": round(statistics.median(peaks[name]) / 1e6, 1),
+    } | contestants.beside_base(seconds, name)
+    print(
+        f"  {name:36} {row['seconds'] * 1e3:8.1f} ms"
+        f"  ×{row['times_import_numpy']['median']:.2f} of import numpy"
+        f"   peak {row['peak_megabytes']:.1f} MB"
+    )
+    return row
+
+
+def _steps(path: Path) -> dict[str, float]:
+    """Median milliseconds of each step of ours, and of the interpreter before and after them."""
+    runs = []
+    for _ in range(harness.fewer(REPETITIONS, least=2)):
+        start = time.perf_counter()
+        printed = harness.in_fresh_process(_STEPS.format(path=str(path), text=TEXT))
+        whole = time.perf_counter() - start
+        steps = [float(step) for step in printed.split()[1:]]
+        runs.append([*steps, whole - sum(steps)])
+    medians = [round(statistics.median(column) * 1e3, 2) for column in zip(*runs, strict=True)]
+    found = dict(zip((*STEPS, "python itself"), medians, strict=True))
+    for step, milliseconds in found.items():
+        print(f"  {step:36} {milliseconds:8.1f} ms")
+    return found
+
+
+def _installed() -> dict[str, dict[str, int]]:
+    """Bytes of each package that a contestant brings; contestants that are not here left out."""
+    found = {"ours, without dependencies' own": installed.alone("numpy", "tokenizers")}
+    found["ours"] = installed.closure("numpy", "tokenizers") | found[next(iter(found))]
+    for name in ("model2vec", "wordllama", "sentence-transformers"):
         try:
-            needs = importlib.metadata.requires(name) or []
-        except importlib.metadata.PackageNotFoundError:
-            continue
-        seen.add(name)
-        for need in needs:
-            if "extra ==" not in need:
-                bare = need.split(";")[0]
-                for sign in "<>=!~[( ":
-                    bare = bare.split(sign)[0]
-                queue.append(bare.strip().lower().replace("_", "-"))
-    return _installed(tuple(sorted(seen)))
+            found[name] = installed.closure(name)
+        except importlib.metadata.PackageNotFoundError as error:
+            print(f"  {name}: bytes not measured: {error} is not installed")
+    for name, sizes in found.items():
+        print(f"  {name}: {sum(sizes.values()) / 1e6:,.1f} MB installed")
+    return found
 
 
 if __name__ == "__main__":

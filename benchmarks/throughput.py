@@ -1,7 +1,8 @@
 """Texts per second on one core, and what a second core adds.
 
 Warm: every word was seen before. First pass: a fresh model, its word cache empty, new texts; for
-the peers, which keep nothing, both are the same work.
+the peers, which keep nothing, both are the same work. The transformer, and WordLlama, which fills
+up the texts of a batch to the longest, get a few of the texts.
 """
 
 from __future__ import annotations
@@ -17,76 +18,108 @@ import harness
 import texts
 
 COUNTS = {"titles": 20_000, "news": 7_600, "posts": 5_000}
+FEWER = {
+    "transformer": {"titles": 256, "news": 96, "posts": 16},
+    "WordLlama": {"titles": 5_000, "news": 2_000, "posts": 128},
+}
 REPETITIONS = 7
 
 
 def main() -> None:
     """Run and save."""
-    results: dict[str, Any] = {"repetitions": REPETITIONS, "table": list(contestants.table().shape)}
+    harness.read_options()
+    repetitions = harness.fewer(REPETITIONS, least=2)
+    results: dict[str, Any] = {"repetitions": repetitions}
+    results["table"] = list(contestants.table().shape)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+        cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
         harness.one_core()
-        results["one_core"] = {kind: _one_core(kind, folder) for kind in texts.KINDS}
-        if cores and len(cores) > 1:
+        lineup = Lineup(Path(name))
+        results["not_measured"] = lineup.absent
+        results["one_core"] = {kind: _one_core(kind, lineup, repetitions) for kind in texts.KINDS}
+        if len(cores) > 1:
             os.sched_setaffinity(0, cores)
-            results["workers"] = _workers(folder)
+            results["workers"] = _workers(Path(name))
     harness.save("throughput", results)
 
 
-def _one_core(kind: str, folder: Path) -> dict[str, Any]:
-    sample, source = texts.load(kind, COUNTS[kind])
-    float32 = contestants.write_file(folder, "float32")
-    int8 = contestants.write_file(folder, "int8")
-    damped = contestants.write_file(folder, "int8", damped=True)
-    damped32 = contestants.write_file(folder, "float32", damped=True)
-    warm = {
-        "ours float32": contestants.ours(float32),
-        "ours int8": contestants.ours(int8),
-        "ours int8, prefix 128": contestants.ours(int8, truncate_dim=128),
-        "ours int8, prefix 64": contestants.ours(int8, truncate_dim=64),
-        "ours float32, damped": contestants.ours(damped32),
-        "ours int8, damped": contestants.ours(damped),
-    } | contestants.present(
-        {
-            "model2vec float32": lambda: contestants.model2vec("float32"),
-            "model2vec int8": lambda: contestants.model2vec("int8"),
-            "sentence-transformers": contestants.sentence_transformers,
+class Lineup:
+    """Every contestant, made once.
+
+    Attributes:
+        warm: those that have seen the texts before they are timed.
+        files: the models of ours that are loaded anew for each first pass.
+        absent: why others are not among them.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        float32 = contestants.write_file(folder, "float32")
+        int8 = contestants.write_file(folder, "int8")
+        damped = contestants.write_file(folder, "int8", damped=True)
+        damped32 = contestants.write_file(folder, "float32", damped=True)
+        ours = {
+            "ours float32": contestants.ours(float32),
+            "ours int8": contestants.ours(int8),
+            "ours int8, prefix 128": contestants.ours(int8, truncate_dim=128),
+            "ours int8, prefix 64": contestants.ours(int8, truncate_dim=64),
+            "ours float32, damped": contestants.ours(damped32),
+            "ours int8, damped": contestants.ours(damped),
         }
-    )
-    for encode in warm.values():
-        encode(sample)
-    calls = {name: lambda encode=encode: lambda: encode(sample) for name, encode in warm.items()}
+        peers, self.absent = contestants.present(
+            {
+                contestants.BASE: lambda: contestants.model2vec("float32"),
+                "model2vec int8": lambda: contestants.model2vec("int8"),
+                "sentence-transformers": contestants.sentence_transformers,
+                "WordLlama": contestants.wordllama,
+                "transformer": contestants.teacher,
+            },
+            contestants.NEVER,
+        )
+        self.warm = ours | peers
+        self.files = {
+            "ours float32, first pass": float32,
+            "ours int8, first pass": int8,
+            "ours int8, damped, first pass": damped,
+        }
+
+
+def _one_core(kind: str, lineup: Lineup, repetitions: int) -> dict[str, Any]:
+    sample, source = texts.load(kind, harness.fewer(COUNTS[kind]))
+    given = dict.fromkeys((*lineup.warm, *lineup.files), sample)
+    for name, counts in FEWER.items():
+        given[name] = sample[: harness.fewer(counts[kind], least=2)]
+    calls: dict[str, Any] = {}
+    for name, encode in lineup.warm.items():
+        encode(given[name])
+        calls[name] = lambda encode=encode, some=given[name]: lambda: encode(some)
 
     def fresh(path: Path) -> Any:
-        def set_up() -> Any:
-            encode = contestants.ours(path)
-            encode([""])  # the tokenizer is loaded, no word is cached
-            return lambda: encode(sample)
+        encode = contestants.ours(path)
+        encode([""])  # the tokenizer is loaded, no word is cached
+        return lambda: encode(sample)
 
-        return set_up
-
-    calls["ours float32, first pass"] = fresh(float32)
-    calls["ours int8, first pass"] = fresh(int8)
-    calls["ours int8, damped, first pass"] = fresh(damped)
-    seconds = harness.measure(calls, REPETITIONS)
+    for name, path in lineup.files.items():
+        calls[name] = lambda path=path: fresh(path)
+    seconds = harness.measure(calls, repetitions)
     tokens = sum(len(ids) for ids in _ids(sample))
     print(f"{kind}: {len(sample)} texts ({source}), {tokens / len(sample):.1f} tokens each")
-    rows = {}
-    for name, measured in seconds.items():
-        median = statistics.median(measured)
-        rows[name] = {
-            "texts_per_second": round(len(sample) / median),
-            "microseconds_per_token": round(median / tokens * 1e6, 4),
-            "times_model2vec": harness.ratio(seconds["model2vec float32"], measured),
-        }
-        ratio = rows[name]["times_model2vec"]
-        spread = f"×{ratio['median']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f})"
-        per_token = median / tokens * 1e6
-        print(
-            f"  {name:32} {len(sample) / median:10,.0f} texts/s  {per_token:7.3f} µs/token {spread}"
-        )
+    each = {
+        name: [second / len(given[name]) for second in measured]
+        for name, measured in seconds.items()
+    }
+    rows = {name: _row(name, each, tokens / len(sample)) for name in each}
     return {"source": source, "texts": len(sample), "tokens": tokens, "rows": rows}
+
+
+def _row(name: str, each: dict[str, list[float]], tokens: float) -> dict[str, Any]:
+    """One contestant's figures, from every contestant's seconds a text."""
+    median = statistics.median(each[name])
+    row: dict[str, Any] = {"texts_per_second": harness.significant(1 / median)}
+    if name not in FEWER:  # theirs are other tokens
+        row["microseconds_per_token"] = round(median / tokens * 1e6, 4)
+    row |= contestants.beside_base(each, name)
+    print(f"  {name:32} {1 / median:10,.0f} texts/s  {contestants.shown(row)}")
+    return row
 
 
 def _ids(sample: list[str]) -> list[list[int]]:
@@ -97,15 +130,16 @@ def _ids(sample: list[str]) -> list[list[int]]:
 
 
 def _workers(folder: Path) -> dict[str, Any]:
-    sample, source = texts.load("news", 100_000)
-    sample = (sample * (100_000 // len(sample) + 1))[:100_000]
+    count = harness.fewer(100_000)
+    sample, source = texts.load("news", count)
+    sample = (sample * (count // len(sample) + 1))[:count]
     path = contestants.write_file(folder, "int8")
     calls: dict[str, Any] = {}
     for workers in (1, 2):
         encode = contestants.ours(path, workers=workers)
         encode(sample)
         calls[f"{workers}"] = lambda encode=encode: lambda: encode(sample)
-    seconds = harness.measure(calls, 5)
+    seconds = harness.measure(calls, harness.fewer(5, least=2))
     gain = harness.ratio(seconds["1"], seconds["2"])
     print(f"two workers on {len(sample):,} texts: ×{gain['median']:.2f}")
     return {

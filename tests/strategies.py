@@ -166,3 +166,14 @@ def texts(max_pieces: int = 24) -> st.SearchStrategy[str]:
     between = st.sampled_from([" ", " ", " ", "", "", "  ", "\n"])
     pairs = st.tuples(between, piece).map("".join)
     return st.lists(pairs, max_size=max_pieces).map("".join)
+
+
+# --- training --------------------------------------------------------------------------------
+
+
+@st.composite
+def pair_columns(draw: st.DrawFn, width: int = 2, max_size: int = 60) -> list[list[int]]:
+    """Rows of text numbers, from all different to all alike."""
+    texts = draw(st.sampled_from([3, 10, 40, 400]))
+    row = st.lists(st.integers(0, texts - 1), min_size=width, max_size=width)
+    return draw(st.lists(row, min_size=2, max_size=max_size))

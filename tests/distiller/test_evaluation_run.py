@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from distiller import evaluation_data as data
 from staticemb_distiller.errors import PrefixError, ReportError
-from staticemb_distiller.evaluation import FunctionModel, discover, evaluate, svg
+from staticemb_distiller.evaluation import KINDS, FunctionModel, discover, evaluate, svg
 from staticemb_distiller.evaluation.command import main
 from staticemb_distiller.evaluation.page import html
 from staticemb_distiller.evaluation.record import add_baseline, dumps, from_json, to_json
@@ -313,3 +313,26 @@ def test_the_command_as_a_process(folder):
     )  # fmt: skip
     assert done.stdout.startswith("| model |")
     assert done.stderr == ""
+
+
+def test_without_data_the_sample_is_measured_and_said_to_be_one(tmp_path, capsys):
+    files = [tmp_path / f"report.{end}" for end in ("json", "md", "html")]
+    flags = ("--json", "--markdown", "--html")
+    given = [x for pair in zip(flags, map(str, files), strict=True) for x in pair]
+    assert main(["tfidf", "--no-speed", *given]) == 0
+    told = capsys.readouterr()
+    assert "| tfidf |" in told.out
+    assert "sample" in told.err
+    assert "--data" in told.err
+    for path in files:
+        assert "Measured on the sample" in path.read_text("utf-8")
+    read = from_json(files[0])
+    assert read.note
+    assert [task.partition("/")[0] for task in read.tasks] == list(KINDS)
+    # The rows are right: words alone find what belongs together more often than chance does.
+    assert all(read.value("tfidf", task) > 0 for task in read.tasks if "wordsim" not in task)
+
+
+def test_data_of_ones_own_has_no_note(results):
+    assert results.note is None
+    assert to_json(results)["note"] is None

@@ -1,12 +1,12 @@
 """Models from the Hub: the real client against a local stand-in for its HTTP interface."""
 
-import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
+from hub_client import NOWHERE, environment
 from hub_server import COMMIT, serve
 from staticemb_distiller.write import Parts, Settings, write
 from strategies import word_level_tokenizer
@@ -32,18 +32,15 @@ def file(tmp_path_factory):
     return path
 
 
-def load(model, revision="", *, endpoint="http://127.0.0.1:9", cache, offline="0"):
-    environment = {
-        **os.environ,
-        "HF_ENDPOINT": endpoint,
-        "HF_HUB_OFFLINE": offline,
-        "HF_HOME": str(cache),
-        "HF_HUB_DISABLE_XET": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "NO_PROXY": "127.0.0.1",
-    }
+def load(model, revision="", *, endpoint=NOWHERE, cache, offline=False):
     command = [sys.executable, "-c", LOAD, str(model), revision]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command,
+        env=environment(cache, endpoint, offline=offline),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -53,7 +50,7 @@ def test_a_model_is_downloaded_once_and_then_read_from_the_cache(file, tmp_path)
         assert load("org/name", COMMIT, endpoint=endpoint, cache=tmp_path) == "0.0 1.0 0.0 0.0 True"
         assert [method for method, _ in requests].count("GET") == 1
     # The server is gone: a pinned revision needs it no more.
-    assert load("org/name", COMMIT, cache=tmp_path, offline="1") == "0.0 1.0 0.0 0.0 True"
+    assert load("org/name", COMMIT, cache=tmp_path, offline=True) == "0.0 1.0 0.0 0.0 True"
 
 
 def test_a_local_file_touches_no_network_and_no_client(file, tmp_path):
@@ -85,4 +82,4 @@ def test_a_changed_file_is_not_loaded(file, tmp_path):
 
 
 def test_an_unreachable_hub_is_one_line(tmp_path):
-    assert load("org/name", cache=tmp_path, offline="1").startswith("DownloadError")
+    assert load("org/name", cache=tmp_path, offline=True).startswith("DownloadError")

@@ -25,6 +25,7 @@ COMMANDS = {
     "distill": (".commands.distill", "make a static embedding file from a Sentence Transformer"),
     "export": (".commands.export", "write a file as a model of another library"),
     "evaluate": (".evaluation.command", "measure models on tasks in plain files, beside baselines"),
+    "push": (".commands.push", "upload a file to the Hugging Face Hub"),
     "recipe": (".commands.recipe", "print the recipe that a file was made by, or the defaults"),
     "train": (".commands.train", "train a static embedding file on pairs and other examples"),
     "wheel": (".commands.wheel", "make a wheel for pip of a static embedding file"),

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+# Where vectors by two ways may differ, relative to the largest element: rows are the same, sums are
+# taken in another order.
+CLOSE = 1e-5
+
 _COUNT = 200
 _MOST_WORDS = 24
 # Words of several scripts, whatever the vocabulary; blanks; and what no vocabulary knows.

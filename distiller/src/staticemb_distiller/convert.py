@@ -16,7 +16,7 @@ from staticemb_runtime import StaticModel
 from staticemb_runtime.compat import Rules, read_folder
 from staticemb_runtime.vectors import check_dim
 
-from .compare import largest_difference, sample_texts, vectors
+from .compare import CLOSE, largest_difference, sample_texts, vectors
 from .errors import ConvertError
 from .write import Parts, Settings, write
 
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from staticemb_runtime.format import StaticFile
-
-# Where a file's vector may differ from its source's: by the order in which the same rows are added.
-CLOSE = 1e-5
 
 
 @dataclass(frozen=True)

@@ -393,3 +393,14 @@ class WheelError(DistillerError, OSError):
 
 class WheelNameError(DistillerError, ValueError):
     """A wheel cannot have that name or version."""
+
+
+# push
+
+
+class PushError(DistillerError):
+    """A model cannot be uploaded."""
+
+
+class PushRefusedError(PushError):
+    """The Hub wants a token, or a token with other rights."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from staticemb_runtime.opening import open_parts
 
 from . import model2vec_folder, onnx_folder, sentence_transformers_folder
-from .compare import largest_difference, sample_texts, vectors
+from .compare import CLOSE, largest_difference, sample_texts, vectors
 from .errors import ExportError
 
 if TYPE_CHECKING:
@@ -29,10 +29,6 @@ TARGETS: dict[str, ModuleType] = {
     "sentence-transformers": sentence_transformers_folder,
     "onnx": onnx_folder,
 }
-
-# Where an export's vector may differ, relative to the largest element: rows are the same, sums are
-# taken in another order.
-CLOSE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -88,12 +84,12 @@ def export(
         try:
             beside.mkdir()
             wanted, notes = module.express(
-                _by_format(file), plain_mean=plain_mean, peer_unknown=peer_unknown
+                by_format(file), plain_mean=plain_mean, peer_unknown=peer_unknown
             )
             module.write_folder(beside, wanted)
-            notes = [*_changes(file, wanted), *notes]
+            notes = [*changes(file, wanted), *notes]
             texts = sample_texts(wanted.tokenizer)
-            difference, compared_with = _compare(module, beside, wanted, texts)
+            difference, compared_with = compare_export(module, beside, wanted, texts)
             if path.exists():
                 path.rmdir()
             beside.rename(path)
@@ -105,26 +101,40 @@ def export(
     return Exported(path, difference, compared_with, tuple(notes))
 
 
-def _by_format(file: StaticFile) -> StaticFile:
+def by_format(file: StaticFile) -> StaticFile:
     """The parts as a file would hold them, without a peer's own way to cut texts."""
     return replace(file, limits=None, default_dim=None)
 
 
-def _changes(file: StaticFile, wanted: StaticFile) -> list[str]:
+def changes(file: StaticFile, wanted: StaticFile) -> list[str]:
     """What the caller agreed to, in words."""
-    changes = []
+    found = []
     if wanted.metadata.pooling != file.metadata.pooling:
-        changes.append("the file's pooling is damped_mean; the export takes the plain mean")
+        found.append("the file's pooling is damped_mean; the export takes the plain mean")
     unknown = wanted.metadata.unknown_token_id
     if unknown != file.metadata.unknown_token_id:
         does = "counts" if unknown is None else "drops"
-        changes.append(f"the export {does} unknown tokens, and the file does not")
-    return changes
+        found.append(f"the export {does} unknown tokens, and the file does not")
+    return found
 
 
-def _compare(
+def compare_export(
     module: ModuleType, folder: Path, wanted: StaticFile, texts: Sequence[str]
 ) -> tuple[float, str]:
+    """Compare an export with the file, vector by vector.
+
+    Args:
+        module: the target's.
+        folder: the export.
+        wanted: the parts, as the target expresses them.
+        texts: what to embed.
+
+    Returns:
+        The largest difference relative to the vectors' size, and what opened the export.
+
+    Raises:
+        ExportError: the vectors differ.
+    """
     expected = vectors(wanted, texts)
     found, compared_with = module.embed(folder, texts)
     difference = largest_difference(expected, found)

@@ -7,7 +7,7 @@ there, and float16 rows give float16 vectors, so both become float32.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -70,12 +70,32 @@ def express(
 
 def write_folder(folder: Path, file: StaticFile) -> None:
     """Write the folder."""
-    metadata = file.metadata
     rows = file.embeddings.astype(np.float32)
     if file.scale is not None:
         rows *= file.scale
     tensors: dict[str, NDArray[np.generic]] = {"embeddings": rows}
-    config = {
+    config = settings(file)
+    if file.weights is not None:
+        tensors["weights"] = file.weights
+    # model2vec wants as many rows as tokens, or a map.
+    tensors["mapping"] = (
+        np.arange(len(rows)) if file.rows is None else file.rows.astype(np.int64, copy=False)
+    )
+    if file.rows is None and n_tokens(file) == len(rows):
+        del tensors["mapping"]
+    else:
+        config["vocabulary_quantization"] = len(rows)
+    save_tensors(folder / "model.safetensors", tensors)
+    (folder / "tokenizer.json").write_bytes(plain_tokenizer(file.tokenizer))
+    save_json(folder / "config.json", config)
+    save_modules(folder, normalize=file.metadata.normalize)
+    save_card(folder, file, "model2vec", _USAGE)
+
+
+def settings(file: StaticFile) -> dict[str, Any]:
+    """What model2vec's `config.json` says."""
+    metadata = file.metadata
+    return {
         "model_type": "model2vec",
         "architectures": ["StaticModel"],
         "hidden_dim": metadata.dim,
@@ -83,21 +103,6 @@ def write_folder(folder: Path, file: StaticFile) -> None:
         "normalize": metadata.normalize,
         "max_length": metadata.max_tokens,
     }
-    if file.weights is not None:
-        tensors["weights"] = file.weights
-    # model2vec wants as many rows as tokens, or a map.
-    tensors["mapping"] = (
-        np.arange(len(rows)) if file.rows is None else file.rows.astype(np.int64, copy=False)
-    )
-    if file.rows is None and _n_tokens(file) == len(rows):
-        del tensors["mapping"]
-    else:
-        config["vocabulary_quantization"] = len(rows)
-    save_tensors(folder / "model.safetensors", tensors)
-    (folder / "tokenizer.json").write_bytes(plain_tokenizer(file.tokenizer))
-    save_json(folder / "config.json", config)
-    save_modules(folder, normalize=metadata.normalize)
-    save_card(folder, file, "model2vec", _USAGE)
 
 
 def embed(folder: Path, texts: Sequence[str]) -> tuple[NDArray[np.float32], str]:
@@ -111,7 +116,8 @@ def embed(folder: Path, texts: Sequence[str]) -> tuple[NDArray[np.float32], str]
     return model.encode(list(texts), use_multiprocessing=False), f"model2vec {installed}"
 
 
-def _n_tokens(file: StaticFile) -> int:
+def n_tokens(file: StaticFile) -> int:
+    """How many tokens the tokenizer has: model2vec wants as many rows, or a map."""
     from tokenizers import Tokenizer
 
     return int(Tokenizer.from_buffer(file.tokenizer).get_vocab_size())

@@ -11,6 +11,7 @@ import numpy as np
 
 from staticemb_runtime.pooling import Table
 
+from .card import front_matter
 from .errors import InexpressibleError
 
 if TYPE_CHECKING:
@@ -75,19 +76,10 @@ def save_modules(folder: Path, *, normalize: bool) -> None:
 
 def save_card(folder: Path, file: StaticFile, library: str, usage: str) -> None:
     """Write a model card: what the file says of itself, and how to use the folder."""
-    import yaml  # type: ignore[import-untyped]
-
-    extra, metadata = file.metadata.extra, file.metadata
-    head: dict[str, Any] = {"library_name": library, "tags": ["static-embeddings", "embeddings"]}
-    if "license" in extra:
-        head["license"] = extra["license"].lower()
-    if extra.get("languages"):
-        head["language"] = extra["languages"].split(" ")
-    if "teacher" in extra:
-        head["base_model"] = extra["teacher"]
+    metadata = file.metadata
     prefixes = ", ".join(map(str, metadata.prefixes))
     text = (
-        f"---\n{yaml.safe_dump(head, sort_keys=True, allow_unicode=True)}---\n\n"
+        f"{front_matter(file, library)}\n"
         f"# A static embedding model for {library}\n\n"
         f"{metadata.dim} dimensions; vectors cut to {prefixes} keep most of their meaning.\n"
         f"Exported from a static embedding file ({metadata.digest or 'without a digest'}).\n\n"

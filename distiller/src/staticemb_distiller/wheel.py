@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 from staticemb_runtime.format import read
 from staticemb_runtime.installed import FILE_NAME, GROUP
 
+from .card import one_line
 from .errors import WheelError, WheelNameError
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def describe(metadata: Metadata, names: Names) -> str:
     }
     for key in ("teacher", "teacher_revision", "license", "languages"):
         if key in metadata.extra:
-            facts[key.replace("_", " ")] = _one_line(metadata.extra[key])
+            facts[key.replace("_", " ")] = one_line(metadata.extra[key])
     facts["digest"] = metadata.digest
     teacher = facts.get("teacher", "an unnamed teacher")
     lines = [
@@ -164,11 +165,6 @@ def describe(metadata: Metadata, names: Names) -> str:
         "",
     ]
     return "\n".join(lines)
-
-
-def _one_line(text: str) -> str:
-    """Text that cannot begin a header of its own: the file may come from anyone."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _write(

@@ -69,7 +69,9 @@ def read_folder(
     """
     folder = Path(path)
     modules = peer_folder.read_modules(folder)
-    place = peer_folder.find_table(folder, modules)
+    place = folder / peer_folder.find_place(
+        lambda name: (folder / name).is_file(), modules, str(folder)
+    )
     table_path, tokenizer_path = place / "model.safetensors", place / "tokenizer.json"
     tensors = SafetensorsFile(table_path)
     name = next((name for name in _TABLES if name in tensors.tensors), None)

@@ -125,7 +125,8 @@ class StaticModel:
     ) -> StaticModel:
         """Open a model of the Hugging Face Hub, or a local file as `load` does.
 
-        What came from the Hub is verified whole, each time it is opened.
+        A repository of model2vec or of sentence-transformers' StaticEmbedding opens as well. What
+        came from the Hub is verified whole, each time it is opened.
 
         Args:
             model: a file, which touches no network; otherwise an id like `organization/name`.
@@ -137,7 +138,10 @@ class StaticModel:
 
         Raises:
             ModelNotFoundError: there is no such repository, revision or file.
-            DownloadError: the Hub cannot be reached or refuses, or huggingface_hub is missing.
+            DownloadError: the Hub cannot be reached or refuses, a file is not the one that it
+                lists, or huggingface_hub is missing.
+            NotAModelError: the repository's model is more than a table.
+            InvalidConfigError: a settings file in it is malformed.
             FormatError: the file breaks the format, or is not the one that was uploaded.
         """
         if Path(model).exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Final, NamedTuple
@@ -12,6 +13,8 @@ from .errors import InvalidConfigError, ModelNotFoundError, NotAModelError, Unsu
 CONFIG: Final = "config.json"
 CONFIG_ST: Final = "config_sentence_transformers.json"
 MODULES: Final = "modules.json"
+SETTINGS: Final = (MODULES, CONFIG, CONFIG_ST)
+TABLE_FILES: Final = ("tokenizer.json", "model.safetensors")
 MAX_CONFIG_BYTES: Final = 1 << 20
 
 # What a folder without modules.json may have; with one, it says itself where the table is.
@@ -77,8 +80,13 @@ def read_modules(folder: Path) -> list[Module] | None:
     return modules
 
 
-def find_table(folder: Path, modules: list[Module] | None) -> Path:
-    """The folder in which `model.safetensors` and `tokenizer.json` lie.
+def find_place(exists: Callable[[str], bool], modules: list[Module] | None, source: str) -> str:
+    """The folder, relative to the model's, in which `model.safetensors` and `tokenizer.json` lie.
+
+    Args:
+        exists: whether the model has a file of that name, relative to its folder.
+        modules: what `modules.json` lists.
+        source: what messages call the model.
 
     Raises:
         NotAModelError: there is none.
@@ -86,21 +94,33 @@ def find_table(folder: Path, modules: list[Module] | None) -> Path:
     """
     places = [modules[0].path] if modules else _PLACES
     for place in places:
-        if (folder / place / "model.safetensors").is_file():
-            if not (folder / place / "tokenizer.json").is_file():
-                raise NotAModelError(f"{folder / place}: expected tokenizer.json, found none")
-            return folder / place
-    if any((folder / place / "pytorch_model.bin").is_file() for place in places):
+        if exists(join(place, "model.safetensors")):
+            if not exists(join(place, "tokenizer.json")):
+                raise NotAModelError(
+                    f"{source}: expected {join(place, 'tokenizer.json')}, found none"
+                )
+            return place
+    if any(exists(join(place, "pytorch_model.bin")) for place in places):
         raise UnsupportedModelError(
-            f"{folder}: expected weights in model.safetensors, found pytorch_model.bin, which is "
+            f"{source}: expected weights in model.safetensors, found pytorch_model.bin, which is "
             "a pickle: code that runs when it is read. Save the model again with safetensors"
         )
-    raise NotAModelError(f"{folder}: expected model.safetensors, found none")
+    raise NotAModelError(f"{source}: expected model.safetensors, found none")
+
+
+def join(place: str, name: str) -> str:
+    """A file's name relative to the model's folder, as `modules.json` and the Hub spell names.
+
+    Example:
+        >>> join(".", "config.json"), join("1_Normalize", "config.json")
+        ('config.json', '1_Normalize/config.json')
+    """
+    return str(PurePosixPath(place) / name)
 
 
 def settings_files(folder: Path) -> list[Path]:
     """The settings files that are there."""
-    files = [folder / name for name in (MODULES, CONFIG, CONFIG_ST)]
+    files = [folder / name for name in SETTINGS]
     return [file for file in files if file.is_file()]
 
 

@@ -179,7 +179,7 @@ def _wordllama(name: str) -> Embedder:
     # The package looks for its own tokenizer in a folder of another name than it ships; told that
     # its folder is the cache, it finds it.
     model = wordllama.WordLlama.load(cache_dir=folder, disable_download=True)
-    weights = folder / "weights" / "l2_supercat_256.safetensors"
+    files = [*folder.glob("weights/l2_supercat_256.*"), *folder.glob("tokenizers/l2_supercat_*")]
 
     def embed(texts: Sequence[str]) -> NDArray[np.float32]:
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -191,7 +191,7 @@ def _wordllama(name: str) -> Embedder:
         name,
         embed,
         prefixes=(64, 128, 256),
-        bytes=weights.stat().st_size if weights.is_file() else None,
+        bytes=sum(file.stat().st_size for file in files) or None,
         facts={
             "kind": "wordllama",
             "dimension": 256,

@@ -32,7 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "text; or tfidf, bm25, wordllama. NAME=MODEL gives it a name in the report",
     )
     parser.add_argument(
-        "--data", type=Path, required=True, metavar="FOLDER", help="the tasks' files"
+        "--data",
+        type=Path,
+        metavar="FOLDER",
+        help="the tasks' files; default: a small sample that comes with this command, to see what "
+        "it does",
     )
     parser.add_argument(
         "--tasks",
@@ -108,6 +112,8 @@ def run(arguments: argparse.Namespace) -> int:
         if path is not None:
             record.save(path, content())
     sys.stdout.write(report.summary(results) + "\n")
+    if results.note:
+        sys.stderr.write(f"{results.note} --data FOLDER measures on data of yours.\n")
     return 0
 
 

@@ -27,6 +27,7 @@ th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--rule); text-align:
   white-space: nowrap; font-variant-numeric: tabular-nums; }
 th { color: var(--soft); font-weight: 600; } td.name, th.name { text-align: left; }
 th.name:first-child, td.name:first-child { padding-left: 0; }
+p.note { border-left: 3px solid var(--soft); padding-left: .75rem; }
 tr.baseline td { color: var(--soft); } td.best { font-weight: 700; }
 td.clear { font-weight: 600; }
 ul.legend { list-style: none; display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; padding: 0;
@@ -63,6 +64,7 @@ def html(results: Results, compared: Sequence[Mapping[str, Any]] = ()) -> str:
     parts = [
         "<h1>Evaluation</h1>",
         f"<p>{escape(lead)} Each figure is a metric times 100; higher is better.</p>",
+        f'<p class="note">{escape(results.note)}</p>' if results.note else "",
         _summary(results),
         _speed(results),
         _prefixes(results),

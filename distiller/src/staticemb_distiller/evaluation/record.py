@@ -37,6 +37,7 @@ def to_json(results: Results, compared: Sequence[Mapping[str, Any]] = ()) -> dic
         "machine": {"processor": platform.machine(), "cores": os.cpu_count()},
         "settings": dict(SETTINGS),
         "suite": {"digest": suite_digest(results.files), "tasks": results.files},
+        "note": results.note,
         "models": {
             name: {key: plain(value) for key, value in facts.items()}
             for name, facts in results.facts.items()
@@ -109,7 +110,8 @@ def from_json(path: str | Path) -> Results:
             Score(s["model"], s["task"], s["prefix"], s["metric"], float(s["value"]), s["main"])
             for s in report["scores"]
         ]
-        return Results(scores, report["models"], report["suite"]["tasks"], ())
+        tasks, note = report["suite"]["tasks"], report.get("note")
+        return Results(scores, report["models"], tasks, (), note)
     except OSError as error:
         raise ReportError(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -124,6 +124,7 @@ def markdown(results: Results, compared: Sequence[Mapping[str, Any]] = ()) -> st
     blocks = [
         "# Evaluation",
         "Each figure is the metric times 100; a mean is over the tasks below.",
+        *([results.note] if results.note else []),
     ]
     blocks += [summary(results), "## Tasks"]
     shown = rows(results)
@@ -184,7 +185,8 @@ def method(results: Results) -> list[str]:
     if any(facts.get("texts_per_second") for facts in results.facts.values()):
         lines.append(
             f"Texts per second: on this machine ({platform.machine()}, {os.cpu_count()} cores), "
-            "texts of these tasks; a rough figure."
+            "texts of these tasks that each model has seen before, whole vectors, as many threads "
+            "as it takes by itself; a rough figure."
         )
     return lines
 

@@ -18,7 +18,7 @@ from .metrics import unit
 from .models import Embedder, FunctionModel, LexicalModel, Vectors
 from .scoring import Outcome
 from .speed import sample, texts_per_second
-from .tasks import KINDS, Task, discover
+from .tasks import KINDS, SAMPLE, Task, discover
 
 Prefixes = Sequence[int] | Literal["full", "ladder"]
 
@@ -60,12 +60,14 @@ class Results:
         facts: For each model's name: dimension, bytes, precision, texts per second, ...
         files: SHA-256 of the files of each task.
         baseline: Names of the models that others are compared with.
+        note: What a reader must know of the data, if there is something.
     """
 
     scores: list[Score]
     facts: dict[str, dict[str, Any]]
     files: dict[str, dict[str, str]]
     baseline: tuple[str, ...] = ()
+    note: str | None = None
 
     @property
     def models(self) -> list[str]:
@@ -161,12 +163,17 @@ def _mean(values: Iterable[float]) -> float:
     return math.fsum(listed) / len(listed) if listed else math.nan
 
 
+SAMPLE_NOTE = (
+    "Measured on the sample that comes with staticemb-distiller, a few dozen rows of each kind: "
+    "this shows that evaluating works; differences of several points mean nothing."
+)
+
 Model = str | Path | Embedder | LexicalModel | Callable[[list[str]], Any]
 
 
 def evaluate(
     models: Model | Sequence[Model],
-    folder: str | Path,
+    folder: str | Path | None = None,
     *,
     tasks: Sequence[str] | None = None,
     prefixes: Prefixes = "full",
@@ -179,7 +186,7 @@ def evaluate(
     Args:
         models: One or several: what `load_model` opens, an `Embedder`, or a function from a list
             of texts to an array of vectors.
-        folder: Plain files, laid out as `tasks` says.
+        folder: Plain files, laid out as `tasks` says; None: `SAMPLE`, whose figures mean little.
         tasks: Kinds, names or wildcards; None for everything.
         prefixes: Lengths to cut the vectors to; those beyond a model's dimension are left out,
             and a model with none left is measured whole. "full": the whole vectors. "ladder":
@@ -199,8 +206,9 @@ def evaluate(
     """
     if not isinstance(prefixes, str) and any(p < 1 for p in prefixes):
         raise PrefixError(f"prefix lengths: expected positive numbers, found {min(prefixes)}")
-    found = discover(folder, tasks)
+    found = discover(SAMPLE if folder is None else folder, tasks)
     results = Results([], {}, {task.name: dict(task.files) for task in found})
+    results.note = SAMPLE_NOTE if folder is None else None
     measured = [_opened(model) for model in _listed(models)]
     compared = [_opened(model) for model in _listed(baseline)]
     _rename([*measured, *compared])

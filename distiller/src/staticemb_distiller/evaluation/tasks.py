@@ -30,6 +30,9 @@ LAYOUT = """\
 """
 """The files, and the columns of their rows."""
 
+SAMPLE = Path(__file__).parent / "sample"
+"""A folder of data that comes with the package, written for it: a few dozen rows of each kind."""
+
 KINDS = ("sts", "wordsim", "pairs", "classification", "clustering", "retrieval")
 """The kinds of task, which are also the names of the data's subfolders."""
 

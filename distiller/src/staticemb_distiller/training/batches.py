@@ -140,9 +140,9 @@ def _plan(
     if examples.kind not in ("pairs", "triplets"):
         return np.array_split(chosen, count)
     texts = np.asarray(examples.columns[chosen, :2])
-    chosen_order = spread(texts, count, np.random.default_rng([*key, 2]), random, epoch)
-    planned = without_duplicates(texts[chosen_order], count, batch_size)
-    return [chosen[chosen_order[rows]] for rows in planned]
+    lots = np.random.default_rng([*key, 2]).random(len(examples))[chosen]
+    order = spread(texts, count, lots, random, epoch)
+    return [chosen[order[rows]] for rows in without_duplicates(texts[order], count, batch_size)]
 
 
 def _chosen(n: int, weight: float, key: tuple[int, int], epoch: int) -> NDArray[np.int64]:

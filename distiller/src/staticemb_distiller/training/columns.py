@@ -49,17 +49,20 @@ class Layout:
 
     def __str__(self) -> str:
         names = ["text"] if self.kind == "labeled" else ["anchor", "positive", "negative"]
-        said = [f"{name} = {column!r}" for name, column in zip(names, self.texts, strict=False)]
-        said += [f"{column!r}" for column in self.texts[len(names) :]]
+        names += ["negative"] * len(self.texts)
+        said = [
+            f"{name} = {_said(column)}" for name, column in zip(names, self.texts, strict=False)
+        ]
         if self.target is not None:
-            said.append(f"{'label' if self.kind == 'labeled' else 'score'} = {self.target!r}")
-        return f"{self.kind}, {', '.join(said)}"
+            said.append(f"{'label' if self.kind == 'labeled' else 'score'} = {_said(self.target)}")
+        return f"{self.kind}: {', '.join(said)}"
 
 
 def is_header(cells: Sequence[str], named: Iterable[str]) -> bool:
-    """Whether a table's first row names its columns: one of the names is known, or was given."""
-    known = {name for names in _NAMES.values() for name in names} | set(named)
-    return any(cell in known or cell.strip().lower() in known for cell in cells)
+    """Whether a table's first row names its columns: one is well known, or columns were named."""
+    if any(not name.isdecimal() for name in named):
+        return True
+    return any(_role(cell) is not None for cell in cells)
 
 
 def told(place: str, roles: Mapping[str, tuple[str, ...]], kind: Kind | None) -> Layout:
@@ -114,6 +117,7 @@ def recognized(where: str, record: Record, kind: Kind | None) -> Layout:
     if numbered and len(numbers) == 1 and 1 < len(names) < 4:
         scores = labels = numbers
     texts = _texts(record, kind, {*scores, *labels})
+    given = kind
     if kind is None:
         kind = _kind(texts, scores, labels, record)
     if kind == "labeled" and not labels and numbered and len(names) == 2:
@@ -131,7 +135,8 @@ def recognized(where: str, record: Record, kind: Kind | None) -> Layout:
             f"found {len(texts)} (columns {', '.join(names) or 'none'})"
         )
     sure = numbered or all(role[name] is not None for name in texts)
-    if kind is None or (len(texts) > (least if kind != "triplets" else 3) and not sure):
+    extra = len(texts) > (2 if kind == "triplets" else least)
+    if kind is None or (extra and not sure and given != "triplets"):
         raise ExampleKindError(
             f"{where}: no telling which columns are meant; name them, such as "
             f"anchor={texts[0]},positive={texts[1]}; found {', '.join(names)}"
@@ -150,6 +155,10 @@ def check_columns(where: str, record: Record, layout: Layout) -> None:
         if name not in record:
             names = ", ".join(record) or "nothing"
             raise TextColumnError(f"{where}: expected a column {name!r}, found {names}")
+
+
+def _said(column: str) -> str:
+    return f"column {column}" if column.isdecimal() else repr(column)
 
 
 def _role(name: str) -> str | None:

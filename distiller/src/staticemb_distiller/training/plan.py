@@ -35,7 +35,7 @@ def in_label_groups(labels: NDArray[np.int32], random: np.random.Generator) -> N
 def spread(
     texts: NDArray[np.int32],
     count: int,
-    fixed: np.random.Generator,
+    lots: NDArray[np.float64],
     random: np.random.Generator,
     epoch: int,
 ) -> NDArray[np.int64]:
@@ -48,7 +48,7 @@ def spread(
     Args:
         texts: (n, 2) the texts that must not come twice.
         count: Into how many batches the order will be cut.
-        fixed: Draws what is the same in each epoch.
+        lots: (n,) drawn for each example, the same in each epoch.
         random: Draws what differs.
         epoch: From 0.
 
@@ -63,7 +63,7 @@ def spread(
     group = np.repeat(np.arange(len(sizes)), sizes)
     size = sizes[group]
     turning = size > count
-    lot = np.where(turning, fixed.random(len(same)), random.random(len(same)))
+    lot = np.where(turning, lots[same], random.random(len(same)))
     within = np.lexsort((lot, group))
     ranks = np.empty(len(same), np.int64)
     ranks[within] = np.arange(len(same)) - starts[group]

@@ -126,16 +126,15 @@ class PairSource:
         """The files that it reads; none where the examples come from elsewhere.
 
         Raises:
-            TextSourceError: There are none where they should be, or one of plain text.
+            TextSourceError: There are none where they should be, or only plain text.
         """
         if self.place.startswith(HUB_PREFIX):
             return []
-        files = files_of(self.place)
-        for file in files:
-            if kind_of(file) == "plain":
-                raise TextSourceError(
-                    f"{file}: expected JSON lines, CSV, TSV or Parquet by name, found plain text"
-                )
+        files = [file for file in files_of(self.place) if kind_of(file) != "plain"]
+        if not files:
+            raise TextSourceError(
+                f"{self.place}: expected JSON lines, CSV, TSV or Parquet by name, found plain text"
+            )
         return files
 
     def read(self) -> tuple[Layout, Iterator[Row]]:

@@ -8,9 +8,8 @@ the numbering (`Numbering`), and some 40 for a moment when examples are held out
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -33,7 +32,8 @@ from .numbering import Numbering
 if TYPE_CHECKING:
     from .sources import PairSource, Row
 
-_BLOCK = 8_192
+_BLOCK_ROWS = 8_192
+_BLOCK_CHARACTERS = 1 << 23
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,8 +178,6 @@ def prepare(
             for keep, name in ((False, "train"), (True, "validation"))
         ]
     except OSError as error:
-        if type(error).__module__ != "builtins":  # one of ours, which says it better
-            raise
         raise DataFileError(f"{folder}: {error.strerror or error}") from error
     empty = int((np.diff(texts.offsets) == 0).sum())
     if empty:
@@ -250,7 +248,7 @@ def _read(
     targets = _Appended(path.with_suffix(".targets"))
     labels = _Labels(source.place)
     try:
-        while block := list(islice(rows, _BLOCK)):
+        for block in _blocks(rows):
             texts = [text for row in block for text in row.texts]
             numbers, new = numbering.add(texts)
             spool.add([texts[place] for place in new.tolist()])
@@ -284,6 +282,19 @@ def _read(
         examples = replace(examples, labels=targets.array(np.int32))
     progress.note(f"{source.place}: {len(examples)} examples{said}")
     return examples
+
+
+def _blocks(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    block: list[Row] = []
+    characters = 0
+    for row in rows:
+        block.append(row)
+        characters += sum(map(len, row.texts))
+        if len(block) == _BLOCK_ROWS or characters >= _BLOCK_CHARACTERS:
+            yield block
+            block, characters = [], 0
+    if block:
+        yield block
 
 
 class _Labels:
@@ -366,7 +377,8 @@ def _mixed(digests: NDArray[np.uint64], seed: int) -> NDArray[np.uint64]:
     mixed = digests ^ key
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
+    finished: NDArray[np.uint64] = mixed ^ (mixed >> np.uint64(31))
+    return finished
 
 
 def _part(examples: Examples, held: NDArray[np.bool_], path: Path, *, keep: bool) -> Examples:

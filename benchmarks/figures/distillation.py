@@ -1,0 +1,16 @@
+"""How long it takes to make a model."""
+
+from typing import Any
+
+import drawing
+
+
+def section(content: dict[str, Any]) -> str:
+    """A row for each distiller."""
+    body = [
+        [name, f"{row['seconds']:.0f}", drawing.times(row.get("times_model2vec"))]
+        for name, row in content["results"]["rows"].items()
+    ]
+    cores = content["environment"]["cores"]
+    head = f"all-MiniLM-L6-v2 to 256 dimensions, no text, {cores} cores"
+    return drawing.table([head, "s", "as fast as model2vec"], body)

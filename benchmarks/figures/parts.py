@@ -1,0 +1,30 @@
+"""Where the time of `encode` goes."""
+
+from typing import Any
+
+import drawing
+
+from .throughput import KINDS
+
+ROWS = {
+    "words": "text to token ids",
+    "gather and sum": "gather and sum",
+    "unit length": "unit length",
+    "rest": "everything else",
+    "whole": "**`encode`, int8**",
+    "gather and sum, float32": "gather and sum, float32 table",
+    "gather and sum, damped": "gather and sum, damped",
+    "embedding_bag, float32": "floor: torch's C++ `embedding_bag`, float32",
+    "the tokenizer itself": "`tokenizers` alone, without the word cache",
+}
+
+
+def section(content: dict[str, Any]) -> str:
+    """A row for each part, a column for each length of text."""
+    results = content["results"]["microseconds_per_token"]
+    body = [
+        [label, *(f"{results[kind][part]:.3f}" for kind in KINDS)]
+        for part, label in ROWS.items()
+        if all(part in results[kind] for kind in KINDS)
+    ]
+    return drawing.table(["µs a token, one core, warm", *KINDS.values()], body)

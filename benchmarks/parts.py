@@ -1,0 +1,126 @@
+"""Where the time of `encode` goes, part by part, beside what C needs for the same sums.
+
+One thread, every word seen before. The floor of pooling is `torch.nn.functional.embedding_bag` over
+the same rows; what the tokenizer itself takes is what the word cache spares.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import contestants
+import harness
+import numpy as np
+import texts
+from tokenizers import Tokenizer
+
+from staticemb_runtime import StaticModel
+from staticemb_runtime.embedder import Embedder
+from staticemb_runtime.format import read
+from staticemb_runtime.inputs import slices
+from staticemb_runtime.model import BATCH_SIZE
+from staticemb_runtime.pooling import Table, pool
+from staticemb_runtime.vectors import normalize
+
+COUNTS = {"titles": 20_000, "news": 7_600, "posts": 2_000}
+REPETITIONS = 9
+STAGES = ("words", "gather and sum", "unit length")
+FLOOR = "embedding_bag, float32"
+
+Call = Callable[[], object]
+
+
+def main() -> None:
+    """Run and save."""
+    harness.read_options()
+    harness.one_core()
+    floors, absent = contestants.present({FLOOR: _floor})
+    with tempfile.TemporaryDirectory() as name:
+        path = contestants.write_file(Path(name), "int8")
+        kinds = {kind: _kind(kind, path, floors) for kind in texts.KINDS}
+    harness.save("parts", {"microseconds_per_token": kinds, "not_measured": absent})
+
+
+def _kind(kind: str, path: Path, floors: dict[str, Callable[..., Call]]) -> dict[str, float]:
+    """Microseconds a token of each part, for texts of one kind."""
+    sample, _ = texts.load(kind, harness.fewer(COUNTS[kind]))
+    model, embedder = StaticModel.load(path), Embedder(read(path))
+    ids, lengths = embedder.tokenizer().encode(sample)
+    blocks = [embedder.ids(some) for some in slices(sample, BATCH_SIZE)]
+    beta, dims = contestants.DAMPING
+    float32 = Table(contestants.table())
+    tokenizer = Tokenizer.from_str(contestants.tokenizer_json().decode())
+    calls: dict[str, Call] = {
+        "whole": lambda: model.encode(sample),
+        "gather and sum, float32": partial(_pool, float32, blocks),
+        "gather and sum, damped": partial(
+            _pool, embedder.table, blocks, pooling="damped_mean", beta=beta, dims=dims
+        ),
+        "the tokenizer itself": partial(
+            tokenizer.encode_batch_fast, sample, add_special_tokens=False
+        ),
+    } | {name: floor(contestants.table(), ids, lengths) for name, floor in floors.items()}
+    for call in calls.values():
+        call()
+    passes: list[dict[str, float]] = []
+
+    def stages() -> None:
+        passes.append(_stages(embedder, sample))
+
+    repetitions = harness.fewer(REPETITIONS, least=2)
+    timed = {name: partial(lambda call: call, call) for name, call in calls.items()}
+    seconds = harness.measure({"stages": lambda: stages} | timed, repetitions)
+    del seconds["stages"]
+    seconds |= {stage: [one[stage] for one in passes] for stage in STAGES}
+    found = {name: statistics.median(taken) / len(ids) * 1e6 for name, taken in seconds.items()}
+    found["rest"] = found["whole"] - sum(found[stage] for stage in STAGES)
+    print(f"{kind}: {len(sample)} texts, {len(ids) / len(sample):.1f} tokens each")
+    for name, value in found.items():
+        print(f"  {name:30} {value:8.4f} µs/token")
+    return {name: round(value, 4) for name, value in found.items()}
+
+
+def _pool(table: Table, blocks: list[tuple[Any, Any]], **request: Any) -> None:
+    for ids, lengths in blocks:
+        pool(table, ids, lengths, **request)
+
+
+def _stages(embedder: Embedder, sample: list[str]) -> dict[str, float]:
+    """Seconds of each stage of what `encode` does, in one pass."""
+    spent = dict.fromkeys(STAGES, 0.0)
+    for some in slices(sample, BATCH_SIZE):
+        times = [time.perf_counter()]
+        ids, lengths = embedder.ids(some)
+        times.append(time.perf_counter())
+        found = pool(embedder.table, ids, lengths)
+        times.append(time.perf_counter())
+        normalize(found, in_place=True)
+        times.append(time.perf_counter())
+        for at, stage in enumerate(STAGES):
+            spent[stage] += times[at + 1] - times[at]
+    return spent
+
+
+def _floor() -> Callable[..., Call]:
+    """Gather and sum in C: torch on one thread, rows of float32."""
+    import torch
+
+    torch.set_num_threads(1)
+
+    def prepare(table: Any, ids: Any, lengths: Any) -> Call:
+        weight, indices = torch.from_numpy(table), torch.from_numpy(ids.astype(np.int64))
+        offsets = torch.from_numpy(np.concatenate([[0], np.cumsum(lengths)[:-1]]))
+        bag = torch.nn.functional.embedding_bag
+        return lambda: bag(indices, weight, offsets, mode="mean")
+
+    return prepare
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""Every command and program in the READMEs is run as it is printed.
+
+The blocks of one README are run in order, in one folder, by processes of their own. In that folder
+lies what READMEs speak of (`prepare`), `model.staticemb` anew for each block; a Hub stands at
+HF_ENDPOINT, with a small teacher under the name of a real one. A block that cannot run is marked in
+the line above it:
+
+    <!-- not run: why -->
+"""
+
+import gzip
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from distiller import evaluation_data
+from hub_client import environment
+from hub_server import WRITER, files_in, serve
+from staticemb_distiller.write import Parts, Settings, write
+
+from .readme_blocks import COMMANDS, blocks
+
+pytest.importorskip("sentence_transformers")
+pytest.importorskip("model2vec")
+pytest.importorskip("pyarrow")
+
+ROOT = Path(__file__).resolve().parents[2]
+READMES = ("README.md", "runtime/README.md", "distiller/README.md")
+TEACHER = "sentence-transformers/all-MiniLM-L6-v2"
+# The teacher's tokens, in the order of its own vocabulary: letters, then frequent words.
+TOKENS = 4000
+SENTENCES = [
+    f"{who} {did} the {what} {where}."
+    for who in ("A friend", "The new company", "My brother", "She", "Nobody")
+    for did in ("found", "sold", "will see", "never wanted")
+    for what in ("old house", "first book", "train", "music of that year")
+    for where in ("in the city", "at night", "near the river", "for ten days")
+]
+ALL = [(name, block) for name in READMES for block in blocks((ROOT / name).read_text("utf-8"))]
+RUN = [(name, block) for name, block in ALL if block.language in COMMANDS and not block.not_run]
+
+
+@pytest.fixture(scope="session")
+def teacher(minilm, tmp_path_factory):
+    """The real teacher's first layer and most frequent tokens, under its own name."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer import modules
+    from transformers import AutoModel, PreTrainedTokenizerFast
+
+    base = tmp_path_factory.mktemp("teacher")
+    definition = json.loads((minilm / "tokenizer.json").read_text("utf-8"))
+    vocabulary = definition["model"]["vocab"]
+    definition["model"]["vocab"] = {t: i for t, i in vocabulary.items() if i < TOKENS}
+    (base / "tokenizer.json").write_text(json.dumps(definition), "utf-8")
+    special = {
+        f"{name}_token": f"[{name.upper()}]" for name in ("unk", "pad", "cls", "sep", "mask")
+    }
+    PreTrainedTokenizerFast(
+        tokenizer_file=str(base / "tokenizer.json"), model_max_length=128, **special
+    ).save_pretrained(base / "transformer")
+    model = AutoModel.from_pretrained(minilm)
+    model.encoder.layer = model.encoder.layer[:1]
+    model.config.num_hidden_layers = 1
+    words = model.embeddings.word_embeddings
+    model.embeddings.word_embeddings = torch.nn.Embedding.from_pretrained(words.weight[:TOKENS])
+    model.config.vocab_size = TOKENS
+    model.save_pretrained(base / "transformer")
+    first = modules.Transformer(str(base / "transformer"))
+    mean = modules.Pooling(model.config.hidden_size)
+    SentenceTransformer(modules=[first, mean], device="cpu").save(str(base / "model"))
+    return base / "model"
+
+
+def prepare(folder, teacher):
+    """What the READMEs speak of: their readers have a model, texts and data of their own."""
+    tokenizer = (teacher / "tokenizer.json").read_bytes()
+    rows = np.random.default_rng(0).standard_normal((TOKENS, 256)).astype(np.float32)
+    prefixes = [64, 128, 256]
+    settings = Settings(prefixes=prefixes, unknown_token_id=100)
+    write(folder / ".model", Parts(rows, tokenizer), settings)
+    (folder / "TEACHER").symlink_to(teacher)
+    (folder / "texts.txt").write_text("".join(f"{text}\n" for text in SENTENCES))
+    # More words than a model has dimensions.
+    vocabulary = json.loads(tokenizer)["model"]["vocab"]
+    words = [token for token in vocabulary if token.isalpha() and len(token) > 3][:600]
+    (folder / "words.txt").write_text("".join(f"{word}\n" for word in words))
+    (folder / "german.txt").write_text("".join(f"die {word} und der Fluss\n" for word in words))
+    (folder / "rows.csv").write_text("id,body\n1,a house\n2,a river\n")
+    (folder / "my_documents").mkdir()
+    (folder / "my_documents" / "one.txt").write_text("a train to the old city\nmusic at night\n")
+    with gzip.open(folder / "sentences.txt.gz", "wt") as file:
+        file.writelines(f"{text}\n" for text in SENTENCES)
+    (folder / "vectors.vec").write_text("2 3\nhouse 1 2 3\nriver 4 5 6\n")
+    evaluation_data.make(folder / "data")
+    (folder / "conformance").symlink_to(ROOT / "conformance")
+
+
+@pytest.fixture(scope="session")
+def commands(tmp_path_factory):
+    """A folder of commands: this interpreter and the packages of this checkout."""
+    folder = tmp_path_factory.mktemp("bin")
+    for name, start in {
+        "python": "",
+        "pip": "-m pip",
+        "staticemb": "-m staticemb_runtime.cli",
+        "staticemb-distiller": "-m staticemb_distiller.cli",
+    }.items():
+        (folder / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {start} "$@"\n')
+        (folder / name).chmod(0o755)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def hub(teacher):
+    with serve({TEACHER: files_in(teacher)}) as (endpoint, _):
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def places(tmp_path_factory, teacher):
+    """A folder for each README."""
+    folders = {}
+    for name in READMES:
+        folders[name] = tmp_path_factory.mktemp("readme")
+        prepare(folders[name], teacher)
+    return folders
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_every_block_is_run_or_says_why_not(readme):
+    found = [block for name, block in ALL if name == readme]
+    assert [block for block in found if block.language in COMMANDS]
+    for block in found:
+        assert block.language, f"{readme}:{block.line}: say what language the block is in"
+        if block.not_run:
+            assert block.language in COMMANDS, f"{readme}:{block.line}: nothing is run anyway"
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="the blocks are written for bash")
+@pytest.mark.parametrize(
+    ("readme", "block"), RUN, ids=[f"{name}:{block.line}" for name, block in RUN]
+)
+def test_blocks_run_as_printed(readme, block, places, commands, hub, tmp_path_factory):
+    folder = places[readme]
+    shutil.copyfile(folder / ".model", folder / "model.staticemb")
+    installed = folder / "installed"  # where pip puts what a block installs
+    env = environment(tmp_path_factory.getbasetemp() / "hub-cache", hub, token=WRITER) | {
+        "PATH": os.pathsep.join([str(commands), os.environ["PATH"]]),
+        "PYTHONPATH": os.pathsep.join([os.environ["PYTHONPATH"], str(installed)]),
+        "PIP_TARGET": str(installed),
+        "PIP_NO_INDEX": "1",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+    interpreter = ["python", "-"] if block.language == "python" else ["bash", "-euo", "pipefail"]
+    done = subprocess.run(
+        interpreter,
+        cwd=folder,
+        env=env,
+        input=block.code,
+        capture_output=True,
+        text=True,
+        timeout=1200,
+        check=False,
+    )
+    place = f"{readme}:{block.line}"
+    assert done.returncode == 0, f"{place}\n{block.code}\n{done.stdout}\n{done.stderr}"
+    assert "Traceback" not in done.stderr, place
+
+
+def test_blocks_are_found_with_their_marks():
+    text = """
+```sh
+echo one
+```
+<!-- not run: it needs an account -->
+
+````console
+```
+echo two
+````
+
+```text
+nothing
+```
+"""
+    first, second, third = blocks(text)
+    assert (first.language, first.code, first.line, first.not_run) == ("sh", "echo one\n", 2, "")
+    assert (second.code, second.not_run) == ("```\necho two\n", "it needs an account")
+    assert (third.language, third.not_run) == ("text", "")

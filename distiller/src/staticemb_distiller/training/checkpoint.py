@@ -65,8 +65,9 @@ class TrainingCheckpoint:
         beside = self.path.with_name(f".{_NAME}.{secrets.token_hex(4)}.part")
         try:
             with beside.open("xb") as file:
-                arrays: dict[str, Any] = {"about": np.frombuffer(about.encode(), np.uint8)}
-                np.savez(file, **arrays, **state.arrays)
+                spelled = np.frombuffer(about.encode(), np.uint8)
+                arrays: dict[str, Any] = {"about": spelled, **state.arrays}
+                np.savez(file, **arrays)
             beside.replace(self.path)
         except OSError as error:
             raise CheckpointError(f"{self.path}: {error.strerror or error}") from error

@@ -35,7 +35,7 @@ from .loop import Material, Trained, total_steps, train
 from .sources import PairSource
 from .start import Start, open_start
 from .tokenized import prepare
-from .workers import Workers, joined
+from .workers import Workers, joined, own_device
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,7 +98,7 @@ def train_file(
     path = checked_output(places.output)
     sources = [PairSource.parse(spec, limit=recipe.limit) for spec in recipe.pairs]
     inputs.check_readable([str(file) for source in sources for file in source.files])
-    device = pick_device(places.device)
+    device = own_device(pick_device(places.device))
     with ExitStack() as stack:
         workers = stack.enter_context(joined(device))
         progress = progress if progress is not None and workers.first else Progress(quiet=True)
@@ -142,6 +142,8 @@ def train_file(
             progress,
         )
         if workers.first:
+            if trained.step == 0:
+                progress.note("No validation was better than the start: the table stays as it was")
             progress.note("Rotating, rounding and writing")
             facts = {"x-input-sha256": "\n".join(digests)}
             facts["x-train-teacher"] = f"{recipe.teacher} {revision}" if revision else ""

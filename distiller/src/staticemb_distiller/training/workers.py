@@ -108,6 +108,13 @@ class _Gather(torch.autograd.Function):
         return gradient[ctx.place : ctx.place + ctx.size], None, None
 
 
+def own_device(device: torch.device) -> torch.device:
+    """The device of this process: of several GPUs in a machine the one that is its own."""
+    if device.type == "cuda" and "LOCAL_RANK" in os.environ:
+        return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+    return device
+
+
 @contextmanager
 def joined(device: torch.device) -> Iterator[Workers]:
     """Join the run that `torchrun` started; alone where it did not.
@@ -118,6 +125,8 @@ def joined(device: torch.device) -> Iterator[Workers]:
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield Workers()
         return
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Workers(distributed.get_rank(), distributed.get_world_size())

@@ -16,6 +16,8 @@ from staticemb_distiller.training.losses import (
     false_negatives,
     matryoshka,
 )
+from staticemb_distiller.training.mining import hardest
+from staticemb_distiller.training.ranking import ranks
 from staticemb_runtime.pooling import Table, pool
 
 
@@ -200,3 +202,32 @@ def test_the_gradient_does_not_run_through_banned_candidates():
     loss = Contrast(torch.tensor([0]), torch.tensor([[False, True]]), 1, 0.1)
     loss(queries, candidates).backward()
     assert not candidates.grad[1].any()
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.sampled_from([0.6, 0.95]))
+def test_mined_negatives_are_the_closest_texts_that_may_be_negatives(seed, count, margin):
+    random = np.random.default_rng(seed)
+    texts = tokenized(random, 12, 30)
+    columns = np.unique(random.integers(12, size=(9, 2)).astype(np.int32), axis=0)
+    bag = Bag(random.standard_normal((30, 6)).astype(np.float32))
+    vectors = unit(bag.vectors(*texts.take(np.arange(12))).numpy())
+    found = hardest(bag, texts, examples("pairs", columns), count=count, margin=margin)
+    for (anchor, positive), negatives in zip(columns, found, strict=True):
+        answers = {anchor, *columns[columns[:, 0] == anchor, 1]}
+        most = margin * (vectors[anchor] @ vectors[positive])
+        cosines = {
+            other: vectors[anchor] @ vectors[other]
+            for other in set(columns[:, 1]) - answers
+            if abs(vectors[anchor] @ vectors[other] - most) > 1e-5
+        }
+        allowed = sorted((-cosine, other) for other, cosine in cosines.items() if cosine <= most)
+        if len(cosines) == len(set(columns[:, 1]) - answers):  # none at the very margin
+            wanted = [other for _, other in allowed[:count]] or [positive]
+            assert set(negatives) == set(wanted)
+
+
+def test_ranks_count_from_one_and_a_tie_is_no_find():
+    queries = torch.eye(3)[:2]
+    candidates = torch.tensor([[1.0, 0, 0], [0.6, 0.8, 0], [0, 0, 1.0], [1.0, 0, 0]])
+    assert ranks(queries, candidates, torch.tensor([0, 2])).tolist() == [2, 4]

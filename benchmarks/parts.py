@@ -25,7 +25,8 @@ from staticemb_runtime.embedder import Embedder
 from staticemb_runtime.format import read
 from staticemb_runtime.inputs import slices
 from staticemb_runtime.model import BATCH_SIZE
-from staticemb_runtime.pooling import Table, pool
+from staticemb_runtime.pooling import pool
+from staticemb_runtime.table import Table
 from staticemb_runtime.vectors import normalize
 
 COUNTS = {"titles": 20_000, "news": 7_600, "posts": 2_000}

@@ -152,6 +152,7 @@ class StaticFile {
       this.metadata instanceof Map && [...this.metadata.values()].every((v) => typeof v === "string");
     if (!strings) refuse("metadata_not_strings");
     members.delete("__metadata__");
+    this.checkVersion();
     this.tensors = new Map();
     for (const [name, entry] of members) this.tensors.set(name, checkEntry(name, entry));
     this.checkLayout(size - this.start);
@@ -182,18 +183,31 @@ class StaticFile {
     }
   }
 
-  // Sections 5 and 12.
+  // Section 12, before anything that a later version may have changed.
+  checkVersion() {
+    const values = this.metadata;
+    const invalid = () => refuse("invalid_metadata");
+    if (values.get("format") !== "staticemb") refuse("not_staticemb");
+    const version = values.get("format_version") ?? refuse("missing_metadata");
+    const listed = values.get("features") ?? refuse("missing_metadata");
+    if (!new RegExp(`^${INTEGER}\\.${INTEGER}$`).test(version)) invalid();
+    if (version.split(".")[0] !== "1") refuse("unsupported_version");
+    if (!new RegExp(`^${LIST}$`).test(listed)) invalid();
+    this.features = listed.split(" ").filter(Boolean);
+    const bytes = this.features.map((feature) => Buffer.from(feature));
+    if (bytes.some((feature, i) => i && Buffer.compare(bytes[i - 1], feature) >= 0)) invalid();
+    if (this.features.some((feature) => feature !== "damped_mean")) refuse("unsupported_feature");
+  }
+
+  // Section 5.
   checkMetadata() {
     const values = this.metadata;
     const inconsistent = () => refuse("inconsistent_metadata");
     const invalid = () => refuse("invalid_metadata");
-    if (values.get("format") !== "staticemb") refuse("not_staticemb");
     const damped = values.get("pooling") === "damped_mean";
     const needed = damped ? [...NEEDED, ...DAMPING] : NEEDED;
     if (!needed.every((key) => values.has(key))) refuse("missing_metadata");
     const patterns = {
-      format_version: `${INTEGER}\\.${INTEGER}`,
-      features: LIST,
       dim: INTEGER,
       prefixes: `${INTEGER}(?: ${INTEGER})*`,
       normalize: "true|false",
@@ -208,11 +222,6 @@ class StaticFile {
     for (const [key, pattern] of Object.entries(patterns)) {
       if (values.has(key) && !new RegExp(`^(?:${pattern})$`).test(values.get(key))) invalid();
     }
-    if (values.get("format_version").split(".")[0] !== "1") refuse("unsupported_version");
-    this.features = values.get("features").split(" ").filter(Boolean);
-    const bytes = this.features.map((feature) => Buffer.from(feature));
-    if (bytes.some((feature, i) => i && Buffer.compare(bytes[i - 1], feature) >= 0)) invalid();
-    if (this.features.some((feature) => feature !== "damped_mean")) refuse("unsupported_feature");
     this.prefixes = values.get("prefixes").split(" ").map(Number);
     if (this.prefixes.some((p, i) => p < 1 || (i && this.prefixes[i - 1] >= p))) invalid();
     if (Number(values.get("dim")) !== this.dim || this.prefixes.at(-1) !== this.dim) inconsistent();

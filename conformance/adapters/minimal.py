@@ -109,6 +109,7 @@ def open_file(path: str) -> StaticFile:
     if not isinstance(metadata, dict) or not all(type(v) is str for v in metadata.values()):
         refuse("metadata_not_strings")
     opened = StaticFile(raw, 8 + length, metadata, header)
+    check_version(metadata)
     check_tensors(header, size - 8 - length)
     check_metadata(metadata, opened)
     check_values(opened)
@@ -231,16 +232,29 @@ def check_tensors(entries: dict[str, Any], data_bytes: int) -> None:
             refuse("wrong_shape")
 
 
-def check_metadata(values: dict[str, str], file: StaticFile) -> None:
-    """Sections 5 and 12."""
+def check_version(values: dict[str, str]) -> None:
+    """Section 12, before anything that a later version may have changed."""
     if values.get("format") != "staticemb":
         refuse("not_staticemb")
+    if not {"format_version", "features"} <= set(values):
+        refuse("missing_metadata")
+    if not re.fullmatch(rf"{INTEGER}\.{INTEGER}", values["format_version"]):
+        refuse("invalid_metadata")
+    if values["format_version"].split(".")[0] != "1":
+        refuse("unsupported_version")
+    features = values["features"].split(" ") if values["features"] else []
+    if "" in features or sorted(set(features), key=str.encode) != features:
+        refuse("invalid_metadata")
+    if set(features) - {"damped_mean"}:
+        refuse("unsupported_feature")
+
+
+def check_metadata(values: dict[str, str], file: StaticFile) -> None:
+    """Section 5."""
     damped = values.get("pooling") == "damped_mean"
     if not {*NEEDED, *(("damping_beta", "damping_dims") if damped else ())} <= set(values):
         refuse("missing_metadata")
     spellings = {
-        "format_version": rf"{INTEGER}\.{INTEGER}",
-        "features": LIST,
         "dim": INTEGER,
         "prefixes": rf"{INTEGER}(?: {INTEGER})*",
         "normalize": "true|false",
@@ -257,18 +271,15 @@ def check_metadata(values: dict[str, str], file: StaticFile) -> None:
     for key, spelling in spellings.items():
         if key in values and not re.fullmatch(spelling, values[key]):
             refuse("invalid_metadata")
-    if values["format_version"].split(".")[0] != "1":
-        refuse("unsupported_version")
-    features = values["features"].split(" ") if values["features"] else []
-    if sorted(set(features), key=str.encode) != features:
-        refuse("invalid_metadata")
-    if set(features) - {"damped_mean"}:
-        refuse("unsupported_feature")
     prefixes = [int(item) for item in values["prefixes"].split(" ")]
     if prefixes[0] < 1 or sorted(set(prefixes)) != prefixes:
         refuse("invalid_metadata")
     dim = file.shape[1]
-    if int(values["dim"]) != dim or prefixes[-1] != dim or ("damped_mean" in features) != damped:
+    if (
+        int(values["dim"]) != dim
+        or prefixes[-1] != dim
+        or (values["features"] == "damped_mean") != damped
+    ):
         refuse("inconsistent_metadata")
     if damped and (
         float(values["damping_beta"]) > 16 or not 1 <= int(values["damping_dims"]) <= dim

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from staticemb_runtime import StaticModel
 from staticemb_runtime.errors import FormatError, InvalidTokenIdError, RequestError
 from staticemb_runtime.format import StaticFile, read
-from staticemb_runtime.pooling import Table, pool
+from staticemb_runtime.pooling import pool
 from staticemb_runtime.safetensors_file import DTYPES
+from staticemb_runtime.table import Table
 from staticemb_runtime.vectors import check_dim, normalize
 
 SPELLED = {dtype: name for name, dtype in DTYPES.items()}

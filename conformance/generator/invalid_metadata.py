@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from generator.faults import Invalid, base
+from generator.files import tensor
 
 INVALID = "invalid_metadata"
 INCONSISTENT = "inconsistent_metadata"
@@ -99,6 +100,26 @@ def misspelled() -> Iterator[Invalid]:
         yield _changed(f"{key}_missing", "missing_metadata", {key: None}, f"No {key}.")
     for name, code, changes, notes in CHANGES:
         yield _changed(name, code, changes, notes)
+    yield from _newer()
+
+
+def _newer() -> Iterator[Invalid]:
+    """What later versions may have: its only fault is that 1.0 does not understand it."""
+    for name, code, changes in (
+        ("version_2_tensor", "unsupported_version", {"format_version": "2.0"}),
+        ("feature_tensor", "unsupported_feature", {"format_version": "1.1", "features": "phrases"}),
+    ):
+        made = base()
+        made.metadata |= changes
+        made.tensors["phrases"] = tensor("F32", [0.0, 0.0])
+        notes = "A tensor that 1.0 does not have, in a file that says it is newer."
+        yield Invalid(f"metadata_{name}", code, notes, made.build())
+    changes = {"format_version": "2.0", "dim": "two", "prefixes": ""}
+    notes = "Keys with another meaning than in 1.0, in a file that says it is newer."
+    yield _changed("version_2_keys", "unsupported_version", changes, notes)
+    changes = {"format_version": "1.1", "features": "elementwise", "pooling": "max"}
+    notes = "A pooling that 1.0 does not have, in a file that says it is newer."
+    yield _changed("feature_pooling", "unsupported_feature", changes, notes)
 
 
 def _changed(name: str, code: str, changes: dict[str, str | None], notes: str) -> Invalid:

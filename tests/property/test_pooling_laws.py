@@ -9,7 +9,8 @@ from hypothesis.extra import numpy as hnp
 
 import strategies
 from staticemb_distiller.write import Parts
-from staticemb_runtime.pooling import Table, pool
+from staticemb_runtime.pooling import pool
+from staticemb_runtime.table import Table
 from staticemb_runtime.vectors import normalize, quantize, truncate
 
 TOLERANCE = 1e-5

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from staticemb_runtime.errors import InvalidDimensionError, InvalidTokenIdError
-from staticemb_runtime.pooling import Table, pool
+from staticemb_runtime.pooling import pool
+from staticemb_runtime.table import Table
 
 DAMPED = {"pooling": "damped_mean", "beta": 1.0}
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from staticemb_runtime.errors import StaticEmbError
 from staticemb_runtime.format import read
-from staticemb_runtime.pooling import Table, pool
+from staticemb_runtime.pooling import pool
+from staticemb_runtime.table import Table
 
 from .errors import CheckError
 

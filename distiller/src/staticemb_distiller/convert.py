@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +98,7 @@ def convert_folder(
     )
     # Where the two cut texts in different ways, the comparison is by the file's way.
     texts = sample_texts(file.tokenizer)
-    expected = vectors(replace(file, limits=None), texts, width)
+    expected = vectors(file._replace(limits=None), texts, width)
     difference = write_compared(
         Path(path), parts, settings, lambda model: (expected, model.encode(texts))
     )
@@ -161,7 +161,7 @@ def creator() -> str:
 
 
 def _origin(file: StaticFile) -> dict[str, str]:
-    name = file.path.resolve().name
+    name = Path(file.path).resolve().name
     return {"description": f"Converted from {name}, a {file.metadata.extra['rules']} model"}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -103,7 +103,7 @@ def export(
 
 def by_format(file: StaticFile) -> StaticFile:
     """The parts as a file would hold them, without a peer's own way to cut texts."""
-    return replace(file, limits=None, default_dim=None)
+    return file._replace(limits=None, default_dim=None)
 
 
 def changes(file: StaticFile, wanted: StaticFile) -> list[str]:

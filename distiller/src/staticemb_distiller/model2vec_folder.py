@@ -6,7 +6,6 @@ there, and float16 rows give float16 vectors, so both become float32.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,7 +48,7 @@ def express(
     file = with_plain_mean(file, "model2vec", plain_mean=plain_mean)
     most = file.metadata.max_tokens
     settings = Settings(file.metadata.normalize, max_length=most)
-    limits = model2vec_limits(file.tokenizer_view, settings, str(file.path))
+    limits = model2vec_limits(file.tokenizer_view, settings, file.path)
     theirs, ours = limits.unknown_token_id, file.metadata.unknown_token_id
     if theirs != ours:
         if not peer_unknown:
@@ -57,10 +56,10 @@ def express(
                 f"{file.path}: expected the id of unknown tokens that model2vec drops, {theirs}, "
                 f"found {ours}; leave it to model2vec with --unknown-tokens peer"
             )
-        file = replace(file, metadata=replace(file.metadata, unknown_token_id=theirs))
+        file = file._replace(metadata=file.metadata._replace(unknown_token_id=theirs))
     notes = []
     if most is not None:
-        file = replace(file, limits=limits)
+        file = file._replace(limits=limits)
         notes.append(
             f"model2vec cuts a text to {most:,} tokens before it drops unknown ones, and to "
             "as many average tokens' characters before that: a long text may lose more than here"

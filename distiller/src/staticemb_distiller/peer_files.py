@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from staticemb_runtime.pooling import Table
+from staticemb_runtime.table import Table
 
 from .card import front_matter
 from .errors import InexpressibleError
@@ -40,8 +39,8 @@ def with_plain_mean(file: StaticFile, library: str, *, plain_mean: bool) -> Stat
             f"{file.metadata.pooling!r}; export the plain mean with --pooling mean, or to ONNX, "
             "which has both"
         )
-    metadata = replace(file.metadata, pooling="mean", features=(), damping_beta=0.0, damping_dims=1)
-    return replace(file, metadata=metadata)
+    metadata = file.metadata._replace(pooling="mean", features=(), damping_beta=0.0, damping_dims=1)
+    return file._replace(metadata=metadata)
 
 
 def dense_rows(file: StaticFile) -> NDArray[np.float32]:

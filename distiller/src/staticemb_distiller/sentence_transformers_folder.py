@@ -8,7 +8,6 @@ mean is shorter and points the same way.
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from staticemb_runtime.compat import read_folder
@@ -63,12 +62,12 @@ def express(
                 f"{file.path}: expected vectors of unit length or unknown tokens that count, as "
                 f"{library} counts them, found neither; count them with --unknown-tokens peer"
             )
-        file = replace(file, metadata=replace(metadata, unknown_token_id=None))
+        file = file._replace(metadata=metadata._replace(unknown_token_id=None))
     elif metadata.unknown_token_id is not None and metadata.max_tokens is not None:
         limits = TextLimits(
             max_tokens=metadata.max_tokens, unknown_token_id=metadata.unknown_token_id
         )
-        file = replace(file, limits=limits)
+        file = file._replace(limits=limits)
         notes.append(
             f"{library} cuts a text to {metadata.max_tokens:,} tokens with unknown ones among them"
         )

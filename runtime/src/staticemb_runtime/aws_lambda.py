@@ -36,6 +36,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from . import strict_json
 from .errors import FormatError, InvalidOptionError, StaticEmbError
 from .model import StaticModel
 
@@ -197,7 +198,7 @@ def _body(event: Mapping[str, Any]) -> object:
     try:
         if event.get("isBase64Encoded"):
             body = base64.b64decode(body, validate=True).decode("utf-8")
-        return json.loads(body, parse_constant=_refuse_constant)
+        return strict_json.loads(body)
     except (binascii.Error, UnicodeDecodeError) as error:
         raise _Refusal(400, "not_json", f"body: expected UTF-8 in base64: {error}") from None
     except (ValueError, RecursionError) as error:
@@ -233,10 +234,6 @@ def _invalid(message: str) -> _Refusal:
     return _Refusal(400, "invalid_request", message)
 
 
-def _refuse_constant(name: str) -> object:
-    raise ValueError(f"{name} is not JSON")
-
-
 def _spell(value: object) -> str:
     """What a value is, in a few words; a request's own text is not repeated at length."""
     if isinstance(value, Mapping):
@@ -248,7 +245,10 @@ def _spell(value: object) -> str:
 def _model() -> StaticModel:
     bundled = Path(__file__).parent.with_name(BUNDLED_MODEL)
     model = StaticModel.load(os.environ.get(MODEL_VARIABLE) or bundled)
-    model.encode(["warm"])  # imports tokenizers and builds the tokenizer
+    model.tokenize(
+        "warm"
+    )  # imports tokenizers and builds the tokenizer, which encode might put off
+    model.encode(["warm"])
     return model
 
 

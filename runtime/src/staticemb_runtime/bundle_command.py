@@ -7,7 +7,7 @@ import os
 import secrets
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .errors import BundleError, InvalidOptionError
 from .installed import locate
@@ -41,7 +41,7 @@ Outputs:
 """
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     """Declare the command."""
     parser = commands.add_parser(
         "bundle-lambda",
@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     if output.suffix != ".zip":
         raise InvalidOptionError(f"--output: expected a name ending in .zip, found {output}")
     bundle = build(
-        locate(options.model),
+        Path(locate(options.model)),
         output,
         architecture=options.architecture,
         python=options.python,

@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NoReturn, get_args
 
 from . import __version__, bundle_command
 from .errors import StaticEmbError
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        print("staticemb: interrupted, nothing was written", file=sys.stderr)
+        print("staticemb: interrupted, no file was written", file=sys.stderr)
         return 130
     except (StaticEmbError, OSError) as error:
         print(f"staticemb: error: {printable(str(error))}", file=sys.stderr)
@@ -50,8 +50,15 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Its errors, and those of its commands, are one line; `--help` tells how it is used."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"staticemb: error: {printable(message)} (see {self.prog} --help)\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="staticemb", description="Static text embeddings on any CPU.", allow_abbrev=False
     )
     parser.add_argument("--version", action="version", version=f"staticemb-runtime {__version__}")
@@ -186,8 +193,8 @@ def _info(options: argparse.Namespace) -> int:
     meta = file.metadata
     n_rows, dim = file.embeddings.shape
     facts: dict[str, Any] = {
-        "file": str(file.path),
-        "bytes": _size(file.path),
+        "file": file.path,
+        "bytes": _size(Path(file.path)),
         "format_version": meta.format_version,
         "features": list(meta.features),
         "dim": dim,

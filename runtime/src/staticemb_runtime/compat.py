@@ -96,7 +96,7 @@ def read_folder(
         settings = peer_folder.sentence_transformers_settings(folder, modules or [])
         limits = peer_tokenizer.own_limits(tokenizer, str(tokenizer_path))
     file = StaticFile(
-        path=folder,
+        path=str(folder),
         metadata=_metadata(dim, rules, settings, limits),
         embeddings=embeddings,
         scale=scale,

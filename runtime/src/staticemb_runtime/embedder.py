@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .errors import InvalidTextError
 from .format import StaticFile
 from .inputs import Slice, surrogate_error
-from .pooling import Table, pool
+from .pooling import pool
 from .request import Request
-from .text_limits import LimitedTokenizer
+from .table import Table
 from .tokenizer_definition import check_tokenizer
-from .vectors import normalize, quantize
-from .words import WordTokenizer
+from .vectors import quantize
+from .wordpiece import PlainWordPiece, are_plain, read_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from .text_limits import LimitedTokenizer
+    from .words import WordTokenizer
 
 
 class Token(NamedTuple):
@@ -51,6 +58,8 @@ class Embedder:
         self.table = Table(file.embeddings, file.scale, file.weights, file.rows)
         self._file = file
         self._tokenizer: WordTokenizer | LimitedTokenizer | None = None
+        self._plain: PlainWordPiece | None = None
+        self._asked = file.limits is not None  # whether the file's tokenizer is a plain one
         self._lock = threading.Lock()
 
     def tokenizer(self) -> WordTokenizer | LimitedTokenizer:
@@ -62,6 +71,7 @@ class Embedder:
         if self._tokenizer is None:
             with self._lock:
                 if self._tokenizer is None:
+                    self._plain, self._asked = None, True
                     self._tokenizer = self._build()
         return self._tokenizer
 
@@ -72,6 +82,9 @@ class Embedder:
             InvalidTextError: a text holds a surrogate; the message names its index.
             FormatError: the file's tokenizer is none, or gives an id that has no row.
         """
+        first = self._first_ids(some.texts)
+        if first is not None:
+            return first
         try:
             ids, lengths = self.tokenizer().encode(some.texts)
         except InvalidTextError:
@@ -96,9 +109,8 @@ class Embedder:
             beta=request.beta,
             dims=request.dims,
             prefix=request.prefix,
+            unit=request.normalize,
         )
-        if request.normalize:
-            normalize(found, in_place=True)
         return quantize(found, request.precision)
 
     def explain(self, some: Slice) -> list[Token]:
@@ -116,10 +128,34 @@ class Embedder:
         columns = (ids.tolist(), rows.tolist(), weights.tolist(), norms.tolist())
         return [Token(*values) for values in zip(pieces, *columns, strict=True)]
 
+    def _first_ids(
+        self, texts: Sequence[str]
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64]] | None:
+        """The ids of plain texts while there is no tokenizer; None once there must be one."""
+        if self._tokenizer is not None or not are_plain(texts):
+            return None
+        with self._lock:
+            if not self._asked:
+                self._plain = read_plain(self._file.tokenizer_view, self._file.n_token_ids)
+                self._asked = True
+            plain = self._plain
+        if plain is None:
+            return None
+        metadata = self._file.metadata
+        return plain.encode(
+            texts,
+            unknown_token_id=metadata.unknown_token_id,
+            max_tokens=metadata.max_tokens,
+        )
+
     def _build(self) -> WordTokenizer | LimitedTokenizer:
         metadata, limits = self._file.metadata, self._file.limits
         try:
+            from .words import WordTokenizer  # slow to import, as is what it imports
+
             if limits is not None:
+                from .text_limits import LimitedTokenizer  # only folders have them
+
                 return LimitedTokenizer(self._file.tokenizer, limits)
             return WordTokenizer(
                 self._file.tokenizer,
@@ -131,4 +167,4 @@ class Embedder:
             raise
 
     def _check(self) -> None:
-        check_tokenizer(self._file.tokenizer, self._file.n_token_ids, str(self._file.path))
+        check_tokenizer(self._file.tokenizer, self._file.n_token_ids, self._file.path)

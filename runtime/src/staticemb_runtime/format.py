@@ -7,13 +7,9 @@ weights cost; the table and the tokenizer are mapped and not touched.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .errors import (
     DigestMismatchError,
@@ -23,18 +19,21 @@ from .errors import (
     ValueNotFiniteError,
 )
 from .header import parse_header
-from .metadata import Metadata, parse_metadata
 from .safetensors_file import map_file, view
 from .tokenizer_definition import check_tokenizer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from .metadata import Metadata
     from .text_limits import TextLimits
 
 _BLOCK_BYTES: Final = 1 << 20
 
 
-@dataclass(frozen=True, eq=False)
-class StaticFile:
+class StaticFile(NamedTuple):
     """The parts of a model, as read-only views of the mapped file.
 
     Attributes:
@@ -50,7 +49,7 @@ class StaticFile:
         identity: equal for two openings exactly if nothing has changed in between.
     """
 
-    path: Path
+    path: str
     metadata: Metadata
     embeddings: NDArray[Any]
     scale: NDArray[np.float32] | None
@@ -88,28 +87,26 @@ def read(path: str | os.PathLike[str], *, verify: bool = False) -> StaticFile:
         NotAModelError: the path is a folder.
         FormatError: a subclass for each fault, as in SPEC section 13.3.
     """
-    path = Path(path)
-    data, start = map_file(path)
-    source = str(path)
+    source = os.fspath(path)
+    data, start = map_file(source)
     if start % 8:
         expected = "a multiple of 8"
         raise HeaderMisalignedError(source, "header length", expected, str(start - 8))
     header = parse_header(data[8:start].tobytes(), len(data) - start, source)
-    metadata = parse_metadata(header, source)
     views = {entry.name: view(data[start:], entry) for entry in header.tensors.values()}
     file = StaticFile(
-        path=path,
-        metadata=metadata,
+        path=source,
+        metadata=header.metadata,
         embeddings=views["embeddings"],
         scale=views.get("scale"),
         weights=views.get("weights"),
         rows=views.get("rows"),
         tokenizer_view=views["tokenizer"],
-        identity=metadata.digest,
+        identity=header.metadata.digest,
     )
     check_values(file)
     if verify:
-        _check_digest(data, start, metadata.digest, source)
+        _check_digest(data, start, header.metadata.digest, source)
         check_contents(file)
     return file
 
@@ -121,8 +118,8 @@ def check_contents(file: StaticFile) -> None:
         FormatError: a subclass for each fault, as in SPEC section 13.3.
     """
     for first, block in _blocks(file.embeddings):
-        _check_finite(block, "embeddings", str(file.path), first)
-    check_tokenizer(file.tokenizer, file.n_token_ids, str(file.path))
+        _check_finite(block, "embeddings", file.path, first)
+    check_tokenizer(file.tokenizer, file.n_token_ids, file.path)
 
 
 def check_values(file: StaticFile) -> None:
@@ -131,7 +128,7 @@ def check_values(file: StaticFile) -> None:
     Raises:
         RowOutOfRangeError, ValueNotFiniteError, ScaleNotPositiveError
     """
-    source = str(file.path)
+    source = file.path
     if file.rows is not None:
         n_rows = len(file.embeddings)
         low, high = int(file.rows.min()), int(file.rows.max())

@@ -6,8 +6,7 @@ a byte of a tensor is used.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from .errors import (
     LimitExceededError,
@@ -19,6 +18,7 @@ from .errors import (
     WrongDtypeError,
     WrongShapeError,
 )
+from .metadata import Metadata, MetadataReader
 from .safetensors_header import (
     DTYPE_BYTES,
     TensorEntry,
@@ -34,8 +34,7 @@ MAX_TOKEN_IDS: Final = 16_777_216
 MAX_TOKENIZER_BYTES: Final = 268_435_456
 
 
-@dataclass(frozen=True)
-class TensorRule:
+class TensorRule(NamedTuple):
     """What the format allows for one tensor: its dtypes and the limit of each axis."""
 
     dtypes: tuple[str, ...]
@@ -51,27 +50,11 @@ TENSORS: Final = {
 }
 
 
-@dataclass(frozen=True)
-class Header:
-    """A header whose tensors fit the format, each other and the file's length."""
+class Header(NamedTuple):
+    """A header whose tensors fit the format, each other, the metadata and the file's length."""
 
-    metadata: dict[str, str]
-    tensors: dict[str, TensorEntry] = field(default_factory=dict)
-
-    @property
-    def dim(self) -> int:
-        """D, the length of a row."""
-        return self.tensors["embeddings"].shape[1]
-
-    @property
-    def n_rows(self) -> int:
-        """R, the number of rows."""
-        return self.tensors["embeddings"].shape[0]
-
-    @property
-    def n_token_ids(self) -> int:
-        """V, the number of token ids."""
-        return self.tensors["rows"].shape[0] if "rows" in self.tensors else self.n_rows
+    metadata: Metadata
+    tensors: dict[str, TensorEntry]
 
 
 def parse_header(header: bytes, data_bytes: int, source: str) -> Header:
@@ -83,22 +66,27 @@ def parse_header(header: bytes, data_bytes: int, source: str) -> Header:
         source: the file's name, for messages.
 
     Returns:
-        The header; its metadata are strings but not yet checked further.
+        The header.
 
     Raises:
-        FormatError: a subclass for each fault, as in SPEC section 13.3.
+        FormatError: a subclass for each fault, as in SPEC section 13.3. A file of a newer version
+            or with a feature that is not known is refused as such before its tensors are looked
+            at, which may be others then (SPEC section 12).
     """
     members = parse_json(header, source)
-    metadata = members.pop("__metadata__", None)
-    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
-        found = "none" if metadata is None else "something else"
+    values = members.pop("__metadata__", None)
+    if not isinstance(values, dict) or not all(isinstance(v, str) for v in values.values()):
+        found = "none" if values is None else "something else"
         raise MetadataNotStringsError(source, "__metadata__", "an object of strings", found)
+    metadata = MetadataReader(values, source)
+    metadata.check_understood()
     entries = {name: parse_entry(name, value, source) for name, value in members.items()}
     for entry in entries.values():
         _check_entry(entry, data_bytes, source)
     check_layout(entries, data_bytes, source)
     _check_relations(entries, source)
-    return Header(metadata, entries)
+    _, dim = entries["embeddings"].shape
+    return Header(metadata.read(dim, _n_token_ids(entries)), entries)
 
 
 def _check_entry(entry: TensorEntry, data_bytes: int, source: str) -> None:
@@ -132,14 +120,18 @@ def _check_relations(entries: dict[str, TensorEntry], source: str) -> None:
         if name not in entries:
             raise MissingTensorError(source, "header", f"the tensor {name!r}", "none")
     embeddings = entries["embeddings"]
-    n_rows, dim = embeddings.shape
+    _, dim = embeddings.shape
     if embeddings.dtype == "I8" and "scale" not in entries:
         raise MissingTensorError(source, "header", "'scale' beside I8 embeddings", "none")
     if embeddings.dtype != "I8" and "scale" in entries:
         expected = f"no 'scale' beside {embeddings.dtype} embeddings"
         raise UnexpectedTensorError(source, "header", expected, "one")
-    n_token_ids = entries["rows"].shape[0] if "rows" in entries else n_rows
-    for name, length in (("scale", dim), ("weights", n_token_ids)):
+    for name, length in (("scale", dim), ("weights", _n_token_ids(entries))):
         if name in entries and entries[name].shape != (length,):
             found = str(list(entries[name].shape))
             raise WrongShapeError(source, f"shape of {name!r}", f"[{length}]", found)
+
+
+def _n_token_ids(entries: dict[str, TensorEntry]) -> int:
+    """V, the number of token ids."""
+    return entries["rows" if "rows" in entries else "embeddings"].shape[0]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sized
+from collections.abc import Iterable, Mapping, Sized
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from .errors import InvalidTextError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SLICE_CHARACTERS: Final = 1 << 22
 

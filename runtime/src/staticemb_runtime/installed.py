@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 from typing import Final
 
 from .errors import AmbiguousModelError, ModelNotFoundError
@@ -16,10 +15,10 @@ from .errors import AmbiguousModelError, ModelNotFoundError
 GROUP: Final = "staticemb.models"
 FILE_NAME: Final = "model.staticemb"
 
-_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_NAME: Final = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 
 
-def locate(model: str | os.PathLike[str]) -> Path:
+def locate(model: str | os.PathLike[str]) -> str:
     """The file of a model: the path itself where it exists, else what is installed by that name.
 
     Args:
@@ -32,9 +31,10 @@ def locate(model: str | os.PathLike[str]) -> Path:
         ModelNotFoundError: a bare name that neither a file nor an installed model has.
         AmbiguousModelError: several installed distributions have a model of that name.
     """
-    path = Path(model)
-    if not isinstance(model, str) or path.exists() or not _NAME.fullmatch(model):
-        return path
+    if not isinstance(model, str):
+        return os.fspath(model)
+    if os.path.exists(model) or not re.fullmatch(_NAME, model):
+        return model
     from importlib.metadata import entry_points  # slow to import, and seldom needed
 
     found = entry_points(group=GROUP)
@@ -49,4 +49,4 @@ def locate(model: str | os.PathLike[str]) -> Path:
         raise AmbiguousModelError(f"{model}: expected one installed model, found {owners}")
     (entry,) = entries
     assert entry.dist is not None, "entry_points() finds them through their distributions"
-    return Path(str(entry.dist.locate_file(f"{entry.value.replace('.', '/')}/{FILE_NAME}")))
+    return str(entry.dist.locate_file(f"{entry.value.replace('.', '/')}/{FILE_NAME}"))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import dataclass, field
-from typing import Final, Literal, cast
+from typing import Final, Literal, NamedTuple, cast
 
 from .errors import (
     InconsistentMetadataError,
@@ -15,7 +14,6 @@ from .errors import (
     UnsupportedFeatureError,
     UnsupportedVersionError,
 )
-from .header import Header
 
 Pooling = Literal["mean", "damped_mean"]
 
@@ -53,8 +51,7 @@ _NUMBER = rf"{_INTEGER}(?:\.[0-9]{{0,14}}[1-9])?"
 _LIST = r"(?:[^ ]+(?: [^ ]+)*)?"
 
 
-@dataclass(frozen=True)
-class Metadata:
+class Metadata(NamedTuple):
     """What the file says of itself. `extra` holds every key that has no field of its own."""
 
     format_version: str
@@ -64,40 +61,53 @@ class Metadata:
     normalize: bool
     pooling: Pooling
     digest: str
+    extra: dict[str, str]
     damping_beta: float = 0.0
     damping_dims: int = 1
     max_tokens: int | None = None
     unknown_token_id: int | None = None
-    extra: dict[str, str] = field(default_factory=dict)
 
 
-def parse_metadata(header: Header, source: str) -> Metadata:
-    """Check a header's metadata against the specification and the file's tensors.
+class MetadataReader:
+    """Checks a header's metadata: first whether they can be understood, then all that they say.
 
-    Raises:
-        FormatError: a subclass for each fault, as in SPEC section 13.3.
+    Args:
+        values: the metadata.
+        source: the file's name, for messages.
     """
-    return _Reader(header, source).read()
 
-
-class _Reader:
-    def __init__(self, header: Header, source: str) -> None:
-        self.header = header
-        self.values = dict(header.metadata)
+    def __init__(self, values: dict[str, str], source: str) -> None:
+        self.values = dict(values)
         self.source = source
 
-    def read(self) -> Metadata:
+    def check_understood(self) -> None:
+        """Check what decides whether this reader knows what the rest of the file means.
+
+        Raises:
+            NotStaticembError, UnsupportedVersionError, UnsupportedFeatureError
+            MissingMetadataError, InvalidMetadataError: of the version and the features.
+        """
         if self.values.get("format") != "staticemb":
             found = repr(self.values["format"]) if "format" in self.values else "none"
             raise NotStaticembError(self.source, "metadata 'format'", "'staticemb'", found)
         del self.values["format"]
-        version = self._version()
-        features = self._features()
+        self.version = self._version()
+        self.features = self._features()
+
+    def read(self, columns: int, n_token_ids: int) -> Metadata:
+        """What they say, checked; after `check_understood`.
+
+        Args:
+            columns: D, as in the shape of `embeddings`.
+            n_token_ids: V.
+
+        Raises:
+            MissingMetadataError, InvalidMetadataError, InconsistentMetadataError
+        """
+        features = self.features
         dim = self._integer("dim", 1, 2**53)
-        if dim != self.header.dim:
-            self._inconsistent(
-                "dim", f"{self.header.dim}, as in the shape of 'embeddings'", str(dim)
-            )
+        if dim != columns:
+            self._inconsistent("dim", f"{columns}, as in the shape of 'embeddings'", str(dim))
         prefixes = self._prefixes(dim)
         normalize = self._match("normalize", "true|false", "true or false") == "true"
         pooling = cast(Pooling, self._match("pooling", "mean|damped_mean", "mean or damped_mean"))
@@ -105,16 +115,16 @@ class _Reader:
             expected = "damped_mean among them exactly if it is the pooling"
             self._inconsistent("features", expected, f"{list(features)} with pooling {pooling}")
         digest = self._match("digest", "sha256:[0-9a-f]{64}", "sha256: and 64 hexadecimal digits")
-        beta, dims = self._damping(pooling)
+        beta, dims = self._damping(pooling, columns)
         max_tokens = unknown = None
         if "max_tokens" in self.values:
             max_tokens = self._integer("max_tokens", 1, MAX_MAX_TOKENS)
         if "unknown_token_id" in self.values:
-            unknown = self._integer("unknown_token_id", 0, self.header.n_token_ids - 1)
+            unknown = self._integer("unknown_token_id", 0, n_token_ids - 1)
         if "languages" in self.values:
             self.values["languages"] = self._match("languages", _LIST, "items between spaces")
         return Metadata(
-            format_version=version,
+            format_version=self.version,
             features=features,
             dim=dim,
             prefixes=prefixes,
@@ -162,7 +172,7 @@ class _Reader:
             self._inconsistent("prefixes", f"the last to be dim, {dim}", str(prefixes[-1]))
         return prefixes
 
-    def _damping(self, pooling: Pooling) -> tuple[float, int]:
+    def _damping(self, pooling: Pooling, columns: int) -> tuple[float, int]:
         if pooling == "mean":
             for key in DAMPING_KEYS:
                 if key in self.values:
@@ -172,7 +182,7 @@ class _Reader:
         beta = float(self._match("damping_beta", _NUMBER, expected))
         if beta > MAX_BETA:
             self._invalid("damping_beta", expected, str(beta))
-        return beta, self._integer("damping_dims", 1, self.header.dim)
+        return beta, self._integer("damping_dims", 1, columns)
 
     def _match(self, key: str, pattern: str, expected: str) -> str:
         """Take the value of `key` out of what is left to read; it must match the pattern."""

@@ -9,28 +9,30 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
-from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypedDict, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from . import vectors
 from .embedder import Embedder, Token
-from .format import StaticFile
-from .inputs import Slice, size_hint, slices
+from .inputs import size_hint, slices
 from .installed import locate
-from .metadata import Metadata
 from .opening import open_parts
 from .progress import Progress
-from .request import Request, check_compatibility, check_count, make_request
+from .request import check_compatibility, check_count, make_request
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator
+    from types import TracebackType
+
+    from numpy.typing import ArrayLike, NDArray
     from typing_extensions import Unpack
 
+    from .format import StaticFile
+    from .inputs import Slice
+    from .metadata import Metadata
+    from .request import Request
     from .workers import Workers
 
 BATCH_SIZE: Final = 1024
@@ -144,7 +146,7 @@ class StaticModel:
             InvalidConfigError: a settings file in it is malformed.
             FormatError: the file breaks the format, or is not the one that was uploaded.
         """
-        if Path(model).exists():
+        if os.path.exists(model):
             return cls.load(model, truncate_dim=truncate_dim)
         from .hub import download  # most programs never need it
 
@@ -158,10 +160,10 @@ class StaticModel:
         return cls.load(path, truncate_dim=truncate_dim, verify=True)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _load, (str(self._path), self._truncate_dim)
+        return _load, (self._path, self._truncate_dim)
 
     def __repr__(self) -> str:
-        return f"StaticModel({str(self._path)!r}, dim={self.dim})"
+        return f"StaticModel({self._path!r}, dim={self.dim})"
 
     def __enter__(self) -> StaticModel:
         return self

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from .format import StaticFile, read
 
@@ -16,7 +15,7 @@ def open_parts(path: str | os.PathLike[str], *, verify: bool = False) -> StaticF
         NotAModelError: the folder holds no model that this package can read.
         FormatError: a subclass for each fault.
     """
-    if Path(path).is_dir():
+    if os.path.isdir(path):
         from .compat import read_folder  # most programs open files
 
         return read_folder(path, verify=verify)

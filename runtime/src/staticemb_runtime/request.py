@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
@@ -12,8 +11,7 @@ from .metadata import Metadata, Pooling
 from .vectors import Precision, check_dim, check_precision
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """How vectors are to be made.
 
     Attributes:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import mmap
 import os
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .errors import (
     FileTooShortError,
@@ -26,6 +24,9 @@ from .safetensors_header import (
     parse_entry,
     parse_json,
 )
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 DTYPES: Final[dict[str, np.dtype[Any]]] = {
     "F64": np.dtype("<f8"),
@@ -59,7 +60,7 @@ class SafetensorsFile:
         FormatError: a subclass for each fault.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         mapped, start = map_file(path)
         self.header = mapped[8:start].tobytes()
         self._data = mapped[start:]
@@ -94,7 +95,7 @@ def view(data: NDArray[np.uint8], entry: TensorEntry) -> NDArray[Any]:
     return data[entry.begin : entry.end].view(DTYPES[entry.dtype]).reshape(entry.shape)
 
 
-def map_file(path: Path) -> tuple[NDArray[np.uint8], int]:
+def map_file(path: str | os.PathLike[str]) -> tuple[NDArray[np.uint8], int]:
     """Map a safetensors file.
 
     Returns:
@@ -106,7 +107,7 @@ def map_file(path: Path) -> tuple[NDArray[np.uint8], int]:
         FileTooShortError, HeaderTooLargeError, HeaderTruncatedError
     """
     try:
-        with path.open("rb") as file:
+        with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size < 8:
                 found = f"{size} bytes"
@@ -116,7 +117,7 @@ def map_file(path: Path) -> tuple[NDArray[np.uint8], int]:
     except FileNotFoundError:
         raise ModelNotFoundError(f"{path}: no such file") from None
     except (IsADirectoryError, PermissionError) as error:
-        if path.is_dir():
+        if os.path.isdir(path):
             raise NotAModelError(f"{path}: expected a file, found a folder") from None
         raise NotAModelError(f"{path}: {error.strerror}") from None
     if header_bytes > MAX_HEADER_BYTES:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from . import strict_json
 from .errors import (
     DuplicateKeyError,
     HeaderNotJsonError,
@@ -44,8 +44,7 @@ DTYPE_BYTES: Final = {
 }
 
 
-@dataclass(frozen=True)
-class TensorEntry:
+class TensorEntry(NamedTuple):
     """Where one tensor lies: bytes `begin` to `end` of the data."""
 
     name: str
@@ -100,16 +99,9 @@ def parse_json(header: bytes, source: str) -> dict[str, Any]:
             members[key] = value
         return members
 
-    def no_constant(name: str) -> None:
-        raise ValueError(f"{name} is not JSON")
-
     try:
-        members = json.loads(
-            text,
-            object_pairs_hook=unique,
-            parse_int=_parse_integer,
-            parse_float=_NotAnInteger,
-            parse_constant=no_constant,
+        members = strict_json.loads(
+            text, members=unique, integer=_parse_integer, number=_NotAnInteger
         )
         # JSON's escapes can spell half a surrogate pair, which is no text.
         json.dumps(members, ensure_ascii=False).encode("utf-8")

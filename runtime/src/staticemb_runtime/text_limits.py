@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .words import WordTokenizer
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-@dataclass(frozen=True)
-class TextLimits:
+
+class TextLimits(NamedTuple):
     """Rules for long texts.
 
     The format drops unknown tokens and cuts what is left. model2vec cuts the text's characters,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from . import strict_json
 from .errors import (
     TokenIdOutOfRangeError,
     TokenizerInvalidError,
     TokenizerNotJsonError,
     TokenizerNotUtf8Error,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TOKENIZER_MODELS: Final = ("WordPiece", "BPE", "Unigram", "WordLevel")
 
@@ -39,12 +41,8 @@ def parse_tokenizer(definition: bytes, source: str) -> dict[str, Any]:
     Raises:
         TokenizerNotUtf8Error, TokenizerNotJsonError
     """
-
-    def no_constant(name: str) -> None:
-        raise ValueError(f"{name} is not JSON")
-
     try:
-        members = json.loads(definition.decode("utf-8"), parse_constant=no_constant)
+        members = strict_json.loads(definition.decode("utf-8"))
     except UnicodeDecodeError as error:
         found = f"byte {definition[error.start]:#04x} at {error.start}"
         raise TokenizerNotUtf8Error(source, "tokenizer", "UTF-8", found) from None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from .errors import InvalidDimensionError, InvalidOptionError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 Precision = Literal["float32", "int8", "uint8", "binary", "ubinary"]
 

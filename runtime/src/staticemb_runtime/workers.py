@@ -55,7 +55,7 @@ class Workers:
         identity: what `StaticFile.identity` must be.
     """
 
-    def __init__(self, path: Path, identity: str) -> None:
+    def __init__(self, path: str, identity: str) -> None:
         self._path = path
         self._identity = identity
         self._lock = threading.Lock()
@@ -113,7 +113,7 @@ class Workers:
 class _Team:
     """Some worker processes, each with a thread that talks to it."""
 
-    def __init__(self, path: Path, identity: str, count: int) -> None:
+    def __init__(self, path: str, identity: str, count: int) -> None:
         self._owner = os.getpid()
         self._change = threading.Condition()
         self._waiting: deque[tuple[Slice, Request]] = deque()
@@ -250,11 +250,11 @@ class _Team:
             self._change.notify_all()
 
 
-def _start(path: Path, identity: str) -> subprocess.Popen[bytes]:
+def _start(path: str, identity: str) -> subprocess.Popen[bytes]:
     if not sys.executable or getattr(sys, "frozen", False):
         raise WorkerError("worker process: expected a Python interpreter to start, found none")
     process = subprocess.Popen(  # noqa: S603 - this interpreter, and no shell
-        [sys.executable, "-c", _START, json.dumps(sys.path), str(path.absolute()), identity],
+        [sys.executable, "-c", _START, json.dumps(sys.path), str(Path(path).absolute()), identity],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         bufsize=0,

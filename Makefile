@@ -4,6 +4,7 @@
 #   make test     every test
 #   make check    formatting, lint, types, and the specification's tables against the code
 #   make bench    measure speed, start and memory beside the peers; fills in the README's figures
+#   make model    remake the model in the runtime's wheel (TEXT=FOLDER/cc.txt.gz: what it is fitted to)
 #   make vectors  regenerate the conformance vectors and the specification's examples
 #   make arm64    conformance and exactness tests on emulated Arm (ARM=armhf: 32 bits)
 #   make clean    remove .venv and what tools left behind
@@ -14,7 +15,10 @@ BIN    := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SETUP  := pyproject.toml constraints.txt runtime/pyproject.toml distiller/pyproject.toml
 
-.PHONY: demo test check bench vectors arm64 clean
+MODEL  := $(CURDIR)/runtime/src/staticemb_runtime/models/minilm-en-small
+TEXT   ?= ../shared/text/cc.txt.gz
+
+.PHONY: demo test check bench model vectors arm64 clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m staticemb_distiller.demo $(TEACHER)
@@ -30,6 +34,11 @@ check: $(VENV)/.test
 
 bench: $(VENV)/.test
 	$(BIN)/python benchmarks/run.py $(ARGS)
+
+# The recipe names its text without a folder, so that the bytes do not depend on where it lies.
+model: $(VENV)/.demo
+	cd $(dir $(TEXT)) && $(CURDIR)/$(BIN)/python -m staticemb_distiller.bundled \
+		$(MODEL).toml $(MODEL).staticemb $(ARGS)
 
 vectors: $(VENV)/.test
 	$(BIN)/python conformance/record_text.py

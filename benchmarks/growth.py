@@ -41,6 +41,28 @@ for block in model.encode_stream(texts(int(sys.argv[3]))):
 print(rows, time.perf_counter() - start, peak() - before)
 """
 
+_HOSTILE = """
+import sys, time, random
+from staticemb_runtime import StaticModel
+model = StaticModel.load(sys.argv[1])
+kind, size = sys.argv[2], int(sys.argv[3])
+rng = random.Random(0)
+def words(n):
+    return " ".join(f"{rng.getrandbits(40):x}" for _ in range(n // 11))
+texts = {
+    "short texts": lambda: [words(1_000) for _ in range(size // 1_000)],
+    "one text": lambda: [words(size)],
+    "one word": lambda: ["ab" * (size // 2)],
+}[kind]()
+model.encode(["caf\u00e9"])
+def peak():
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
+before, start = peak(), time.perf_counter()
+vectors = model.encode(texts)
+print(time.perf_counter() - start, peak() - before - vectors.nbytes)
+"""
+
 Rows = dict[str, float]
 
 
@@ -61,6 +83,7 @@ def main() -> None:
             "microseconds per text by vocabulary": lambda: _vocabulary(folder),
             "microseconds per text first pass by distinct words": lambda: _distinct(path),
             "stream of a million texts": lambda: _stream(folder, path, sample),
+            "text that defeats the cache": lambda: _hostile(path),
         }
         for title, rows in measured.items():
             print(title)
@@ -154,6 +177,18 @@ def _stream(folder: Path, path: Path, sample: str) -> Rows:
         "seconds": round(float(seconds), 2),
         "megabytes grown": round(int(grown) / 1e6, 1),
     }
+
+
+def _hostile(path: Path) -> Rows:
+    """Every word new, in texts of 1,000 characters or in one, and one word without an end."""
+    rows = {}
+    for kind in ("short texts", "one text", "one word"):
+        for megabytes in _sizes(1, 10):
+            size = str(megabytes * 1_000_000)
+            seconds, grown = harness.in_fresh_process(_HOSTILE, str(path), kind, size).split()
+            rows[f"{kind}, {megabytes} MB: seconds"] = harness.significant(float(seconds))
+            rows[f"{kind}, {megabytes} MB: megabytes grown"] = round(int(grown) / 1e6, 1)
+    return rows
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Number formats: what is lost, and that no token is lost."""
 
+import zlib
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -67,6 +69,28 @@ def test_int8_is_within_half_a_step(table):
     error = np.abs(integers * steps.astype(np.float64) - table)
     assert (error <= steps.astype(np.float64) * 0.5001).all()
     assert np.abs(integers.astype(int)).max(initial=0) <= 127
+
+
+@given(tables, st.floats(0.01, 1))
+def test_one_step_for_all_columns_is_as_coarse_as_asked_or_as_int8_needs(table, step):
+    integers, steps = to_int8(table, step=step)
+    wide = table.astype(np.float64)
+    assert len(set(steps.tolist())) == 1
+    wanted = max(step * np.sqrt(np.square(wide).mean()), np.abs(wide).max() / 127)
+    assert steps[0] == pytest.approx(max(wanted, np.finfo(np.float32).tiny), rel=1e-5)
+    assert (np.abs(integers * np.float64(steps[0]) - wide) <= steps[0] * 0.5001).all()
+
+
+def test_a_coarse_step_compresses_to_less_with_the_error_that_it_stands_for():
+    table = np.random.default_rng(0).normal(size=(2000, 64)).astype(np.float32)
+    table *= np.geomspace(1, 0.1, 64, dtype=np.float32)
+    sizes = {}
+    for step in (None, 0.3):
+        integers, steps = to_int8(table, step=step)
+        sizes[step] = len(zlib.compress(integers.tobytes()))
+    assert sizes[0.3] < 0.6 * sizes[None]
+    error = np.sqrt(np.mean((integers * steps - table) ** 2))
+    assert error == pytest.approx(0.3 / 12**0.5 * np.sqrt(np.mean(table**2)), rel=0.1)
 
 
 @given(st.integers(0, 1000))

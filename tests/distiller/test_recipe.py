@@ -19,6 +19,7 @@ def recipes(draw):
     counted = word and draw(st.booleans())
     counts = draw(st.lists(paths, max_size=2))
     dtype = draw(st.sampled_from(["float32", "float16", "int8"]))
+    clip = dtype == "int8" and draw(st.booleans())
     share = st.floats(0, 1, exclude_min=True, exclude_max=True)
     fitted = draw(st.booleans())
     return Recipe(
@@ -37,7 +38,8 @@ def recipes(draw):
         counts_from=tuple(counts),
         sif_coefficient=draw(share),
         dtype=dtype,
-        clip=dtype == "int8" and draw(st.booleans()),
+        clip=clip,
+        coarse_step=draw(share) if dtype == "int8" and not clip else None,
         damping_beta=draw(st.floats(0, 16)),
         seed=draw(st.integers(0, 2**32 - 1)),
     )
@@ -90,6 +92,9 @@ def test_whole_numbers_do_for_real_ones():
         ('weighting = "counts"', "counts_from"),
         ('counts_from = ["text"]', "counts_from"),
         ("clip = true", "clip"),
+        ("coarse_step = 0.3", "coarse_step: only an int8 table"),
+        ('dtype = "int8"\nclip = true\ncoarse_step = 0.3', "found clip"),
+        ('dtype = "int8"\ncoarse_step = 0.0', "coarse_step"),
         ("colour = 1", "no knob is called 'colour'"),
         ("dims = ", "not TOML"),
     ],

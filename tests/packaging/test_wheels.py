@@ -1,9 +1,11 @@
 """The wheels as users get them: built, installed into bare environments, run as commands."""
 
 import email
+import json
 import os
 import subprocess
 import sys
+import tarfile
 import venv
 import zipfile
 from pathlib import Path
@@ -13,9 +15,11 @@ import pytest
 
 from conftest import ROOT
 from staticemb_distiller.write import Parts, Settings, write
+from staticemb_runtime.installed import DEFAULT_MODEL
 from strategies import word_level_tokenizer
 
 CODE_LIMIT = 150_000  # bytes of the download
+WHEEL_LIMIT = 5_000_000  # with the model
 
 
 def run(*command, **options):
@@ -31,7 +35,8 @@ def run(*command, **options):
 def wheels(tmp_path_factory):
     out = tmp_path_factory.mktemp("wheels")
     for package in ("runtime", "distiller"):
-        run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "-o", out, ROOT / package)
+        build = (sys.executable, "-m", "build", "--sdist", "--wheel", "--no-isolation")
+        run(*build, "-o", out, ROOT / package)
     return {path.name.split("-")[0]: path for path in out.glob("*.whl")}
 
 
@@ -81,6 +86,22 @@ def test_the_runtime_is_small(wheels):
     with zipfile.ZipFile(wheels["staticemb_runtime"]) as archive:
         code = sum(i.compress_size for i in archive.infolist() if i.filename.endswith(".py"))
     assert code < CODE_LIMIT
+    assert wheels["staticemb_runtime"].stat().st_size <= WHEEL_LIMIT
+
+
+def test_the_model_comes_with_its_card_recipe_and_license(wheels):
+    wheel = wheels["staticemb_runtime"]
+    (archive,) = wheel.parent.glob("staticemb_runtime-*.tar.gz")
+    with tarfile.open(archive) as sdist:
+        source = sdist.getnames()
+    with zipfile.ZipFile(wheel) as members:
+        names = members.namelist()
+        licenses = [members.read(name) for name in names if ".dist-info/licenses/" in name]
+    for ending in (".staticemb", ".md", ".toml"):
+        name = f"staticemb_runtime/models/{DEFAULT_MODEL}{ending}"
+        assert name in names
+        assert any(path.endswith(f"/src/{name}") for path in source)
+    assert any(b"Apache License" in text for text in licenses)
 
 
 def test_import_loads_numpy_and_the_standard_library_alone(bare):
@@ -110,3 +131,11 @@ def test_the_command_is_installed(bare, model):
     lines = run(bare / "staticemb", "encode", "-m", model, "w1", "w2").splitlines()
     assert len(lines) == 2
     assert "tiny.staticemb" in run(bare / "staticemb", "info", model, "--verify")
+
+
+def test_the_model_that_comes_along_works_at_once(bare):
+    vector = json.loads(run(bare / "staticemb", "encode", "hello"))["embedding"]
+    assert abs(sum(x * x for x in vector) - 1) < 1e-4
+    assert f"{DEFAULT_MODEL}.staticemb" in run(bare / "staticemb", "info", "--verify")
+    code = "from staticemb_runtime import StaticModel; print(StaticModel.load().encode('a').size)"
+    assert int(run(bare / "python", "-I", "-c", code)) == len(vector)

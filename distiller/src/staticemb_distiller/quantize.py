@@ -1,4 +1,4 @@
-"""Fewer bytes for the same table: float16, int8 with a step for each column, and fewer rows.
+"""Fewer bytes for the same table: float16, int8 in steps of its own, and fewer rows.
 
 A folded weight makes a frequent token's row some thousand times smaller than a rare one's, and
 float16 rounds numbers below 2**-14 coarsely, below 2**-25 to zero. A power of two costs nothing and
@@ -66,14 +66,20 @@ def to_float16(table: NDArray[np.float32]) -> tuple[NDArray[np.float16], int]:
 
 
 def to_int8(
-    table: NDArray[np.float32], *, clip: bool = False
+    table: NDArray[np.float32], *, clip: bool = False, step: float | None = None
 ) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Round a table to int8, each column in steps of its own.
+    """Round a table to int8, each column in steps of its own, or all in one.
+
+    One coarse step for all columns is for tables that are stored or sent compressed: columns of
+    little variance then take few bits, which for a given size is the least squared error, as in
+    transform coding (Goyal, 2001).
 
     Args:
         table: Shape (R, D), float32.
         clip: Whether to cut off a column's largest elements where that lowers its mean squared
             error.
+        step: One step for all columns, in root mean squares of the table; larger where the
+            table's largest element needs it. None: columns' own, as fine as int8 allows.
 
     Returns:
         The integers, -127 to 127, shape (R, D), and the steps, shape (D,), float32, all positive.
@@ -87,6 +93,10 @@ def to_int8(
     largest = np.maximum(table.max(axis=0), -table.min(axis=0)).astype(np.float64)
     # A column of zeros needs a positive step like any other; a step too small for float32 would be
     # 0.
+    if step is not None:
+        squares = sum(np.square(block, dtype=np.float64).sum() for block in _blocks(table))
+        coarse = 127.0 * step * np.sqrt(squares / table.size)
+        largest = np.full_like(largest, max(largest.max(), coarse))
     steps = np.maximum(largest / 127.0, np.finfo(np.float32).tiny)
     if clip:
         errors = np.array([_squared_error(table, steps * ratio) for ratio in _CLIP_RATIOS])

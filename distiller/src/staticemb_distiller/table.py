@@ -138,7 +138,8 @@ def to_parts(table: Table, tokenizer: bytes, recipe: Recipe) -> Parts:
     Args:
         table: V rows.
         tokenizer: The tokenizer's JSON.
-        recipe: Its knobs `clusters`, `store_weights`, `dtype`, `clip` and `normalize`.
+        recipe: Its knobs `clusters`, `store_weights`, `dtype`, `clip`, `coarse_step` and
+            `normalize`.
 
     Returns:
         What `write` takes.
@@ -160,7 +161,7 @@ def to_parts(table: Table, tokenizer: bytes, recipe: Recipe) -> Parts:
     embeddings: NDArray[Any] = rows
     scale: NDArray[np.float32] | None = None
     if recipe.dtype == "int8":
-        embeddings, scale = quantize.to_int8(rows, clip=recipe.clip)
+        embeddings, scale = quantize.to_int8(rows, clip=recipe.clip, step=recipe.coarse_step)
     elif recipe.dtype == "float16":
         embeddings, exponent = quantize.to_float16(rows)
         if exponent and not recipe.normalize:

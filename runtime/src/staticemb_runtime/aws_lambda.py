@@ -38,9 +38,9 @@ from numpy.typing import NDArray
 
 from . import strict_json
 from .errors import FormatError, InvalidOptionError, StaticEmbError
+from .installed import chosen
 from .model import StaticModel
 
-MODEL_VARIABLE: Final = "STATICEMB_MODEL"
 MAX_TEXTS_VARIABLE: Final = "STATICEMB_MAX_TEXTS"
 MAX_TEXTS: Final = 1024
 MAX_RESPONSE_BYTES: Final = 6 * 1024 * 1024  # Lambda's limit for an answer that is waited for
@@ -243,11 +243,9 @@ def _spell(value: object) -> str:
 
 @functools.cache
 def _model() -> StaticModel:
-    bundled = Path(__file__).parent.with_name(BUNDLED_MODEL)
-    model = StaticModel.load(os.environ.get(MODEL_VARIABLE) or bundled)
-    model.tokenize(
-        "warm"
-    )  # imports tokenizers and builds the tokenizer, which encode might put off
+    beside = Path(__file__).parent.with_name(BUNDLED_MODEL)
+    model = StaticModel.load(chosen() or (beside if beside.exists() else None))
+    model.tokenize("warm")  # imports tokenizers and builds one, which encode might put off
     model.encode(["warm"])
     return model
 

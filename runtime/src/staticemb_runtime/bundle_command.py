@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import secrets
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from .errors import BundleError, InvalidOptionError
-from .installed import locate
+from .installed import MODEL_HELP, chosen, locate
 
 if TYPE_CHECKING:
     from .bundle import Bundle
@@ -53,9 +52,8 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         "-m",
         "--model",
         metavar="MODEL",
-        required="STATICEMB_MODEL" not in os.environ,
-        default=os.environ.get("STATICEMB_MODEL"),
-        help="a .staticemb file, or an installed model's name [$STATICEMB_MODEL]",
+        default=chosen(),
+        help=MODEL_HELP,
     )
     parser.add_argument("--architecture", default="arm64", metavar="arm64|x86_64", help="[arm64]")
     own = "{}.{}".format(*sys.version_info)

@@ -16,6 +16,7 @@ from typing import Any, NoReturn, get_args
 
 from . import __version__, bundle_command
 from .errors import StaticEmbError
+from .installed import MODEL_HELP, chosen, locate
 from .metadata import Pooling
 from .model import StaticModel
 from .opening import open_parts
@@ -110,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
 
     info = commands.add_parser("info", help="what a file or folder holds")
     info.set_defaults(run=_info)
-    info.add_argument("file", metavar="FILE")
+    info.add_argument("file", nargs="?", default=chosen(), metavar="MODEL", help=MODEL_HELP)
     info.add_argument("--verify", action="store_true", help="read it whole and check its digest")
     info.add_argument("--json", action="store_true", help="print one JSON object")
     bundle_command.add_parser(commands)
@@ -122,9 +123,8 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         "-m",
         "--model",
         metavar="MODEL",
-        required="STATICEMB_MODEL" not in os.environ,
-        default=os.environ.get("STATICEMB_MODEL"),
-        help="a .staticemb file [$STATICEMB_MODEL]",
+        default=chosen(),
+        help=MODEL_HELP,
     )
 
 
@@ -189,7 +189,7 @@ def _tokens(options: argparse.Namespace) -> int:
 
 
 def _info(options: argparse.Namespace) -> int:
-    file = open_parts(options.file, verify=options.verify)
+    file = open_parts(locate(options.file), verify=options.verify)
     meta = file.metadata
     n_rows, dim = file.embeddings.shape
     facts: dict[str, Any] = {

@@ -68,9 +68,9 @@ class StaticModel:
         metadata: what the file says of itself.
 
     Example:
-        >>> model = StaticModel.load("model.staticemb")  # doctest: +SKIP
-        >>> model.encode(["a text", "another"]).shape  # doctest: +SKIP
-        (2, 256)
+        >>> model = StaticModel.load()
+        >>> model.encode(["a text", "another"]).shape == (2, model.dim)
+        True
     """
 
     metadata: Metadata
@@ -89,7 +89,7 @@ class StaticModel:
     @classmethod
     def load(
         cls,
-        path: str | os.PathLike[str],
+        path: str | os.PathLike[str] | None = None,
         *,
         truncate_dim: int | None = None,
         verify: bool = False,
@@ -100,7 +100,8 @@ class StaticModel:
         whose rules texts then become vectors, `compat` says.
 
         Args:
-            path: the file or the folder, or the bare name of a model that is installed as a wheel.
+            path: the file or the folder, or the bare name of a model that is installed as a wheel;
+                None: the small English model that comes with this package.
             truncate_dim: the length of vectors where a call does not say another.
             verify: read it whole and check its numbers first, and a file's digest.
 

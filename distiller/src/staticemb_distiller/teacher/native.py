@@ -23,6 +23,7 @@ from .pooling import pool
 from .settings import Settings
 
 _WINDOW = 16_384  # texts tokenized and sorted together; bounds memory, whatever the corpus
+_UNPADDED = {"cpu"}  # others want batches large rather than exact
 _CHUNK_TEXTS, _CHUNK_CHARACTERS = 1_024, 4_000_000
 _TOKEN_POOLING = {"mean": "mean", "first": "cls", "last": "lasttoken"}
 
@@ -34,6 +35,7 @@ class NativeBackend:
         self._encoder = encoder
         self._modules = [module.eval().to(device) for module in modules]
         self._device = device
+        self._padded = device.type not in _UNPADDED
         self._text_tokenizer = Tokenizer.from_str(encoder.tokenizer.to_str())
         if encoder.max_length is not None:
             self._text_tokenizer.enable_truncation(
@@ -95,7 +97,9 @@ class NativeBackend:
             def forward(rows: NDArray[np.int64], ids: Sequence[NDArray[np.int64]] = ids) -> Tensor:
                 return self._sentence([ids[row] for row in rows], skip)
 
-            budget = run_batches(_lengths(ids), budget, forward, out[window], done)
+            budget = run_batches(
+                _lengths(ids), budget, forward, out[window], done, padded=self._padded
+            )
         return out
 
     def encode_ids(
@@ -123,7 +127,7 @@ class NativeBackend:
         if pooling != "teacher":
             width = int(self._tokens([np.array([self._encoder.pad_id])])[0].shape[2])
         out = np.empty((len(sequences), width), np.float32)
-        run_batches(_lengths(sequences), budget, forward, out, done)
+        run_batches(_lengths(sequences), budget, forward, out, done, padded=self._padded)
         return out
 
     def input_embedding_matrix(self) -> Tensor:

@@ -1,0 +1,174 @@
+"""Fill the figures in the card of the model that the runtime carries, and in the README.
+
+python benchmarks/bundled.py           write
+python benchmarks/bundled.py --check   exit 1 if one of them says anything else
+
+Scores come from results/bundled.json, which `staticemb-distiller evaluate` writes (the command
+stands in bundled.md); what the model is, and the examples of its limits, from the model itself.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from harness import RESULTS, ROOT
+
+from staticemb_runtime import StaticModel
+from staticemb_runtime.format import read
+from staticemb_runtime.installed import DEFAULT_FILE, DEFAULT_MODEL
+
+FILE = Path(DEFAULT_FILE)
+CARD = FILE.with_suffix(".md")
+PAGES = (CARD, ROOT / "README.md")
+Results = dict[str, Any]
+
+TASKS = {
+    "STS-B, test": ["sts/stsb-en-test"],
+    "STS-B, dev": ["sts/stsb-en-dev"],
+    "SICK": ["sts/sick-test"],
+    "word similarity, 7 sets": [
+        "wordsim/en-men-tr-3k",
+        "wordsim/en-mturk-771",
+        "wordsim/en-rg-65",
+        "wordsim/en-rw-stanford",
+        "wordsim/en-simlex-999",
+        "wordsim/en-simverb-3500",
+        "wordsim/en-ws-353-all",
+    ],
+    "MRPC": ["pairs/mrpc-test"],
+    "Banking77": ["classification/banking77"],
+    "CLINC150": ["classification/clinc150"],
+    "SST-2": ["classification/sst2"],
+    "AG News": ["clustering/agnews-test"],
+    "NFCorpus": ["retrieval/nfcorpus"],
+    "Cranfield": ["retrieval/cranfield"],
+}
+LANGUAGES = {
+    "German": "de",
+    "Spanish": "es",
+    "French": "fr",
+    "Japanese": "ja",
+    "Russian": "ru",
+    "Chinese": "zh",
+}
+SHOWN = ("STS-B, test", "SICK", "word similarity, 7 sets", "NFCorpus", "Banking77")
+LIMITS = {
+    "negation": ("The door is open.", "The door is not open."),
+    "word order": ("The dog bites the man.", "The man bites the dog."),
+    "another language": ("The weather is nice today.", "Das Wetter ist heute schön."),
+    "for comparison, a paraphrase": ("The weather is nice today.", "It is a lovely day outside."),
+}
+
+
+def main() -> int:
+    """Write, or compare with what is written."""
+    content = json.loads((RESULTS / "bundled.json").read_text(encoding="utf-8"))
+    wanted = {page: fill(page.read_text(encoding="utf-8"), content) for page in PAGES}
+    differing = [p for p, text in wanted.items() if p.read_text(encoding="utf-8") != text]
+    if "--check" in sys.argv:
+        for path in differing:
+            print(f"{path.relative_to(ROOT)} differs from the results: run benchmarks/bundled.py")
+        return 1 if differing else 0
+    for path in differing:
+        path.write_text(wanted[path], encoding="utf-8")
+    return 0
+
+
+def fill(text: str, content: Results) -> str:
+    """Replace what stands between `<!-- figures: NAME -->` and `<!-- end -->`."""
+    for name, section in SECTIONS.items():
+        found = re.compile(rf"(<!-- figures: {name} -->\n).*?(\n<!-- end -->)", re.S)
+        if found.search(text):
+            body = section(content)
+            text = found.sub(lambda match, body=body: match[1] + body + match[2], text)
+    return text
+
+
+def facts(content: Results) -> str:
+    """What the file holds."""
+    file = read(FILE)
+    meta = file.metadata
+    rows, dim = file.embeddings.shape
+    prefixes = ", ".join(map(str, meta.prefixes))
+    lines = [
+        f"- {rows:,} tokens × {dim} dimensions, {file.embeddings.dtype}; "
+        f"{FILE.stat().st_size / 1e6:.1f} MB on disk, memory-mapped",
+        f"- lengths to cut vectors to: {prefixes}",
+        f"- pooling `{meta.pooling}`, β = {meta.damping_beta:g}, k = {meta.damping_dims}",
+        f"- teacher `{meta.extra['teacher']}`, content {meta.extra['teacher_revision']}",
+        f"- fitted to the teacher's vectors of {int(meta.extra['x-fit-texts']):,} texts",
+        f"- made by {meta.extra['creator']}",
+        f"- {meta.digest}",
+    ]
+    return "\n".join(lines)
+
+
+def scores(content: Results) -> str:
+    """Every task, beside the peers."""
+    return _table(content, {**TASKS, **_translations()})
+
+
+def short(content: Results) -> str:
+    """A few tasks, beside the peers."""
+    return _table(content, {task: TASKS[task] for task in SHOWN})
+
+
+def against(content: Results) -> str:
+    """The differences from the peers on single tasks, with their intervals."""
+    titles = {names[0]: title for title, names in TASKS.items() if len(names) == 1}
+    lines = ["| task | against | difference | 95 % interval |", "|---|---|---:|---:|"]
+    lines += [
+        f"| {titles[row['of']]} | {row['baseline']} | {row['value']:+.1f} "
+        f"| {row['low']:+.1f} to {row['high']:+.1f} |"
+        for row in content["differences"]
+        if row["of"] in titles
+    ]
+    return "\n".join(lines)
+
+
+def limits(content: Results) -> str:
+    """What the model itself makes of pairs that it cannot tell apart, or cannot read."""
+    model = StaticModel.load()
+    lines = ["| | a | b | cosine |", "|---|---|---|---:|"]
+    for title, (a, b) in LIMITS.items():
+        vectors = model.encode([a, b])
+        cosine = float(model.similarity(vectors[0], vectors[1])[0, 0])
+        lines.append(f"| {title} | {a} | {b} | {cosine:.2f} |")
+    return "\n".join(lines)
+
+
+def _translations() -> dict[str, list[str]]:
+    return {f"STS-B, test, in {name}": [f"sts/stsb-{k}-test"] for name, k in LANGUAGES.items()}
+
+
+def _table(content: Results, tasks: dict[str, list[str]]) -> str:
+    models = [DEFAULT_MODEL, *content["baseline"]]
+    main = {(row["model"], row["task"]): row["value"] for row in content["scores"] if row["main"]}
+    lines = ["| | " + " | ".join(models) + " |", "|---|" + "---:|" * len(models)]
+    for title, names in tasks.items():
+        cells = []
+        for model in models:
+            values = [main[model, name] for name in names]
+            cells.append(f"{sum(values) / len(values):.1f}")
+        lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    sizes = [f"{content['models'][model]['bytes'] / 1e6:.1f}" for model in models]
+    lines.append("| MB on disk | " + " | ".join(sizes) + " |")
+    return "\n".join(lines)
+
+
+SECTIONS: dict[str, Callable[[Results], str]] = {
+    "bundled facts": facts,
+    "bundled scores": scores,
+    "bundled short": short,
+    "bundled differences": against,
+    "bundled limits": limits,
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

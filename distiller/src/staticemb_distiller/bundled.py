@@ -1,0 +1,50 @@
+"""Remake the model that the runtime carries: `python -m staticemb_distiller.bundled RECIPE OUT`.
+
+The teacher is the one of the demo, recorded by its id on the Hub. A recipe names its text relative
+to the folder that the command runs in. Same recipe, text, machine and versions: same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .cli import guarded
+from .demo import PACKAGED_NAME, packaged_teacher
+from .pipeline import distill
+from .progress import Progress
+from .recipe import Recipe
+from .teacher import Teacher
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m staticemb_distiller.bundled", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("recipe", type=Path, metavar="RECIPE", help="the recipe, as TOML")
+    parser.add_argument("output", type=Path, metavar="OUT", help="the file to write (.staticemb)")
+    parser.add_argument(
+        "--teacher-cache", type=Path, metavar="FOLDER", help="as for staticemb-distiller distill"
+    )
+    options = parser.parse_args(argv)
+    return guarded(lambda: _remake(options.recipe, options.output, options.teacher_cache))
+
+
+def _remake(recipe: Path, output: Path, teacher_cache: Path | None) -> int:
+    wanted = Recipe.read(recipe)
+    teacher = Teacher.load(packaged_teacher(), device="cpu", dtype=wanted.teacher_dtype)
+    teacher.name = PACKAGED_NAME
+    progress = Progress()
+    path = distill(teacher, wanted, output, teacher_cache=teacher_cache, progress=progress)
+    progress.note(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

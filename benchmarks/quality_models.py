@@ -21,7 +21,7 @@ from staticemb_distiller import pipeline
 from staticemb_distiller.budget import Budget
 from staticemb_distiller.demo import PACKAGED_NAME, packaged_teacher
 from staticemb_distiller.evaluation import Embedder, FunctionModel, LexicalModel, load_model
-from staticemb_distiller.fit_recipe import about, fit_texts
+from staticemb_distiller.fit_recipe import about_vectors, fit_texts
 from staticemb_distiller.fitted import order_by_budget, teacher_vectors
 from staticemb_distiller.recipe import Recipe
 from staticemb_distiller.rotate import second_moment_axes
@@ -99,7 +99,7 @@ class Maker:
 
     def vectors(self, texts: list[str]) -> np.ndarray[Any, Any]:
         """The teacher's vectors, each text encoded once for good."""
-        key = about(self.teacher, Recipe())
+        key = about_vectors(self.teacher, Recipe().teacher_dtype)
         return teacher_vectors(texts, self.teacher, cache=self.cache, about=key)
 
     def speed(self) -> float:

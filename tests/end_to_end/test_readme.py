@@ -93,6 +93,9 @@ def prepare(folder, teacher):
     (folder / "words.txt").write_text("".join(f"{word}\n" for word in words))
     (folder / "german.txt").write_text("".join(f"die {word} und der Fluss\n" for word in words))
     (folder / "rows.csv").write_text("id,body\n1,a house\n2,a river\n")
+    (folder / "pairs.tsv").write_text(
+        "".join(f"where is {word}?\tthe {word} is here\n" for word in words[:200])
+    )
     (folder / "my_documents").mkdir()
     (folder / "my_documents" / "one.txt").write_text("a train to the old city\nmusic at night\n")
     with gzip.open(folder / "sentences.txt.gz", "wt") as file:

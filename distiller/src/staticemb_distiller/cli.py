@@ -27,6 +27,7 @@ COMMANDS = {
     "evaluate": (".evaluation.command", "measure models on tasks in plain files, beside baselines"),
     "push": (".commands.push", "upload a file to the Hugging Face Hub"),
     "recipe": (".commands.recipe", "print the recipe that a file was made by, or the defaults"),
+    "train": (".commands.train", "train a static embedding file on pairs and other examples"),
     "wheel": (".commands.wheel", "make a wheel for pip of a static embedding file"),
 }
 

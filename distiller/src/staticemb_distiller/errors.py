@@ -303,6 +303,25 @@ class ReportError(EvaluationError):
     """A report made earlier cannot be read, or was made on other data."""
 
 
+# training
+
+
+class TrainingError(DistillerError):
+    """The root of the training's errors."""
+
+
+class TrainingStartError(TrainingError):
+    """A training asks of its start what it does not have."""
+
+
+class TrainingDivergedError(TrainingError, ArithmeticError):
+    """A training's loss became infinite or NaN."""
+
+
+class TrainingPackageError(TrainingError, ImportError):
+    """An optional package that the training needs is not installed."""
+
+
 # convert and export
 
 

@@ -105,7 +105,7 @@ def fit_recipe(
             vectors,
             weights,
             cache=folder,
-            about=about(teacher, recipe),
+            about=about_vectors(teacher, recipe.teacher_dtype),
             budget=budget,
             regularization=recipe.fit_regularization,
             rounds=recipe.fit_rounds,
@@ -125,10 +125,14 @@ def _longest(teacher: Teacher) -> int:
     return max(1, teacher.max_length - frame - len(prompt))
 
 
-def about(teacher: Teacher, recipe: Recipe) -> dict[str, str]:
-    """What decides the teacher's vectors beside its revision and the text."""
+def about_vectors(teacher: Teacher, dtype: str) -> dict[str, str]:
+    """What decides a teacher's vectors beside its name, its revision and the text.
+
+    Args:
+        teacher: The teacher.
+        dtype: The number format that was asked for.
+    """
     kind = teacher.device.type
-    dtype = recipe.teacher_dtype
     if dtype == "auto" and kind == "cpu":
         dtype = "float32"
     return {"device": kind, "dtype": dtype, "prompt": teacher.default_prompt}

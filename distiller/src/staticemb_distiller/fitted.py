@@ -180,13 +180,27 @@ def fitted_table(
     )
     if unknown_token_id is not None:
         rows[unknown_token_id] = 0
-    vectors = _unit(np.asarray(counts[:sample] @ rows, np.float32))
-    words = _unit(rows)
-    words *= np.float32(np.sqrt(_TOKEN_SHARE * len(vectors) / max(len(words), 1)))
     seen = np.asarray(counts.multiply(lengths[order][:, None]).sum(0)).ravel()
-    return Fitted(
-        rows, np.concatenate([vectors, words]), np.rint(seen).astype(np.int64), len(targets)
-    )
+    vectors = rotation_vectors(np.asarray(counts[:sample] @ rows, np.float32), rows)
+    return Fitted(rows, vectors, np.rint(seen).astype(np.int64), len(targets))
+
+
+def rotation_vectors(
+    text_vectors: NDArray[np.float32], rows: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The unit vectors by whose second moments a table is turned: those of texts, and of tokens.
+
+    Args:
+        text_vectors: (n, H) pooled vectors of texts, of any length.
+        rows: (V, H) the table.
+
+    Returns:
+        At most (n + V, H) float32: those of length zero are left out, and those of tokens scaled so
+        that all of them together weigh half of what all texts do.
+    """
+    texts, words = _unit(text_vectors), _unit(rows)
+    words *= np.float32(np.sqrt(_TOKEN_SHARE * len(texts) / max(len(words), 1)))
+    return np.concatenate([texts, words])
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

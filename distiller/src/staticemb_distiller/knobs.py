@@ -1,13 +1,140 @@
-"""What a recipe's values are: checked against their types, put in words, written as TOML."""
+"""What a recipe is: knobs declared once, checked against their types, read and written as TOML."""
 
 from __future__ import annotations
 
 import json
 import math
+import sys
+from dataclasses import dataclass, field, fields
 from types import NoneType, UnionType
-from typing import Any, Literal, NoReturn, Union, get_args, get_origin
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    NoReturn,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from .errors import RecipeError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from typing_extensions import Self
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+def knob(default: Any, meaning: str) -> Any:  # noqa: ANN401 - as dataclasses.field
+    """Declare a field of a recipe, with its default and what it does on one line."""
+    return field(default=default, metadata={"help": meaning})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Knobs:
+    """The base of recipes: frozen dataclasses whose fields are made by `knob`.
+
+    Raises:
+        RecipeError: A value is of the wrong kind.
+    """
+
+    def __post_init__(self) -> None:
+        for name, kind in self.knob_types().items():
+            object.__setattr__(self, name, checked(name, kind, getattr(self, name)))
+
+    @classmethod
+    def knob_types(cls) -> dict[str, Any]:
+        """Each knob's name and type, in the order of their declaration."""
+        hints = get_type_hints(cls)
+        return {entry.name: hints[entry.name] for entry in fields(cls)}
+
+    @classmethod
+    def knob_help(cls, name: str) -> str:
+        """What a knob does, on one line, with its default."""
+        entry = next(entry for entry in fields(cls) if entry.name == name)
+        default = "" if entry.default in (None, (), "") else f" (default: {_plain(entry.default)})"
+        return f"{entry.metadata['help']}{default}"
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], *, source: str = "recipe") -> Self:
+        """Make a recipe from a mapping of knobs to values; knobs left out keep their defaults.
+
+        Args:
+            values: Each knob's value, lists where the knob is a tuple.
+            source: What to call the mapping in an error.
+
+        Raises:
+            RecipeError: A knob is unknown, or a value is not as the class demands.
+        """
+        known = cls.knob_types()
+        unknown = sorted(set(values) - set(known))
+        if unknown:
+            msg = f"{source}: no knob is called {unknown[0]!r}; known are {', '.join(known)}"
+            raise RecipeError(msg)
+        try:
+            return cls(**values)
+        except RecipeError as error:
+            msg = f"{source}: {error}"
+            raise RecipeError(msg) from error
+
+    @classmethod
+    def from_toml(cls, text: str, *, source: str = "recipe") -> Self:
+        """Read what `to_toml` writes.
+
+        Raises:
+            RecipeError: The text is not TOML, or no recipe.
+        """
+        try:
+            values = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            msg = f"{source}: not TOML: {error}"
+            raise RecipeError(msg) from error
+        return cls.from_dict(values, source=source)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a recipe from a TOML file.
+
+        Raises:
+            RecipeError: The file cannot be read, or is no recipe.
+        """
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            msg = f"{path}: cannot read the recipe: {error}"
+            raise RecipeError(msg) from error
+        return cls.from_toml(text, source=str(path))
+
+    def to_dict(self, *, defaults: bool = True) -> dict[str, Any]:
+        """The knobs that have a value, in the order of their declaration.
+
+        Args:
+            defaults: Whether to include knobs that stand at their default.
+        """
+        return {
+            entry.name: value
+            for entry in fields(self)
+            if (value := getattr(self, entry.name)) is not None
+            and (defaults or value != entry.default)
+        }
+
+    def to_toml(self, *, defaults: bool = True) -> str:
+        """The recipe as TOML: one line for each knob that has a value.
+
+        Args:
+            defaults: Whether to write knobs that stand at their default. The recipe in a file has
+                them, so that it means the same when a later version changes a default.
+        """
+        return "\n".join(
+            f"{name} = {toml_value(value)}"
+            for name, value in self.to_dict(defaults=defaults).items()
+        )
 
 
 def checked(name: str, kind: Any, value: object) -> Any:  # noqa: ANN401 - types as values
@@ -26,9 +153,12 @@ def checked(name: str, kind: Any, value: object) -> Any:  # noqa: ANN401 - types
     """
     if get_origin(kind) is tuple:
         element = get_args(kind)[0]
-        if isinstance(value, list | tuple) and all(type(item) is element for item in value):
-            return tuple(value)
-        refuse(name, f"a list of {'numbers' if element is int else 'strings'}", value)
+        if isinstance(value, list | tuple):
+            if element is float:
+                return tuple(checked(name, float, item) for item in value)
+            if all(type(item) is element for item in value):
+                return tuple(value)
+        refuse(name, f"a list of {'strings' if element is str else 'numbers'}", value)
     options = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
     for option in options:
         if get_origin(option) is Literal:
@@ -74,3 +204,7 @@ def toml_value(value: object) -> str:
     if isinstance(value, tuple):
         return "[" + ", ".join(toml_value(item) for item in value) + "]"
     return repr(value)
+
+
+def _plain(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -73,7 +73,7 @@ def distill(
     """
     recipe = (recipe or Recipe()).resolved()
     progress = progress or Progress(quiet=True)
-    path = _checked_output(Path(output))
+    path = checked_output(Path(output))
     inputs.check_readable([str(file) for files in _inputs(recipe).values() for file in files])
 
     if isinstance(teacher, str):
@@ -304,7 +304,12 @@ def _inputs(recipe: Recipe) -> dict[str, list[Path]]:
     return {**found, **{source.place: source.files for source in fit_recipe.sources(recipe)}}
 
 
-def _checked_output(path: Path) -> Path:
+def checked_output(path: Path) -> Path:
+    """Refuse a file's name before hours of work that it could not be written under.
+
+    Raises:
+        OutputError: It is a folder, or lies in none.
+    """
     if path.is_dir():
         msg = f"{path}: expected the name of a file to write, found a folder"
         raise OutputError(msg)

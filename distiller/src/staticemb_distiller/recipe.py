@@ -7,30 +7,17 @@ device, a checkpoint folder, progress bars) is no part of it.
 from __future__ import annotations
 
 import re
-import sys
-from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Literal, get_type_hints
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from .budget import Budget
 from .errors import RecipeError
 from .generate import GENERATED
-from .knobs import checked, refuse, toml_value
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-
-def _knob(default: Any, meaning: str) -> Any:  # noqa: ANN401 - as dataclasses.field
-    return field(default=default, metadata={"help": meaning})
+from .knobs import Knobs, knob, refuse
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class Recipe(Knobs):
     """How to make a static model from a teacher. The defaults make a good one.
 
     Raises:
@@ -43,118 +30,117 @@ class Recipe:
     """
 
     # The teacher
-    revision: str | None = _knob(None, "the teacher's revision on the Hub: a commit, branch or tag")
-    teacher_dtype: Literal["auto", "float32", "float16", "bfloat16"] = _knob(
+    revision: str | None = knob(None, "the teacher's revision on the Hub: a commit, branch or tag")
+    teacher_dtype: Literal["auto", "float32", "float16", "bfloat16"] = knob(
         "auto", "number format in which the teacher computes"
     )
-    trust_remote_code: bool = _knob(False, "run Python code that comes with the teacher")
+    trust_remote_code: bool = knob(False, "run Python code that comes with the teacher")
 
     # The vocabulary
-    mode: Literal["output", "word", "subword"] = _knob(
+    mode: Literal["output", "word", "subword"] = knob(
         "output",
         "output: the teacher's own subwords; word: only the given vocabulary; "
         "subword: the given vocabulary on top of the subwords",
     )
-    vocabulary: str | None = _knob(None, "file with the vocabulary, one entry a line")
-    vocabulary_from: tuple[str, ...] = _knob((), "text files to count a vocabulary from")
-    vocabulary_size: int | None = _knob(
+    vocabulary: str | None = knob(None, "file with the vocabulary, one entry a line")
+    vocabulary_from: tuple[str, ...] = knob((), "text files to count a vocabulary from")
+    vocabulary_size: int | None = knob(
         None, "how many words to take from the text; subword: of those that the tokenizer splits"
     )
-    vocabulary_phrases: bool = _knob(False, "count phrases of two words, too")
-    remove: str = _knob(
+    vocabulary_phrases: bool = knob(False, "count phrases of two words, too")
+    remove: str = knob(
         r"\[unused\d+\]",
         "regular expression: tokens that begin with a match are removed; empty: none are",
     )
-    keep_used_in: tuple[str, ...] = _knob(
+    keep_used_in: tuple[str, ...] = knob(
         (), "text files: tokens that occur in them less than keep_min_count times are removed"
     )
-    keep_min_count: int = _knob(1, "how often a token must occur in the text of keep_used_in")
+    keep_min_count: int = knob(1, "how often a token must occur in the text of keep_used_in")
 
     # Token vectors
-    vectors_from: Literal["output", "input"] = _knob(
+    vectors_from: Literal["output", "input"] = knob(
         "output", "output: a forward pass for each token; input: the teacher's input embeddings"
     )
-    teacher_pooling: Literal["teacher", "mean", "first", "last", "pooler"] = _knob(
+    teacher_pooling: Literal["teacher", "mean", "first", "last", "pooler"] = knob(
         "teacher",
         "how a token's forward pass becomes a vector; teacher: all of the teacher's own modules",
     )
 
     # The fit
-    fit: tuple[str, ...] = _knob(
+    fit: tuple[str, ...] = knob(
         ("generated",),
         "what to fit the table to: generated (sequences of the vocabulary's words: no text is "
         "needed) or text, each a file, a folder or hf:ID, with ::KEY=VALUE,... after it for "
         "column, weight, limit, split, config, revision; none: the classical table",
     )
-    limit: int | None = _knob(None, "the most texts to take from each source of the fit")
-    teacher_budget: int | str | None = _knob(
+    limit: int | None = knob(None, "the most texts to take from each source of the fit")
+    teacher_budget: int | str | None = knob(
         None,
         "how much the teacher reads for the fit, the texts that cover most tokens first: a number "
         "of texts, or a time such as 90s, 10m or 2h, and then the result depends on the machine",
     )
-    fit_language: str = _knob("en", "code of the language by whose rules text is cut at sentences")
-    fit_regularization: float = _knob(
+    fit_language: str = knob("en", "code of the language by whose rules text is cut at sentences")
+    fit_regularization: float = knob(
         0.1, "how much the fit holds on to the classical table, above 0"
     )
-    fit_rounds: int = _knob(2, "how often the fit's equations are set up anew and solved")
-    fit_iterations: int = _knob(15, "the most steps of solving in a round")
-    fit_tolerance: float = _knob(0.02, "relative residual at which a round's solving stops")
+    fit_rounds: int = knob(2, "how often the fit's equations are set up anew and solved")
+    fit_iterations: int = knob(15, "the most steps of solving in a round")
+    fit_tolerance: float = knob(0.02, "relative residual at which a round's solving stops")
 
     # Rotation
-    dims: int | float | Literal["all", "none"] = _knob(
+    dims: int | float | Literal["all", "none"] = knob(
         256,
         "principal components to keep: a number, the share of variance to keep (0.95), "
         "all (rotation only), or none (no rotation)",
     )
-    prefixes: tuple[int, ...] = _knob(
+    prefixes: tuple[int, ...] = knob(
         (), "prefix lengths to recommend in the file; left out: powers of two from 32"
     )
 
     # Weights
-    weighting: Literal["rank", "counts", "none"] = _knob(
+    weighting: Literal["rank", "counts", "none"] = knob(
         "rank",
         "rank: Zipf's law; counts: frequencies counted in the text of counts_from; "
         "none: all tokens weigh the same",
     )
-    sif_coefficient: float | None = _knob(
+    sif_coefficient: float | None = knob(
         None,
         "a in the weight a / (a + p) of a token of probability p (default: 0.001 for a table that "
         "is fitted to text, 0.0001 for any other)",
     )
-    counts_from: tuple[str, ...] = _knob((), "text files to count token frequencies in")
-    store_weights: bool = _knob(
+    counts_from: tuple[str, ...] = knob((), "text files to count token frequencies in")
+    store_weights: bool = knob(
         False,
         "store the weights beside the rows, not multiplied in: more exact with int8, but slower",
     )
 
     # Storage
-    dtype: Literal["float32", "float16", "int8"] = _knob("float16", "number format of the table")
-    clip: bool = _knob(
+    dtype: Literal["float32", "float16", "int8"] = knob("float16", "number format of the table")
+    clip: bool = knob(
         False, "int8: cut off a column's largest elements where that lowers its squared error"
     )
-    coarse_step: float | None = _knob(
+    coarse_step: float | None = knob(
         None,
         "int8: one step for all columns, in root mean squares of the table; 0.3 compresses to "
         "half of what 8 bits take (default: as fine as int8 allows)",
     )
-    clusters: int | None = _knob(None, "merge similar tokens' rows until this many are left")
+    clusters: int | None = knob(None, "merge similar tokens' rows until this many are left")
 
     # What the runtime does
-    pooling: Literal["mean", "damped_mean"] | None = _knob(
+    pooling: Literal["mean", "damped_mean"] | None = knob(
         None,
         "how a text's rows become one vector (default: damped_mean for a fitted table, mean for "
         "the classical one)",
     )
-    damping_beta: float = _knob(1.0, "damped_mean: strength, 0 to 16")
-    damping_dims: int = _knob(64, "damped_mean: leading dimensions that it compares")
-    normalize: bool = _knob(True, "scale the vectors of texts to length one")
-    max_tokens: int | None = _knob(None, "cut texts to this many tokens")
+    damping_beta: float = knob(1.0, "damped_mean: strength, 0 to 16")
+    damping_dims: int = knob(64, "damped_mean: leading dimensions that it compares")
+    normalize: bool = knob(True, "scale the vectors of texts to length one")
+    max_tokens: int | None = knob(None, "cut texts to this many tokens")
 
-    seed: int = _knob(0, "for every step that draws random numbers")
+    seed: int = knob(0, "for every step that draws random numbers")
 
     def __post_init__(self) -> None:
-        for name, kind in knob_types().items():
-            object.__setattr__(self, name, checked(name, kind, getattr(self, name)))
+        super().__post_init__()
         self._check_ranges()
         self._check_agreement()
 
@@ -248,93 +234,12 @@ class Recipe:
             pooling=pooling or ("damped_mean" if self.fitted else "mean"),
         )
 
-    @classmethod
-    def from_dict(cls, values: dict[str, Any], *, source: str = "recipe") -> Recipe:
-        """Make a recipe from a mapping of knobs to values; knobs left out keep their defaults.
-
-        Args:
-            values: Each knob's value, lists where the knob is a tuple.
-            source: What to call the mapping in an error.
-
-        Raises:
-            RecipeError: A knob is unknown, or a value is not as the class demands.
-        """
-        unknown = sorted(set(values) - set(knob_types()))
-        if unknown:
-            msg = f"{source}: no knob is called {unknown[0]!r}; known are {', '.join(knob_types())}"
-            raise RecipeError(msg)
-        try:
-            return cls(**values)
-        except RecipeError as error:
-            msg = f"{source}: {error}"
-            raise RecipeError(msg) from error
-
-    @classmethod
-    def from_toml(cls, text: str, *, source: str = "recipe") -> Recipe:
-        """Read what `to_toml` writes.
-
-        Raises:
-            RecipeError: The text is not TOML, or no recipe.
-        """
-        try:
-            values = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            msg = f"{source}: not TOML: {error}"
-            raise RecipeError(msg) from error
-        return cls.from_dict(values, source=source)
-
-    @classmethod
-    def read(cls, path: Path) -> Recipe:
-        """Read a recipe from a TOML file.
-
-        Raises:
-            RecipeError: The file cannot be read, or is no recipe.
-        """
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            msg = f"{path}: cannot read the recipe: {error}"
-            raise RecipeError(msg) from error
-        return cls.from_toml(text, source=str(path))
-
-    def to_dict(self, *, defaults: bool = True) -> dict[str, Any]:
-        """The knobs that have a value, in the order of their declaration.
-
-        Args:
-            defaults: Whether to include knobs that stand at their default.
-        """
-        return {
-            knob.name: value
-            for knob in fields(self)
-            if (value := getattr(self, knob.name)) is not None
-            and (defaults or value != knob.default)
-        }
-
-    def to_toml(self, *, defaults: bool = True) -> str:
-        """The recipe as TOML: one line for each knob that has a value.
-
-        Args:
-            defaults: Whether to write knobs that stand at their default. The recipe in a file has
-                them, so that it means the same when a later version changes a default.
-        """
-        return "\n".join(
-            f"{name} = {toml_value(value)}"
-            for name, value in self.to_dict(defaults=defaults).items()
-        )
-
 
 def knob_types() -> dict[str, Any]:
     """Each knob's name and type, in the order of their declaration."""
-    hints = get_type_hints(Recipe)
-    return {knob.name: hints[knob.name] for knob in fields(Recipe)}
+    return Recipe.knob_types()
 
 
 def knob_help(name: str) -> str:
     """What a knob does, on one line, with its default."""
-    knob = next(knob for knob in fields(Recipe) if knob.name == name)
-    default = "" if knob.default in (None, (), "") else f" (default: {_plain(knob.default)})"
-    return f"{knob.metadata['help']}{default}"
-
-
-def _plain(value: object) -> str:
-    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return Recipe.knob_help(name)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from types import NoneType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
-from ..errors import RecipeError
 from ..recipe import Recipe, knob_help, knob_types
+from .knob_flags import add_knob
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     work.add_argument("--quiet", action="store_true", help="show no progress")
     knobs = parser.add_argument_group("the recipe")
     for name, kind in knob_types().items():
-        _add_knob(knobs, name, kind)
+        add_knob(knobs, name, kind, knob_help(name))
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -66,33 +65,3 @@ def run(arguments: argparse.Namespace) -> int:
     )
     progress.note(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
     return 0
-
-
-def _add_knob(group: argparse._ArgumentGroup, name: str, kind: Any) -> None:  # noqa: ANN401
-    flag = "--" + name.replace("_", "-")
-    options: dict[str, Any] = {"dest": name, "default": argparse.SUPPRESS}
-    if kind is bool:
-        options |= {"action": argparse.BooleanOptionalAction}
-    elif get_origin(kind) is tuple:
-        options |= {"action": "extend", "nargs": "+", "type": get_args(kind)[0]}
-        options |= {"metavar": "N" if get_args(kind)[0] is int else name.rpartition("_")[2].upper()}
-    elif get_origin(kind) is Literal:
-        options |= {"choices": get_args(kind)}
-    else:
-        types = [option for option in get_args(kind) or (kind,) if option is not NoneType]
-        options |= {"type": lambda text: _parse(name, types, text), "metavar": "VALUE"}
-    group.add_argument(flag, help=knob_help(name).replace("%", "%%"), **options)
-
-
-def _parse(name: str, types: list[Any], text: str) -> int | float | str:
-    """The first of a knob's types that the text spells; the recipe checks the value itself."""
-    for kind in (int, float):
-        if kind in types:
-            try:
-                return kind(text)
-            except ValueError:
-                continue
-    if str in types or any(get_origin(kind) is Literal for kind in types):
-        return text
-    msg = f"{name}: expected a number, found {text!r}"
-    raise RecipeError(msg)

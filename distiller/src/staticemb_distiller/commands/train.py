@@ -1,0 +1,77 @@
+"""`staticemb-distiller train MODEL|TEACHER --pairs FILE… -o FILE`: a flag for each knob."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ..training.recipe import TrainingRecipe
+from .knob_flags import add_knob
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments: the start, the output, and one flag for each knob."""
+    parser.add_argument(
+        "model",
+        metavar="MODEL|TEACHER",
+        help="what to start from: a static embedding file, a folder of model2vec or "
+        "sentence-transformers, or a Sentence Transformer (folder or Hub id)",
+    )
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="FILE", help="the file to write (.staticemb)"
+    )
+    parser.add_argument(
+        "--recipe",
+        metavar="FILE",
+        help="TOML, or a trained file to repeat its recipe; flags take precedence",
+    )
+    work = parser.add_argument_group("how to work (the file does not depend on it)")
+    work.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    work.add_argument(
+        "--checkpoint", metavar="FOLDER", help="keep the state, and go on from there next time"
+    )
+    work.add_argument(
+        "--teacher-cache", metavar="FOLDER", help="keep the teacher's vectors for good"
+    )
+    work.add_argument(
+        "--tensorboard", metavar="FOLDER", help="write TensorBoard's event files there"
+    )
+    work.add_argument("--quiet", action="store_true", help="show no progress")
+    knobs = parser.add_argument_group("the recipe")
+    for name, kind in TrainingRecipe.knob_types().items():
+        add_knob(knobs, name, kind, TrainingRecipe.knob_help(name))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train."""
+    given = vars(arguments)
+    flags = {name: given[name] for name in TrainingRecipe.knob_types() if name in given}
+    base: dict[str, Any] = {}
+    if arguments.recipe is not None:
+        from .recipe import read_training_recipe
+
+        base = read_training_recipe(Path(arguments.recipe)).to_dict()
+    recipe = TrainingRecipe.from_dict({**base, **flags}, source="command line")
+
+    # Imported here: torch takes seconds, and a wrong flag should be refused at once.
+    from ..progress import Progress
+    from ..training.run import Places, train_file
+
+    progress = Progress(quiet=arguments.quiet)
+    path = Path(arguments.output)
+    places = Places(
+        path,
+        device=arguments.device,
+        checkpoint=_folder(arguments.checkpoint),
+        teacher_cache=_folder(arguments.teacher_cache),
+        tensorboard=_folder(arguments.tensorboard),
+    )
+    train_file(arguments.model, recipe, places, progress)
+    if path.exists():  # of several processes the first one writes
+        progress.note(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    return 0
+
+
+def _folder(name: str | None) -> Path | None:
+    return None if name is None else Path(name)

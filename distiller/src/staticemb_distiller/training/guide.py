@@ -1,0 +1,58 @@
+"""The teacher's vectors of all texts of a data set, on disk while they are used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..fit_recipe import about_vectors
+from ..teacher_cache import TeacherCache
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from ..teacher import Teacher
+    from .tokenized import Dataset
+
+_BLOCK = 8_192
+
+
+def teacher_vectors(
+    teacher: Teacher,
+    dataset: Dataset,
+    folder: Path,
+    cache: Path,
+    advance: Callable[[int], object],
+) -> NDArray[np.float16]:
+    """Let a teacher encode the texts that a data set's examples name.
+
+    Args:
+        teacher: The teacher.
+        dataset: T texts.
+        folder: Where the vectors are put while they are used.
+        cache: The folder of the teacher's vectors, which keeps them for good.
+        advance: Called with the number of texts done since its last call.
+
+    Returns:
+        (T, H) float16, mapped from a file; zeros for texts that no example names.
+
+    Raises:
+        TeacherError: The teacher cannot encode.
+        TeacherCacheError: The cache is damaged or cannot be written.
+    """
+    about = about_vectors(teacher, "auto")
+    key = {**about, "teacher": teacher.name, "revision": teacher.revision}
+    store = TeacherCache(cache, key, teacher.dim)
+    named = np.unique(np.concatenate([part.columns.ravel() for part in dataset.examples]))
+    vectors = np.lib.format.open_memmap(
+        folder / "teacher.npy", "w+", np.float16, (len(dataset.texts), teacher.dim)
+    )
+    for first in range(0, len(named), _BLOCK):
+        block = named[first : first + _BLOCK].astype(np.int64)
+        vectors[block] = store.encode(dataset.read_texts(block), teacher.encode)
+        advance(len(block))
+    return vectors

@@ -1,0 +1,306 @@
+"""Steps, epochs, rounds: from a start and examples to a trained table.
+
+One step is one batch. `validations` times an epoch the held-out examples are measured, the best
+table is kept and the state is saved. After each round but the last, hard negatives are mined and
+the epochs are run again with them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from ..errors import TrainingDivergedError
+from .bag import Bag, RowAdam
+from .batches import batches, steps
+from .checkpoint import State
+from .mining import mine
+from .objective import Objective
+from .validation import Score, validate
+from .workers import Workers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from .batches import Batch
+    from .checkpoint import TrainingCheckpoint
+    from .recipe import TrainingRecipe
+    from .start import Start
+    from .tokenized import Dataset
+
+_POINTS = 100  # of the learning curve, an epoch
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What a training is made from.
+
+    Attributes:
+        start: The table and its settings.
+        train: The examples.
+        held_out: Those to validate on; over the same texts.
+        guide: (T, H) the teacher's vectors of all texts; None: no teacher.
+    """
+
+    start: Start
+    train: Dataset
+    held_out: Dataset
+    guide: NDArray[np.float16] | None = None
+
+
+@dataclass(eq=False)
+class Trained:
+    """What a training led to.
+
+    Attributes:
+        rows: (V, D) float32, the best table that was validated, or else the last.
+        step: At which step it stood.
+        steps: How many steps were made.
+        history: One entry for each point of the learning curve.
+    """
+
+    rows: NDArray[np.float32]
+    step: int
+    steps: int
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+def train(
+    material: Material,
+    recipe: TrainingRecipe,
+    *,
+    batch_size: int,
+    device: str = "cpu",
+    workers: Workers | None = None,
+    checkpoint: TrainingCheckpoint | None = None,
+    advance: Callable[[int], object] = lambda done: None,
+    note: Callable[[dict[str, Any]], object] = lambda entry: None,
+) -> Trained:
+    """Train a table.
+
+    Args:
+        material: What with.
+        recipe: Its knobs under "What is lowered" and "How", and `seed`.
+        batch_size: Examples in a step, of all processes together.
+        device: Where the arithmetic happens.
+        workers: The processes that share the work; None: this one alone.
+        checkpoint: Where the state is kept; a state that is there is gone on from.
+        advance: Called with the number of steps made since its last call.
+        note: Called with each entry of the history as it is made.
+
+    Raises:
+        TrainingDivergedError: A loss was no longer finite.
+        CheckpointError: The state cannot be read or written.
+    """
+    run = _Run(material, recipe, batch_size, device, workers or Workers(), checkpoint, note)
+    run.restore()
+    advance(run.step)
+    while run.step < run.total and not run.stopped:
+        made = run.step
+        run.stretch(advance)
+        assert run.step > made, "an epoch holds at least one batch"
+    rows = run.table() if run.best is None else run.best
+    return Trained(rows, run.best_step if run.best is not None else run.step, run.step, run.history)
+
+
+def total_steps(dataset: Dataset, recipe: TrainingRecipe, batch_size: int) -> int:
+    """How many steps a training makes if nothing stops it."""
+    return steps(dataset, batch_size) * recipe.epochs * (recipe.mine + 1)
+
+
+class _Run:
+    """A training under way."""
+
+    def __init__(
+        self,
+        material: Material,
+        recipe: TrainingRecipe,
+        batch_size: int,
+        device: str,
+        workers: Workers,
+        checkpoint: TrainingCheckpoint | None,
+        note: Callable[[dict[str, Any]], object],
+    ) -> None:
+        self.material, self.recipe, self.batch_size = material, recipe, batch_size
+        self.workers, self.checkpoint, self.note = workers, checkpoint, note
+        start = material.start
+        self.bag = Bag(start.rows, device=device, damping=start.damping)
+        self.peak = recipe.learning_rate
+        self.optimizer = RowAdam(self.bag.table, pull=recipe.pull)
+        self.dataset = material.train
+        self.per_epoch = steps(material.train, batch_size)
+        self.total = total_steps(material.train, recipe, batch_size)
+        self.step = 0
+        self.best: NDArray[np.float32] | None = None
+        self.best_order, self.best_step = (-math.inf, -math.inf), 0
+        self.worse = 0  # validations in a row
+        self.history: list[dict[str, Any]] = []
+
+    @property
+    def stopped(self) -> bool:
+        """Whether patience is at its end."""
+        return self.recipe.patience is not None and self.worse >= self.recipe.patience
+
+    def table(self) -> NDArray[np.float32]:
+        """A copy of the table as it stands."""
+        return np.array(self.bag.table.cpu().numpy())
+
+    def stretch(self, advance: Callable[[int], object]) -> None:
+        """Go on to the next validation."""
+        per_round = self.per_epoch * self.recipe.epochs
+        if self.step and self.step % per_round == 0:
+            self._mine()
+        epoch, begun = divmod(self.step, self.per_epoch)
+        objective = self._objective(self.dataset, self.workers)
+        parts = self.recipe.validations
+        ends = [math.ceil(self.per_epoch * part / parts) for part in range(1, parts + 1)]
+        end = next(end for end in ends if end > begun)
+        losses: list[float] = []
+        every = max(1, self.per_epoch // _POINTS)
+        for batch in batches(
+            self.dataset,
+            self.batch_size,
+            seed=self.recipe.seed,
+            epoch=epoch,
+            start=begun,
+            rank=self.workers.rank,
+            world=self.workers.world,
+        ):
+            losses.append(self._step(objective, batch))
+            advance(1)
+            if self.step % every == 0 or self.step % self.per_epoch == end % self.per_epoch:
+                self._log({"step": self.step, "loss": float(np.mean(losses)), "rate": self._rate()})
+                losses.clear()
+            if self.step - epoch * self.per_epoch == end:
+                break
+        self._validate()
+        self._save()
+
+    def _step(self, objective: Objective, batch: Batch) -> float:
+        loss, which, gradient = objective.gradient(batch)
+        if not math.isfinite(loss):
+            raise TrainingDivergedError(
+                f"step {self.step + 1}: expected a finite loss, found {loss}; a lower "
+                "learning_rate or a higher temperature may help"
+            )
+        rate = self._rate()
+        self.optimizer.step(which, gradient, rate, rate / self.peak)
+        self.step += 1
+        return loss
+
+    def _rate(self) -> float:
+        """The learning rate of the next step: a linear rise, then a linear fall to zero."""
+        rise = self.recipe.warmup * self.total
+        up = (self.step + 1) / (rise + 1)
+        down = (self.total - self.step) / (self.total - rise + 1)
+        return self.peak * min(1.0, up, down)
+
+    def _objective(self, dataset: Dataset, workers: Workers) -> Objective:
+        recipe, start = self.recipe, self.material.start
+        lengths = recipe.prefixes or start.prefixes
+        if lengths[-1] != start.rows.shape[1]:
+            lengths = (*lengths, start.rows.shape[1])
+        weights = recipe.prefix_weights or (1.0,) * len(lengths)
+        return Objective(
+            self.bag,
+            dataset,
+            lengths,
+            weights + (1.0,) * (len(lengths) - len(weights)),
+            recipe.temperature,
+            workers,
+            self.material.guide,
+            recipe.teacher_weight,
+        )
+
+    def _mine(self) -> None:
+        self.dataset = mine(
+            self.bag,
+            self.material.train,
+            count=self.recipe.mine_negatives,
+            margin=self.recipe.mine_margin,
+        )
+
+    def _validate(self) -> None:
+        """Measure in the first process alone; the others hear what it found."""
+        score: Score | None = None
+        if self.workers.first:
+            alone = self._objective(self.material.held_out, Workers())
+            held_out, others = self.material.held_out, self.material.train
+            score = validate(alone, held_out, others, self.batch_size)
+        order = None if score is None else (score.value, -score.loss)
+        order = self.workers.tell(order, self.bag.device)
+        if order is None:
+            return
+        if score is not None:
+            found = {"step": self.step, "validation_loss": score.loss, "value": score.value}
+            self._log(found | score.measures)
+        if order > self.best_order:
+            self.best, self.best_order, self.best_step = self.table(), order, self.step
+            self.worse = 0
+        else:
+            self.worse += 1
+
+    def _log(self, entry: dict[str, Any]) -> None:
+        self.history.append(entry)
+        self.note(entry)
+
+    def _save(self) -> None:
+        if self.checkpoint is None or not self.workers.first:
+            return
+        arrays: dict[str, NDArray[Any]] = {
+            "table": self.table(),
+            "first": self.optimizer.first.cpu().numpy(),
+            "second": self.optimizer.second.cpu().numpy(),
+        }
+        if self.best is not None:
+            arrays["best"] = self.best
+        mined = self.dataset is not self.material.train
+        if mined:
+            for number, examples in enumerate(self.dataset.examples):
+                arrays[f"columns{number}"] = examples.columns
+        numbers = {
+            "step": self.step,
+            "optimizer_steps": self.optimizer.steps,
+            "best_order": self.best_order,
+            "best_step": self.best_step,
+            "worse": self.worse,
+            "history": self.history,
+            "mined": mined,
+        }
+        self.checkpoint.save(State(arrays, numbers))
+
+    def restore(self) -> None:
+        """Take up the state that is kept; where there is none, measure the start."""
+        state = None if self.checkpoint is None else self.checkpoint.load()
+        if state is None:
+            self._validate()
+            return
+        numbers = state.numbers
+        for tensor, name in (
+            (self.bag.table, "table"),
+            (self.optimizer.first, "first"),
+            (self.optimizer.second, "second"),
+        ):
+            tensor.copy_(torch.from_numpy(state.arrays[name]))
+        self.best = state.arrays.get("best")
+        self.step, self.optimizer.steps = numbers["step"], numbers["optimizer_steps"]
+        self.best_order, self.best_step = tuple(numbers["best_order"]), numbers["best_step"]
+        self.worse, self.history = numbers["worse"], numbers["history"]
+        if numbers["mined"]:
+            train = self.material.train
+            columns = [state.arrays[f"columns{number}"] for number in range(len(train.examples))]
+            examples = [
+                replace(
+                    old,
+                    kind=old.kind if found.shape == old.columns.shape else "triplets",
+                    columns=found,
+                )
+                for old, found in zip(train.examples, columns, strict=True)
+            ]
+            self.dataset = replace(train, examples=examples)

@@ -1,0 +1,276 @@
+"""A start and examples in, a static embedding file out: the steps, one after another.
+
+start -> examples, tokenized -> training -> rotation -> number format -> file, log, curve
+"""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .. import inputs, table
+from ..check import check_file
+from ..convert import creator
+from ..errors import OutputError
+from ..fitted import Fitted, rotation_vectors
+from ..pipeline import checked_output
+from ..progress import Progress
+from ..recipe import Recipe
+from ..rotate import variance_shares
+from ..teacher import Teacher
+from ..teacher.encoder import pick_device
+from ..write import Settings, write
+from .bag import Bag
+from .batches import check_batch_size
+from .checkpoint import TrainingCheckpoint
+from .guide import teacher_vectors
+from .log import Log, write_beside
+from .loop import Material, Trained, total_steps, train
+from .sources import PairSource
+from .start import Start, open_start
+from .tokenized import prepare
+from .workers import Workers, joined, own_device
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from .recipe import TrainingRecipe
+    from .tokenized import Dataset
+
+_BATCH = 1_024
+_LEAST_BATCHES = 8  # in an epoch, where the batch size is left to us
+_SAMPLE = 50_000  # texts to rotate by
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a training puts what it needs and what it makes, and where it computes.
+
+    Attributes:
+        output: The file to write.
+        device: "auto", "cpu", "cuda", "mps".
+        checkpoint: A folder that keeps the state, so that a run that was broken off goes on where
+            it stopped. It is removed at the end.
+        teacher_cache: A folder that keeps the teacher's vectors for good.
+        tensorboard: A folder for TensorBoard's event files.
+    """
+
+    output: Path
+    device: str = "auto"
+    checkpoint: Path | None = None
+    teacher_cache: Path | None = None
+    tensorboard: Path | None = None
+
+
+def train_file(
+    start: str, recipe: TrainingRecipe, places: Places, progress: Progress | None = None
+) -> Trained:
+    """Train a static embedding file on examples.
+
+    The same start, recipe, files and machine give the same bytes, on the CPU.
+
+    Args:
+        start: A static embedding file, a folder of model2vec or sentence-transformers
+            (StaticEmbedding), or a teacher: a folder or a Hub id.
+        recipe: How.
+        places: Where.
+        progress: Where to show progress; nothing is shown if None.
+
+    Returns:
+        The training, whose table the file holds.
+
+    Raises:
+        DistillerError: One of its sub-classes for each thing that can be wrong.
+        StaticEmbError: The start cannot be opened.
+
+    Example:
+        >>> recipe = TrainingRecipe(pairs=["pairs.tsv"])  # doctest: +SKIP
+        >>> train_file("model.staticemb", recipe, Places(Path("mine.staticemb")))  # doctest: +SKIP
+    """
+    path = checked_output(places.output)
+    sources = [PairSource.parse(spec, limit=recipe.limit) for spec in recipe.pairs]
+    inputs.check_readable([str(file) for source in sources for file in source.files])
+    device = own_device(pick_device(places.device))
+    with ExitStack() as stack:
+        workers = stack.enter_context(joined(device))
+        progress = progress if progress is not None and workers.first else Progress(quiet=True)
+        log = Log(progress, places.tensorboard if workers.first else None)
+        stack.callback(log.close)
+        begin = open_start(start, recipe, device=places.device, progress=progress)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="staticemb-")))
+        progress.note(f"Reading examples: {' '.join(recipe.pairs)}")
+        examples, held_out = prepare(
+            sources,
+            begin.tokenizer,
+            begin.unknown_token_id,
+            begin.max_tokens,
+            folder,
+            held_out=recipe.held_out,
+            seed=recipe.seed,
+            progress=progress,
+        )
+        batch_size = _batch_size(examples, recipe, workers)
+        progress.note(_described(examples, held_out, batch_size))
+        guide, revision = None, ""
+        if recipe.teacher is not None:
+            guide, revision = _guide(recipe, places, examples, folder, progress)
+        digests = [
+            f"{inputs.digest(source.place, source.files)} {source.place}"
+            for source in sources
+            if source.files
+        ]
+        identity = [begin.identity, recipe.to_toml(), digests, revision, workers.world]
+        kept = None
+        if places.checkpoint is not None:
+            kept = TrainingCheckpoint(places.checkpoint, identity)
+        trained = _train(
+            Material(begin, examples, held_out, guide),
+            recipe,
+            batch_size,
+            device,
+            workers,
+            kept,
+            log,
+            progress,
+        )
+        if workers.first:
+            if trained.step == 0:
+                progress.note("No validation was better than the start: the table stays as it was")
+            progress.note("Rotating, rounding and writing")
+            facts = {"x-input-sha256": "\n".join(digests)}
+            facts["x-train-teacher"] = f"{recipe.teacher} {revision}" if revision else ""
+            _write(path, begin, trained, examples, recipe, facts)
+            for file in write_beside(path, trained):
+                progress.note(f"Wrote {file}")
+            if kept is not None:
+                kept.clear()
+    return trained
+
+
+def _train(
+    material: Material,
+    recipe: TrainingRecipe,
+    batch_size: int,
+    device: object,
+    workers: Workers,
+    checkpoint: TrainingCheckpoint | None,
+    log: Log,
+    progress: Progress,
+) -> Trained:
+    total = total_steps(material.train, recipe, batch_size)
+    with progress.track("Training", total, "steps") as advance:
+        return train(
+            material,
+            recipe,
+            batch_size=batch_size,
+            device=str(device),
+            workers=workers,
+            checkpoint=checkpoint,
+            advance=advance,
+            note=log.note,
+        )
+
+
+def _batch_size(examples: Dataset, recipe: TrainingRecipe, workers: Workers) -> int:
+    if recipe.batch_size is not None:
+        check_batch_size(examples, recipe.batch_size)
+        return recipe.batch_size
+    most = max(len(part.columns) for part in examples.examples)
+    return max(2 * workers.world, min(_BATCH, most // _LEAST_BATCHES))
+
+
+def _described(examples: Dataset, held_out: Dataset, batch_size: int) -> str:
+    counts = ", ".join(f"{len(part.columns)} {part.kind}" for part in examples.examples)
+    validated = sum(len(part.columns) for part in held_out.examples)
+    return f"Examples: {counts}; {validated} held out; {batch_size} in a step"
+
+
+def _guide(
+    recipe: TrainingRecipe, places: Places, examples: Dataset, folder: Path, progress: Progress
+) -> tuple[NDArray[np.float16], str]:
+    """The teacher's vectors of all texts, and its revision."""
+    assert recipe.teacher is not None
+    progress.note(f"Loading {recipe.teacher}")
+    teacher = Teacher.load(recipe.teacher, revision=recipe.teacher_revision, device=places.device)
+    count = len(np.unique(np.concatenate([part.columns.ravel() for part in examples.examples])))
+    cache = places.teacher_cache or folder / "teacher"
+    with progress.track("Text vectors", count, "texts") as advance:
+        return teacher_vectors(teacher, examples, folder, cache, advance), teacher.revision
+
+
+def _write(
+    path: Path,
+    start: Start,
+    trained: Trained,
+    examples: Dataset,
+    recipe: TrainingRecipe,
+    facts: dict[str, str],
+) -> None:
+    """Turn, round, write beside, check, rename."""
+    rows = trained.rows
+    if start.unknown_token_id is not None:
+        rows[start.unknown_token_id] = 0
+    texts = _sample(Bag(rows), examples, recipe.seed)
+    fitted = Fitted(rows, rotation_vectors(texts, rows), np.zeros(0, np.int64), len(texts))
+    width = rows.shape[1]
+    stored = Recipe(
+        dims=width if recipe.rotate else "none",
+        dtype=recipe.dtype,
+        normalize=start.normalize,
+        seed=recipe.seed,
+    )
+    finished = table.fitted_table(fitted, stored)
+    parts = table.to_parts(finished, start.tokenizer, stored)
+    lengths = tuple(sorted({*start.prefixes, width}))
+    shares = variance_shares(finished.variances, lengths)
+    provenance = {
+        **start.provenance,
+        "recipe": recipe.to_toml(),
+        "creator": creator(),
+        "x-prefix-variance": " ".join(f"{share:.4f}" for share in shares),
+        "x-train-steps": str(trained.step),
+        **facts,
+    }
+    settings = Settings(
+        prefixes=lengths,
+        normalize=start.normalize,
+        damping=start.damping,
+        max_tokens=start.max_tokens,
+        unknown_token_id=start.unknown_token_id,
+        provenance={key: value for key, value in provenance.items() if value},
+    )
+    with _beside(path) as beside:
+        write(beside, parts, settings)
+        check_file(beside, finished, stored)
+        beside.replace(path)
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.unchecked")
+    try:
+        yield beside
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _sample(bag: Bag, examples: Dataset, seed: int) -> NDArray[np.float32]:
+    """(n, D) vectors of texts of the examples under the plain mean."""
+    named = np.unique(np.concatenate([part.columns.ravel() for part in examples.examples]))
+    if len(named) > _SAMPLE:
+        named = np.sort(np.random.default_rng(seed).choice(named, _SAMPLE, replace=False))
+    vectors = [
+        bag.vectors(*examples.texts.take(named[first : first + 8_192].astype(np.int64))).numpy()
+        for first in range(0, len(named), 8_192)
+    ]
+    return np.concatenate(vectors)

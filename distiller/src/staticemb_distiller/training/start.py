@@ -1,0 +1,211 @@
+"""What a training starts from: a static model, a teacher's classical table, or random rows."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from staticemb_runtime.errors import NotAModelError, UnsupportedModelError
+from staticemb_runtime.opening import open_parts
+
+from ..convert import plain_tokenizer
+from ..errors import TrainingStartError
+from ..pipeline import make_vocabulary, token_vectors
+from ..recipe import Recipe
+from ..rotate import prefix_ladder
+from ..table import classical_table, prefixes, token_weights
+from ..teacher import Teacher
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from staticemb_runtime.format import StaticFile
+
+    from ..progress import Progress
+    from .recipe import TrainingRecipe
+
+_DIMS = 256
+_DAMPING = (1.0, 64)
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """A table before training, and the settings that the trained file takes over.
+
+    Attributes:
+        rows: (V, D) float32, token weights multiplied in.
+        tokenizer: The bytes of a `tokenizer.json`.
+        unknown_token_id: The id that is dropped.
+        max_tokens: Where texts are cut.
+        normalize: Whether the runtime gives unit vectors.
+        damping: (beta, k) of damped pooling; None: the plain mean.
+        prefixes: Good prefix lengths, D the last.
+        provenance: Where it comes from, as the file's metadata say it.
+    """
+
+    rows: NDArray[np.float32]
+    tokenizer: bytes
+    unknown_token_id: int | None
+    max_tokens: int | None
+    normalize: bool
+    damping: tuple[float, int] | None
+    prefixes: tuple[int, ...]
+    provenance: dict[str, str]
+
+    @property
+    def identity(self) -> str:
+        """A digest of all that training depends on."""
+        sha = hashlib.sha256(np.ascontiguousarray(self.rows).data)
+        sha.update(self.tokenizer)
+        facts = (self.unknown_token_id, self.max_tokens, self.damping, self.prefixes)
+        sha.update(repr(facts).encode())
+        return sha.hexdigest()
+
+
+def open_start(
+    name: str, recipe: TrainingRecipe, *, device: str = "auto", progress: Progress
+) -> Start:
+    """Open what the user named, as the recipe wants to start from it.
+
+    Args:
+        name: A static embedding file, a folder of model2vec or sentence-transformers
+            (StaticEmbedding), or a teacher: a folder or a Hub id.
+        recipe: Its knobs from `start` to `damping_dims`, `prefixes` and `seed`.
+        device: Where a teacher computes.
+        progress: Where to say what takes long.
+
+    Raises:
+        StaticEmbError: The model cannot be opened.
+        TeacherError: The teacher cannot be loaded.
+        TrainingStartError: The recipe asks for what this start does not have.
+    """
+    file = _open_model(name)
+    start = _of_teacher(name, recipe, device, progress) if file is None else _of_model(name, file)
+    rows = start.rows
+    if recipe.start == "random":
+        width = recipe.dims or rows.shape[1]
+        random = np.random.default_rng(recipe.seed)
+        rows = random.standard_normal((len(rows), width), dtype=np.float32)
+        if start.unknown_token_id is not None:
+            rows[start.unknown_token_id] = 0
+    elif recipe.dims not in (None, rows.shape[1]):
+        found = f"the model's are {rows.shape[1]}"
+        msg = f"dims: a table that exists keeps its dimensions, asked for {recipe.dims}, {found}"
+        raise TrainingStartError(msg)
+    width = rows.shape[1]
+    lengths = start.prefixes if width == start.rows.shape[1] else prefix_ladder(width)
+    if recipe.prefixes:
+        if recipe.prefixes[-1] > width:
+            msg = f"prefixes: expected lengths of at most {width}, found {recipe.prefixes[-1]}"
+            raise TrainingStartError(msg)
+        lengths = recipe.prefixes
+    return Start(
+        rows,
+        start.tokenizer,
+        start.unknown_token_id,
+        start.max_tokens,
+        start.normalize,
+        _damping(start.damping, recipe, width),
+        lengths,
+        start.provenance,
+    )
+
+
+def _open_model(name: str) -> StaticFile | None:
+    """The static model of that name, or None where it can only be a teacher."""
+    if not Path(name).exists():
+        return None
+    try:
+        return open_parts(name, verify=True)
+    except (NotAModelError, UnsupportedModelError):
+        if Path(name).is_dir():
+            return None
+        raise
+
+
+def _of_model(name: str, file: StaticFile) -> Start:
+    metadata = file.metadata
+    rows = np.asarray(file.embeddings, np.float32)
+    if file.scale is not None:
+        rows = rows * file.scale
+    if file.rows is not None:
+        rows = rows[file.rows]
+    if file.weights is not None:
+        rows = rows * file.weights[:, None]
+    width = file.default_dim or rows.shape[1]
+    kept = ("teacher", "teacher_revision", "license", "languages")
+    provenance = {key: metadata.extra[key] for key in kept if metadata.extra.get(key)}
+    older = metadata.extra.get("x-start-recipe", "")
+    recipes = [metadata.extra.get("recipe", ""), f"# started from\n{older}" if older else ""]
+    provenance["x-start"] = f"{Path(name).name} {metadata.digest}".strip()
+    if any(recipes):
+        provenance["x-start-recipe"] = "\n\n".join(filter(None, recipes))
+    damping = None
+    if metadata.pooling == "damped_mean":
+        damping = (metadata.damping_beta, metadata.damping_dims)
+    lengths = tuple(prefix for prefix in metadata.prefixes if prefix <= width)
+    if len(lengths) == 1 and not metadata.format_version:  # a folder names no prefixes
+        lengths = prefix_ladder(width)
+    return Start(
+        np.array(rows[:, :width], np.float32, order="C"),
+        plain_tokenizer(file.tokenizer),
+        metadata.unknown_token_id,
+        metadata.max_tokens,
+        metadata.normalize,
+        damping,
+        lengths,
+        provenance,
+    )
+
+
+def _of_teacher(name: str, recipe: TrainingRecipe, device: str, progress: Progress) -> Start:
+    """The classical table of a teacher; for random rows only its vocabulary is needed."""
+    progress.note(f"Loading {name}")
+    teacher = Teacher.load(name, device=device)
+    distilled = Recipe(dims=recipe.dims or _DIMS, dtype="float32")
+    vocabulary = make_vocabulary(teacher.tokenizer, distilled)
+    if recipe.start == "random":
+        rows = np.zeros((len(vocabulary), recipe.dims or _DIMS), np.float32)
+        lengths = prefix_ladder(rows.shape[1])
+    else:
+        vectors = token_vectors(teacher, vocabulary, distilled, progress=progress)
+        weights = token_weights(len(vocabulary), None, distilled)
+        table = classical_table(vectors, weights, distilled)
+        rows = table.weighted(np.arange(len(vocabulary))).astype(np.float32)
+        lengths = prefixes(table, distilled)
+    found = {
+        "teacher": teacher.name,
+        "teacher_revision": teacher.revision,
+        "license": teacher.license,
+        "languages": " ".join(teacher.languages.replace(",", " ").split()),
+        "x-start-recipe": distilled.to_toml(),
+    }
+    return Start(
+        rows,
+        vocabulary.tokenizer_json,
+        vocabulary.unknown_token_id,
+        None,
+        normalize=True,
+        damping=None,
+        prefixes=lengths,
+        provenance={key: value for key, value in found.items() if value},
+    )
+
+
+def _damping(
+    own: tuple[float, int] | None, recipe: TrainingRecipe, width: int
+) -> tuple[float, int] | None:
+    pooling = recipe.pooling or ("mean" if own is None else "damped_mean")
+    given = [name for name in ("damping_beta", "damping_dims") if getattr(recipe, name) is not None]
+    if pooling == "mean":
+        if given:
+            msg = f"{given[0]}: expected pooling damped_mean, found the plain mean"
+            raise TrainingStartError(msg)
+        return None
+    beta, dims = own or _DAMPING
+    beta = beta if recipe.damping_beta is None else recipe.damping_beta
+    return beta, min(recipe.damping_dims or dims, width)

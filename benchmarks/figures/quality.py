@@ -20,18 +20,19 @@ def section(content: Results) -> str:
     results = content["results"]
     scores, models = results["scores"], results["models"]
     rate = results["teacher_texts_per_processor_second"]
-    lines = [
-        "| dimensions | " + " | ".join(COLUMNS) + " | processor s |",
-        "|---|" + "---:|" * (len(COLUMNS) + 1),
-    ]
+    seconds = {name: _seconds(models[name], rate) for name in scores}
+    timed = any(seconds.values())
+    head = [*COLUMNS, "processor s"] if timed else COLUMNS
+    lines = ["| dimensions | " + " | ".join(head) + " |", "|---|" + "---:|" * len(head)]
     for name, dims in scores.items():
         for dim in sorted(map(int, dims), reverse=True):
             cells = [_cell(dims[str(dim)].get(column)) for column in COLUMNS]
             whole = dim == max(map(int, dims))
             label = f"**{name}**, {dim}" if whole and name.startswith("ours") else f"{name}, {dim}"
-            seconds = _seconds(models[name], rate) if whole else ""
-            lines.append(f"| {label} | " + " | ".join(cells) + f" | {seconds} |")
-    return "\n".join(lines) + "\n\n" + _note(content)
+            if timed:
+                cells.append(seconds[name] if whole else "")
+            lines.append(f"| {label} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n\n" + _note(content, timed=timed)
 
 
 def _cell(cell: dict[str, Any] | None) -> str:
@@ -53,20 +54,23 @@ def _seconds(facts: dict[str, Any], rate: float) -> str:
     return f"{own:,.0f}" if own >= 1 else ""
 
 
-def _note(content: Results) -> str:
+def _note(content: Results, *, timed: bool) -> str:
     results, machine = content["results"], content["environment"]
     rate = results["teacher_texts_per_processor_second"]
     versions = machine["versions"]
     peers = ", ".join(
         f"{name} {versions[name]}" for name in ("model2vec", "wordllama") if versions.get(name)
     )
+    making = (
+        "Processor seconds of all cores together: of making the model, and of the "
+        f"teacher's pass over the texts it was fitted to, at {rate:,.0f} sentences a second. "
+    )
     return (
         "Spearman × 100 (STS-B test, SICK, words: mean of seven word-similarity sets), NDCG@10 × "
         "100 (NFCorpus, Cranfield), accuracy of a logistic probe. ≈ marks what "
         f"{results['baseline']} at the same dimensions equals within the 95 % interval of a paired "
         f"bootstrap ({results['resamples']:,} resamples), ↓ what is worse; all else is better "
-        "outside it. Processor seconds of all cores together: of making the model, and of the "
-        f"teacher's pass over the texts it was fitted to, at {rate:,.0f} sentences a second. "
+        f"outside it. {making if timed else ''}"
         f"{machine['processor']}, {machine['cores']} cores, {peers}; commit {machine['commit']}, "
         f"{machine['date']}. Intervals and commands: `benchmarks/results/quality.json`."
     )

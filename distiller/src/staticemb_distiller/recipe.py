@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from .budget import Budget
 from .errors import RecipeError
@@ -233,13 +233,3 @@ class Recipe(Knobs):
             sif_coefficient=(1e-3 if text else 1e-4) if coefficient is None else coefficient,
             pooling=pooling or ("damped_mean" if self.fitted else "mean"),
         )
-
-
-def knob_types() -> dict[str, Any]:
-    """Each knob's name and type, in the order of their declaration."""
-    return Recipe.knob_types()
-
-
-def knob_help(name: str) -> str:
-    """What a knob does, on one line, with its default."""
-    return Recipe.knob_help(name)

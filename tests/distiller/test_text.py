@@ -170,7 +170,9 @@ def test_a_data_set_in_the_hubs_form(tmp_path, monkeypatch):
 
 def test_a_source_is_read_from_its_spec():
     full = "hf:a/b::column=title+text,weight=2.5,limit=7,split=test,config=en,revision=abc"
-    assert Source.parse(full) == Source("hf:a/b", ("title", "text"), 2.5, 7, "test", "en", "abc")
+    assert Source.parse(full) == Source(
+        "hf:a/b", ("title", "text"), weight=2.5, limit=7, split="test", config="en", revision="abc"
+    )
     assert Source.parse("C:\\docs", limit=9) == Source("C:\\docs", limit=9)
     for bad in [
         "",

@@ -163,8 +163,9 @@ def test_a_source_is_read_from_its_spec():
     )
     roles = {"anchor": ("x",), "positive": ("y",), "score": ("z",)}
     assert source == PairSource(
-        "hf:a/b", "scored", roles, (-1.0, 1.0), None, 2.0, 7, "test", "en", "abc"
-    )
+        "hf:a/b", "scored", roles, (-1.0, 1.0), weight=2.0, limit=7, split="test", config="en",
+        revision="abc",
+    )  # fmt: skip
     assert PairSource.parse("a.tsv", limit=9).limit == 9
 
 

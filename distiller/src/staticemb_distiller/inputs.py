@@ -1,4 +1,4 @@
-"""The text files that a recipe names: their lines, and their digests for the record."""
+"""What a recipe names to be read: files' lines, and for the record what was in them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import InputFileError
+from .text_hub import hub_version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from .source_spec import PlaceSpec
 
 # A line without end must not fill the memory: longer ones are read in pieces.
 _LONGEST_LINE = 1 << 20
@@ -89,3 +92,18 @@ def digest(place: str, files: Sequence[Path]) -> str:
         f"{file_digest(str(file))}  {file.relative_to(folder).as_posix()}\n" for file in files
     )
     return hashlib.sha256(listing.encode(errors="surrogateescape")).hexdigest()
+
+
+def versions(sources: Iterable[PlaceSpec]) -> list[str]:
+    """A line for each data set on the Hub among some sources: the commit read, and its name.
+
+    Raises:
+        TextSourceError: There is no such data set.
+        TextPackageError: `datasets` is not installed.
+    """
+    lines = [
+        f"{hub_version(name, config=source.config, revision=source.revision)} {source.place}"
+        for source in sources
+        if (name := source.dataset) is not None
+    ]
+    return list(dict.fromkeys(lines))

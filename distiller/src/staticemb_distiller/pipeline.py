@@ -263,6 +263,7 @@ def _settings(
         "creator": _creator(recipe),
         "x-prefix-variance": " ".join(f"{share:.4f}" for share in shares),
         "x-input-sha256": "\n".join(digests),
+        "x-input-version": "\n".join(inputs.versions(fit_recipe.sources(recipe))),
         "x-fit-texts": "" if texts is None else str(texts),
     }
     return Settings(

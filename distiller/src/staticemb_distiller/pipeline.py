@@ -255,10 +255,7 @@ def _settings(
         f"{inputs.digest(name, files)} {name}" for name, files in _inputs(recipe).items() if files
     ]
     provenance = {
-        "teacher": teacher.name,
-        "teacher_revision": teacher.revision,
-        "license": teacher.license,
-        "languages": " ".join(teacher.languages.replace(",", " ").split()),
+        **teacher.provenance,
         "recipe": recipe.to_toml(),
         "creator": _creator(recipe),
         "x-prefix-variance": " ".join(f"{share:.4f}" for share in shares),

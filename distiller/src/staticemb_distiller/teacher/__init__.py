@@ -133,6 +133,17 @@ class Teacher:
         return cls(source, backend, chosen)
 
     @property
+    def provenance(self) -> dict[str, str]:
+        """What a file made from it says of it, under the format's names; nothing that is empty."""
+        said = {
+            "teacher": self.name,
+            "teacher_revision": self.revision,
+            "license": self.license,
+            "languages": " ".join(self.languages.replace(",", " ").split()),
+        }
+        return {key: value for key, value in said.items() if value}
+
+    @property
     def tokenizer(self) -> Tokenizer:
         """The fast tokenizer, special tokens added, neither truncating nor padding.
 

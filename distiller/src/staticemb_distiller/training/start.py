@@ -177,13 +177,6 @@ def _of_teacher(name: str, recipe: TrainingRecipe, device: str, progress: Progre
         table = classical_table(vectors, weights, distilled)
         rows = table.weighted(np.arange(len(vocabulary))).astype(np.float32)
         lengths = prefixes(table, distilled)
-    found = {
-        "teacher": teacher.name,
-        "teacher_revision": teacher.revision,
-        "license": teacher.license,
-        "languages": " ".join(teacher.languages.replace(",", " ").split()),
-        "x-start-recipe": distilled.to_toml(),
-    }
     return Start(
         rows,
         vocabulary.tokenizer_json,
@@ -192,7 +185,7 @@ def _of_teacher(name: str, recipe: TrainingRecipe, device: str, progress: Progre
         normalize=True,
         damping=None,
         prefixes=lengths,
-        provenance={key: value for key, value in found.items() if value},
+        provenance={**teacher.provenance, "x-start-recipe": distilled.to_toml()},
     )
 
 

@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
-from staticemb_distiller.errors import FitDivergedError, FitInputError
+from .errors import FitDivergedError, FitInputError
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Array: TypeAlias = Any  # of numpy, or a tensor of torch on its device

@@ -14,6 +14,7 @@ from staticemb_runtime.opening import open_parts
 
 from ..convert import plain_tokenizer
 from ..errors import TrainingStartError
+from ..peer_files import dense_rows
 from ..pipeline import make_vocabulary, token_vectors
 from ..recipe import Recipe
 from ..rotate import prefix_ladder
@@ -129,13 +130,7 @@ def _open_model(name: str) -> StaticFile | None:
 
 def _of_model(name: str, file: StaticFile) -> Start:
     metadata = file.metadata
-    rows = np.asarray(file.embeddings, np.float32)
-    if file.scale is not None:
-        rows = rows * file.scale
-    if file.rows is not None:
-        rows = rows[file.rows]
-    if file.weights is not None:
-        rows = rows * file.weights[:, None]
+    rows = dense_rows(file)
     width = file.default_dim or rows.shape[1]
     kept = ("teacher", "teacher_revision", "license", "languages")
     provenance = {key: metadata.extra[key] for key in kept if metadata.extra.get(key)}

@@ -377,6 +377,19 @@ def test_what_is_held_out_hangs_on_seed_and_anchor_alone(tmp_path):
     assert sorted(spelled(made(tmp_path, path, held_out=0.3, seed=1)[1])) == sorted(same[0])
 
 
+def test_no_pair_is_on_both_sides_whichever_way_round(tmp_path):
+    pairs = [[f"q{number}", f"a{number}"] for number in range(300)]
+    turned = [pair[::-1] for pair in pairs]
+    one, other = (write(tmp_path / f"{n}.tsv", None, r) for n, r in enumerate((pairs, turned)))
+    train, validation = made(tmp_path, one, other, held_out=0.2)
+    kept = [frozenset(pair) for source in (0, 1) for pair in spelled(validation, source)]
+    trained = [frozenset(pair) for source in (0, 1) for pair in spelled(train, source)]
+    assert 100 < len(kept) <= 120
+    assert not set(kept) & set(trained)
+    # Nothing else is lost: each pair is in training twice, or not at all.
+    assert len(trained) == 2 * len(set(trained)) == 2 * (300 - len(set(kept)))
+
+
 def test_scores_and_labels_are_held_out_with_their_texts(tmp_path):
     rows = [[f"t{number}", number % 5] for number in range(200)]
     labels = write(tmp_path / "a.tsv", ["text", "label"], rows)

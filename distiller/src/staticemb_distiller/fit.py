@@ -8,7 +8,7 @@ of the texts and B the prior table, solve
 with s_i = ||x_i E|| from the round before, by conjugate gradients with a Jacobi preconditioner.
 A ridge regression around a prior (Hoerl and Kennard, 1970): a token that no text contains keeps
 its prior row. Time is linear in the number of counted tokens; beside its inputs a fit holds a few
-arrays of the table's size and blocks of at most `ridge.ROWS` x `_COLUMNS` numbers for each thread.
+arrays of the table's size, and for each thread blocks whose size is bounded.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 from .errors import FitDivergedError, FitInputError
-from .ridge import ROWS, Floats, Solution, System, transposed_product
+from .ridge import Floats, Solution, System, text_norms, transposed_product
 
 _COLUMNS = 128  # columns solved together: the block of the table stays in the cache
 _SMALLEST_NORM = 1e-3  # a text of opposing rows must not weigh without bound
@@ -165,7 +165,7 @@ def fit(
     squares = counts.multiply(counts).T.tocsr()
     with ThreadPoolExecutor(workers) as pool:
         for step in range(rounds):
-            norms = np.maximum(_norms(counts, table), _SMALLEST_NORM)
+            norms = np.maximum(text_norms(counts, table), _SMALLEST_NORM)
             row_weights = weights / norms**2
             diagonal = (squares @ row_weights + penalty).astype(np.float32)
             system = System(counts, row_weights, penalty, diagonal, device)
@@ -187,15 +187,6 @@ def fit(
                 most = max(solution.iterations for solution in solutions)
                 progress(FitStep(step + 1, most, worst.residual))
     return table
-
-
-def _norms(counts: csr_matrix, table: Floats) -> Floats:
-    """Give the length of every text's vector, (N,)."""
-    norms = np.empty(counts.shape[0], np.float32)
-    for first in range(0, counts.shape[0], ROWS // 8):
-        rows = slice(first, first + ROWS // 8)
-        norms[rows] = np.linalg.norm(counts[rows] @ table, axis=1)
-    return norms
 
 
 def _check(counts: csr_matrix, targets: npt.NDArray[Any], prior: Floats) -> None:

@@ -19,7 +19,7 @@ from scipy.sparse import csr_matrix
 Floats: TypeAlias = npt.NDArray[np.float32]
 Array: TypeAlias = Any  # of numpy, or a tensor of torch on its device
 
-ROWS = 131_072  # texts multiplied at a time: bounds the scratch, costs nothing
+_ROWS = 131_072  # texts multiplied at a time: bounds the scratch, costs nothing
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class System:
             self._xp = torch
             self._to = lambda array: torch.from_numpy(np.ascontiguousarray(array)).to(device)
             self._back = lambda tensor: tensor.cpu().numpy()
-        for block, rows in row_blocks(counts):
+        for block, rows in _row_blocks(counts):
             weight = self._to(row_weights[rows, None])
             if device == "cpu":
                 self._blocks.append((block, block.T, weight))
@@ -119,11 +119,11 @@ def _ratio(energy: float, whole: float) -> float:
     return float(np.sqrt(energy / whole)) if whole > 0 else 0.0
 
 
-def row_blocks(counts: csr_matrix) -> Sequence[tuple[csr_matrix, slice]]:
+def _row_blocks(counts: csr_matrix) -> Sequence[tuple[csr_matrix, slice]]:
     """Cut a matrix into blocks of rows that share its memory."""
     blocks = []
-    for first in range(0, counts.shape[0], ROWS):
-        last = min(first + ROWS, counts.shape[0])
+    for first in range(0, counts.shape[0], _ROWS):
+        last = min(first + _ROWS, counts.shape[0])
         low, high = int(counts.indptr[first]), int(counts.indptr[last])
         pointers = (counts.indptr[first : last + 1] - low).astype(np.int32)
         parts = (counts.data[low:high], counts.indices[low:high], pointers)
@@ -132,12 +132,21 @@ def row_blocks(counts: csr_matrix) -> Sequence[tuple[csr_matrix, slice]]:
     return blocks
 
 
+def text_norms(counts: csr_matrix, table: Floats) -> Floats:
+    """Give the length of every text's vector, (N,): of the rows of X times (V, D)."""
+    norms = np.empty(counts.shape[0], np.float32)
+    for first in range(0, counts.shape[0], _ROWS // 8):
+        rows = slice(first, first + _ROWS // 8)
+        norms[rows] = np.linalg.norm(counts[rows] @ table, axis=1)
+    return norms
+
+
 def transposed_product(
     counts: csr_matrix, targets: npt.NDArray[Any], row_weights: Floats, span: slice
 ) -> Floats:
     """Multiply X^T by the weighted targets' columns, reading the targets in blocks of rows."""
     total = np.zeros((counts.shape[1], span.stop - span.start), np.float32)
-    for block, rows in row_blocks(counts):
+    for block, rows in _row_blocks(counts):
         wanted = np.asarray(targets[rows, span], dtype=np.float32)
         total += block.T @ (row_weights[rows, None] * wanted)
     return total

@@ -161,7 +161,7 @@ def _of_teacher(name: str, recipe: TrainingRecipe, device: str, progress: Progre
     """The classical table of a teacher; for random rows only its vocabulary is needed."""
     progress.note(f"Loading {name}")
     teacher = Teacher.load(name, device=device)
-    distilled = Recipe(dims=recipe.dims or _DIMS, dtype="float32")
+    distilled = Recipe(fit=("none",), dims=recipe.dims or _DIMS, dtype="float32").resolved()
     vocabulary = make_vocabulary(teacher.tokenizer, distilled)
     if recipe.start == "random":
         rows = np.zeros((len(vocabulary), recipe.dims or _DIMS), np.float32)

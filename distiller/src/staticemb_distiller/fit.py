@@ -27,6 +27,7 @@ from .errors import FitDivergedError, FitInputError
 from .ridge import Floats, Solution, System, text_norms, transposed_product
 
 _COLUMNS = 128  # columns solved together: the block of the table stays in the cache
+_SCALED_BY = 20_000  # texts, evenly spaced, that the prior is scaled by
 _SMALLEST_NORM = 1e-3  # a text of opposing rows must not weigh without bound
 
 
@@ -80,22 +81,20 @@ def count_matrix(
     return matrix
 
 
-def scale_prior(
-    counts: csr_matrix, targets: npt.NDArray[Any], prior: Floats, *, sample: int = 20_000
-) -> Floats:
+def scale_prior(counts: csr_matrix, targets: npt.NDArray[Any], prior: Floats) -> Floats:
     """Multiply the prior by the one scalar that brings its text vectors closest to the targets.
 
     Args:
         counts: (N, V) token counts over text length.
         targets: (N, D) the teacher's unit vectors.
         prior: (V, D) float32.
-        sample: How many texts, evenly spaced, to look at.
 
     Returns:
         (V, D) float32. A prior that gives only zeros, or points away, is returned as it is.
     """
     _check(counts, targets, prior)
-    chosen = np.linspace(0, counts.shape[0] - 1, min(sample, counts.shape[0])).astype(np.int64)
+    texts = counts.shape[0]
+    chosen = np.linspace(0, texts - 1, min(_SCALED_BY, texts)).astype(np.int64)
     vectors = np.asarray(counts[chosen] @ prior)
     wanted = np.asarray(targets[chosen], dtype=np.float32)
     along = float(np.sum(vectors * wanted, dtype=np.float64))

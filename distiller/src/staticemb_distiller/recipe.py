@@ -14,6 +14,7 @@ from .budget import Budget
 from .errors import RecipeError
 from .generate import GENERATED
 from .knobs import Knobs, knob, refuse
+from .vocabulary import UNUSED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +50,7 @@ class Recipe(Knobs):
     )
     vocabulary_phrases: bool = knob(False, "count phrases of two words, too")
     remove: str = knob(
-        r"\[unused\d+\]",
+        UNUSED,
         "regular expression: tokens that begin with a match are removed; empty: none are",
     )
     keep_used_in: tuple[str, ...] = knob(

@@ -142,8 +142,7 @@ class PairSource(PlaceSpec):
         else:
             layout = recognized(where, record, self.kind)
         check_columns(where, record, layout)
-        columns = (*layout.texts, *([layout.target] if layout.target is not None else []))
-        rows = (self._row(where, record, layout) for where, record in self._records(columns))
+        rows = (self._row(where, record, layout) for where, record in self._records(layout.columns))
         return layout, islice(rows, self.limit)
 
     def _records(self, columns: tuple[str, ...]) -> Iterator[tuple[str, Record]]:

@@ -1,9 +1,7 @@
 """Examples from every kind of file, tokenized as the runtime does, and what is wrong with them."""
 
-import csv
 import gzip
 import io
-import json
 import tracemalloc
 from itertools import pairwise
 
@@ -12,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from distiller.tables import write
 from staticemb_distiller import errors
 from staticemb_distiller.progress import Progress
 from staticemb_distiller.training import tokenized
@@ -29,31 +28,6 @@ ROWS = [
     ["a thing", "what is it?"],
 ]
 TOKENIZER = word_level_tokenizer(50)
-
-
-def write(path, header, rows):
-    """Write rows in the format that the name asks for."""
-    kind = path.suffixes[0]
-    if kind == ".parquet":
-        pyarrow = pytest.importorskip("pyarrow")
-        parquet = pytest.importorskip("pyarrow.parquet")
-        table = pyarrow.table(dict(zip(header, zip(*rows, strict=True), strict=True)))
-        parquet.write_table(table, path, row_group_size=2)
-        return path
-    file = io.StringIO()
-    if kind == ".jsonl":
-        for row in rows:
-            file.write(json.dumps(dict(zip(header, row, strict=True))) + "\n")
-    else:
-        table = csv.writer(file, delimiter="," if kind == ".csv" else "\t")
-        table.writerows([header, *rows] if header else rows)
-    packed = file.getvalue().encode()
-    if path.suffix == ".gz":
-        packed = gzip.compress(packed)
-    elif path.suffix == ".zst":
-        packed = pytest.importorskip("zstandard").compress(packed)
-    path.write_bytes(packed)
-    return path
 
 
 def made(folder, *specs, **knobs):

@@ -7,8 +7,10 @@ be cut; words that the dictionary does not know are tokenized together, a block 
 
 from __future__ import annotations
 
+import struct
 import threading
 from array import array
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, chain, islice
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from staticemb_runtime.errors import InvalidTextError, InvalidTokenizerError
+from staticemb_runtime.pieces import END
 from staticemb_runtime.separable import find_splitter
 from staticemb_runtime.splitters import Splitter
 
@@ -28,18 +31,23 @@ CACHE_WORDS: Final = 262_144
 _SHORT: Final = 64
 _LONG: Final = 1024
 _LONG_SHARE: Final = 64
-# Characters and texts worked on together: what bounds memory beside the input and the output.
-_BLOCK_CHARACTERS: Final = 1 << 19
-_BLOCK_TEXTS: Final = 4096
+# Characters worked on together: few enough for their words to stay in the processor's cache.
+_BLOCK: Final = 1 << 14
+# Characters and texts that `tokenizers` is asked for together: many, as it shares them out to
+# several cores, and a bound of the memory that its answers take.
+_ASKED_CHARACTERS: Final = 1 << 19
+_ASKED_TEXTS: Final = 4096
+_ID: Final = struct.Struct("=i")
+_END: Final = _ID.pack(-1)
 # So many texts of a block with a new word in them: the others are taken to have one too.
-_NEW_TEXTS: Final = 64
+_NEW_TEXTS: Final = 8
 
 
 class WordTokenizer:
     """A tokenizer with a word cache; safe to use from several threads.
 
     The cache holds at most `cache_words` words of at most 64 characters, a 64th of them up to 1024,
-    or the distinct words of one block of 524,288 characters where those are more. A word costs some
+    or the distinct words of one block of 16,384 characters where those are more. A word costs some
     150 bytes: 40 MB when the default is full, and 20 MB more if each long one were a token a
     character. A full cache is halved: the words of the block at hand stay, which are
     most of the frequent ones, and every other one of the rest. To stop growing instead would serve
@@ -107,45 +115,49 @@ class WordTokenizer:
         texts = list(texts)
         if set(map(type, texts)) - {str}:
             texts = [_string(text, index) for index, text in enumerate(texts)]
-        found: list[bytes] = []
         try:
-            for begin in range(0, len(texts), _BLOCK_TEXTS):
-                found += self._encode(texts[begin : begin + _BLOCK_TEXTS])
+            found = self._encode(texts)
         except _SurrogateError:
             raise _surrogate(texts) from None
         lengths = np.fromiter(map(len, found), np.int64, len(found)) // 4
         return np.frombuffer(bytearray().join(found), np.int32), lengths
 
     def _encode(self, texts: list[str]) -> list[bytes]:
-        """The ids of a few texts, each as bytes, cut to the limit."""
-        if sum(map(len, texts)) > _BLOCK_CHARACTERS:
-            if len(texts) == 1:
-                return [self._encode_long(texts[0])]
-            middle = len(texts) // 2
-            return self._encode(texts[:middle]) + self._encode(texts[middle:])
-        found = self._encode_block(texts)
+        """The ids of texts, each as bytes, cut to the limit."""
+        found: list[bytes] = []
+        if self._splitter is None:
+            found += self._ask(texts)
+        else:
+            ends = list(accumulate(map(len, texts)))
+            begin, done = 0, 0
+            while begin < len(texts):
+                end = max(begin + 1, bisect_right(ends, done + _BLOCK, begin))
+                done = ends[end - 1]
+                if end == begin + 1:
+                    found.append(self._encode_text(self._splitter, texts[begin]))
+                else:
+                    found += self._encode_block(self._splitter, texts[begin:end])
+                begin = end
         if self._limit is None:
             return found
         return [ids[: self._limit] for ids in found]
 
-    def _encode_long(self, text: str) -> bytes:
-        """A text of more than a block, piece by piece: its words are never all in memory."""
-        if self._splitter is None:
-            return self._ask([text])[0][: self._limit]
+    def _encode_text(self, splitter: Splitter, text: str) -> bytes:
+        """A text, piece by piece if it is long: its words are never all in memory."""
+        if len(text) <= _BLOCK:
+            return self._encode_block(splitter, [text])[0]
         found = bytearray()
         begin = 0
         while begin < len(text) and (self._limit is None or len(found) < self._limit):
-            cut = self._splitter.boundary(text, begin + _BLOCK_CHARACTERS)
+            cut = splitter.boundary(text, begin + _BLOCK) if len(text) - begin > _BLOCK else None
             end, following = cut or (len(text), len(text))
-            found += self._encode_block([text[begin:end]])[0]
+            found += self._encode_block(splitter, [text[begin:end]])[0]
             begin = following
-        return bytes(found[: self._limit])
+        return bytes(found)
 
-    def _encode_block(self, texts: list[str]) -> list[bytes]:
+    def _encode_block(self, splitter: Splitter, texts: list[str]) -> list[bytes]:
         """The ids of texts that together are no longer than a block, each as bytes."""
-        if self._splitter is None:
-            return self._ask(texts)
-        cut = self._splitter.quick("".join(texts))
+        cut = splitter.quick("".join(texts))
         known, join = self._words.__getitem__, b"".join
         found: list[bytes] = []
         pending: list[int] = []
@@ -161,7 +173,7 @@ class WordTokenizer:
                     found += [b""] * (len(texts) - len(found))
                     break
         if pending:
-            answers = self._answer(self._splitter, [texts[index] for index in pending])
+            answers = self._answer(splitter, [texts[index] for index in pending])
             for index, ids in zip(pending, answers, strict=True):
                 found[index] = ids
         return found
@@ -193,13 +205,19 @@ class WordTokenizer:
         learned: dict[str, bytes] = {}
         plain = splitter.plain
         if plain is not None:
-            atoms, same, made = plain.parts(separable)
-            known = {atom: words[atom] for atom in atoms if atom in words}
-            known.update(self._ask_model(list(atoms.difference(known)), plain.piece))
-            get, join, separator = known.__getitem__, b"".join, plain.separator
-            learned = dict(zip(same, map(get, same.values()), strict=True))
-            for word, parts in made.items():
-                learned[word] = join(map(get, parts.split(separator)))
+            parts = plain.parts(separable)
+            atoms = set(parts.atoms)
+            atoms.discard(END)
+            new = atoms.difference(words)
+            known = {atom: words[atom] for atom in atoms.difference(new)}
+            known.update(self._ask_model(list(new), plain.piece))
+            learned = {atom: known[atom] for atom in splitter.separable(new)}
+            known[END] = _END
+            ids = b"".join(map(known.__getitem__, parts.atoms))
+            ends = 4 * np.flatnonzero(np.frombuffer(ids, np.int32) < 0)
+            begins = chain((0,), (ends + 4).tolist())
+            slices = map(slice, begins, ends.tolist())
+            learned.update(zip(parts.words, map(ids.__getitem__, slices), strict=True))
             rest = separable.difference(learned)
         asked = list(rest)
         answers = self._ask([splitter.spelled(word) for word in asked])
@@ -207,26 +225,24 @@ class WordTokenizer:
         return learned
 
     def _ask_model(
-        self, atoms: list[str], piece: Callable[[str], str]
-    ) -> Iterator[tuple[str, bytes]]:
+        self, atoms: list[str], piece: Callable[[str], str] | None
+    ) -> dict[str, bytes]:
         """The ids of words that are one piece each, from the model behind the pre-tokenizer."""
         model: Any = self._tokenizer.model
-        tokenize, unknown = model.tokenize, self._unknown
-        pieces = map(piece, atoms)
+        pieces = atoms if piece is None else list(map(piece, atoms))
+        pack, unknown = _ID.pack, self._unknown
+        found: dict[str, bytes] = {}
         if type(model).__name__ == "WordPiece":
-            # It takes the longest token, so a piece that is one: found in a third of the time.
-            token_id, longest = model.token_to_id, model.max_input_chars_per_word
-            ids = [
-                [token.id for token in tokenize(text) if token.id != unknown]
-                if len(text) > longest or (found := token_id(text)) is None
-                else [found] * (found != unknown)
-                for text in pieces
-            ]
-        else:
-            ids = [[token.id for token in tokenize(text) if token.id != unknown] for text in pieces]
-        packed = array("i", chain.from_iterable(ids)).tobytes()
-        ends = [0, *accumulate(4 * len(each) for each in ids)]
-        return zip(atoms, map(packed.__getitem__, map(slice, ends, ends[1:])), strict=True)
+            # It takes the longest token, so a piece that is one: found in a fraction of the time.
+            longest = model.max_input_chars_per_word
+            for atom, text, i in zip(atoms, pieces, map(model.token_to_id, pieces), strict=True):
+                if i is not None and len(text) <= longest:
+                    found[atom] = b"" if i == unknown else pack(i)
+        tokenize = model.tokenize
+        for atom, text in zip(atoms, pieces, strict=True):
+            if atom not in found:
+                found[atom] = self._pack([token.id for token in tokenize(text)])
+        return found
 
     def _keep(self, learned: dict[str, bytes], block: set[str]) -> dict[str, bytes]:
         """Put the new words of a block into the cache, halving it first where it is full."""
@@ -314,11 +330,11 @@ def _string(text: object, index: int) -> str:
 
 
 def _groups(texts: list[str]) -> Iterator[list[str]]:
-    """Consecutive texts, in groups of at most a block's characters or of one text."""
+    """Consecutive texts, in groups that `tokenizers` is asked for together."""
     group: list[str] = []
     size = 0
     for text in texts:
-        if group and (size + len(text) > _BLOCK_CHARACTERS or len(group) == _BLOCK_TEXTS):
+        if group and (size + len(text) > _ASKED_CHARACTERS or len(group) == _ASKED_TEXTS):
             yield group
             group, size = [], 0
         group.append(text)

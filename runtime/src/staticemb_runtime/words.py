@@ -7,24 +7,22 @@ be cut; words that the dictionary does not know are tokenized together, a block 
 
 from __future__ import annotations
 
-import struct
 import threading
-from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from itertools import accumulate, chain, islice
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from staticemb_runtime.errors import InvalidTextError, InvalidTokenizerError
-from staticemb_runtime.pieces import END
-from staticemb_runtime.separable import find_splitter
-from staticemb_runtime.splitters import Splitter
+from .backend import Backend, SurrogateError, check_surrogates, pack_id
+from .errors import InvalidTextError
+from .pieces import END
+from .separable import find_splitter
+from .splitters import Splitter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from tokenizers import Tokenizer
 
 CACHE_WORDS: Final = 262_144
 # Longer words are seldom seen twice: few of them are kept, and none above the second length.
@@ -33,12 +31,7 @@ _LONG: Final = 1024
 _LONG_SHARE: Final = 64
 # Characters worked on together: few enough for their words to stay in the processor's cache.
 _BLOCK: Final = 1 << 14
-# Characters and texts that `tokenizers` is asked for together: many, as it shares them out to
-# several cores, and a bound of the memory that its answers take.
-_ASKED_CHARACTERS: Final = 1 << 19
-_ASKED_TEXTS: Final = 4096
-_ID: Final = struct.Struct("=i")
-_END: Final = _ID.pack(-1)
+_END: Final = pack_id(-1)
 # So many texts of a block with a new word in them: the others are taken to have one too.
 _NEW_TEXTS: Final = 8
 
@@ -75,27 +68,26 @@ class WordTokenizer:
         cache_words: int = CACHE_WORDS,
     ) -> None:
         self._arguments = (unknown_token_id, max_tokens, cache_words)
-        self._unknown = unknown_token_id
         self._limit = None if max_tokens is None else 4 * max_tokens
         self._cache_words = cache_words
-        self._tokenizer = _read(tokenizer_json)
-        self._splitter = find_splitter(self._tokenizer)
+        self._backend = Backend(tokenizer_json, unknown_token_id)
+        self._splitter = find_splitter(self._backend.tokenizer)
         self._words: dict[str, bytes] = {}
         self._long_words = 0
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (self._tokenizer.to_str().encode(), *self._arguments)
+        return _rebuild, (self._backend.tokenizer.to_str().encode(), *self._arguments)
 
     @property
     def vocab_size(self) -> int:
         """The number of tokens, added ones included."""
-        return self._tokenizer.get_vocab_size()
+        return self._backend.tokenizer.get_vocab_size()
 
     def tokens(self, text: str) -> list[str]:
         """The pieces that `encode` gives ids for, as the vocabulary spells them."""
         ids, _ = self.encode([text])
-        return [str(self._tokenizer.id_to_token(i)) for i in ids.tolist()]
+        return [str(self._backend.tokenizer.id_to_token(i)) for i in ids.tolist()]
 
     def encode(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """The ids of the texts, one text after the other.
@@ -117,7 +109,7 @@ class WordTokenizer:
             texts = [_string(text, index) for index, text in enumerate(texts)]
         try:
             found = self._encode(texts)
-        except _SurrogateError:
+        except SurrogateError:
             raise _surrogate(texts) from None
         lengths = np.fromiter(map(len, found), np.int64, len(found)) // 4
         return np.frombuffer(bytearray().join(found), np.int32), lengths
@@ -126,7 +118,7 @@ class WordTokenizer:
         """The ids of texts, each as bytes, cut to the limit."""
         found: list[bytes] = []
         if self._splitter is None:
-            found += self._ask(texts)
+            found += self._backend.texts(texts)
         else:
             ends = list(accumulate(map(len, texts)))
             begin, done = 0, 0
@@ -192,7 +184,7 @@ class WordTokenizer:
             if ids is None:
                 whole.append(index)
             answers.append(ids or b"")
-        for index, ids in zip(whole, self._ask([texts[i] for i in whole]), strict=True):
+        for index, ids in zip(whole, self._backend.texts([texts[i] for i in whole]), strict=True):
             answers[index] = ids
         return answers
 
@@ -200,7 +192,7 @@ class WordTokenizer:
         self, splitter: Splitter, missing: set[str], words: dict[str, bytes]
     ) -> dict[str, bytes]:
         """The ids of new words; those that cannot be joined with others are left out."""
-        _check_surrogates(missing)
+        check_surrogates(missing)
         rest = separable = splitter.separable(missing)
         learned: dict[str, bytes] = {}
         plain = splitter.plain
@@ -210,7 +202,7 @@ class WordTokenizer:
             atoms.discard(END)
             new = atoms.difference(words)
             known = {atom: words[atom] for atom in atoms.difference(new)}
-            known.update(self._ask_model(list(new), plain.piece))
+            known.update(self._backend.atoms(list(new), plain.piece))
             learned = {atom: known[atom] for atom in splitter.separable(new)}
             known[END] = _END
             ids = b"".join(map(known.__getitem__, parts.atoms))
@@ -220,29 +212,9 @@ class WordTokenizer:
             learned.update(zip(parts.words, map(ids.__getitem__, slices), strict=True))
             rest = separable.difference(learned)
         asked = list(rest)
-        answers = self._ask([splitter.spelled(word) for word in asked])
+        answers = self._backend.texts([splitter.spelled(word) for word in asked])
         learned.update(zip(asked, answers, strict=True))
         return learned
-
-    def _ask_model(
-        self, atoms: list[str], piece: Callable[[str], str] | None
-    ) -> dict[str, bytes]:
-        """The ids of words that are one piece each, from the model behind the pre-tokenizer."""
-        model: Any = self._tokenizer.model
-        pieces = atoms if piece is None else list(map(piece, atoms))
-        pack, unknown = _ID.pack, self._unknown
-        found: dict[str, bytes] = {}
-        if type(model).__name__ == "WordPiece":
-            # It takes the longest token, so a piece that is one: found in a fraction of the time.
-            longest = model.max_input_chars_per_word
-            for atom, text, i in zip(atoms, pieces, map(model.token_to_id, pieces), strict=True):
-                if i is not None and len(text) <= longest:
-                    found[atom] = b"" if i == unknown else pack(i)
-        tokenize = model.tokenize
-        for atom, text in zip(atoms, pieces, strict=True):
-            if atom not in found:
-                found[atom] = self._pack([token.id for token in tokenize(text)])
-        return found
 
     def _keep(self, learned: dict[str, bytes], block: set[str]) -> dict[str, bytes]:
         """Put the new words of a block into the cache, halving it first where it is full."""
@@ -271,22 +243,6 @@ class WordTokenizer:
                 words.update(new)
             return words
 
-    def _ask(self, texts: list[str]) -> list[bytes]:
-        """The ids of texts from `tokenizers`, as bytes."""
-        return list(map(self._pack, self._ids(texts)))
-
-    def _ids(self, texts: list[str]) -> Iterator[list[int]]:
-        """The ids of texts from `tokenizers`, in calls of bounded size."""
-        for group in _groups(texts):
-            _check_surrogates(group)
-            for encoding in self._tokenizer.encode_batch_fast(group, add_special_tokens=False):
-                yield encoding.ids
-
-    def _pack(self, ids: list[int]) -> bytes:
-        if self._unknown is not None and self._unknown in ids:
-            ids = [i for i in ids if i != self._unknown]
-        return array("i", ids).tobytes()
-
 
 def _join(cut: list[str], words: dict[str, bytes], learned: dict[str, bytes]) -> bytes | None:
     try:
@@ -297,17 +253,6 @@ def _join(cut: list[str], words: dict[str, bytes], learned: dict[str, bytes]) ->
         return b"".join([words[word] if word in words else learned[word] for word in cut])
     except KeyError:
         return None
-
-
-class _SurrogateError(Exception):
-    """Some text of the call holds a lone surrogate."""
-
-
-def _check_surrogates(texts: Iterable[str]) -> None:
-    try:
-        "".join(texts).encode()
-    except UnicodeEncodeError:
-        raise _SurrogateError from None
 
 
 def _surrogate(texts: Sequence[str]) -> InvalidTextError:
@@ -327,34 +272,6 @@ def _string(text: object, index: int) -> str:
     if not isinstance(text, str):
         raise TypeError(f"text {index}: expected str, found {type(text).__name__}")
     return str(text)
-
-
-def _groups(texts: list[str]) -> Iterator[list[str]]:
-    """Consecutive texts, in groups that `tokenizers` is asked for together."""
-    group: list[str] = []
-    size = 0
-    for text in texts:
-        if group and (size + len(text) > _ASKED_CHARACTERS or len(group) == _ASKED_TEXTS):
-            yield group
-            group, size = [], 0
-        group.append(text)
-        size += len(text)
-    if group:
-        yield group
-
-
-def _read(tokenizer_json: bytes) -> Tokenizer:
-    from tokenizers import Tokenizer  # late: importing this module stays cheap
-
-    try:
-        tokenizer = Tokenizer.from_buffer(tokenizer_json)
-    except Exception as error:
-        raise InvalidTokenizerError(
-            f"tokenizer.json: `tokenizers` cannot read it: {error}"
-        ) from error
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
 
 
 def _rebuild(

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from .table import Floats, Ints, Rows
 
 _PIECE: Final = 256  # tokens; int16 holds the sum of 256 int8
-_ROWS: Final = 1 << 18  # elements of gathered rows that should stay in the cache
-_SUMS: Final = 1 << 18  # elements of sums that are kept beside them until they are finished
+_ROWS: Final = 1 << 19  # elements of gathered rows that should stay in the cache
+_SUMS: Final = 1 << 19  # elements of sums that are kept beside them until they are finished
 _LONG: Final = 4096  # tokens; longer texts are accumulated in float64
 
 

@@ -126,7 +126,7 @@ def _longest(teacher: Teacher) -> int:
 
 
 def about_vectors(teacher: Teacher, dtype: str) -> dict[str, str]:
-    """What decides a teacher's vectors beside its name, its revision and the text.
+    """What decides a teacher's vectors beside the text: `TeacherCache` keeps those of each apart.
 
     Args:
         teacher: The teacher.
@@ -135,7 +135,13 @@ def about_vectors(teacher: Teacher, dtype: str) -> dict[str, str]:
     kind = teacher.device.type
     if dtype == "auto" and kind == "cpu":
         dtype = "float32"
-    return {"device": kind, "dtype": dtype, "prompt": teacher.default_prompt}
+    return {
+        "teacher": teacher.name,
+        "revision": teacher.revision,
+        "device": kind,
+        "dtype": dtype,
+        "prompt": teacher.default_prompt,
+    }
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from ..errors import (
 from ..progress import Progress
 from ..token_ids import TokenIds
 from .columns import Kind, Layout
+from .holding_out import sides
 from .numbering import Numbering
 
 if TYPE_CHECKING:
@@ -134,7 +135,8 @@ def prepare(
 
     The same sources and seed give the same data sets. Whether an example is held out hangs on its
     anchor (of labeled texts: the text) alone, so no anchor is in both, and more data move none of
-    those that were there to the other side by chance alone.
+    those that were there to the other side by chance alone. A pair that is a held-out one the other
+    way round is in neither.
 
     Args:
         sources: At least one.
@@ -169,16 +171,21 @@ def prepare(
             ]
         texts = Texts(spool.ids.array(np.int32), spool.offsets.array(np.int64))
         spelled = spool.spelled.array(np.uint8), spool.spelled_offsets.array(np.int64)
-        held = _held_out(found, numbering, held_out, seed)
+        chosen = sides(
+            [examples.columns for examples in found], numbering.digests(), held_out, seed
+        )
         parts = [
             [
-                _part(examples, held, folder / f"{name}-{number}", keep=keep)
-                for number, examples in enumerate(found)
+                _part(examples, masks[side], folder / f"{name}-{number}")
+                for number, (examples, masks) in enumerate(zip(found, chosen, strict=True))
             ]
-            for keep, name in ((False, "train"), (True, "validation"))
+            for side, name in enumerate(("train", "validation"))
         ]
     except OSError as error:
         raise DataFileError(f"{folder}: {error.strerror or error}") from error
+    turned = sum(int((~(train | kept)).sum()) for train, kept in chosen)
+    if turned:
+        progress.note(f"{turned} examples left out: held-out ones the other way round")
     empty = int((np.diff(texts.offsets) == 0).sum())
     if empty:
         progress.note(f"{empty} of {len(texts)} texts hold no token that the model knows")
@@ -355,34 +362,7 @@ def _range(place: str, scores: NDArray[np.float64]) -> tuple[float, float]:
     return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
 
 
-def _held_out(
-    sources: Sequence[Examples], numbering: Numbering, held_out: float, seed: int
-) -> NDArray[np.bool_]:
-    """Whether an example is held out, by the number of its anchor, (T,)."""
-    held = np.zeros(len(numbering), bool)
-    counts = np.zeros(len(numbering), np.int64)
-    for examples in sources:
-        counts += np.bincount(examples.columns[:, 0], minlength=len(counts))
-    wanted = held_out * counts.sum() if held_out < 1 else held_out
-    # An anchor of very many examples would fill the sample alone.
-    anchors = np.flatnonzero((counts > 0) & (counts <= max(1, wanted // 20)))
-    anchors = anchors[np.argsort(_mixed(numbering.digests()[anchors], seed), kind="stable")]
-    held[anchors[np.cumsum(counts[anchors]) <= wanted]] = True
-    return held
-
-
-def _mixed(digests: NDArray[np.uint64], seed: int) -> NDArray[np.uint64]:
-    """Digests as if keyed by the seed: the finalizer of SplitMix64."""
-    key = np.random.default_rng(seed).integers(2**64, dtype=np.uint64)
-    mixed = digests ^ key
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    finished: NDArray[np.uint64] = mixed ^ (mixed >> np.uint64(31))
-    return finished
-
-
-def _part(examples: Examples, held: NDArray[np.bool_], path: Path, *, keep: bool) -> Examples:
-    mask = held[examples.columns[:, 0]] == keep
+def _part(examples: Examples, mask: NDArray[np.bool_], path: Path) -> Examples:
     if mask.all():
         return examples
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from staticemb_distiller.errors import TooFewExamplesError
 from staticemb_distiller.training.batches import batches, check_batch_size, steps
-from staticemb_distiller.training.tokenized import Dataset, Examples, Texts
+from staticemb_distiller.training.dataset import Dataset, Examples, Texts
 from strategies import pair_columns
 
 SIZES = st.integers(1, 20)

@@ -9,9 +9,9 @@ the numbering (`Numbering`), and some 40 for a moment when examples are held out
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,97 +26,17 @@ from ..errors import (
 )
 from ..progress import Progress
 from ..token_ids import TokenIds
-from .columns import Kind, Layout
+from .columns import Layout
+from .dataset import Dataset, Examples, Texts
+from .held_out import held_anchors, part_of
 from .numbering import Numbering
+from .spool import Appended, Spool, kept
 
 if TYPE_CHECKING:
     from .sources import PairSource, Row
 
 _BLOCK_ROWS = 8_192
 _BLOCK_CHARACTERS = 1 << 23
-
-
-@dataclass(frozen=True, eq=False)
-class Texts:
-    """Different texts, tokenized.
-
-    Attributes:
-        ids: (N,) int32, the ids of all texts, one after the other.
-        offsets: (T + 1,) int64; text t has `ids[offsets[t]:offsets[t + 1]]`.
-    """
-
-    ids: NDArray[np.int32]
-    offsets: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    def take(
-        self, numbers: NDArray[np.integer[Any]]
-    ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """The ids of B texts.
-
-        Args:
-            numbers: (B,), repeats allowed.
-
-        Returns:
-            ids (M,) int32, one text after the other, and offsets (B + 1,) int64.
-        """
-        starts = self.offsets[numbers]
-        offsets = np.zeros(len(numbers) + 1, np.int64)
-        np.cumsum(self.offsets[np.add(numbers, 1)] - starts, out=offsets[1:])
-        places = np.repeat(starts - offsets[:-1], np.diff(offsets)) + np.arange(offsets[-1])
-        return np.asarray(self.ids[places]), offsets
-
-
-@dataclass(frozen=True, eq=False)
-class Examples:
-    """The examples of one source.
-
-    Attributes:
-        kind: Of all of them.
-        columns: (n, c) int32 text numbers; equal texts have equal numbers. pairs and scored:
-            anchor, positive; triplets: and negatives; labeled: the only text.
-        scores: (n,) float32 from 0 to 1, of kind scored.
-        labels: (n,) int32, of kind labeled.
-        weight: How many times an epoch takes each of them.
-        name: What to call the source.
-    """
-
-    kind: Kind
-    columns: NDArray[np.int32]
-    scores: NDArray[np.float32] | None
-    labels: NDArray[np.int32] | None
-    weight: float
-    name: str = ""
-
-    def __len__(self) -> int:
-        return len(self.columns)
-
-
-@dataclass(frozen=True, eq=False)
-class Dataset:
-    """The examples of all sources, and their texts.
-
-    Attributes:
-        texts: Tokenized.
-        examples: Source after source.
-        spelled: (bytes,) uint8, all texts in UTF-8, one after the other.
-        spelled_offsets: (T + 1,) int64.
-    """
-
-    texts: Texts
-    examples: list[Examples]
-    spelled: NDArray[np.uint8]
-    spelled_offsets: NDArray[np.int64]
-
-    def read_texts(self, numbers: NDArray[np.integer[Any]]) -> list[str]:
-        """The texts with these numbers, (B,), as strings."""
-        starts, ends = self.spelled_offsets[numbers], self.spelled_offsets[np.add(numbers, 1)]
-        return [
-            self.spelled[start:end].tobytes().decode()
-            for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
-        ]
 
 
 def prepare(
@@ -162,17 +82,17 @@ def prepare(
     numbering = Numbering()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _Spool(folder, TokenIds(tokenizer_json, unknown_token_id, max_tokens)) as spool:
+        with Spool(folder, TokenIds(tokenizer_json, unknown_token_id, max_tokens)) as spool:
             found = [
                 _read(source, folder / f"source-{number}", numbering, spool, progress)
                 for number, source in enumerate(sources)
             ]
         texts = Texts(spool.ids.array(np.int32), spool.offsets.array(np.int64))
         spelled = spool.spelled.array(np.uint8), spool.spelled_offsets.array(np.int64)
-        held = _held_out(found, numbering, held_out, seed)
+        held = held_anchors(found, numbering, held_out, seed)
         parts = [
             [
-                _part(examples, held, folder / f"{name}-{number}", keep=keep)
+                part_of(examples, held, folder / f"{name}-{number}", keep=keep)
                 for number, examples in enumerate(found)
             ]
             for keep, name in ((False, "train"), (True, "validation"))
@@ -186,66 +106,13 @@ def prepare(
     return train, validation
 
 
-class _Appended:
-    """A file of numbers that is appended to, and mapped once it is whole."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file: IO[bytes] = path.open("wb")
-
-    def add(self, data: bytes) -> None:
-        self._file.write(data)
-
-    def close(self) -> None:
-        self._file.close()
-
-    def array(self, dtype: type, width: int | None = None) -> Any:  # noqa: ANN401 - by dtype
-        shape = (-1,) if width is None else (-1, width)
-        if not self._path.stat().st_size:
-            return np.empty(0, dtype).reshape(shape)
-        return np.asarray(np.memmap(self._path, dtype, "r")).reshape(shape)
-
-
-class _Spool:
-    """The texts' files: ids and bytes, each with offsets."""
-
-    def __init__(self, folder: Path, tokenize: TokenIds) -> None:
-        self._tokenize = tokenize
-        self.ids = _Appended(folder / "ids.i32")
-        self.offsets = _Appended(folder / "ids-offsets.i64")
-        self.spelled = _Appended(folder / "texts.utf8")
-        self.spelled_offsets = _Appended(folder / "texts-offsets.i64")
-        self._ends = np.zeros(2, np.int64)  # of the last text: in ids, in bytes
-        for offsets in (self.offsets, self.spelled_offsets):
-            offsets.add(np.zeros(1, np.int64).tobytes())
-
-    def __enter__(self) -> _Spool:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        for file in (self.ids, self.offsets, self.spelled, self.spelled_offsets):
-            file.close()
-
-    def add(self, texts: Sequence[str]) -> None:
-        ids, lengths = self._tokenize(texts)
-        encoded = [text.encode() for text in texts]
-        sizes = np.fromiter(map(len, encoded), np.int64, len(encoded))
-        self.ids.add(ids.tobytes())
-        self.spelled.add(b"".join(encoded))
-        ends = np.cumsum([lengths, sizes], axis=1) + self._ends[:, None]
-        self.offsets.add(ends[0].tobytes())
-        self.spelled_offsets.add(ends[1].tobytes())
-        if len(texts):
-            self._ends = ends[:, -1]
-
-
 def _read(
-    source: PairSource, path: Path, numbering: Numbering, spool: _Spool, progress: Progress
+    source: PairSource, path: Path, numbering: Numbering, spool: Spool, progress: Progress
 ) -> Examples:
     layout, rows = source.read()
     progress.note(f"Reading {source.place} ({layout})")
-    columns = _Appended(path.with_suffix(".columns"))
-    targets = _Appended(path.with_suffix(".targets"))
+    columns = Appended(path.with_suffix(".columns"))
+    targets = Appended(path.with_suffix(".targets"))
     labels = _Labels(source.place)
     try:
         for block in _blocks(rows):
@@ -275,7 +142,7 @@ def _read(
         low, high = source.score_range or _range(source.place, raw)
         said = f", scores {low:g} to {high:g}"
         scores = ((raw - low) / (high - low)).astype(np.float32)
-        examples = replace(examples, scores=_kept(path.with_suffix(".scores.npy"), scores))
+        examples = replace(examples, scores=kept(path.with_suffix(".scores.npy"), scores))
     elif layout.kind == "labeled":
         labels.check()
         said = f", {len(labels)} labels"
@@ -353,53 +220,3 @@ def _range(place: str, scores: NDArray[np.float64]) -> tuple[float, float]:
     if low == high:
         raise ScoreError(f"{place}: expected scores that differ, found {low:g} alone")
     return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
-
-
-def _held_out(
-    sources: Sequence[Examples], numbering: Numbering, held_out: float, seed: int
-) -> NDArray[np.bool_]:
-    """Whether an example is held out, by the number of its anchor, (T,)."""
-    held = np.zeros(len(numbering), bool)
-    counts = np.zeros(len(numbering), np.int64)
-    for examples in sources:
-        counts += np.bincount(examples.columns[:, 0], minlength=len(counts))
-    wanted = held_out * counts.sum() if held_out < 1 else held_out
-    # An anchor of very many examples would fill the sample alone.
-    anchors = np.flatnonzero((counts > 0) & (counts <= max(1, wanted // 20)))
-    anchors = anchors[np.argsort(_mixed(numbering.digests()[anchors], seed), kind="stable")]
-    held[anchors[np.cumsum(counts[anchors]) <= wanted]] = True
-    return held
-
-
-def _mixed(digests: NDArray[np.uint64], seed: int) -> NDArray[np.uint64]:
-    """Digests as if keyed by the seed: the finalizer of SplitMix64."""
-    key = np.random.default_rng(seed).integers(2**64, dtype=np.uint64)
-    mixed = digests ^ key
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    finished: NDArray[np.uint64] = mixed ^ (mixed >> np.uint64(31))
-    return finished
-
-
-def _part(examples: Examples, held: NDArray[np.bool_], path: Path, *, keep: bool) -> Examples:
-    mask = held[examples.columns[:, 0]] == keep
-    if mask.all():
-        return examples
-
-    def cut(array: Any, name: str) -> Any:  # noqa: ANN401 - of any dtype
-        return None if array is None else _kept(path.with_suffix(f".{name}.npy"), array[mask])
-
-    return replace(
-        examples,
-        columns=cut(examples.columns, "columns"),
-        scores=cut(examples.scores, "scores"),
-        labels=cut(examples.labels, "labels"),
-    )
-
-
-def _kept(path: Path, array: NDArray[Any]) -> Any:  # noqa: ANN401 - of any dtype
-    """The same array, in a file."""
-    if not array.size:
-        return array
-    np.save(path, array, allow_pickle=False)
-    return np.load(path, mmap_mode="r", allow_pickle=False)

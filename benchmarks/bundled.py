@@ -10,13 +10,13 @@ stands in bundled.md); what the model is, and the examples of its limits, from t
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from harness import RESULTS, ROOT
+from pages import fill, settle
 
 from staticemb_runtime import StaticModel
 from staticemb_runtime.format import read
@@ -68,25 +68,11 @@ LIMITS = {
 def main() -> int:
     """Write, or compare with what is written."""
     content = json.loads((RESULTS / "bundled.json").read_text(encoding="utf-8"))
-    wanted = {page: fill(page.read_text(encoding="utf-8"), content) for page in PAGES}
-    differing = [p for p, text in wanted.items() if p.read_text(encoding="utf-8") != text]
-    if "--check" in sys.argv:
-        for path in differing:
-            print(f"{path.relative_to(ROOT)} differs from the results: run benchmarks/bundled.py")
-        return 1 if differing else 0
-    for path in differing:
-        path.write_text(wanted[path], encoding="utf-8")
-    return 0
-
-
-def fill(text: str, content: Results) -> str:
-    """Replace what stands between `<!-- figures: NAME -->` and `<!-- end -->`."""
+    wanted = {page: page.read_text(encoding="utf-8") for page in PAGES}
     for name, section in SECTIONS.items():
-        found = re.compile(rf"(<!-- figures: {name} -->\n).*?(\n<!-- end -->)", re.S)
-        if found.search(text):
-            body = section(content)
-            text = found.sub(lambda match, body=body: match[1] + body + match[2], text)
-    return text
+        body = section(content)
+        wanted = {page: fill(text, name, body) for page, text in wanted.items()}
+    return settle(wanted)
 
 
 def facts(content: Results) -> str:

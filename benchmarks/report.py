@@ -9,11 +9,11 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
-import re
 import sys
 
 import figures
 from harness import RESULTS, ROOT
+from pages import fill, settle
 
 PAGES = (ROOT / "README.md", *sorted((ROOT / "benchmarks").glob("*.md")))
 
@@ -31,24 +31,7 @@ def main() -> int:
         wanted |= {page: fill(wanted[page], module.name, section) for page in PAGES}
         for name, drawn in getattr(figure, "pictures", lambda _: {})(content).items():
             wanted[RESULTS / name] = drawn
-    differing = [
-        path
-        for path, text in wanted.items()
-        if not path.exists() or path.read_text(encoding="utf-8") != text
-    ]
-    if "--check" in sys.argv:
-        for path in differing:
-            print(f"{path.relative_to(ROOT)} differs from the results: run benchmarks/report.py")
-        return 1 if differing else 0
-    for path in differing:
-        path.write_text(wanted[path], encoding="utf-8")
-    return 0
-
-
-def fill(text: str, name: str, body: str) -> str:
-    """Replace what stands between `<!-- figures: NAME -->` and `<!-- end -->`."""
-    pattern = rf"(<!-- figures: {name} -->\n).*?(\n<!-- end -->)"
-    return re.sub(pattern, lambda match: match[1] + body + match[2], text, flags=re.S)
+    return settle(wanted)
 
 
 if __name__ == "__main__":

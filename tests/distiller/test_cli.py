@@ -7,7 +7,7 @@ import pytest
 from distiller import teachers
 from staticemb_distiller import __version__, cli
 from staticemb_distiller.commands.recipe import read_recipe
-from staticemb_distiller.recipe import Recipe, knob_types
+from staticemb_distiller.recipe import Recipe
 from staticemb_runtime.format import read
 
 
@@ -79,7 +79,7 @@ def test_version(run):
 def test_help_names_every_knob(run):
     status, out, _ = run("distill", "--help")
     assert status == 0
-    for name in knob_types():
+    for name in Recipe.knob_types():
         assert "--" + name.replace("_", "-") in out
     assert "distill" in run("--help")[1]
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import json
 from pydoc_data.topics import topics
 
 import numpy as np
@@ -181,6 +182,25 @@ def test_the_command_makes_a_file_that_opens_and_says_what_it_was_fitted_to(fold
             f"{sha(file.read())} {text}",
             f"{sha(listing.encode())} {documents}",
         ]
+
+
+def test_a_file_names_the_version_of_a_data_set_that_it_was_fitted_to(make, tmp_path, monkeypatch):
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    versions = set()
+    for number in range(2):
+        place = tmp_path / f"set{number}"
+        place.mkdir()
+        lines = [json.dumps({"text": text}) + "\n" for text in sentences(100, seed=number)]
+        (place / "train.jsonl").write_text("".join(lines), encoding="utf-8")
+        source = f"hf:{place}::limit=50"
+        extra = make(fit=(source, "generated"), limit=60).metadata.extra
+        version, _, name = extra["x-input-version"].partition(" ")
+        assert (name, extra.get("x-input-sha256")) == (f"hf:{place}", None)
+        assert version == datasets.load_dataset_builder(str(place)).hash
+        versions.add(version)
+    assert len(versions) == 2
+    assert "x-input-version" not in make(fit=("generated",), limit=60).metadata.extra
 
 
 def test_the_same_fit_gives_the_same_bytes(folder, text, tmp_path):

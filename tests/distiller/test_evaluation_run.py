@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distiller import evaluation_data as data
+from staticemb_distiller.cli import main
 from staticemb_distiller.errors import PrefixError, ReportError
 from staticemb_distiller.evaluation import KINDS, FunctionModel, discover, evaluate, svg
-from staticemb_distiller.evaluation.command import main
 from staticemb_distiller.evaluation.page import html
 from staticemb_distiller.evaluation.record import add_baseline, dumps, from_json, to_json
 from staticemb_distiller.evaluation.report import (
@@ -265,7 +265,7 @@ def test_the_command_writes_its_files_and_prints_the_means(folder, tmp_path, cap
     model = tmp_path / "words.txt"
     model.write_text("".join(f"{w} 1 {i}\n" for i, w in enumerate(data.ANIMALS)), "utf-8")
     status = main(
-        [f"mine={model}", "tfidf", "--data", str(folder), "--tasks", "sts", "retrieval"]
+        ["evaluate", f"mine={model}", "tfidf", "--data", str(folder), "--tasks", "sts", "retrieval"]
         + ["--baseline", "tfidf", "--prefixes", "1,2", "--resamples", "20", "--no-speed"]
         + [
             x
@@ -298,7 +298,7 @@ def test_the_command_writes_its_files_and_prints_the_means(folder, tmp_path, cap
 def test_a_mistake_is_one_line(folder, tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
     filled = [each.format(data=folder) for each in arguments]
-    assert main([*filled, "--no-speed"]) == 2
+    assert main(["evaluate", *filled, "--no-speed"]) == 2
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
@@ -306,7 +306,7 @@ def test_a_mistake_is_one_line(folder, tmp_path, monkeypatch, capsys, arguments,
 
 
 def test_the_command_as_a_process(folder):
-    command = [sys.executable, "-m", "staticemb_distiller.evaluation.command", "tfidf"]
+    command = [sys.executable, "-m", "staticemb_distiller.cli", "evaluate", "tfidf"]
     done = subprocess.run(
         [*command, "--data", str(folder), "--tasks", "pairs", "--no-speed"],
         capture_output=True, text=True, check=True,
@@ -319,7 +319,7 @@ def test_without_data_the_sample_is_measured_and_said_to_be_one(tmp_path, capsys
     files = [tmp_path / f"report.{end}" for end in ("json", "md", "html")]
     flags = ("--json", "--markdown", "--html")
     given = [x for pair in zip(flags, map(str, files), strict=True) for x in pair]
-    assert main(["tfidf", "--no-speed", *given]) == 0
+    assert main(["evaluate", "tfidf", "--no-speed", *given]) == 0
     told = capsys.readouterr()
     assert "| tfidf |" in told.out
     assert "sample" in told.err

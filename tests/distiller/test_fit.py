@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
 from staticemb_distiller import fit as module
+from staticemb_distiller import ridge
 from staticemb_distiller.errors import FitDivergedError, FitInputError
 from staticemb_distiller.fit import FitStep, count_matrix, fit, scale_prior
 
@@ -120,7 +121,7 @@ def test_the_number_of_threads_does_not_show(monkeypatch):
 def test_blocks_of_rows_do_not_show(monkeypatch):
     counts, targets, prior = problem(6)
     whole = fit(counts, targets, prior)
-    monkeypatch.setattr(module, "_ROWS", 16)
+    monkeypatch.setattr(ridge, "_ROWS", 16)
     np.testing.assert_allclose(fit(counts, targets, prior), whole, rtol=1e-3, atol=1e-4)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from staticemb_distiller.errors import RecipeError
-from staticemb_distiller.recipe import Recipe, knob_help, knob_types
+from staticemb_distiller.recipe import Recipe
 
 paths = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12)
 
@@ -142,7 +142,7 @@ def test_an_unreadable_recipe_is_refused(tmp_path, content):
 
 
 def test_every_knob_has_help_and_a_name_that_makes_a_flag():
-    assert list(knob_types()) == [knob.name for knob in dataclasses.fields(Recipe)]
-    for name in knob_types():
+    assert list(Recipe.knob_types()) == [knob.name for knob in dataclasses.fields(Recipe)]
+    for name in Recipe.knob_types():
         assert set(name) <= set(string.ascii_lowercase + "_")
-        assert len(knob_help(name)) > 10
+        assert len(Recipe.knob_help(name)) > 10

@@ -1,8 +1,6 @@
 """Every format gives the same texts, samples are fair, passages fit the teacher."""
 
-import csv
 import gzip
-import json
 import sys
 from collections import Counter
 
@@ -11,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 
+from distiller import tables
 from staticemb_distiller.errors import (
     DistillerError,
     TextColumnError,
@@ -26,7 +25,6 @@ TEXTS = ["A first text.", "naïve, „quoted“, and 日本語", 'with "quotes",
 def tokenizer():
     letters = {chr(code): code for code in range(32, 1000)}
     split = Tokenizer(models.WordLevel(letters | {"?": 0}, unk_token="?"))
-    split.pre_tokenizer = pre_tokenizers.Split(" ", "removed")
     split.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Whitespace()])
     return split
 
@@ -36,32 +34,11 @@ def read(place, **knobs):
 
 
 def write(path, texts):
-    """Write texts in the format that the name asks for."""
-    kind = path.suffixes[0]
-    if kind == ".parquet":
-        pyarrow = pytest.importorskip("pyarrow")
-        parquet = pytest.importorskip("pyarrow.parquet")
-        table = pyarrow.table({"number": range(len(texts)), "text": texts})
-        parquet.write_table(table, path, row_group_size=2)
-        return path
-    if kind == ".txt":
-        data = "".join(f"{text}\n\n" for text in texts)
-    elif kind == ".jsonl":
-        data = "".join(json.dumps({"n": 1, "text": text, "b": "x"}) + "\n" for text in texts)
-    else:
-        from io import StringIO
-
-        file = StringIO()
-        rows = csv.writer(file, delimiter="," if kind == ".csv" else "\t")
-        rows.writerows([["number", "text"], *([n, text] for n, text in enumerate(texts))])
-        data = file.getvalue()
-    packed = data.encode()
-    if path.suffix == ".gz":
-        packed = gzip.compress(packed)
-    elif path.suffix == ".zst":
-        packed = pytest.importorskip("zstandard").compress(packed)
-    path.write_bytes(packed)
-    return path
+    """Write texts in the format that the name asks for, beside other columns where it has any."""
+    if path.suffixes[0] == ".txt":
+        return tables.pack(path, "".join(f"{text}\n\n" for text in texts))
+    rows = [[number, text, "x"] for number, text in enumerate(texts)]
+    return tables.write(path, ["number", "text", "other"], rows)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +147,9 @@ def test_a_data_set_in_the_hubs_form(tmp_path, monkeypatch):
 
 def test_a_source_is_read_from_its_spec():
     full = "hf:a/b::column=title+text,weight=2.5,limit=7,split=test,config=en,revision=abc"
-    assert Source.parse(full) == Source("hf:a/b", ("title", "text"), 2.5, 7, "test", "en", "abc")
+    assert Source.parse(full) == Source(
+        "hf:a/b", ("title", "text"), weight=2.5, limit=7, split="test", config="en", revision="abc"
+    )
     assert Source.parse("C:\\docs", limit=9) == Source("C:\\docs", limit=9)
     for bad in [
         "",

@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
+from distiller import teachers
 from distiller import training_data as data
 from staticemb_distiller import cli
 from staticemb_distiller.errors import (
@@ -18,6 +19,8 @@ from staticemb_distiller.errors import (
     TrainingPackageError,
     TrainingStartError,
 )
+from staticemb_distiller.pipeline import distill
+from staticemb_distiller.recipe import Recipe
 from staticemb_distiller.training import loop, run
 from staticemb_distiller.training.recipe import TrainingRecipe
 from staticemb_runtime import StaticModel
@@ -216,6 +219,26 @@ def test_the_start_may_be_random_rows_of_other_dimensions(start, examples, tmp_p
     assert topics_found(out) > 0.9
     with pytest.raises(TrainingStartError, match="dims"):
         trained(start, knobs(examples, dims=24), tmp_path / "no.staticemb")
+
+
+def test_a_teacher_begins_as_its_classical_table(tmp_path):
+    folder = teachers.build("mpnet", tmp_path / "teacher")
+    words = sorted({word for sentence in teachers.SENTENCES[:4] for word in sentence.split()})
+    random = np.random.default_rng(4)
+    rows = [[" ".join(random.choice(words, 4)) for _ in range(2)] for _ in range(200)]
+    examples = data.save(tmp_path / "pairs.tsv", rows)
+    still = {"epochs": 1, "learning_rate": 1e-9, "rotate": False, "dtype": "float32"}
+    out = trained(folder, knobs(examples, dims=16, **still), tmp_path / "out.staticemb")
+    recipe = Recipe(fit=("none",), dims=16, dtype="float32")
+    same = distill(str(folder), recipe, tmp_path / "same.staticemb", device="cpu")
+    texts = [text for row in rows for text in row]
+    ours, theirs = (StaticModel.load(path).encode(texts) for path in (out, same))
+    np.testing.assert_allclose(ours, theirs, atol=1e-4)
+    extra = read(out).metadata.extra
+    assert extra["teacher"] == read(same).metadata.extra["teacher"]
+    assert extra["x-start-recipe"] == read(same).metadata.extra["recipe"]
+    blank = knobs(examples, start="random", dims=24, **still)
+    assert StaticModel.load(trained(folder, blank, out)).dim == 24
 
 
 def test_two_processes_make_the_step_that_one_makes(start, examples, tmp_path):

@@ -1,9 +1,7 @@
 """Examples from every kind of file, tokenized as the runtime does, and what is wrong with them."""
 
-import csv
 import gzip
 import io
-import json
 import tracemalloc
 from itertools import pairwise
 
@@ -12,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from distiller.tables import write
 from staticemb_distiller import errors
 from staticemb_distiller.progress import Progress
 from staticemb_distiller.training import tokenized
@@ -30,31 +29,6 @@ ROWS = [
     ["a thing", "what is it?"],
 ]
 TOKENIZER = word_level_tokenizer(50)
-
-
-def write(path, header, rows):
-    """Write rows in the format that the name asks for."""
-    kind = path.suffixes[0]
-    if kind == ".parquet":
-        pyarrow = pytest.importorskip("pyarrow")
-        parquet = pytest.importorskip("pyarrow.parquet")
-        table = pyarrow.table(dict(zip(header, zip(*rows, strict=True), strict=True)))
-        parquet.write_table(table, path, row_group_size=2)
-        return path
-    file = io.StringIO()
-    if kind == ".jsonl":
-        for row in rows:
-            file.write(json.dumps(dict(zip(header, row, strict=True))) + "\n")
-    else:
-        table = csv.writer(file, delimiter="," if kind == ".csv" else "\t")
-        table.writerows([header, *rows] if header else rows)
-    packed = file.getvalue().encode()
-    if path.suffix == ".gz":
-        packed = gzip.compress(packed)
-    elif path.suffix == ".zst":
-        packed = pytest.importorskip("zstandard").compress(packed)
-    path.write_bytes(packed)
-    return path
 
 
 def made(folder, *specs, **knobs):
@@ -164,8 +138,9 @@ def test_a_source_is_read_from_its_spec():
     )
     roles = {"anchor": ("x",), "positive": ("y",), "score": ("z",)}
     assert source == PairSource(
-        "hf:a/b", "scored", roles, (-1.0, 1.0), None, 2.0, 7, "test", "en", "abc"
-    )
+        "hf:a/b", "scored", roles, (-1.0, 1.0), weight=2.0, limit=7, split="test", config="en",
+        revision="abc",
+    )  # fmt: skip
     assert PairSource.parse("a.tsv", limit=9).limit == 9
 
 
@@ -375,6 +350,19 @@ def test_what_is_held_out_hangs_on_seed_and_anchor_alone(tmp_path):
     assert same[0] == same[1] != same[2]
     write(path, None, rows[::-1])
     assert sorted(spelled(made(tmp_path, path, held_out=0.3, seed=1)[1])) == sorted(same[0])
+
+
+def test_no_pair_is_on_both_sides_whichever_way_round(tmp_path):
+    pairs = [[f"q{number}", f"a{number}"] for number in range(300)]
+    turned = [pair[::-1] for pair in pairs]
+    one, other = (write(tmp_path / f"{n}.tsv", None, r) for n, r in enumerate((pairs, turned)))
+    train, validation = made(tmp_path, one, other, held_out=0.2)
+    kept = [frozenset(pair) for source in (0, 1) for pair in spelled(validation, source)]
+    trained = [frozenset(pair) for source in (0, 1) for pair in spelled(train, source)]
+    assert 100 < len(kept) <= 120
+    assert not set(kept) & set(trained)
+    # Nothing else is lost: each pair is in training twice, or not at all.
+    assert len(trained) == 2 * len(set(trained)) == 2 * (300 - len(set(kept)))
 
 
 def test_scores_and_labels_are_held_out_with_their_texts(tmp_path):

@@ -40,8 +40,7 @@ def minilm_json(minilm: Path) -> bytes:
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Blocks so small that the texts of these tests do not fit into one."""
-    monkeypatch.setattr(words, "_BLOCK_CHARACTERS", 64)
-    monkeypatch.setattr(words, "_BLOCK_TEXTS", 3)
+    monkeypatch.setattr(words, "_BLOCK", 64)
     monkeypatch.setattr(words, "_NEW_TEXTS", 2)
 
 

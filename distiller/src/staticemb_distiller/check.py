@@ -1,4 +1,7 @@
-"""Open a file that was just written, with the runtime that its users have, and compare."""
+"""Open a file that was just written, with the runtime that its users have, and compare.
+
+A file that does not pass never gets its name.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,16 @@ from staticemb_runtime.format import read
 from staticemb_runtime.pooling import pool
 from staticemb_runtime.table import Table
 
-from .errors import CheckError
+from .beside import appearing
+from .errors import CheckError, OutputError
+from .write import write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from .recipe import Recipe
     from .table import Table as UnroundedTable
+    from .write import Parts, Settings
 
 _TEXTS = 256
 _TOKENS = 16
@@ -26,6 +32,32 @@ _TOKENS = 16
 _LEAST_COSINE = {"float32": 1 - 1e-6, "float16": 1 - 1e-5, "int8": 0.98}
 
 _LEAST_SHARE = 0.05
+
+
+def write_checked(
+    path: Path, parts: Parts, settings: Settings, table: UnroundedTable, recipe: Recipe
+) -> None:
+    """Write a static embedding file that appears, or is replaced, only once it was checked.
+
+    Args:
+        path: The file.
+        parts: As for `write`.
+        settings: As for `write`.
+        table: As for `check_file`.
+        recipe: As for `check_file`.
+
+    Raises:
+        OutputError: The file cannot be written.
+        UnwritablePartsError: The parts break a rule of the specification.
+        CheckError: It does not hold what went into it.
+    """
+    try:
+        with appearing(path) as beside:
+            write(beside, parts, settings)
+            check_file(beside, table, recipe)
+    except OSError as error:
+        msg = f"{path}: cannot be written: {error.strerror or error}"
+        raise OutputError(msg) from error
 
 
 def check_file(path: Path, table: UnroundedTable, recipe: Recipe) -> float:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 COMMANDS = {
     "convert": (".commands.convert", "rewrite a model of another library as a file"),
     "distill": (".commands.distill", "make a static embedding file from a Sentence Transformer"),
+    "evaluate": (".commands.evaluate", "measure models on tasks in plain files, beside baselines"),
     "export": (".commands.export", "write a file as a model of another library"),
-    "evaluate": (".evaluation.command", "measure models on tasks in plain files, beside baselines"),
     "push": (".commands.push", "upload a file to the Hugging Face Hub"),
     "recipe": (".commands.recipe", "print the recipe that a file was made by, or the defaults"),
     "train": (".commands.train", "train a static embedding file on pairs and other examples"),

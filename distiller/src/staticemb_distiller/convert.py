@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +14,9 @@ from staticemb_runtime import StaticModel
 from staticemb_runtime.compat import Rules, read_folder
 from staticemb_runtime.vectors import check_dim
 
+from .beside import appearing
 from .compare import CLOSE, largest_difference, sample_texts, vectors
-from .errors import ConvertError
+from .errors import ConvertError, DistillerError
 from .write import Parts, Settings, write
 
 if TYPE_CHECKING:
@@ -126,23 +125,20 @@ def write_compared(
         ConvertError: the vectors differ.
         WriteError, UnwritablePartsError: as `write`.
     """
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        write(beside, parts, settings)
-        with StaticModel.load(beside, verify=True) as model:
-            difference = largest_difference(*pair(model))
-        if not difference <= CLOSE:
-            raise ConvertError(
-                f"{path}: expected the vectors of the source, found differences of up to "
-                f"{difference:.1e} of their size; nothing was written"
-            )
-        try:
-            beside.replace(path)
-        except OSError as error:
-            raise ConvertError(f"{path}: could not be written: {error.strerror}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
+        with appearing(path) as beside:
+            write(beside, parts, settings)
+            with StaticModel.load(beside, verify=True) as model:
+                difference = largest_difference(*pair(model))
+            if not difference <= CLOSE:
+                raise ConvertError(
+                    f"{path}: expected the vectors of the source, found differences of up to "
+                    f"{difference:.1e} of their size; nothing was written"
+                )
+    except DistillerError:
+        raise  # WriteError is an OSError, too
+    except OSError as error:
+        raise ConvertError(f"{path}: could not be written: {error.strerror}") from error
     return difference
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import shlex
 import subprocess
@@ -15,10 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staticemb_runtime import StaticModel
+from staticemb_runtime import StaticModel, similarity
 
 from .cli import guarded
+from .digests import file_sha256
 from .errors import DemoError
+from .evaluation.metrics import spearman
 from .pipeline import distill
 from .progress import Progress
 from .recipe import Recipe
@@ -126,11 +127,10 @@ def packaged_teacher() -> str:
         raise DemoError(msg)
     folder = Path(str(resources.files(PACKAGE))) / "model"
     try:
-        weights = (folder / "model.safetensors").read_bytes()
+        digest = file_sha256(folder / "model.safetensors")
     except OSError as error:
         msg = f"{folder}: the teacher's weights cannot be read: {error.strerror}"
         raise DemoError(msg) from error
-    digest = hashlib.sha256(weights).hexdigest()
     if digest != PACKAGED_SHA256:
         msg = f"{folder}: expected weights with SHA-256 {PACKAGED_SHA256}, found {digest}"
         raise DemoError(msg)
@@ -141,18 +141,6 @@ def read_sentences() -> list[str]:
     """The sentences that come with the demo."""
     text = resources.files(__package__).joinpath("demo_sentences.txt").read_text(encoding="utf-8")
     return text.splitlines()
-
-
-def spearman(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """Spearman's rank correlation of two samples without ties.
-
-    Example:
-        >>> spearman(np.array([1.0, 2.0, 3.0]), np.array([10.0, 30.0, 20.0]))
-        0.5
-    """
-    ranks = [np.argsort(np.argsort(values)) for values in (a, b)]
-    correlations = np.asarray(np.corrcoef(ranks[0], ranks[1]))
-    return round(float(correlations[0, 1]), 12)
 
 
 def next_commands(path: Path, teacher: str | None) -> list[str]:
@@ -224,8 +212,8 @@ def _show_neighbors(
     ours: NDArray[np.float32],
     sentences: list[str],
 ) -> None:
-    by_teacher = _cosines(teacher.encode(QUERIES), theirs)
-    by_model = _cosines(model.encode(QUERIES), ours)
+    by_teacher = similarity(teacher.encode(QUERIES), theirs)
+    by_model = similarity(model.encode(QUERIES), ours)
     for query, expected, found in zip(QUERIES, by_teacher, by_model, strict=True):
         best = set(np.argsort(-expected)[:NEIGHBORS])
         screen.line(f"  {query}")
@@ -234,18 +222,10 @@ def _show_neighbors(
             screen.line(f"    {found[number]:.2f} {mark} {sentences[number]}")
 
 
-def _cosines(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
-    def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return np.asarray(vectors / np.maximum(lengths, np.finfo(np.float32).tiny), np.float32)
-
-    return np.asarray(unit(a) @ unit(b).T, np.float32)
-
-
 def _pair_cosines(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """The cosine of each pair of different vectors once."""
     above = np.triu_indices(len(vectors), k=1)
-    return _cosines(vectors, vectors)[above]
+    return similarity(vectors, vectors)[above]
 
 
 def _rate(encode: Callable[[list[str]], object], texts: list[str]) -> float:

@@ -21,7 +21,7 @@ class WriteError(DistillerError, OSError):
     """The file could not be written; nothing is left at its place."""
 
 
-# fit.py
+# fit
 
 
 class FitInputError(DistillerError, ValueError):
@@ -32,7 +32,7 @@ class FitDivergedError(DistillerError, ArithmeticError):
     """A fit gave infinities or NaN."""
 
 
-# text.py, records.py, text_files.py, text_hub.py
+# text, records, text_files, text_hub
 
 
 class TextSourceError(DistillerError):
@@ -55,14 +55,13 @@ class TextPackageError(DistillerError, ImportError):
     """An optional package that the source needs is not installed."""
 
 
-# teacher_cache.py
+# teacher_cache
 
 
 class TeacherCacheError(DistillerError):
     """The cache of the teacher's vectors is damaged or cannot be written."""
 
 
-# teacher/
 # teacher
 
 
@@ -250,7 +249,7 @@ class CheckError(DistillerError):
     """The file that was written does not give back the vectors that went into it."""
 
 
-# distill
+# pipeline
 
 
 class OutputError(DistillerError):
@@ -322,29 +321,7 @@ class TrainingPackageError(TrainingError, ImportError):
     """An optional package that the training needs is not installed."""
 
 
-# convert and export
-
-
-class ConvertError(DistillerError):
-    """A model cannot be rewritten as a file, or the file has other vectors."""
-
-
-class WordVectorsError(ConvertError):
-    """A file of word vectors cannot be read, or a row is malformed."""
-
-
-class ExportError(DistillerError):
-    """A model cannot be exported, or the export has other vectors."""
-
-
-class InexpressibleError(ExportError):
-    """The other library cannot do what the file says."""
-
-
-# training
-
-
-class TrainingDataError(DistillerError):
+class TrainingDataError(TrainingError):
     """The root of what can be wrong with examples to train on."""
 
 
@@ -382,6 +359,25 @@ class TooFewExamplesError(TrainingDataError):
 
 class DataFileError(TrainingDataError, OSError):
     """The folder that keeps the tokenized examples cannot be written or read."""
+
+
+# convert and export
+
+
+class ConvertError(DistillerError):
+    """A model cannot be rewritten as a file, or the file has other vectors."""
+
+
+class WordVectorsError(ConvertError):
+    """A file of word vectors cannot be read, or a row is malformed."""
+
+
+class ExportError(DistillerError):
+    """A model cannot be exported, or the export has other vectors."""
+
+
+class InexpressibleError(ExportError):
+    """The other library cannot do what the file says."""
 
 
 # wheel

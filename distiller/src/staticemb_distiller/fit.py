@@ -8,29 +8,26 @@ of the texts and B the prior table, solve
 with s_i = ||x_i E|| from the round before, by conjugate gradients with a Jacobi preconditioner.
 A ridge regression around a prior (Hoerl and Kennard, 1970): a token that no text contains keeps
 its prior row. Time is linear in the number of counted tokens; beside its inputs a fit holds a few
-arrays of the table's size and blocks of at most `_ROWS` x `_COLUMNS` numbers for each thread.
+arrays of the table's size, and for each thread blocks whose size is bounded.
 """
 
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
-from staticemb_distiller.errors import FitDivergedError, FitInputError
+from .errors import FitDivergedError, FitInputError
+from .ridge import Floats, Solution, System, text_norms, transposed_product
 
-Floats: TypeAlias = npt.NDArray[np.float32]
-Array: TypeAlias = Any  # of numpy, or a tensor of torch on its device
-
-_ROWS = 131_072  # texts multiplied at a time: bounds the scratch, costs nothing
 _COLUMNS = 128  # columns solved together: the block of the table stays in the cache
+_SCALED_BY = 20_000  # texts, evenly spaced, that the prior is scaled by
 _SMALLEST_NORM = 1e-3  # a text of opposing rows must not weigh without bound
 
 
@@ -84,22 +81,20 @@ def count_matrix(
     return matrix
 
 
-def scale_prior(
-    counts: csr_matrix, targets: npt.NDArray[Any], prior: Floats, *, sample: int = 20_000
-) -> Floats:
+def scale_prior(counts: csr_matrix, targets: npt.NDArray[Any], prior: Floats) -> Floats:
     """Multiply the prior by the one scalar that brings its text vectors closest to the targets.
 
     Args:
         counts: (N, V) token counts over text length.
         targets: (N, D) the teacher's unit vectors.
         prior: (V, D) float32.
-        sample: How many texts, evenly spaced, to look at.
 
     Returns:
         (V, D) float32. A prior that gives only zeros, or points away, is returned as it is.
     """
     _check(counts, targets, prior)
-    chosen = np.linspace(0, counts.shape[0] - 1, min(sample, counts.shape[0])).astype(np.int64)
+    texts = counts.shape[0]
+    chosen = np.linspace(0, texts - 1, min(_SCALED_BY, texts)).astype(np.int64)
     vectors = np.asarray(counts[chosen] @ prior)
     wanted = np.asarray(targets[chosen], dtype=np.float32)
     along = float(np.sum(vectors * wanted, dtype=np.float64))
@@ -169,13 +164,13 @@ def fit(
     squares = counts.multiply(counts).T.tocsr()
     with ThreadPoolExecutor(workers) as pool:
         for step in range(rounds):
-            norms = np.maximum(_norms(counts, table), _SMALLEST_NORM)
+            norms = np.maximum(text_norms(counts, table), _SMALLEST_NORM)
             row_weights = weights / norms**2
             diagonal = (squares @ row_weights + penalty).astype(np.float32)
-            system = _System(counts, row_weights, penalty, diagonal, device)
+            system = System(counts, row_weights, penalty, diagonal, device)
 
-            def solve(span: slice, system: _System = system, norms: Floats = norms) -> _Solution:
-                wanted = _transposed_product(counts, targets, weights / norms, span)
+            def solve(span: slice, system: System = system, norms: Floats = norms) -> Solution:
+                wanted = transposed_product(counts, targets, weights / norms, span)
                 wanted += penalty[:, None] * prior[:, span]
                 if not np.isfinite(wanted).all():
                     raise FitDivergedError("fit: infinities or NaN in the targets or the prior")
@@ -191,133 +186,6 @@ def fit(
                 most = max(solution.iterations for solution in solutions)
                 progress(FitStep(step + 1, most, worst.residual))
     return table
-
-
-@dataclass(frozen=True)
-class _Solution:
-    table: Floats
-    iterations: int
-    residual: float
-
-
-class _System:
-    """The symmetric matrix X^T W X + Lambda of one round, in the memory of one device."""
-
-    def __init__(
-        self,
-        counts: csr_matrix,
-        row_weights: Floats,
-        penalty: Floats,
-        diagonal: Floats,
-        device: str,
-    ) -> None:
-        self._blocks: list[tuple[Any, Any, Any]] = []
-        if device == "cpu":
-            self._xp: Any = np
-            self._to: Callable[[Any], Any] = np.ascontiguousarray
-            self._back: Callable[[Any], Floats] = np.asarray
-        else:
-            import torch
-
-            self._xp = torch
-            self._to = lambda array: torch.from_numpy(np.ascontiguousarray(array)).to(device)
-            self._back = lambda tensor: tensor.cpu().numpy()
-        for block, rows in _row_blocks(counts):
-            weight = self._to(row_weights[rows, None])
-            if device == "cpu":
-                self._blocks.append((block, block.T, weight))
-            else:
-                pair = [_sparse_tensor(part, device) for part in (block, block.T.tocsr())]
-                self._blocks.append((pair[0], pair[1], weight))
-        self._penalty = self._to(penalty[:, None])
-        self._inverse = self._to(1 / diagonal[:, None])
-
-    def _times(self, columns: Array) -> Array:
-        """Multiply the matrix by (V, k) columns."""
-        total = self._penalty * columns
-        for block, transposed, weight in self._blocks:
-            total += transposed @ (weight * (block @ columns))
-        return total
-
-    def _dot(self, left: Array, right: Array) -> Array:
-        return self._xp.sum(left * right, 0, dtype=self._xp.float64)
-
-    def solve(self, wanted: Floats, start: Floats, iterations: int, tolerance: float) -> _Solution:
-        """Solve for (V, k) columns, each its own system, by conjugate gradients from `start`."""
-        solution, right = self._to(start.copy()), self._to(wanted)
-        remainder = right - self._times(solution)
-        preconditioned = self._inverse * remainder
-        direction = preconditioned + 0
-        energy = self._dot(remainder, preconditioned)
-        whole = float(self._dot(right, self._inverse * right).sum())
-        step, residual = 0, _ratio(float(energy.sum()), whole)
-        while step < iterations and residual > tolerance:
-            image = self._times(direction)
-            # A column that is solved exactly has energy 0 and a zero direction: it stays put.
-            length = energy / (self._dot(direction, image) + np.finfo(np.float64).tiny)
-            length = self._single(length)
-            solution += length * direction
-            remainder -= length * image
-            preconditioned = self._inverse * remainder
-            left = self._dot(remainder, preconditioned)
-            direction *= self._single(left / (energy + np.finfo(np.float64).tiny))
-            direction += preconditioned
-            energy, step = left, step + 1
-            residual = _ratio(float(energy.sum()), whole)
-        return _Solution(self._back(solution), step, residual)
-
-    def _single(self, scalars: Array) -> Array:
-        return scalars.astype(np.float32) if self._xp is np else scalars.float()
-
-
-def _ratio(energy: float, whole: float) -> float:
-    return float(np.sqrt(energy / whole)) if whole > 0 else 0.0
-
-
-def _row_blocks(counts: csr_matrix) -> Sequence[tuple[csr_matrix, slice]]:
-    """Cut a matrix into blocks of rows that share its memory."""
-    blocks = []
-    for first in range(0, counts.shape[0], _ROWS):
-        last = min(first + _ROWS, counts.shape[0])
-        low, high = int(counts.indptr[first]), int(counts.indptr[last])
-        pointers = (counts.indptr[first : last + 1] - low).astype(np.int32)
-        parts = (counts.data[low:high], counts.indices[low:high], pointers)
-        block = csr_matrix(parts, shape=(last - first, counts.shape[1]), copy=False)
-        blocks.append((block, slice(first, last)))
-    return blocks
-
-
-def _norms(counts: csr_matrix, table: Floats) -> Floats:
-    """Give the length of every text's vector, (N,)."""
-    norms = np.empty(counts.shape[0], np.float32)
-    for first in range(0, counts.shape[0], _ROWS // 8):
-        rows = slice(first, first + _ROWS // 8)
-        norms[rows] = np.linalg.norm(counts[rows] @ table, axis=1)
-    return norms
-
-
-def _transposed_product(
-    counts: csr_matrix, targets: npt.NDArray[Any], row_weights: Floats, span: slice
-) -> Floats:
-    """Multiply X^T by the weighted targets' columns, reading the targets in blocks of rows."""
-    total = np.zeros((counts.shape[1], span.stop - span.start), np.float32)
-    for block, rows in _row_blocks(counts):
-        wanted = np.asarray(targets[rows, span], dtype=np.float32)
-        total += block.T @ (row_weights[rows, None] * wanted)
-    return total
-
-
-def _sparse_tensor(matrix: csr_matrix, device: str) -> Array:
-    import torch
-
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*[Ss]parse", category=UserWarning)
-        return torch.sparse_csr_tensor(
-            torch.from_numpy(matrix.indptr.astype(np.int32)),
-            torch.from_numpy(matrix.indices.astype(np.int32)),
-            torch.from_numpy(matrix.data),
-            size=matrix.shape,
-        ).to(device)
 
 
 def _check(counts: csr_matrix, targets: npt.NDArray[Any], prior: Floats) -> None:

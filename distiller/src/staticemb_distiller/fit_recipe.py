@@ -111,6 +111,7 @@ def fit_recipe(
             rounds=recipe.fit_rounds,
             iterations=recipe.fit_iterations,
             tolerance=recipe.fit_tolerance,
+            device=str(teacher.device) if teacher.device.type == "cuda" else "cpu",
             encoded=_steps(advance),
             fitted=lambda step: progress.note(_described(step)),
         )
@@ -126,7 +127,7 @@ def _longest(teacher: Teacher) -> int:
 
 
 def about_vectors(teacher: Teacher, dtype: str) -> dict[str, str]:
-    """What decides a teacher's vectors beside its name, its revision and the text.
+    """What decides a teacher's vectors beside the text: `TeacherCache` keeps those of each apart.
 
     Args:
         teacher: The teacher.
@@ -135,7 +136,13 @@ def about_vectors(teacher: Teacher, dtype: str) -> dict[str, str]:
     kind = teacher.device.type
     if dtype == "auto" and kind == "cpu":
         dtype = "float32"
-    return {"device": kind, "dtype": dtype, "prompt": teacher.default_prompt}
+    return {
+        "teacher": teacher.name,
+        "revision": teacher.revision,
+        "device": kind,
+        "dtype": dtype,
+        "prompt": teacher.default_prompt,
+    }
 
 
 @contextmanager

@@ -20,12 +20,11 @@ from .fit import FitStep, count_matrix, fit, scale_prior
 from .teacher_cache import TeacherCache
 from .token_ids import TokenIds
 
+_SAMPLE = 50_000  # texts to rotate by
 _TOKEN_SHARE = 0.5  # what all tokens together weigh in the rotation, all texts weighing 1
 
 
 class _Teacher(Protocol):
-    name: str
-    revision: str
     dim: int
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
@@ -85,7 +84,7 @@ def teacher_vectors(
         texts: In the order in which to encode them.
         teacher: Whose vectors.
         cache: The folder that keeps them.
-        about: What they depend on beside teacher, revision and text: number format, prompt.
+        about: As for `TeacherCache`.
         seconds: As for `TeacherCache.encode`.
         progress: As for `TeacherCache.encode`.
 
@@ -96,8 +95,7 @@ def teacher_vectors(
         TeacherCacheError: The cache is damaged or cannot be written.
         TeacherError: The teacher cannot encode.
     """
-    key = {**about, "teacher": teacher.name, "revision": teacher.revision}
-    store = TeacherCache(cache, key, teacher.dim)
+    store = TeacherCache(cache, about, teacher.dim)
     return store.encode(texts, teacher.encode, seconds=seconds, progress=progress)
 
 
@@ -118,7 +116,6 @@ def fitted_table(
     iterations: int = 15,
     tolerance: float = 0.02,
     device: str = "cpu",
-    sample: int = 50_000,
     encoded: Callable[[int, int], None] | None = None,
     fitted: Callable[[FitStep], None] | None = None,
 ) -> Fitted:
@@ -135,14 +132,13 @@ def fitted_table(
         token_vectors: (V, H) the teacher's vectors of the tokens.
         token_weights: (V,) such as SIF weights.
         cache: The folder of the teacher's vectors.
-        about: What these depend on beside teacher, revision and text: number format, prompt.
+        about: As for `TeacherCache`.
         budget: As for `order_by_budget`.
         regularization: As for `fit`.
         rounds: As for `fit`.
         iterations: As for `fit`.
         tolerance: As for `fit`.
         device: As for `fit`.
-        sample: How many texts' vectors to return.
         encoded: Called with the texts that the teacher has read, and their total.
         fitted: Called after each round of the fit.
 
@@ -181,7 +177,7 @@ def fitted_table(
     if unknown_token_id is not None:
         rows[unknown_token_id] = 0
     seen = np.asarray(counts.multiply(lengths[order][:, None]).sum(0)).ravel()
-    vectors = rotation_vectors(np.asarray(counts[:sample] @ rows, np.float32), rows)
+    vectors = rotation_vectors(np.asarray(counts[:_SAMPLE] @ rows, np.float32), rows)
     return Fitted(rows, vectors, np.rint(seen).astype(np.int64), len(targets))
 
 

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 GENERATED = "generated"
 """What the source of a fit is called that needs no text: sequences of the vocabulary's words."""
-_SHORTEST, _LONGEST = 2, 13
+_SHORTEST, _LONGEST = 2, 13  # sequences, in words
 _BLOCK = 240_000  # sequences drawn at a time
 # Zipf-Mandelbrot: the most frequent words are less frequent than 1 / rank. Pieces are flatter.
 _WORD_OFFSET, _PIECE_OFFSET = 3.7, 51.0
@@ -64,14 +64,7 @@ class Lexicon:
         return cls(tuple(ordered), tuple(piece for piece in pieces if piece not in words))
 
 
-def generate(
-    lexicon: Lexicon,
-    count: int,
-    *,
-    shortest: int = _SHORTEST,
-    longest: int = _LONGEST,
-    seed: int = 0,
-) -> list[str]:
+def generate(lexicon: Lexicon, count: int, *, seed: int = 0) -> list[str]:
     """Draw sequences of words, each word by its rank as Zipf's law has it.
 
     A word of rank r has a probability in proportion to 1 / (r + 2.7) (Mandelbrot, 1953). A few
@@ -82,8 +75,6 @@ def generate(
     Args:
         lexicon: Words, and pieces if there are any.
         count: How many sequences to draw.
-        shortest: The fewest words in a sequence.
-        longest: The most.
         seed: Another seed, other sequences.
 
     Returns:
@@ -97,15 +88,13 @@ def generate(
     for block in range(-(-count // _BLOCK)):
         sequence = np.random.SeedSequence(seed, spawn_key=(block,) if block else ())
         wanted = min(_BLOCK, count - len(texts))
-        texts += _block(lexicon, wanted, shortest, longest, np.random.default_rng(sequence))
+        texts += _block(lexicon, wanted, np.random.default_rng(sequence))
     return texts
 
 
-def _block(
-    lexicon: Lexicon, wanted: int, shortest: int, longest: int, random: np.random.Generator
-) -> list[str]:
+def _block(lexicon: Lexicon, wanted: int, random: np.random.Generator) -> list[str]:
     """Draw a whole block, which settles what its first texts are, and spell these."""
-    lengths = random.integers(shortest, longest + 1, _BLOCK)
+    lengths = random.integers(_SHORTEST, _LONGEST + 1, _BLOCK)
     total = int(lengths.sum())
     drawn = _by_rank(random, len(lexicon.words), total, _WORD_OFFSET)
     bare = random.random(_BLOCK) < _BARE

@@ -1,16 +1,19 @@
-"""The text files that a recipe names: their lines, and their digests for the record."""
+"""What a recipe names to be read: files' lines, and for the record what was in them."""
 
 from __future__ import annotations
 
 import gzip
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .digests import file_sha256, listing_sha256
 from .errors import InputFileError
+from .text_hub import hub_version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from .source_spec import PlaceSpec
 
 # A line without end must not fill the memory: longer ones are read in pieces.
 _LONGEST_LINE = 1 << 20
@@ -55,23 +58,6 @@ def read_lines(paths: Sequence[str]) -> Iterator[str]:
             raise InputFileError(msg) from error
 
 
-def file_digest(path: str) -> str:
-    """The SHA-256 of a file, in hexadecimal.
-
-    Raises:
-        InputFileError: The file cannot be read.
-    """
-    sha = hashlib.sha256()
-    try:
-        with Path(path).open("rb") as file:
-            while block := file.read(1 << 20):
-                sha.update(block)
-    except OSError as error:
-        msg = f"{path}: cannot be read: {error.strerror or error}"
-        raise InputFileError(msg) from error
-    return sha.hexdigest()
-
-
 def digest(place: str, files: Sequence[Path]) -> str:
     """The SHA-256 of a file, or of the listing of a folder's files as `sha256sum` writes it.
 
@@ -82,10 +68,24 @@ def digest(place: str, files: Sequence[Path]) -> str:
     Raises:
         InputFileError: One of them cannot be read.
     """
-    folder = Path(place)
-    if not folder.is_dir():
-        return file_digest(place)
-    listing = "".join(
-        f"{file_digest(str(file))}  {file.relative_to(folder).as_posix()}\n" for file in files
-    )
-    return hashlib.sha256(listing.encode(errors="surrogateescape")).hexdigest()
+    path = Path(place)
+    try:
+        return listing_sha256(path, files) if path.is_dir() else file_sha256(path)
+    except OSError as error:
+        msg = f"{error.filename or place}: cannot be read: {error.strerror or error}"
+        raise InputFileError(msg) from error
+
+
+def versions(sources: Iterable[PlaceSpec]) -> list[str]:
+    """A line for each data set on the Hub among some sources: the commit read, and its name.
+
+    Raises:
+        TextSourceError: There is no such data set.
+        TextPackageError: `datasets` is not installed.
+    """
+    lines = [
+        f"{hub_version(name, config=source.config, revision=source.revision)} {source.place}"
+        for source in sources
+        if (name := source.dataset) is not None
+    ]
+    return list(dict.fromkeys(lines))

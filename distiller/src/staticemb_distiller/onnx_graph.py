@@ -46,7 +46,7 @@ def build_graph(file: StaticFile) -> onnx.ModelProto:
     shares = _shares(steps, file, rows, keep)
     vector = steps.add("ReduceSum", [steps.add("Mul", [rows, shares]), steps.ints([1])], keepdims=0)
     if file.metadata.normalize:
-        vector = _unit(steps, vector)
+        vector = _direction(steps, vector)
     steps.add("Identity", [vector], output="sentence_embedding")
     mask = steps.add("Cast", ["attention_mask"], to=TensorProto.FLOAT)
     count = steps.add("ReduceSum", [mask, steps.ints([1])], keepdims=1)
@@ -141,9 +141,6 @@ def _direction(steps: _Steps, vectors: str) -> str:
     squares = steps.add("Mul", [scaled, scaled])
     total = steps.add("ReduceSum", [squares, steps.ints([-1])], keepdims=1)
     return _divide(steps, scaled, steps.add("Sqrt", [total]))
-
-
-_unit = _direction
 
 
 def _divide(steps: _Steps, top: str, bottom: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import secrets
 import shutil
 from dataclasses import replace
 from importlib import metadata
@@ -15,7 +14,7 @@ from tokenizers import Tokenizer
 
 from . import __version__, fit_recipe, inputs, table, tokens
 from .budget import Budget
-from .check import check_file
+from .check import write_checked
 from .counting import count_tokens, count_words
 from .errors import OutputError, RotationError
 from .progress import Progress
@@ -23,7 +22,7 @@ from .recipe import Recipe
 from .rotate import variance_shares
 from .teacher import Teacher
 from .vocabulary import Vocabulary, build, read_words
-from .write import Settings, write
+from .write import Settings
 
 if TYPE_CHECKING:
     import os
@@ -53,7 +52,8 @@ def distill(
         teacher: A local folder, a Hub id, or a teacher that is loaded already.
         recipe: How; the defaults if None.
         output: The file to write. It appears, or is replaced, only once it is whole and checked.
-        device: Where the teacher computes: "auto", "cpu", "cuda", "mps".
+        device: Where the teacher computes, and the fit where it is CUDA: "auto", "cpu", "cuda",
+            "mps".
         checkpoint: A folder that keeps what the teacher has computed, so that a run that was broken
             off goes on where it stopped. It is removed at the end.
         teacher_cache: A folder that keeps the teacher's vectors of the fit's texts for good, so
@@ -114,17 +114,7 @@ def distill(
             "else gets no vector; store_weights keeps them, at the price of some speed"
         )
     settings = _settings(finished, teacher, vocabulary, recipe, texts)
-
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.unchecked")
-    try:
-        write(beside, parts, settings)
-        check_file(beside, finished, recipe)
-        beside.replace(path)
-    except OSError as error:
-        msg = f"{path}: cannot be written: {error.strerror or error}"
-        raise OutputError(msg) from error
-    finally:
-        beside.unlink(missing_ok=True)
+    write_checked(path, parts, settings, finished, recipe)
     if kept:
         if teacher_cache is None:
             shutil.rmtree(kept.folder / _TEXTS, ignore_errors=True)
@@ -266,14 +256,12 @@ def _settings(
         f"{inputs.digest(name, files)} {name}" for name, files in _inputs(recipe).items() if files
     ]
     provenance = {
-        "teacher": teacher.name,
-        "teacher_revision": teacher.revision,
-        "license": teacher.license,
-        "languages": " ".join(teacher.languages.replace(",", " ").split()),
+        **teacher.provenance,
         "recipe": recipe.to_toml(),
         "creator": _creator(recipe),
         "x-prefix-variance": " ".join(f"{share:.4f}" for share in shares),
         "x-input-sha256": "\n".join(digests),
+        "x-input-version": "\n".join(inputs.versions(fit_recipe.sources(recipe))),
         "x-fit-texts": "" if texts is None else str(texts),
     }
     return Settings(
@@ -289,11 +277,8 @@ def _settings(
 def _creator(recipe: Recipe) -> str:
     packages = sorted([*_PACKAGES, *(_FIT_PACKAGES if recipe.fitted else ())])
     versions = [f"{name} {metadata.version(name)}" for name in packages]
-    return f"staticemb-distiller {__version__} ({', '.join([*versions, _python()])})"
-
-
-def _python() -> str:
-    return f"Python {platform.python_version()}"
+    versions.append(f"Python {platform.python_version()}")
+    return f"staticemb-distiller {__version__} ({', '.join(versions)})"
 
 
 def _inputs(recipe: Recipe) -> dict[str, list[Path]]:

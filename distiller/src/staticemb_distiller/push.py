@@ -16,7 +16,7 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, er
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
 from staticemb_runtime.format import read
-from staticemb_runtime.hub import FILE_NAME
+from staticemb_runtime.installed import FILE_NAME
 
 from . import twin
 from .card import one_line, repository_card

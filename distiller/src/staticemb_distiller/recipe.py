@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from .budget import Budget
 from .errors import RecipeError
 from .generate import GENERATED
 from .knobs import Knobs, knob, refuse
+from .vocabulary import UNUSED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +50,7 @@ class Recipe(Knobs):
     )
     vocabulary_phrases: bool = knob(False, "count phrases of two words, too")
     remove: str = knob(
-        r"\[unused\d+\]",
+        UNUSED,
         "regular expression: tokens that begin with a match are removed; empty: none are",
     )
     keep_used_in: tuple[str, ...] = knob(
@@ -233,13 +234,3 @@ class Recipe(Knobs):
             sif_coefficient=(1e-3 if text else 1e-4) if coefficient is None else coefficient,
             pooling=pooling or ("damped_mean" if self.fitted else "mean"),
         )
-
-
-def knob_types() -> dict[str, Any]:
-    """Each knob's name and type, in the order of their declaration."""
-    return Recipe.knob_types()
-
-
-def knob_help(name: str) -> str:
-    """What a knob does, on one line, with its default."""
-    return Recipe.knob_help(name)

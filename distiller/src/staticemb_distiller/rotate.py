@@ -22,6 +22,8 @@ Dims = int | float | Literal["all"]
 
 BLOCK_ROWS = 8192
 
+_SMALLEST_PREFIX = 32
+
 
 @dataclass(frozen=True)
 class Rotation:
@@ -143,15 +145,15 @@ def dims_for_share(variances: NDArray[np.float64], share: float) -> int:
     return min(int(np.searchsorted(cumulative, share, side="right")) + 1, len(variances))
 
 
-def prefix_ladder(dims: int, *, smallest: int = 32) -> tuple[int, ...]:
-    """The prefix lengths to recommend: powers of two from `smallest`, and the full length last.
+def prefix_ladder(dims: int) -> tuple[int, ...]:
+    """The prefix lengths to recommend: powers of two from 32, and the full length last.
 
     Example:
         >>> prefix_ladder(200)
         (32, 64, 128, 200)
     """
     powers: list[int] = []
-    length = smallest
+    length = _SMALLEST_PREFIX
     while length < dims:
         powers.append(length)
         length *= 2

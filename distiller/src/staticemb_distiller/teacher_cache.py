@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .beside import appearing
 from .errors import TeacherCacheError
 
 _SHARD = 8_192
@@ -122,15 +123,11 @@ class TeacherCache:
             raise TeacherCacheError(f"{self.folder}: expected {expected}, found {vectors.shape}")
         number = int(self._shards[-1].stem.partition("-")[0]) + 1 if self._shards else 0
         path = self.folder / f"{number:06d}-{secrets.token_hex(4)}.npz"
-        beside = path.with_name(f".{path.stem}.part")
         try:
-            with beside.open("xb") as file:
+            with appearing(path) as beside, beside.open("xb") as file:
                 np.savez(file, digests=digests, vectors=vectors)
-            beside.replace(path)
         except OSError as error:
             raise TeacherCacheError(f"{path}: {error.strerror or error}") from error
-        finally:
-            beside.unlink(missing_ok=True)
         self._index(path, digests)
 
     def _index(self, path: Path, digests: NDArray[np.uint64]) -> None:

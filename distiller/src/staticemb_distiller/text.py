@@ -19,9 +19,9 @@ from sentencex import segment  # type: ignore[import-untyped]
 
 from .errors import TextSourceError
 from .generate import GENERATED, Lexicon, generate
-from .source_spec import HUB_PREFIX, named_columns, split_spec, weight_and_limit
-from .text_files import files_of, read_path
-from .text_hub import read_hub
+from .source_spec import PlaceSpec, named_columns, parse_spec
+from .text_files import files_of, joined, read_path
+from .text_hub import hub_records
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,11 +29,10 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 _GENERATED_COUNT = 100_000
-_KNOBS = {"column", "weight", "limit", "split", "config", "revision"}
 
 
 @dataclass(frozen=True)
-class Source:
+class Source(PlaceSpec):
     """One place that text comes from.
 
     Attributes:
@@ -41,20 +40,9 @@ class Source:
             `generated`.
         columns: Named columns or fields, joined by a blank; empty: the one that is called "text",
             or the only one that holds text.
-        weight: How much each of its texts counts in the fit.
-        limit: The most passages to take; None: all.
-        split: Of a data set on the Hub.
-        config: Of a data set on the Hub.
-        revision: Of a data set on the Hub.
     """
 
-    place: str
     columns: tuple[str, ...] = ()
-    weight: float = 1.0
-    limit: int | None = None
-    split: str = "train"
-    config: str | None = None
-    revision: str | None = None
 
     @classmethod
     def parse(cls, spec: str, *, limit: int | None = None) -> Source:
@@ -68,16 +56,11 @@ class Source:
         Raises:
             TextSourceError: An unknown key or an impossible value.
 
-        >>> Source.parse("reviews.jsonl::column=title+body,weight=3")
-        ... # doctest: +NORMALIZE_WHITESPACE
-        Source(place='reviews.jsonl', columns=('title', 'body'), weight=3.0, limit=None,
-               split='train', config=None, revision=None)
+        >>> Source.parse("reviews.jsonl::column=title+body,weight=3").columns
+        ('title', 'body')
         """
-        place, knobs = split_spec(spec, _KNOBS)
-        weight, limit = weight_and_limit(spec, knobs, limit)
-        columns = named_columns(knobs.get("column", ""))
-        split = knobs.get("split", "train")
-        return cls(place, columns, weight, limit, split, knobs.get("config"), knobs.get("revision"))
+        common, knobs = parse_spec(spec, {"column"}, limit=limit)
+        return cls(**common, columns=named_columns(knobs.get("column", "")))
 
     @property
     def files(self) -> list[Path]:
@@ -86,24 +69,24 @@ class Source:
         Raises:
             TextSourceError: There are none where they should be.
         """
-        elsewhere = self.place == GENERATED or self.place.startswith(HUB_PREFIX)
-        return [] if elsewhere else files_of(self.place)
+        if self.place == GENERATED or self.dataset is not None:
+            return []
+        return files_of(self.place)
 
     def documents(self) -> Iterator[str]:
         """Read the source's texts one after another, as they stand there.
 
         Raises:
             TextSourceError: The source cannot be read, or holds no such column.
+            TextPackageError: A package that it needs is not installed.
         """
-        if self.place.startswith(HUB_PREFIX):
-            return read_hub(
-                self.place.removeprefix(HUB_PREFIX),
-                columns=self.columns,
-                split=self.split,
-                config=self.config,
-                revision=self.revision,
-            )
-        return read_path(self.place, columns=self.columns)
+        if self.dataset is None:
+            return read_path(self.place, columns=self.columns)
+        records = hub_records(
+            self.dataset, split=self.split, config=self.config, revision=self.revision
+        )
+        texts = (joined(record, self.columns, where) for where, record in records)
+        return filter(None, texts)
 
 
 def passages(

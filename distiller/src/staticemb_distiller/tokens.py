@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
+from .beside import appearing
 from .errors import CheckpointError, TokenVectorsError
 
 if TYPE_CHECKING:
@@ -154,7 +155,8 @@ class Checkpoint:
                 if any(folder.iterdir()):
                     msg = f"{folder}: expected an empty folder or a checkpoint, found other files"
                     raise CheckpointError(msg)
-                _replace(record, json.dumps({"run": self._key}).encode())
+                with appearing(record) as beside:
+                    beside.write_text(json.dumps({"run": self._key}), encoding="utf-8")
             found = json.loads(record.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             msg = f"{folder}: cannot be used as a checkpoint folder: {error}"
@@ -173,14 +175,11 @@ class Checkpoint:
         return block if whole and len(block) == rows else None
 
     def save(self, number: int, block: NDArray[np.float32]) -> None:
-        """Keep a block: written beside its place and renamed, so that it is whole or absent."""
-        beside = self._path(number).with_suffix(".part")
+        """Keep a block, which is then whole or absent."""
         try:
-            with beside.open("wb") as file:
+            with appearing(self._path(number)) as beside, beside.open("xb") as file:
                 np.save(file, block, allow_pickle=False)
-            beside.replace(self._path(number))
         except OSError as error:
-            beside.unlink(missing_ok=True)
             msg = f"{self.folder}: cannot write the checkpoint: {error}"
             raise CheckpointError(msg) from error
 
@@ -188,7 +187,7 @@ class Checkpoint:
         """Remove the blocks and, where nothing else is in it, the folder."""
         for path in [
             *self.folder.glob("block-*.npy"),
-            *self.folder.glob("*.part"),
+            *self.folder.glob(".*.tmp"),  # of a run that was killed
             self.folder / "run.json",
         ]:
             path.unlink(missing_ok=True)
@@ -197,12 +196,6 @@ class Checkpoint:
 
     def _path(self, number: int) -> Path:
         return self.folder / f"block-{number:05d}.npy"
-
-
-def _replace(path: Path, content: bytes) -> None:
-    beside = path.with_suffix(".part")
-    beside.write_bytes(content)
-    beside.replace(path)
 
 
 def _checked_block(

@@ -12,7 +12,7 @@ runtime's slower path.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +41,10 @@ UNUSED = r"\[unused\d+\]"
 """The tokens that BERT reserved for later."""
 UNKNOWN = ("[UNK]", "<unk>")
 KEPT_SPECIAL = ("[PAD]", "<pad>", *UNKNOWN)
-"""The special tokens that model2vec keeps: they have rows, and count in ranks and in the PCA."""
+"""The special tokens that stay, as in model2vec: they have rows, and count in ranks and in the PCA.
+
+The model's unknown token always stays.
+"""
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,6 @@ def build(
     counts: NDArray[np.int64] | None = None,
     min_count: int = 1,
     prefix_space: bool = True,
-    keep_special: Collection[str] = KEPT_SPECIAL,
 ) -> Vocabulary:
     """Make a static model's vocabulary from its teacher's tokenizer.
 
@@ -92,8 +94,6 @@ def build(
         min_count: see `counts`.
         prefix_space: byte-level tokenizers treat the first word of a text like the others (as
             model2vec does): a text's pieces are those of the text with a blank in front.
-        keep_special: special tokens to keep; the others are dropped. The model's unknown token
-            always stays.
 
     Raises:
         VocabularyError: one of its classes for each thing that can be wrong with the arguments.
@@ -116,14 +116,14 @@ def build(
     if prefix_space:
         document = editing.with_prefix_space(document)
     if mode == "output":
-        kept = _kept(document, drop_pattern, counts, min_count, keep_special)
+        kept = _kept(document, drop_pattern, counts, min_count)
         return _vocabulary(document, editing.cut(document, kept), {})
     if words is None:
         raise MissingWordsError(f"mode {mode!r} needs a vocabulary of words; none was given")
     texts = _checked(words)
     if mode == "word":
         return _vocabulary(document, *given_words.replace(document, texts))
-    kept = _kept(document, drop_pattern, counts, min_count, keep_special)
+    kept = _kept(document, drop_pattern, counts, min_count)
     return _vocabulary(document, *given_words.add(document, texts, kept))
 
 
@@ -150,7 +150,6 @@ def _kept(
     drop_pattern: str | None,
     counts: NDArray[np.int64] | None,
     min_count: int,
-    keep_special: Collection[str],
 ) -> set[int]:
     tokens = editing.all_tokens(document)
     unknown = editing.unknown_token(document)
@@ -158,11 +157,11 @@ def _kept(
         added["id"]
         for added in document["added_tokens"]
         if (added["special"] or not added["content"].strip())
-        and added["content"] not in keep_special
+        and added["content"] not in KEPT_SPECIAL
         and added["content"] != unknown
     }
     kept = tokens.keys() - dropped
-    pinned = {index for index in kept if tokens[index] in keep_special or tokens[index] == unknown}
+    pinned = {index for index in kept if tokens[index] in KEPT_SPECIAL or tokens[index] == unknown}
     if counts is not None:
         if counts.ndim != 1 or len(counts) <= max(tokens):
             raise TokenCountsError(

@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import secrets
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from staticemb_runtime.format import read
 from staticemb_runtime.installed import FILE_NAME, GROUP
 
+from .beside import appearing
 from .card import one_line
 from .errors import WheelError, WheelNameError
 
@@ -111,7 +111,6 @@ def build_wheel(model: Path, folder: Path, names: Names, license_file: Path | No
     """
     metadata = read(model, verify=True).metadata
     output = folder / names.file
-    partial = folder / f".{names.file}.{secrets.token_hex(4)}.partial"
     entry_point = f"[{GROUP}]\n{names.model} = {names.package}\n"
     try:
         texts = {
@@ -122,11 +121,8 @@ def build_wheel(model: Path, folder: Path, names: Names, license_file: Path | No
         if license_file is not None:
             texts[f"{names.info}/licenses/{license_file.name}"] = license_file.read_bytes()
         folder.mkdir(parents=True, exist_ok=True)
-        try:
-            _write(partial, f"{names.package}/{FILE_NAME}", model, texts, f"{names.info}/RECORD")
-            partial.replace(output)
-        finally:
-            partial.unlink(missing_ok=True)
+        with appearing(output) as beside:
+            _write(beside, f"{names.package}/{FILE_NAME}", model, texts, f"{names.info}/RECORD")
     except OSError as error:
         raise WheelError(f"{output}: cannot be built: {error}") from error
     return output

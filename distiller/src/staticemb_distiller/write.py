@@ -6,12 +6,10 @@ runtime: reader and writer are two implementations of one specification.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import re
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +18,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from .beside import appearing
 from .errors import UnwritablePartsError, WriteError
 
 ALIGNMENT: Final = 64
@@ -107,20 +106,13 @@ def write(path: str | os.PathLike[str], parts: Parts, settings: Settings) -> Non
     """
     header, tensors = serialize(parts, settings)
     path = Path(path)
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        try:
-            with beside.open("xb") as file:
-                file.write(header)
-                for tensor in tensors:
-                    file.write(tensor.data.cast("B"))
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                beside.unlink(missing_ok=True)
-            raise
+        with appearing(path) as beside, beside.open("xb") as file:
+            file.write(header)
+            for tensor in tensors:
+                file.write(tensor.data.cast("B"))
+            file.flush()
+            os.fsync(file.fileno())
     except OSError as error:
         raise WriteError(f"{path}: could not be written: {error.strerror or error}") from error
 

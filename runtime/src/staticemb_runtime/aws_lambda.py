@@ -38,23 +38,22 @@ from numpy.typing import NDArray
 
 from . import strict_json
 from .errors import FormatError, InvalidOptionError, StaticEmbError
-from .installed import chosen
+from .installed import FILE_NAME, chosen
 from .model import StaticModel
 
 MAX_TEXTS_VARIABLE: Final = "STATICEMB_MAX_TEXTS"
 MAX_TEXTS: Final = 1024
 MAX_RESPONSE_BYTES: Final = 6 * 1024 * 1024  # Lambda's limit for an answer that is waited for
-BUNDLED_MODEL: Final = "model.staticemb"
 
 ENCODINGS: Final = ("json", "base64")
-REQUEST_MEMBERS: Final[dict[str, tuple[type, ...]]] = {
-    "texts": (list,),
-    "truncate_dim": (int,),
-    "normalize_embeddings": (bool,),
-    "precision": (str,),
-    "pooling": (str,),
-    "prompt": (str,),
-    "encoding": (str,),
+REQUEST_MEMBERS: Final[dict[str, type]] = {
+    "texts": list,
+    "truncate_dim": int,
+    "normalize_embeddings": bool,
+    "precision": str,
+    "pooling": str,
+    "prompt": str,
+    "encoding": str,
 }
 _POWERS: Final = np.array([float(f"1e{exponent}") for exponent in range(23)])  # exact, all of them
 _NAMES: Final = {list: "an array", int: "an integer", bool: "true or false", str: "a string"}
@@ -178,10 +177,9 @@ def _options(request: object) -> dict[str, Any]:
     if "texts" not in options:
         raise _invalid("request: expected an object with texts, found none")
     for name, value in options.items():
-        types = REQUEST_MEMBERS[name]
-        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-            expected = " or ".join(_NAMES[kind] for kind in types)
-            raise _invalid(f"{name}: expected {expected}, found {_spell(value)}")
+        kind = REQUEST_MEMBERS[name]
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise _invalid(f"{name}: expected {_NAMES[kind]}, found {_spell(value)}")
     return options
 
 
@@ -243,7 +241,7 @@ def _spell(value: object) -> str:
 
 @functools.cache
 def _model() -> StaticModel:
-    beside = Path(__file__).parent.with_name(BUNDLED_MODEL)
+    beside = Path(__file__).parent.with_name(FILE_NAME)
     model = StaticModel.load(chosen() or (beside if beside.exists() else None))
     model.tokenize("warm")  # imports tokenizers and builds one, which encode might put off
     model.encode(["warm"])

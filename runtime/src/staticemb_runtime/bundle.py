@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from .aws_lambda import BUNDLED_MODEL
 from .errors import (
     BundleError,
     BundleTooLargeError,
@@ -27,6 +26,7 @@ from .errors import (
     PackageDownloadError,
 )
 from .format import read
+from .installed import FILE_NAME
 
 ARCHITECTURES: Final = {"arm64": "aarch64", "x86_64": "x86_64"}  # Lambda's names and the wheels'
 REQUIREMENTS: Final = ("numpy>=2,<3", "tokenizers>=0.20")
@@ -117,13 +117,13 @@ def build(
             for wheel in sorted(wheels.glob("*.whl")):
                 _unpack(wheel, stage)
             _copy_runtime(stage)
-            shutil.copyfile(model, stage / BUNDLED_MODEL)
+            shutil.copyfile(model, stage / FILE_NAME)
             compiled = _compile(stage, python)
             sizes = _sizes(stage)
             if sum(sizes.values()) > MAX_UNZIPPED:
                 raise BundleTooLargeError(
                     f"{output}: expected at most {MAX_UNZIPPED:,} bytes unzipped, "
-                    f"found {sum(sizes.values()):,}, {sizes[BUNDLED_MODEL]:,} of them the model"
+                    f"found {sum(sizes.values()):,}, {sizes[FILE_NAME]:,} of them the model"
                 )
             _zip(stage, output)
             packages = ("-".join(w.name.split("-")[:2]) for w in wheels.glob("*.whl"))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from .errors import BundleError, InvalidOptionError
-from .installed import MODEL_HELP, chosen, locate
+from .installed import locate
 
 if TYPE_CHECKING:
     from .bundle import Bundle
@@ -40,21 +40,20 @@ Outputs:
 """
 
 
-def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
-    """Declare the command."""
+def add_parser(commands: argparse._SubParsersAction[Any], model: argparse.ArgumentParser) -> None:
+    """Declare the command.
+
+    Args:
+        commands: Where it is declared.
+        model: The parser of the flag that names a model.
+    """
     parser = commands.add_parser(
         "bundle-lambda",
+        parents=[model],
         help="a zip for AWS Lambda",
         description="Build a zip for AWS Lambda: this package, a model, numpy and tokenizers.",
     )
     parser.set_defaults(run=run)
-    parser.add_argument(
-        "-m",
-        "--model",
-        metavar="MODEL",
-        default=chosen(),
-        help=MODEL_HELP,
-    )
     parser.add_argument("--architecture", default="arm64", metavar="arm64|x86_64", help="[arm64]")
     own = "{}.{}".format(*sys.version_info)
     parser.add_argument("--python", default=own, metavar="X.Y", help=f"Lambda's Python [{own}]")

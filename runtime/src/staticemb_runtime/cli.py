@@ -21,8 +21,9 @@ from .metadata import Pooling
 from .model import StaticModel
 from .opening import open_parts
 from .progress import Progress
-from .records import INPUT_FORMATS, OUTPUT_FORMATS, Record, blocks, open_writer, read_records
+from .records import INPUT_FORMATS, Record, blocks, read_records
 from .vectors import PRECISIONS
+from .writers import OUTPUT_FORMATS, open_writer
 
 BLOCK_TEXTS = 8192
 
@@ -65,13 +66,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"staticemb-runtime {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
+    model = _Parser(add_help=False)
+    model.add_argument("-m", "--model", metavar="MODEL", default=chosen(), help=MODEL_HELP)
+
     encode = commands.add_parser(
         "encode",
+        parents=[model],
         help="texts to vectors",
         description="Embed texts given as arguments, in a file, or on standard input.",
     )
     encode.set_defaults(run=_encode)
-    _add_model(encode)
     encode.add_argument("texts", nargs="*", metavar="TEXT", help="texts; none: read --input")
     encode.add_argument(
         "-i",
@@ -97,16 +101,16 @@ def _parser() -> argparse.ArgumentParser:
     encode.add_argument("--workers", type=int, default=1, metavar="N", help="processes [1]")
     encode.add_argument("--quiet", action="store_true", help="no progress bar")
 
-    similarity = commands.add_parser("similarity", help="the cosine of two texts")
+    similarity = commands.add_parser("similarity", parents=[model], help="the cosine of two texts")
     similarity.set_defaults(run=_similarity)
-    _add_model(similarity)
     similarity.add_argument("a", metavar="A")
     similarity.add_argument("b", metavar="B")
     _add_request(similarity)
 
-    tokens = commands.add_parser("tokens", help="a text's tokens, with their weights and rows")
+    tokens = commands.add_parser(
+        "tokens", parents=[model], help="a text's tokens, with their weights and rows"
+    )
     tokens.set_defaults(run=_tokens)
-    _add_model(tokens)
     tokens.add_argument("text", metavar="TEXT")
 
     info = commands.add_parser("info", help="what a file or folder holds")
@@ -114,18 +118,8 @@ def _parser() -> argparse.ArgumentParser:
     info.add_argument("file", nargs="?", default=chosen(), metavar="MODEL", help=MODEL_HELP)
     info.add_argument("--verify", action="store_true", help="read it whole and check its digest")
     info.add_argument("--json", action="store_true", help="print one JSON object")
-    bundle_command.add_parser(commands)
+    bundle_command.add_parser(commands, model)
     return parser
-
-
-def _add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "-m",
-        "--model",
-        metavar="MODEL",
-        default=chosen(),
-        help=MODEL_HELP,
-    )
 
 
 def _add_request(parser: argparse.ArgumentParser) -> None:

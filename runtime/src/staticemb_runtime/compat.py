@@ -19,7 +19,6 @@ it is read as model2vec reads it, with a scale of 1.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -27,14 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import peer_folder, peer_tokenizer
-from .errors import (
-    LimitExceededError,
-    NotAModelError,
-    WrongDtypeError,
-    WrongShapeError,
-)
+from .errors import NotAModelError, WrongShapeError
 from .format import StaticFile, check_contents, check_values
-from .header import MAX_DIM, MAX_ROWS, MAX_TOKEN_IDS
+from .header import MAX_DIM, MAX_ROWS, MAX_TOKEN_IDS, TensorRule, check_rule
 from .metadata import Metadata
 from .peer_folder import Settings
 from .safetensors_file import SafetensorsFile
@@ -113,29 +107,13 @@ def read_folder(
     return file
 
 
-@dataclass(frozen=True)
-class _Wanted:
-    """A tensor that is to be read, and what it may be."""
-
-    name: str
-    dtypes: tuple[str, ...]
-    limits: tuple[int, ...]
-
-
-def _tensor(tensors: SafetensorsFile, wanted: _Wanted, source: str) -> tuple[NDArray[Any], str]:
+def _tensor(
+    tensors: SafetensorsFile, name: str, rule: TensorRule, source: str
+) -> tuple[NDArray[Any], str]:
     """A tensor's elements, aligned in memory, and its dtype's name."""
-    entry = tensors.tensors[wanted.name]
-    if entry.dtype not in wanted.dtypes:
-        expected = " or ".join(wanted.dtypes)
-        raise WrongDtypeError(source, f"dtype of {wanted.name!r}", expected, repr(entry.dtype))
-    reading = f"shape of {wanted.name!r}"
-    if len(entry.shape) != len(wanted.limits) or 0 in entry.shape:
-        expected = f"{len(wanted.limits)} axes, none of length 0"
-        raise WrongShapeError(source, reading, expected, str(list(entry.shape)[:8]))
-    for length, limit in zip(entry.shape, wanted.limits, strict=True):
-        if length > limit:
-            raise LimitExceededError(source, reading, f"at most {limit}", str(length))
-    values = tensors.view(wanted.name)
+    entry = tensors.tensors[name]
+    check_rule(entry, rule, source)
+    values = tensors.view(name)
     return (values if values.flags.aligned else values.copy()), entry.dtype
 
 
@@ -143,8 +121,8 @@ def _table(
     tensors: SafetensorsFile, name: str, source: str
 ) -> tuple[NDArray[Any], NDArray[np.float32] | None]:
     """(R, D) float32, float16 or int8, and with int8 a (D,) scale of ones."""
-    wanted = _Wanted(name, (*_FLOATS, "I8"), (MAX_ROWS, MAX_DIM))
-    values, dtype = _tensor(tensors, wanted, source)
+    rule = TensorRule((*_FLOATS, "I8"), (MAX_ROWS, MAX_DIM))
+    values, dtype = _tensor(tensors, name, rule, source)
     if dtype == "I8":
         return values, np.ones(values.shape[1], np.float32)
     return (values if dtype == "F16" else _to_float32(values, dtype)), None
@@ -153,7 +131,7 @@ def _table(
 def _weights(tensors: SafetensorsFile, n_token_ids: int, source: str) -> NDArray[np.float32] | None:
     if "weights" not in tensors.tensors:
         return None
-    values, dtype = _tensor(tensors, _Wanted("weights", _FLOATS, (MAX_TOKEN_IDS,)), source)
+    values, dtype = _tensor(tensors, "weights", TensorRule(_FLOATS, (MAX_TOKEN_IDS,)), source)
     if len(values) != n_token_ids:
         found = str(list(values.shape))
         raise WrongShapeError(source, "shape of 'weights'", f"[{n_token_ids}]", found)
@@ -163,7 +141,7 @@ def _weights(tensors: SafetensorsFile, n_token_ids: int, source: str) -> NDArray
 def _rows(tensors: SafetensorsFile, source: str) -> NDArray[Any] | None:
     if "mapping" not in tensors.tensors:
         return None
-    values, dtype = _tensor(tensors, _Wanted("mapping", _INTEGERS, (MAX_TOKEN_IDS,)), source)
+    values, dtype = _tensor(tensors, "mapping", TensorRule(_INTEGERS, (MAX_TOKEN_IDS,)), source)
     return values if dtype in ("I64", "U32", "U16") else values.astype(np.int64)
 
 

@@ -303,6 +303,14 @@ class WorkerError(StaticEmbError):
     """A worker process could not be started, died, or failed where this process does not."""
 
 
+class InputError(StaticEmbError):
+    """A row of the input cannot be read; the message names the file and the line."""
+
+
+class OutputError(StaticEmbError):
+    """The output cannot be written."""
+
+
 class BundleError(StaticEmbError):
     """A bundle for AWS Lambda cannot be built."""
 

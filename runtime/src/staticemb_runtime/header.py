@@ -20,7 +20,7 @@ from .errors import (
 )
 from .metadata import Metadata, MetadataReader
 from .safetensors_header import (
-    DTYPE_BYTES,
+    DTYPES,
     TensorEntry,
     check_extent,
     check_layout,
@@ -89,29 +89,37 @@ def parse_header(header: bytes, data_bytes: int, source: str) -> Header:
     return Header(metadata.read(dim, _n_token_ids(entries)), entries)
 
 
-def _check_entry(entry: TensorEntry, data_bytes: int, source: str) -> None:
+def check_rule(entry: TensorEntry, rule: TensorRule, source: str) -> None:
+    """Check that a tensor has a dtype and a shape that it may have.
+
+    Raises:
+        WrongDtypeError, WrongShapeError, LimitExceededError
+    """
     name = entry.name
-    rule = TENSORS.get(name)
-    if rule is None:
-        raise UnknownTensorError(
-            source, "header", f"tensors among {', '.join(TENSORS)}", repr(name)
-        )
     if entry.dtype not in rule.dtypes:
         expected = " or ".join(rule.dtypes)
         raise WrongDtypeError(source, f"dtype of {name!r}", expected, repr(entry.dtype))
     reading = f"shape of {name!r}"
     if len(entry.shape) != len(rule.limits):
-        found = f"{len(entry.shape)}: {list(entry.shape)}"
+        found = f"{len(entry.shape)}: {list(entry.shape[:8])}"
         raise WrongShapeError(source, reading, f"{len(rule.limits)} axes", found)
     for length, limit in zip(entry.shape, rule.limits, strict=True):
         if length == 0:
             raise WrongShapeError(source, reading, "no axis of length 0", f"{list(entry.shape)}")
         if length > limit:
             raise LimitExceededError(source, reading, f"at most {limit}", str(length))
+
+
+def _check_entry(entry: TensorEntry, data_bytes: int, source: str) -> None:
+    if entry.name not in TENSORS:
+        raise UnknownTensorError(
+            source, "header", f"tensors among {', '.join(TENSORS)}", repr(entry.name)
+        )
+    check_rule(entry, TENSORS[entry.name], source)
     check_extent(entry, data_bytes, source)
-    size = DTYPE_BYTES[entry.dtype]
+    size = DTYPES[entry.dtype].itemsize
     if entry.begin % size:
-        reading = f"data_offsets of {name!r}"
+        reading = f"data_offsets of {entry.name!r}"
         raise TensorMisalignedError(source, reading, f"a multiple of {size}", str(entry.begin))
 
 

@@ -19,8 +19,7 @@ from typing import Any, Final
 
 from . import peer_folder
 from .errors import DownloadError, ModelNotFoundError, StaticEmbError
-
-FILE_NAME: Final = "model.staticemb"
+from .installed import FILE_NAME
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 
@@ -78,12 +77,16 @@ class _Source:
     def name(self) -> str:
         return self.repo_id if self.revision is None else f"{self.repo_id} at {self.revision}"
 
+    @property
+    def pinned(self) -> bool:
+        """Whether the revision is a commit, whose files never change."""
+        return self.revision is not None and _COMMIT.fullmatch(self.revision) is not None
+
     def fetch(self, file: str) -> Path | None:
         """A file in the cache, brought there if need be; None: the repository has none."""
         from huggingface_hub import errors, hf_hub_download
 
-        pinned = self.revision is not None and _COMMIT.fullmatch(self.revision)
-        if pinned and self._known_absent(file):
+        if self.pinned and self._known_absent(file):
             return None
         try:
             return Path(hf_hub_download(self.repo_id, file, revision=self.revision, **self.options))
@@ -138,8 +141,7 @@ def _fetch_folder(source: _Source) -> Path:
     """The folder of another library's model, whole."""
     from huggingface_hub import errors
 
-    pinned = source.revision is not None and _COMMIT.fullmatch(source.revision)
-    if pinned or source.options["local_files_only"]:
+    if source.pinned or source.options["local_files_only"]:
         local = replace(source, options={**source.options, "local_files_only": True})
         try:
             return _collect(local, None)

@@ -10,7 +10,7 @@ import os
 import threading
 import weakref
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Final, TypedDict, overload
+from typing import TYPE_CHECKING, Any, Final, overload
 
 import numpy as np
 
@@ -32,29 +32,11 @@ if TYPE_CHECKING:
     from .format import StaticFile
     from .inputs import Slice
     from .metadata import Metadata
-    from .request import Request
+    from .request import Options, Request
     from .workers import Workers
 
 BATCH_SIZE: Final = 1024
 LEAST_BATCH: Final = 256
-
-
-class Options(TypedDict, total=False):
-    """The parameters of `StaticModel.encode`."""
-
-    prompt_name: str | None
-    prompt: str | None
-    batch_size: int
-    show_progress_bar: bool | None
-    output_value: str | None
-    precision: str
-    convert_to_numpy: bool
-    convert_to_tensor: bool
-    device: object
-    normalize_embeddings: bool | None
-    truncate_dim: int | None
-    pooling: str | None
-    workers: int
 
 
 class StaticModel:

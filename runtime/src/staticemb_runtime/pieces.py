@@ -21,18 +21,20 @@ _LETTERS = re.compile(r"([A-Za-z]+)")
 _LETTERS_AND_MARKS = re.compile(r"( ?[A-Za-z]+)('(?:s|t|re|ve|m|ll|d))?([!-&(-/:-@\[-`{-~]+)?")
 
 
+END: Final = "\0"  # stands behind the last atom of a word, and is none
+
+
 class Parts(NamedTuple):
     """What words are made of.
 
     Attributes:
-        atoms: the smaller words that occur; each is one piece before the model.
-        same: the words that have the ids of one atom, with the atom.
-        made: the words that are made of several, with these in one string.
+        words: those whose atoms are known.
+        atoms: the smaller words that they are made of, word after word, with `END` behind each
+            word's last one; each is one piece before the model.
     """
 
-    atoms: set[str]
-    same: dict[str, str]
-    made: dict[str, str]
+    words: list[str]
+    atoms: list[str]
 
 
 class Plain(NamedTuple):
@@ -40,13 +42,11 @@ class Plain(NamedTuple):
 
     Attributes:
         parts: finds those among many words.
-        piece: an atom as the model sees it.
-        separator: what stands between the atoms of a word; None: white space.
+        piece: an atom as the model sees it; None: as it is.
     """
 
     parts: Callable[[Iterable[str]], Parts]
-    piece: Callable[[str], str]
-    separator: str | None = None
+    piece: Callable[[str], str] | None = None
 
 
 def find(spellings: Iterable[str]) -> re.Pattern[str] | None:
@@ -72,16 +72,12 @@ def isolated_marks(spellings: list[str], *, lowercase: bool) -> Plain:
         folded = fold("\n".join(known))
         if any(spelling in folded for spelling in spellings):
             known = [word for word in known if spelled.search(fold(word)) is None]
-        marked = [word for word in known if not word.isalnum()]
-        isolated = fold("\n".join(marked))
+            folded = fold("\n".join(known))
         for mark in PUNCTUATION:  # str.translate takes six times as long
-            isolated = isolated.replace(mark, f" {mark} ")
-        made = dict(zip(marked, isolated.split("\n"), strict=True)) if marked else {}
-        runs = list(filter(str.isalnum, known))
-        same = dict(zip(runs, fold("\n".join(runs)).split("\n"), strict=True)) if runs else {}
-        return Parts({*same.values(), *isolated.split()}, same, made)
+            folded = folded.replace(mark, f" {mark} ")
+        return Parts(known, folded.replace("\n", f" {END} ").split() + [END] * bool(known))
 
-    return Plain(parts, str)
+    return Plain(parts)
 
 
 def byte_level(*, prefix: bool) -> Plain:
@@ -93,26 +89,21 @@ def byte_level(*, prefix: bool) -> Plain:
     pattern = _LETTERS if prefix else _LETTERS_AND_MARKS
 
     def parts(words: Iterable[str]) -> Parts:
-        found = Parts(set(), {}, {})
+        found = Parts([], [])
         for word in words:
             match = pattern.fullmatch(word)
             if match is None:
                 continue
-            if match.lastindex == 1:
-                found.atoms.add(word)
-                found.same[word] = word
-            else:
-                # What follows the letters has no blank before it.
-                letters, *marks = filter(None, match.groups())
-                atoms = [letters, *[FIRST + mark for mark in marks]]
-                found.atoms.update(atoms)
-                found.made[word] = "\n".join(atoms)
+            # What follows the letters has no blank before it.
+            letters, *marks = filter(None, match.groups())
+            found.words.append(word)
+            found.atoms.extend((letters, *[FIRST + mark for mark in marks], END))
         return found
 
     def piece(word: str) -> str:
         return word[1:] if word[0] == FIRST else f"Ġ{word}"
 
-    return Plain(parts, piece, "\n")
+    return Plain(parts, piece)
 
 
 def one_piece(
@@ -128,6 +119,8 @@ def one_piece(
     spelling = find(spellings)
 
     def whole(word: str) -> bool:
+        if word == END:
+            return False
         word = word[1:] if word[0] == FIRST else word
         if spelling is not None and spelling.search(word) is not None:
             return False
@@ -139,8 +132,8 @@ def one_piece(
         return spelling is None or spelling.search(seen) is None
 
     def parts(words: Iterable[str]) -> Parts:
-        found = set(filter(whole, words))
-        return Parts(found, dict(zip(found, found, strict=True)), {})
+        found = list(filter(whole, words))
+        return Parts(found, [part for word in found for part in (word, END)])
 
     def piece(word: str) -> str:
         if word[0] == FIRST:

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from .table import Floats, Ints, Rows
 
 _PIECE: Final = 256  # tokens; int16 holds the sum of 256 int8
-_ROWS: Final = 1 << 18  # elements of gathered rows that should stay in the cache
-_SUMS: Final = 1 << 18  # elements of sums that are kept beside them until they are finished
+_ROWS: Final = 1 << 19  # elements of gathered rows that should stay in the cache
+_SUMS: Final = 1 << 19  # elements of sums that are kept beside them until they are finished
 _LONG: Final = 4096  # tokens; longer texts are accumulated in float64
 
 
@@ -99,6 +99,9 @@ def pool(
 
 def _orders(counts: Ints) -> Iterator[tuple[Ints, type[np.floating[Any]]]]:
     """The texts in the order in which they are worked on, and what their sums are kept in."""
+    if len(counts) == 1:  # one query
+        yield np.zeros(1, np.intp), np.float32 if counts[0] <= _LONG else np.float64
+        return
     keys = (~counts % _PIECE).astype(np.uint8)  # numpy sorts bytes in linear time
     order = np.argsort(keys, kind="stable")
     if counts.max(initial=0) <= _LONG:

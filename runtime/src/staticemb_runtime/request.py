@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, TypedDict, get_args
 
 import numpy as np
 
 from .errors import InvalidOptionError
 from .metadata import Metadata, Pooling
 from .vectors import Precision, check_dim, check_precision
+
+
+class Options(TypedDict, total=False):
+    """The parameters of `StaticModel.encode`."""
+
+    prompt_name: str | None
+    prompt: str | None
+    batch_size: int
+    show_progress_bar: bool | None
+    output_value: str | None
+    precision: str
+    convert_to_numpy: bool
+    convert_to_tensor: bool
+    device: object
+    normalize_embeddings: bool | None
+    truncate_dim: int | None
+    pooling: str | None
+    workers: int
 
 
 class Request(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from .errors import (
     NotAModelError,
 )
 from .safetensors_header import (
+    DTYPES,
     MAX_HEADER_BYTES,
     TensorEntry,
     check_extent,
@@ -27,22 +28,6 @@ from .safetensors_header import (
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-DTYPES: Final[dict[str, np.dtype[Any]]] = {
-    "F64": np.dtype("<f8"),
-    "F32": np.dtype("<f4"),
-    "F16": np.dtype("<f2"),
-    "BF16": np.dtype("V2"),
-    "I64": np.dtype("<i8"),
-    "I32": np.dtype("<i4"),
-    "I16": np.dtype("<i2"),
-    "I8": np.dtype("i1"),
-    "U64": np.dtype("<u8"),
-    "U32": np.dtype("<u4"),
-    "U16": np.dtype("<u2"),
-    "U8": np.dtype("u1"),
-    "BOOL": np.dtype("?"),
-}
 
 
 class SafetensorsFile:

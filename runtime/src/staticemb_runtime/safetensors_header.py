@@ -9,6 +9,8 @@ import json
 import re
 from typing import Any, Final, NamedTuple
 
+import numpy as np
+
 from . import strict_json
 from .errors import (
     DuplicateKeyError,
@@ -27,20 +29,20 @@ MAX_HEADER_BYTES: Final = 1_048_576
 MAX_DEPTH: Final = 3
 MAX_INTEGER: Final = 2**53 - 1
 
-DTYPE_BYTES: Final = {
-    "F64": 8,
-    "F32": 4,
-    "F16": 2,
-    "BF16": 2,
-    "I64": 8,
-    "I32": 4,
-    "I16": 2,
-    "I8": 1,
-    "U64": 8,
-    "U32": 4,
-    "U16": 2,
-    "U8": 1,
-    "BOOL": 1,
+DTYPES: Final[dict[str, np.dtype[Any]]] = {
+    "F64": np.dtype("<f8"),
+    "F32": np.dtype("<f4"),
+    "F16": np.dtype("<f2"),
+    "BF16": np.dtype("V2"),
+    "I64": np.dtype("<i8"),
+    "I32": np.dtype("<i4"),
+    "I16": np.dtype("<i2"),
+    "I8": np.dtype("i1"),
+    "U64": np.dtype("<u8"),
+    "U32": np.dtype("<u4"),
+    "U16": np.dtype("<u2"),
+    "U8": np.dtype("u1"),
+    "BOOL": np.dtype("?"),
 }
 
 
@@ -149,10 +151,10 @@ def check_extent(entry: TensorEntry, data_bytes: int, source: str) -> None:
         expected = f"begin ≤ end ≤ {data_bytes}, the length of the data"
         found = f"[{entry.begin}, {entry.end}]"
         raise TensorOutOfBoundsError(source, reading, expected, found)
-    needed = DTYPE_BYTES.get(entry.dtype, 0)
-    if not needed:
-        expected = ", ".join(DTYPE_BYTES)
+    if entry.dtype not in DTYPES:
+        expected = ", ".join(DTYPES)
         raise WrongDtypeError(source, f"dtype of {entry.name!r}", expected, repr(entry.dtype))
+    needed = DTYPES[entry.dtype].itemsize
     for length in entry.shape if 0 not in entry.shape else (0,):
         needed *= length
         if needed > data_bytes:

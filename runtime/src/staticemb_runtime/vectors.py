@@ -86,8 +86,7 @@ def normalize(vectors: NDArray[Any], *, in_place: bool = False) -> NDArray[np.fl
         raise InvalidOptionError(f"in_place: expected float32 vectors, found {vectors.dtype}")
     out: NDArray[np.float32] = vectors if in_place else vectors.astype(np.float32)
     rows = out[None] if out.ndim == 1 else out
-    with np.errstate(over="ignore", under="ignore"):
-        squares = np.einsum("...i,...i->...", rows, rows)
+    squares = np.einsum("...i,...i->...", rows, rows)
     least, most = _SAFE_SQUARES
     unsafe = ~((squares > least) & (squares < most))
     if unsafe.any():

@@ -8,38 +8,39 @@ be cut; words that the dictionary does not know are tokenized together, a block 
 from __future__ import annotations
 
 import threading
-from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Sequence
 from itertools import accumulate, chain, islice
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from staticemb_runtime.errors import InvalidTextError, InvalidTokenizerError
-from staticemb_runtime.separable import find_splitter
-from staticemb_runtime.splitters import Splitter
+from .backend import Backend, SurrogateError, check_surrogates, pack_id
+from .errors import InvalidTextError
+from .pieces import END
+from .separable import find_splitter
+from .splitters import Splitter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from tokenizers import Tokenizer
 
 CACHE_WORDS: Final = 262_144
 # Longer words are seldom seen twice: few of them are kept, and none above the second length.
 _SHORT: Final = 64
 _LONG: Final = 1024
 _LONG_SHARE: Final = 64
-# Characters and texts worked on together: what bounds memory beside the input and the output.
-_BLOCK_CHARACTERS: Final = 1 << 19
-_BLOCK_TEXTS: Final = 4096
+# Characters worked on together: few enough for their words to stay in the processor's cache.
+_BLOCK: Final = 1 << 14
+_END: Final = pack_id(-1)
 # So many texts of a block with a new word in them: the others are taken to have one too.
-_NEW_TEXTS: Final = 64
+_NEW_TEXTS: Final = 8
 
 
 class WordTokenizer:
     """A tokenizer with a word cache; safe to use from several threads.
 
     The cache holds at most `cache_words` words of at most 64 characters, a 64th of them up to 1024,
-    or the distinct words of one block of 524,288 characters where those are more. A word costs some
+    or the distinct words of one block of 16,384 characters where those are more. A word costs some
     150 bytes: 40 MB when the default is full, and 20 MB more if each long one were a token a
     character. A full cache is halved: the words of the block at hand stay, which are
     most of the frequent ones, and every other one of the rest. To stop growing instead would serve
@@ -67,27 +68,26 @@ class WordTokenizer:
         cache_words: int = CACHE_WORDS,
     ) -> None:
         self._arguments = (unknown_token_id, max_tokens, cache_words)
-        self._unknown = unknown_token_id
         self._limit = None if max_tokens is None else 4 * max_tokens
         self._cache_words = cache_words
-        self._tokenizer = _read(tokenizer_json)
-        self._splitter = find_splitter(self._tokenizer)
+        self._backend = Backend(tokenizer_json, unknown_token_id)
+        self._splitter = find_splitter(self._backend.tokenizer)
         self._words: dict[str, bytes] = {}
         self._long_words = 0
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (self._tokenizer.to_str().encode(), *self._arguments)
+        return _rebuild, (self._backend.tokenizer.to_str().encode(), *self._arguments)
 
     @property
     def vocab_size(self) -> int:
         """The number of tokens, added ones included."""
-        return self._tokenizer.get_vocab_size()
+        return self._backend.tokenizer.get_vocab_size()
 
     def tokens(self, text: str) -> list[str]:
         """The pieces that `encode` gives ids for, as the vocabulary spells them."""
         ids, _ = self.encode([text])
-        return [str(self._tokenizer.id_to_token(i)) for i in ids.tolist()]
+        return [str(self._backend.tokenizer.id_to_token(i)) for i in ids.tolist()]
 
     def encode(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """The ids of the texts, one text after the other.
@@ -107,45 +107,49 @@ class WordTokenizer:
         texts = list(texts)
         if set(map(type, texts)) - {str}:
             texts = [_string(text, index) for index, text in enumerate(texts)]
-        found: list[bytes] = []
         try:
-            for begin in range(0, len(texts), _BLOCK_TEXTS):
-                found += self._encode(texts[begin : begin + _BLOCK_TEXTS])
-        except _SurrogateError:
+            found = self._encode(texts)
+        except SurrogateError:
             raise _surrogate(texts) from None
         lengths = np.fromiter(map(len, found), np.int64, len(found)) // 4
         return np.frombuffer(bytearray().join(found), np.int32), lengths
 
     def _encode(self, texts: list[str]) -> list[bytes]:
-        """The ids of a few texts, each as bytes, cut to the limit."""
-        if sum(map(len, texts)) > _BLOCK_CHARACTERS:
-            if len(texts) == 1:
-                return [self._encode_long(texts[0])]
-            middle = len(texts) // 2
-            return self._encode(texts[:middle]) + self._encode(texts[middle:])
-        found = self._encode_block(texts)
+        """The ids of texts, each as bytes, cut to the limit."""
+        found: list[bytes] = []
+        if self._splitter is None:
+            found += self._backend.texts(texts)
+        else:
+            ends = list(accumulate(map(len, texts)))
+            begin, done = 0, 0
+            while begin < len(texts):
+                end = max(begin + 1, bisect_right(ends, done + _BLOCK, begin))
+                done = ends[end - 1]
+                if end == begin + 1:
+                    found.append(self._encode_text(self._splitter, texts[begin]))
+                else:
+                    found += self._encode_block(self._splitter, texts[begin:end])
+                begin = end
         if self._limit is None:
             return found
         return [ids[: self._limit] for ids in found]
 
-    def _encode_long(self, text: str) -> bytes:
-        """A text of more than a block, piece by piece: its words are never all in memory."""
-        if self._splitter is None:
-            return self._ask([text])[0][: self._limit]
+    def _encode_text(self, splitter: Splitter, text: str) -> bytes:
+        """A text, piece by piece if it is long: its words are never all in memory."""
+        if len(text) <= _BLOCK:
+            return self._encode_block(splitter, [text])[0]
         found = bytearray()
         begin = 0
         while begin < len(text) and (self._limit is None or len(found) < self._limit):
-            cut = self._splitter.boundary(text, begin + _BLOCK_CHARACTERS)
+            cut = splitter.boundary(text, begin + _BLOCK) if len(text) - begin > _BLOCK else None
             end, following = cut or (len(text), len(text))
-            found += self._encode_block([text[begin:end]])[0]
+            found += self._encode_block(splitter, [text[begin:end]])[0]
             begin = following
-        return bytes(found[: self._limit])
+        return bytes(found)
 
-    def _encode_block(self, texts: list[str]) -> list[bytes]:
+    def _encode_block(self, splitter: Splitter, texts: list[str]) -> list[bytes]:
         """The ids of texts that together are no longer than a block, each as bytes."""
-        if self._splitter is None:
-            return self._ask(texts)
-        cut = self._splitter.quick("".join(texts))
+        cut = splitter.quick("".join(texts))
         known, join = self._words.__getitem__, b"".join
         found: list[bytes] = []
         pending: list[int] = []
@@ -161,7 +165,7 @@ class WordTokenizer:
                     found += [b""] * (len(texts) - len(found))
                     break
         if pending:
-            answers = self._answer(self._splitter, [texts[index] for index in pending])
+            answers = self._answer(splitter, [texts[index] for index in pending])
             for index, ids in zip(pending, answers, strict=True):
                 found[index] = ids
         return found
@@ -180,7 +184,7 @@ class WordTokenizer:
             if ids is None:
                 whole.append(index)
             answers.append(ids or b"")
-        for index, ids in zip(whole, self._ask([texts[i] for i in whole]), strict=True):
+        for index, ids in zip(whole, self._backend.texts([texts[i] for i in whole]), strict=True):
             answers[index] = ids
         return answers
 
@@ -188,45 +192,29 @@ class WordTokenizer:
         self, splitter: Splitter, missing: set[str], words: dict[str, bytes]
     ) -> dict[str, bytes]:
         """The ids of new words; those that cannot be joined with others are left out."""
-        _check_surrogates(missing)
+        check_surrogates(missing)
         rest = separable = splitter.separable(missing)
         learned: dict[str, bytes] = {}
         plain = splitter.plain
         if plain is not None:
-            atoms, same, made = plain.parts(separable)
-            known = {atom: words[atom] for atom in atoms if atom in words}
-            known.update(self._ask_model(list(atoms.difference(known)), plain.piece))
-            get, join, separator = known.__getitem__, b"".join, plain.separator
-            learned = dict(zip(same, map(get, same.values()), strict=True))
-            for word, parts in made.items():
-                learned[word] = join(map(get, parts.split(separator)))
+            parts = plain.parts(separable)
+            atoms = set(parts.atoms)
+            atoms.discard(END)
+            new = atoms.difference(words)
+            known = {atom: words[atom] for atom in atoms.difference(new)}
+            known.update(self._backend.atoms(list(new), plain.piece))
+            learned = {atom: known[atom] for atom in splitter.separable(new)}
+            known[END] = _END
+            ids = b"".join(map(known.__getitem__, parts.atoms))
+            ends = 4 * np.flatnonzero(np.frombuffer(ids, np.int32) < 0)
+            begins = chain((0,), (ends + 4).tolist())
+            slices = map(slice, begins, ends.tolist())
+            learned.update(zip(parts.words, map(ids.__getitem__, slices), strict=True))
             rest = separable.difference(learned)
         asked = list(rest)
-        answers = self._ask([splitter.spelled(word) for word in asked])
+        answers = self._backend.texts([splitter.spelled(word) for word in asked])
         learned.update(zip(asked, answers, strict=True))
         return learned
-
-    def _ask_model(
-        self, atoms: list[str], piece: Callable[[str], str]
-    ) -> Iterator[tuple[str, bytes]]:
-        """The ids of words that are one piece each, from the model behind the pre-tokenizer."""
-        model: Any = self._tokenizer.model
-        tokenize, unknown = model.tokenize, self._unknown
-        pieces = map(piece, atoms)
-        if type(model).__name__ == "WordPiece":
-            # It takes the longest token, so a piece that is one: found in a third of the time.
-            token_id, longest = model.token_to_id, model.max_input_chars_per_word
-            ids = [
-                [token.id for token in tokenize(text) if token.id != unknown]
-                if len(text) > longest or (found := token_id(text)) is None
-                else [found] * (found != unknown)
-                for text in pieces
-            ]
-        else:
-            ids = [[token.id for token in tokenize(text) if token.id != unknown] for text in pieces]
-        packed = array("i", chain.from_iterable(ids)).tobytes()
-        ends = [0, *accumulate(4 * len(each) for each in ids)]
-        return zip(atoms, map(packed.__getitem__, map(slice, ends, ends[1:])), strict=True)
 
     def _keep(self, learned: dict[str, bytes], block: set[str]) -> dict[str, bytes]:
         """Put the new words of a block into the cache, halving it first where it is full."""
@@ -255,22 +243,6 @@ class WordTokenizer:
                 words.update(new)
             return words
 
-    def _ask(self, texts: list[str]) -> list[bytes]:
-        """The ids of texts from `tokenizers`, as bytes."""
-        return list(map(self._pack, self._ids(texts)))
-
-    def _ids(self, texts: list[str]) -> Iterator[list[int]]:
-        """The ids of texts from `tokenizers`, in calls of bounded size."""
-        for group in _groups(texts):
-            _check_surrogates(group)
-            for encoding in self._tokenizer.encode_batch_fast(group, add_special_tokens=False):
-                yield encoding.ids
-
-    def _pack(self, ids: list[int]) -> bytes:
-        if self._unknown is not None and self._unknown in ids:
-            ids = [i for i in ids if i != self._unknown]
-        return array("i", ids).tobytes()
-
 
 def _join(cut: list[str], words: dict[str, bytes], learned: dict[str, bytes]) -> bytes | None:
     try:
@@ -281,17 +253,6 @@ def _join(cut: list[str], words: dict[str, bytes], learned: dict[str, bytes]) ->
         return b"".join([words[word] if word in words else learned[word] for word in cut])
     except KeyError:
         return None
-
-
-class _SurrogateError(Exception):
-    """Some text of the call holds a lone surrogate."""
-
-
-def _check_surrogates(texts: Iterable[str]) -> None:
-    try:
-        "".join(texts).encode()
-    except UnicodeEncodeError:
-        raise _SurrogateError from None
 
 
 def _surrogate(texts: Sequence[str]) -> InvalidTextError:
@@ -311,34 +272,6 @@ def _string(text: object, index: int) -> str:
     if not isinstance(text, str):
         raise TypeError(f"text {index}: expected str, found {type(text).__name__}")
     return str(text)
-
-
-def _groups(texts: list[str]) -> Iterator[list[str]]:
-    """Consecutive texts, in groups of at most a block's characters or of one text."""
-    group: list[str] = []
-    size = 0
-    for text in texts:
-        if group and (size + len(text) > _BLOCK_CHARACTERS or len(group) == _BLOCK_TEXTS):
-            yield group
-            group, size = [], 0
-        group.append(text)
-        size += len(text)
-    if group:
-        yield group
-
-
-def _read(tokenizer_json: bytes) -> Tokenizer:
-    from tokenizers import Tokenizer  # late: importing this module stays cheap
-
-    try:
-        tokenizer = Tokenizer.from_buffer(tokenizer_json)
-    except Exception as error:
-        raise InvalidTokenizerError(
-            f"tokenizer.json: `tokenizers` cannot read it: {error}"
-        ) from error
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
 
 
 def _rebuild(

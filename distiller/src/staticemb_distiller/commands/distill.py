@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
-from typing import Any
 
-from ..recipe import Recipe, knob_help, knob_types
-from .knob_flags import add_knob
+from ..recipe import Recipe
+from .knob_flags import add_knobs, given_recipe
+from .recipe import read_recipe
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,21 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="keep the teacher's vectors of the fit's texts for good, for other fits to them",
     )
     work.add_argument("--quiet", action="store_true", help="show no progress")
-    knobs = parser.add_argument_group("the recipe")
-    for name, kind in knob_types().items():
-        add_knob(knobs, name, kind, knob_help(name))
+    add_knobs(parser, Recipe)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Distill."""
-    given = vars(arguments)
-    flags = {name: given[name] for name in knob_types() if name in given}
-    base: dict[str, Any] = {}
-    if arguments.recipe is not None:
-        from .recipe import read_recipe
-
-        base = read_recipe(Path(arguments.recipe)).to_dict()
-    recipe = Recipe.from_dict({**base, **flags}, source="command line")
+    recipe = given_recipe(arguments, Recipe, read_recipe)
 
     # Imported here: torch takes seconds, and a wrong flag should be refused at once.
     from ..pipeline import distill

@@ -3,26 +3,49 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from types import NoneType
-from typing import Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
 from ..errors import RecipeError
+from ..knobs import Knobs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+K = TypeVar("K", bound=Knobs)
 
 
-def add_knob(
+def add_knobs(parser: argparse.ArgumentParser, recipe: type[Knobs]) -> None:
+    """Declare a flag for each knob; one that is not given leaves no trace among the arguments."""
+    group = parser.add_argument_group("the recipe")
+    for name, kind in recipe.knob_types().items():
+        _add_knob(group, name, kind, recipe.knob_help(name))
+
+
+def given_recipe(arguments: argparse.Namespace, recipe: type[K], read: Callable[[Path], K]) -> K:
+    """The recipe that a command line asks for: that of `--recipe`, the flags over it.
+
+    Args:
+        arguments: With `recipe`, the name of a file or None.
+        recipe: Its class.
+        read: Reads one from a file.
+
+    Raises:
+        RecipeError: A value is not as the recipe demands, or the file holds no such recipe.
+    """
+    given = vars(arguments)
+    flags = {name: given[name] for name in recipe.knob_types() if name in given}
+    base = {} if arguments.recipe is None else read(Path(arguments.recipe)).to_dict()
+    return recipe.from_dict({**base, **flags}, source="command line")
+
+
+def _add_knob(
     group: argparse._ArgumentGroup,
     name: str,
     kind: Any,  # noqa: ANN401 - types as values
     meaning: str,
 ) -> None:
-    """Declare the flag of a knob; one that is not given leaves no trace among the arguments.
-
-    Args:
-        group: Where it is declared.
-        name: The knob's.
-        kind: Its type, as `knobs.checked` takes it.
-        meaning: What it does.
-    """
     flag = "--" + name.replace("_", "-")
     options: dict[str, Any] = {"dest": name, "default": argparse.SUPPRESS}
     if kind is bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from ..training.recipe import TrainingRecipe
-from .knob_flags import add_knob
+from .knob_flags import add_knobs, given_recipe
+from .recipe import read_training_recipe
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,21 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tensorboard", metavar="FOLDER", help="write TensorBoard's event files there"
     )
     work.add_argument("--quiet", action="store_true", help="show no progress")
-    knobs = parser.add_argument_group("the recipe")
-    for name, kind in TrainingRecipe.knob_types().items():
-        add_knob(knobs, name, kind, TrainingRecipe.knob_help(name))
+    add_knobs(parser, TrainingRecipe)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Train."""
-    given = vars(arguments)
-    flags = {name: given[name] for name in TrainingRecipe.knob_types() if name in given}
-    base: dict[str, Any] = {}
-    if arguments.recipe is not None:
-        from .recipe import read_training_recipe
-
-        base = read_training_recipe(Path(arguments.recipe)).to_dict()
-    recipe = TrainingRecipe.from_dict({**base, **flags}, source="command line")
+    recipe = given_recipe(arguments, TrainingRecipe, read_training_recipe)
 
     # Imported here: torch takes seconds, and a wrong flag should be refused at once.
     from ..progress import Progress

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from .metrics import ratio
 from .scoring import Outcome, Statistic
 
 Floats = NDArray[np.float64]
@@ -143,13 +144,7 @@ def _correlation(a: Floats, b: Floats, weights: NDArray[np.int64]) -> Floats:
     a = a - (weights * a).sum(axis=1, keepdims=True) / total
     b = b - (weights * b).sum(axis=1, keepdims=True) / total
     spread = (weights * a * a).sum(axis=1) * (weights * b * b).sum(axis=1)
-    return _ratio((weights * a * b).sum(axis=1), np.sqrt(spread))
-
-
-def _ratio(part: Floats, whole: NDArray[Any]) -> Floats:
-    out = np.zeros(part.shape)
-    np.divide(part, whole, out=out, where=whole > 0)
-    return out
+    return ratio((weights * a * b).sum(axis=1), np.sqrt(spread))
 
 
 def _average_precision(
@@ -162,7 +157,7 @@ def _average_precision(
     seen = np.cumsum(drawn, axis=1)
     precision = np.cumsum(right, axis=1) / np.maximum(seen, 1)
     positives = right.sum(axis=1)
-    return _ratio((precision * right).sum(axis=1), positives)
+    return ratio((precision * right).sum(axis=1), positives)
 
 
 def _v_measure(gold: NDArray[Any], output: NDArray[Any], weights: NDArray[np.int64]) -> Floats:

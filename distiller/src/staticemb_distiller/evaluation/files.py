@@ -4,7 +4,6 @@ A `.tsv` file is UTF-8 text, one row a line, columns separated by one tab, witho
 without quoting. A `.jsonl` file has one JSON object a line.
 """
 
-import hashlib
 import json
 import math
 from collections.abc import Iterator
@@ -81,12 +80,3 @@ def jsonl(path: Path, text_keys: tuple[str, ...]) -> Iterator[tuple[int, dict[st
                 found = type(value[key]).__name__ if key in value else "no such key"
                 raise bad_row(path, number, f'a string under "{key}"', found)
         yield number, value
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        sha = hashlib.sha256()
-        while block := file.read(1 << 20):
-            sha.update(block)
-    return sha.hexdigest()

@@ -1,6 +1,7 @@
 """Measures of quality: arrays in, numbers out; scipy and scikit-learn do the statistics."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,7 +103,7 @@ def _grades(ranked: Ints, relevance: csr_matrix) -> NDArray[np.float64]:
     return np.maximum(found.reshape(ranked.shape), 0)
 
 
-def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+def ratio(part: NDArray[np.float64], whole: NDArray[Any]) -> NDArray[np.float64]:
     """Quotients, 0 where the divisor is."""
     out = np.zeros_like(part)
     np.divide(part, whole, out=out, where=whole > 0)
@@ -130,11 +131,11 @@ def ndcg(ranked: Ints, relevance: csr_matrix, k: int = 10) -> NDArray[np.float64
     gained = _grades(ranked[:, :k], relevance)
     gain = gained @ discount[: gained.shape[1]]
     possible = ideal @ discount
-    return _ratio(gain, possible)
+    return ratio(gain, possible)
 
 
 def recall(ranked: Ints, relevance: csr_matrix, k: int = 100) -> NDArray[np.float64]:
     """Share of each query's relevant documents (grade above 0) among its first k: (Q,) float64."""
     found = (_grades(ranked[:, :k], relevance) > 0).sum(axis=1).astype(np.float64)
     relevant = np.asarray((relevance > 0).sum(axis=1), np.float64).ravel()
-    return _ratio(found, relevant)
+    return ratio(found, relevant)

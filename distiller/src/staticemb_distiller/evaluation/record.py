@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..beside import appearing
 from ..errors import ReportError, WriteError
 from .run import Results, Score
 from .scoring import SETTINGS
@@ -69,12 +70,10 @@ def save(path: Path, content: str) -> None:
     Raises:
         WriteError: it cannot be written.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        beside.write_text(content, "utf-8")
-        beside.replace(path)
+        with appearing(path) as beside:
+            beside.write_text(content, "utf-8")
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise WriteError(f"{path}: cannot be written: {error.strerror}") from None
 
 

@@ -99,9 +99,9 @@ def _row(model: str, prefix: int, base: str, of: str, between: Difference) -> di
     }
 
 
-def number(value: float, digits: int = 1) -> str:
+def number(value: float) -> str:
     """A figure of a table; a dash for what was not measured."""
-    return "–" if math.isnan(value) else f"{value:.{digits}f}"
+    return "–" if math.isnan(value) else f"{value:.1f}"
 
 
 def megabytes(facts: Mapping[str, Any]) -> str:

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from ..digests import file_sha256
 from ..errors import DataFolderError, UnknownTaskError
-from .files import bad_row, digest, jsonl, number_in, tsv
+from .files import bad_row, jsonl, number_in, tsv
 
 LAYOUT = """\
   sts/NAME.tsv                       score  sentence  sentence      semantic similarity
@@ -160,7 +161,7 @@ def _read(folder: Path, name: str) -> Task:
 
 
 def _digests(folder: Path, *paths: Path) -> dict[str, str]:
-    return {path.relative_to(folder).as_posix(): digest(path) for path in paths}
+    return {path.relative_to(folder).as_posix(): file_sha256(path) for path in paths}
 
 
 def _not_empty(path: Path, rows: Collection[object]) -> None:

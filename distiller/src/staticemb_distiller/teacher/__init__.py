@@ -6,7 +6,7 @@ part not known here is handed to it where it is.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal, Protocol, get_args
+from typing import Protocol, get_args
 
 import numpy as np
 import torch
@@ -16,15 +16,15 @@ from torch import Tensor
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from ..errors import InvalidTextError, NonFiniteVectorsError, TokenIdsError, UnsupportedModuleError
+from ..tokens import TokenPooling
 from .encoder import pick_device
 from .layout import read_entries, read_prompts
 from .native import NativeBackend
 from .peer import PeerBackend
 from .source import Source, find
 
-__all__ = ["IdPooling", "Teacher"]
+__all__ = ["Teacher"]
 
-IdPooling = Literal["teacher", "mean", "first", "last", "pooler"]
 # Measured on a CPU: larger batches leave its caches.
 _BATCH_TOKENS = {"cpu": 2_048}
 _BATCH_TOKENS_GPU = 65_536
@@ -133,6 +133,17 @@ class Teacher:
         return cls(source, backend, chosen)
 
     @property
+    def provenance(self) -> dict[str, str]:
+        """What a file made from it says of it, under the format's names; nothing that is empty."""
+        said = {
+            "teacher": self.name,
+            "teacher_revision": self.revision,
+            "license": self.license,
+            "languages": " ".join(self.languages.replace(",", " ").split()),
+        }
+        return {key: value for key, value in said.items() if value}
+
+    @property
     def tokenizer(self) -> Tokenizer:
         """The fast tokenizer, special tokens added, neither truncating nor padding.
 
@@ -180,7 +191,7 @@ class Teacher:
         self,
         sequences: Sequence[Sequence[int]],
         *,
-        pooling: IdPooling = "teacher",
+        pooling: TokenPooling = "teacher",
         batch_tokens: int | None = None,
         show_progress_bar: bool = False,
     ) -> NDArray[np.float32]:
@@ -201,8 +212,8 @@ class Teacher:
             PoolerMissingError: There is no trained pooler.
             UnsupportedModuleError: It runs in sentence-transformers: texts only.
         """
-        if pooling not in get_args(IdPooling):
-            raise ValueError(f"pooling {pooling!r}: expected one of {get_args(IdPooling)}")
+        if pooling not in get_args(TokenPooling):
+            raise ValueError(f"pooling {pooling!r}: expected one of {get_args(TokenPooling)}")
         arrays = [np.asarray(sequence, np.int64) for sequence in sequences]
         self._check_ids(arrays)
         with _bar(len(arrays), "Encoding tokens", "sequences", show_progress_bar) as done:

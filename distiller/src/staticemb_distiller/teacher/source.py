@@ -1,6 +1,5 @@
 """Where a teacher comes from: a local folder, or an id on the Hugging Face Hub at one commit."""
 
-import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.repocard import metadata_load
 
+from ..digests import listing_sha256
 from ..errors import (
     HubUnavailableError,
     TeacherGatedError,
@@ -89,16 +89,12 @@ def content_digest(folder: Path) -> str:
     and exports to other runtimes are left out.
     """
     files = {path for pattern in _CONTENT for path in folder.rglob(pattern) if path.is_file()}
-    lines = hashlib.sha256()
-    for relative, path in sorted((path.relative_to(folder).as_posix(), path) for path in files):
-        if any(Path(relative).match(pattern) for pattern in _EXPORTS):
-            continue
-        with path.open("rb") as file:
-            digest = hashlib.sha256()
-            while block := file.read(1 << 20):
-                digest.update(block)
-        lines.update(f"{digest.hexdigest()}  {relative}\n".encode())
-    return lines.hexdigest()
+    decisive = [
+        file
+        for file in sorted(files, key=lambda file: file.relative_to(folder).as_posix())
+        if not any(file.relative_to(folder).match(pattern) for pattern in _EXPORTS)
+    ]
+    return listing_sha256(folder, decisive)
 
 
 def _download(repo_id: str, revision: str | None) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..beside import appearing
 from ..errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -62,17 +62,13 @@ class TrainingCheckpoint:
             CheckpointError: It cannot be written; the last one stays.
         """
         about = json.dumps({"identity": self._identity, "numbers": state.numbers})
-        beside = self.path.with_name(f".{_NAME}.{secrets.token_hex(4)}.part")
+        spelled = np.frombuffer(about.encode(), np.uint8)
+        arrays: dict[str, Any] = {"about": spelled, **state.arrays}
         try:
-            with beside.open("xb") as file:
-                spelled = np.frombuffer(about.encode(), np.uint8)
-                arrays: dict[str, Any] = {"about": spelled, **state.arrays}
+            with appearing(self.path) as beside, beside.open("xb") as file:
                 np.savez(file, **arrays)
-            beside.replace(self.path)
         except OSError as error:
             raise CheckpointError(f"{self.path}: {error.strerror or error}") from error
-        finally:
-            beside.unlink(missing_ok=True)
 
     def load(self) -> State | None:
         """The last state, or None where there is none yet.

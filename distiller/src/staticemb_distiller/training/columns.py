@@ -47,6 +47,11 @@ class Layout:
     texts: tuple[str, ...]
     target: str | None = None
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All of them."""
+        return self.texts if self.target is None else (*self.texts, self.target)
+
     def __str__(self) -> str:
         names = ["text"] if self.kind == "labeled" else ["anchor", "positive", "negative"]
         names += ["negative"] * len(self.texts)
@@ -151,7 +156,7 @@ def check_columns(where: str, record: Record, layout: Layout) -> None:
     Raises:
         TextColumnError: One is not there.
     """
-    for name in (*layout.texts, *([layout.target] if layout.target is not None else [])):
+    for name in layout.columns:
         if name not in record:
             names = ", ".join(record) or "nothing"
             raise TextColumnError(f"{where}: expected a column {name!r}, found {names}")

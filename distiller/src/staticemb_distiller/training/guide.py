@@ -44,9 +44,7 @@ def teacher_vectors(
         TeacherError: The teacher cannot encode.
         TeacherCacheError: The cache is damaged or cannot be written.
     """
-    about = about_vectors(teacher, "auto")
-    key = {**about, "teacher": teacher.name, "revision": teacher.revision}
-    store = TeacherCache(cache, key, teacher.dim)
+    store = TeacherCache(cache, about_vectors(teacher, "auto"), teacher.dim)
     named = np.unique(np.concatenate([part.columns.ravel() for part in dataset.examples]))
     vectors = np.lib.format.open_memmap(
         folder / "teacher.npy", "w+", np.float16, (len(dataset.texts), teacher.dim)

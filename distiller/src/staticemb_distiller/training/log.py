@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import secrets
 from typing import TYPE_CHECKING, Any
 
+from ..beside import appearing
 from ..errors import OutputError, TrainingPackageError
 from .curve import draw
 
@@ -78,13 +78,10 @@ def write_beside(path: Path, trained: Trained) -> list[Path]:
     written = []
     for suffix, content in contents.items():
         target = path.with_name(path.stem + suffix)
-        beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
         try:
-            beside.write_text(content, encoding="utf-8")
-            beside.replace(target)
+            with appearing(target) as beside:
+                beside.write_text(content, encoding="utf-8")
         except OSError as error:
             raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from error
-        finally:
-            beside.unlink(missing_ok=True)
         written.append(target)
     return written

@@ -20,7 +20,7 @@ from ..errors import (
     TextSourceError,
 )
 from ..records import Record, kind_of, read_records
-from ..source_spec import HUB_PREFIX, named_columns, split_spec, weight_and_limit
+from ..source_spec import PlaceSpec, named_columns, parse_spec
 from ..text_files import files_of
 from ..text_hub import hub_records
 from .columns import KINDS, ROLES, Kind, Layout, check_columns, is_header, recognized, told
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _HEADER = {"yes": True, "no": False}
-_KNOBS = {*ROLES, "kind", "range", "header", "weight", "limit", "split", "config", "revision"}
+_KNOBS = {*ROLES, "kind", "range", "header"}
 
 
 class Row(NamedTuple):
@@ -49,34 +49,22 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True)
-class PairSource:
-    """One place that examples come from.
+class PairSource(PlaceSpec):
+    """One place that examples come from; an epoch takes each of them `weight` times.
 
     Attributes:
-        place: A file, a folder, or `hf:` and the id of a data set on the Hub.
         kind: What the examples are; None: what the columns say.
         roles: Columns by what they are: anchor, positive, negative (any number), score, label,
             text; empty: recognized.
         score_range: The scores that stand for 0 and 1; None: the least and the largest found, or 0
             and 1 where all lie between.
         header: Whether the first row of a CSV or TSV file names its columns; None: recognized.
-        weight: How many times an epoch takes each example.
-        limit: The most examples to take; None: all.
-        split: Of a data set on the Hub.
-        config: Of a data set on the Hub.
-        revision: Of a data set on the Hub.
     """
 
-    place: str
     kind: Kind | None = None
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     score_range: tuple[float, float] | None = None
     header: bool | None = None
-    weight: float = 1.0
-    limit: int | None = None
-    split: str = "train"
-    config: str | None = None
-    revision: str | None = None
 
     @classmethod
     def parse(cls, spec: str, *, limit: int | None = None) -> PairSource:
@@ -96,8 +84,7 @@ class PairSource:
         >>> PairSource.parse("faq.jsonl::anchor=title,positive=body").roles
         {'anchor': ('title',), 'positive': ('body',)}
         """
-        place, knobs = split_spec(spec, _KNOBS)
-        weight, limit = weight_and_limit(spec, knobs, limit)
+        common, knobs = parse_spec(spec, _KNOBS, limit=limit)
         kind = next((kind for kind in KINDS if kind == knobs.get("kind")), None)
         if "kind" in knobs and kind is None:
             raise TextSourceError(
@@ -109,16 +96,11 @@ class PairSource:
         if roles:
             told(spec, roles, kind)
         return cls(
-            place,
-            kind,
-            roles,
-            _range(spec, knobs["range"]) if "range" in knobs else None,
-            _HEADER[knobs["header"]] if "header" in knobs else None,
-            weight,
-            limit,
-            knobs.get("split", "train"),
-            knobs.get("config"),
-            knobs.get("revision"),
+            **common,
+            kind=kind,
+            roles=roles,
+            score_range=_range(spec, knobs["range"]) if "range" in knobs else None,
+            header=_HEADER[knobs["header"]] if "header" in knobs else None,
         )
 
     @property
@@ -128,7 +110,7 @@ class PairSource:
         Raises:
             TextSourceError: There are none where they should be, or only plain text.
         """
-        if self.place.startswith(HUB_PREFIX):
+        if self.dataset is not None:
             return []
         files = [file for file in files_of(self.place) if kind_of(file) != "plain"]
         if not files:
@@ -160,17 +142,13 @@ class PairSource:
         else:
             layout = recognized(where, record, self.kind)
         check_columns(where, record, layout)
-        columns = (*layout.texts, *([layout.target] if layout.target is not None else []))
-        rows = (self._row(where, record, layout) for where, record in self._records(columns))
+        rows = (self._row(where, record, layout) for where, record in self._records(layout.columns))
         return layout, islice(rows, self.limit)
 
     def _records(self, columns: tuple[str, ...]) -> Iterator[tuple[str, Record]]:
-        if self.place.startswith(HUB_PREFIX):
+        if self.dataset is not None:
             yield from hub_records(
-                self.place.removeprefix(HUB_PREFIX),
-                split=self.split,
-                config=self.config,
-                revision=self.revision,
+                self.dataset, split=self.split, config=self.config, revision=self.revision
             )
             return
         for file in self.files:

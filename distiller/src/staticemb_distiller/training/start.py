@@ -14,6 +14,7 @@ from staticemb_runtime.opening import open_parts
 
 from ..convert import plain_tokenizer
 from ..errors import TrainingStartError
+from ..peer_files import dense_rows
 from ..pipeline import make_vocabulary, token_vectors
 from ..recipe import Recipe
 from ..rotate import prefix_ladder
@@ -129,13 +130,7 @@ def _open_model(name: str) -> StaticFile | None:
 
 def _of_model(name: str, file: StaticFile) -> Start:
     metadata = file.metadata
-    rows = np.asarray(file.embeddings, np.float32)
-    if file.scale is not None:
-        rows = rows * file.scale
-    if file.rows is not None:
-        rows = rows[file.rows]
-    if file.weights is not None:
-        rows = rows * file.weights[:, None]
+    rows = dense_rows(file)
     width = file.default_dim or rows.shape[1]
     kept = ("teacher", "teacher_revision", "license", "languages")
     provenance = {key: metadata.extra[key] for key in kept if metadata.extra.get(key)}
@@ -166,7 +161,7 @@ def _of_teacher(name: str, recipe: TrainingRecipe, device: str, progress: Progre
     """The classical table of a teacher; for random rows only its vocabulary is needed."""
     progress.note(f"Loading {name}")
     teacher = Teacher.load(name, device=device)
-    distilled = Recipe(dims=recipe.dims or _DIMS, dtype="float32")
+    distilled = Recipe(fit=("none",), dims=recipe.dims or _DIMS, dtype="float32").resolved()
     vocabulary = make_vocabulary(teacher.tokenizer, distilled)
     if recipe.start == "random":
         rows = np.zeros((len(vocabulary), recipe.dims or _DIMS), np.float32)
@@ -177,13 +172,6 @@ def _of_teacher(name: str, recipe: TrainingRecipe, device: str, progress: Progre
         table = classical_table(vectors, weights, distilled)
         rows = table.weighted(np.arange(len(vocabulary))).astype(np.float32)
         lengths = prefixes(table, distilled)
-    found = {
-        "teacher": teacher.name,
-        "teacher_revision": teacher.revision,
-        "license": teacher.license,
-        "languages": " ".join(teacher.languages.replace(",", " ").split()),
-        "x-start-recipe": distilled.to_toml(),
-    }
     return Start(
         rows,
         vocabulary.tokenizer_json,
@@ -192,7 +180,7 @@ def _of_teacher(name: str, recipe: TrainingRecipe, device: str, progress: Progre
         normalize=True,
         damping=None,
         prefixes=lengths,
-        provenance={key: value for key, value in found.items() if value},
+        provenance={**teacher.provenance, "x-start-recipe": distilled.to_toml()},
     )
 
 

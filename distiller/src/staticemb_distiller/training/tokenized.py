@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ from ..progress import Progress
 from ..token_ids import TokenIds
 from .columns import Layout
 from .dataset import Dataset, Examples, Texts
-from .held_out import held_anchors, part_of
+from .holding_out import sides
 from .numbering import Numbering
 from .spool import Appended, Spool, kept
 
@@ -54,7 +54,8 @@ def prepare(
 
     The same sources and seed give the same data sets. Whether an example is held out hangs on its
     anchor (of labeled texts: the text) alone, so no anchor is in both, and more data move none of
-    those that were there to the other side by chance alone.
+    those that were there to the other side by chance alone. A pair that is a held-out one the other
+    way round is in neither.
 
     Args:
         sources: At least one.
@@ -89,16 +90,21 @@ def prepare(
             ]
         texts = Texts(spool.ids.array(np.int32), spool.offsets.array(np.int64))
         spelled = spool.spelled.array(np.uint8), spool.spelled_offsets.array(np.int64)
-        held = held_anchors(found, numbering, held_out, seed)
+        chosen = sides(
+            [examples.columns for examples in found], numbering.digests(), held_out, seed
+        )
         parts = [
             [
-                part_of(examples, held, folder / f"{name}-{number}", keep=keep)
-                for number, examples in enumerate(found)
+                _part(examples, masks[side], folder / f"{name}-{number}")
+                for number, (examples, masks) in enumerate(zip(found, chosen, strict=True))
             ]
-            for keep, name in ((False, "train"), (True, "validation"))
+            for side, name in enumerate(("train", "validation"))
         ]
     except OSError as error:
         raise DataFileError(f"{folder}: {error.strerror or error}") from error
+    turned = sum(int((~(train | kept_out)).sum()) for train, kept_out in chosen)
+    if turned:
+        progress.note(f"{turned} examples left out: held-out ones the other way round")
     empty = int((np.diff(texts.offsets) == 0).sum())
     if empty:
         progress.note(f"{empty} of {len(texts)} texts hold no token that the model knows")
@@ -220,3 +226,18 @@ def _range(place: str, scores: NDArray[np.float64]) -> tuple[float, float]:
     if low == high:
         raise ScoreError(f"{place}: expected scores that differ, found {low:g} alone")
     return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
+
+
+def _part(examples: Examples, mask: NDArray[np.bool_], path: Path) -> Examples:
+    if mask.all():
+        return examples
+
+    def cut(array: Any, name: str) -> Any:  # noqa: ANN401 - of any dtype
+        return None if array is None else kept(path.with_suffix(f".{name}.npy"), array[mask])
+
+    return replace(
+        examples,
+        columns=cut(examples.columns, "columns"),
+        scores=cut(examples.scores, "scores"),
+        labels=cut(examples.labels, "labels"),
+    )

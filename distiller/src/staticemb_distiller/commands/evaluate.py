@@ -1,4 +1,4 @@
-"""`evaluate` on the command line: models in, a table out, report files on request."""
+"""`staticemb-distiller evaluate MODEL…`: a table out, report files on request."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ..errors import DistillerError, PrefixError, WriteError
-from . import page, record, report, tasks
-from .load import load_model
-from .models import Embedder, LexicalModel
-from .run import Prefixes, evaluate
+from ..errors import PrefixError, WriteError
+from ..evaluation import page, record, report, tasks
+from ..evaluation.load import load_model
+from ..evaluation.models import Embedder, LexicalModel
+from ..evaluation.run import Prefixes, evaluate
 
 EPILOG = f"""\
 the folder of data (tab-separated UTF-8 files without a header, JSON lines for retrieval):
@@ -20,7 +20,7 @@ the folder of data (tab-separated UTF-8 files without a header, JSON lines for r
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give a parser the options of `evaluate`."""
+    """Declare the arguments."""
     parser.description = "Measure models on tasks that are kept in plain files."
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -73,10 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Evaluate, print the table of means, write the files asked for; the exit status.
-
-    A `DistillerError` is for the caller to print as one line.
-    """
+    """Evaluate, write the files asked for, and print the table of means."""
     for path in (arguments.json, arguments.markdown, arguments.html):
         if path is not None and not path.parent.is_dir():
             raise WriteError(
@@ -117,20 +114,6 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command by itself, as `python -m staticemb_distiller.evaluation.command`."""
-    parser = argparse.ArgumentParser(prog="staticemb-distiller evaluate")
-    add_arguments(parser)
-    try:
-        return run(parser.parse_args(argv))
-    except DistillerError as error:
-        sys.stderr.write(f"staticemb-distiller evaluate: {error}\n")
-        return 2
-    except KeyboardInterrupt:
-        sys.stderr.write("staticemb-distiller evaluate: interrupted\n")
-        return 130
-
-
 def _named(specs: Sequence[str]) -> list[Embedder | LexicalModel]:
     """Models opened, with the name that stands before a `=` where there is one."""
     opened = []
@@ -162,7 +145,3 @@ def _progress() -> Callable[[str], None] | None:
         sys.stderr.flush()
 
     return show
-
-
-if __name__ == "__main__":
-    sys.exit(main())

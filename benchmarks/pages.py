@@ -1,0 +1,36 @@
+"""The blocks of generated figures in Markdown pages, and files that must say what was measured."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from harness import ROOT
+
+
+def fill(text: str, name: str, body: str) -> str:
+    """Replace what stands between `<!-- figures: NAME -->` and `<!-- end -->`."""
+    pattern = rf"(<!-- figures: {name} -->\n).*?(\n<!-- end -->)"
+    return re.sub(pattern, lambda match: match[1] + body + match[2], text, flags=re.S)
+
+
+def settle(wanted: Mapping[Path, str]) -> int:
+    """Write the files that say something else; with `--check` on the command line, name them.
+
+    Returns:
+        The exit status: 1 if one differs and was not written.
+    """
+    differing = [
+        path
+        for path, text in wanted.items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+    if "--check" in sys.argv:
+        for path in differing:
+            print(f"{path.relative_to(ROOT)} differs from the results: run {sys.argv[0]}")
+        return 1 if differing else 0
+    for path in differing:
+        path.write_text(wanted[path], encoding="utf-8")
+    return 0

@@ -1,0 +1,165 @@
+"""The linear system of a ridge regression on sparse counts, solved by conjugate gradients.
+
+With X the (texts x tokens) matrix of counts, W the texts' weights and Lambda the tokens' penalties:
+X^T W X + Lambda, which is never written out. Its products are taken over blocks of texts, on the
+CPU or on a device of torch.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_matrix
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+Array: TypeAlias = Any  # of numpy, or a tensor of torch on its device
+
+_ROWS = 131_072  # texts multiplied at a time: bounds the scratch, costs nothing
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Some columns, solved for.
+
+    Attributes:
+        table: (V, k) float32.
+        iterations: How many steps it took.
+        residual: What is left, relative, in the preconditioner's norm.
+    """
+
+    table: Floats
+    iterations: int
+    residual: float
+
+
+class System:
+    """The matrix X^T W X + Lambda, in the memory of one device.
+
+    Args:
+        counts: (N, V) float32, X.
+        row_weights: (N,) the diagonal of W.
+        penalty: (V,) the diagonal of Lambda.
+        diagonal: (V,) that of the whole matrix, by which it is preconditioned.
+        device: "cpu", or a torch device.
+    """
+
+    def __init__(
+        self,
+        counts: csr_matrix,
+        row_weights: Floats,
+        penalty: Floats,
+        diagonal: Floats,
+        device: str,
+    ) -> None:
+        self._blocks: list[tuple[Any, Any, Any]] = []
+        if device == "cpu":
+            self._xp: Any = np
+            self._to: Callable[[Any], Any] = np.ascontiguousarray
+            self._back: Callable[[Any], Floats] = np.asarray
+        else:
+            import torch
+
+            self._xp = torch
+            self._to = lambda array: torch.from_numpy(np.ascontiguousarray(array)).to(device)
+            self._back = lambda tensor: tensor.cpu().numpy()
+        for block, rows in _row_blocks(counts):
+            weight = self._to(row_weights[rows, None])
+            if device == "cpu":
+                self._blocks.append((block, block.T, weight))
+            else:
+                pair = [_sparse_tensor(part, device) for part in (block, block.T.tocsr())]
+                self._blocks.append((pair[0], pair[1], weight))
+        self._penalty = self._to(penalty[:, None])
+        self._inverse = self._to(1 / diagonal[:, None])
+
+    def _times(self, columns: Array) -> Array:
+        """Multiply the matrix by (V, k) columns."""
+        total = self._penalty * columns
+        for block, transposed, weight in self._blocks:
+            total += transposed @ (weight * (block @ columns))
+        return total
+
+    def _dot(self, left: Array, right: Array) -> Array:
+        return self._xp.sum(left * right, 0, dtype=self._xp.float64)
+
+    def solve(self, wanted: Floats, start: Floats, iterations: int, tolerance: float) -> Solution:
+        """Solve for (V, k) columns, each its own system, by conjugate gradients from `start`."""
+        solution, right = self._to(start.copy()), self._to(wanted)
+        remainder = right - self._times(solution)
+        preconditioned = self._inverse * remainder
+        direction = preconditioned + 0
+        energy = self._dot(remainder, preconditioned)
+        whole = float(self._dot(right, self._inverse * right).sum())
+        step, residual = 0, _ratio(float(energy.sum()), whole)
+        while step < iterations and residual > tolerance:
+            image = self._times(direction)
+            # A column that is solved exactly has energy 0 and a zero direction: it stays put.
+            length = energy / (self._dot(direction, image) + np.finfo(np.float64).tiny)
+            length = self._single(length)
+            solution += length * direction
+            remainder -= length * image
+            preconditioned = self._inverse * remainder
+            left = self._dot(remainder, preconditioned)
+            direction *= self._single(left / (energy + np.finfo(np.float64).tiny))
+            direction += preconditioned
+            energy, step = left, step + 1
+            residual = _ratio(float(energy.sum()), whole)
+        return Solution(self._back(solution), step, residual)
+
+    def _single(self, scalars: Array) -> Array:
+        return scalars.astype(np.float32) if self._xp is np else scalars.float()
+
+
+def _ratio(energy: float, whole: float) -> float:
+    return float(np.sqrt(energy / whole)) if whole > 0 else 0.0
+
+
+def _row_blocks(counts: csr_matrix) -> Sequence[tuple[csr_matrix, slice]]:
+    """Cut a matrix into blocks of rows that share its memory."""
+    blocks = []
+    for first in range(0, counts.shape[0], _ROWS):
+        last = min(first + _ROWS, counts.shape[0])
+        low, high = int(counts.indptr[first]), int(counts.indptr[last])
+        pointers = (counts.indptr[first : last + 1] - low).astype(np.int32)
+        parts = (counts.data[low:high], counts.indices[low:high], pointers)
+        block = csr_matrix(parts, shape=(last - first, counts.shape[1]), copy=False)
+        blocks.append((block, slice(first, last)))
+    return blocks
+
+
+def text_norms(counts: csr_matrix, table: Floats) -> Floats:
+    """Give the length of every text's vector, (N,): of the rows of X times (V, D)."""
+    norms = np.empty(counts.shape[0], np.float32)
+    for first in range(0, counts.shape[0], _ROWS // 8):
+        rows = slice(first, first + _ROWS // 8)
+        norms[rows] = np.linalg.norm(counts[rows] @ table, axis=1)
+    return norms
+
+
+def transposed_product(
+    counts: csr_matrix, targets: npt.NDArray[Any], row_weights: Floats, span: slice
+) -> Floats:
+    """Multiply X^T by the weighted targets' columns, reading the targets in blocks of rows."""
+    total = np.zeros((counts.shape[1], span.stop - span.start), np.float32)
+    for block, rows in _row_blocks(counts):
+        wanted = np.asarray(targets[rows, span], dtype=np.float32)
+        total += block.T @ (row_weights[rows, None] * wanted)
+    return total
+
+
+def _sparse_tensor(matrix: csr_matrix, device: str) -> Array:
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*[Ss]parse", category=UserWarning)
+        return torch.sparse_csr_tensor(
+            torch.from_numpy(matrix.indptr.astype(np.int32)),
+            torch.from_numpy(matrix.indices.astype(np.int32)),
+            torch.from_numpy(matrix.data),
+            size=matrix.shape,
+        ).to(device)

@@ -143,7 +143,9 @@ def broken_off(monkeypatch, start, recipe, output, checkpoint, after):
 def test_a_training_that_was_broken_off_ends_in_the_same_bytes(
     after, start, examples, tmp_path, monkeypatch
 ):
-    recipe = knobs(examples, mine=1, mine_negatives=2, validations=2)
+    recipe = knobs(
+        examples, mine=1, mine_negatives=2, validations=2, length_power=1.35, whiten=0.25
+    )
     output, checkpoint = tmp_path / "out.staticemb", tmp_path / "checkpoint"
     whole = trained(start, recipe, output)
     kept = [path.read_bytes() for path in (whole, *sorted(tmp_path.glob("out.*.*")))]
@@ -342,6 +344,8 @@ def test_tensorboard_is_asked_for_by_name_where_it_is_missing(
         {"patience": 1, "held_out": 0},
         {"prefix_weights": (0.0,), "prefixes": (4,)},
         {"mine_margin": 1.5},
+        {"length_power": 0.0},
+        {"whiten": 0.6},
     ],
 )
 def test_impossible_recipes_are_refused(wrong):

@@ -1,6 +1,7 @@
 """A start and examples in, a static embedding file out: the steps, one after another.
 
-start -> examples, tokenized -> training -> rotation -> number format -> file, log, curve
+start -> examples, tokenized -> start, shaped -> training -> rotation -> number format -> file,
+log, curve
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from .checkpoint import TrainingCheckpoint
 from .guide import teacher_vectors
 from .log import Log, write_beside
 from .loop import Material, Trained, total_steps, train
+from .shape import shaped, text_vectors
 from .sources import PairSource
 from .start import Start, open_start
 from .tokenized import prepare
@@ -42,12 +44,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from .dataset import Dataset
     from .recipe import TrainingRecipe
-    from .tokenized import Dataset
 
 _BATCH = 1_024
 _LEAST_BATCHES = 8  # in an epoch, where the batch size is left to us
-_SAMPLE = 50_000  # texts to rotate by
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ def train_file(
         if places.checkpoint is not None:
             kept = TrainingCheckpoint(places.checkpoint, identity)
         trained = _train(
-            Material(begin, examples, held_out, guide),
+            Material(shaped(begin, examples, recipe), examples, held_out, guide),
             recipe,
             batch_size,
             device,
@@ -218,7 +219,7 @@ def _write(
     rows = trained.rows
     if start.unknown_token_id is not None:
         rows[start.unknown_token_id] = 0
-    texts = _sample(Bag(rows), examples, recipe.seed)
+    texts = text_vectors(Bag(rows), examples, recipe.seed)
     fitted = Fitted(rows, rotation_vectors(texts, rows), np.zeros(0, np.int64), len(texts))
     width = rows.shape[1]
     stored = Recipe(
@@ -262,15 +263,3 @@ def _beside(path: Path) -> Iterator[Path]:
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
         beside.unlink(missing_ok=True)
-
-
-def _sample(bag: Bag, examples: Dataset, seed: int) -> NDArray[np.float32]:
-    """(n, D) vectors of texts of the examples under the plain mean."""
-    named = np.unique(np.concatenate([part.columns.ravel() for part in examples.examples]))
-    if len(named) > _SAMPLE:
-        named = np.sort(np.random.default_rng(seed).choice(named, _SAMPLE, replace=False))
-    vectors = [
-        bag.vectors(*examples.texts.take(named[first : first + 8_192].astype(np.int64))).numpy()
-        for first in range(0, len(named), 8_192)
-    ]
-    return np.concatenate(vectors)

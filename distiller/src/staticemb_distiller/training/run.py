@@ -6,9 +6,8 @@ log, curve
 
 from __future__ import annotations
 
-import secrets
 import tempfile
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,9 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import inputs, table
-from ..check import check_file
+from ..check import write_checked
 from ..convert import creator
-from ..errors import OutputError
 from ..fitted import Fitted, rotation_vectors
 from ..pipeline import checked_output
 from ..progress import Progress
@@ -26,7 +24,7 @@ from ..recipe import Recipe
 from ..rotate import variance_shares
 from ..teacher import Teacher
 from ..teacher.encoder import pick_device
-from ..write import Settings, write
+from ..write import Settings
 from .bag import Bag
 from .batches import check_batch_size
 from .checkpoint import TrainingCheckpoint
@@ -40,8 +38,6 @@ from .tokenized import prepare
 from .workers import Workers, joined, own_device
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from .dataset import Dataset
@@ -128,7 +124,8 @@ def train_file(
             for source in sources
             if source.files
         ]
-        identity = [begin.identity, recipe.to_toml(), digests, revision, workers.world]
+        versions = inputs.versions(sources)
+        identity = [begin.identity, recipe.to_toml(), digests, versions, revision, workers.world]
         kept = None
         if places.checkpoint is not None:
             kept = TrainingCheckpoint(places.checkpoint, identity)
@@ -147,6 +144,7 @@ def train_file(
                 progress.note("No validation was better than the start: the table stays as it was")
             progress.note("Rotating, rounding and writing")
             facts = {"x-input-sha256": "\n".join(digests)}
+            facts["x-input-version"] = "\n".join(versions)
             facts["x-train-teacher"] = f"{recipe.teacher} {revision}" if revision else ""
             _write(path, begin, trained, examples, recipe, facts)
             for file in write_beside(path, trained):
@@ -248,18 +246,4 @@ def _write(
         unknown_token_id=start.unknown_token_id,
         provenance={key: value for key, value in provenance.items() if value},
     )
-    with _beside(path) as beside:
-        write(beside, parts, settings)
-        check_file(beside, finished, stored)
-        beside.replace(path)
-
-
-@contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.unchecked")
-    try:
-        yield beside
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
-    finally:
-        beside.unlink(missing_ok=True)
+    write_checked(path, parts, settings, finished, stored)

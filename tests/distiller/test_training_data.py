@@ -14,8 +14,9 @@ from distiller.tables import write
 from staticemb_distiller import errors
 from staticemb_distiller.progress import Progress
 from staticemb_distiller.training import tokenized
+from staticemb_distiller.training.dataset import Texts
 from staticemb_distiller.training.sources import PairSource
-from staticemb_distiller.training.tokenized import Texts, prepare
+from staticemb_distiller.training.tokenized import prepare
 from staticemb_runtime.words import WordTokenizer
 from strategies import texts as any_texts
 from strategies import word_level_tokenizer

@@ -5,8 +5,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from staticemb_distiller.quantize import to_int8
 from staticemb_distiller.training.batches import Batch
+from staticemb_distiller.training.dataset import Dataset, Examples, Texts
 from staticemb_distiller.training.objective import Objective
-from staticemb_distiller.training.tokenized import Dataset, Examples, Texts
 from staticemb_distiller.training.workers import Workers
 from staticemb_distiller.write import Parts, Settings, write
 

@@ -111,6 +111,7 @@ def fit_recipe(
             rounds=recipe.fit_rounds,
             iterations=recipe.fit_iterations,
             tolerance=recipe.fit_tolerance,
+            device=str(teacher.device) if teacher.device.type == "cuda" else "cpu",
             encoded=_steps(advance),
             fitted=lambda step: progress.note(_described(step)),
         )

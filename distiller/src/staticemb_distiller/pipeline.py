@@ -52,7 +52,8 @@ def distill(
         teacher: A local folder, a Hub id, or a teacher that is loaded already.
         recipe: How; the defaults if None.
         output: The file to write. It appears, or is replaced, only once it is whole and checked.
-        device: Where the teacher computes: "auto", "cpu", "cuda", "mps".
+        device: Where the teacher computes, and the fit where it is CUDA: "auto", "cpu", "cuda",
+            "mps".
         checkpoint: A folder that keeps what the teacher has computed, so that a run that was broken
             off goes on where it stopped. It is removed at the end.
         teacher_cache: A folder that keeps the teacher's vectors of the fit's texts for good, so

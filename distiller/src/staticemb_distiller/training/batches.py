@@ -19,7 +19,7 @@ from ..errors import TooFewExamplesError
 from .plan import in_label_groups, spread, without_duplicates
 
 if TYPE_CHECKING:
-    from .tokenized import Dataset, Examples
+    from .dataset import Dataset, Examples
 
 _MIX = 1 << 32  # beyond any source's number: the stream of random numbers that mixes sources
 

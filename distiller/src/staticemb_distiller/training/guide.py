@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..teacher import Teacher
-    from .tokenized import Dataset
+    from .dataset import Dataset
 
 _BLOCK = 8_192
 

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from .batches import Batch
     from .checkpoint import TrainingCheckpoint
+    from .dataset import Dataset
     from .recipe import TrainingRecipe
     from .start import Start
-    from .tokenized import Dataset
 
 _POINTS = 100  # of the learning curve, an epoch
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .bag import Bag
-    from .tokenized import Dataset, Examples, Texts
+    from .dataset import Dataset, Examples, Texts
 
 
 @torch.no_grad()

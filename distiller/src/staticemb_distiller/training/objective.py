@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from .bag import Bag
     from .batches import Batch
-    from .tokenized import Dataset
+    from .dataset import Dataset
     from .workers import Workers
 
 

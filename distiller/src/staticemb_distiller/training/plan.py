@@ -67,7 +67,12 @@ def spread(
     within = np.lexsort((lot, group))
     ranks = np.empty(len(same), np.int64)
     ranks[within] = np.arange(len(same)) - starts[group]
-    ranks = np.where(turning, (ranks - epoch * count) % size, ranks)
+    if turning.any():
+        # Whose turn it is stands fast; who is first among them does not, or else one that always
+        # came after examples of its other text might never find a place.
+        turn = np.where(turning, (ranks - epoch * count) % size // count, 0)
+        within = np.lexsort((np.where(turning, random.random(len(same)), ranks), turn, group))
+        ranks[within] = np.arange(len(same)) - starts[group]
     keys = (ranks + random.random(len(sizes))[group]) / size
     return same[np.argsort(keys, kind="stable")]
 

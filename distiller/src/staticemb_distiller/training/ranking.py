@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .bag import Bag
-    from .tokenized import Texts
+    from .dataset import Texts
 
 _TEXTS = 8_192
 _SCORES = 1 << 24  # cosines held at once: 64 MB

@@ -49,6 +49,17 @@ class TrainingRecipe(Knobs):
         None, "damped_mean: leading dimensions that it compares (default: 64)"
     )
 
+    # All rows alike, before the first step
+    length_power: float = knob(
+        1.0,
+        "raise the lengths of rows to it: above 1, rare tokens count more (1.35 suits retrieval)",
+    )
+    whiten: float = knob(
+        0.0,
+        "even out the directions that texts use: 0 leaves them, 0.5 makes them equal (0.25 suits "
+        "retrieval)",
+    )
+
     # What is lowered
     temperature: float = knob(0.05, "divides cosines where texts are contrasted")
     prefixes: tuple[int, ...] = knob(
@@ -106,6 +117,10 @@ class TrainingRecipe(Knobs):
                 refuse(name, "a share from 0 to 1", getattr(self, name))
         if not 0.0 < self.mine_margin <= 1.0:
             refuse("mine_margin", "a share above 0 and at most 1", self.mine_margin)
+        if not 0.0 < self.length_power <= 4.0:
+            refuse("length_power", "a number above 0 and at most 4", self.length_power)
+        if not 0.0 <= self.whiten <= 0.5:
+            refuse("whiten", "a number from 0 to 0.5", self.whiten)
         if self.damping_beta is not None and not 0.0 <= self.damping_beta <= 16.0:
             refuse("damping_beta", "a number from 0 to 16", self.damping_beta)
         if any(a >= b for a, b in zip((0, *self.prefixes), self.prefixes, strict=False)):

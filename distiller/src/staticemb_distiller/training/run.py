@@ -1,13 +1,13 @@
 """A start and examples in, a static embedding file out: the steps, one after another.
 
-start -> examples, tokenized -> training -> rotation -> number format -> file, log, curve
+start -> examples, tokenized -> start, shaped -> training -> rotation -> number format -> file,
+log, curve
 """
 
 from __future__ import annotations
 
-import secrets
 import tempfile
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import inputs, table
-from ..check import check_file
+from ..check import write_checked
 from ..convert import creator
-from ..errors import OutputError
 from ..fitted import Fitted, rotation_vectors
 from ..pipeline import checked_output
 from ..progress import Progress
@@ -25,29 +24,27 @@ from ..recipe import Recipe
 from ..rotate import variance_shares
 from ..teacher import Teacher
 from ..teacher.encoder import pick_device
-from ..write import Settings, write
+from ..write import Settings
 from .bag import Bag
 from .batches import check_batch_size
 from .checkpoint import TrainingCheckpoint
 from .guide import teacher_vectors
 from .log import Log, write_beside
 from .loop import Material, Trained, total_steps, train
+from .shape import shaped, text_vectors
 from .sources import PairSource
 from .start import Start, open_start
 from .tokenized import prepare
 from .workers import Workers, joined, own_device
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
+    from .dataset import Dataset
     from .recipe import TrainingRecipe
-    from .tokenized import Dataset
 
 _BATCH = 1_024
 _LEAST_BATCHES = 8  # in an epoch, where the batch size is left to us
-_SAMPLE = 50_000  # texts to rotate by
 
 
 @dataclass(frozen=True)
@@ -127,12 +124,13 @@ def train_file(
             for source in sources
             if source.files
         ]
-        identity = [begin.identity, recipe.to_toml(), digests, revision, workers.world]
+        versions = inputs.versions(sources)
+        identity = [begin.identity, recipe.to_toml(), digests, versions, revision, workers.world]
         kept = None
         if places.checkpoint is not None:
             kept = TrainingCheckpoint(places.checkpoint, identity)
         trained = _train(
-            Material(begin, examples, held_out, guide),
+            Material(shaped(begin, examples, recipe), examples, held_out, guide),
             recipe,
             batch_size,
             device,
@@ -146,6 +144,7 @@ def train_file(
                 progress.note("No validation was better than the start: the table stays as it was")
             progress.note("Rotating, rounding and writing")
             facts = {"x-input-sha256": "\n".join(digests)}
+            facts["x-input-version"] = "\n".join(versions)
             facts["x-train-teacher"] = f"{recipe.teacher} {revision}" if revision else ""
             _write(path, begin, trained, examples, recipe, facts)
             for file in write_beside(path, trained):
@@ -218,7 +217,7 @@ def _write(
     rows = trained.rows
     if start.unknown_token_id is not None:
         rows[start.unknown_token_id] = 0
-    texts = _sample(Bag(rows), examples, recipe.seed)
+    texts = text_vectors(Bag(rows), examples, recipe.seed)
     fitted = Fitted(rows, rotation_vectors(texts, rows), np.zeros(0, np.int64), len(texts))
     width = rows.shape[1]
     stored = Recipe(
@@ -247,30 +246,4 @@ def _write(
         unknown_token_id=start.unknown_token_id,
         provenance={key: value for key, value in provenance.items() if value},
     )
-    with _beside(path) as beside:
-        write(beside, parts, settings)
-        check_file(beside, finished, stored)
-        beside.replace(path)
-
-
-@contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.unchecked")
-    try:
-        yield beside
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def _sample(bag: Bag, examples: Dataset, seed: int) -> NDArray[np.float32]:
-    """(n, D) vectors of texts of the examples under the plain mean."""
-    named = np.unique(np.concatenate([part.columns.ravel() for part in examples.examples]))
-    if len(named) > _SAMPLE:
-        named = np.sort(np.random.default_rng(seed).choice(named, _SAMPLE, replace=False))
-    vectors = [
-        bag.vectors(*examples.texts.take(named[first : first + 8_192].astype(np.int64))).numpy()
-        for first in range(0, len(named), 8_192)
-    ]
-    return np.concatenate(vectors)
+    write_checked(path, parts, settings, finished, stored)

@@ -9,9 +9,9 @@ the numbering (`Numbering`), and some 40 for a moment when examples are held out
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,98 +26,17 @@ from ..errors import (
 )
 from ..progress import Progress
 from ..token_ids import TokenIds
-from .columns import Kind, Layout
+from .columns import Layout
+from .dataset import Dataset, Examples, Texts
 from .holding_out import sides
 from .numbering import Numbering
+from .spool import Appended, Spool, kept
 
 if TYPE_CHECKING:
     from .sources import PairSource, Row
 
 _BLOCK_ROWS = 8_192
 _BLOCK_CHARACTERS = 1 << 23
-
-
-@dataclass(frozen=True, eq=False)
-class Texts:
-    """Different texts, tokenized.
-
-    Attributes:
-        ids: (N,) int32, the ids of all texts, one after the other.
-        offsets: (T + 1,) int64; text t has `ids[offsets[t]:offsets[t + 1]]`.
-    """
-
-    ids: NDArray[np.int32]
-    offsets: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    def take(
-        self, numbers: NDArray[np.integer[Any]]
-    ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """The ids of B texts.
-
-        Args:
-            numbers: (B,), repeats allowed.
-
-        Returns:
-            ids (M,) int32, one text after the other, and offsets (B + 1,) int64.
-        """
-        starts = self.offsets[numbers]
-        offsets = np.zeros(len(numbers) + 1, np.int64)
-        np.cumsum(self.offsets[np.add(numbers, 1)] - starts, out=offsets[1:])
-        places = np.repeat(starts - offsets[:-1], np.diff(offsets)) + np.arange(offsets[-1])
-        return np.asarray(self.ids[places]), offsets
-
-
-@dataclass(frozen=True, eq=False)
-class Examples:
-    """The examples of one source.
-
-    Attributes:
-        kind: Of all of them.
-        columns: (n, c) int32 text numbers; equal texts have equal numbers. pairs and scored:
-            anchor, positive; triplets: and negatives; labeled: the only text.
-        scores: (n,) float32 from 0 to 1, of kind scored.
-        labels: (n,) int32, of kind labeled.
-        weight: How many times an epoch takes each of them.
-        name: What to call the source.
-    """
-
-    kind: Kind
-    columns: NDArray[np.int32]
-    scores: NDArray[np.float32] | None
-    labels: NDArray[np.int32] | None
-    weight: float
-    name: str = ""
-
-    def __len__(self) -> int:
-        return len(self.columns)
-
-
-@dataclass(frozen=True, eq=False)
-class Dataset:
-    """The examples of all sources, and their texts.
-
-    Attributes:
-        texts: Tokenized.
-        examples: Source after source.
-        spelled: (bytes,) uint8, all texts in UTF-8, one after the other.
-        spelled_offsets: (T + 1,) int64.
-    """
-
-    texts: Texts
-    examples: list[Examples]
-    spelled: NDArray[np.uint8]
-    spelled_offsets: NDArray[np.int64]
-
-    def read_texts(self, numbers: NDArray[np.integer[Any]]) -> list[str]:
-        """The texts with these numbers, (B,), as strings."""
-        starts, ends = self.spelled_offsets[numbers], self.spelled_offsets[np.add(numbers, 1)]
-        return [
-            self.spelled[start:end].tobytes().decode()
-            for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
-        ]
 
 
 def prepare(
@@ -164,7 +83,7 @@ def prepare(
     numbering = Numbering()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _Spool(folder, TokenIds(tokenizer_json, unknown_token_id, max_tokens)) as spool:
+        with Spool(folder, TokenIds(tokenizer_json, unknown_token_id, max_tokens)) as spool:
             found = [
                 _read(source, folder / f"source-{number}", numbering, spool, progress)
                 for number, source in enumerate(sources)
@@ -183,7 +102,7 @@ def prepare(
         ]
     except OSError as error:
         raise DataFileError(f"{folder}: {error.strerror or error}") from error
-    turned = sum(int((~(train | kept)).sum()) for train, kept in chosen)
+    turned = sum(int((~(train | kept_out)).sum()) for train, kept_out in chosen)
     if turned:
         progress.note(f"{turned} examples left out: held-out ones the other way round")
     empty = int((np.diff(texts.offsets) == 0).sum())
@@ -193,66 +112,13 @@ def prepare(
     return train, validation
 
 
-class _Appended:
-    """A file of numbers that is appended to, and mapped once it is whole."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file: IO[bytes] = path.open("wb")
-
-    def add(self, data: bytes) -> None:
-        self._file.write(data)
-
-    def close(self) -> None:
-        self._file.close()
-
-    def array(self, dtype: type, width: int | None = None) -> Any:  # noqa: ANN401 - by dtype
-        shape = (-1,) if width is None else (-1, width)
-        if not self._path.stat().st_size:
-            return np.empty(0, dtype).reshape(shape)
-        return np.asarray(np.memmap(self._path, dtype, "r")).reshape(shape)
-
-
-class _Spool:
-    """The texts' files: ids and bytes, each with offsets."""
-
-    def __init__(self, folder: Path, tokenize: TokenIds) -> None:
-        self._tokenize = tokenize
-        self.ids = _Appended(folder / "ids.i32")
-        self.offsets = _Appended(folder / "ids-offsets.i64")
-        self.spelled = _Appended(folder / "texts.utf8")
-        self.spelled_offsets = _Appended(folder / "texts-offsets.i64")
-        self._ends = np.zeros(2, np.int64)  # of the last text: in ids, in bytes
-        for offsets in (self.offsets, self.spelled_offsets):
-            offsets.add(np.zeros(1, np.int64).tobytes())
-
-    def __enter__(self) -> _Spool:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        for file in (self.ids, self.offsets, self.spelled, self.spelled_offsets):
-            file.close()
-
-    def add(self, texts: Sequence[str]) -> None:
-        ids, lengths = self._tokenize(texts)
-        encoded = [text.encode() for text in texts]
-        sizes = np.fromiter(map(len, encoded), np.int64, len(encoded))
-        self.ids.add(ids.tobytes())
-        self.spelled.add(b"".join(encoded))
-        ends = np.cumsum([lengths, sizes], axis=1) + self._ends[:, None]
-        self.offsets.add(ends[0].tobytes())
-        self.spelled_offsets.add(ends[1].tobytes())
-        if len(texts):
-            self._ends = ends[:, -1]
-
-
 def _read(
-    source: PairSource, path: Path, numbering: Numbering, spool: _Spool, progress: Progress
+    source: PairSource, path: Path, numbering: Numbering, spool: Spool, progress: Progress
 ) -> Examples:
     layout, rows = source.read()
     progress.note(f"Reading {source.place} ({layout})")
-    columns = _Appended(path.with_suffix(".columns"))
-    targets = _Appended(path.with_suffix(".targets"))
+    columns = Appended(path.with_suffix(".columns"))
+    targets = Appended(path.with_suffix(".targets"))
     labels = _Labels(source.place)
     try:
         for block in _blocks(rows):
@@ -282,7 +148,7 @@ def _read(
         low, high = source.score_range or _range(source.place, raw)
         said = f", scores {low:g} to {high:g}"
         scores = ((raw - low) / (high - low)).astype(np.float32)
-        examples = replace(examples, scores=_kept(path.with_suffix(".scores.npy"), scores))
+        examples = replace(examples, scores=kept(path.with_suffix(".scores.npy"), scores))
     elif layout.kind == "labeled":
         labels.check()
         said = f", {len(labels)} labels"
@@ -367,7 +233,7 @@ def _part(examples: Examples, mask: NDArray[np.bool_], path: Path) -> Examples:
         return examples
 
     def cut(array: Any, name: str) -> Any:  # noqa: ANN401 - of any dtype
-        return None if array is None else _kept(path.with_suffix(f".{name}.npy"), array[mask])
+        return None if array is None else kept(path.with_suffix(f".{name}.npy"), array[mask])
 
     return replace(
         examples,
@@ -375,11 +241,3 @@ def _part(examples: Examples, mask: NDArray[np.bool_], path: Path) -> Examples:
         scores=cut(examples.scores, "scores"),
         labels=cut(examples.labels, "labels"),
     )
-
-
-def _kept(path: Path, array: NDArray[Any]) -> Any:  # noqa: ANN401 - of any dtype
-    """The same array, in a file."""
-    if not array.size:
-        return array
-    np.save(path, array, allow_pickle=False)
-    return np.load(path, mmap_mode="r", allow_pickle=False)

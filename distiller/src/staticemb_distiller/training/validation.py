@@ -14,8 +14,8 @@ from .ranking import blocks, ranks, unit_vectors
 
 if TYPE_CHECKING:
     from .bag import Bag
+    from .dataset import Dataset, Examples, Texts
     from .objective import Objective
-    from .tokenized import Dataset, Examples, Texts
 
 _POOL = 10_000
 

@@ -157,8 +157,8 @@ def contestants(maker: Maker) -> list[Contestant]:
     own = [
         maker.ours(
             f"ours, text and {name}'s documents",
-            *("--fit", mixed, f"{maker.collection(place)}::weight=3,limit=14000"),
-            *("--limit", "210000", *WORDS, "--vocabulary-from", mixed, "--dtype", "int8"),
+            *("--fit", mixed, f"{maker.collection(place)}::weight=3,limit=14000", *TEXT),
+            *(*WORDS, "--vocabulary-from", mixed, "--dtype", "int8"),
         )
         for name, place in (("NFCorpus", "nfcorpus"), ("Cranfield", "cranfield"))
     ]

@@ -20,7 +20,7 @@ def section(content: Results) -> str:
     results = content["results"]
     scores, models = results["scores"], results["models"]
     rate = results["teacher_texts_per_processor_second"]
-    seconds = {name: _seconds(models[name], rate) for name in scores}
+    seconds = {name: _seconds(models[name], rate) for name in scores if name != "teacher"}
     timed = any(seconds.values())
     head = [*COLUMNS, "processor s"] if timed else COLUMNS
     lines = ["| dimensions | " + " | ".join(head) + " |", "|---|" + "---:|" * len(head)]
@@ -30,7 +30,7 @@ def section(content: Results) -> str:
             whole = dim == max(map(int, dims))
             label = f"**{name}**, {dim}" if whole and name.startswith("ours") else f"{name}, {dim}"
             if timed:
-                cells.append(seconds[name] if whole else "")
+                cells.append(seconds.get(name, "") if whole else "")
             lines.append(f"| {label} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n\n" + _note(content, timed=timed)
 

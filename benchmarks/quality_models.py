@@ -31,7 +31,7 @@ from staticemb_runtime.format import read
 
 TEXT = ("--limit", "300000", "--teacher-budget", "210000")
 WORDS = ("--mode", "subword", "--vocabulary-size", "20000")
-SPEED_TEXTS = 2_000
+SPEED_TEXTS = 10_000
 TRAINING_TEXTS = 50_000  # by whose vectors the trained peer is rotated
 
 

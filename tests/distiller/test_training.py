@@ -213,11 +213,10 @@ def test_other_kinds_of_examples_teach_too(kind, start, tmp_path):
 
 
 def test_the_start_may_be_random_rows_of_other_dimensions(start, examples, tmp_path):
-    recipe = knobs(examples, start="random", dims=24, epochs=30, learning_rate=0.2)
+    recipe = knobs(examples, start="random", dims=24, epochs=12, learning_rate=0.2)
     out = trained(start, recipe, tmp_path / "out.staticemb")
     assert read(out).metadata.dim == 24
-    # Another start in other digits of another processor learns less or more, but learns.
-    assert topics_found(out) > 0.4
+    assert topics_found(out) > 0.9
     with pytest.raises(TrainingStartError, match="dims"):
         trained(start, knobs(examples, dims=24), tmp_path / "no.staticemb")
 

@@ -42,8 +42,8 @@ class WordTokenizer:
     The cache holds at most `cache_words` words of at most 64 characters, a 64th of them up to 1024,
     or the distinct words of one block of 16,384 characters where those are more. A word costs some
     150 bytes: 40 MB when the default is full, and 20 MB more if each long one were a token a
-    character. A full cache is halved: the words of the block at hand stay, which are
-    most of the frequent ones, and every other one of the rest. To stop growing instead would serve
+    character. A full cache is halved: the words of the block at hand stay, many
+    frequent ones among them, and every other one of the rest. To stop growing instead would serve
     the first subject it met and no other; to drop the oldest words would lose all of them, just
     before their turn, to a collection read again and again; to count uses would slow every use.
     A word is learned once between two halvings, so text made of new words takes linear time.
@@ -123,21 +123,19 @@ class WordTokenizer:
             ends = list(accumulate(map(len, texts)))
             begin, done = 0, 0
             while begin < len(texts):
-                end = max(begin + 1, bisect_right(ends, done + _BLOCK, begin))
-                done = ends[end - 1]
-                if end == begin + 1:
-                    found.append(self._encode_text(self._splitter, texts[begin]))
-                else:
+                end = bisect_right(ends, done + _BLOCK, begin)
+                if end > begin:
                     found += self._encode_block(self._splitter, texts[begin:end])
-                begin = end
+                else:
+                    found.append(self._encode_long(self._splitter, texts[begin]))
+                    end = begin + 1
+                begin, done = end, ends[end - 1]
         if self._limit is None:
             return found
         return [ids[: self._limit] for ids in found]
 
-    def _encode_text(self, splitter: Splitter, text: str) -> bytes:
-        """A text, piece by piece if it is long: its words are never all in memory."""
-        if len(text) <= _BLOCK:
-            return self._encode_block(splitter, [text])[0]
+    def _encode_long(self, splitter: Splitter, text: str) -> bytes:
+        """A text of more than a block, piece by piece: its words are never all in memory."""
         found = bytearray()
         begin = 0
         while begin < len(text) and (self._limit is None or len(found) < self._limit):
@@ -203,7 +201,8 @@ class WordTokenizer:
             new = atoms.difference(words)
             known = {atom: words[atom] for atom in atoms.difference(new)}
             known.update(self._backend.atoms(list(new), plain.piece))
-            learned = {atom: known[atom] for atom in splitter.separable(new)}
+            alone = splitter.separable(new.difference(parts.words))
+            learned = {atom: known[atom] for atom in alone}
             known[END] = _END
             ids = b"".join(map(known.__getitem__, parts.atoms))
             ends = 4 * np.flatnonzero(np.frombuffer(ids, np.int32) < 0)

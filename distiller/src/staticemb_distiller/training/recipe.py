@@ -52,11 +52,11 @@ class TrainingRecipe(Knobs):
     # All rows alike, before the first step
     length_power: float = knob(
         1.0,
-        "raise the lengths of rows to it: above 1, rare tokens count more (1.35 suits retrieval)",
+        "raise the lengths of rows to it: above 1, rare tokens count more (1.5 suits retrieval)",
     )
     whiten: float = knob(
         0.0,
-        "even out the directions that texts use: 0 leaves them, 0.5 makes them equal (0.25 suits "
+        "even out the directions that texts use: 0 leaves them, 0.5 makes them equal (0.2 suits "
         "retrieval)",
     )
 

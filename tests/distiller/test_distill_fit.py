@@ -75,6 +75,25 @@ def test_a_fit_brings_held_out_texts_closer_to_the_teacher(make, teacher, text, 
     assert agreement(make(fit=[spec]), teacher) > classical + 0.05
 
 
+def test_a_fitted_table_is_shaped_as_the_recipe_wants(make, text):
+    def shaped(**knobs):
+        return make(fit=[text], dims="none", pooling="mean", **knobs)
+
+    plain = shaped()
+    before = np.linalg.norm(plain.embeddings, axis=1)
+    after = np.linalg.norm(shaped(length_power=2.0).embeddings, axis=1)
+    used = before > 0
+    assert used.sum() > 20
+    np.testing.assert_allclose(after[used] / before[used] ** 2, 1 / np.median(before[used]), 1e-3)
+
+    def largest_share(file):
+        """Of the directions that texts use."""
+        variances = np.linalg.svd(unit(encode(file, HELD_OUT)), compute_uv=False) ** 2
+        return variances[0] / variances.sum()
+
+    assert largest_share(shaped(whiten=0.3)) < largest_share(plain) - 0.1
+
+
 @pytest.mark.parametrize("source", ["text", "generated"])
 def test_a_fit_brings_held_out_english_closer_to_the_real_teacher(minilm, tmp_path, source):
     real = Teacher.load(str(minilm), device="cpu")

@@ -41,6 +41,8 @@ def recipes(draw):
         weighting="counts" if counts else draw(st.sampled_from(["rank", "none"])),
         counts_from=tuple(counts),
         sif_coefficient=draw(st.none() | share),
+        length_power=draw(st.none() | st.floats(0.1, 4.0)) if fitted else None,
+        whiten=draw(st.none() | st.floats(0.0, 0.5)) if fitted else None,
         pooling=draw(st.sampled_from([None, "mean", "damped_mean"])),
         dtype=dtype,
         clip=clip,
@@ -56,18 +58,23 @@ def test_a_recipe_is_the_same_after_a_round_trip_through_toml(recipe, defaults):
 
 
 @pytest.mark.parametrize(
-    ("fit", "coefficient", "pooling"),
+    ("fit", "coefficient", "power", "whiten", "pooling"),
     [
-        ("none", 1e-4, "mean"),
-        ("generated", 1e-4, "damped_mean"),
-        ("generated::limit=5", 1e-4, "damped_mean"),
-        ("text.txt", 1e-3, "damped_mean"),
+        (["none"], 1e-4, 1, 0, "mean"),
+        (["generated"], 1e-4, 1.5, 0.1, "damped_mean"),
+        (["generated::limit=5"], 1e-4, 1.5, 0.1, "damped_mean"),
+        (["text.txt"], 1e-3, 1, 0, "damped_mean"),
+        (["generated", "text.txt"], 1e-3, 1, 0, "damped_mean"),
     ],
 )
-def test_what_suits_the_fit_is_the_default_and_what_is_given_stays(fit, coefficient, pooling):
-    found = Recipe(fit=(fit,)).resolved()
+def test_what_suits_the_fit_is_the_default(fit, coefficient, power, whiten, pooling):
+    found = Recipe(fit=tuple(fit)).resolved()
     assert (found.sif_coefficient, found.pooling) == (coefficient, pooling)
-    given = Recipe(fit=(fit,), sif_coefficient=0.5, pooling="mean")
+    assert (found.length_power, found.whiten) == (power, whiten)
+
+
+def test_what_is_given_stays():
+    given = Recipe(sif_coefficient=0.5, length_power=1.0, whiten=0.0, pooling="mean")
     assert given.resolved() == given
 
 
@@ -93,6 +100,9 @@ def test_whole_numbers_do_for_real_ones():
         ("sif_coefficient = 1.0", "strictly between 0 and 1"),
         ("sif_coefficient = nan", "sif_coefficient"),
         ("damping_beta = 17.0", "damping_beta"),
+        ("length_power = 0.0", "length_power: expected a number above 0 and at most 4"),
+        ("whiten = 0.6", "whiten: expected a number from 0 to 0.5"),
+        ('fit = ["none"]\nwhiten = 0.1', "whiten: only a fitted table is shaped, found 0.1"),
         ("prefixes = [64, 32]", "ascending"),
         ("prefixes = [0]", "prefixes"),
         ('prefixes = ["32"]', "prefixes"),

@@ -217,8 +217,26 @@ def test_the_start_may_be_random_rows_of_other_dimensions(start, examples, tmp_p
     out = trained(start, recipe, tmp_path / "out.staticemb")
     assert read(out).metadata.dim == 24
     assert topics_found(out) > 0.9
-    with pytest.raises(TrainingStartError, match="dims"):
-        trained(start, knobs(examples, dims=24), tmp_path / "no.staticemb")
+
+
+def test_a_start_may_get_more_dimensions_and_its_own_stay_in_front(start, examples, tmp_path):
+    still = {"epochs": 1, "learning_rate": 1e-9, "rotate": False, "dtype": "float32"}
+    out = trained(start, knobs(examples, dims=80, **still), tmp_path / "out.staticemb")
+    file, before = read(out), read(start).embeddings
+    own = before.shape[1]
+    np.testing.assert_allclose(file.embeddings[:, :own], before, rtol=1e-6, atol=1e-9)
+    added = np.linalg.norm(file.embeddings[:, own:], axis=1)
+    lengths = np.linalg.norm(before, axis=1)
+    np.testing.assert_allclose(added, lengths / 4, rtol=0.5)
+    assert file.metadata.prefixes == (32, 64, 80)
+    taught = knobs(examples, dims=80, epochs=6, learning_rate=0.2)
+    assert topics_found(trained(start, taught, tmp_path / "taught.staticemb")) > 0.9
+
+
+@pytest.mark.parametrize(("dims", "says"), [(2, "at least"), (10**6, "fewer than the model's")])
+def test_dimensions_that_a_table_cannot_have_are_refused(start, examples, tmp_path, dims, says):
+    with pytest.raises(TrainingStartError, match=f"dims: expected {says}"):
+        trained(start, knobs(examples, dims=dims), tmp_path / "no.staticemb")
 
 
 def test_a_teacher_begins_as_its_classical_table(tmp_path):

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distiller import training_data as data
+from staticemb_distiller.shape import whitened, with_length_power
 from staticemb_distiller.training import run
 from staticemb_distiller.training.recipe import TrainingRecipe
-from staticemb_distiller.training.shape import whitened, with_length_power
 from staticemb_runtime import StaticModel
 from staticemb_runtime.format import read
 

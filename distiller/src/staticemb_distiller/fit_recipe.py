@@ -74,7 +74,7 @@ def fit_recipe(
         vocabulary: The new model's, V tokens.
         vectors: The teacher's vectors of the tokens, shape (V, H).
         weights: The tokens' weights in the classical table that the fit starts from, shape (V,).
-        recipe: Its knobs from `fit` to `fit_tolerance`, and `seed`.
+        recipe: Its knobs from `fit` to `whiten`, and `seed`; resolved.
         cache: The folder that keeps the teacher's vectors; None: they are kept until the end.
         progress: Where to show it.
 
@@ -84,6 +84,8 @@ def fit_recipe(
         TeacherError: The teacher cannot encode.
         FitDivergedError: The fit gave infinities or NaN.
     """
+    assert recipe.length_power is not None  # resolved
+    assert recipe.whiten is not None
     progress.note(f"Reading text: {' '.join(recipe.fit)}")
     texts, text_weights = fit_texts(teacher, vocabulary, recipe)
     budget = Budget.parse(recipe.teacher_budget)
@@ -111,6 +113,8 @@ def fit_recipe(
             rounds=recipe.fit_rounds,
             iterations=recipe.fit_iterations,
             tolerance=recipe.fit_tolerance,
+            length_power=recipe.length_power,
+            whiten=recipe.whiten,
             device=str(teacher.device) if teacher.device.type == "cuda" else "cpu",
             encoded=_steps(advance),
             fitted=lambda step: progress.note(_described(step)),

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from .budget import Budget
 from .coverage import order_by_coverage
 from .fit import FitStep, count_matrix, fit, scale_prior
+from .shape import whitened, with_length_power
 from .teacher_cache import TeacherCache
 from .token_ids import TokenIds
 
-_SAMPLE = 50_000  # texts to rotate by
+_SAMPLE = 50_000  # texts to whiten and to rotate by
 _TOKEN_SHARE = 0.5  # what all tokens together weigh in the rotation, all texts weighing 1
 
 
@@ -115,6 +116,8 @@ def fitted_table(
     rounds: int = 2,
     iterations: int = 15,
     tolerance: float = 0.02,
+    length_power: float = 1.0,
+    whiten: float = 0.0,
     device: str = "cpu",
     encoded: Callable[[int, int], None] | None = None,
     fitted: Callable[[FitStep], None] | None = None,
@@ -138,6 +141,8 @@ def fitted_table(
         rounds: As for `fit`.
         iterations: As for `fit`.
         tolerance: As for `fit`.
+        length_power: As for `with_length_power`, once the table is fitted.
+        whiten: As for `whitened`, by the first of the texts.
         device: As for `fit`.
         encoded: Called with the texts that the teacher has read, and their total.
         fitted: Called after each round of the fit.
@@ -176,6 +181,10 @@ def fitted_table(
     )
     if unknown_token_id is not None:
         rows[unknown_token_id] = 0
+    if length_power != 1.0:
+        rows = with_length_power(rows, length_power)
+    if whiten > 0.0:
+        rows = whitened(rows, np.asarray(counts[:_SAMPLE] @ rows, np.float32), whiten)
     seen = np.asarray(counts.multiply(lengths[order][:, None]).sum(0)).ravel()
     vectors = rotation_vectors(np.asarray(counts[:_SAMPLE] @ rows, np.float32), rows)
     return Fitted(rows, vectors, np.rint(seen).astype(np.int64), len(targets))

@@ -14,6 +14,7 @@ from .budget import Budget
 from .errors import RecipeError
 from .generate import GENERATED
 from .knobs import Knobs, knob, refuse
+from .shape import check_shape
 from .vocabulary import UNUSED
 
 
@@ -87,6 +88,19 @@ class Recipe(Knobs):
     fit_rounds: int = knob(2, "how often the fit's equations are set up anew and solved")
     fit_iterations: int = knob(15, "the most steps of solving in a round")
     fit_tolerance: float = knob(0.02, "relative residual at which a round's solving stops")
+
+    # All fitted rows alike
+    length_power: float | None = knob(
+        None,
+        "raise the lengths of fitted rows to it: above 1, rare tokens count more (default: 1.5 "
+        "for a table that is fitted to nothing but generated sequences, 1 for any other)",
+    )
+    whiten: float | None = knob(
+        None,
+        "even out the directions that the fit's texts use: 0 leaves them, 0.5 makes them equal "
+        "(default: 0.1 for a table that is fitted to nothing but generated sequences, 0 for any "
+        "other)",
+    )
 
     # Rotation
     dims: int | float | Literal["all", "none"] = knob(
@@ -169,6 +183,7 @@ class Recipe(Knobs):
             refuse("fit_regularization", "a number above 0", self.fit_regularization)
         if not 0.0 <= self.fit_tolerance < 1.0:
             refuse("fit_tolerance", "a number of at least 0 and below 1", self.fit_tolerance)
+        check_shape(self.length_power, self.whiten)
         if self.coarse_step is not None and not 0.0 < self.coarse_step <= 1.0:
             refuse("coarse_step", "a number above 0 and at most 1", self.coarse_step)
         if not 0.0 <= self.damping_beta <= 16.0:
@@ -205,6 +220,11 @@ class Recipe(Knobs):
             name = "teacher_budget" if self.limit is None else "limit"
             msg = f"{name}: there is no text to limit, because fit is none"
             raise RecipeError(msg)
+        for name, neutral in (("length_power", 1.0), ("whiten", 0.0)):
+            value = getattr(self, name)
+            if not self.fitted and value not in (None, neutral):
+                msg = f"{name}: only a fitted table is shaped, found {value:g} and fit none"
+                raise RecipeError(msg)
         if self.fitted and (self.vectors_from, self.teacher_pooling) != ("output", "teacher"):
             msg = (
                 "fit: a table is fitted around vectors of the teacher's own kind, which takes "
@@ -228,9 +248,12 @@ class Recipe(Knobs):
     def resolved(self) -> Recipe:
         """The same recipe with a value for the knobs whose default depends on others."""
         text = self.fitted and any(spec.partition("::")[0] != GENERATED for spec in self.fit)
-        coefficient, pooling = self.sif_coefficient, self.pooling
+        made_up = self.fitted and not text
+        coefficient, power, whiten = self.sif_coefficient, self.length_power, self.whiten
         return replace(
             self,
             sif_coefficient=(1e-3 if text else 1e-4) if coefficient is None else coefficient,
-            pooling=pooling or ("damped_mean" if self.fitted else "mean"),
+            length_power=(1.5 if made_up else 1.0) if power is None else power,
+            whiten=(0.1 if made_up else 0.0) if whiten is None else whiten,
+            pooling=self.pooling or ("damped_mean" if self.fitted else "mean"),
         )

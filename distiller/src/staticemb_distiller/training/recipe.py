@@ -7,6 +7,7 @@ from typing import Literal
 
 from ..errors import RecipeError
 from ..knobs import Knobs, knob, refuse
+from ..shape import check_shape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,9 @@ class TrainingRecipe(Knobs):
         "model", "model: the model's own rows, or the teacher's classical table; random: random"
     )
     dims: int | None = knob(
-        None, "dimensions of a table that does not exist yet (default: those of MODEL, or 256)"
+        None,
+        "dimensions; more than MODEL has: columns drawn at random are added to its own (default: "
+        "those of MODEL, or 256)",
     )
     pooling: Literal["mean", "damped_mean"] | None = knob(
         None, "how a text's rows become one vector (default: as the start does it)"
@@ -117,10 +120,7 @@ class TrainingRecipe(Knobs):
                 refuse(name, "a share from 0 to 1", getattr(self, name))
         if not 0.0 < self.mine_margin <= 1.0:
             refuse("mine_margin", "a share above 0 and at most 1", self.mine_margin)
-        if not 0.0 < self.length_power <= 4.0:
-            refuse("length_power", "a number above 0 and at most 4", self.length_power)
-        if not 0.0 <= self.whiten <= 0.5:
-            refuse("whiten", "a number from 0 to 0.5", self.whiten)
+        check_shape(self.length_power, self.whiten)
         if self.damping_beta is not None and not 0.0 <= self.damping_beta <= 16.0:
             refuse("damping_beta", "a number from 0 to 16", self.damping_beta)
         if any(a >= b for a, b in zip((0, *self.prefixes), self.prefixes, strict=False)):

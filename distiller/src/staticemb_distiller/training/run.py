@@ -31,7 +31,7 @@ from .checkpoint import TrainingCheckpoint
 from .guide import teacher_vectors
 from .log import Log, write_beside
 from .loop import Material, Trained, total_steps, train
-from .shape import shaped, text_vectors
+from .shaping import shaped, text_vectors
 from .sources import PairSource
 from .start import Start, open_start
 from .tokenized import prepare

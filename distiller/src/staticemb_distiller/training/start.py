@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _DIMS = 256
 _DAMPING = (1.0, 64)
+_WIDENED = np.float32(0.25)  # how long new columns are, over the row
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,17 +88,20 @@ def open_start(
     file = _open_model(name)
     start = _of_teacher(name, recipe, device, progress) if file is None else _of_model(name, file)
     rows = start.rows
+    width = recipe.dims or rows.shape[1]
+    if recipe.dims is not None and width >= len(rows):
+        msg = f"dims: expected fewer than the model's {len(rows)} tokens, found {width}"
+        raise TrainingStartError(msg)
     if recipe.start == "random":
-        width = recipe.dims or rows.shape[1]
         random = np.random.default_rng(recipe.seed)
         rows = random.standard_normal((len(rows), width), dtype=np.float32)
         if start.unknown_token_id is not None:
             rows[start.unknown_token_id] = 0
-    elif recipe.dims not in (None, rows.shape[1]):
-        found = f"the model's are {rows.shape[1]}"
-        msg = f"dims: a table that exists keeps its dimensions, asked for {recipe.dims}, {found}"
+    elif width < rows.shape[1]:
+        msg = f"dims: expected at least {rows.shape[1]}, as the model has them, found {width}"
         raise TrainingStartError(msg)
-    width = rows.shape[1]
+    elif width > rows.shape[1]:
+        rows = widened(rows, width, recipe.seed)
     lengths = start.prefixes if width == start.rows.shape[1] else prefix_ladder(width)
     if recipe.prefixes:
         if recipe.prefixes[-1] > width:
@@ -114,6 +118,31 @@ def open_start(
         lengths,
         start.provenance,
     )
+
+
+def widened(rows: NDArray[np.float32], width: int, seed: int) -> NDArray[np.float32]:
+    """Give rows further columns, drawn at random: room to learn what the first do not hold.
+
+    Random columns alone tell tokens apart that the others confuse, as a sketch of a bag of words
+    does; as they are short, that counts little until training has found a use for them.
+
+    Args:
+        rows: (V, D) float32.
+        width: More than D.
+        seed: Of the draw.
+
+    Returns:
+        (V, width): the rows as they were, and then what is about a quarter as long as each.
+
+    Example:
+        >>> widened(np.array([[3, 4], [6, 8]], np.float32), 3, 0).round(3)
+        array([[ 3.   ,  4.   ,  1.397],
+               [ 6.   ,  8.   , -3.468]], dtype=float32)
+    """
+    count, columns = len(rows), width - rows.shape[1]
+    drawn = np.random.default_rng(seed).standard_normal((count, columns), dtype=np.float32)
+    drawn *= _WIDENED / np.sqrt(columns) * np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.concatenate([rows, drawn], axis=1)
 
 
 def _open_model(name: str) -> StaticFile | None:
@@ -161,10 +190,11 @@ def _of_teacher(name: str, recipe: TrainingRecipe, device: str, progress: Progre
     """The classical table of a teacher; for random rows only its vocabulary is needed."""
     progress.note(f"Loading {name}")
     teacher = Teacher.load(name, device=device)
-    distilled = Recipe(fit=("none",), dims=recipe.dims or _DIMS, dtype="float32").resolved()
+    dims = min(recipe.dims or _DIMS, teacher.dim)
+    distilled = Recipe(fit=("none",), dims=dims, dtype="float32").resolved()
     vocabulary = make_vocabulary(teacher.tokenizer, distilled)
     if recipe.start == "random":
-        rows = np.zeros((len(vocabulary), recipe.dims or _DIMS), np.float32)
+        rows = np.zeros((len(vocabulary), dims), np.float32)
         lengths = prefix_ladder(rows.shape[1])
     else:
         vectors = token_vectors(teacher, vocabulary, distilled, progress=progress)

@@ -1,46 +1,31 @@
-"""What is done to all rows alike before training: what no pair can teach a token it does not hold.
+"""What can be done to all rows of a table alike: row lengths by a power, directions evened out.
 
-Row lengths are raised to a power, and the directions that texts use most are softly evened out.
+A fit that saw no real text overrates frequent words and the direction that all texts share; and no
+pair can teach a token that it does not hold. Both reach every row.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .bag import Bag
+from .knobs import refuse
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .dataset import Dataset
-    from .recipe import TrainingRecipe
-    from .start import Start
 
-_SAMPLE = 50_000  # texts
-_BLOCK = 8_192
+def check_shape(length_power: float | None, whiten: float | None) -> None:
+    """Refuse values that `with_length_power` and `whitened` are not made for; None is none.
 
-
-def shaped(start: Start, examples: Dataset, recipe: TrainingRecipe) -> Start:
-    """The start with its rows' lengths and directions as the recipe wants them.
-
-    Args:
-        start: A table of V rows.
-        examples: Those to train on; their texts say which directions are in use.
-        recipe: Its knobs `length_power`, `whiten` and `seed`.
-
-    Returns:
-        The same start if both knobs leave the rows as they are.
+    Raises:
+        RecipeError: One is out of range.
     """
-    rows = start.rows
-    if recipe.length_power != 1.0:
-        rows = with_length_power(rows, recipe.length_power)
-    if recipe.whiten > 0.0:
-        texts = text_vectors(Bag(rows, damping=start.damping), examples, recipe.seed)
-        rows = whitened(rows, texts, recipe.whiten)
-    return start if rows is start.rows else replace(start, rows=rows)
+    if length_power is not None and not 0.0 < length_power <= 4.0:
+        refuse("length_power", "a number above 0 and at most 4", length_power)
+    if whiten is not None and not 0.0 <= whiten <= 0.5:
+        refuse("whiten", "a number from 0 to 0.5", whiten)
 
 
 def with_length_power(rows: NDArray[np.float32], power: float) -> NDArray[np.float32]:
@@ -100,15 +85,3 @@ def whitened(
     # Eigenvalues are at least 1 but for rounding: of texts nothing is taken away.
     powers = (variances / variances.mean()) ** -exponent
     return np.asarray(rows @ ((axes * powers) @ axes.T).astype(np.float32), np.float32)
-
-
-def text_vectors(bag: Bag, examples: Dataset, seed: int) -> NDArray[np.float32]:
-    """(n, D) pooled vectors of texts of the examples, at most 50,000 drawn by the seed."""
-    named = np.unique(np.concatenate([part.columns.ravel() for part in examples.examples]))
-    if len(named) > _SAMPLE:
-        named = np.sort(np.random.default_rng(seed).choice(named, _SAMPLE, replace=False))
-    vectors = [
-        bag.vectors(*examples.texts.take(named[first : first + _BLOCK].astype(np.int64))).numpy()
-        for first in range(0, len(named), _BLOCK)
-    ]
-    return np.concatenate(vectors)

@@ -1,0 +1,53 @@
+"""The start of a training, all its rows shaped alike before the first step."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..shape import whitened, with_length_power
+from .bag import Bag
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .dataset import Dataset
+    from .recipe import TrainingRecipe
+    from .start import Start
+
+_SAMPLE = 50_000  # texts
+_BLOCK = 8_192
+
+
+def shaped(start: Start, examples: Dataset, recipe: TrainingRecipe) -> Start:
+    """The start with its rows' lengths and directions as the recipe wants them.
+
+    Args:
+        start: A table of V rows.
+        examples: Those to train on; their texts say which directions are in use.
+        recipe: Its knobs `length_power`, `whiten` and `seed`.
+
+    Returns:
+        The same start if both knobs leave the rows as they are.
+    """
+    rows = start.rows
+    if recipe.length_power != 1.0:
+        rows = with_length_power(rows, recipe.length_power)
+    if recipe.whiten > 0.0:
+        texts = text_vectors(Bag(rows, damping=start.damping), examples, recipe.seed)
+        rows = whitened(rows, texts, recipe.whiten)
+    return start if rows is start.rows else replace(start, rows=rows)
+
+
+def text_vectors(bag: Bag, examples: Dataset, seed: int) -> NDArray[np.float32]:
+    """(n, D) pooled vectors of texts of the examples, at most 50,000 drawn by the seed."""
+    named = np.unique(np.concatenate([part.columns.ravel() for part in examples.examples]))
+    if len(named) > _SAMPLE:
+        named = np.sort(np.random.default_rng(seed).choice(named, _SAMPLE, replace=False))
+    vectors = [
+        bag.vectors(*examples.texts.take(named[first : first + _BLOCK].astype(np.int64))).numpy()
+        for first in range(0, len(named), _BLOCK)
+    ]
+    return np.concatenate(vectors)

@@ -59,7 +59,7 @@ class TrainingRecipe(Knobs):
     )
     whiten: float = knob(
         0.0,
-        "even out the directions that texts use: 0 leaves them, 0.5 makes them equal (0.2 suits "
+        "even out the directions that texts use: 0 leaves them, 0.5 makes them equal (0.1 suits "
         "retrieval)",
     )
 

@@ -11,7 +11,12 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
 from distiller import evaluation_data as data
-from staticemb_distiller.errors import BadVectorsError, MissingPackageError, UnknownModelError
+from staticemb_distiller.errors import (
+    BadVectorsError,
+    MissingPackageError,
+    UnknownModelError,
+    WordVectorsError,
+)
 from staticemb_distiller.evaluation import (
     FunctionModel,
     LexicalModel,
@@ -62,18 +67,15 @@ def test_a_word_that_holds_spaces_keeps_its_numbers(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("cat 1 2\ndog 1\n", "row 2: expected a word and 2 numbers"),
-        ("cat 1 2\ndog 1 x\n", "row 2"),
-        ("cat 1 nan\n", "row 1"),
-        ("just text\n", "row 1"),
-        ("", "no line"),
-        ("3 2\n", "no line"),
+        ("cat 1 2\ndog 1\n", "line 2: expected a word and 2 numbers"),
+        ("cat 1 nan\n", "line 1"),
+        ("3 2\n", "expected 3 rows"),
     ],
 )
-def test_malformed_word_vectors_are_named_by_row(tmp_path, text, message):
+def test_malformed_word_vectors_are_named_by_line(tmp_path, text, message):
     path = tmp_path / "w.txt"
     path.write_text(text, "utf-8")
-    with pytest.raises(UnknownModelError, match=message):
+    with pytest.raises(WordVectorsError, match=message):
         load_model(path)
 
 

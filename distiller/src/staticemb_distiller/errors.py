@@ -368,7 +368,7 @@ class ConvertError(DistillerError):
     """A model cannot be rewritten as a file, or the file has other vectors."""
 
 
-class WordVectorsError(ConvertError):
+class WordVectorsError(DistillerError):
     """A file of word vectors cannot be read, or a row is malformed."""
 
 

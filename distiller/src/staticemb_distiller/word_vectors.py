@@ -1,26 +1,17 @@
-"""Word vectors as text (GloVe, word2vec, fastText `.vec`), written as a static embedding file.
-
-A row is a word and its numbers, between blanks. The first line of word2vec and fastText says how
-many rows and how many numbers there are; GloVe has none. Rows are streamed to disk: memory holds
-the words alone.
-"""
+"""Word vectors as text (GloVe, word2vec, fastText `.vec`), written as a static embedding file."""
 
 from __future__ import annotations
 
-import gzip
 import json
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from staticemb_runtime.header import MAX_DIM, MAX_ROWS
-
 from .convert import Converted, creator, write_compared
-from .errors import ConvertError, WordVectorsError
+from .errors import ConvertError
+from .word_vector_text import read_rows
 from .write import Parts, Settings
 
 if TYPE_CHECKING:
@@ -33,17 +24,7 @@ if TYPE_CHECKING:
 Tokens = Literal["words", "blanks"]
 Dtype = Literal["float32", "float16"]
 
-_LONGEST_LINE = 1 << 21
 _CHECKED_WORDS = 1000
-
-
-@dataclass
-class _Table:
-    """What was read: the words in order of their rows, and how many rows were dropped."""
-
-    words: dict[str, int]
-    dim: int
-    repeated: int = 0
 
 
 def convert_word_vectors(
@@ -82,7 +63,9 @@ def convert_word_vectors(
         with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
             rows = Path(folder) / "rows"
             with rows.open("wb") as sink:
-                table = _read(source, sink, limit, np.dtype(dtype))
+                table = read_rows(source, sink, limit=limit, dtype=dtype)
+                # For words that the source does not hold.
+                sink.write(np.zeros(table.dim, dtype).tobytes())
             shape = (len(table.words) + 1, table.dim)
             embeddings = np.memmap(rows, dtype, "r", shape=shape)
             if lowercase is None:
@@ -109,85 +92,6 @@ def convert_word_vectors(
     if table.repeated:
         notes.append(f"{table.repeated:,} rows of words that had a row already were dropped")
     return Converted(path, difference, tuple(notes))
-
-
-def _read(source: Path, sink: IO[bytes], limit: int | None, dtype: np.dtype[np.float32]) -> _Table:
-    """Copy the rows to `sink`, and one of zeros for words that the source does not hold."""
-    lines = _lines(source)
-    number, line = next(lines, (1, ""))
-    fields = line.split(" ")
-    expected_rows: int | None = None
-    if len(fields) == 2 and all(field.isdecimal() for field in fields):
-        expected_rows, dim = int(fields[0]), int(fields[1])
-    else:
-        dim = len(fields) - 1
-    if not 1 <= dim <= MAX_DIM:
-        _refuse(source, number, f"a word and 1 to {MAX_DIM} numbers", repr(line)[:60])
-    table = _Table({}, dim)
-    if expected_rows is None:
-        _add(table, sink, dtype, (source, number, line))
-    for number, line in lines:
-        if limit is not None and len(table.words) + table.repeated >= limit:
-            break
-        _add(table, sink, dtype, (source, number, line))
-    else:
-        found = len(table.words) + table.repeated
-        if expected_rows is not None and found != expected_rows:
-            _refuse(source, number, f"{expected_rows} rows, as the first line says", str(found))
-    if not table.words:
-        _refuse(source, number, "a word and its numbers", "the end of the file")
-    sink.write(np.zeros(dim, dtype).tobytes())
-    return table
-
-
-def _add(
-    table: _Table, sink: IO[bytes], dtype: np.dtype[np.float32], at: tuple[Path, int, str]
-) -> None:
-    source, number, line = at
-    # From the right: some of GloVe's words hold blanks.
-    word, *numbers = line.rsplit(" ", table.dim)
-    if len(numbers) != table.dim or not word:
-        found = f"{len(line.split(' ')) - 1} numbers: {line[:60]!r}"
-        _refuse(source, number, f"a word and {table.dim} numbers", found)
-    try:
-        with np.errstate(over="ignore"):  # infinite then, and refused below
-            row = np.array(numbers, np.float32).astype(dtype, copy=False)
-    except ValueError as error:
-        _refuse(source, number, f"{table.dim} numbers", str(error))
-    if not np.isfinite(row).all():
-        at_fault = numbers[int(np.argmin(np.isfinite(row)))]
-        _refuse(source, number, f"finite numbers within {dtype}", at_fault)
-    if word in table.words:
-        table.repeated += 1
-        return
-    if len(table.words) >= MAX_ROWS - 1:
-        _refuse(source, number, f"at most {MAX_ROWS - 1} words", "more")
-    table.words[word] = len(table.words)
-    sink.write(row.tobytes())
-
-
-def _lines(source: Path) -> Iterator[tuple[int, str]]:
-    """The lines that are not blank, with their numbers, without blanks at their end."""
-    number = 0
-    try:
-        opener = gzip.open if source.suffix == ".gz" else open
-        with opener(source, "rb") as file:
-            while line := file.readline(_LONGEST_LINE):
-                number += 1
-                if len(line) == _LONGEST_LINE:
-                    _refuse(source, number, f"lines of less than {_LONGEST_LINE} bytes", "more")
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip(" \r\n")
-                if text:
-                    yield number, text.replace("\t", " ") if " " not in text else text
-    except UnicodeDecodeError as error:
-        _refuse(source, number, "UTF-8", f"byte {error.object[error.start]:#04x}")
-    except (OSError, EOFError) as error:
-        message = f"{source}: cannot be read: {getattr(error, 'strerror', None) or error}"
-        raise WordVectorsError(message) from error
-
-
-def _refuse(source: Path, number: int, expected: str, found: str) -> NoReturn:
-    raise WordVectorsError(f"{source}, line {number}: expected {expected}, found {found}")
 
 
 def _tokenizer(words: dict[str, int], tokens: Tokens, *, lowercase: bool) -> tuple[bytes, int]:

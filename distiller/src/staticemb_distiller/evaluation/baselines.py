@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import logging
 import re
@@ -13,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import MissingPackageError, UnknownModelError
+from ..errors import MissingPackageError
+from ..word_vector_text import read_rows
 from . import scoring
 from .models import Embedder, FunctionModel, LexicalModel
 from .scoring import Outcome
@@ -85,12 +85,17 @@ class BM25(LexicalModel):
 class WordVectors(FunctionModel):
     """Mean of word vectors read from text: GloVe's format, or word2vec's and fastText's.
 
-    One word and its numbers a line, separated by spaces; the first line of word2vec's holds two
-    counts. Words are matched as written, then in lower case; words that the file lacks are dropped.
+    Words are matched as written, then in lower case; words that the file lacks are dropped.
+
+    Raises:
+        WordVectorsError: the file cannot be read, or a row is malformed.
     """
 
     def __init__(self, path: Path, name: str) -> None:
-        self._index, self._table = read_word_vectors(path)
+        rows = io.BytesIO()
+        read = read_rows(path, rows)
+        self._index = read.words
+        self._table = np.frombuffer(rows.getbuffer(), np.float32).reshape(-1, read.dim)
         super().__init__(
             name,
             self._mean,
@@ -114,46 +119,6 @@ class WordVectors(FunctionModel):
             if known:
                 out[row] = self._table[known].mean(axis=0)
         return out
-
-
-def read_word_vectors(path: Path) -> tuple[dict[str, int], NDArray[np.float32]]:
-    """Words with their row, and the rows (V, d) float32, from a text file of word vectors.
-
-    Raises:
-        UnknownModelError: a line has another number of columns, or no finite numbers.
-    """
-    index: dict[str, int] = {}
-    rows: list[NDArray[np.float32]] = []
-    dim = 0
-    with _text(path) as file:
-        for number, line in enumerate(file, start=1):
-            word, *cells = line.rstrip(" \r\n").split(" ")
-            if number == 1 and len(cells) == 1 and word.isdecimal() and cells[0].isdecimal():
-                continue
-            # A word may hold spaces itself (GloVe 840B): the numbers are counted from the right.
-            dim = dim or len(cells)
-            word = " ".join([word, *cells[: len(cells) - dim]])
-            try:
-                row = np.array(cells[len(cells) - dim :], np.float32)
-            except ValueError:
-                row = np.zeros(0, np.float32)
-            if dim < 2 or len(row) != dim or not np.isfinite(row).all():
-                raise UnknownModelError(
-                    f"{path}, row {number}: expected a word and {dim or 'some'} numbers separated "
-                    f"by spaces, found {line[:40]!r}"
-                )
-            if word not in index:
-                index[word] = len(rows)
-                rows.append(row)
-    if not rows:
-        raise UnknownModelError(f"{path}: expected word vectors, found no line of them")
-    return index, np.stack(rows)
-
-
-def _text(path: Path) -> io.TextIOBase:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8", errors="replace", newline="\n")
-    return path.open(encoding="utf-8", errors="replace", newline="\n")
 
 
 def load(name: str, called: str | None = None) -> Embedder | LexicalModel:

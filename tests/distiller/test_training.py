@@ -257,6 +257,8 @@ def test_a_teacher_begins_as_its_classical_table(tmp_path):
     assert extra["x-start-recipe"] == read(same).metadata.extra["recipe"]
     blank = knobs(examples, start="random", dims=24, **still)
     assert StaticModel.load(trained(folder, blank, out)).dim == 24
+    wider = knobs(examples, dims=40, **still)  # the teacher has 32
+    assert StaticModel.load(trained(folder, wider, out)).dim == 40
 
 
 def test_two_processes_make_the_step_that_one_makes(start, examples, tmp_path):

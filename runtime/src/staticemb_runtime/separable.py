@@ -8,20 +8,17 @@ them; what a word turns into is never predicted: `tokenizers` says it.
 
 from __future__ import annotations
 
-import json
 import re
-import unicodedata
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from staticemb_runtime import pieces
-from staticemb_runtime.pieces import MARK, PRINTABLE, find
+from staticemb_runtime.design import Design, collapses, local
+from staticemb_runtime.guards import Guard, beside_blanks
+from staticemb_runtime.pieces import MARK
 from staticemb_runtime.splitters import FIRST, SPACES, Dropped, Kept, Splitter
 
 if TYPE_CHECKING:
-    from tokenizers import AddedToken, Tokenizer
-
-State = Mapping[str, Any]
+    from tokenizers import Tokenizer
 
 # The split patterns of byte-level BPE: GPT-2's own (which RoBERTa and ModernBERT use), and those
 # that Qwen 2 and 3, and Llama 3 (cl100k) write out. In each of them:
@@ -45,7 +42,7 @@ def find_splitter(tokenizer: Tokenizer) -> Splitter | None:
     Args:
         tokenizer: without truncation and padding.
     """
-    design = _Design(tokenizer)
+    design = Design(tokenizer)
     if not design.repeatable():
         return None
     for rule in (_dropped, _byte_level, _metaspace, _whole_bpe):
@@ -55,108 +52,14 @@ def find_splitter(tokenizer: Tokenizer) -> Splitter | None:
     return None
 
 
-def _leaves(part: object, key: str) -> list[State]:
-    """The steps of a normalizer or pre-tokenizer, sequences opened."""
-    if part is None:
-        return []
-    state = part.__getstate__()  # type: ignore[attr-defined]
-
-    def open_up(step: State) -> list[State]:
-        if step["type"] == "Sequence":
-            return [leaf for inner in step[key] for leaf in open_up(inner)]
-        return [step]
-
-    return open_up(json.loads(state))
-
-
-class _Design:
-    """What a tokenizer's definition says, apart from its vocabulary."""
-
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self.tokenizer = tokenizer
-        self.model = type(tokenizer.model).__name__
-        self.normalizers = _leaves(tokenizer.normalizer, "normalizers")
-        self.kinds = [step["type"] for step in self.normalizers]
-        self.pre_tokenizers = _leaves(tokenizer.pre_tokenizer, "pretokenizers")
-        self.pre_kinds = [step["type"] for step in self.pre_tokenizers]
-        self.added: list[AddedToken] = list(tokenizer.get_added_tokens_decoder().values())
-
-    def normalize(self, text: str) -> str:
-        normalizer = self.tokenizer.normalizer
-        return text if normalizer is None else str(normalizer.normalize_str(text))
-
-    def pieces(self, text: str) -> list[str]:
-        pre_tokenizer = self.tokenizer.pre_tokenizer
-        text = self.normalize(text)
-        if pre_tokenizer is None:
-            return [text]
-        return [piece for piece, _ in pre_tokenizer.pre_tokenize_str(text)]
-
-    def keeps_printable(self) -> bool:
-        """Whether printable ASCII is left as it is, a character (a grapheme cluster) at a time."""
-        if any(step["type"] == "Replace" and not _collapses(step) for step in self.normalizers):
-            return False  # it may replace several characters together
-        return all(self.normalize(chr(code)) == chr(code) for code in range(33, 127))
-
-    def repeatable(self) -> bool:
-        """Whether a text has the same ids each time, and a post-processor adds or repeats none."""
-        if self.model == "BPE" and self.tokenizer.model.dropout:
-            return False
-        post = self.tokenizer.post_processor
-        if post is None:
-            return True
-        state = json.loads(post.__getstate__())
-        steps = state["processors"] if state["type"] == "Sequence" else [state]
-        return all(
-            step["type"] in {"ByteLevel", "RobertaProcessing", "BertProcessing"}
-            or (
-                step["type"] == "TemplateProcessing"
-                and [list(piece) for piece in step["single"]].count(["Sequence"]) == 1
-            )
-            for step in steps
-        )
-
-    def spellings(self) -> tuple[list[str], list[str]]:
-        """The added tokens as they are looked for: in the text, and in the normalized text."""
-        raw = [token.content for token in self.added if not token.normalized]
-        late = [token.content for token in self.added if token.normalized]
-        if self.tokenizer.normalizer is None:
-            return raw + late, []
-        return raw, [self.normalize(content) for content in late]
-
-
 # --- white space dropped -------------------------------------------------------------------------
 
 _CUT_AND_DROP = {"BertPreTokenizer", "Whitespace", "WhitespaceSplit"}
 # Each piece by itself: these look at nothing but the piece.
 _WITHIN_PIECES = _CUT_AND_DROP | {"Punctuation", "Digits", "Split", "ByteLevel", "UnicodeScripts"}
-# Each character by itself, or (NFC and its kin) by runs that white space ends: no white space
-# composes with, decomposes with or is reordered around what follows it.
-_LOCAL = {
-    "BertNormalizer",
-    "Lowercase",
-    "NFC",
-    "NFD",
-    "NFKC",
-    "NFKD",
-    "Nmt",
-    "Strip",
-    "StripAccents",
-}
 
 
-def _local(step: State) -> bool:
-    if step["type"] == "Replace":
-        pattern: str = step["pattern"].get("String", "")
-        return bool(pattern) and not any(character.isspace() for character in pattern)
-    return step["type"] in {*_LOCAL, "Precompiled"}
-
-
-def _collapses(step: State) -> bool:
-    return bool(step["type"] == "Replace" and step["pattern"] == {"Regex": " {2,}"})
-
-
-def _dropped(design: _Design) -> Splitter | None:
+def _dropped(design: Design) -> Splitter | None:
     """BERT, XLM-R, WordLevel on white space: the pre-tokenizer cuts at white space first.
 
     An added token is found inside a word or not at all, as none contains white space; what it
@@ -168,7 +71,7 @@ def _dropped(design: _Design) -> Splitter | None:
     """
     steps, pre = design.normalizers, design.pre_kinds
     if pre[:1] and pre[0] in _CUT_AND_DROP:
-        steps = [step for step in steps if not (_collapses(step) and step["content"] == " ")]
+        steps = [step for step in steps if not (collapses(step) and step["content"] == " ")]
         marked = False
         within = all(
             kind in _WITHIN_PIECES or (kind == "Metaspace" and step["prepend_scheme"] != "first")
@@ -183,14 +86,14 @@ def _dropped(design: _Design) -> Splitter | None:
         and design.pre_tokenizers[0]["prepend_scheme"] == "always"
         and design.kinds[-2:] == ["Strip", "Replace"]
         and steps[-2]["strip_right"]
-        and _collapses(steps[-1])
+        and collapses(steps[-1])
         and steps[-1]["content"] in {" ", MARK}
     ):
         steps = steps[:-2]
         marked = True
     else:
         return None
-    if not all(map(_local, steps)):
+    if not all(map(local, steps)):
         return None
     raw, late = design.spellings()
     if any(not spelling or set(spelling) & set(SPACES) for spelling in raw + late):
@@ -206,12 +109,12 @@ def _dropped(design: _Design) -> Splitter | None:
     check = None
     if marked or "Precompiled" in design.kinds:
         # With the marker, a segment beside an added token begins differently: let none be cut.
-        check = _beside_blanks(design, raw if marked else [], late if marked else [], end=marked)
+        check = beside_blanks(design, raw if marked else [], late if marked else [], end=marked)
     return Dropped(spaces, check, _dropped_plain(design, raw, late, marked=marked))
 
 
 def _dropped_plain(
-    design: _Design, raw: list[str], late: list[str], *, marked: bool
+    design: Design, raw: list[str], late: list[str], *, marked: bool
 ) -> pieces.Plain | None:
     """BERT isolates punctuation marks; with the marker a word is one piece."""
     last = design.pre_tokenizers[-1]
@@ -237,10 +140,10 @@ def _dropped_plain(
 # --- white space kept ----------------------------------------------------------------------------
 
 
-def _byte_level(design: _Design) -> Splitter | None:
+def _byte_level(design: Design) -> Splitter | None:
     """GPT-2, RoBERTa, ModernBERT, Qwen, Llama 3: see the patterns above.
 
-    NFC, NFD and lower case neither make nor remove white space and are local (see `_LOCAL`).
+    NFC, NFD and lower case neither make nor remove white space and are local (see `design`).
     """
     steps = design.pre_tokenizers
     if design.pre_kinds == ["ByteLevel"]:
@@ -261,7 +164,7 @@ def _byte_level(design: _Design) -> Splitter | None:
         return None
     if not set(design.kinds) <= {"NFC", "NFD", "Lowercase"}:
         return None
-    guard = _Guard(design)
+    guard = Guard(design)
     if guard.unsure:
         return None
 
@@ -287,19 +190,19 @@ def _byte_level(design: _Design) -> Splitter | None:
     )
 
 
-def _metaspace(design: _Design) -> Splitter | None:
+def _metaspace(design: Design) -> Splitter | None:
     """T5 and its kin: each blank becomes the marker and begins a new piece.
 
     In a run of blanks all but the last are pieces of their own, which stay with the left side.
     """
-    if design.pre_kinds != ["Metaspace"] or not all(map(_local, design.normalizers)):
+    if design.pre_kinds != ["Metaspace"] or not all(map(local, design.normalizers)):
         return None
     if "Strip" in design.kinds or not design.pre_tokenizers[0]["split"]:
         return None
     if design.pre_tokenizers[0]["replacement"] != MARK:
         return None
     two_forms = design.pre_tokenizers[0]["prepend_scheme"] == "never"
-    guard = _Guard(design)
+    guard = Guard(design)
     if guard.unsure or design.normalize("x y") != "x y":
         return None
     # Other characters that the normalizer turns into a blank, whatever stands beside them.
@@ -307,14 +210,14 @@ def _metaspace(design: _Design) -> Splitter | None:
     return Kept(
         f"(?<!\r)[ {re.escape(also)}](?=\\S)",  # \r\n is one grapheme cluster, so one blank
         two_forms=two_forms,
-        check=_beside_blanks(design, guard.raw, guard.late, end=False, two_forms=two_forms),
+        check=beside_blanks(design, guard.raw, guard.late, end=False, two_forms=two_forms),
         plain=pieces.one_piece([], design.normalize, keeps_printable=design.keeps_printable()),
         careful=also,
         runs=guard.runs,
     )
 
 
-def _whole_bpe(design: _Design) -> Splitter | None:
+def _whole_bpe(design: Design) -> Splitter | None:
     """Llama 2, Mistral, Gemma: no cut at all before the merges of BPE.
 
     A merge across a cut joins a symbol that ends in a visible character with one that begins with
@@ -351,7 +254,7 @@ def _whole_bpe(design: _Design) -> Splitter | None:
         or model.token_to_id(MARK) is None
     ):
         return None
-    guard = _Guard(design)
+    guard = Guard(design)
     vocabulary = design.tokenizer.get_vocab(with_added_tokens=False)
     if guard.unsure or any(MARK in token.lstrip(MARK) for token in vocabulary):
         return None
@@ -373,94 +276,4 @@ def _whole_bpe(design: _Design) -> Splitter | None:
         check=check,
         plain=pieces.one_piece([], str, keeps_printable=True),
         runs=guard.runs,
-    )
-
-
-class _Guard:
-    """Tells whether an added token could be spelled in a word or across words.
-
-    `unsure` is set where that cannot be told from the words alone.
-    """
-
-    def __init__(self, design: _Design) -> None:
-        self._design = design
-        raw, late = design.spellings()
-        # A text with a run of blanks that is a token is not cut; a word shows any other spelling.
-        self.runs = [spelling for spelling in raw if len(spelling) > 1 and not spelling.strip(" ")]
-        self.raw = [spelling for spelling in raw if spelling not in self.runs]
-        # In the normalized text a blank may be the marker, which belongs to the cut, not the word.
-        self.late = []
-        self.unsure = any(" " in spelling or not spelling for spelling in self.raw)
-        for spelling in late:
-            blank = spelling.replace(MARK, " ")
-            if not blank.strip(" "):
-                if len(blank) < 2:
-                    self.unsure = True
-                self.runs.append(" " * len(blank))
-                self.late.append(spelling)
-            elif " " in blank.strip(" "):
-                self.unsure = True
-            else:
-                self.late.append(blank.strip(" "))
-        self._raw = find(self.raw)
-        self._late = find(self.late)
-
-    def spells(self, word: str) -> bool:
-        """Whether the word holds a token, runs of blanks aside."""
-        if self.runs and "  " in word:
-            return any(self.spells(part) for part in word.split("  "))
-        if self._raw is not None and self._raw.search(word) is not None:
-            return True
-        if self._late is None:
-            return False
-        return self._late.search(self._design.normalize(word)) is not None
-
-
-def _beside_blanks(
-    design: _Design, raw: list[str], late: list[str], *, end: bool, two_forms: bool = False
-) -> Callable[[str], bool]:
-    """A test whether the normalizer treats a word between blanks as it treats the word alone.
-
-    The normalizer itself is asked, with visible neighbors behind the blanks. Printable ASCII, once
-    found to be left as it is, needs no asking: each such character is a grapheme cluster of its
-    own. A word that begins with a character that could join the cluster of the blank before it is
-    refused, so that what stands at one end of a blank cannot matter at its other end.
-
-    Args:
-        design: the tokenizer's definition.
-        raw: spellings that no word may hold.
-        late: spellings that no normalized word may hold.
-        end: also refuse a word that ends, normalized, in a blank or the marker.
-        two_forms: see `Kept`.
-    """
-    raw_pattern, late_pattern = find(raw), find(late)
-    plain = design.keeps_printable()
-    blanks = (" ", MARK)
-
-    def check(word: str) -> bool:
-        if two_forms and word[0] == FIRST:
-            word = word[1:]
-        if not word:
-            return two_forms
-        if raw_pattern is not None and raw_pattern.search(word) is not None:
-            return False
-        if plain and PRINTABLE.fullmatch(word) is not None:
-            return late_pattern is None or late_pattern.search(word) is None
-        if word[0].isspace() or _extends(word[0]):
-            return False
-        alone = design.normalize(word)
-        if not alone or alone.startswith(blanks) or (end and alone.endswith(blanks)):
-            return False
-        if late_pattern is not None and late_pattern.search(alone) is not None:
-            return False
-        return design.normalize(f"x {word} x") == f"x {alone} x"
-
-    return check
-
-
-def _extends(character: str) -> bool:
-    """Whether a character may join the grapheme cluster before it (more are named than do)."""
-    return (
-        unicodedata.category(character) in {"Mn", "Mc", "Me", "Cf", "Cn", "Co", "Lm", "Sk"}
-        or character in "\u0e33\u0eb3"
     )

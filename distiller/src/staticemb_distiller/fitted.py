@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .budget import Budget
 from .coverage import order_by_coverage
 from .fit import FitStep, count_matrix, fit, scale_prior
-from .shape import whitened, with_length_power
+from .shape import shaped
 from .teacher_cache import TeacherCache
 from .token_ids import TokenIds
 
@@ -141,8 +141,8 @@ def fitted_table(
         rounds: As for `fit`.
         iterations: As for `fit`.
         tolerance: As for `fit`.
-        length_power: As for `with_length_power`, once the table is fitted.
-        whiten: As for `whitened`, by the first of the texts.
+        length_power: As for `shaped`, once the table is fitted.
+        whiten: As for `shaped`.
         device: As for `fit`.
         encoded: Called with the texts that the teacher has read, and their total.
         fitted: Called after each round of the fit.
@@ -181,12 +181,14 @@ def fitted_table(
     )
     if unknown_token_id is not None:
         rows[unknown_token_id] = 0
-    if length_power != 1.0:
-        rows = with_length_power(rows, length_power)
-    if whiten > 0.0:
-        rows = whitened(rows, np.asarray(counts[:_SAMPLE] @ rows, np.float32), whiten)
+    sample = counts[:_SAMPLE]
+
+    def text_vectors(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(sample @ rows, np.float32)
+
+    rows = shaped(rows, length_power, whiten, text_vectors)
     seen = np.asarray(counts.multiply(lengths[order][:, None]).sum(0)).ravel()
-    vectors = rotation_vectors(np.asarray(counts[:_SAMPLE] @ rows, np.float32), rows)
+    vectors = rotation_vectors(text_vectors(rows), rows)
     return Fitted(rows, vectors, np.rint(seen).astype(np.int64), len(targets))
 
 

@@ -248,12 +248,12 @@ class Recipe(Knobs):
     def resolved(self) -> Recipe:
         """The same recipe with a value for the knobs whose default depends on others."""
         text = self.fitted and any(spec.partition("::")[0] != GENERATED for spec in self.fit)
-        made_up = self.fitted and not text
+        textless = self.fitted and not text
         coefficient, power, whiten = self.sif_coefficient, self.length_power, self.whiten
         return replace(
             self,
             sif_coefficient=(1e-3 if text else 1e-4) if coefficient is None else coefficient,
-            length_power=(1.5 if made_up else 1.0) if power is None else power,
-            whiten=(0.1 if made_up else 0.0) if whiten is None else whiten,
+            length_power=(1.5 if textless else 1.0) if power is None else power,
+            whiten=(0.1 if textless else 0.0) if whiten is None else whiten,
             pooling=self.pooling or ("damped_mean" if self.fitted else "mean"),
         )

@@ -13,6 +13,8 @@ import numpy as np
 from .knobs import refuse
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 
@@ -26,6 +28,30 @@ def check_shape(length_power: float | None, whiten: float | None) -> None:
         refuse("length_power", "a number above 0 and at most 4", length_power)
     if whiten is not None and not 0.0 <= whiten <= 0.5:
         refuse("whiten", "a number from 0 to 0.5", whiten)
+
+
+def shaped(
+    rows: NDArray[np.float32],
+    length_power: float,
+    whiten: float,
+    text_vectors: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+) -> NDArray[np.float32]:
+    """Rows with lengths raised to a power, and then directions evened out.
+
+    Args:
+        rows: (V, D).
+        length_power: As for `with_length_power`; 1 leaves them as they are.
+        whiten: As for `whitened`; 0 leaves them as they are.
+        text_vectors: From rows to the (n, D) vectors of texts under them.
+
+    Returns:
+        (V, D); the same array if nothing was to be done.
+    """
+    if length_power != 1.0:
+        rows = with_length_power(rows, length_power)
+    if whiten > 0.0:
+        rows = whitened(rows, text_vectors(rows), whiten)
+    return rows
 
 
 def with_length_power(rows: NDArray[np.float32], power: float) -> NDArray[np.float32]:

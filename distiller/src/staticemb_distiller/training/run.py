@@ -31,7 +31,7 @@ from .checkpoint import TrainingCheckpoint
 from .guide import teacher_vectors
 from .log import Log, write_beside
 from .loop import Material, Trained, total_steps, train
-from .shaping import shaped, text_vectors
+from .shaping import shaped_start, text_vectors
 from .sources import PairSource
 from .start import Start, open_start
 from .tokenized import prepare
@@ -130,7 +130,7 @@ def train_file(
         if places.checkpoint is not None:
             kept = TrainingCheckpoint(places.checkpoint, identity)
         trained = _train(
-            Material(shaped(begin, examples, recipe), examples, held_out, guide),
+            Material(shaped_start(begin, examples, recipe), examples, held_out, guide),
             recipe,
             batch_size,
             device,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..shape import whitened, with_length_power
+from ..shape import shaped
 from .bag import Bag
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _SAMPLE = 50_000  # texts
 _BLOCK = 8_192
 
 
-def shaped(start: Start, examples: Dataset, recipe: TrainingRecipe) -> Start:
+def shaped_start(start: Start, examples: Dataset, recipe: TrainingRecipe) -> Start:
     """The start with its rows' lengths and directions as the recipe wants them.
 
     Args:
@@ -32,12 +32,12 @@ def shaped(start: Start, examples: Dataset, recipe: TrainingRecipe) -> Start:
     Returns:
         The same start if both knobs leave the rows as they are.
     """
-    rows = start.rows
-    if recipe.length_power != 1.0:
-        rows = with_length_power(rows, recipe.length_power)
-    if recipe.whiten > 0.0:
-        texts = text_vectors(Bag(rows, damping=start.damping), examples, recipe.seed)
-        rows = whitened(rows, texts, recipe.whiten)
+    rows = shaped(
+        start.rows,
+        recipe.length_power,
+        recipe.whiten,
+        lambda rows: text_vectors(Bag(rows, damping=start.damping), examples, recipe.seed),
+    )
     return start if rows is start.rows else replace(start, rows=rows)
 
 

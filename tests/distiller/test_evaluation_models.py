@@ -11,12 +11,7 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
 from distiller import evaluation_data as data
-from staticemb_distiller.errors import (
-    BadVectorsError,
-    MissingPackageError,
-    UnknownModelError,
-    WordVectorsError,
-)
+from staticemb_distiller.errors import BadVectorsError, MissingPackageError, UnknownModelError
 from staticemb_distiller.evaluation import (
     FunctionModel,
     LexicalModel,
@@ -68,15 +63,25 @@ def test_a_word_that_holds_spaces_keeps_its_numbers(tmp_path):
     ("text", "message"),
     [
         ("cat 1 2\ndog 1\n", "line 2: expected a word and 2 numbers"),
+        ("cat 1 2\ndog 1 x\n", "line 2"),
         ("cat 1 nan\n", "line 1"),
-        ("3 2\n", "expected 3 rows"),
+        ("just text\n", "line 1"),
+        ("", "line 1"),
+        ("3 2\n", "found the end of the file"),
+        ("cat 1\ndog 2\n", "at least 2 numbers"),
     ],
 )
 def test_malformed_word_vectors_are_named_by_line(tmp_path, text, message):
     path = tmp_path / "w.txt"
     path.write_text(text, "utf-8")
-    with pytest.raises(WordVectorsError, match=message):
+    with pytest.raises(UnknownModelError, match=message):
         load_model(path)
+
+
+def test_the_head_of_a_file_of_word_vectors_and_broken_characters_will_do(tmp_path):
+    path = tmp_path / "w.vec"
+    path.write_bytes(b"9 2\ncat 1 2\n\xff 3 4\n")
+    np.testing.assert_array_equal(load_model(path).encode(["cat"]), [[1, 2]])
 
 
 def test_what_is_no_model(tmp_path):

@@ -368,7 +368,7 @@ class ConvertError(DistillerError):
     """A model cannot be rewritten as a file, or the file has other vectors."""
 
 
-class WordVectorsError(DistillerError):
+class WordVectorsError(ConvertError):
     """A file of word vectors cannot be read, or a row is malformed."""
 
 

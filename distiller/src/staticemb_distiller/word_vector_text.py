@@ -38,7 +38,12 @@ class Words:
 
 
 def read_rows(
-    source: Path, sink: IO[bytes], *, limit: int | None = None, dtype: str = "float32"
+    source: Path,
+    sink: IO[bytes],
+    *,
+    limit: int | None = None,
+    dtype: str = "float32",
+    strict: bool = True,
 ) -> Words:
     """Copy the rows of a file to `sink`, one after the other.
 
@@ -47,12 +52,14 @@ def read_rows(
         sink: Gets the rows as bytes.
         limit: How many rows to read; None: all.
         dtype: Of the rows.
+        strict: Refuse bytes that are no UTF-8, and another number of rows than the first line says;
+            otherwise the bytes are replaced, and the rows are those that are there.
 
     Raises:
         WordVectorsError: The source cannot be read, or a row is malformed; the message names the
             line.
     """
-    lines = _lines(source)
+    lines = _lines(source, errors="strict" if strict else "replace")
     number, line = next(lines, (1, ""))
     fields = line.split(" ")
     expected_rows: int | None = None
@@ -71,7 +78,7 @@ def read_rows(
         _add(table, sink, np.dtype(dtype), (source, number, line))
     else:
         found = len(table.words) + table.repeated
-        if expected_rows is not None and found != expected_rows:
+        if strict and expected_rows is not None and found != expected_rows:
             _refuse(source, number, f"{expected_rows} rows, as the first line says", str(found))
     if not table.words:
         _refuse(source, number, "a word and its numbers", "the end of the file")
@@ -104,7 +111,7 @@ def _add(
     sink.write(row.tobytes())
 
 
-def _lines(source: Path) -> Iterator[tuple[int, str]]:
+def _lines(source: Path, *, errors: str) -> Iterator[tuple[int, str]]:
     """The lines that are not blank, with their numbers, without blanks at their end."""
     number = 0
     try:
@@ -114,7 +121,7 @@ def _lines(source: Path) -> Iterator[tuple[int, str]]:
                 number += 1
                 if len(line) == _LONGEST_LINE:
                     _refuse(source, number, f"lines of less than {_LONGEST_LINE} bytes", "more")
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip(" \r\n")
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8", errors).rstrip(" \r\n")
                 if text:
                     yield number, text.replace("\t", " ") if " " not in text else text
     except UnicodeDecodeError as error:

@@ -26,7 +26,6 @@ def load_model(spec: str | Path, name: str | None = None) -> Embedder | LexicalM
 
     Raises:
         UnknownModelError: it is none of these.
-        WordVectorsError: a file of word vectors cannot be read, or a row is malformed.
         MissingPackageError: a package that the kind of model needs is not installed.
     """
     text = str(spec)

@@ -72,7 +72,9 @@ def agreement(file, teacher, texts=HELD_OUT):
 def test_a_fit_brings_held_out_texts_closer_to_the_teacher(make, teacher, text, source):
     classical = agreement(make(), teacher)
     spec = text if source == "text" else "generated::limit=3000"
-    assert agreement(make(fit=[spec]), teacher) > classical + 0.05
+    # The shape that a real teacher's tables gain by is none of the fit's business here.
+    fitted = make(fit=[spec], length_power=1.0, whiten=0.0)
+    assert agreement(fitted, teacher) > classical + 0.05
 
 
 def test_a_fitted_table_is_shaped_as_the_recipe_wants(make, text):

@@ -1,10 +1,12 @@
 """Small randomly initialized teachers of every kind, saved by the real sentence-transformers.
 
-Each has a tokenizer of its family, trained here on a few sentences, and weights large enough for
-different texts to get different vectors.
+Each has a tokenizer of its family, made here of a few sentences, and weights large enough for
+different texts to get different vectors. Both are the same in every process.
 """
 
 import json
+import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -52,11 +54,25 @@ _SIZES = {
     "num_attention_heads": 4,
     "intermediate_size": 48,
 }
-_VOCABULARY = 300
+
+
+def _pieces(made: Tokenizer, continued: str) -> Counter[str]:
+    """The sentences' words, their halves and characters; those inside words after `continued`.
+
+    The trainers of WordPiece and Unigram would break ties as their hash maps happen to lie.
+    """
+    pieces: Counter[str] = Counter()
+    for sentence in SENTENCES:
+        text = made.normalizer.normalize_str(sentence)
+        for word, _ in made.pre_tokenizer.pre_tokenize_str(text):
+            half = (len(word) + 1) // 2
+            pieces.update([word, word[:half], *word])
+            pieces.update(continued + end for end in [word[half:], *word] if end)
+    return pieces
 
 
 def tokenizer(kind: str) -> Any:
-    """Train the fast tokenizer of a family."""
+    """Make the fast tokenizer of a family."""
     if kind in ("bert", "mpnet"):
         special = (
             ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -64,11 +80,13 @@ def tokenizer(kind: str) -> Any:
             else ["<s>", "<pad>", "</s>", "[UNK]", "<mask>"]
         )
         unk, first, last = "[UNK]", *(("[CLS]", "[SEP]") if kind == "bert" else ("<s>", "</s>"))
-        made = Tokenizer(models.WordPiece(unk_token=unk))
+        made = Tokenizer(models.WordPiece())
         made.normalizer = normalizers.BertNormalizer(lowercase=True)
         made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         made.decoder = decoders.WordPiece()
-        trainer: Any = trainers.WordPieceTrainer(vocab_size=_VOCABULARY, special_tokens=special)
+        tokens = [*special, *_pieces(made, "##")]
+        ids = {token: place for place, token in enumerate(tokens)}
+        made.model = models.WordPiece(ids, unk_token=unk)
     elif kind in ("xlm-roberta", "t5", "xlnet"):
         special = (
             ["<pad>", "</s>", "<unk>"]
@@ -80,9 +98,10 @@ def tokenizer(kind: str) -> Any:
         made.normalizer = normalizers.NFKC()
         made.pre_tokenizer = pre_tokenizers.Metaspace()
         made.decoder = decoders.Metaspace()
-        trainer = trainers.UnigramTrainer(
-            vocab_size=_VOCABULARY, special_tokens=special, unk_token=unk
-        )
+        pieces = _pieces(made, "")
+        scores = {token: math.log(n / pieces.total()) for token, n in pieces.items()}
+        vocabulary = dict.fromkeys(special, 0.0) | scores
+        made.model = models.Unigram(list(vocabulary.items()), unk_id=special.index(unk))
     else:
         special, unk, first, last = {
             "roberta": (["<s>", "<pad>", "</s>", "<unk>", "<mask>"], "<unk>", "<s>", "</s>"),
@@ -99,12 +118,13 @@ def tokenizer(kind: str) -> Any:
         made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         made.decoder = decoders.ByteLevel()
         trainer = trainers.BpeTrainer(
-            vocab_size=_VOCABULARY + 100,
+            vocab_size=400,
+            show_progress=False,
             special_tokens=special,
             initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         )
-    trainer.show_progress = False
-    made.train_from_iterator(SENTENCES * 3, trainer)
+        made.train_from_iterator(SENTENCES * 3, trainer)
+    made.add_special_tokens(special)
     made.post_processor = processors.TemplateProcessing(
         single=" ".join(filter(None, [first, "$A", last])),
         special_tokens=[(t, made.token_to_id(t)) for t in (first, last) if t],

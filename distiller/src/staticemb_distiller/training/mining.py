@@ -56,9 +56,7 @@ def hardest(
     vectors = unit_vectors(bag, texts, numbers)
     places = places.reshape(len(columns), 2)
     pool, own = np.unique(places[:, 1], return_inverse=True)
-    answers = _answers(places[:, 0], own)
-    within = np.full(len(numbers), -1)
-    within[pool] = np.arange(len(pool))
+    never = _never(places[:, 0], own, pool)
     candidates = vectors[torch.from_numpy(pool).to(vectors.device)]
     queries = torch.from_numpy(places[:, 0]).to(vectors.device)
     out = np.empty((len(columns), count), np.int32)
@@ -67,11 +65,10 @@ def hardest(
         cosines = vectors[queries[block]] @ candidates.T
         mine = torch.from_numpy(own[block]).to(cosines.device)[:, None]
         cosines.masked_fill_(cosines > margin * cosines.gather(1, mine), -2.0)
-        for row, place in enumerate(range(block.start, block.stop)):
-            anchor = places[place, 0]
-            cosines[row, answers[anchor]] = -2.0
-            if within[anchor] >= 0:
-                cosines[row, within[anchor]] = -2.0
+        banned = [never[anchor] for anchor in places[block, 0].tolist()]
+        rows = np.repeat(np.arange(len(banned)), [len(some) for some in banned])
+        where = torch.from_numpy(np.stack([rows, np.concatenate(banned)])).to(cosines.device)
+        cosines[where[0], where[1]] = -2.0
         best, which = cosines.topk(most, dim=1)
         chosen = np.where(best.cpu().numpy() > -2.0, pool[which.cpu().numpy()], -1)
         for row, place in enumerate(range(block.start, block.stop)):
@@ -82,9 +79,14 @@ def hardest(
     return out
 
 
-def _answers(anchors: NDArray[np.int64], own: NDArray[np.int64]) -> dict[int, list[int]]:
-    """The candidates that answer each anchor."""
+def _never(
+    anchors: NDArray[np.int64], own: NDArray[np.int64], pool: NDArray[np.int64]
+) -> dict[int, list[int]]:
+    """The candidates that are no negatives of each anchor: its answers, and its own text."""
     found: dict[int, list[int]] = {}
     for anchor, answer in zip(anchors.tolist(), own.tolist(), strict=True):
         found.setdefault(anchor, []).append(answer)
+    for candidate, text in enumerate(pool.tolist()):
+        if text in found:
+            found[text].append(candidate)
     return found

@@ -227,7 +227,7 @@ def test_a_start_may_get_more_dimensions_and_its_own_stay_in_front(start, exampl
     np.testing.assert_allclose(file.embeddings[:, :own], before, rtol=1e-6, atol=1e-9)
     added = np.linalg.norm(file.embeddings[:, own:], axis=1)
     lengths = np.linalg.norm(before, axis=1)
-    np.testing.assert_allclose(added, lengths / 5, rtol=0.6)
+    np.testing.assert_allclose(added, lengths / 4, rtol=0.6)
     assert file.metadata.prefixes == (32, 64, 80)
     taught = knobs(examples, dims=80, epochs=6, learning_rate=0.2)
     assert topics_found(trained(start, taught, tmp_path / "taught.staticemb")) > 0.9

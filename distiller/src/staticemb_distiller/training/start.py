@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 _DIMS = 256
 _DAMPING = (1.0, 64)
-_WIDENED = 0.2  # how long a row's new columns are together, over the row
-_FALL = 0.25  # the j-th of them goes with j to minus this
+_WIDENED = 0.25  # how long a row's new columns are together, over the row
+_FALL = 0.4  # the j-th of them goes with j to minus this
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,12 +134,12 @@ def widened(rows: NDArray[np.float32], width: int, seed: int) -> NDArray[np.floa
         seed: Of the draw.
 
     Returns:
-        (V, width): the rows as they were, and then what is about a fifth as long as each.
+        (V, width): the rows as they were, and then what is about a quarter as long as each.
 
     Example:
         >>> widened(np.array([[3, 4], [6, 8]], np.float32), 3, 0).round(3)
-        array([[ 3.   ,  4.   ,  1.118],
-               [ 6.   ,  8.   , -2.774]], dtype=float32)
+        array([[ 3.   ,  4.   ,  1.397],
+               [ 6.   ,  8.   , -3.468]], dtype=float32)
     """
     falling = np.arange(1, width - rows.shape[1] + 1) ** -_FALL
     falling *= _WIDENED / np.linalg.norm(falling)

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from staticemb_distiller.pipeline import distill
 from staticemb_distiller.recipe import Recipe
 from staticemb_distiller.training import loop, run
 from staticemb_distiller.training.recipe import TrainingRecipe
+from staticemb_distiller.training.workers import Workers
 from staticemb_runtime import StaticModel
 from staticemb_runtime.format import read
 
@@ -168,6 +170,42 @@ def test_a_checkpoint_of_another_training_or_a_damaged_one_is_refused(
     kept.write_bytes(kept.read_bytes()[:1000])
     with pytest.raises(CheckpointError, match="damaged"):
         trained(start, knobs(examples), output, checkpoint=checkpoint)
+
+
+def test_processes_that_find_different_checkpoints_say_so(start, examples, tmp_path, monkeypatch):
+    class Second(Workers):
+        def tell(self, order, device):
+            return (7.0, 0.0)  # what the first one said
+
+    recipe = knobs(examples)
+    monkeypatch.setattr(run, "joined", lambda device: nullcontext(Second(1, 2)))
+    with pytest.raises(CheckpointError, match="step 0 in this process's and step 7 in the first"):
+        trained(start, recipe, tmp_path / "o.staticemb", checkpoint=tmp_path / "own")
+
+
+def test_what_a_killed_process_left_beside_a_checkpoint_goes_with_it(start, examples, tmp_path):
+    checkpoint = tmp_path / "checkpoint"
+    checkpoint.mkdir()
+    (checkpoint / ".training.npz.0a1b2c3d.tmp").write_bytes(b"half")
+    trained(start, knobs(examples), tmp_path / "out.staticemb", checkpoint=checkpoint)
+    assert not checkpoint.exists()
+
+
+def test_held_out_texts_have_the_teachers_vectors_too(start, examples, tmp_path, monkeypatch):
+    materials = []
+    whole = loop.train
+    monkeypatch.setattr(
+        run,
+        "train",
+        lambda material, *a, **k: materials.append(material) or whole(material, *a, **k),
+    )
+    teacher = teachers.build("bert", tmp_path / "teacher")
+    recipe = knobs(examples, epochs=1, teacher=str(teacher))
+    trained(start, recipe, tmp_path / "out.staticemb")
+    [material] = materials
+    for part in (material.train, material.held_out):
+        lengths = np.linalg.norm(material.guide[part.named()].astype(np.float32), axis=1)
+        np.testing.assert_allclose(lengths, 1, atol=0.01)
 
 
 def test_patience_stops_a_training_and_the_best_table_is_kept(start, examples, tmp_path):
@@ -326,6 +364,9 @@ def test_the_command_writes_model_log_and_curve_and_tells_the_recipe(
         (["--pairs", "{examples}", "--prefix-weights", "1"], "prefix_weights"),
         (["--pairs", "{examples}", "--pull", "2"], "pull"),
         (["--pairs", "{empty}"], "empty.tsv"),
+        (["--pairs", "{examples}", "--held-out", "599"], "two examples or more to train on"),
+        (["--pairs", "{examples}::weight=0.0001"], "weights that leave none"),
+        (["--pairs", "{strange}"], "expected texts with tokens that the model knows"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line_and_nothing_is_written(
@@ -336,6 +377,7 @@ def test_what_cannot_be_is_refused_in_one_line_and_nothing_is_written(
         "examples": examples,
         "absent": tmp_path / "absent.tsv",
         "empty": tmp_path / "empty.tsv",
+        "strange": data.save(tmp_path / "strange.tsv", [[f"x{n}", f"y{n}"] for n in range(40)]),
     }
     before = sorted(tmp_path.iterdir())
     flags = [flag.format(**names) for flag in flags]
@@ -366,6 +408,7 @@ def test_tensorboard_is_asked_for_by_name_where_it_is_missing(
         {"mine_margin": 1.5},
         {"length_power": 0.0},
         {"whiten": 0.6},
+        {"teacher_revision": "main"},
     ],
 )
 def test_impossible_recipes_are_refused(wrong):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from distiller.training_data import batch, dataset, examples, objective, tokenized
 from staticemb_distiller.training.bag import Bag, RowAdam
+from staticemb_distiller.training.dataset import Texts
 from staticemb_distiller.training.losses import (
     Contrast,
     SupervisedContrast,
@@ -18,6 +19,7 @@ from staticemb_distiller.training.losses import (
 )
 from staticemb_distiller.training.mining import hardest
 from staticemb_distiller.training.ranking import ranks
+from staticemb_distiller.training.validation import validate
 from staticemb_runtime.pooling import Table, pool
 
 
@@ -236,4 +238,44 @@ def test_mined_negatives_are_the_closest_texts_that_may_be_negatives(seed, count
 def test_ranks_count_from_one_and_a_tie_is_no_find():
     queries = torch.eye(3)[:2]
     candidates = torch.tensor([[1.0, 0, 0], [0.6, 0.8, 0], [0, 0, 1.0], [1.0, 0, 0]])
-    assert ranks(queries, candidates, torch.tensor([0, 2])).tolist() == [2, 4]
+    own = np.array([0, 2])
+    assert ranks(queries, candidates, own, [[], []]).tolist() == [2, 4]
+    assert ranks(queries, candidates, own, [[0, 3], [2, 1]]).tolist() == [1, 3]
+
+
+def measured(kind, rows, columns, labels=None):
+    """What a validation finds where text t is token t alone."""
+    bag = Bag(np.asarray(rows, np.float32))
+    texts = Texts(np.arange(len(rows), dtype=np.int32), np.arange(len(rows) + 1))
+    labels = None if labels is None else np.asarray(labels, np.int32)
+    held_out = dataset(texts, examples(kind, columns, labels=labels))
+    others = dataset(texts, examples(kind, np.empty((0, len(columns[0])))))
+    return validate(objective(bag, held_out, prefixes=(2,)), held_out, others, 9)
+
+
+@pytest.mark.parametrize("columns", [[[0, 1], [0, 2], [3, 4]], [[0, 1], [2, 0], [3, 4]]])
+def test_a_validation_holds_no_right_answer_against_another(columns):
+    rows = [[1, 0], [1, -0.1], [1, 0.2], [0, 1], [0.1, 1]]
+    assert measured("pairs", rows, columns).value == 1.0
+
+
+def test_the_nearest_text_of_a_label_is_another_text():
+    rows = [[1, 0], [0, 1], [0.9, 0.1]]
+    columns, labels = [[0], [0], [1], [1]], [0, 0, 1, 1]
+    assert measured("labeled", rows, columns, labels).value == 0.0
+    assert measured("labeled", rows, [[0], [2], [1]], [0, 0, 1]).value == pytest.approx(2 / 3)
+    assert measured("labeled", rows, [[0]], [0]).value == 0.0
+
+
+@pytest.mark.parametrize("kind", ["pairs", "triplets", "scored", "labeled"])
+def test_a_share_without_examples_has_no_loss(kind):
+    random = np.random.default_rng(5)
+    texts = tokenized(random, 6, 9)
+    width = {"triplets": 3, "labeled": 1}.get(kind, 2)
+    none = np.empty((0, width))
+    scores, labels = np.empty(0, np.float32), np.empty(0, np.int32)
+    bag = Bag(random.standard_normal((9, 4)).astype(np.float32), damping=(1.0, 2))
+    guide = random.standard_normal((6, 3)).astype(np.float16)
+    aim = objective(bag, dataset(texts, examples(kind, none)), prefixes=(2, 4), guide=guide)
+    loss, which, gradient = aim.gradient(batch(none, scores, labels))
+    assert (loss, len(which), len(gradient)) == (0.0, 0, 0)

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="TOML, or a trained file to repeat its recipe; flags take precedence",
     )
-    work = parser.add_argument_group("how to work (the file does not depend on it)")
+    work = parser.add_argument_group("how to work")
     work.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     work.add_argument(
         "--checkpoint", metavar="FOLDER", help="keep the state, and go on from there next time"
@@ -59,8 +59,6 @@ def run(arguments: argparse.Namespace) -> int:
         tensorboard=_folder(arguments.tensorboard),
     )
     train_file(arguments.model, recipe, places, progress)
-    if path.exists():  # of several processes the first one writes
-        progress.note(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
     return 0
 
 

@@ -125,7 +125,7 @@ class RowAdam:
 
     def __init__(self, table: Tensor, *, pull: float = 0.0) -> None:
         self.table = table
-        self.start = table.clone()
+        self.start = table.clone() if pull else table
         self.first = torch.zeros_like(table)
         self.second = torch.zeros_like(table)
         self.steps = 0
@@ -141,7 +141,8 @@ class RowAdam:
         Args:
             which: (U,) distinct rows.
             gradient: (U, D) of these.
-            rate: The learning rate: an element's step over its row's root mean square at the start.
+            rate: The learning rate: about an element's step over its row's root mean square at the
+                start.
             share: What share of its peak the learning rate has, for the pull.
         """
         self.steps += 1

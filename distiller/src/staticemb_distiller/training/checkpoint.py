@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..beside import appearing
+from ..beside import appearing, sweep
 from ..errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _NAME = "training.npz"
+_LAYOUT = 2  # of what is in it
 
 
 @dataclass(eq=False)
@@ -27,7 +28,7 @@ class State:
     """Where a training stands.
 
     Attributes:
-        arrays: The table, the optimizer's moments, the best table so far, mined columns.
+        arrays: The table, the optimizer's moments, the best table so far, mined negatives.
         numbers: Step, the optimizer's steps, the best value, what was logged: plain JSON.
     """
 
@@ -48,7 +49,7 @@ class TrainingCheckpoint:
 
     def __init__(self, folder: Path, identity: Sequence[object]) -> None:
         self.path = folder / _NAME
-        spelled = json.dumps(identity, ensure_ascii=False, default=str)
+        spelled = json.dumps([_LAYOUT, *identity], ensure_ascii=False, default=str)
         self._identity = hashlib.sha256(spelled.encode()).hexdigest()
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -95,6 +96,7 @@ class TrainingCheckpoint:
     def clear(self) -> None:
         """Remove the state, and the folder if nothing else is in it."""
         self.path.unlink(missing_ok=True)
+        sweep(self.path)
         try:
             self.path.parent.rmdir()
         except OSError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,6 +69,13 @@ class Examples:
     def __len__(self) -> int:
         return len(self.columns)
 
+    def with_negatives(self, numbers: NDArray[np.int32]) -> Examples:
+        """Pairs or triplets with further negatives, (n, m) text numbers; itself if m is 0."""
+        if not numbers.shape[1]:
+            return self
+        columns = np.concatenate([self.columns, numbers], axis=1)
+        return replace(self, kind="triplets", columns=columns)
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -85,6 +92,11 @@ class Dataset:
     examples: list[Examples]
     spelled: NDArray[np.uint8]
     spelled_offsets: NDArray[np.int64]
+
+    def named(self) -> NDArray[np.int64]:
+        """Numbers of the texts that examples name, each once, ascending."""
+        columns = [examples.columns.ravel() for examples in self.examples]
+        return np.unique(np.concatenate(columns)).astype(np.int64)
 
     def read_texts(self, numbers: NDArray[np.integer[Any]]) -> list[str]:
         """The texts with these numbers, (B,), as strings."""

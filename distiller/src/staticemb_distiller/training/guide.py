@@ -24,33 +24,34 @@ _BLOCK = 8_192
 def teacher_vectors(
     teacher: Teacher,
     dataset: Dataset,
+    numbers: NDArray[np.int64],
     folder: Path,
     cache: Path,
     advance: Callable[[int], object],
 ) -> NDArray[np.float16]:
-    """Let a teacher encode the texts that a data set's examples name.
+    """Let a teacher encode texts of a data set.
 
     Args:
         teacher: The teacher.
         dataset: T texts.
+        numbers: Of those to encode.
         folder: Where the vectors are put while they are used.
         cache: The folder of the teacher's vectors, which keeps them for good.
         advance: Called with the number of texts done since its last call.
 
     Returns:
-        (T, H) float16, mapped from a file; zeros for texts that no example names.
+        (T, H) float16, mapped from a file; zeros for the others.
 
     Raises:
         TeacherError: The teacher cannot encode.
         TeacherCacheError: The cache is damaged or cannot be written.
     """
     store = TeacherCache(cache, about_vectors(teacher, "auto"), teacher.dim)
-    named = np.unique(np.concatenate([part.columns.ravel() for part in dataset.examples]))
     vectors = np.lib.format.open_memmap(
         folder / "teacher.npy", "w+", np.float16, (len(dataset.texts), teacher.dim)
     )
-    for first in range(0, len(named), _BLOCK):
-        block = named[first : first + _BLOCK].astype(np.int64)
+    for first in range(0, len(numbers), _BLOCK):
+        block = numbers[first : first + _BLOCK]
         vectors[block] = store.encode(dataset.read_texts(block), teacher.encode)
         advance(len(block))
     return vectors

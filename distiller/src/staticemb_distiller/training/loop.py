@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from ..errors import TrainingDivergedError
+from ..errors import CheckpointError, TrainingDivergedError
 from .bag import Bag, RowAdam
 from .batches import batches, steps
 from .checkpoint import State
@@ -24,13 +24,13 @@ from .validation import Score, validate
 from .workers import Workers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
     from .batches import Batch
     from .checkpoint import TrainingCheckpoint
-    from .dataset import Dataset
+    from .dataset import Dataset, Examples
     from .recipe import TrainingRecipe
     from .start import Start
 
@@ -76,7 +76,7 @@ def train(
     recipe: TrainingRecipe,
     *,
     batch_size: int,
-    device: str = "cpu",
+    device: torch.device | str = "cpu",
     workers: Workers | None = None,
     checkpoint: TrainingCheckpoint | None = None,
     advance: Callable[[int], object] = lambda done: None,
@@ -122,7 +122,7 @@ class _Run:
         material: Material,
         recipe: TrainingRecipe,
         batch_size: int,
-        device: str,
+        device: torch.device | str,
         workers: Workers,
         checkpoint: TrainingCheckpoint | None,
         note: Callable[[dict[str, Any]], object],
@@ -260,10 +260,8 @@ class _Run:
         }
         if self.best is not None:
             arrays["best"] = self.best
-        mined = self.dataset is not self.material.train
-        if mined:
-            for number, examples in enumerate(self.dataset.examples):
-                arrays[f"columns{number}"] = examples.columns
+        for number, (old, now) in enumerate(self._sources()):
+            arrays[f"mined{number}"] = now.columns[:, old.columns.shape[1] :]
         numbers = {
             "step": self.step,
             "optimizer_steps": self.optimizer.steps,
@@ -271,13 +269,19 @@ class _Run:
             "best_step": self.best_step,
             "worse": self.worse,
             "history": self.history,
-            "mined": mined,
         }
         self.checkpoint.save(State(arrays, numbers))
 
     def restore(self) -> None:
         """Take up the state that is kept; where there is none, measure the start."""
         state = None if self.checkpoint is None else self.checkpoint.load()
+        step = 0 if state is None else state.numbers["step"]
+        there = self.workers.tell((step, 0), self.bag.device)
+        if there is not None and there[0] != step:
+            raise CheckpointError(
+                f"checkpoint: expected one folder for all processes, found step {step} in this "
+                f"process's and step {there[0]:.0f} in the first one's"
+            )
         if state is None:
             self._validate()
             return
@@ -292,15 +296,13 @@ class _Run:
         self.step, self.optimizer.steps = numbers["step"], numbers["optimizer_steps"]
         self.best_order, self.best_step = tuple(numbers["best_order"]), numbers["best_step"]
         self.worse, self.history = numbers["worse"], numbers["history"]
-        if numbers["mined"]:
-            train = self.material.train
-            columns = [state.arrays[f"columns{number}"] for number in range(len(train.examples))]
-            examples = [
-                replace(
-                    old,
-                    kind=old.kind if found.shape == old.columns.shape else "triplets",
-                    columns=found,
-                )
-                for old, found in zip(train.examples, columns, strict=True)
-            ]
-            self.dataset = replace(train, examples=examples)
+        train = self.material.train
+        examples = [
+            old.with_negatives(state.arrays[f"mined{number}"])
+            for number, old in enumerate(train.examples)
+        ]
+        self.dataset = replace(train, examples=examples)
+
+    def _sources(self) -> Iterator[tuple[Examples, Examples]]:
+        """Each source's examples as they were given, and as they are."""
+        return zip(self.material.train.examples, self.dataset.examples, strict=True)

@@ -2,7 +2,8 @@
 
 Each takes the vectors of one batch and gives a scalar. Under `matryoshka` it is taken over several
 prefixes of these vectors. In a run of several processes each holds a share of the queries and all
-candidates; the shares of a loss then add up to that of the whole batch.
+candidates; the shares of a loss then add up to that of the whole batch. Of a batch that is too
+small for all of them every share is empty, and its loss 0.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ class Contrast:
         """
         logits = (queries @ candidates.T) / self.temperature
         logits = logits.masked_fill(self.banned, _NEVER)
-        return functional.cross_entropy(logits, self.targets, reduction="sum") / self.total
+        return functional.cross_entropy(logits, self.targets, reduction="sum") / max(self.total, 1)
 
 
 def false_negatives(
@@ -116,7 +117,7 @@ class Agreement:
     def __call__(self, rows: Tensor, columns: Tensor) -> Tensor:
         """The mean squared difference of cosines, rows (q, d) against columns (c, d)."""
         difference = rows @ columns.T - self.rows @ self.columns.T
-        return difference.square().sum() / (self.total * len(columns))
+        return difference.square().sum() / max(self.total * len(columns), 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +134,7 @@ class Regression:
 
     def __call__(self, left: Tensor, right: Tensor) -> Tensor:
         """The mean squared difference, for unit vectors (n, d) on either side."""
-        return ((left * right).sum(1) - self.scores).square().sum() / self.total
+        return ((left * right).sum(1) - self.scores).square().sum() / max(self.total, 1)
 
 
 @dataclass(frozen=True, eq=False)

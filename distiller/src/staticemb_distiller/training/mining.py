@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from .ranking import blocks, unit_vectors
+from .ranking import NEVER, blocks, forbid, no_negatives, unit_vectors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,14 +31,12 @@ def mine(bag: Bag, dataset: Dataset, *, count: int, margin: float) -> Dataset:
     Returns:
         The dataset with `count` more columns.
     """
-    mined = []
-    for examples in dataset.examples:
-        if examples.kind in ("pairs", "triplets") and len(examples.columns):
-            found = hardest(bag, dataset.texts, examples, count=count, margin=margin)
-            columns = np.concatenate([examples.columns, found], axis=1)
-            mined.append(replace(examples, kind="triplets", columns=columns))
-        else:
-            mined.append(examples)
+    mined = [
+        part.with_negatives(hardest(bag, dataset.texts, part, count=count, margin=margin))
+        if part.kind in ("pairs", "triplets") and len(part)
+        else part
+        for part in dataset.examples
+    ]
     return replace(dataset, examples=mined)
 
 
@@ -56,37 +54,21 @@ def hardest(
     vectors = unit_vectors(bag, texts, numbers)
     places = places.reshape(len(columns), 2)
     pool, own = np.unique(places[:, 1], return_inverse=True)
-    never = _never(places[:, 0], own, pool)
+    others = no_negatives(places[:, 0], own, pool)
     candidates = vectors[torch.from_numpy(pool).to(vectors.device)]
     queries = torch.from_numpy(places[:, 0]).to(vectors.device)
     out = np.empty((len(columns), count), np.int32)
     most = min(count, len(pool))
     for block in blocks(len(columns), len(pool)):
         cosines = vectors[queries[block]] @ candidates.T
-        mine = torch.from_numpy(own[block]).to(cosines.device)[:, None]
-        cosines.masked_fill_(cosines > margin * cosines.gather(1, mine), -2.0)
-        banned = [never[anchor] for anchor in places[block, 0].tolist()]
-        rows = np.repeat(np.arange(len(banned)), [len(some) for some in banned])
-        where = torch.from_numpy(np.stack([rows, np.concatenate(banned)])).to(cosines.device)
-        cosines[where[0], where[1]] = -2.0
+        mine = cosines.gather(1, torch.from_numpy(own[block, None]).to(cosines.device))
+        cosines.masked_fill_(cosines > margin * mine, NEVER)
+        forbid(cosines, others[block])
         best, which = cosines.topk(most, dim=1)
-        chosen = np.where(best.cpu().numpy() > -2.0, pool[which.cpu().numpy()], -1)
+        chosen = np.where(best.cpu().numpy() > NEVER, pool[which.cpu().numpy()], -1)
         for row, place in enumerate(range(block.start, block.stop)):
             kept = chosen[row][chosen[row] >= 0]
             if not len(kept):
                 kept = places[place, 1:]
             out[place] = numbers[np.resize(kept, count)]
     return out
-
-
-def _never(
-    anchors: NDArray[np.int64], own: NDArray[np.int64], pool: NDArray[np.int64]
-) -> dict[int, list[int]]:
-    """The candidates that are no negatives of each anchor: its answers, and its own text."""
-    found: dict[int, list[int]] = {}
-    for anchor, answer in zip(anchors.tolist(), own.tolist(), strict=True):
-        found.setdefault(anchor, []).append(answer)
-    for candidate, text in enumerate(pool.tolist()):
-        if text in found:
-            found[text].append(candidate)
-    return found

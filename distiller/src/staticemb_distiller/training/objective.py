@@ -68,7 +68,7 @@ class Objective:
     def value(self, batch: Batch) -> float:
         """The loss of a batch alone."""
         with torch.no_grad():
-            return self.workers.total(self._forward(batch)[0])
+            return float(self._forward(batch)[0])
 
     def _forward(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         texts, places = np.unique(batch.columns, return_inverse=True)

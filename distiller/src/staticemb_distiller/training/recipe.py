@@ -32,7 +32,8 @@ class TrainingRecipe(Knobs):
     )
     limit: int | None = knob(None, "the most examples to take from each source")
     held_out: int | float = knob(
-        0.05, "examples of each source to validate on: a share below 1, or a number; 0: none"
+        0.05,
+        "examples to validate on, of all sources together: a share below 1, or a number; 0: none",
     )
 
     # The start
@@ -88,7 +89,7 @@ class TrainingRecipe(Knobs):
         None, "examples in a step, of all processes together (default: 1024, or fewer if few)"
     )
     learning_rate: float = knob(
-        0.1, "the largest step of an element, over the root mean square of its row at the start"
+        0.1, "about the step of an element, over the root mean square of its row at the start"
     )
     warmup: float = knob(0.1, "share of the steps in which the learning rate rises")
     pull: float = knob(
@@ -152,4 +153,7 @@ class TrainingRecipe(Knobs):
             raise RecipeError(msg)
         if self.patience is not None and self.held_out == 0:
             msg = "patience: expected held_out above 0 to validate on, found 0"
+            raise RecipeError(msg)
+        if self.teacher_revision is not None and self.teacher is None:
+            msg = "teacher_revision: expected a teacher beside it, found none"
             raise RecipeError(msg)

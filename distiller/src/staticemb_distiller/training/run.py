@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from .. import inputs, table
 from ..check import write_checked
 from ..convert import creator
+from ..errors import EmptyTextError, TooFewExamplesError
 from ..fitted import Fitted, rotation_vectors
 from ..pipeline import checked_output
 from ..progress import Progress
@@ -26,12 +28,12 @@ from ..teacher import Teacher
 from ..teacher.encoder import pick_device
 from ..write import Settings
 from .bag import Bag
-from .batches import check_batch_size
+from .batches import check_batch_size, steps
 from .checkpoint import TrainingCheckpoint
 from .guide import teacher_vectors
 from .log import Log, write_beside
 from .loop import Material, Trained, total_steps, train
-from .shaping import shaped_start, text_vectors
+from .shaping import sampled_vectors, shaped_start
 from .sources import PairSource
 from .start import Start, open_start
 from .tokenized import prepare
@@ -53,7 +55,8 @@ class Places:
 
     Attributes:
         output: The file to write.
-        device: "auto", "cpu", "cuda", "mps".
+        device: "cpu", "cuda", "mps"; "auto": CUDA where it is present, else the CPU, which a step
+            of a few thousand rows keeps busy enough.
         checkpoint: A folder that keeps the state, so that a run that was broken off goes on where
             it stopped. It is removed at the end.
         teacher_cache: A folder that keeps the teacher's vectors for good.
@@ -96,6 +99,8 @@ def train_file(
     sources = [PairSource.parse(spec, limit=recipe.limit) for spec in recipe.pairs]
     inputs.check_readable([str(file) for source in sources for file in source.files])
     device = own_device(pick_device(places.device))
+    if places.device == "auto" and device.type == "mps":
+        device = torch.device("cpu")
     with ExitStack() as stack:
         workers = stack.enter_context(joined(device))
         progress = progress if progress is not None and workers.first else Progress(quiet=True)
@@ -114,11 +119,14 @@ def train_file(
             seed=recipe.seed,
             progress=progress,
         )
+        if not len(examples.texts.ids):
+            raise EmptyTextError("expected texts with tokens that the model knows, found none")
         batch_size = _batch_size(examples, recipe, workers)
         progress.note(_described(examples, held_out, batch_size))
         guide, revision = None, ""
-        if recipe.teacher is not None:
-            guide, revision = _guide(recipe, places, examples, folder, progress)
+        if recipe.teacher is not None and recipe.teacher_weight > 0:
+            named = np.union1d(examples.named(), held_out.named())
+            guide, revision = _guide(recipe, places, examples, named, folder, progress)
         digests = [
             f"{inputs.digest(source.place, source.files)} {source.place}"
             for source in sources
@@ -129,16 +137,19 @@ def train_file(
         kept = None
         if places.checkpoint is not None:
             kept = TrainingCheckpoint(places.checkpoint, identity)
-        trained = _train(
-            Material(shaped_start(begin, examples, recipe), examples, held_out, guide),
-            recipe,
-            batch_size,
-            device,
-            workers,
-            kept,
-            log,
-            progress,
-        )
+        material = Material(shaped_start(begin, examples, recipe), examples, held_out, guide)
+        total = total_steps(examples, recipe, batch_size)
+        with progress.track("Training", total, "steps") as advance:
+            trained = train(
+                material,
+                recipe,
+                batch_size=batch_size,
+                device=device,
+                workers=workers,
+                checkpoint=kept,
+                advance=advance,
+                note=log.note,
+            )
         if workers.first:
             if trained.step == 0:
                 progress.note("No validation was better than the start: the table stays as it was")
@@ -149,41 +160,23 @@ def train_file(
             _write(path, begin, trained, examples, recipe, facts)
             for file in write_beside(path, trained):
                 progress.note(f"Wrote {file}")
+            progress.note(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
             if kept is not None:
                 kept.clear()
     return trained
-
-
-def _train(
-    material: Material,
-    recipe: TrainingRecipe,
-    batch_size: int,
-    device: object,
-    workers: Workers,
-    checkpoint: TrainingCheckpoint | None,
-    log: Log,
-    progress: Progress,
-) -> Trained:
-    total = total_steps(material.train, recipe, batch_size)
-    with progress.track("Training", total, "steps") as advance:
-        return train(
-            material,
-            recipe,
-            batch_size=batch_size,
-            device=str(device),
-            workers=workers,
-            checkpoint=checkpoint,
-            advance=advance,
-            note=log.note,
-        )
 
 
 def _batch_size(examples: Dataset, recipe: TrainingRecipe, workers: Workers) -> int:
     if recipe.batch_size is not None:
         check_batch_size(examples, recipe.batch_size)
         return recipe.batch_size
-    most = max(len(part.columns) for part in examples.examples)
-    return max(2 * workers.world, min(_BATCH, most // _LEAST_BATCHES))
+    most = max(len(part) for part in examples.examples)
+    size = max(2 * workers.world, min(_BATCH, most // _LEAST_BATCHES))
+    if not steps(examples, size):
+        raise TooFewExamplesError(
+            "expected an example or more an epoch, found weights that leave none"
+        )
+    return size
 
 
 def _described(examples: Dataset, held_out: Dataset, batch_size: int) -> str:
@@ -193,16 +186,20 @@ def _described(examples: Dataset, held_out: Dataset, batch_size: int) -> str:
 
 
 def _guide(
-    recipe: TrainingRecipe, places: Places, examples: Dataset, folder: Path, progress: Progress
+    recipe: TrainingRecipe,
+    places: Places,
+    examples: Dataset,
+    named: NDArray[np.int64],
+    folder: Path,
+    progress: Progress,
 ) -> tuple[NDArray[np.float16], str]:
-    """The teacher's vectors of all texts, and its revision."""
+    """The teacher's vectors of the texts named, and its revision."""
     assert recipe.teacher is not None
     progress.note(f"Loading {recipe.teacher}")
     teacher = Teacher.load(recipe.teacher, revision=recipe.teacher_revision, device=places.device)
-    count = len(np.unique(np.concatenate([part.columns.ravel() for part in examples.examples])))
     cache = places.teacher_cache or folder / "teacher"
-    with progress.track("Text vectors", count, "texts") as advance:
-        return teacher_vectors(teacher, examples, folder, cache, advance), teacher.revision
+    with progress.track("Text vectors", len(named), "texts") as advance:
+        return teacher_vectors(teacher, examples, named, folder, cache, advance), teacher.revision
 
 
 def _write(
@@ -217,7 +214,7 @@ def _write(
     rows = trained.rows
     if start.unknown_token_id is not None:
         rows[start.unknown_token_id] = 0
-    texts = text_vectors(Bag(rows), examples, recipe.seed)
+    texts = sampled_vectors(Bag(rows), examples, recipe.seed)
     fitted = Fitted(rows, rotation_vectors(texts, rows), np.zeros(0, np.int64), len(texts))
     width = rows.shape[1]
     stored = Recipe(

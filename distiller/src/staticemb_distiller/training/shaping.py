@@ -9,6 +9,7 @@ import numpy as np
 
 from ..shape import shaped
 from .bag import Bag
+from .ranking import text_vectors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from .start import Start
 
 _SAMPLE = 50_000  # texts
-_BLOCK = 8_192
 
 
 def shaped_start(start: Start, examples: Dataset, recipe: TrainingRecipe) -> Start:
@@ -36,18 +36,14 @@ def shaped_start(start: Start, examples: Dataset, recipe: TrainingRecipe) -> Sta
         start.rows,
         recipe.length_power,
         recipe.whiten,
-        lambda rows: text_vectors(Bag(rows, damping=start.damping), examples, recipe.seed),
+        lambda rows: sampled_vectors(Bag(rows, damping=start.damping), examples, recipe.seed),
     )
     return start if rows is start.rows else replace(start, rows=rows)
 
 
-def text_vectors(bag: Bag, examples: Dataset, seed: int) -> NDArray[np.float32]:
+def sampled_vectors(bag: Bag, examples: Dataset, seed: int) -> NDArray[np.float32]:
     """(n, D) pooled vectors of texts of the examples, at most 50,000 drawn by the seed."""
-    named = np.unique(np.concatenate([part.columns.ravel() for part in examples.examples]))
+    named = examples.named()
     if len(named) > _SAMPLE:
         named = np.sort(np.random.default_rng(seed).choice(named, _SAMPLE, replace=False))
-    vectors = [
-        bag.vectors(*examples.texts.take(named[first : first + _BLOCK].astype(np.int64))).numpy()
-        for first in range(0, len(named), _BLOCK)
-    ]
-    return np.concatenate(vectors)
+    return text_vectors(bag, examples.texts, named).numpy()

@@ -102,9 +102,15 @@ def prepare(
         ]
     except OSError as error:
         raise DataFileError(f"{folder}: {error.strerror or error}") from error
-    turned = sum(int((~(train | kept_out)).sum()) for train, kept_out in chosen)
+    turned = sum(int((~(kept_in | kept_out)).sum()) for kept_in, kept_out in chosen)
     if turned:
         progress.note(f"{turned} examples left out: held-out ones the other way round")
+    for examples, (kept_in, kept_out) in zip(found, chosen, strict=True):
+        if kept_in.sum() < 2:
+            raise TooFewExamplesError(
+                f"{examples.name}: expected two examples or more to train on, found "
+                f"{kept_in.sum()} beside {kept_out.sum()} that are held out"
+            )
     empty = int((np.diff(texts.offsets) == 0).sum())
     if empty:
         progress.note(f"{empty} of {len(texts)} texts hold no token that the model knows")

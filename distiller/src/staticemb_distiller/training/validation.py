@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..evaluation.metrics import spearman
 from .batches import batches
-from .ranking import blocks, ranks, unit_vectors
+from .ranking import NEVER, blocks, no_negatives, ranks, unit_vectors
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from .bag import Bag
     from .dataset import Dataset, Examples, Texts
     from .objective import Objective
@@ -42,8 +45,9 @@ def validate(
 
     Pairs and triplets: recall among the first and the first ten, and mean reciprocal rank (the
     main one), of anchors among the positives of their source, up to 10,000 of those that are
-    trained on among them. Scored pairs: Spearman's correlation.
-    Labeled texts: how often the nearest other text has the same label.
+    trained on among them; other positives of the anchor, and its own text, are passed over.
+    Scored pairs: Spearman's correlation. Labeled texts: how often the nearest other text has the
+    same label.
 
     Args:
         objective: Over the training data; its loss is taken on the held-out data here.
@@ -73,29 +77,36 @@ def _measure(bag: Bag, texts: Texts, examples: Examples, others: Examples) -> di
     """The measures of one source, the main one first."""
     columns = examples.columns.astype(np.int64)
     numbers, places = np.unique(columns[:, :2], return_inverse=True)
+    places = places.reshape(len(columns), -1)
     vectors = unit_vectors(bag, texts, numbers)
-    where = torch.from_numpy(places.reshape(len(columns), -1)).to(vectors.device)
-    left = vectors[where[:, 0]]
+    left = vectors[torch.from_numpy(places[:, 0]).to(vectors.device)]
     if examples.kind == "scored":
         assert examples.scores is not None
-        cosines = (left * vectors[where[:, 1]]).sum(1).cpu().numpy()
+        right = vectors[torch.from_numpy(places[:, 1]).to(vectors.device)]
+        cosines = (left * right).sum(1).cpu().numpy()
         return {"spearman": spearman(np.asarray(examples.scores, np.float64), cosines)}
     if examples.kind == "labeled":
         assert examples.labels is not None
-        labels = torch.from_numpy(examples.labels.astype(np.int64)).to(vectors.device)
-        right = 0
-        for block in blocks(len(left), len(left)):
-            near = left[block] @ left.T
-            itself = torch.arange(block.start, block.stop, device=left.device)
-            near.scatter_(1, itself[:, None], -2.0)
-            right += int((labels[near.argmax(1)] == labels[block]).sum())
-        return {"nearest": right / len(left)}
-    pool, own = torch.unique(where[:, 1], return_inverse=True)
+        return {"nearest": _nearest(left, places[:, 0], np.asarray(examples.labels))}
+    pool, own = np.unique(places[:, 1], return_inverse=True)
     more = np.setdiff1d(np.asarray(others.columns[:_POOL, 1], np.int64), numbers)
-    candidates = torch.cat([vectors[pool], unit_vectors(bag, texts, more)])
-    found = ranks(left, candidates, own).double()
+    held_out = vectors[torch.from_numpy(pool).to(vectors.device)]
+    candidates = torch.cat([held_out, unit_vectors(bag, texts, more)])
+    found = ranks(left, candidates, own, no_negatives(places[:, 0], own, pool))
     return {
         "mrr": float((1 / found).mean()),
-        "recall@1": float((found <= 1).double().mean()),
-        "recall@10": float((found <= 10).double().mean()),
+        "recall@1": float((found <= 1).mean()),
+        "recall@10": float((found <= 10).mean()),
     }
+
+
+def _nearest(vectors: Tensor, names: NDArray[np.int64], labels: NDArray[np.int32]) -> float:
+    """How often the nearest of (n, D) unit vectors with another name has the same label."""
+    right = 0
+    named = torch.from_numpy(names).to(vectors.device)
+    for block in blocks(len(vectors), len(vectors)):
+        near = vectors[block] @ vectors.T
+        near.masked_fill_(named[block, None] == named[None], NEVER)
+        best, which = (found.cpu().numpy() for found in near.max(1))
+        right += int(((labels[which] == labels[block]) & (best > NEVER)).sum())
+    return right / len(vectors)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,6 +17,8 @@ from torch import Tensor, distributed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_PATIENCE = timedelta(hours=2)  # with the first process, which alone validates and writes
 
 
 class Workers:
@@ -68,9 +71,11 @@ class Workers:
             parts = [torch.empty_like(part) for _ in range(self.world)]
             distributed.all_gather(parts, part)
             found.append([p[: int(c)] for p, c in zip(parts, counts, strict=True)])
-        rows, places = torch.unique(torch.cat(found[0]), return_inverse=True)
+        rows = torch.unique(torch.cat(found[0]))
         total = gradient.new_zeros(len(rows), gradient.shape[1])
-        return rows, total.index_add_(0, places, torch.cat(found[1]))
+        for some, their in zip(*found, strict=True):  # one after another: the same sums everywhere
+            total[torch.searchsorted(rows, some)] += their
+        return rows, total
 
     def total(self, value: Tensor) -> float:
         """The sum of a scalar over all processes."""
@@ -127,7 +132,8 @@ def joined(device: torch.device) -> Iterator[Workers]:
         return
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    distributed.init_process_group(backend, timeout=_PATIENCE)
     try:
         yield Workers(distributed.get_rank(), distributed.get_world_size())
     finally:

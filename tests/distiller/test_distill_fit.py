@@ -10,9 +10,9 @@ import pytest
 
 from distiller import teachers
 from distiller.test_distill import encode, unit
-from staticemb_distiller import cli, teacher_cache
+from staticemb_distiller import cli, pipeline, teacher_cache
 from staticemb_distiller.commands.recipe import read_recipe
-from staticemb_distiller.errors import DistillerError
+from staticemb_distiller.errors import DistillerError, TextSourceError
 from staticemb_distiller.pipeline import distill
 from staticemb_distiller.recipe import Recipe
 from staticemb_distiller.teacher import Teacher
@@ -353,6 +353,16 @@ def test_a_fit_that_cannot_be_is_one_line_status_2_and_nothing_written(
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert says in line
     assert {path.name for path in tmp_path.iterdir()} == {*files, "nothing"}
+
+
+@pytest.mark.parametrize("content", [b"", b"one\n\xff\n"])
+def test_text_that_cannot_be_used_is_refused_before_tokens_are_encoded(
+    teacher, tmp_path, monkeypatch, content
+):
+    monkeypatch.setattr(pipeline, "token_vectors", None)
+    (tmp_path / "bad.txt").write_bytes(content)
+    with pytest.raises(TextSourceError, match=r"bad\.txt"):
+        distill(teacher, Recipe(dims=16, fit=(str(tmp_path / "bad.txt"),)), tmp_path / "made")
 
 
 def test_a_source_is_refused_before_the_teacher_is_looked_for(tmp_path):

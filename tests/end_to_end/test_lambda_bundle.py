@@ -195,7 +195,9 @@ def test_a_template_that_is_there_is_left_alone(model, tmp_path, monkeypatch, ca
     (tmp_path / "template.yaml").write_text("mine")
     assert main(["bundle-lambda", "-m", str(model), "-o", str(tmp_path / "f.zip")]) == 0
     assert (tmp_path / "template.yaml").read_text() == "mine"
-    assert "stays as it is" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "stays as it is" in said.out
+    assert "does not name python" in said.err
 
 
 def test_what_lambda_cannot_unpack_is_not_written(model, tmp_path, monkeypatch, capsys):

@@ -318,6 +318,18 @@ def test_an_impossible_option_is_refused(model, options, message):
         model.encode(["w1"], **options)
 
 
+def test_arguments_of_another_type_are_named(model):
+    for call in (
+        lambda: model.encode(["w1"], prompt=3),
+        lambda: model.encode_stream(["w1"], prompt=3),
+        lambda: model.encode_stream(3),
+        lambda: model.similarity("w1", "w2"),
+        lambda: model.similarity(model.encode(["w1"]), None),
+    ):
+        with pytest.raises(TypeError, match=r"(prompt|sentences|vectors to compare): expected"):
+            call()
+
+
 @pytest.mark.parametrize("wrong", [0, -1, DIM + 1, "8", 8.0])
 def test_an_impossible_length_is_refused(path, model, wrong):
     for call in (

@@ -60,6 +60,7 @@ def fit_texts(
 def fit_recipe(
     teacher: Teacher,
     vocabulary: Vocabulary,
+    gathered: tuple[list[str], list[float]],
     vectors: NDArray[np.float32],
     weights: NDArray[np.float64],
     recipe: Recipe,
@@ -67,11 +68,12 @@ def fit_recipe(
     cache: Path | None,
     progress: Progress,
 ) -> Fitted:
-    """Read the text, let the teacher encode it, and fit the table to what it says.
+    """Let the teacher encode texts, and fit the table to what it says.
 
     Args:
         teacher: Whose vectors of texts to come close to.
         vocabulary: The new model's, V tokens.
+        gathered: What `fit_texts` gave: the texts and their weights.
         vectors: The teacher's vectors of the tokens, shape (V, H).
         weights: The tokens' weights in the classical table that the fit starts from, shape (V,).
         recipe: Its knobs from `fit` to `whiten`, and `seed`; resolved.
@@ -79,15 +81,13 @@ def fit_recipe(
         progress: Where to show it.
 
     Raises:
-        TextSourceError: A source cannot be read, or holds nothing.
         TeacherCacheError: The cache is damaged or cannot be written.
         TeacherError: The teacher cannot encode.
         FitDivergedError: The fit gave infinities or NaN.
     """
     assert recipe.length_power is not None  # resolved
     assert recipe.whiten is not None
-    progress.note(f"Reading text: {' '.join(recipe.fit)}")
-    texts, text_weights = fit_texts(teacher, vocabulary, recipe)
+    texts, text_weights = gathered
     budget = Budget.parse(recipe.teacher_budget)
     read = len(texts) if budget.texts is None else min(budget.texts, len(texts))
     progress.note(

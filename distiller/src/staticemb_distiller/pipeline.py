@@ -90,13 +90,18 @@ def distill(
     _check_dims(teacher, vocabulary, recipe)
     weights = table.token_weights(len(vocabulary), _counts(vocabulary, recipe), recipe)
 
+    gathered = None
+    if recipe.fitted:  # before the teacher's long pass, which text that cannot be read would waste
+        progress.note(f"Reading text: {' '.join(recipe.fit)}")
+        gathered = fit_recipe.fit_texts(teacher, vocabulary, recipe)
+
     kept = _checkpoint(checkpoint, teacher, vocabulary, recipe)
     vectors = token_vectors(teacher, vocabulary, recipe, checkpoint=kept, progress=progress)
     texts = None
-    if recipe.fitted:
+    if gathered is not None:
         cache = _text_cache(checkpoint, teacher_cache)
         fitted = fit_recipe.fit_recipe(
-            teacher, vocabulary, vectors, weights, recipe, cache=cache, progress=progress
+            teacher, vocabulary, gathered, vectors, weights, recipe, cache=cache, progress=progress
         )
         texts = fitted.texts
         if Budget.parse(recipe.teacher_budget).seconds is not None:
@@ -203,6 +208,8 @@ def _counts(vocabulary: Vocabulary, recipe: Recipe) -> NDArray[np.int64] | None:
 
 def _check_dims(teacher: Teacher, vocabulary: Vocabulary, recipe: Recipe) -> None:
     """Refuse before the teacher's long pass what the rotation would refuse after it."""
+    if isinstance(recipe.dims, int):
+        table.check_prefixes(recipe.prefixes, recipe.dims)
     whole = recipe.vectors_from == "output" and recipe.teacher_pooling == "teacher"
     if isinstance(recipe.dims, int):
         if whole and recipe.dims > teacher.dim:

@@ -15,6 +15,7 @@ from .errors import RotationError
 from .write import Parts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from numpy.typing import NDArray
@@ -124,11 +125,19 @@ def prefixes(table: Table, recipe: Recipe) -> tuple[int, ...]:
     """
     width = table.rows.shape[1]
     if recipe.prefixes:
-        if recipe.prefixes[-1] > width:
-            msg = f"prefixes: expected lengths of at most {width}, found {recipe.prefixes[-1]}"
-            raise RotationError(msg)
+        check_prefixes(recipe.prefixes, width)
         return tuple(sorted({*recipe.prefixes, width}))
     return (width,) if recipe.dims == "none" else rotate.prefix_ladder(width)
+
+
+def check_prefixes(lengths: Sequence[int], width: int) -> None:
+    """Make sure that ascending prefix lengths are at most as long as rows.
+
+    Raises:
+        RotationError: The last is longer.
+    """
+    if lengths and lengths[-1] > width:
+        raise RotationError(f"prefixes: expected lengths of at most {width}, found {lengths[-1]}")
 
 
 def to_parts(table: Table, tokenizer: bytes, recipe: Recipe) -> Parts:

@@ -143,7 +143,7 @@ class TeacherCache:
             with np.load(path, allow_pickle=False) as shard:
                 digests, vectors = shard["digests"], shard["vectors"]
         except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise TeacherCacheError(f"{path}: damaged; delete it ({error})") from error
+            raise TeacherCacheError(f"{path}: damaged; delete it") from error
         shapes = (digests.ndim, vectors.shape, digests.dtype, vectors.dtype)
         if shapes != (1, (len(digests), self._dim), np.dtype(np.uint64), np.dtype(np.float16)):
             raise TeacherCacheError(f"{path}: damaged; delete it (found {shapes})")

@@ -82,10 +82,8 @@ def run(options: argparse.Namespace) -> int:
     if written:
         print(f"{template}: a SAM template; `sam deploy --guided` deploys both")
     else:
-        print(
-            f"{template}: was there already and stays as it is; the zip is for "
-            f"python{options.python} on {options.architecture}"
-        )
+        print(f"{template}: was there already and stays as it is")
+        _compare(template, (f"python{options.python}", options.architecture))
     if not bundle.compiled:
         print(
             f"staticemb: note: no byte code, as there is no python{options.python} here: "
@@ -99,6 +97,18 @@ def run(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     return 0
+
+
+def _compare(template: Path, named: tuple[str, ...]) -> None:
+    """Say what of the zip's Python and architecture somebody's template does not name."""
+    theirs = template.read_text(encoding="utf-8")
+    other = [name for name in named if name not in theirs]
+    if other:
+        print(
+            f"staticemb: note: {template} does not name {' and '.join(other)}, which the zip is "
+            "for: change it, or Lambda will start the zip on another",
+            file=sys.stderr,
+        )
 
 
 def print_report(bundle: Bundle) -> None:

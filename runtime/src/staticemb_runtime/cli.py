@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn, get_args
 
 from . import __version__, bundle_command
-from .errors import StaticEmbError
+from .errors import InvalidOptionError, StaticEmbError
 from .installed import MODEL_HELP, chosen, locate
 from .metadata import Pooling
 from .model import StaticModel
@@ -131,6 +131,11 @@ def _encode(options: argparse.Namespace) -> int:
     model = StaticModel.load(options.model)
     source: Iterator[tuple[str, Record]]
     if options.texts:
+        if (options.input, options.input_format, options.column) != ("-", None, None):
+            raise InvalidOptionError(
+                "TEXT: expected none beside --input, --input-format or --column, "
+                f"found {len(options.texts)}"
+            )
         source = ((text, {"text": text}) for text in options.texts)
     else:
         source = read_records(options.input, options.input_format, options.column)

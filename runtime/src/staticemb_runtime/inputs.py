@@ -40,19 +40,24 @@ def slices(sentences: object, size: int, prompt: str | None = None) -> Iterator[
             characters, so that its tokens need no more memory than that, or one text, explains.
         prompt: put before each text.
 
-    Yields:
-        The slices, in order; none is empty.
+    Returns:
+        An iterator over the slices, in order; none is empty.
 
     Raises:
-        TypeError: the whole is nothing to take texts from, or an element is no string; the message
-            names its index and type.
+        TypeError: the whole is nothing to take texts from, or the prompt is no string; once it is
+            reached: an element is no string; the message names its index and type.
     """
+    if not isinstance(prompt, str | None):
+        raise TypeError(f"prompt: expected a string, found {type(prompt).__name__}")
     if isinstance(sentences, (bytes, bytearray, memoryview, Mapping)) or not isinstance(
         sentences, Iterable
     ):
         found = type(sentences).__name__
         raise TypeError(f"sentences: expected a string or an iterable of strings, found {found}")
-    source = iter(sentences)
+    return _slices(iter(sentences), size, prompt)
+
+
+def _slices(source: Iterator[Any], size: int, prompt: str | None) -> Iterator[Slice]:
     start = 0
     while texts := list(islice(source, size)):
         if set(map(type, texts)) != {str}:

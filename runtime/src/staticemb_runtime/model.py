@@ -229,7 +229,8 @@ class StaticModel:
             be moved as it grows.
 
         Raises:
-            TypeError: `sentences` is nothing to take texts from, or an element is not a string.
+            TypeError: `sentences` is nothing to take texts from, or an element or `prompt` is not a
+                string.
             InvalidTextError: a text holds a surrogate.
             InvalidDimensionError: `truncate_dim` is below 1 or above the file's dimension.
             InvalidOptionError: another parameter has a value that it cannot have.
@@ -402,6 +403,7 @@ class StaticModel:
         """The cosine of each vector of `a`, (n, d) or (d,), with each of `b`: (n, m) float32.
 
         Raises:
+            TypeError: one side holds no numbers, such as texts that were not encoded.
             InvalidDimensionError: the vectors' lengths differ.
             InvalidOptionError: the vectors are uint8, whose zero is not 0 or whose bits are packed.
         """

@@ -194,6 +194,7 @@ def similarity(a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
         (n, m) float32; 0 where either vector is zero.
 
     Raises:
+        TypeError: one side holds no numbers.
         InvalidDimensionError: the vectors' lengths differ.
         InvalidOptionError: uint8, whose zero is not 0 or whose bits are packed.
 
@@ -202,6 +203,9 @@ def similarity(a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
         array([[1., 0.]], dtype=float32)
     """
     left, right = np.atleast_2d(np.asarray(a)), np.atleast_2d(np.asarray(b))
+    for side in (left, right):
+        if side.dtype.kind not in "fiu":
+            raise TypeError(f"vectors to compare: expected numbers, found {side.dtype}")
     if np.uint8 in (left.dtype, right.dtype):
         raise InvalidOptionError("vectors to compare: expected floats or int8, found uint8")
     if left.shape[-1] != right.shape[-1]:

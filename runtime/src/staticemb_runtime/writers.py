@@ -67,6 +67,8 @@ class Writer:
             self.file = sys.stdout.buffer
             return self
         path = Path(self.path)
+        if path.is_dir():
+            raise OutputError(f"{path}: expected the name of a file to write, found a folder")
         self._beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
         try:
             self.file = self._beside.open("xb")

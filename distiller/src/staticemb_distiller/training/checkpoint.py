@@ -84,8 +84,11 @@ class TrainingCheckpoint:
                 about = json.loads(file["about"].tobytes())
                 identity, numbers = about["identity"], about["numbers"]
                 arrays = {name: file[name] for name in file.files if name != "about"}
-        except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
-            raise CheckpointError(f"{self.path}: damaged; delete it ({error})") from error
+        except OSError as error:
+            raise CheckpointError(f"{self.path}: {error.strerror or error}") from error
+        except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            # numpy's own words would advise to unpickle it.
+            raise CheckpointError(f"{self.path}: damaged; delete it") from error
         if identity != self._identity:
             raise CheckpointError(
                 f"{self.path}: belongs to a training of another start, other examples or another "

@@ -137,6 +137,8 @@ def train_file(
         kept = None
         if places.checkpoint is not None:
             kept = TrainingCheckpoint(places.checkpoint, identity)
+            if kept.path.exists():
+                progress.note(f"Going on where {kept.path} stopped")
         material = Material(shaped_start(begin, examples, recipe), examples, held_out, guide)
         total = total_steps(examples, recipe, batch_size)
         with progress.track("Training", total, "steps") as advance:
@@ -151,8 +153,7 @@ def train_file(
                 note=log.note,
             )
         if workers.first:
-            if trained.step == 0:
-                progress.note("No validation was better than the start: the table stays as it was")
+            progress.note(_chosen(trained))
             progress.note("Rotating, rounding and writing")
             facts = {"x-input-sha256": "\n".join(digests)}
             facts["x-input-version"] = "\n".join(versions)
@@ -177,6 +178,16 @@ def _batch_size(examples: Dataset, recipe: TrainingRecipe, workers: Workers) -> 
             "expected an example or more an epoch, found weights that leave none"
         )
     return size
+
+
+def _chosen(trained: Trained) -> str:
+    """Which table the file holds, and why."""
+    values = {entry["step"]: entry["value"] for entry in trained.history if "value" in entry}
+    if not values:
+        return f"Nothing was held out: taking the table of the last step, {trained.steps}"
+    if trained.step == 0:
+        return "No validation was better than the start: the table stays as it was"
+    return f"Best of {len(values)} validations: step {trained.step}, {values[trained.step]:.4f}"
 
 
 def _described(examples: Dataset, held_out: Dataset, batch_size: int) -> str:

@@ -337,7 +337,18 @@ def test_the_command_writes_model_log_and_curve_and_tells_the_recipe(
     start, examples, tmp_path, capsys
 ):
     out = tmp_path / "out.staticemb"
-    spelled = ["train", str(start), "--pairs", str(examples), "-o", str(out), "--epochs", "1"]
+    spelled = [
+        "train",
+        str(start),
+        "--pairs",
+        str(examples),
+        "-o",
+        str(out),
+        "--epochs",
+        "1",
+        "--held-out",
+        "50",
+    ]
     assert cli.main([*spelled, "--prefixes", "4", "16", "--prefix-weights", "1", "2"]) == 0
     assert "Wrote" in capsys.readouterr().err
     assert read(out).metadata.prefixes == (4, 16, 32)
@@ -365,6 +376,7 @@ def test_the_command_writes_model_log_and_curve_and_tells_the_recipe(
         (["--pairs", "{examples}", "--pull", "2"], "pull"),
         (["--pairs", "{empty}"], "empty.tsv"),
         (["--pairs", "{examples}", "--held-out", "599"], "two examples or more to train on"),
+        (["--pairs", "{examples}", "--patience", "1"], "patience: expected examples to validate"),
         (["--pairs", "{examples}::weight=0.0001"], "weights that leave none"),
         (["--pairs", "{strange}"], "expected texts with tokens that the model knows"),
     ],

@@ -344,6 +344,12 @@ def test_no_anchor_is_on_both_sides_and_nothing_is_lost(tmp_path, held_out, leas
     assert sorted(spelled(train) + spelled(validation)) == sorted(rows)
 
 
+@pytest.mark.parametrize(("n", "least", "most"), [(1900, 0, 0), (2400, 110, 120)])
+def test_few_examples_are_all_trained_on_unless_asked_for(tmp_path, n, least, most):
+    path, _ = anchored(tmp_path, n)
+    assert least <= len(made(tmp_path, path, held_out=None)[1].examples[0]) <= most
+
+
 def test_what_is_held_out_hangs_on_seed_and_anchor_alone(tmp_path):
     path, rows = anchored(tmp_path)
     same = [spelled(made(tmp_path, path, held_out=0.3, seed=seed)[1]) for seed in (1, 1, 2)]

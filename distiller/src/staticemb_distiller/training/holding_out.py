@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 
 Mask = NDArray[np.bool_]
 
+_SHARE = 0.05
+_LEAST = 100  # whose noise is no larger than what a training changes
 _MOST_SHARE = 20  # an anchor of more than a twentieth of what is wanted would fill the sample alone
 
 
 def sides(
     columns: Sequence[NDArray[np.int32]],
     digests: NDArray[np.uint64],
-    wanted: float,
+    wanted: float | None,
     seed: int,
 ) -> list[tuple[Mask, Mask]]:
     """Part the examples of each source into those to train on and those to validate on.
@@ -27,7 +29,8 @@ def sides(
     Args:
         columns: Of each source (n, c) text numbers, the anchor first, the positive second.
         digests: (T,) of the texts, by number.
-        wanted: How many examples to hold out at most, or, below 1, what share of them.
+        wanted: How many examples to hold out at most, or, below 1, what share of them; None: a
+            twentieth, or none where that makes fewer than 100.
         seed: Another seed, other anchors.
 
     Returns:
@@ -57,7 +60,7 @@ def _unordered(columns: NDArray[np.int32]) -> NDArray[np.int64]:
 def _held_anchors(
     columns: Sequence[NDArray[np.int32]],
     digests: NDArray[np.uint64],
-    wanted: float,
+    wanted: float | None,
     seed: int,
 ) -> Mask:
     """(T,) whether a text is an anchor whose examples are held out."""
@@ -65,6 +68,8 @@ def _held_anchors(
     counts = np.zeros(len(digests), np.int64)
     for rows in columns:
         counts += np.bincount(rows[:, 0], minlength=len(counts))
+    if wanted is None:
+        wanted = _SHARE if _SHARE * counts.sum() >= _LEAST else 0
     most = wanted * counts.sum() if wanted < 1 else wanted
     anchors = np.flatnonzero((counts > 0) & (counts <= max(1, most // _MOST_SHARE)))
     anchors = anchors[np.argsort(_mixed(digests[anchors], seed), kind="stable")]

@@ -31,9 +31,10 @@ class TrainingRecipe(Knobs):
         "range, header, weight, limit, split, config, revision",
     )
     limit: int | None = knob(None, "the most examples to take from each source")
-    held_out: int | float = knob(
-        0.05,
-        "examples to validate on, of all sources together: a share below 1, or a number; 0: none",
+    held_out: int | float | None = knob(
+        None,
+        "examples to validate on, of all sources together: a share below 1, or a number; 0: none "
+        "(default: 0.05, or none where that makes fewer than 100, which tell tables apart badly)",
     )
 
     # The start
@@ -111,7 +112,7 @@ class TrainingRecipe(Knobs):
         self._check_counts()
         if not self.pairs:
             refuse("pairs", "at least one file of examples", [])
-        if self.held_out < 0:
+        if self.held_out is not None and self.held_out < 0:
             refuse("held_out", "a share below 1 or a number of examples", self.held_out)
         for name in ("temperature", "learning_rate"):
             if not getattr(self, name) > 0.0:

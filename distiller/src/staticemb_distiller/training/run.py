@@ -121,6 +121,11 @@ def train_file(
         )
         if not len(examples.texts.ids):
             raise EmptyTextError("expected texts with tokens that the model knows, found none")
+        if recipe.patience is not None and not any(map(len, held_out.examples)):
+            raise TooFewExamplesError(
+                "patience: expected examples to validate on, found too few to hold any out; ask "
+                "for a number with held_out"
+            )
         batch_size = _batch_size(examples, recipe, workers)
         progress.note(_described(examples, held_out, batch_size))
         guide, revision = None, ""

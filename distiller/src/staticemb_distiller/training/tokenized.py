@@ -46,7 +46,7 @@ def prepare(
     max_tokens: int | None,
     folder: Path,
     *,
-    held_out: float = 0,
+    held_out: float | None = 0,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> tuple[Dataset, Dataset]:
@@ -64,7 +64,8 @@ def prepare(
         max_tokens: How many ids of a text to keep; None: all.
         folder: Where the data sets' files go; made if need be. They must stay while the data sets
             are used.
-        held_out: How many examples to hold out at most, or, below 1, what share of them.
+        held_out: How many examples to hold out at most, or, below 1, what share of them; None: as
+            many as can tell tables apart (`sides`).
         seed: Another seed, other examples held out.
         progress: Where to say what was taken.
 

@@ -79,6 +79,7 @@ def test_lines_end_at_line_feeds_alone(tmp_path):
         ("sts/a.tsv", "nan\tx\ty\n", "row 1: expected a number as score, found 'nan'"),
         ("sts/a.tsv", "1\tx\ty\n\n1\tx\ty\n", "row 2: expected 3 columns"),
         ("sts/a.tsv", "", "row 1: expected at least one row"),
+        ("sts/a.tsv", "2\tx\ty\n2\tx\tz\n", "row 2: expected scores that differ, found score 2"),
         ("wordsim/a.tsv", "1\t \ty\n", "row 1: expected a text, found nothing"),
         ("pairs/a.tsv", "0\tx\ty\n2\tx\ty\n", "row 2: expected the label 0 or 1, found '2'"),
         ("clustering/a.tsv", "x\n", "row 1: expected 2 columns"),

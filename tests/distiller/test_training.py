@@ -400,6 +400,14 @@ def test_what_cannot_be_is_refused_in_one_line_and_nothing_is_written(
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_a_recipe_of_the_other_command_is_sent_there(start, examples, tmp_path, capsys):
+    out = trained(start, knobs(examples, epochs=1), tmp_path / "out.staticemb")
+    for command, file, other in (("distill", out, "train"), ("train", start, "distill")):
+        made = ["-o", str(tmp_path / "no.staticemb"), "--recipe", str(file)]
+        assert cli.main([command, str(start), *made]) == 2
+        assert f"is one of {other}; give it to {other}" in capsys.readouterr().err
+
+
 def test_tensorboard_is_asked_for_by_name_where_it_is_missing(
     start, examples, tmp_path, monkeypatch
 ):

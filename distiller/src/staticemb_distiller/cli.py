@@ -69,8 +69,16 @@ def guarded(work: Callable[[], int]) -> int:
         return 2
 
 
+class _Parser(argparse.ArgumentParser):
+    """Its errors, and those of its commands, are one line; `--help` tells how it is used."""
+
+    def error(self, message: str) -> NoReturn:
+        said = " ".join(message.split())
+        self.exit(2, f"staticemb-distiller: error: {said} (see {self.prog} --help)\n")
+
+
 def _run(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="staticemb-distiller",
         description="Make static embedding files from Sentence Transformers.",
     )

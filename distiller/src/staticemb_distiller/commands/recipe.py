@@ -68,6 +68,9 @@ def _read(path: Path, kind: type[K]) -> K:
     if text is None:
         msg = f"{path}: the file carries no recipe"
         raise RecipeError(msg)
+    made = "train" if _is_trained(path) else "distill"
+    if (made == "train") != (kind is TrainingRecipe):
+        raise RecipeError(f"{path}: the file's recipe is one of {made}; give it to {made}")
     return kind.from_toml(text, source=str(path))
 
 

@@ -182,6 +182,9 @@ def _pairs(folder: Path, name: str, path: Path) -> PairTask:
         first.append(a)
         second.append(b)
     _not_empty(path, gold)
+    if len(set(gold)) == 1:
+        column = columns[0]
+        raise bad_row(path, len(gold), f"{column}s that differ", f"{column} {gold[0]:g} in all")
     texts = {"first": first, "second": second}
     return PairTask(kind, name, texts, _digests(folder, path), np.array(gold, np.float64))
 

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="TOML, or a static embedding file to repeat its recipe; flags take precedence",
     )
-    work = parser.add_argument_group("how to work (the file does not depend on it)")
+    work = parser.add_argument_group("how to work")
     work.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     work.add_argument(
         "--checkpoint", metavar="FOLDER", help="keep what is done, and go on from there next time"

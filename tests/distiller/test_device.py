@@ -20,12 +20,6 @@ ROWS = {
     "scored": lambda pair, place: (*pair, place % 6),
     "labeled": lambda pair, place: (pair[0], place % 3),
 }
-NAMES = {
-    "pairs": "anchor=1,positive=2",
-    "triplets": "anchor=1,positive=2,negative=3",
-    "scored": "anchor=1,positive=2,score=3",
-    "labeled": "text=1,label=2",
-}
 
 
 def test_the_device_is_as_strict_as_a_gpu():
@@ -53,7 +47,7 @@ def teacher(tmp_path):
 def test_training_there_makes_the_table_of_the_cpu(kind, teacher, tmp_path):
     pairs = data.pairs(np.random.default_rng(1), 300)
     rows = [ROWS[kind](pair, place) for place, pair in enumerate(pairs)]
-    spec = f"{data.save(tmp_path / 'rows.tsv', rows)}::kind={kind},header=no,{NAMES[kind]}"
+    spec = data.source(tmp_path / "rows.tsv", kind, rows)
     recipe = TrainingRecipe(
         pairs=[spec],
         batch_size=50,

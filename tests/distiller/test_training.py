@@ -238,12 +238,7 @@ def test_other_kinds_of_examples_teach_too(kind, start, tmp_path):
             zip(data.pairs(random, 400), data.pairs(random, 400), strict=True)
         )
     ]
-    names = {
-        "triplets": "anchor=1,positive=2,negative=3",
-        "scored": "anchor=1,positive=2,score=3",
-        "labeled": "text=1,label=2",
-    }
-    spec = f"{data.save(tmp_path / 'rows.tsv', rows)}::kind={kind},header=no,{names[kind]}"
+    spec = data.source(tmp_path / "rows.tsv", kind, rows)
     recipe = TrainingRecipe(pairs=[spec], epochs=3, batch_size=50, held_out=40, learning_rate=0.2)
     result = run.train_file(str(start), recipe, run.Places(tmp_path / "out.staticemb", "cpu"))
     values = [entry["value"] for entry in result.history if "value" in entry]

@@ -10,6 +10,13 @@ from staticemb_distiller.training.objective import Objective
 from staticemb_distiller.training.workers import Workers
 from staticemb_distiller.write import Parts, Settings, write
 
+COLUMNS = {  # how a source of each kind names those of a table without a header
+    "pairs": "anchor=1,positive=2",
+    "triplets": "anchor=1,positive=2,negative=3",
+    "scored": "anchor=1,positive=2,score=3",
+    "labeled": "text=1,label=2",
+}
+
 
 def tokenized(random, count, tokens):
     """Texts of one to five random tokens."""
@@ -86,6 +93,11 @@ def model(path, dim=32, seed=0, damping=None, prefixes=(8, 32), dtype="float32")
     )
     write(path, Parts(rows, tokenizer(vocabulary), scale), settings)
     return path
+
+
+def source(path, kind, rows):
+    """Write rows as TSV, and spell the source that they are."""
+    return f"{save(path, rows)}::kind={kind},header=no,{COLUMNS[kind]}"
 
 
 def save(path, rows):

@@ -208,10 +208,9 @@ def _counts(vocabulary: Vocabulary, recipe: Recipe) -> NDArray[np.int64] | None:
 
 def _check_dims(teacher: Teacher, vocabulary: Vocabulary, recipe: Recipe) -> None:
     """Refuse before the teacher's long pass what the rotation would refuse after it."""
-    if isinstance(recipe.dims, int):
-        table.check_prefixes(recipe.prefixes, recipe.dims)
     whole = recipe.vectors_from == "output" and recipe.teacher_pooling == "teacher"
     if isinstance(recipe.dims, int):
+        table.check_prefixes(recipe.prefixes, recipe.dims)
         if whole and recipe.dims > teacher.dim:
             most = f"at most {teacher.dim}, the teacher's dimension"
             msg = f"dims: expected {most}, found {recipe.dims}"

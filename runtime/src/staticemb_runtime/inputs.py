@@ -47,7 +47,7 @@ def slices(sentences: object, size: int, prompt: str | None = None) -> Iterator[
         TypeError: the whole is nothing to take texts from, or the prompt is no string; once it is
             reached: an element is no string; the message names its index and type.
     """
-    if not isinstance(prompt, str | None):
+    if prompt is not None and not isinstance(prompt, str):
         raise TypeError(f"prompt: expected a string, found {type(prompt).__name__}")
     if isinstance(sentences, (bytes, bytearray, memoryview, Mapping)) or not isinstance(
         sentences, Iterable

@@ -50,9 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
     from ..training.run import Places, train_file
 
     progress = Progress(quiet=arguments.quiet)
-    path = Path(arguments.output)
     places = Places(
-        path,
+        Path(arguments.output),
         device=arguments.device,
         checkpoint=_folder(arguments.checkpoint),
         teacher_cache=_folder(arguments.teacher_cache),

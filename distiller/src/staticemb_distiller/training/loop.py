@@ -24,13 +24,13 @@ from .validation import Score, validate
 from .workers import Workers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
     from .batches import Batch
     from .checkpoint import TrainingCheckpoint
-    from .dataset import Dataset, Examples
+    from .dataset import Dataset
     from .recipe import TrainingRecipe
     from .start import Start
 
@@ -260,7 +260,8 @@ class _Run:
         }
         if self.best is not None:
             arrays["best"] = self.best
-        for number, (old, now) in enumerate(self._sources()):
+        given = self.material.train.examples
+        for number, (old, now) in enumerate(zip(given, self.dataset.examples, strict=True)):
             arrays[f"mined{number}"] = now.columns[:, old.columns.shape[1] :]
         numbers = {
             "step": self.step,
@@ -302,7 +303,3 @@ class _Run:
             for number, old in enumerate(train.examples)
         ]
         self.dataset = replace(train, examples=examples)
-
-    def _sources(self) -> Iterator[tuple[Examples, Examples]]:
-        """Each source's examples as they were given, and as they are."""
-        return zip(self.material.train.examples, self.dataset.examples, strict=True)

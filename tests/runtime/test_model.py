@@ -457,6 +457,22 @@ def test_workers_do_not_outlive_an_interrupted_program(path, end):
     assert not Path(f"/proc/{workers[0]}").exists()
 
 
+def test_a_lock_that_an_interrupt_left_taken_does_not_keep_workers_alive(path):
+    # Python may raise KeyboardInterrupt between taking a lock and the block that gives it back.
+    program = (
+        "from staticemb_runtime import StaticModel\n"
+        f"model = StaticModel.load({str(path)!r})\n"
+        "model.encode(['w1'] * 5000, workers=2)\n"
+        "model._workers._idle._change.acquire()\n"
+        "model.close()\n"
+        "print('closed')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.stderr) == ("closed\n", "")
+
+
 def test_a_model_can_be_sent_to_another_process(path, model):
     copy = pickle.loads(pickle.dumps(StaticModel.load(path, truncate_dim=8)))
     np.testing.assert_array_equal(copy.encode(TEXTS), model.encode(TEXTS, truncate_dim=8))

@@ -189,6 +189,10 @@ class _Team:
         with self._change:
             self._closed = True
             self._change.notify_all()
+        # An interrupt after the lock was taken and before its block began has left it taken.
+        with contextlib.suppress(RuntimeError):
+            while True:
+                self._change.release()
         for process in self._processes:
             process.kill()
         for thread in self._threads:

@@ -1,7 +1,7 @@
-"""Fill the figures in the card of the model that the runtime carries, and in the README.
+"""Fill the figures in the card of the bundled model and in the README, and draw its chart.
 
 python benchmarks/bundled.py           write
-python benchmarks/bundled.py --check   exit 1 if one of them says anything else
+python benchmarks/bundled.py --check   exit 1 if a page or the chart differs
 
 Scores come from results/bundled.json, which `staticemb-distiller evaluate` writes (the command
 stands in bundled.md); what the model is, and the examples of its limits, from the model itself.
@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import drawing
 from harness import RESULTS, ROOT
 from pages import fill, settle
 
@@ -56,7 +57,22 @@ LANGUAGES = {
     "Russian": "ru",
     "Chinese": "zh",
 }
-SHOWN = ("STS-B, test", "SICK", "word similarity, 7 sets", "NFCorpus", "Banking77")
+SHOWN = (
+    "STS-B, test",
+    "SICK",
+    "word similarity, 7 sets",
+    "NFCorpus",
+    "Cranfield",
+    "Banking77",
+    "SST-2",
+)
+CHARTED = {
+    "STS-B, test": "Similarity: STS Benchmark, Spearman × 100",
+    "NFCorpus": "Search: NFCorpus, NDCG@10 × 100",
+    "Banking77": "Classification: Banking77, accuracy × 100",
+}
+WORD_COUNTS = ("bm25", "tfidf")
+LABELS = {DEFAULT_MODEL: "bundled model", "bm25": "BM25", "tfidf": "TF-IDF"}
 LIMITS = {
     "negation": ("The door is open.", "The door is not open."),
     "word order": ("The dog bites the man.", "The man bites the dog."),
@@ -72,7 +88,7 @@ def main() -> int:
     for name, section in SECTIONS.items():
         body = section(content)
         wanted = {page: fill(text, name, body) for page, text in wanted.items()}
-    return settle(wanted)
+    return settle({**wanted, RESULTS / "bundled.svg": chart(content)})
 
 
 def facts(content: Results) -> str:
@@ -104,6 +120,22 @@ def short(content: Results) -> str:
     return _table(content, {task: TASKS[task] for task in SHOWN})
 
 
+def chart(content: Results) -> str:
+    """Bars of similarity, search and classification, each with the models that can do it."""
+    main = _main_scores(content)
+    groups = []
+    for task, title in CHARTED.items():
+        (name,) = TASKS[task]
+        values = {model: main.get((model, name)) for model in _models(content)}
+        rows = [
+            (LABELS.get(model, model), value, f"{value:.1f}", model == DEFAULT_MODEL)
+            for model, value in values.items()
+            if value is not None and not (model in WORD_COUNTS and task == "STS-B, test")
+        ]
+        groups.append((title, rows))
+    return drawing.grouped_bars("Quality of the bundled model and its peers", groups)
+
+
 def against(content: Results) -> str:
     """The differences from the peers on single tasks, with their intervals."""
     titles = {names[0]: title for title, names in TASKS.items() if len(names) == 1}
@@ -133,18 +165,28 @@ def _translations() -> dict[str, list[str]]:
 
 
 def _table(content: Results, tasks: dict[str, list[str]]) -> str:
-    models = [DEFAULT_MODEL, *content["baseline"]]
-    main = {(row["model"], row["task"]): row["value"] for row in content["scores"] if row["main"]}
-    lines = ["| | " + " | ".join(models) + " |", "|---|" + "---:|" * len(models)]
+    models, main = _models(content), _main_scores(content)
+    heads = [LABELS.get(model, model) if model in WORD_COUNTS else model for model in models]
+    lines = ["| | " + " | ".join(heads) + " |", "|---|" + "---:|" * len(models)]
     for title, names in tasks.items():
         cells = []
         for model in models:
-            values = [main[model, name] for name in names]
-            cells.append(f"{sum(values) / len(values):.1f}")
+            values = [main[model, name] for name in names if (model, name) in main]
+            cells.append(f"{sum(values) / len(values):.1f}" if len(values) == len(names) else "–")
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
-    sizes = [f"{content['models'][model]['bytes'] / 1e6:.1f}" for model in models]
-    lines.append("| MB on disk | " + " | ".join(sizes) + " |")
+    sizes = [content["models"][model].get("bytes") for model in models]
+    shown = [f"{size / 1e6:.1f}" if size else "–" for size in sizes]
+    lines.append("| MB on disk | " + " | ".join(shown) + " |")
     return "\n".join(lines)
+
+
+def _models(content: Results) -> list[str]:
+    return [DEFAULT_MODEL, *content["baseline"]]
+
+
+def _main_scores(content: Results) -> dict[tuple[str, str], float]:
+    """(model, task) -> the task's main score."""
+    return {(row["model"], row["task"]): row["value"] for row in content["scores"] if row["main"]}
 
 
 SECTIONS: dict[str, Callable[[Results], str]] = {

@@ -24,6 +24,7 @@ logging.disable(logging.INFO)
 
 DAMPING = (1.0, 64)
 BASE = "model2vec float32"
+BUNDLED = "minilm-en-small"  # as everyone has it: int8, damped, 192 dimensions
 NEVER = {"fastembed": "it downloads its models, and nothing here downloads"}
 
 

@@ -59,23 +59,40 @@ def picture(width: float, height: float, label: str, parts: Sequence[str]) -> st
     return "\n".join([head, f"<style>{_STYLE}</style>", *parts, "</svg>", ""])
 
 
-def bars(title: str, rows: Sequence[tuple[str, float, str, bool]]) -> str:
+Bar = tuple[str, float, str, bool]
+"""Name, length, the figure written at its end, whether it is ours."""
+
+
+def bars(title: str, rows: Sequence[Bar]) -> str:
     """A chart of level bars.
 
     Args:
         title: stands above it.
-        rows: for each bar its name, its length, the figure written beside it, whether it is ours.
+        rows: the bars; the longest fills the width.
     """
-    width, left, step = 720, 200, 34
-    longest = max(value for _, value, _, _ in rows)
-    parts = [f'<text x="0" y="18" font-weight="600">{escape(title)}</text>']
-    for at, (name, value, figure, own) in enumerate(rows):
-        y = 34 + at * step
-        length = round((width - left - 90) * value / longest, 1)
-        parts.append(f'<text x="{left - 10}" y="{y + 17}" text-anchor="end">{escape(name)}</text>')
-        parts.append(
-            f'<rect class="{"o" if own else "p"}" x="{left}" y="{y}" width="{length}"'
-            ' height="24" rx="3"/>'
-        )
-        parts.append(f'<text x="{left + length + 8}" y="{y + 17}">{escape(figure)}</text>')
-    return picture(width, step * len(rows) + 46, title, parts)
+    return grouped_bars(title, [(title, rows)])
+
+
+def grouped_bars(label: str, groups: Sequence[tuple[str, Sequence[Bar]]]) -> str:
+    """Charts of level bars, one below the other.
+
+    Args:
+        label: names the whole picture for who cannot see it.
+        groups: for each chart its title and its bars; the longest bar fills the width.
+    """
+    width, left, step = 720, 200, 30
+    parts, top = [], 0
+    for title, rows in groups:
+        longest = max(value for _, value, _, _ in rows)
+        parts.append(f'<text x="0" y="{top + 18}" font-weight="600">{escape(title)}</text>')
+        for at, (name, value, figure, own) in enumerate(rows):
+            y = top + 32 + at * step
+            length = round((width - left - 130) * value / longest, 1)
+            parts += [
+                f'<text x="{left - 10}" y="{y + 16}" text-anchor="end">{escape(name)}</text>',
+                f'<rect class="{"o" if own else "p"}" x="{left}" y="{y}" width="{length}"'
+                ' height="22" rx="3"/>',
+                f'<text x="{left + length + 8}" y="{y + 16}">{escape(figure)}</text>',
+            ]
+        top += step * len(rows) + 48
+    return picture(width, top, label, parts)

@@ -11,6 +11,8 @@ from typing import Any
 import contestants
 import harness
 
+from staticemb_runtime.installed import DEFAULT_FILE
+
 QUERY = "how do I reset my online banking password"
 CALLS = 250
 TEACHER_CALLS = 60
@@ -29,6 +31,7 @@ def main() -> None:
             "ours int8": contestants.ours(int8),
             "ours int8, damped": contestants.ours(damped),
             "ours float32": contestants.ours(contestants.write_file(folder, "float32")),
+            contestants.BUNDLED: contestants.ours(DEFAULT_FILE),
         }
         peers, absent = contestants.present(
             {

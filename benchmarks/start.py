@@ -21,6 +21,8 @@ import harness
 import installed
 import vocabularies
 
+from staticemb_runtime.installed import DEFAULT_FILE
+
 REPETITIONS = 9
 # Not ru_maxrss, which a child inherits from the process that started it.
 _PEAK = (
@@ -61,6 +63,7 @@ def main() -> None:
         ours = {
             "ours int8": contestants.write_file(folder, "int8"),
             "ours float32": contestants.write_file(folder, "float32"),
+            contestants.BUNDLED: Path(DEFAULT_FILE),
             "ours int8, 250,000 Unigram tokens": vocabularies.unigram(
                 folder, harness.fewer(250_000)
             ),

@@ -17,6 +17,8 @@ import contestants
 import harness
 import texts
 
+from staticemb_runtime.installed import DEFAULT_FILE
+
 COUNTS = {"titles": 20_000, "news": 7_600, "posts": 5_000}
 FEWER = {
     "transformer": {"titles": 256, "news": 96, "posts": 16},
@@ -64,6 +66,7 @@ class Lineup:
             "ours int8, prefix 64": contestants.ours(int8, truncate_dim=64),
             "ours float32, damped": contestants.ours(damped32),
             "ours int8, damped": contestants.ours(damped),
+            contestants.BUNDLED: contestants.ours(DEFAULT_FILE),
         }
         peers, self.absent = contestants.present(
             {
@@ -80,6 +83,7 @@ class Lineup:
             "ours float32, first pass": float32,
             "ours int8, first pass": int8,
             "ours int8, damped, first pass": damped,
+            f"{contestants.BUNDLED}, first pass": Path(DEFAULT_FILE),
         }
 
 
@@ -115,7 +119,7 @@ def _row(name: str, each: dict[str, list[float]], tokens: float) -> dict[str, An
     """One contestant's figures, from every contestant's seconds a text."""
     median = statistics.median(each[name])
     row: dict[str, Any] = {"texts_per_second": harness.significant(1 / median)}
-    if name not in FEWER:  # theirs are other tokens
+    if name not in FEWER and not name.startswith(contestants.BUNDLED):  # theirs are other tokens
         row["microseconds_per_token"] = round(median / tokens * 1e6, 4)
     row |= contestants.beside_base(each, name)
     print(f"  {name:32} {1 / median:10,.0f} texts/s  {contestants.shown(row)}")

@@ -8,6 +8,7 @@ COMMANDS = ("sh", "console", "bash", "python")
 
 _FENCE = re.compile(r"(`{3,})(\w*)\s*")
 _NOT_RUN = re.compile(r"<!-- not run: (\S.*) -->")
+_IN_CLONE = "<!-- run in: the clone -->"
 
 
 @dataclass(frozen=True)
@@ -19,12 +20,14 @@ class Block:
         code: the lines between the fences.
         line: the number of the opening fence's line.
         not_run: the reason given right before it, or "".
+        in_clone: whether the line before says that it runs in a clone of the repository.
     """
 
     language: str
     code: str
     line: int
     not_run: str
+    in_clone: bool = False
 
 
 def blocks(text):
@@ -35,13 +38,14 @@ def blocks(text):
             fence = _FENCE.fullmatch(line)
             if fence:
                 reason = _NOT_RUN.fullmatch(before.strip())
-                inside = (fence[1], fence[2], number, reason[1] if reason else "")
+                in_clone = before.strip() == _IN_CLONE
+                inside = (fence[1], fence[2], number, reason[1] if reason else "", in_clone)
                 lines = []
             elif line.strip():
                 before = line
         elif line.rstrip() == inside[0]:
-            _, language, start, not_run = inside
-            found.append(Block(language, "".join(f"{line}\n" for line in lines), start, not_run))
+            _, language, start, *marks = inside
+            found.append(Block(language, "".join(f"{line}\n" for line in lines), start, *marks))
             inside, before = None, ""
         else:
             lines.append(line)

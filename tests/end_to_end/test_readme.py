@@ -1,14 +1,13 @@
-"""Every command and program in the READMEs is run as it is printed.
+"""Every command and program in the READMEs is run as it is printed, in an empty folder of its own.
 
-The blocks of one README are run in order, in one folder, by processes of their own. In that folder
-lies what READMEs speak of (`prepare`), `model.staticemb` anew for each block; a Hub stands at
-HF_ENDPOINT, with a small teacher under the name of a real one. A block that cannot run is marked in
-the line above it:
+A block has the bundled model and what it makes itself, nothing else. A Hub stands at HF_ENDPOINT,
+with a small teacher under the name of a real one; what one block pushes there, later ones find. A
+block that cannot run, or that needs a clone of the repository, is marked in the line above it:
 
     <!-- not run: why -->
+    <!-- run in: the clone -->
 """
 
-import gzip
 import json
 import os
 import shutil
@@ -16,13 +15,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from distiller import evaluation_data
 from hub_client import environment
 from hub_server import WRITER, files_in, serve
-from staticemb_distiller.write import Parts, Settings, write
 
 from .readme_blocks import COMMANDS, blocks
 
@@ -35,13 +31,6 @@ READMES = ("README.md", "runtime/README.md", "distiller/README.md")
 TEACHER = "sentence-transformers/all-MiniLM-L6-v2"
 # The teacher's tokens, in the order of its own vocabulary: letters, then frequent words.
 TOKENS = 4000
-SENTENCES = [
-    f"{who} {did} the {what} {where}."
-    for who in ("A friend", "The new company", "My brother", "She", "Nobody")
-    for did in ("found", "sold", "will see", "never wanted")
-    for what in ("old house", "first book", "train", "music of that year")
-    for where in ("in the city", "at night", "near the river", "for ten days")
-]
 ALL = [(name, block) for name in READMES for block in blocks((ROOT / name).read_text("utf-8"))]
 RUN = [(name, block) for name, block in ALL if block.language in COMMANDS and not block.not_run]
 
@@ -78,33 +67,6 @@ def teacher(minilm, tmp_path_factory):
     return base / "model"
 
 
-def prepare(folder, teacher):
-    """What the READMEs speak of: their readers have a model, texts and data of their own."""
-    tokenizer = (teacher / "tokenizer.json").read_bytes()
-    rows = np.random.default_rng(0).standard_normal((TOKENS, 256)).astype(np.float32)
-    prefixes = [64, 128, 256]
-    settings = Settings(prefixes=prefixes, unknown_token_id=100)
-    write(folder / ".model", Parts(rows, tokenizer), settings)
-    (folder / "TEACHER").symlink_to(teacher)
-    (folder / "texts.txt").write_text("".join(f"{text}\n" for text in SENTENCES))
-    # More words than a model has dimensions.
-    vocabulary = json.loads(tokenizer)["model"]["vocab"]
-    words = [token for token in vocabulary if token.isalpha() and len(token) > 3][:600]
-    (folder / "words.txt").write_text("".join(f"{word}\n" for word in words))
-    (folder / "german.txt").write_text("".join(f"die {word} und der Fluss\n" for word in words))
-    (folder / "rows.csv").write_text("id,body\n1,a house\n2,a river\n")
-    (folder / "pairs.tsv").write_text(
-        "".join(f"where is {word}?\tthe {word} is here\n" for word in words[:200])
-    )
-    (folder / "my_documents").mkdir()
-    (folder / "my_documents" / "one.txt").write_text("a train to the old city\nmusic at night\n")
-    with gzip.open(folder / "sentences.txt.gz", "wt") as file:
-        file.writelines(f"{text}\n" for text in SENTENCES)
-    (folder / "vectors.vec").write_text("2 3\nhouse 1 2 3\nriver 4 5 6\n")
-    evaluation_data.make(folder / "data")
-    (folder / "conformance").symlink_to(ROOT / "conformance")
-
-
 @pytest.fixture(scope="session")
 def commands(tmp_path_factory):
     """A folder of commands: this interpreter and the packages of this checkout."""
@@ -131,16 +93,6 @@ def hub(teacher):
         yield endpoint
 
 
-@pytest.fixture(scope="session")
-def places(tmp_path_factory, teacher):
-    """A folder for each README."""
-    folders = {}
-    for name in READMES:
-        folders[name] = tmp_path_factory.mktemp("readme")
-        prepare(folders[name], teacher)
-    return folders
-
-
 @pytest.mark.parametrize("readme", READMES)
 def test_every_block_is_run_or_says_why_not(readme):
     found = [block for name, block in ALL if name == readme]
@@ -155,10 +107,9 @@ def test_every_block_is_run_or_says_why_not(readme):
 @pytest.mark.parametrize(
     ("readme", "block"), RUN, ids=[f"{name}:{block.line}" for name, block in RUN]
 )
-def test_blocks_run_as_printed(readme, block, places, commands, hub, tmp_path_factory):
-    folder = places[readme]
-    shutil.copyfile(folder / ".model", folder / "model.staticemb")
-    installed = folder / "installed"  # where pip puts what a block installs
+def test_blocks_run_as_printed(readme, block, commands, hub, tmp_path, tmp_path_factory):
+    folder = ROOT if block.in_clone else tmp_path
+    installed = tmp_path_factory.mktemp("installed")  # where pip puts what a block installs
     env = environment(tmp_path_factory.getbasetemp() / "hub-cache", hub, token=WRITER) | {
         "PATH": os.pathsep.join([str(commands), os.environ["PATH"]]),
         "PYTHONPATH": os.pathsep.join([os.environ["PYTHONPATH"], str(installed)]),

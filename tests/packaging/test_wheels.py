@@ -72,6 +72,21 @@ def test_the_runtime_needs_numpy_and_tokenizers_and_nothing_else(wheels):
     assert sorted(need.split(">")[0] for need in always) == ["numpy", "tokenizers"]
 
 
+@pytest.mark.parametrize(
+    ("package", "license_expression"),
+    [("staticemb_runtime", "MIT AND Apache-2.0"), ("staticemb_distiller", "MIT")],
+)
+def test_a_wheel_names_its_project_and_license(wheels, package, license_expression):
+    about = metadata(wheels[package])
+    links = dict(link.split(", ") for link in about.get_all("Project-URL"))
+    assert {"Homepage", "Documentation", "Changelog", "Issues"} <= set(links)
+    assert about["License-Expression"] == license_expression
+    with zipfile.ZipFile(wheels[package]) as archive:
+        names = archive.namelist()
+    for file in about.get_all("License-File"):
+        assert any(name.endswith(f".dist-info/licenses/{file}") for name in names)
+
+
 @pytest.mark.parametrize("package", ["staticemb_runtime", "staticemb_distiller"])
 def test_a_wheel_runs_everywhere_and_is_typed(wheels, package):
     assert wheels[package].name.endswith("-py3-none-any.whl")

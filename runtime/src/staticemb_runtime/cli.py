@@ -1,21 +1,29 @@
 """The command `staticemb`: encode, similarity, tokens, info, bundle-lambda.
 
 Results go to standard output, everything else to standard error. Errors are one line and exit
-status 2; an interrupted run exits with 130, a reader that closes the pipe early ends it quietly.
+status 2; an interrupted run exits with 130, one stopped by SIGTERM with 143, by SIGHUP with 129; a
+reader that closes the pipe early ends it quietly.
 """
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # the entry handles Ctrl-C before the imports below
+    import sys
+
+    from staticemb_runtime import __main__ as entry
+
+    sys.exit(entry.main())
+
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
 from . import __version__, bundle_command
-from .errors import InvalidOptionError, StaticEmbError
+from .command_line import given_text, printable, run_command
+from .errors import InvalidOptionError
 from .installed import MODEL_HELP, chosen, locate
 from .metadata import Pooling
 from .model import StaticModel
@@ -30,26 +38,15 @@ BLOCK_TEXTS = 8192
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
+    given = sys.argv[1:] if arguments is None else arguments
+    return run_command("staticemb", lambda: run(given))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command within `run_command`; return its exit status."""
     options = _parser().parse_args(arguments)
-    try:
-        status: int = options.run(options)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Python flushes standard output once more at exit: give it a place to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except KeyboardInterrupt:
-        print("staticemb: interrupted, no file was written", file=sys.stderr)
-        return 130
-    except (StaticEmbError, OSError) as error:
-        print(f"staticemb: error: {printable(str(error))}", file=sys.stderr)
-        return 2
+    status: int = options.run(options)
     return status
-
-
-def printable(text: str) -> str:
-    """Replace what a terminal would act on: metadata may come from anyone."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -76,7 +73,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Embed texts given as arguments, in a file, or on standard input.",
     )
     encode.set_defaults(run=_encode)
-    encode.add_argument("texts", nargs="*", metavar="TEXT", help="texts; none: read --input")
+    encode.add_argument(
+        "texts", type=given_text, nargs="*", metavar="TEXT", help="texts; none: read --input"
+    )
     encode.add_argument(
         "-i",
         "--input",
@@ -103,15 +102,15 @@ def _parser() -> argparse.ArgumentParser:
 
     similarity = commands.add_parser("similarity", parents=[model], help="the cosine of two texts")
     similarity.set_defaults(run=_similarity)
-    similarity.add_argument("a", metavar="A")
-    similarity.add_argument("b", metavar="B")
+    similarity.add_argument("a", type=given_text, metavar="A")
+    similarity.add_argument("b", type=given_text, metavar="B")
     _add_request(similarity)
 
     tokens = commands.add_parser(
         "tokens", parents=[model], help="a text's tokens, with their weights and rows"
     )
     tokens.set_defaults(run=_tokens)
-    tokens.add_argument("text", metavar="TEXT")
+    tokens.add_argument("text", type=given_text, metavar="TEXT")
 
     info = commands.add_parser("info", help="what a file or folder holds")
     info.set_defaults(run=_info)
@@ -234,7 +233,3 @@ def _spell(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return "none" if value is None else str(value)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -75,16 +75,17 @@ def blocks(
 
 @contextlib.contextmanager
 def _open_input(path: str) -> Iterator[IO[bytes]]:
-    if path == "-":
-        yield sys.stdin.buffer
-        return
     try:
+        if path == "-":
+            yield sys.stdin.buffer
+            return
         with Path(path).open("rb") as raw:
             yield gzip.GzipFile(fileobj=raw) if path.endswith(".gz") else raw  # type: ignore[misc]
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+        source = "standard input" if path == "-" else path
+        raise InputError(f"{source}: cannot be read: {error.strerror or error}") from None
 
 
 def _decode(file: IO[bytes], newline: str) -> IO[str]:

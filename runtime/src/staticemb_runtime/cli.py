@@ -30,6 +30,7 @@ from .model import StaticModel
 from .opening import open_parts
 from .progress import Progress
 from .records import INPUT_FORMATS, Record, blocks, read_records
+from .request import check_workers
 from .vectors import PRECISIONS
 from .writers import OUTPUT_FORMATS, open_writer
 
@@ -97,7 +98,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_request(encode)
     encode.add_argument("--precision", choices=PRECISIONS, default="float32")
-    encode.add_argument("--workers", type=int, default=1, metavar="N", help="processes [1]")
+    encode.add_argument(
+        "--workers",
+        type=lambda text: int(text) if text.isdecimal() else text,
+        default=1,
+        metavar="N",
+        help="processes, at most one a core; auto: one a core [1]",
+    )
     encode.add_argument("--quiet", action="store_true", help="no progress bar")
 
     similarity = commands.add_parser("similarity", parents=[model], help="the cosine of two texts")
@@ -142,14 +149,14 @@ def _encode(options: argparse.Namespace) -> int:
         "truncate_dim": options.truncate_dim,
         "precision": options.precision,
         "pooling": options.pooling,
-        "workers": options.workers,
+        "workers": check_workers(options.workers),
     }
     # The vectors of no text tell the width and the type, and a bad request is refused before
     # anything is opened.
     shape = model.encode([], **request)
     writer = open_writer(options.output, options.output_format, shape.shape[1], shape.dtype)
     show = not options.quiet and options.output != "-" and sys.stderr.isatty()
-    size = BLOCK_TEXTS * max(1, options.workers)
+    size = BLOCK_TEXTS * request["workers"]
     with writer, Progress(None, unit="texts", enabled=show) as progress:
         for texts, records in blocks(source, size):
             writer.write(records, model.encode(texts, **request))

@@ -10,7 +10,7 @@ import os
 import threading
 import weakref
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Final, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from .inputs import size_hint, slices
 from .installed import locate
 from .opening import open_parts
 from .progress import Progress
-from .request import check_compatibility, check_count, make_request
+from .request import check_compatibility, check_count, check_workers, make_request
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -60,6 +60,7 @@ class StaticModel:
     def __init__(self, file: StaticFile, *, truncate_dim: int | None = None) -> None:
         self.metadata = file.metadata
         self._path = file.path
+        self._place = os.path.abspath(file.path)  # the folder that a program works in may change
         self._identity = file.identity
         self._embedder = Embedder(file)
         self._truncate_dim = vectors.check_dim(
@@ -143,7 +144,14 @@ class StaticModel:
         return cls.load(path, truncate_dim=truncate_dim, verify=True)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _load, (self._path, self._truncate_dim)
+        return _load, (self._place, self._truncate_dim)
+
+    def __copy__(self) -> StaticModel:
+        """A model of the same open file: it can neither be missing now nor be another."""
+        return StaticModel(self._embedder.file, truncate_dim=self._truncate_dim)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> StaticModel:
+        return self.__copy__()
 
     def __repr__(self) -> str:
         return f"StaticModel({self._path!r}, dim={self.dim})"
@@ -194,7 +202,7 @@ class StaticModel:
         normalize_embeddings: bool | None = None,
         truncate_dim: int | None = None,
         pooling: str | None = None,
-        workers: int = 1,
+        workers: int | Literal["auto"] = 1,
     ) -> NDArray[Any]:
         """Embed texts.
 
@@ -213,7 +221,8 @@ class StaticModel:
                 `prefixes` names good ones.
             pooling: `mean` for the plain mean where the file says `damped_mean`; None: what the
                 file says.
-            workers: how many processes share the work, this one among them. The others are started
+            workers: how many processes share the work, this one among them; `auto`: one a core. No
+                more are started than there are cores, or batches of texts. The others are started
                 by the first call that needs them and kept until `close` or the end of the program;
                 each holds a word cache of its own. They pay off from some ten thousand texts on.
             prompt_name: None: the format names no prompts.
@@ -246,7 +255,7 @@ class StaticModel:
         )
         request = self._request(truncate_dim, normalize_embeddings, precision, pooling)
         size = max(LEAST_BATCH, check_count("batch_size", batch_size))
-        check_count("workers", workers)
+        processes = check_workers(workers)
         if isinstance(sentences, str):
             (some,) = slices([sentences], 1, prompt)
             vector: NDArray[Any] = self._embedder.embed(some, request)[0]
@@ -256,7 +265,7 @@ class StaticModel:
         found = np.empty((total or 0, request.width), request.dtype)
         done = 0
         with (
-            closing(self._blocks(source, request, workers)) as blocks,
+            closing(self._blocks(source, request, processes)) as blocks,
             Progress(total, unit="texts", enabled=bool(show_progress_bar)) as progress,
         ):
             for block in blocks:
@@ -291,7 +300,7 @@ class StaticModel:
         normalize_embeddings: bool | None = None,
         truncate_dim: int | None = None,
         pooling: str | None = None,
-        workers: int = 1,
+        workers: int | Literal["auto"] = 1,
     ) -> Iterator[NDArray[Any]]:
         """Embed texts without end in constant memory.
 
@@ -316,9 +325,7 @@ class StaticModel:
         size = check_count("batch_size", batch_size)
         if isinstance(sentences, str):
             raise TypeError("sentences: expected an iterable of strings, found a string")
-        return self._blocks(
-            slices(sentences, size, prompt), request, check_count("workers", workers)
-        )
+        return self._blocks(slices(sentences, size, prompt), request, check_workers(workers))
 
     @overload
     def encode_tokens(  # type: ignore[overload-overlap]  # a string is an iterable of strings
@@ -429,15 +436,20 @@ class StaticModel:
     ) -> Generator[NDArray[Any], None, None]:
         """The vectors of each slice, in order."""
         if workers > 1:
-            return self._share().map(workers - 1, source, request, self._embedder.embed)
-        return (self._embedder.embed(some, request) for some in source)
+            # The method holds this model, whose end would end the workers, until the last block.
+            return self._share().map(workers - 1, source, request, self._embed)
+        return (self._embed(some, request) for some in source)
+
+    def _embed(self, some: Slice, request: Request) -> NDArray[Any]:
+        """The vectors of one slice, by this process."""
+        return self._embedder.embed(some, request)
 
     def _share(self) -> Workers:
         from .workers import Workers  # most programs never need them
 
         with self._lock:
             if self._workers is None:
-                self._workers = Workers(self._path, self._identity)
+                self._workers = Workers(self._place, self._identity)
                 weakref.finalize(self, self._workers.close)
             return self._workers
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from .changes import ChangeGuard
 from .errors import InvalidTextError
 from .format import StaticFile
 from .inputs import Slice, surrogate_error
@@ -58,6 +59,7 @@ class Embedder:
     def __init__(self, file: StaticFile) -> None:
         self.table = Table(file.embeddings, file.scale, file.weights, file.rows)
         self.file = file
+        self._guard = ChangeGuard(file)
         self._tokenizer: WordTokenizer | LimitedTokenizer | None = None
         self._plain: PlainWordPiece | None = None
         self._asked = file.limits is not None  # whether the file's tokenizer is a plain one
@@ -82,7 +84,9 @@ class Embedder:
         Raises:
             InvalidTextError: a text holds a surrogate; the message names its index.
             FormatError: the file's tokenizer is none, or gives an id that has no row.
+            FileChangedError: the file was written to since it was loaded.
         """
+        self._guard.check()
         first = self._first_ids(some.texts)
         if first is not None:
             return first
@@ -100,6 +104,7 @@ class Embedder:
         Raises:
             InvalidTextError: a text holds a surrogate; the message names its index.
             FormatError: the file's tokenizer is none, or gives an id that has no row.
+            FileChangedError: the file was written to since it was loaded.
         """
         ids, lengths = self.ids(some)
         found = pool(
@@ -112,6 +117,8 @@ class Embedder:
             prefix=request.prefix,
             unit=request.normalize,
         )
+        if len(lengths) > 1:  # a single query should not pay for asking twice
+            self._guard.check()
         return quantize(found, request.precision)
 
     def explain(self, some: Slice) -> list[Token]:

@@ -62,6 +62,7 @@ class StaticModel:
         self._path = file.path
         self._place = os.path.abspath(file.path)  # the folder that a program works in may change
         self._identity = file.identity
+        self._mapped = bool(file.mapped)
         self._embedder = Embedder(file)
         self._truncate_dim = vectors.check_dim(
             file.default_dim if truncate_dim is None else truncate_dim, file.metadata.dim
@@ -76,6 +77,7 @@ class StaticModel:
         *,
         truncate_dim: int | None = None,
         verify: bool = False,
+        mmap: bool = True,
     ) -> StaticModel:
         """Open a static embedding file, or a folder of model2vec or sentence-transformers.
 
@@ -87,6 +89,10 @@ class StaticModel:
                 None: the small English model that comes with this package.
             truncate_dim: the length of vectors where a call does not say another.
             verify: read it whole and check its numbers first, and a file's digest.
+            mmap: False to read the file into memory instead. A mapped file must not be written to
+                while the model is open: vectors would change, and a file that is cut short ends the
+                process (SIGBUS). Each call looks for such a change and raises FileChangedError, but
+                cannot prevent it. Replacing the file by another of its name, by a rename, is safe.
 
         Raises:
             ModelNotFoundError: there is no such file, and no installed model of that name.
@@ -96,7 +102,7 @@ class StaticModel:
             FormatError: the file breaks the format; a subclass says how.
             InvalidDimensionError: `truncate_dim` is below 1 or above the file's dimension.
         """
-        return cls(open_parts(locate(path), verify=verify), truncate_dim=truncate_dim)
+        return cls(open_parts(locate(path), verify=verify, mmap=mmap), truncate_dim=truncate_dim)
 
     @classmethod
     def from_pretrained(
@@ -144,7 +150,7 @@ class StaticModel:
         return cls.load(path, truncate_dim=truncate_dim, verify=True)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _load, (self._place, self._truncate_dim)
+        return _load, (self._place, self._truncate_dim, self._mapped)
 
     def __copy__(self) -> StaticModel:
         """A model of the same open file: it can neither be missing now nor be another."""
@@ -244,6 +250,7 @@ class StaticModel:
             InvalidDimensionError: `truncate_dim` is below 1 or above the file's dimension.
             InvalidOptionError: another parameter has a value that it cannot have.
             FormatError: the file's tokenizer is none, or does not fit its table.
+            FileChangedError: the file was written to since it was loaded (see `load`).
             WorkerError: a worker process could not be started, or died.
         """
         check_compatibility(
@@ -449,10 +456,10 @@ class StaticModel:
 
         with self._lock:
             if self._workers is None:
-                self._workers = Workers(self._place, self._identity)
+                self._workers = Workers(self._place, self._identity, mmap=self._mapped)
                 weakref.finalize(self, self._workers.close)
             return self._workers
 
 
-def _load(path: str, truncate_dim: int) -> StaticModel:
-    return StaticModel.load(path, truncate_dim=truncate_dim)
+def _load(path: str, truncate_dim: int, mmap: bool) -> StaticModel:
+    return StaticModel.load(path, truncate_dim=truncate_dim, mmap=mmap)

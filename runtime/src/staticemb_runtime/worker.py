@@ -17,12 +17,13 @@ from .request import Request
 _SECONDS_BETWEEN_LOOKS = 1.0
 
 
-def main(path: str, identity: str, parent: str) -> None:
+def main(path: str, identity: str, mmap: str, parent: str) -> None:
     """Serve until the parent is gone, which happens without a word.
 
     Args:
         path: the model's file or folder.
         identity: what its `identity` must be.
+        mmap: empty to read it into memory.
         parent: the number of the process that sends jobs.
     """
     source = os.fdopen(os.dup(0), "rb", buffering=0)
@@ -30,14 +31,14 @@ def main(path: str, identity: str, parent: str) -> None:
     os.dup2(2, 1)  # whatever is printed here must not get among the answers
     threading.Thread(target=_watch, args=(int(parent),), daemon=True).start()
     try:
-        _serve(path, identity, source, answers)
+        _serve(path, identity, bool(mmap), source, answers)
     except OSError:  # nobody reads the answers
         _end()
 
 
-def _serve(path: str, identity: str, source: IO[bytes], answers: IO[bytes]) -> None:
+def _serve(path: str, identity: str, mmap: bool, source: IO[bytes], answers: IO[bytes]) -> None:
     try:
-        file = open_parts(path)
+        file = open_parts(path, mmap=mmap)
         problem = ""
         if file.identity != identity:
             problem = f"{path}: it is no longer the one that was loaded"

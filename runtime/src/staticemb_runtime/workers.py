@@ -56,11 +56,11 @@ class Workers:
     Args:
         path: the model's file or folder, absolute.
         identity: what `StaticFile.identity` must be.
+        mmap: whether they map it, as the calling process does.
     """
 
-    def __init__(self, path: str, identity: str) -> None:
-        self._path = path
-        self._identity = identity
+    def __init__(self, path: str, identity: str, *, mmap: bool = True) -> None:
+        self._model = (path, identity, "mmap" if mmap else "")
         self._lock = threading.Lock()
         self._idle: _Team | None = None
 
@@ -109,7 +109,7 @@ class Workers:
             if team.serves(count):
                 return team
             team.close()
-        return _Team(self._path, self._identity, count)
+        return _Team(self._model, count)
 
     def _give_back(self, team: _Team) -> None:
         with self._lock:
@@ -122,9 +122,8 @@ class Workers:
 class _Team:
     """Up to `count` worker processes, each with a thread that talks to it."""
 
-    def __init__(self, path: str, identity: str, count: int) -> None:
-        self._path = path
-        self._identity = identity
+    def __init__(self, model: tuple[str, str, str], count: int) -> None:
+        self._model = model
         self._count = count
         self._owner = os.getpid()
         self._change = threading.Condition()
@@ -143,7 +142,7 @@ class _Team:
         """
         while len(self._processes) < min(needed, self._count):
             try:
-                process = _start(self._path, self._identity)
+                process = _start(self._model)
             except OSError as error:
                 raise WorkerError(f"worker process: expected it to start, found {error}") from error
             self._processes.append(process)
@@ -272,10 +271,10 @@ class _Team:
             self._change.notify_all()
 
 
-def _start(path: str, identity: str) -> subprocess.Popen[bytes]:
+def _start(model: tuple[str, str, str]) -> subprocess.Popen[bytes]:
     if not sys.executable or getattr(sys, "frozen", False):
         raise WorkerError("worker process: expected a Python interpreter to start, found none")
-    arguments = [json.dumps(sys.path), path, identity, str(os.getpid())]
+    arguments = [json.dumps(sys.path), *model, str(os.getpid())]
     process = subprocess.Popen(  # noqa: S603 - this interpreter, and no shell
         [sys.executable, "-c", _START, *arguments],
         stdin=subprocess.PIPE,

@@ -13,12 +13,12 @@ if __name__ == "__main__":  # the entry handles Ctrl-C before the imports below
 
     sys.exit(entry.main())
 
-import argparse
 import importlib
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from staticemb_runtime.command_line import printable, run_command
+from staticemb_runtime.command_line import run_command
+from staticemb_runtime.command_parser import CommandParser, parse_command
 
 from . import __version__
 from .errors import DistillerError
@@ -64,23 +64,15 @@ def guarded(work: Callable[[], int]) -> int:
     return run_command("staticemb-distiller", work, errors=(DistillerError,))
 
 
-class _Parser(argparse.ArgumentParser):
-    """Its errors, and those of its commands, are one line; `--help` tells how it is used."""
-
-    def error(self, message: str) -> NoReturn:
-        said = printable(" ".join(message.split()))
-        self.exit(2, f"staticemb-distiller: error: {said} (see {self.prog} --help)\n")
-
-
 def run(arguments: list[str]) -> int:
     """Run a command within `guarded`; return its exit status."""
-    parser = _Parser(
+    parser = CommandParser(
         prog="staticemb-distiller",
         description="Make static embedding files from Sentence Transformers.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    chosen = next((word for word in arguments if not word.startswith("-")), None)
+    chosen = next((word for word in arguments if word in COMMANDS), None)
     chosen_run = None
     for name, (module_name, summary) in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=summary.capitalize() + ".")
@@ -88,7 +80,7 @@ def run(arguments: list[str]) -> int:
             module = importlib.import_module(module_name, __package__)
             module.add_arguments(command)
             chosen_run = module.run
-    parsed = parser.parse_args(arguments)
+    parsed = parse_command(parser, commands, arguments)
     assert chosen_run is not None, "argparse refuses a command that is not in COMMANDS"
     status: int = chosen_run(parsed)
     return status

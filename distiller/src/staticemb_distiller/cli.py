@@ -75,7 +75,9 @@ def run(arguments: list[str]) -> int:
     chosen = next((word for word in arguments if word in COMMANDS), None)
     chosen_run = None
     for name, (module_name, summary) in COMMANDS.items():
-        command = commands.add_parser(name, help=summary, description=summary.capitalize() + ".")
+        command = commands.add_parser(
+            name, help=summary, description=f"{summary[:1].upper()}{summary[1:]}."
+        )
         if name == chosen:
             module = importlib.import_module(module_name, __package__)
             module.add_arguments(command)

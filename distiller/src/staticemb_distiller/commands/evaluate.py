@@ -14,7 +14,8 @@ from ..evaluation.models import Embedder, LexicalModel
 from ..evaluation.run import Prefixes, evaluate
 
 EPILOG = f"""\
-the folder of data (tab-separated UTF-8 files without a header, JSON lines for retrieval):
+the folder of data (tab-separated UTF-8 files without a header, JSON lines for
+retrieval):
 
 {tasks.LAYOUT}"""
 
@@ -31,45 +32,48 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a .staticemb file; a model2vec or sentence-transformers folder; word vectors as "
         "text; or tfidf, bm25, wordllama. NAME=MODEL gives it a name in the report",
     )
-    parser.add_argument(
+    what = parser.add_argument_group("what to measure")
+    what.add_argument(
         "--data",
         type=Path,
         metavar="FOLDER",
         help="the tasks' files; default: a small sample that comes with this command, to see what "
         "it does",
     )
-    parser.add_argument(
+    what.add_argument(
         "--tasks",
         nargs="+",
         metavar="TASK",
         help="kinds (sts), names (sts/sick-test, sick-test) or wildcards ('*-en-*'); default: all",
     )
-    parser.add_argument(
+    what.add_argument(
         "--prefixes",
         default="full",
         metavar="N,N…",
         help="lengths to cut the vectors to; 'ladder': each model's own; default: whole vectors",
     )
-    parser.add_argument(
+    compare = parser.add_argument_group("comparison")
+    compare.add_argument(
         "--baseline",
         nargs="+",
         default=[],
         metavar="MODEL",
         help="models to compare with, or the .json report of an earlier run",
     )
-    parser.add_argument(
+    compare.add_argument(
         "--resamples",
         type=int,
         default=1000,
         metavar="N",
         help="of the bootstrap of differences from the baselines; 0: none (default: 1000)",
     )
-    parser.add_argument(
+    what.add_argument(
         "--no-speed", action="store_true", help="do not take the models' texts per second"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write it as Markdown")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write it as a page with charts")
+    files = parser.add_argument_group("report files")
+    files.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON")
+    files.add_argument("--markdown", type=Path, metavar="FILE", help="write it as Markdown")
+    files.add_argument("--html", type=Path, metavar="FILE", help="write it as a page with charts")
 
 
 def run(arguments: argparse.Namespace) -> int:

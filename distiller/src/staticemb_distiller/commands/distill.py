@@ -58,15 +58,15 @@ def run(arguments: argparse.Namespace) -> int:
     from ..pipeline import distill
     from ..progress import Progress
 
-    progress = Progress(quiet=arguments.quiet)
-    path = distill(
-        arguments.teacher,
-        recipe,
-        arguments.output,
-        device=arguments.device,
-        checkpoint=arguments.checkpoint,
-        teacher_cache=arguments.teacher_cache,
-        progress=progress,
-    )
-    progress.note(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    with Progress(quiet=arguments.quiet) as progress:
+        path = distill(
+            arguments.teacher,
+            recipe,
+            arguments.output,
+            device=arguments.device,
+            checkpoint=arguments.checkpoint,
+            teacher_cache=arguments.teacher_cache,
+            progress=progress,
+        )
+        progress.note(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
     return 0

@@ -12,6 +12,7 @@ from ..evaluation import page, record, report, tasks
 from ..evaluation.load import load_model
 from ..evaluation.models import Embedder, LexicalModel
 from ..evaluation.run import Prefixes, evaluate
+from ..progress import Progress
 
 EPILOG = f"""\
 the folder of data (tab-separated UTF-8 files without a header, JSON lines for
@@ -85,25 +86,25 @@ def run(arguments: argparse.Namespace) -> int:
             )
     earlier = [name for name in arguments.baseline if name.endswith(".json")]
     reports = [(name, record.from_json(name)) for name in earlier]
-    show = _progress()
-    results = evaluate(
-        _named(arguments.models),
-        arguments.data,
-        tasks=arguments.tasks,
-        prefixes=_prefixes(arguments.prefixes),
-        baseline=_named([name for name in arguments.baseline if name not in earlier]),
-        speed=not arguments.no_speed,
-        progress=show,
-    )
-    if show:
-        show("")
+    prefixes = _prefixes(arguments.prefixes)
+    with Progress() as progress:
+        progress.status("Opening models")
+        results = evaluate(
+            _named(arguments.models),
+            arguments.data,
+            tasks=arguments.tasks,
+            prefixes=prefixes,
+            baseline=_named([name for name in arguments.baseline if name not in earlier]),
+            speed=not arguments.no_speed,
+            progress=progress.status,
+        )
     for name, read in reports:
         record.add_baseline(results, read, name)
-    compared = (
-        report.differences(results, resamples=arguments.resamples)
-        if arguments.resamples > 0 and results.baseline
-        else []
-    )
+    compared = []
+    if arguments.resamples > 0 and results.baseline:
+        with Progress() as progress:
+            progress.status("Comparing")
+            compared = report.differences(results, resamples=arguments.resamples)
     written: list[tuple[Path | None, Callable[[], str]]] = [
         (arguments.json, lambda: record.dumps(results, compared)),
         (arguments.markdown, lambda: report.markdown(results, compared)),
@@ -137,15 +138,3 @@ def _prefixes(text: str) -> Prefixes:
         raise PrefixError(
             f"--prefixes: expected numbers separated by commas, 'ladder' or 'full', found {text!r}"
         ) from None
-
-
-def _progress() -> Callable[[str], None] | None:
-    """A line that is written over, on a terminal alone."""
-    if not sys.stderr.isatty():
-        return None
-
-    def show(line: str) -> None:
-        sys.stderr.write(f"\r\x1b[K{line[:100]}" if line else "\r\x1b[K")
-        sys.stderr.flush()
-
-    return show

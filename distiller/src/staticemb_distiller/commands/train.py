@@ -62,7 +62,6 @@ def run(arguments: argparse.Namespace) -> int:
     from ..progress import Progress
     from ..training.run import Places, train_file
 
-    progress = Progress(quiet=arguments.quiet)
     places = Places(
         Path(arguments.output),
         device=arguments.device,
@@ -70,7 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
         teacher_cache=_folder(arguments.teacher_cache),
         tensorboard=_folder(arguments.tensorboard),
     )
-    train_file(arguments.model, recipe, places, progress)
+    with Progress(quiet=arguments.quiet) as progress:
+        train_file(arguments.model, recipe, places, progress)
     return 0
 
 

@@ -74,6 +74,7 @@ def test_a_stopped_encode_leaves_no_file(tmp_path, number, name):
         ([sys.executable, "-m", "staticemb_runtime.cli"], "numpy"),
         (DISTILLER, "numpy"),
         (DISTILLER, "tokenizers"),
+        (DISTILLER, "torch"),
         ([sys.executable, "-m", "staticemb_distiller.cli"], "numpy"),
     ],
 )

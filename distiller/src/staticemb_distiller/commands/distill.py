@@ -24,7 +24,7 @@ _GROUPS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments: the teacher, the output, and one flag for each knob."""
-    parser.usage = "%(prog)s TEACHER -o FILE [--recipe FILE] [option ...]"
+    parser.usage = "%(prog)s TEACHER -o FILE [--recipe FILE] [options]"
     parser.add_argument("teacher", metavar="TEACHER", help="a local folder or a Hub id")
     parser.add_argument(
         "-o", "--output", required=True, metavar="FILE", help="the file to write (.staticemb)"

@@ -22,7 +22,7 @@ _GROUPS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments: the start, the output, and one flag for each knob."""
-    parser.usage = "%(prog)s MODEL|TEACHER --pairs SOURCE -o FILE [option ...]"
+    parser.usage = "%(prog)s MODEL|TEACHER --pairs SOURCE -o FILE [options]"
     parser.add_argument(
         "model",
         metavar="MODEL|TEACHER",

@@ -121,7 +121,7 @@ def test_the_model_comes_with_its_card_recipe_and_license(wheels):
 
 def test_import_loads_numpy_and_the_standard_library_alone(bare):
     code = (
-        "import sys; before = set(sys.modules); import staticemb_runtime\n"
+        "import sys; before = set(sys.modules); from staticemb_runtime import *\n"
         "new = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
         "print(*sorted(new - set(sys.stdlib_module_names)))"
     )

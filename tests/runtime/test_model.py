@@ -1,5 +1,7 @@
 """StaticModel as its users see it."""
 
+import copy
+import gc
 import itertools
 import os
 import pickle
@@ -18,7 +20,7 @@ import pytest
 
 import strategies
 from staticemb_distiller.write import Parts, Settings, write
-from staticemb_runtime import StaticModel, normalize, quantize
+from staticemb_runtime import StaticModel, normalize, quantize, request
 from staticemb_runtime.errors import (
     InvalidDimensionError,
     InvalidOptionError,
@@ -382,7 +384,49 @@ posix = pytest.mark.skipif(
 )
 
 
+@pytest.fixture
+def four_cores(monkeypatch):
+    monkeypatch.setattr(request, "cores", lambda: 4)
+
+
 @posix
+@pytest.mark.usefixtures("four_cores")
+def test_no_more_workers_than_cores_or_batches(path):
+    before = children()
+    with StaticModel.load(path) as model:
+        for texts, expected in ((256, 0), (257, 1), (100_000, 3), (300, 3)):
+            for workers in (1000, "auto"):
+                model.encode(["w1"] * texts, batch_size=256, workers=workers)
+                assert len(children() - before) == expected
+    with StaticModel.load(path) as model:
+        blocks = model.encode_stream(["w1"] * 20, batch_size=10, workers=1000)
+        assert [len(block) for block in blocks] == [10, 10]
+        assert len(children() - before) == 1
+
+
+@posix
+@pytest.mark.parametrize("end", [None, 3])
+def test_a_stream_ends_its_workers_with_itself(path, end):
+    before = children()
+    for _ in range(3):
+        stream = StaticModel.load(path).encode_stream(make_texts(200), batch_size=10, workers=2)
+        for block in itertools.islice(stream, end):
+            assert len(block) == 10
+            assert len(children() - before) <= 1
+        del stream
+        gc.collect()
+        assert children() == before
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, "2", "all", None, True])
+def test_an_impossible_number_of_workers_is_refused(model, wrong):
+    for call in (model.encode, model.encode_stream):
+        with pytest.raises(InvalidOptionError, match="workers: expected an integer of at least 1"):
+            call(["w1"], workers=wrong)
+
+
+@posix
+@pytest.mark.usefixtures("four_cores")
 def test_workers_are_kept_and_then_ended(path):
     before = children()
     with StaticModel.load(path) as model:
@@ -396,6 +440,7 @@ def test_workers_are_kept_and_then_ended(path):
 
 
 @posix
+@pytest.mark.usefixtures("four_cores")
 def test_a_killed_worker_is_an_error_and_not_the_end(path):
     before = children()
     with StaticModel.load(path) as model:
@@ -409,6 +454,7 @@ def test_a_killed_worker_is_an_error_and_not_the_end(path):
         assert model.encode(["w1"] * 30, batch_size=10, workers=2).shape == (30, DIM)
 
 
+@pytest.mark.usefixtures("four_cores")
 def test_a_file_that_changed_is_refused_by_workers(tmp_path):
     file = save(tmp_path / "model.staticemb")
     with StaticModel.load(file) as model:
@@ -432,6 +478,55 @@ def test_workers_need_no_main_guard_and_leave_nothing(path):
 
 
 @posix
+@pytest.mark.parametrize("end", ["os._exit(0)", "os.kill(os.getpid(), signal.SIGKILL)"])
+@pytest.mark.parametrize("when", ["first", "in work", "idle"])
+@pytest.mark.parametrize("fork", [False, True])
+def test_workers_end_silently_with_a_program_that_ends_without_a_word(path, end, when, fork):
+    # A fork of the program keeps the workers' pipes open.
+    program = (
+        "import itertools, os, signal, sys, time\n"
+        "from staticemb_runtime import StaticModel, request\n"
+        "request.cores = lambda: 2\n"
+        f"model = StaticModel.load({str(path)!r})\n"
+        "texts = itertools.repeat('w1 ' * 500)\n"
+        f"if {when!r} == 'idle': texts = itertools.islice(texts, 2000)\n"
+        "blocks = model.encode_stream(texts, batch_size=500, workers=2)\n"
+        "next(blocks)\n"
+        f"if {when!r} == 'in work': print(len(list(itertools.islice(blocks, 20))))\n"
+        f"if {when!r} == 'idle': print(len(list(blocks)))\n"
+        "import subprocess\n"
+        "listing = subprocess.run(['ps', '-o', 'pid=,comm=', '--ppid', str(os.getpid())],\n"
+        "    capture_output=True, text=True).stdout\n"
+        "pids = [line.split()[0] for line in listing.splitlines() if 'ps' not in line]\n"
+        f"fork = os.fork() if {fork} else -1\n"
+        "if fork == 0:\n"
+        "    os.close(1), os.close(2), time.sleep(60), os._exit(0)\n"
+        "print(*pids, fork, flush=True)\n"
+        f"{end}\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    # The worker has standard error, too: that the run is over says that the worker is.
+    worker, forked = map(int, done.stdout.splitlines()[-1].split())
+    if fork:
+        os.kill(forked, signal.SIGKILL)  # it is alive
+    wait_for_the_end_of(worker)
+    assert done.stderr == ""
+
+
+def wait_for_the_end_of(process):
+    deadline = time.monotonic() + 30
+    while Path(f"/proc/{process}").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@posix
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
 def test_workers_do_not_outlive_an_interrupted_program(path, end):
     program = (
@@ -451,10 +546,7 @@ def test_workers_do_not_outlive_an_interrupted_program(path, end):
     _, errors = process.communicate(timeout=30)
     if end == signal.SIGINT:
         assert errors.count(b"Traceback") == errors.count(b"KeyboardInterrupt") == 1
-    deadline = time.monotonic() + 30
-    while Path(f"/proc/{workers[0]}").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not Path(f"/proc/{workers[0]}").exists()
+    wait_for_the_end_of(workers[0])
 
 
 def test_a_lock_that_an_interrupt_left_taken_does_not_keep_workers_alive(path):
@@ -476,6 +568,30 @@ def test_a_lock_that_an_interrupt_left_taken_does_not_keep_workers_alive(path):
 def test_a_model_can_be_sent_to_another_process(path, model):
     copy = pickle.loads(pickle.dumps(StaticModel.load(path, truncate_dim=8)))
     np.testing.assert_array_equal(copy.encode(TEXTS), model.encode(TEXTS, truncate_dim=8))
+
+
+def test_a_relative_path_stays_that_of_the_folder_it_was_loaded_in(tmp_path, monkeypatch):
+    monkeypatch.setattr(request, "cores", lambda: 2)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    save(tmp_path / "m.staticemb")
+    with StaticModel.load("m.staticemb") as model:
+        assert "'m.staticemb'" in repr(model)
+        expected = model.encode(TEXTS * 2)
+        pickled = pickle.dumps(model)
+        monkeypatch.chdir("elsewhere")
+        save(tmp_path / "elsewhere" / "m.staticemb", damped=False)
+        for again in (pickle.loads(pickled), copy.copy(model), copy.deepcopy(model)):
+            np.testing.assert_array_equal(again.encode(TEXTS * 2), expected)
+        found = list(model.encode_stream(TEXTS * 2, batch_size=1, workers=2))
+        np.testing.assert_array_equal(np.concatenate(found), expected)
+
+
+def test_a_copy_does_not_need_the_path_any_more(tmp_path):
+    model = StaticModel.load(save(tmp_path / "m.staticemb"), truncate_dim=4)
+    (tmp_path / "m.staticemb").rename(tmp_path / "other.staticemb")
+    for again in (copy.copy(model), copy.deepcopy({"model": model})["model"]):
+        np.testing.assert_array_equal(again.encode(TEXTS), model.encode(TEXTS))
 
 
 def test_progress_goes_to_standard_error(model, capfd):

@@ -11,17 +11,17 @@ import importlib
 from typing import TYPE_CHECKING
 
 from .errors import DistillerError
-from .recipe import Recipe
 
 if TYPE_CHECKING:
     from .pipeline import distill
+    from .recipe import Recipe
     from .teacher import Teacher
 
 __all__ = ["DistillerError", "Recipe", "Teacher", "distill"]
 __version__ = "0.1.0"
 
-# These import torch, for which a command that only prints help should not wait.
-_LAZY = {"Teacher": ".teacher", "distill": ".pipeline"}
+# These import numpy or torch. Help does not wait for them, and commands handle Ctrl-C before them.
+_LAZY = {"Recipe": ".recipe", "Teacher": ".teacher", "distill": ".pipeline"}
 
 
 def __getattr__(name: str) -> object:

@@ -40,9 +40,9 @@ def _remake(recipe: Path, output: Path, teacher_cache: Path | None) -> int:
     wanted = Recipe.read(recipe)
     teacher = Teacher.load(packaged_teacher(), device="cpu", dtype=wanted.teacher_dtype)
     teacher.name = PACKAGED_NAME
-    progress = Progress()
-    path = distill(teacher, wanted, output, teacher_cache=teacher_cache, progress=progress)
-    progress.note(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    with Progress() as progress:
+        path = distill(teacher, wanted, output, teacher_cache=teacher_cache, progress=progress)
+        progress.note(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
     return 0
 
 

@@ -6,13 +6,19 @@ It is imported only when it is chosen, so that `--help` does not wait for torch.
 
 from __future__ import annotations
 
-import argparse
-import importlib
-import signal
-import sys
-from typing import TYPE_CHECKING, NoReturn
+if __name__ == "__main__":  # the entry handles Ctrl-C before the imports below
+    import sys
 
-from staticemb_runtime.errors import StaticEmbError
+    from staticemb_distiller import __main__ as entry
+
+    sys.exit(entry.main())
+
+import importlib
+import sys
+from typing import TYPE_CHECKING
+
+from staticemb_runtime.command_line import run_command
+from staticemb_runtime.command_parser import CommandParser, parse_command
 
 from . import __version__
 from .errors import DistillerError
@@ -31,9 +37,6 @@ COMMANDS = {
     "wheel": (".commands.wheel", "make a wheel for pip of a static embedding file"),
 }
 
-INTERRUPTED = 130
-TERMINATED = 143
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command.
@@ -42,10 +45,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments; those of the process if None.
 
     Returns:
-        The exit status: 0 if all went well, 2 if the input was bad, 130 after Ctrl-C.
+        The exit status: 0 if all went well, 2 if the input was bad, 130 after Ctrl-C, 143 after
+        SIGTERM, 129 after SIGHUP.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    return guarded(lambda: _run(arguments))
+    return guarded(lambda: run(arguments))
 
 
 def guarded(work: Callable[[], int]) -> int:
@@ -55,52 +59,30 @@ def guarded(work: Callable[[], int]) -> int:
         work: Returns an exit status.
 
     Returns:
-        That status; 2 if the input was bad, 130 after Ctrl-C.
+        That status, or what `run_command` says.
     """
-    try:
-        # What was begun is cleaned up on a polite request to stop, as it is on Ctrl-C.
-        signal.signal(signal.SIGTERM, _terminate)
-        return work()
-    except KeyboardInterrupt:
-        print("staticemb-distiller: interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except (DistillerError, StaticEmbError, OSError) as error:
-        print(f"staticemb-distiller: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+    return run_command("staticemb-distiller", work, errors=(DistillerError,))
 
 
-class _Parser(argparse.ArgumentParser):
-    """Its errors, and those of its commands, are one line; `--help` tells how it is used."""
-
-    def error(self, message: str) -> NoReturn:
-        said = " ".join(message.split())
-        self.exit(2, f"staticemb-distiller: error: {said} (see {self.prog} --help)\n")
-
-
-def _run(arguments: list[str]) -> int:
-    parser = _Parser(
+def run(arguments: list[str]) -> int:
+    """Run a command within `guarded`; return its exit status."""
+    parser = CommandParser(
         prog="staticemb-distiller",
         description="Make static embedding files from Sentence Transformers.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    chosen = next((word for word in arguments if not word.startswith("-")), None)
-    run = None
+    chosen = next((word for word in arguments if word in COMMANDS), None)
+    chosen_run = None
     for name, (module_name, summary) in COMMANDS.items():
-        command = commands.add_parser(name, help=summary, description=summary.capitalize() + ".")
+        command = commands.add_parser(
+            name, help=summary, description=f"{summary[:1].upper()}{summary[1:]}."
+        )
         if name == chosen:
             module = importlib.import_module(module_name, __package__)
             module.add_arguments(command)
-            run = module.run
-    parsed = parser.parse_args(arguments)
-    assert run is not None, "argparse refuses a command that is not in COMMANDS"
-    status: int = run(parsed)
+            chosen_run = module.run
+    parsed = parse_command(parser, commands, arguments)
+    assert chosen_run is not None, "argparse refuses a command that is not in COMMANDS"
+    status: int = chosen_run(parsed)
     return status
-
-
-def _terminate(number: int, frame: object) -> NoReturn:
-    raise SystemExit(TERMINATED)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

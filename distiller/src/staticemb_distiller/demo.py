@@ -62,7 +62,6 @@ def _demo(name: str | None) -> int:
     folder = packaged_teacher() if name is None else name
     title = PACKAGED_NAME if name is None else name
     screen = Screen()
-    progress = Progress()
     screen.heading(f"Distilling {title}")
     source = find(folder)
     teacher = Teacher.load(folder)
@@ -70,7 +69,8 @@ def _demo(name: str | None) -> int:
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
     recipe = Recipe(dims=min(256, teacher.dim), limit=_SEQUENCES)
-    path = distill(teacher, recipe, OUTPUT, progress=progress)
+    with Progress() as progress:
+        path = distill(teacher, recipe, OUTPUT, progress=progress)
     seconds = time.perf_counter() - began
     screen.line(f"{path}: distilled in {seconds:.0f} seconds, no text needed")
 

@@ -12,6 +12,8 @@ from tokenizers import Tokenizer
 
 from .budget import Budget
 from .fitted import Fitted, fitted_table
+from .progress import BlockProgress
+from .teacher.reporting import ReportingTeacher
 from .text import Source, gather
 from .tokens import special_ids
 
@@ -98,10 +100,11 @@ def fit_recipe(
         _folder(cache) as folder,
         progress.track("Text vectors", read, "texts") as advance,
     ):
+        counted = BlockProgress(advance)
         return fitted_table(
             texts,
             text_weights,
-            teacher,
+            ReportingTeacher(teacher, counted.within),
             vocabulary.tokenizer_json,
             vocabulary.unknown_token_id,
             vectors,
@@ -116,7 +119,7 @@ def fit_recipe(
             length_power=recipe.length_power,
             whiten=recipe.whiten,
             device=str(teacher.device) if teacher.device.type == "cuda" else "cpu",
-            encoded=_steps(advance),
+            encoded=_steps(counted.block),
             fitted=lambda step: progress.note(_described(step)),
         )
 

@@ -17,10 +17,11 @@ from .budget import Budget
 from .check import write_checked
 from .counting import count_tokens, count_words
 from .errors import OutputError, RotationError
-from .progress import Progress
+from .progress import BlockProgress, Progress
 from .recipe import Recipe
 from .rotate import variance_shares
 from .teacher import Teacher
+from .teacher.reporting import ReportingTeacher
 from .vocabulary import Vocabulary, build, read_words
 from .write import Settings
 
@@ -182,14 +183,15 @@ def token_vectors(
     before, after = tokens.special_ids(teacher.tokenizer)
     progress = progress or Progress(quiet=True)
     with progress.track("Token vectors", len(vocabulary), "tokens") as advance:
+        counted = BlockProgress(advance)
         return tokens.output_vectors(
-            teacher,
+            ReportingTeacher(teacher, counted.within),
             vocabulary.token_ids,
             before=before,
             after=after,
             pooling=recipe.teacher_pooling,
             checkpoint=checkpoint,
-            advance=advance,
+            advance=counted.block,
         )
 
 

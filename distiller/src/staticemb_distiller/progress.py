@@ -2,49 +2,128 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import sys
+import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import TracebackType
 
 _SECONDS_BETWEEN_LINES = 10.0
+_SECONDS_BETWEEN_TICKS = 1.0
 
 
 class Progress:
     """Shows each step's progress with its rate and the time left.
 
+    On a terminal the last line is a bar, or the time that the last note's step has taken. A thread
+    keeps it up to date until `close`; what is noted goes above it. Work goes on where the stream
+    cannot be written to any more.
+
     Args:
         stream: Where to; standard error if None.
         quiet: Show nothing.
+
+    Example:
+        >>> with Progress(quiet=True) as progress:
+        ...     progress.note("Reading")
     """
 
     def __init__(self, stream: TextIO | None = None, *, quiet: bool = False) -> None:
-        self._stream = sys.stderr if stream is None else stream
+        self._stream = _Stream(sys.stderr if stream is None else stream)
         self._quiet = quiet
+        self._live = not quiet and self._stream.isatty()
+        self._bar: Any = None
+        self._status = ""
+        self._since = 0.0
+        self._drawn = False
+        self._lock = threading.RLock()
+        self._ended = threading.Event()
+        self._ticker: threading.Thread | None = None
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the terminal at the start of an empty line."""
+        self._ended.set()
+        with self._lock:
+            self._end_step()
 
     def note(self, text: str) -> None:
         """Say what is being done, on one line."""
-        if not self._quiet:
+        if self._quiet:
+            return
+        with self._lock:
+            if self._bar is not None:
+                self._bar.clear()
+            else:
+                self._end_step()
             self._stream.write(text + "\n")
             self._stream.flush()
+            if self._bar is not None:
+                self._bar.refresh()
+            else:
+                self._begin_status("")
+
+    def status(self, text: str) -> None:
+        """Say what is being done on a terminal alone, until the next step."""
+        if self._live:
+            with self._lock:
+                self._end_step()
+                self._begin_status(text)
+                if text:
+                    self._draw()
 
     @contextmanager
     def track(self, what: str, total: int, unit: str) -> Iterator[Callable[[int], object]]:
-        """Follow a step of `total` units.
+        """Follow a step of `total` units; a step that is followed already ends.
 
         Yields:
             A function to call with the number of units done since its last call.
         """
         if self._quiet:
             yield lambda done: None
-        elif self._stream.isatty():
-            with tqdm(total=total, desc=what, unit=f" {unit}", file=self._stream) as bar:
-                yield bar.update
+        elif self._live:
+            with self._lock:
+                self._end_step()
+                bar = self._bar = tqdm(
+                    total=total,
+                    desc=what,
+                    unit=f" {unit}",
+                    file=self._stream,
+                    dynamic_ncols=True,
+                )
+                self._start_ticker()
+
+            def advance(done: int) -> None:
+                with self._lock:
+                    if self._bar is bar:
+                        bar.update(done)
+                        if bar.n >= total:
+                            self._end_step()
+
+            try:
+                yield advance
+            finally:
+                with self._lock:
+                    if self._bar is bar:
+                        self._end_step()
         else:
             yield self._lines(what, total, unit)
 
@@ -66,3 +145,85 @@ class Progress:
                 )
 
         return advance
+
+    def _end_step(self) -> None:
+        """Close the bar, which stays on its line, or wipe the status."""
+        if self._bar is not None:
+            bar, self._bar = self._bar, None
+            bar.close()
+        if self._drawn:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+            self._drawn = False
+
+    def _begin_status(self, text: str) -> None:
+        if self._live:
+            self._status, self._since = text, time.monotonic()
+            self._start_ticker()
+
+    def _draw(self) -> None:
+        clock = tqdm.format_interval(time.monotonic() - self._since)
+        line = f"{self._status} [{clock}]" if self._status else f"  [{clock}]"
+        columns = shutil.get_terminal_size().columns
+        self._stream.write(f"\r\x1b[K{line[: columns - 1]}")
+        self._stream.flush()
+        self._drawn = True
+
+    def _start_ticker(self) -> None:
+        if self._ticker is None and not self._ended.is_set():
+            self._ticker = threading.Thread(target=self._tick, daemon=True)
+            self._ticker.start()
+
+    def _tick(self) -> None:
+        while not self._ended.wait(_SECONDS_BETWEEN_TICKS):
+            with self._lock:
+                if self._ended.is_set():
+                    return
+                if self._bar is not None:
+                    self._bar.refresh()
+                else:
+                    self._draw()
+
+
+class BlockProgress:
+    """Counts what is done within a block, and the block at its end less what was counted.
+
+    Args:
+        advance: What `Progress.track` yields.
+    """
+
+    def __init__(self, advance: Callable[[int], object]) -> None:
+        self._advance = advance
+        self._counted = 0
+
+    def within(self, done: int) -> None:
+        """Count units of a block that has begun."""
+        self._counted += done
+        self._advance(done)
+
+    def block(self, done: int) -> None:
+        """Count a block of `done` units."""
+        done, self._counted = done - self._counted, 0
+        if done:
+            self._advance(done)
+
+
+class _Stream:
+    """A stream that ignores that it cannot be written to, as after its terminal is closed."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the stream has
+        return getattr(self._stream, name)
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()

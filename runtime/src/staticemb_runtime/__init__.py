@@ -1,9 +1,16 @@
 """Static text embeddings: tokenize, gather, Zipf-weighted mean, Matryoshka prefix."""
 
-from .embedder import Token
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
 from .errors import StaticEmbError
-from .model import StaticModel
-from .vectors import normalize, quantize, similarity, truncate
+
+if TYPE_CHECKING:
+    from .embedder import Token
+    from .model import StaticModel
+    from .vectors import normalize, quantize, similarity, truncate
 
 __all__ = [
     "StaticEmbError",
@@ -15,3 +22,16 @@ __all__ = [
     "truncate",
 ]
 __version__ = "0.1.0"
+
+# These import numpy. Commands handle Ctrl-C before that.
+_LAZY = {"StaticModel": ".model", "Token": ".embedder"} | dict.fromkeys(
+    ["normalize", "quantize", "similarity", "truncate"], ".vectors"
+)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_LAZY[name], __name__), name)
+    globals()[name] = value  # the next time, Python finds it by itself
+    return value

@@ -1,72 +1,63 @@
 """The command `staticemb`: encode, similarity, tokens, info, bundle-lambda.
 
 Results go to standard output, everything else to standard error. Errors are one line and exit
-status 2; an interrupted run exits with 130, a reader that closes the pipe early ends it quietly.
+status 2; an interrupted run exits with 130, one stopped by SIGTERM with 143, by SIGHUP with 129; a
+reader that closes the pipe early ends it quietly.
 """
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # the entry handles Ctrl-C before the imports below
+    import sys
+
+    from staticemb_runtime import __main__ as entry
+
+    sys.exit(entry.main())
+
 import argparse
-import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any, NoReturn, get_args
+from typing import get_args
 
-from . import __version__, bundle_command
-from .errors import InvalidOptionError, StaticEmbError
-from .installed import MODEL_HELP, chosen, locate
+from . import __version__, bundle_command, info_command
+from .command_line import given_text, printable, run_command
+from .command_parser import CommandParser, parse_command
+from .errors import InvalidOptionError
+from .installed import MODEL_HELP, chosen
 from .metadata import Pooling
 from .model import StaticModel
-from .opening import open_parts
-from .progress import Progress
+from .progress import InputPosition, Progress
 from .records import INPUT_FORMATS, Record, blocks, read_records
+from .request import check_workers
+from .terminal import ShortVectors, announce_waiting
 from .vectors import PRECISIONS
-from .writers import OUTPUT_FORMATS, open_writer
+from .writers import OUTPUT_FORMATS, Writer, open_writer
 
 BLOCK_TEXTS = 8192
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    options = _parser().parse_args(arguments)
-    try:
-        status: int = options.run(options)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Python flushes standard output once more at exit: give it a place to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except KeyboardInterrupt:
-        print("staticemb: interrupted, no file was written", file=sys.stderr)
-        return 130
-    except (StaticEmbError, OSError) as error:
-        print(f"staticemb: error: {printable(str(error))}", file=sys.stderr)
-        return 2
+    given = sys.argv[1:] if arguments is None else arguments
+    return run_command("staticemb", lambda: run(given))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command within `run_command`; return its exit status."""
+    parser, commands = _parser()
+    options = parse_command(parser, commands, arguments)
+    status: int = options.run(options)
     return status
 
 
-def printable(text: str) -> str:
-    """Replace what a terminal would act on: metadata may come from anyone."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-class _Parser(argparse.ArgumentParser):
-    """Its errors, and those of its commands, are one line; `--help` tells how it is used."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"staticemb: error: {printable(message)} (see {self.prog} --help)\n")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+def _parser() -> tuple[CommandParser, argparse._SubParsersAction[CommandParser]]:
+    parser = CommandParser(
         prog="staticemb", description="Static text embeddings on any CPU.", allow_abbrev=False
     )
     parser.add_argument("--version", action="version", version=f"staticemb-runtime {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
-    model = _Parser(add_help=False)
+    model = CommandParser(add_help=False)
     model.add_argument("-m", "--model", metavar="MODEL", default=chosen(), help=MODEL_HELP)
 
     encode = commands.add_parser(
@@ -76,7 +67,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Embed texts given as arguments, in a file, or on standard input.",
     )
     encode.set_defaults(run=_encode)
-    encode.add_argument("texts", nargs="*", metavar="TEXT", help="texts; none: read --input")
+    encode.add_argument(
+        "texts", type=given_text, nargs="*", metavar="TEXT", help="texts; none: read --input"
+    )
     encode.add_argument(
         "-i",
         "--input",
@@ -98,28 +91,33 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_request(encode)
     encode.add_argument("--precision", choices=PRECISIONS, default="float32")
-    encode.add_argument("--workers", type=int, default=1, metavar="N", help="processes [1]")
-    encode.add_argument("--quiet", action="store_true", help="no progress bar")
+    encode.add_argument(
+        "--workers",
+        type=lambda text: int(text) if text.isdecimal() else text,
+        default=1,
+        metavar="N",
+        help="processes, at most one a core; auto: one a core [1]",
+    )
+    encode.add_argument(
+        "--full", action="store_true", help="print whole vectors at a terminal as well"
+    )
+    encode.add_argument("--quiet", action="store_true", help="no progress bar, no hints")
 
     similarity = commands.add_parser("similarity", parents=[model], help="the cosine of two texts")
     similarity.set_defaults(run=_similarity)
-    similarity.add_argument("a", metavar="A")
-    similarity.add_argument("b", metavar="B")
+    similarity.add_argument("a", type=given_text, metavar="A")
+    similarity.add_argument("b", type=given_text, metavar="B")
     _add_request(similarity)
 
     tokens = commands.add_parser(
         "tokens", parents=[model], help="a text's tokens, with their weights and rows"
     )
     tokens.set_defaults(run=_tokens)
-    tokens.add_argument("text", metavar="TEXT")
+    tokens.add_argument("text", type=given_text, metavar="TEXT")
 
-    info = commands.add_parser("info", help="what a file or folder holds")
-    info.set_defaults(run=_info)
-    info.add_argument("file", nargs="?", default=chosen(), metavar="MODEL", help=MODEL_HELP)
-    info.add_argument("--verify", action="store_true", help="read it whole and check its digest")
-    info.add_argument("--json", action="store_true", help="print one JSON object")
+    info_command.add_parser(commands)
     bundle_command.add_parser(commands, model)
-    return parser
+    return parser, commands
 
 
 def _add_request(parser: argparse.ArgumentParser) -> None:
@@ -130,6 +128,8 @@ def _add_request(parser: argparse.ArgumentParser) -> None:
 def _encode(options: argparse.Namespace) -> int:
     model = StaticModel.load(options.model)
     source: Iterator[tuple[str, Record]]
+    position = InputPosition()
+    typed = not options.texts and options.input == "-" and sys.stdin.isatty()
     if options.texts:
         if (options.input, options.input_format, options.column) != ("-", None, None):
             raise InvalidOptionError(
@@ -138,20 +138,26 @@ def _encode(options: argparse.Namespace) -> int:
             )
         source = ((text, {"text": text}) for text in options.texts)
     else:
-        source = read_records(options.input, options.input_format, options.column)
+        source = read_records(
+            options.input, options.input_format, options.column, opened=position.follow
+        )
     request = {
         "truncate_dim": options.truncate_dim,
         "precision": options.precision,
         "pooling": options.pooling,
-        "workers": options.workers,
+        "workers": check_workers(options.workers),
     }
     # The vectors of no text tell the width and the type, and a bad request is refused before
     # anything is opened.
     shape = model.encode([], **request)
-    writer = open_writer(options.output, options.output_format, shape.shape[1], shape.dtype)
+    writer: Writer | ShortVectors = ShortVectors()
+    if options.full or options.output_format or options.output != "-" or not sys.stdout.isatty():
+        writer = open_writer(options.output, options.output_format, shape.shape[1], shape.dtype)
+    if typed and not options.quiet:
+        announce_waiting()
     show = not options.quiet and options.output != "-" and sys.stderr.isatty()
-    size = BLOCK_TEXTS * max(1, options.workers)
-    with writer, Progress(None, unit="texts", enabled=show) as progress:
+    size = 1 if typed else BLOCK_TEXTS * request["workers"]
+    with writer, Progress(None, unit="texts", enabled=show, position=position) as progress:
         for texts, records in blocks(source, size):
             writer.write(records, model.encode(texts, **request))
             progress.advance(len(texts))
@@ -185,56 +191,3 @@ def _tokens(options: argparse.Namespace) -> int:
         cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
         print("  ".join(cells))
     return 0
-
-
-def _info(options: argparse.Namespace) -> int:
-    file = open_parts(locate(options.file), verify=options.verify)
-    meta = file.metadata
-    n_rows, dim = file.embeddings.shape
-    facts: dict[str, Any] = {
-        "file": file.path,
-        "bytes": _size(Path(file.path)),
-        "format_version": meta.format_version,
-        "features": list(meta.features),
-        "dim": dim,
-        "rows": n_rows,
-        "token_ids": file.n_token_ids,
-        "dtype": file.embeddings.dtype.name,
-        "token_weights": "stored" if file.weights is not None else "folded into the rows",
-        "prefixes": list(meta.prefixes),
-        "normalize": meta.normalize,
-        "pooling": meta.pooling,
-    }
-    if meta.pooling == "damped_mean":
-        facts |= {"damping_beta": meta.damping_beta, "damping_dims": meta.damping_dims}
-    facts |= {"max_tokens": meta.max_tokens, "unknown_token_id": meta.unknown_token_id}
-    facts |= meta.extra
-    facts |= {"digest": meta.digest, "verified": options.verify}
-    if options.json:
-        print(json.dumps(facts, ensure_ascii=True, indent=2))
-        return 0
-    width = max(map(len, facts))
-    for key, value in facts.items():
-        lines = _spell(value).split("\n")
-        for label, line in zip([key, *[""] * len(lines)], lines, strict=False):
-            print(f"{printable(label):<{width}}  {printable(line)}".rstrip())
-    return 0
-
-
-def _size(path: Path) -> int:
-    files = path.rglob("*") if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files if file.is_file())
-
-
-def _spell(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return " ".join(map(str, value)) or "none"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return "none" if value is None else str(value)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

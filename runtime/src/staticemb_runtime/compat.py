@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import peer_folder, peer_tokenizer
+from .changes import file_state
 from .errors import NotAModelError, WrongShapeError
 from .format import StaticFile, check_contents, check_values
 from .header import MAX_DIM, MAX_ROWS, MAX_TOKEN_IDS, TensorRule, check_rule
@@ -42,7 +43,11 @@ _INTEGERS: Final = ("I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8")
 
 
 def read_folder(
-    path: str | os.PathLike[str], *, verify: bool = False, rules: Rules | None = None
+    path: str | os.PathLike[str],
+    *,
+    verify: bool = False,
+    rules: Rules | None = None,
+    mmap: bool = True,
 ) -> StaticFile:
     """Open a folder of model2vec or sentence-transformers.
 
@@ -50,6 +55,7 @@ def read_folder(
         path: the folder.
         verify: also check that the table is finite and that the tokenizer fits it.
         rules: whose rules to follow; None: those of the library that wrote the folder.
+        mmap: False to read the table and the tokenizer into memory.
 
     Returns:
         The model's parts. Its metadata carry no digest. The table is mapped, but for float64 and
@@ -67,7 +73,7 @@ def read_folder(
         lambda name: (folder / name).is_file(), modules, str(folder)
     )
     table_path, tokenizer_path = place / "model.safetensors", place / "tokenizer.json"
-    tensors = SafetensorsFile(table_path)
+    tensors = SafetensorsFile(table_path, mmap=mmap)
     name = next((name for name in _TABLES if name in tensors.tensors), None)
     if name is None:
         raise NotAModelError(
@@ -82,7 +88,7 @@ def read_folder(
     if name == "embeddings" or rules == "model2vec":
         rows = _rows(tensors, str(table_path))
         weights = _weights(tensors, n_rows if rows is None else len(rows), str(table_path))
-    tokenizer = peer_tokenizer.map_tokenizer(tokenizer_path)
+    tokenizer = peer_tokenizer.map_tokenizer(tokenizer_path, mmap=mmap)
     if rules == "model2vec":
         settings = peer_folder.model2vec_settings(folder, root=place == folder)
         limits = peer_tokenizer.model2vec_limits(tokenizer, settings, str(tokenizer_path))
@@ -100,6 +106,7 @@ def read_folder(
         limits=limits if limits.beyond_format else None,
         default_dim=settings.dim(dim),
         identity=_identity(rules, table_path, tokenizer_path, *peer_folder.settings_files(folder)),
+        mapped=(file_state(table_path), file_state(tokenizer_path)) if mmap else (),
     )
     check_values(file)
     if verify:

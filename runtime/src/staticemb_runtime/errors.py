@@ -33,6 +33,10 @@ class InvalidConfigError(StaticEmbError):
     """A settings file in a model's folder is malformed."""
 
 
+class FileChangedError(StaticEmbError):
+    """A file was written to while a model that maps it was open; load the model again."""
+
+
 class DownloadError(StaticEmbError):
     """A model could not be brought from the Hub."""
 

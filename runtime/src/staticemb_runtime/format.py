@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from .changes import FileState, file_state
 from .errors import (
     DigestMismatchError,
     HeaderMisalignedError,
@@ -47,6 +48,7 @@ class StaticFile(NamedTuple):
         limits: how texts are cut where the metadata do not say it all; None for a file.
         default_dim: the length of vectors where nobody asks for another; None: the whole.
         identity: equal for two openings exactly if nothing has changed in between.
+        mapped: the files that the views map, as they were when they were opened.
     """
 
     path: str
@@ -59,6 +61,7 @@ class StaticFile(NamedTuple):
     limits: TextLimits | None = None
     default_dim: int | None = None
     identity: str = ""
+    mapped: tuple[FileState, ...] = ()
 
     @property
     def tokenizer(self) -> bytes:
@@ -71,13 +74,14 @@ class StaticFile(NamedTuple):
         return len(self.embeddings if self.rows is None else self.rows)
 
 
-def read(path: str | os.PathLike[str], *, verify: bool = False) -> StaticFile:
+def read(path: str | os.PathLike[str], *, verify: bool = False, mmap: bool = True) -> StaticFile:
     """Open a static embedding file.
 
     Args:
         path: the file.
         verify: also make the deferred checks (SPEC section 3), which read the whole file: the
             digest, that the table is finite, that the tokenizer is one and fits the table.
+        mmap: False to read the file into memory, so that nothing that happens to it later matters.
 
     Returns:
         Its parts. The map stays open as long as one of them is in use.
@@ -88,7 +92,7 @@ def read(path: str | os.PathLike[str], *, verify: bool = False) -> StaticFile:
         FormatError: a subclass for each fault, as in SPEC section 13.3.
     """
     source = os.fspath(path)
-    data, start = map_file(source)
+    data, start = map_file(source, mmap=mmap)
     if start % 8:
         expected = "a multiple of 8"
         raise HeaderMisalignedError(source, "header length", expected, str(start - 8))
@@ -103,6 +107,7 @@ def read(path: str | os.PathLike[str], *, verify: bool = False) -> StaticFile:
         rows=views.get("rows"),
         tokenizer_view=views["tokenizer"],
         identity=header.metadata.digest,
+        mapped=(file_state(source),) if mmap else (),
     )
     check_values(file)
     if verify:

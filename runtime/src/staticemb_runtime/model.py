@@ -10,7 +10,7 @@ import os
 import threading
 import weakref
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Final, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from .inputs import size_hint, slices
 from .installed import locate
 from .opening import open_parts
 from .progress import Progress
-from .request import check_compatibility, check_count, make_request
+from .request import check_compatibility, check_count, check_workers, make_request
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -60,7 +60,9 @@ class StaticModel:
     def __init__(self, file: StaticFile, *, truncate_dim: int | None = None) -> None:
         self.metadata = file.metadata
         self._path = file.path
+        self._place = os.path.abspath(file.path)  # the folder that a program works in may change
         self._identity = file.identity
+        self._mapped = bool(file.mapped)
         self._embedder = Embedder(file)
         self._truncate_dim = vectors.check_dim(
             file.default_dim if truncate_dim is None else truncate_dim, file.metadata.dim
@@ -75,6 +77,7 @@ class StaticModel:
         *,
         truncate_dim: int | None = None,
         verify: bool = False,
+        mmap: bool = True,
     ) -> StaticModel:
         """Open a static embedding file, or a folder of model2vec or sentence-transformers.
 
@@ -86,6 +89,10 @@ class StaticModel:
                 None: the small English model that comes with this package.
             truncate_dim: the length of vectors where a call does not say another.
             verify: read it whole and check its numbers first, and a file's digest.
+            mmap: False to read the file into memory instead. A mapped file must not be written to
+                while the model is open: vectors would change, and a file that is cut short ends the
+                process (SIGBUS). Each call looks for such a change and raises FileChangedError, but
+                cannot prevent it. Replacing the file by another of its name, by a rename, is safe.
 
         Raises:
             ModelNotFoundError: there is no such file, and no installed model of that name.
@@ -95,7 +102,7 @@ class StaticModel:
             FormatError: the file breaks the format; a subclass says how.
             InvalidDimensionError: `truncate_dim` is below 1 or above the file's dimension.
         """
-        return cls(open_parts(locate(path), verify=verify), truncate_dim=truncate_dim)
+        return cls(open_parts(locate(path), verify=verify, mmap=mmap), truncate_dim=truncate_dim)
 
     @classmethod
     def from_pretrained(
@@ -143,7 +150,14 @@ class StaticModel:
         return cls.load(path, truncate_dim=truncate_dim, verify=True)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _load, (self._path, self._truncate_dim)
+        return _load, (self._place, self._truncate_dim, self._mapped)
+
+    def __copy__(self) -> StaticModel:
+        """A model of the same open file: it can neither be missing now nor be another."""
+        return StaticModel(self._embedder.file, truncate_dim=self._truncate_dim)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> StaticModel:
+        return self.__copy__()
 
     def __repr__(self) -> str:
         return f"StaticModel({self._path!r}, dim={self.dim})"
@@ -194,7 +208,7 @@ class StaticModel:
         normalize_embeddings: bool | None = None,
         truncate_dim: int | None = None,
         pooling: str | None = None,
-        workers: int = 1,
+        workers: int | Literal["auto"] = 1,
     ) -> NDArray[Any]:
         """Embed texts.
 
@@ -213,7 +227,8 @@ class StaticModel:
                 `prefixes` names good ones.
             pooling: `mean` for the plain mean where the file says `damped_mean`; None: what the
                 file says.
-            workers: how many processes share the work, this one among them. The others are started
+            workers: how many processes share the work, this one among them; `auto`: one a core. No
+                more are started than there are cores, or batches of texts. The others are started
                 by the first call that needs them and kept until `close` or the end of the program;
                 each holds a word cache of its own. They pay off from some ten thousand texts on.
             prompt_name: None: the format names no prompts.
@@ -235,6 +250,7 @@ class StaticModel:
             InvalidDimensionError: `truncate_dim` is below 1 or above the file's dimension.
             InvalidOptionError: another parameter has a value that it cannot have.
             FormatError: the file's tokenizer is none, or does not fit its table.
+            FileChangedError: the file was written to since it was loaded (see `load`).
             WorkerError: a worker process could not be started, or died.
         """
         check_compatibility(
@@ -246,7 +262,7 @@ class StaticModel:
         )
         request = self._request(truncate_dim, normalize_embeddings, precision, pooling)
         size = max(LEAST_BATCH, check_count("batch_size", batch_size))
-        check_count("workers", workers)
+        processes = check_workers(workers)
         if isinstance(sentences, str):
             (some,) = slices([sentences], 1, prompt)
             vector: NDArray[Any] = self._embedder.embed(some, request)[0]
@@ -256,7 +272,7 @@ class StaticModel:
         found = np.empty((total or 0, request.width), request.dtype)
         done = 0
         with (
-            closing(self._blocks(source, request, workers)) as blocks,
+            closing(self._blocks(source, request, processes)) as blocks,
             Progress(total, unit="texts", enabled=bool(show_progress_bar)) as progress,
         ):
             for block in blocks:
@@ -291,7 +307,7 @@ class StaticModel:
         normalize_embeddings: bool | None = None,
         truncate_dim: int | None = None,
         pooling: str | None = None,
-        workers: int = 1,
+        workers: int | Literal["auto"] = 1,
     ) -> Iterator[NDArray[Any]]:
         """Embed texts without end in constant memory.
 
@@ -316,9 +332,7 @@ class StaticModel:
         size = check_count("batch_size", batch_size)
         if isinstance(sentences, str):
             raise TypeError("sentences: expected an iterable of strings, found a string")
-        return self._blocks(
-            slices(sentences, size, prompt), request, check_count("workers", workers)
-        )
+        return self._blocks(slices(sentences, size, prompt), request, check_workers(workers))
 
     @overload
     def encode_tokens(  # type: ignore[overload-overlap]  # a string is an iterable of strings
@@ -429,18 +443,23 @@ class StaticModel:
     ) -> Generator[NDArray[Any], None, None]:
         """The vectors of each slice, in order."""
         if workers > 1:
-            return self._share().map(workers - 1, source, request, self._embedder.embed)
-        return (self._embedder.embed(some, request) for some in source)
+            # The method holds this model, whose end would end the workers, until the last block.
+            return self._share().map(workers - 1, source, request, self._embed)
+        return (self._embed(some, request) for some in source)
+
+    def _embed(self, some: Slice, request: Request) -> NDArray[Any]:
+        """The vectors of one slice, by this process."""
+        return self._embedder.embed(some, request)
 
     def _share(self) -> Workers:
         from .workers import Workers  # most programs never need them
 
         with self._lock:
             if self._workers is None:
-                self._workers = Workers(self._path, self._identity)
+                self._workers = Workers(self._place, self._identity, mmap=self._mapped)
                 weakref.finalize(self, self._workers.close)
             return self._workers
 
 
-def _load(path: str, truncate_dim: int) -> StaticModel:
-    return StaticModel.load(path, truncate_dim=truncate_dim)
+def _load(path: str, truncate_dim: int, mmap: bool) -> StaticModel:
+    return StaticModel.load(path, truncate_dim=truncate_dim, mmap=mmap)

@@ -7,7 +7,9 @@ import os
 from .format import StaticFile, read
 
 
-def open_parts(path: str | os.PathLike[str], *, verify: bool = False) -> StaticFile:
+def open_parts(
+    path: str | os.PathLike[str], *, verify: bool = False, mmap: bool = True
+) -> StaticFile:
     """Open a file with `format.read`, a folder with `compat.read_folder`.
 
     Raises:
@@ -18,5 +20,5 @@ def open_parts(path: str | os.PathLike[str], *, verify: bool = False) -> StaticF
     if os.path.isdir(path):
         from .compat import read_folder  # most programs open files
 
-        return read_folder(path, verify=verify)
-    return read(path, verify=verify)
+        return read_folder(path, verify=verify, mmap=mmap)
+    return read(path, verify=verify, mmap=mmap)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import statistics
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,13 @@ from numpy.typing import NDArray
 from .errors import LimitExceededError, NotAModelError, TokenizerInvalidError, TokenizerNotJsonError
 from .header import MAX_TOKENIZER_BYTES
 from .peer_folder import Settings
+from .safetensors_file import content
 from .text_limits import TextLimits
 from .tokenizer_definition import parse_tokenizer, token_ids
 
 
-def map_tokenizer(path: Path) -> NDArray[np.uint8]:
-    """The bytes of a tokenizer's file, memory-mapped.
+def map_tokenizer(path: Path, *, mmap: bool = True) -> NDArray[np.uint8]:
+    """The bytes of a tokenizer's file, memory-mapped, or in memory if `mmap` is False.
 
     Raises:
         NotAModelError: it may not be read.
@@ -32,10 +32,9 @@ def map_tokenizer(path: Path) -> NDArray[np.uint8]:
             expected = f"at most {MAX_TOKENIZER_BYTES} bytes"
             raise LimitExceededError(str(path), "tokenizer", expected, str(size))
         with path.open("rb") as file:
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            return content(file, mmap=mmap)
     except OSError as error:
         raise NotAModelError(f"{path}: {error.strerror}") from None
-    return np.frombuffer(mapped, np.uint8)
 
 
 def model2vec_limits(definition: NDArray[np.uint8], settings: Settings, source: str) -> TextLimits:

@@ -2,12 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import stat
 import sys
 import time
 from types import TracebackType
-from typing import Final
+from typing import IO, Final
 
 _REFRESH_SECONDS: Final = 0.1
+
+
+class InputPosition:
+    """How much of an input file has been read."""
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] | None = None
+        self._size = 0
+
+    def follow(self, file: IO[bytes]) -> None:
+        """Look at this file from now on. Of a pipe, nothing is known."""
+        with contextlib.suppress(OSError, ValueError):
+            status = os.fstat(file.fileno())
+            if stat.S_ISREG(status.st_mode):
+                self._file, self._size = file, status.st_size
+
+    def share(self) -> float | None:
+        """The part that has been read, from 0 to 1; None where it is not known."""
+        if self._file is None or self._size == 0:
+            return None
+        try:
+            return min(self._file.tell() / self._size, 1.0)
+        except (OSError, ValueError):  # closed, at the end
+            return None
 
 
 class Progress:
@@ -17,20 +44,30 @@ class Progress:
         total: how many are to come, or None where nobody knows.
         unit: what is counted.
         enabled: False for no output at all.
+        position: says how much of the input has been read, where there is no total.
 
     Example:
         >>> with Progress(2, unit="texts", enabled=False) as progress:
         ...     progress.advance(2)
     """
 
-    def __init__(self, total: int | None, *, unit: str, enabled: bool = True) -> None:
+    def __init__(
+        self,
+        total: int | None,
+        *,
+        unit: str,
+        enabled: bool = True,
+        position: InputPosition | None = None,
+    ) -> None:
         self._total = total
         self._unit = unit
         self._enabled = enabled
+        self._position = position
         self._live = enabled and sys.stderr.isatty()
         self._done = 0
         self._width = 0
-        self._start = self._shown = time.monotonic()
+        self._start = time.monotonic()
+        self._shown = -_REFRESH_SECONDS
 
     def __enter__(self) -> Progress:
         return self
@@ -52,14 +89,37 @@ class Progress:
             self._shown = now
             self._show("")
 
-    def _show(self, end: str) -> None:
-        rate = self._done / max(time.monotonic() - self._start, 1e-9)
-        share = ""
+    def _share(self) -> float | None:
         if self._total is not None:
-            percent = 100 * self._done // self._total if self._total else 100
-            share = f" of {self._total:,} ({percent} %)"
-        line = f"{self._done:,}{share} {self._unit}, {rate:,.0f}/s"
-        begin = "\r" if self._live else ""
-        sys.stderr.write(f"{begin}{line.ljust(self._width)}{end}")
-        sys.stderr.flush()
-        self._width = len(line)
+            return self._done / self._total if self._total else 1.0
+        return None if self._position is None else self._position.share()
+
+    def _show(self, end: str) -> None:
+        seconds = max(time.monotonic() - self._start, 1e-9)
+        share = self._share()
+        of = "" if self._total is None else f" of {self._total:,}"
+        percent = "" if share is None else f" ({int(100 * share)} %)"
+        line = f"{self._done:,}{of}{percent} {self._unit}, {self._done / seconds:,.0f}/s"
+        if share and not end:
+            line += f", {_clock(seconds * (1 - share) / share)} left"
+        if self._live:
+            # A line as wide as the terminal would make it scroll.
+            width = _columns() - 1
+            line, self._width = line[:width].ljust(min(self._width, width)), len(line)
+            line = f"\r{line}"
+        with contextlib.suppress(OSError):  # the work does not depend on who looks at it
+            sys.stderr.write(f"{line}{end}")
+            sys.stderr.flush()
+
+
+def _columns() -> int:
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -27,7 +27,11 @@ _SUFFIXES: Final = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv"
 
 
 def read_records(
-    path: str, form: str | None = None, column: str | None = None
+    path: str,
+    form: str | None = None,
+    column: str | None = None,
+    *,
+    opened: Callable[[IO[bytes]], None] = lambda file: None,
 ) -> Iterator[tuple[str, Record]]:
     """Read texts with the columns around them.
 
@@ -35,6 +39,7 @@ def read_records(
         path: a file, gzipped if its name ends in `.gz`; `-` for standard input.
         form: one of `INPUT_FORMATS`; None decides by the name, `lines` where it tells nothing.
         column: the column (CSV) or member (JSON lines) that holds the text; `text` if None.
+        opened: called with the file, as it is before it is unpacked.
 
     Yields:
         The text and the record it stands in; for `lines` the record is the text alone.
@@ -44,7 +49,7 @@ def read_records(
     """
     name = Path(path.removesuffix(".gz"))
     form = form or _SUFFIXES.get(name.suffix, "lines")
-    with _open_input(path) as file:
+    with _open_input(path, opened) as file:
         source = "standard input" if path == "-" else path
         try:
             for number, record in enumerate(_READERS[form](file, source), 1):
@@ -74,17 +79,20 @@ def blocks(
 
 
 @contextlib.contextmanager
-def _open_input(path: str) -> Iterator[IO[bytes]]:
-    if path == "-":
-        yield sys.stdin.buffer
-        return
+def _open_input(path: str, opened: Callable[[IO[bytes]], None]) -> Iterator[IO[bytes]]:
     try:
+        if path == "-":
+            opened(sys.stdin.buffer)
+            yield sys.stdin.buffer
+            return
         with Path(path).open("rb") as raw:
+            opened(raw)
             yield gzip.GzipFile(fileobj=raw) if path.endswith(".gz") else raw  # type: ignore[misc]
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+        source = "standard input" if path == "-" else path
+        raise InputError(f"{source}: cannot be read: {error.strerror or error}") from None
 
 
 def _decode(file: IO[bytes], newline: str) -> IO[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypedDict, get_args
+import os
+from typing import Any, Literal, NamedTuple, TypedDict, get_args
 
 import numpy as np
 
@@ -26,7 +27,7 @@ class Options(TypedDict, total=False):
     normalize_embeddings: bool | None
     truncate_dim: int | None
     pooling: str | None
-    workers: int
+    workers: int | Literal["auto"]
 
 
 class Request(NamedTuple):
@@ -105,6 +106,27 @@ def check_count(name: str, value: int) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise InvalidOptionError(f"{name}: expected an integer of at least 1, found {value!r}")
     return int(value)
+
+
+def check_workers(value: int | str) -> int:
+    """How many processes are to share the work: as many as asked for, or `auto`, within the cores.
+
+    Raises:
+        InvalidOptionError: it is neither an integer of at least 1 nor `auto`.
+    """
+    if isinstance(value, str):
+        if value != "auto":
+            expected = "an integer of at least 1 or 'auto'"
+            raise InvalidOptionError(f"workers: expected {expected}, found {value!r}")
+        return cores()
+    return min(check_count("workers", value), cores())
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def check_compatibility(

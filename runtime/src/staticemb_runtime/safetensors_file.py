@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import mmap
 import os
-from typing import TYPE_CHECKING, Any
+from mmap import ACCESS_READ
+from mmap import mmap as _map
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -35,6 +36,7 @@ class SafetensorsFile:
 
     Args:
         path: the file.
+        mmap: False to read the file into memory.
 
     Attributes:
         tensors: where each tensor lies, by name.
@@ -45,8 +47,8 @@ class SafetensorsFile:
         FormatError: a subclass for each fault.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        mapped, start = map_file(path)
+    def __init__(self, path: str | os.PathLike[str], *, mmap: bool = True) -> None:
+        mapped, start = map_file(path, mmap=mmap)
         self.header = mapped[8:start].tobytes()
         self._data = mapped[start:]
         self.tensors: dict[str, TensorEntry] = {}
@@ -80,8 +82,8 @@ def view(data: NDArray[np.uint8], entry: TensorEntry) -> NDArray[Any]:
     return data[entry.begin : entry.end].view(DTYPES[entry.dtype]).reshape(entry.shape)
 
 
-def map_file(path: str | os.PathLike[str]) -> tuple[NDArray[np.uint8], int]:
-    """Map a safetensors file.
+def map_file(path: str | os.PathLike[str], *, mmap: bool = True) -> tuple[NDArray[np.uint8], int]:
+    """Map a safetensors file, or read it into memory if `mmap` is False.
 
     Returns:
         Its bytes, read-only, and where its data begin: after the header, which is within the file.
@@ -98,7 +100,8 @@ def map_file(path: str | os.PathLike[str]) -> tuple[NDArray[np.uint8], int]:
                 found = f"{size} bytes"
                 raise FileTooShortError(str(path), "start of the file", "at least 8 bytes", found)
             header_bytes = int.from_bytes(file.read(8), "little")
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            data = content(file, mmap=mmap)
+            size = len(data)
     except FileNotFoundError:
         raise ModelNotFoundError(f"{path}: no such file") from None
     except (IsADirectoryError, PermissionError) as error:
@@ -111,4 +114,12 @@ def map_file(path: str | os.PathLike[str]) -> tuple[NDArray[np.uint8], int]:
     if not 2 <= header_bytes <= size - 8:
         expected = f"2 to {size - 8}, which is where the file ends"
         raise HeaderTruncatedError(str(path), "header length", expected, str(header_bytes))
-    return np.frombuffer(mapped, np.uint8), 8 + header_bytes
+    return data, 8 + header_bytes
+
+
+def content(file: BinaryIO, *, mmap: bool) -> NDArray[np.uint8]:
+    """The bytes of an open file that is not empty, read-only: mapped, or read into memory."""
+    if mmap:
+        return np.frombuffer(_map(file.fileno(), 0, access=ACCESS_READ), np.uint8)
+    file.seek(0)
+    return np.frombuffer(file.read(), np.uint8)

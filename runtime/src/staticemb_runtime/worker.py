@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from typing import IO
+import time
+from typing import IO, NoReturn
 
 from .embedder import Embedder
 from .inputs import Slice
@@ -13,27 +14,31 @@ from .opening import open_parts
 from .protocol import pack_text, receive_job, write_all
 from .request import Request
 
-Job = tuple[Slice, Request] | None
+_SECONDS_BETWEEN_LOOKS = 1.0
 
 
-def _read(source: IO[bytes], jobs: queue.Queue[Job]) -> None:
-    while (job := receive_job(source)) is not None:
-        jobs.put(job)
-    jobs.put(None)
-
-
-def main(path: str, identity: str) -> None:
-    """Serve until the input ends.
+def main(path: str, identity: str, mmap: str, parent: str) -> None:
+    """Serve until the parent is gone, which happens without a word.
 
     Args:
         path: the model's file or folder.
         identity: what its `identity` must be.
+        mmap: empty to read it into memory.
+        parent: the number of the process that sends jobs.
     """
     source = os.fdopen(os.dup(0), "rb", buffering=0)
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # whatever is printed here must not get among the answers
+    threading.Thread(target=_watch, args=(int(parent),), daemon=True).start()
     try:
-        file = open_parts(path)
+        _serve(path, identity, bool(mmap), source, answers)
+    except OSError:  # nobody reads the answers
+        _end()
+
+
+def _serve(path: str, identity: str, mmap: bool, source: IO[bytes], answers: IO[bytes]) -> None:
+    try:
+        file = open_parts(path, mmap=mmap)
         problem = ""
         if file.identity != identity:
             problem = f"{path}: it is no longer the one that was loaded"
@@ -45,9 +50,10 @@ def main(path: str, identity: str) -> None:
     embedder = Embedder(file)
     # The next job is read while one is in work, so that neither side ever waits for the other
     # with both pipes full.
-    jobs: queue.Queue[Job] = queue.Queue(maxsize=1)
+    jobs: queue.Queue[tuple[Slice, Request]] = queue.Queue(maxsize=1)
     threading.Thread(target=_read, args=(source, jobs), daemon=True).start()
-    while (job := jobs.get()) is not None:
+    while True:
+        job = jobs.get()
         try:
             vectors = embedder.embed(*job)
         except Exception as error:  # noqa: BLE001 - as above
@@ -55,3 +61,24 @@ def main(path: str, identity: str) -> None:
             continue
         write_all(answers, pack_text(""))
         write_all(answers, vectors)
+
+
+def _read(source: IO[bytes], jobs: queue.Queue[tuple[Slice, Request]]) -> None:
+    """Take jobs; the input ends only if the parent has ended."""
+    try:
+        while (job := receive_job(source)) is not None:
+            jobs.put(job)
+    finally:
+        _end()
+
+
+def _watch(parent: int) -> None:
+    """End with the parent where a fork of it keeps the pipes open."""
+    while os.name == "posix":
+        if os.getppid() != parent:
+            _end()
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+
+def _end() -> NoReturn:
+    os._exit(0)  # from whatever thread, and although the others are at work

@@ -6,11 +6,14 @@ Design, and why:
   standard library's multiprocessing would pickle, needs a main module that can be imported again
   (`if __name__ == "__main__"`), and shared memory that AWS Lambda has not; forking a process that
   has threads is unsafe. A pipe needs nothing, and ends by itself: a worker whose parent is gone,
-  for whatever reason, reads the end of its input and exits.
+  for whatever reason, reads the end of its input and exits. A fork of the parent may keep the pipe
+  open, so a worker also looks once a second whether its parent is still the same.
 - A worker opens the model's file by its path, memory-mapped, so that the table is in memory once.
   It refuses one whose identity (a file's digest) is no longer that of the model.
 - The calling process works too. It takes slices itself while the others start, which needs a tenth
   of a second or two, so that asking for workers never delays the first result.
+- There are never more processes than cores, nor than a call has slices: a process costs memory and
+  time to start, and has nothing to do beyond that.
 - Slices are handed out as workers become free, and results are yielded in order. Since the vector
   of a text depends on nothing but the text, it does not matter who makes it.
 - A worker that reports an error gets its slice done again by the calling process, which raises the
@@ -27,7 +30,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from pathlib import Path
+from itertools import chain, islice
 from typing import IO, Any, Final
 
 from numpy.typing import NDArray
@@ -41,7 +44,7 @@ _AHEAD: Final = 2  # slices that a worker holds: one in work, one waiting in its
 _PIPE_BYTES: Final = 1 << 20
 _START: Final = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from staticemb_runtime.worker import main; main(sys.argv[2], sys.argv[3])"
+    "from staticemb_runtime.worker import main; main(*sys.argv[2:])"
 )
 
 Embed = Callable[[Slice, Request], NDArray[Any]]
@@ -51,13 +54,13 @@ class Workers:
     """The worker processes of one model, started when they are first needed.
 
     Args:
-        path: the model's file or folder.
+        path: the model's file or folder, absolute.
         identity: what `StaticFile.identity` must be.
+        mmap: whether they map it, as the calling process does.
     """
 
-    def __init__(self, path: str, identity: str) -> None:
-        self._path = path
-        self._identity = identity
+    def __init__(self, path: str, identity: str, *, mmap: bool = True) -> None:
+        self._model = (path, identity, "mmap" if mmap else "")
         self._lock = threading.Lock()
         self._idle: _Team | None = None
 
@@ -67,7 +70,7 @@ class Workers:
         """Embed slices in this process and `count` others.
 
         Args:
-            count: how many others.
+            count: how many others at most, from 1 on; fewer are started for fewer slices.
             source: the slices; only this thread reads from it.
             request: how to embed.
             embed: embeds a slice in this process.
@@ -78,9 +81,15 @@ class Workers:
         Raises:
             WorkerError: a worker could not be started, or died.
         """
+        first = list(islice(source, count + 1))
+        if len(first) < 2:
+            for some in first:
+                yield embed(some, request)
+            return
         team = self._take(count)
         try:
-            yield from team.map(source, request, embed)
+            team.start(len(first) - 1)
+            yield from team.map(chain(first, source), request, embed)
         except BaseException:
             team.close()  # slices may be under way: who cares for their results?
             raise
@@ -100,7 +109,7 @@ class Workers:
             if team.serves(count):
                 return team
             team.close()
-        return _Team(self._path, self._identity, count)
+        return _Team(self._model, count)
 
     def _give_back(self, team: _Team) -> None:
         with self._lock:
@@ -111,9 +120,11 @@ class Workers:
 
 
 class _Team:
-    """Some worker processes, each with a thread that talks to it."""
+    """Up to `count` worker processes, each with a thread that talks to it."""
 
-    def __init__(self, path: str, identity: str, count: int) -> None:
+    def __init__(self, model: tuple[str, str, str], count: int) -> None:
+        self._model = model
+        self._count = count
         self._owner = os.getpid()
         self._change = threading.Condition()
         self._waiting: deque[tuple[Slice, Request]] = deque()
@@ -122,22 +133,28 @@ class _Team:
         self._closed = False
         self._processes: list[subprocess.Popen[bytes]] = []
         self._threads: list[threading.Thread] = []
-        try:
-            for _ in range(count):
-                self._processes.append(_start(path, identity))
-        except OSError as error:
-            self.close()
-            raise WorkerError(f"worker process: expected it to start, found {error}") from error
-        for process in self._processes:
+
+    def start(self, needed: int) -> None:
+        """Start processes until there are `needed`, or `count` if that is fewer.
+
+        Raises:
+            WorkerError: one could not be started.
+        """
+        while len(self._processes) < min(needed, self._count):
+            try:
+                process = _start(self._model)
+            except OSError as error:
+                raise WorkerError(f"worker process: expected it to start, found {error}") from error
+            self._processes.append(process)
             thread = threading.Thread(target=self._talk, args=(process,), daemon=True)
             thread.start()
             self._threads.append(thread)
 
     def serves(self, count: int) -> bool:
-        """Whether this is `count` living processes that this process started."""
+        """Whether this is for up to `count` processes, all alive and started by this process."""
         return (
             self._owner == os.getpid()
-            and len(self._processes) == count
+            and self._count == count
             and all(process.poll() is None for process in self._processes)
         )
 
@@ -254,11 +271,12 @@ class _Team:
             self._change.notify_all()
 
 
-def _start(path: str, identity: str) -> subprocess.Popen[bytes]:
+def _start(model: tuple[str, str, str]) -> subprocess.Popen[bytes]:
     if not sys.executable or getattr(sys, "frozen", False):
         raise WorkerError("worker process: expected a Python interpreter to start, found none")
+    arguments = [json.dumps(sys.path), *model, str(os.getpid())]
     process = subprocess.Popen(  # noqa: S603 - this interpreter, and no shell
-        [sys.executable, "-c", _START, json.dumps(sys.path), str(Path(path).absolute()), identity],
+        [sys.executable, "-c", _START, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         bufsize=0,

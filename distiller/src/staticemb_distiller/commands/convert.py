@@ -52,22 +52,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Convert."""
     from ..convert import convert_folder
+    from ..progress import Progress
     from ..word_vectors import convert_word_vectors
 
-    if Path(arguments.source).is_dir():
-        done = convert_folder(
-            arguments.source, arguments.output, rules=arguments.rules, dim=arguments.dim
-        )
-    else:
-        done = convert_word_vectors(
-            arguments.source,
-            arguments.output,
-            tokens=arguments.tokens,
-            lowercase=arguments.lowercase,
-            limit=arguments.limit,
-            normalize=arguments.normalize,
-            dtype=arguments.dtype,
-        )
+    with Progress() as progress:
+        progress.status(f"Converting {arguments.source}")
+        if Path(arguments.source).is_dir():
+            done = convert_folder(
+                arguments.source, arguments.output, rules=arguments.rules, dim=arguments.dim
+            )
+        else:
+            done = convert_word_vectors(
+                arguments.source,
+                arguments.output,
+                tokens=arguments.tokens,
+                lowercase=arguments.lowercase,
+                limit=arguments.limit,
+                normalize=arguments.normalize,
+                dtype=arguments.dtype,
+            )
     size = done.path.stat().st_size / 1e6
     lines = [f"note: {note}" for note in done.notes]
     lines.append(

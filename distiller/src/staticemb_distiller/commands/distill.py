@@ -8,10 +8,23 @@ from ..recipe import Recipe
 from .knob_flags import add_knobs, given_recipe
 from .recipe import read_recipe
 
+_GROUPS = {
+    "revision": "the teacher",
+    "mode": "the vocabulary",
+    "vectors_from": "vectors of tokens",
+    "fit": "the fit to texts",
+    "length_power": "all fitted rows alike",
+    "dims": "dimensions",
+    "weighting": "weights of tokens",
+    "dtype": "storage",
+    "pooling": "from tokens to texts",
+    "seed": "random numbers",
+}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments: the teacher, the output, and one flag for each knob."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.usage = "%(prog)s TEACHER -o FILE [--recipe FILE] [options]"
     parser.add_argument("teacher", metavar="TEACHER", help="a local folder or a Hub id")
     parser.add_argument(
         "-o", "--output", required=True, metavar="FILE", help="the file to write (.staticemb)"
@@ -22,7 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="TOML, or a static embedding file to repeat its recipe; flags take precedence",
     )
     work = parser.add_argument_group("how to work")
-    work.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    work.add_argument(
+        "--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda or mps [auto]"
+    )
     work.add_argument(
         "--checkpoint", metavar="FOLDER", help="keep what is done, and go on from there next time"
     )
@@ -32,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="keep the teacher's vectors of the fit's texts for good, for other fits to them",
     )
     work.add_argument("--quiet", action="store_true", help="show no progress")
-    add_knobs(parser, Recipe)
+    add_knobs(parser, Recipe, _GROUPS)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -43,15 +58,15 @@ def run(arguments: argparse.Namespace) -> int:
     from ..pipeline import distill
     from ..progress import Progress
 
-    progress = Progress(quiet=arguments.quiet)
-    path = distill(
-        arguments.teacher,
-        recipe,
-        arguments.output,
-        device=arguments.device,
-        checkpoint=arguments.checkpoint,
-        teacher_cache=arguments.teacher_cache,
-        progress=progress,
-    )
-    progress.note(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    with Progress(quiet=arguments.quiet) as progress:
+        path = distill(
+            arguments.teacher,
+            recipe,
+            arguments.output,
+            device=arguments.device,
+            checkpoint=arguments.checkpoint,
+            teacher_cache=arguments.teacher_cache,
+            progress=progress,
+        )
+        progress.note(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
     return 0

@@ -12,9 +12,11 @@ from ..evaluation import page, record, report, tasks
 from ..evaluation.load import load_model
 from ..evaluation.models import Embedder, LexicalModel
 from ..evaluation.run import Prefixes, evaluate
+from ..progress import Progress
 
 EPILOG = f"""\
-the folder of data (tab-separated UTF-8 files without a header, JSON lines for retrieval):
+the folder of data (tab-separated UTF-8 files without a header, JSON lines for
+retrieval):
 
 {tasks.LAYOUT}"""
 
@@ -31,45 +33,48 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a .staticemb file; a model2vec or sentence-transformers folder; word vectors as "
         "text; or tfidf, bm25, wordllama. NAME=MODEL gives it a name in the report",
     )
-    parser.add_argument(
+    what = parser.add_argument_group("what to measure")
+    what.add_argument(
         "--data",
         type=Path,
         metavar="FOLDER",
         help="the tasks' files; default: a small sample that comes with this command, to see what "
         "it does",
     )
-    parser.add_argument(
+    what.add_argument(
         "--tasks",
         nargs="+",
         metavar="TASK",
         help="kinds (sts), names (sts/sick-test, sick-test) or wildcards ('*-en-*'); default: all",
     )
-    parser.add_argument(
+    what.add_argument(
         "--prefixes",
         default="full",
         metavar="N,N…",
         help="lengths to cut the vectors to; 'ladder': each model's own; default: whole vectors",
     )
-    parser.add_argument(
+    compare = parser.add_argument_group("comparison")
+    compare.add_argument(
         "--baseline",
         nargs="+",
         default=[],
         metavar="MODEL",
         help="models to compare with, or the .json report of an earlier run",
     )
-    parser.add_argument(
+    compare.add_argument(
         "--resamples",
         type=int,
         default=1000,
         metavar="N",
         help="of the bootstrap of differences from the baselines; 0: none (default: 1000)",
     )
-    parser.add_argument(
+    what.add_argument(
         "--no-speed", action="store_true", help="do not take the models' texts per second"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write it as Markdown")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write it as a page with charts")
+    files = parser.add_argument_group("report files")
+    files.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON")
+    files.add_argument("--markdown", type=Path, metavar="FILE", help="write it as Markdown")
+    files.add_argument("--html", type=Path, metavar="FILE", help="write it as a page with charts")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -81,25 +86,25 @@ def run(arguments: argparse.Namespace) -> int:
             )
     earlier = [name for name in arguments.baseline if name.endswith(".json")]
     reports = [(name, record.from_json(name)) for name in earlier]
-    show = _progress()
-    results = evaluate(
-        _named(arguments.models),
-        arguments.data,
-        tasks=arguments.tasks,
-        prefixes=_prefixes(arguments.prefixes),
-        baseline=_named([name for name in arguments.baseline if name not in earlier]),
-        speed=not arguments.no_speed,
-        progress=show,
-    )
-    if show:
-        show("")
+    prefixes = _prefixes(arguments.prefixes)
+    with Progress() as progress:
+        progress.status("Opening models")
+        results = evaluate(
+            _named(arguments.models),
+            arguments.data,
+            tasks=arguments.tasks,
+            prefixes=prefixes,
+            baseline=_named([name for name in arguments.baseline if name not in earlier]),
+            speed=not arguments.no_speed,
+            progress=progress.status,
+        )
     for name, read in reports:
         record.add_baseline(results, read, name)
-    compared = (
-        report.differences(results, resamples=arguments.resamples)
-        if arguments.resamples > 0 and results.baseline
-        else []
-    )
+    compared = []
+    if arguments.resamples > 0 and results.baseline:
+        with Progress() as progress:
+            progress.status("Comparing")
+            compared = report.differences(results, resamples=arguments.resamples)
     written: list[tuple[Path | None, Callable[[], str]]] = [
         (arguments.json, lambda: record.dumps(results, compared)),
         (arguments.markdown, lambda: report.markdown(results, compared)),
@@ -133,15 +138,3 @@ def _prefixes(text: str) -> Prefixes:
         raise PrefixError(
             f"--prefixes: expected numbers separated by commas, 'ladder' or 'full', found {text!r}"
         ) from None
-
-
-def _progress() -> Callable[[str], None] | None:
-    """A line that is written over, on a terminal alone."""
-    if not sys.stderr.isatty():
-        return None
-
-    def show(line: str) -> None:
-        sys.stderr.write(f"\r\x1b[K{line[:100]}" if line else "\r\x1b[K")
-        sys.stderr.flush()
-
-    return show

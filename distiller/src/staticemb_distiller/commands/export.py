@@ -33,14 +33,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Export."""
     from ..export import export
+    from ..progress import Progress
 
-    done = export(
-        arguments.model,
-        arguments.output,
-        arguments.to,
-        plain_mean=arguments.pooling == "mean",
-        peer_unknown=arguments.unknown_tokens == "peer",
-    )
+    with Progress() as progress:
+        progress.status(f"Exporting {arguments.model}")
+        done = export(
+            arguments.model,
+            arguments.output,
+            arguments.to,
+            plain_mean=arguments.pooling == "mean",
+            peer_unknown=arguments.unknown_tokens == "peer",
+        )
     lines = [f"note: {note}" for note in done.notes]
     lines.append(
         f"Wrote {done.path}; its vectors are those of {arguments.model}"

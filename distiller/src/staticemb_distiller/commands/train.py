@@ -9,9 +9,20 @@ from ..training.recipe import TrainingRecipe
 from .knob_flags import add_knobs, given_recipe
 from .recipe import read_training_recipe
 
+_GROUPS = {
+    "pairs": "the examples",
+    "start": "the start",
+    "length_power": "all rows alike, before the first step",
+    "temperature": "what is lowered",
+    "epochs": "how to train",
+    "rotate": "the file",
+    "seed": "random numbers",
+}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments: the start, the output, and one flag for each knob."""
+    parser.usage = "%(prog)s MODEL|TEACHER --pairs SOURCE -o FILE [options]"
     parser.add_argument(
         "model",
         metavar="MODEL|TEACHER",
@@ -27,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="TOML, or a trained file to repeat its recipe; flags take precedence",
     )
     work = parser.add_argument_group("how to work")
-    work.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    work.add_argument(
+        "--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda or mps [auto]"
+    )
     work.add_argument(
         "--checkpoint", metavar="FOLDER", help="keep the state, and go on from there next time"
     )
@@ -38,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tensorboard", metavar="FOLDER", help="write TensorBoard's event files there"
     )
     work.add_argument("--quiet", action="store_true", help="show no progress")
-    add_knobs(parser, TrainingRecipe)
+    add_knobs(parser, TrainingRecipe, _GROUPS)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -49,7 +62,6 @@ def run(arguments: argparse.Namespace) -> int:
     from ..progress import Progress
     from ..training.run import Places, train_file
 
-    progress = Progress(quiet=arguments.quiet)
     places = Places(
         Path(arguments.output),
         device=arguments.device,
@@ -57,7 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
         teacher_cache=_folder(arguments.teacher_cache),
         tensorboard=_folder(arguments.tensorboard),
     )
-    train_file(arguments.model, recipe, places, progress)
+    with Progress(quiet=arguments.quiet) as progress:
+        train_file(arguments.model, recipe, places, progress)
     return 0
 
 

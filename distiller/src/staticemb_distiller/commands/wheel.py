@@ -13,9 +13,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("file", type=Path, metavar="FILE", help="a static embedding file")
     parser.add_argument(
-        "--name", required=True, help=f"what pip install takes, usually {PREFIX}SOMETHING"
+        "--name",
+        required=True,
+        metavar="NAME",
+        help=f"what pip install takes, usually {PREFIX}SOMETHING",
     )
-    parser.add_argument("--version", default="1.0", help="[1.0]")
+    parser.add_argument(
+        "--version", default="1.0", metavar="VERSION", help="the wheel's version [1.0]"
+    )
     parser.add_argument(
         "--model-name", default="", metavar="NAME", help="what StaticModel.load takes [SOMETHING]"
     )

@@ -19,15 +19,15 @@ from ..errors import DataFolderError, UnknownTaskError
 from .files import bad_row, jsonl, number_in, tsv
 
 LAYOUT = """\
-  sts/NAME.tsv                       score  sentence  sentence      semantic similarity
-  wordsim/NAME.tsv                   score  word      word          word similarity
-  pairs/NAME.tsv                     0|1    sentence  sentence      pair classification
+  sts/NAME.tsv                    score  sentence  sentence  semantic similarity
+  wordsim/NAME.tsv                score  word      word      word similarity
+  pairs/NAME.tsv                  0|1    sentence  sentence  pair classification
   classification/NAME-train.tsv,
-  classification/NAME-test.tsv       label  text                    classification by a probe
-  clustering/NAME.tsv                label  text                    clustering
+  classification/NAME-test.tsv    label  text                classification
+  clustering/NAME.tsv             label  text                clustering
   retrieval/NAME/corpus.jsonl,
   retrieval/NAME/queries.jsonl,
-  retrieval/NAME/qrels/test.tsv      the layout of BEIR             retrieval
+  retrieval/NAME/qrels/test.tsv   the layout of BEIR         retrieval
 """
 """The files, and the columns of their rows."""
 

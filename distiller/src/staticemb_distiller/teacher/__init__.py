@@ -158,6 +158,7 @@ class Teacher:
         prompt: str | None = None,
         batch_tokens: int | None = None,
         show_progress_bar: bool = False,
+        advance: Callable[[int], object] | None = None,
     ) -> NDArray[np.float32]:
         """Encode texts with the teacher's whole module stack.
 
@@ -167,6 +168,7 @@ class Teacher:
             batch_tokens: Most tokens in a batch, padding included; None: what suits the device.
                 Halved, not failed, when memory runs out. The vectors do not depend on it.
             show_progress_bar: Whether to show rate and time left on standard error.
+            advance: Called after each batch with its number of texts.
 
         Returns:
             (N, dim) float32, in the order of the texts.
@@ -178,7 +180,7 @@ class Teacher:
         """
         if isinstance(texts, str):
             raise InvalidTextError("expected a list of texts, found a single text")
-        with _bar(len(texts), "Encoding", "texts", show_progress_bar) as done:
+        with _bar(len(texts), "Encoding", "texts", show_progress_bar, advance) as done:
             vectors = self._backend.encode(
                 texts,
                 self.default_prompt if prompt is None else prompt,
@@ -194,6 +196,7 @@ class Teacher:
         pooling: TokenPooling = "teacher",
         batch_tokens: int | None = None,
         show_progress_bar: bool = False,
+        advance: Callable[[int], object] | None = None,
     ) -> NDArray[np.float32]:
         """Encode token id sequences as they are: complete, special tokens included.
 
@@ -203,6 +206,7 @@ class Teacher:
                 its "mean", "first" or "last" token, or the transformer's "pooler" output.
             batch_tokens: As for `encode`.
             show_progress_bar: As for `encode`.
+            advance: As for `encode`.
 
         Returns:
             (N, dim) float32 for "teacher", else (N, hidden size).
@@ -216,7 +220,7 @@ class Teacher:
             raise ValueError(f"pooling {pooling!r}: expected one of {get_args(TokenPooling)}")
         arrays = [np.asarray(sequence, np.int64) for sequence in sequences]
         self._check_ids(arrays)
-        with _bar(len(arrays), "Encoding tokens", "sequences", show_progress_bar) as done:
+        with _bar(len(arrays), "Encoding tokens", "sequences", show_progress_bar, advance) as done:
             vectors = self._backend.encode_ids(arrays, pooling, self._budget(batch_tokens), done)
         return _finite(vectors)
 
@@ -249,9 +253,17 @@ class Teacher:
 
 
 @contextmanager
-def _bar(total: int, what: str, unit: str, show: bool) -> Iterator[Callable[[int], object]]:
+def _bar(
+    total: int, what: str, unit: str, show: bool, advance: Callable[[int], object] | None
+) -> Iterator[Callable[[int], object]]:
     with tqdm(total=total, desc=what, unit=f" {unit}", disable=not show) as bar:
-        yield bar.update
+
+        def done(count: int) -> None:
+            bar.update(count)
+            if advance is not None:
+                advance(count)
+
+        yield done
 
 
 def _finite(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..fit_recipe import about_vectors
+from ..progress import BlockProgress
+from ..teacher.reporting import ReportingTeacher
 from ..teacher_cache import TeacherCache
 
 if TYPE_CHECKING:
@@ -50,8 +52,10 @@ def teacher_vectors(
     vectors = np.lib.format.open_memmap(
         folder / "teacher.npy", "w+", np.float16, (len(dataset.texts), teacher.dim)
     )
+    counted = BlockProgress(advance)
+    reporting = ReportingTeacher(teacher, counted.within)
     for first in range(0, len(numbers), _BLOCK):
         block = numbers[first : first + _BLOCK]
-        vectors[block] = store.encode(dataset.read_texts(block), teacher.encode)
-        advance(len(block))
+        vectors[block] = store.encode(dataset.read_texts(block), reporting.encode)
+        counted.block(len(block))
     return vectors

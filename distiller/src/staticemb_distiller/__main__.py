@@ -1,0 +1,27 @@
+"""The entry of the command `staticemb-distiller`, and of `python -m staticemb_distiller`.
+
+It handles signals and closed streams before anything slow is imported.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from staticemb_runtime.command_line import run_command
+
+from .errors import DistillerError
+
+
+def main() -> int:
+    """Run the command with the arguments of the process; return its exit status."""
+    return run_command("staticemb-distiller", _run, errors=(DistillerError,))
+
+
+def _run() -> int:
+    from .cli import run
+
+    return run(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

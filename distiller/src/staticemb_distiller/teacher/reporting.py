@@ -1,0 +1,42 @@
+"""A teacher that reports what it has done after each batch, for a progress bar."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..tokens import TokenPooling
+    from . import Teacher
+
+
+class ReportingTeacher:
+    """A teacher's encoders with a report of each batch.
+
+    Args:
+        teacher: The teacher.
+        advance: Called after each batch with its number of texts or sequences.
+    """
+
+    def __init__(self, teacher: Teacher, advance: Callable[[int], object]) -> None:
+        self._teacher = teacher
+        self._advance = advance
+        self.dim = teacher.dim
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """As `Teacher.encode`."""
+        return self._teacher.encode(texts, advance=self._advance)
+
+    def encode_ids(
+        self, sequences: Sequence[Sequence[int]], *, pooling: TokenPooling
+    ) -> NDArray[np.float32]:
+        """As `Teacher.encode_ids`."""
+        return self._teacher.encode_ids(sequences, pooling=pooling, advance=self._advance)
+
+    def input_embeddings(self) -> NDArray[np.float32]:
+        """As `Teacher.input_embeddings`."""
+        return self._teacher.input_embeddings()

@@ -58,7 +58,7 @@ def vectors(
 ) -> NDArray[np.float32]:
     """(N, D) the vectors that the runtime gives."""
     if isinstance(model, StaticFile):
-        return StaticModel(model, truncate_dim=dim).encode(texts)
+        return StaticModel.from_parts(model, truncate_dim=dim).encode(texts)
     return StaticModel.load(model, truncate_dim=dim).encode(texts)
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, NoReturn, get_args
 
 from . import __version__, bundle_command
-from .errors import InvalidOptionError, StaticEmbError
+from .empty import ON_EMPTY, EmptyTexts
+from .errors import EmptyTextError, InvalidOptionError, StaticEmbError
 from .installed import MODEL_HELP, chosen, locate
 from .metadata import Pooling
 from .model import StaticModel
@@ -98,6 +99,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_request(encode)
     encode.add_argument("--precision", choices=PRECISIONS, default="float32")
+    encode.add_argument(
+        "--on-empty",
+        choices=ON_EMPTY,
+        default="warn",
+        help="about texts without a token that the model knows, whose vectors are zero: count them "
+        "on standard error (default), accept them, or end with an error",
+    )
     encode.add_argument("--workers", type=int, default=1, metavar="N", help="processes [1]")
     encode.add_argument("--quiet", action="store_true", help="no progress bar")
 
@@ -151,18 +159,36 @@ def _encode(options: argparse.Namespace) -> int:
     writer = open_writer(options.output, options.output_format, shape.shape[1], shape.dtype)
     show = not options.quiet and options.output != "-" and sys.stderr.isatty()
     size = BLOCK_TEXTS * max(1, options.workers)
+    empty = EmptyTexts("zero")
     with writer, Progress(None, unit="texts", enabled=show) as progress:
         for texts, records in blocks(source, size):
-            writer.write(records, model.encode(texts, **request))
+            vectors = model.encode_counted(texts, empty, **request)
+            if empty.first is not None and options.on_empty == "raise":
+                raise EmptyTextError(
+                    f"row {empty.first + 1}: expected a token that the model knows, found none"
+                )
+            writer.write(records, vectors)
             progress.advance(len(texts))
+            empty.start += len(texts)
+    if options.on_empty == "warn":
+        _note(empty, empty.start, "row")
     return 0
+
+
+def _note(empty: EmptyTexts, total: int, unit: str) -> None:
+    """Say on standard error how many texts were empty, if any were."""
+    if empty.first is not None:
+        text = empty.describe(total, f"{unit} {empty.first + 1}")
+        print(f"staticemb: {text}", file=sys.stderr)
 
 
 def _similarity(options: argparse.Namespace) -> int:
     model = StaticModel.load(options.model)
     request = {"truncate_dim": options.truncate_dim, "pooling": options.pooling}
-    vectors = model.encode([options.a, options.b], **request)
+    empty = EmptyTexts("zero")
+    vectors = model.encode_counted([options.a, options.b], empty, **request)
     print(f"{float(model.similarity(vectors[0], vectors[1])[0, 0]):.4f}")
+    _note(empty, 2, "text")
     return 0
 
 

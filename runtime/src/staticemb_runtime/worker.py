@@ -10,7 +10,7 @@ from typing import IO
 from .embedder import Embedder
 from .inputs import Slice
 from .opening import open_parts
-from .protocol import pack_text, receive_job, write_all
+from .protocol import pack_text, receive_job, write_all, write_block
 from .request import Request
 
 Job = tuple[Slice, Request] | None
@@ -49,9 +49,8 @@ def main(path: str, identity: str) -> None:
     threading.Thread(target=_read, args=(source, jobs), daemon=True).start()
     while (job := jobs.get()) is not None:
         try:
-            vectors = embedder.embed(*job)
+            block = embedder.embed(*job)
         except Exception as error:  # noqa: BLE001 - as above
             write_all(answers, pack_text(f"{type(error).__name__}: {error}"))
             continue
-        write_all(answers, pack_text(""))
-        write_all(answers, vectors)
+        write_block(answers, block)

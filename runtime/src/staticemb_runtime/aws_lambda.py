@@ -129,7 +129,7 @@ def _embed(model: StaticModel, request: object, max_texts: int) -> dict[str, Any
         raise _Refusal(413, "prompt_too_long", f"{message}, found {n_characters}")
     empty = EmptyTexts("zero", keep=True)
     try:
-        vectors = model.encode_counted(texts, empty, **options)
+        vectors = model.encode(texts, on_empty=empty, **options)
     except FormatError:
         raise
     except StaticEmbError as error:

@@ -162,7 +162,7 @@ def _encode(options: argparse.Namespace) -> int:
     empty = EmptyTexts("zero")
     with writer, Progress(None, unit="texts", enabled=show) as progress:
         for texts, records in blocks(source, size):
-            vectors = model.encode_counted(texts, empty, **request)
+            vectors = model.encode(texts, on_empty=empty, **request)
             if empty.first is not None and options.on_empty == "raise":
                 raise EmptyTextError(
                     f"row {empty.first + 1}: expected a token that the model knows, found none"
@@ -186,7 +186,7 @@ def _similarity(options: argparse.Namespace) -> int:
     model = StaticModel.load(options.model)
     request = {"truncate_dim": options.truncate_dim, "pooling": options.pooling}
     empty = EmptyTexts("zero")
-    vectors = model.encode_counted([options.a, options.b], empty, **request)
+    vectors = model.encode([options.a, options.b], on_empty=empty, **request)
     print(f"{float(model.similarity(vectors[0], vectors[1])[0, 0]):.4f}")
     _note(empty, 2, "text")
     return 0

@@ -24,7 +24,7 @@ _PACKAGE: Final = __name__.rpartition(".")[0]
 
 
 class EmptyTexts:
-    """The empty texts of one call, counted.
+    """The empty texts of a call, or of several calls, counted.
 
     Args:
         on_empty: `raise` makes the first one an error; the others only count.
@@ -51,6 +51,15 @@ class EmptyTexts:
         self.first: int | None = None
         self.indices: list[int] = []
         self._keep = keep
+
+    @classmethod
+    def of(cls, on_empty: str | EmptyTexts) -> EmptyTexts:
+        """The counter of a call with this value of its parameter `on_empty`.
+
+        Raises:
+            InvalidOptionError: an unknown `on_empty`.
+        """
+        return on_empty if isinstance(on_empty, EmptyTexts) else cls(on_empty)
 
     def add(self, some: Slice, indices: Iterable[int]) -> None:
         """Count texts of a slice.

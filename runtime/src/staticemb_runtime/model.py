@@ -349,7 +349,7 @@ class StaticModel(PeerNames):
         truncate_dim: int | None = None,
         *,
         pooling: Pooling | None = None,
-        on_empty: OnEmpty = "warn",
+        on_empty: OnEmpty | EmptyTexts = "warn",
         workers: int = 1,
         **peer: Unpack[EncodePeers],
     ) -> NDArray[Any]:
@@ -376,8 +376,8 @@ class StaticModel(PeerNames):
             on_empty: what to do about texts without a token that the model knows, whose vectors are
                 zero: empty and blank ones, and those in a script or of words that it does not know.
                 `warn` counts them and issues one `EmptyTextWarning` in the life of the model,
-                `raise` makes the first one an error, `zero` accepts them. The tokens of a prompt
-                are a text's own.
+                `raise` makes the first one an error, `zero` accepts them; an `EmptyTexts` counts
+                them for the caller. The tokens of a prompt are a text's own.
             workers: how many processes share the work, this one among them. The others are started
                 by the first call that needs them and kept until `close` or the end of the program;
                 each holds a word cache of its own. They pay off from some ten thousand texts on.
@@ -416,42 +416,7 @@ class StaticModel(PeerNames):
         check_max_length(peer, self.metadata)
         if peer.get("normalize") is not None:
             normalize_embeddings = peer["normalize"]
-        empty = EmptyTexts(on_empty)
-        found = self.encode_counted(
-            sentences,
-            empty,
-            prompt=prompt,
-            batch_size=batch_size,
-            show_progress_bar=show_progress_bar,
-            precision=precision,
-            normalize_embeddings=normalize_embeddings,
-            truncate_dim=truncate_dim,
-            pooling=pooling,
-            workers=workers,
-        )
-        if empty.count:
-            self._warn(empty, 1 if isinstance(sentences, str) else len(found))
-        return found
-
-    def encode_counted(
-        self,
-        sentences: str | Iterable[str],
-        empty: EmptyTexts,
-        *,
-        prompt: str | None = None,
-        batch_size: int = BATCH_SIZE,
-        show_progress_bar: bool | None = False,
-        precision: Precision = "float32",
-        normalize_embeddings: bool | None = None,
-        truncate_dim: int | None = None,
-        pooling: Pooling | None = None,
-        workers: int = 1,
-    ) -> NDArray[Any]:
-        """Do what `encode` does, and count the empty texts in `empty`; for this package's programs.
-
-        Raises:
-            TypeError, StaticEmbError: as `encode` does.
-        """
+        empty = EmptyTexts.of(on_empty)
         request = self._request(truncate_dim, normalize_embeddings, precision, pooling)
         size = max(LEAST_BATCH, check_count("batch_size", batch_size))
         check_count("workers", workers)
@@ -460,6 +425,7 @@ class StaticModel(PeerNames):
             block = self._embedder.embed(some, request)
             if len(block.empty):
                 empty.add(some, block.empty)
+                self._warn(empty, 1)
             vector: NDArray[Any] = block.vectors[0]
             return vector
         source = slices(sentences, size, prompt)
@@ -470,14 +436,17 @@ class StaticModel(PeerNames):
             closing(self._blocks(source, request, workers)) as blocks,
             Progress(total, unit="texts", enabled=bool(show_progress_bar)) as progress,
         ):
-            for some, (rows, indices) in blocks:
-                if len(indices):
-                    empty.add(some, indices)
+            for some, block in blocks:
+                if len(block.empty):
+                    empty.add(some, block.empty)
+                rows = block.vectors
                 if done + len(rows) > len(found):
                     found.resize((done + len(rows)) * 5 // 4, request.width, refcheck=False)
                 found[done : done + len(rows)] = rows
                 done += len(rows)
                 progress.advance(len(rows))
+        if empty.count:
+            self._warn(empty, done)
         if done < len(found):
             found.resize(done, request.width, refcheck=False)
         return found
@@ -512,7 +481,7 @@ class StaticModel(PeerNames):
         normalize_embeddings: bool | None = None,
         truncate_dim: int | None = None,
         pooling: Pooling | None = None,
-        on_empty: OnEmpty = "warn",
+        on_empty: OnEmpty | EmptyTexts = "warn",
         workers: int = 1,
     ) -> Iterator[NDArray[Any]]:
         """Embed texts without end in constant memory.
@@ -539,7 +508,7 @@ class StaticModel(PeerNames):
         size = check_count("batch_size", batch_size)
         if isinstance(sentences, str):
             raise TypeError("sentences: expected an iterable of strings, found a string")
-        empty = EmptyTexts(on_empty)
+        empty = EmptyTexts.of(on_empty)
         source = slices(sentences, size, prompt)
         return self._stream(self._blocks(source, request, check_count("workers", workers)), empty)
 
@@ -550,7 +519,7 @@ class StaticModel(PeerNames):
         *,
         normalize_embeddings: bool = ...,
         truncate_dim: int | None = ...,
-        on_empty: OnEmpty = ...,
+        on_empty: OnEmpty | EmptyTexts = ...,
     ) -> NDArray[np.float32]: ...
 
     @overload
@@ -560,7 +529,7 @@ class StaticModel(PeerNames):
         *,
         normalize_embeddings: bool = ...,
         truncate_dim: int | None = ...,
-        on_empty: OnEmpty = ...,
+        on_empty: OnEmpty | EmptyTexts = ...,
     ) -> list[NDArray[np.float32]]: ...
 
     def encode_tokens(
@@ -569,7 +538,7 @@ class StaticModel(PeerNames):
         *,
         normalize_embeddings: bool = False,
         truncate_dim: int | None = None,
-        on_empty: OnEmpty = "warn",
+        on_empty: OnEmpty | EmptyTexts = "warn",
     ) -> NDArray[np.float32] | list[NDArray[np.float32]]:
         """The vectors of each text's tokens, for late interaction or highlighting.
 
@@ -589,7 +558,7 @@ class StaticModel(PeerNames):
         prefix = vectors.check_dim(
             self._truncate_dim if truncate_dim is None else truncate_dim, self.metadata.dim
         )
-        empty = EmptyTexts(on_empty)
+        empty = EmptyTexts.of(on_empty)
         found = token_vectors(
             self._embedder,
             sentences,

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
-from .empty import OnEmpty
+from .empty import EmptyTexts, OnEmpty
 from .errors import InvalidOptionError
 from .metadata import Metadata, Pooling
 from .peer_parameters import EncodePeers, check_device
@@ -24,7 +24,7 @@ class Options(EncodePeers, total=False):
     normalize_embeddings: bool | None
     truncate_dim: int | None
     pooling: Pooling | None
-    on_empty: OnEmpty
+    on_empty: OnEmpty | EmptyTexts
     workers: int
 
 

@@ -75,6 +75,9 @@ def slices(sentences: object, size: int, prompt: str | None = None) -> Iterator[
 def check_texts(sentences: object) -> Iterable[Any]:
     """Check that an object may be an iterable of texts whose order says which text is which.
 
+    Returns:
+        The object; for an open file its lines without their ends.
+
     Raises:
         TypeError: it is not. The message names what was found and what to pass in its place.
     """
@@ -93,12 +96,16 @@ def check_texts(sentences: object) -> Iterable[Any]:
         raise _refusal(f"{name}, a set", "list(sentences)")
     elif isinstance(sentences, Set) and not isinstance(sentences, (Sequence, ItemsView)):
         raise _refusal(f"{name}, which has no order", "a list, such as sorted(sentences)")
-    elif hasattr(sentences, "readline"):
-        lines = '[line.rstrip("\\n") for line in sentences], of a file opened as text'
-        raise _refusal(f"{name}, a file, whose lines keep their ends", lines)
+    elif hasattr(sentences, "readline") and isinstance(sentences, Iterable):
+        return map(_without_end, sentences)
     if not isinstance(sentences, Iterable):
         raise TypeError(f"sentences: expected a string or an iterable of strings, found {name}")
     return sentences
+
+
+def _without_end(line: object) -> object:
+    """A line of an open file without the characters that end it."""
+    return line.removesuffix("\n").removesuffix("\r") if isinstance(line, str) else line
 
 
 def _refusal(found: str, instead: str) -> TypeError:
@@ -159,7 +166,7 @@ def _spell(value: object) -> str:
     if nan or value is None or name in ("NAType", "NaTType"):  # the last two are of pandas
         return f"{name}, a missing value ({value!r}); drop it, or pass '' in its place"
     if isinstance(value, (bytes, bytearray)):
-        return f"{name}; decode it"
+        return f"{name}; decode it, or open the file as text"
     if isinstance(value, Mapping):
         key = TEXT_COLUMN if TEXT_COLUMN in value else next(iter(value), TEXT_COLUMN)
         return f"{name}; pass [element[{key!r}] for element in sentences]"

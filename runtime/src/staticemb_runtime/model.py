@@ -360,8 +360,8 @@ class StaticModel(PeerNames):
 
         Args:
             sentences: one text, or any iterable of texts in an order: a list, a generator, an array
-                of one axis, a Series, a column. Tables, sets, dictionaries and open files are
-                refused with what to pass in their place.
+                of one axis, a Series, a column, the lines of an open file. Tables, sets and
+                dictionaries are refused with what to pass in their place.
             prompt_name: None: the format names no prompts.
             prompt: put before each text.
             batch_size: how many texts are worked on at a time. Fewer than 256 are taken for 256,

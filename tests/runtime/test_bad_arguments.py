@@ -17,6 +17,7 @@ from staticemb_runtime import (
     normalize,
     quantize,
     similarity,
+    similarity_pairwise,
     truncate,
 )
 from staticemb_runtime.errors import (
@@ -26,7 +27,6 @@ from staticemb_runtime.errors import (
     NotAModelError,
 )
 from staticemb_runtime.format import read
-from staticemb_runtime.vectors import similarity_pairwise
 
 # --- paths ----------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from .embedder import Token
 from .errors import StaticEmbError
 from .model import StaticModel
-from .vectors import normalize, quantize, similarity, truncate
+from .vectors import normalize, quantize, similarity, similarity_pairwise, truncate
 
 __all__ = [
     "StaticEmbError",
@@ -12,6 +12,7 @@ __all__ = [
     "normalize",
     "quantize",
     "similarity",
+    "similarity_pairwise",
     "truncate",
 ]
 __version__ = "0.1.0"

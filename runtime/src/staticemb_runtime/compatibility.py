@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 # Attributes and methods that are not here.
 REPLACED: Final = {
+    "add_adapter": TORCH,
     "base_model_name": "metadata.extra holds what the file says of its origin",
     "bfloat16": CONVERT,
     "compile": "there is nothing to compile: leave it out",
@@ -44,27 +45,42 @@ REPLACED: Final = {
     "cuda": ON_CPU,
     "default_prompt_name": PROMPT,
     "double": CONVERT,
+    "dtype": "results are float32 or what precision= says; `staticemb info` names the table's",
     "embedding": "encode_tokens(texts) gives the vectors of texts' tokens",
     "embedding_dtype": "`staticemb info` names it",
     "encode_multi_process": POOL,
     "evaluate": "`staticemb-distiller evaluate` measures a file",
     "fit": TORCH,
     "forward": "encode(texts)",
+    "get_backend": "there is one backend: leave it out",
+    "get_model_kwargs": "encode takes no parameters of the model",
+    "get_sentence_features": "encode(texts)",
+    "gradient_checkpointing_enable": TORCH,
     "half": CONVERT,
+    "is_singular_input": "isinstance(texts, str)",
     "language": "metadata.extra holds what the file says of its origin",
+    "load_adapter": TORCH,
     "median_token_length": "tokenizer.get_vocab() holds the tokens",
+    "modalities": "there is one modality, text",
+    "model_card_data": "metadata.extra holds what the file says of its origin",
     "normalize": "metadata.normalize says it, encode(texts, normalize_embeddings=...) changes it",
+    "old_fit": TORCH,
     "parameters": TORCH,
     "preprocess": "encode(texts), or tokenizer for the ids",
+    "processor": "tokenizer",
     "push_to_hub": TO_HUB,
     "save": EXPORT,
     "save_pretrained": EXPORT,
     "save_to_hub": TO_HUB,
+    "set_pooling_include_prompt": "a prompt's tokens are pooled like the text's",
+    "smart_batching_collate": TORCH,
     "start_multi_process_pool": POOL,
     "state_dict": TORCH,
     "stop_multi_process_pool": POOL,
+    "supports": "there is one modality, text",
     "token_mapping": "explain(text) names each token's row",
     "tokens": "tokenizer.get_vocab() holds the tokens",
+    "transformers_model": "there is no transformer here",
     "truncate_embeddings": "encode(texts, truncate_dim=D)",
     "truncate_sentence_embeddings": "encode(texts, truncate_dim=D)",
     "unk_token_id": "metadata.unknown_token_id",
@@ -147,11 +163,14 @@ class PeerNames:
         return "cosine"
 
     def similarity_pairwise(self, a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
-        """The cosine of each vector of `a` with the vector of `b` in the same place: (n,) float32.
+        """The cosine of each vector of `a` with the vector of `b` in the same place.
 
         Args:
             a: (n, d) or (d,).
             b: the same shape.
+
+        Returns:
+            (n,) float32, or () for two single vectors.
 
         Raises:
             TypeError, StaticEmbError: as `similarity` does.

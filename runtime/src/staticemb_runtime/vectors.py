@@ -252,7 +252,7 @@ def similarity_pairwise(a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
         b: the same shape.
 
     Returns:
-        (n,) float32; 0 where either vector is zero.
+        (n,) float32, or () for two single vectors; 0 where either vector is zero.
 
     Raises:
         TypeError, InvalidOptionError: as `similarity` does.
@@ -269,7 +269,8 @@ def similarity_pairwise(a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
             f"{len(right)}"
         )
     cosines: NDArray[np.float32] = np.einsum("ij,ij->i", normalize(left), normalize(right))
-    return cosines
+    single = np.ndim(a) == np.ndim(b) == 1
+    return cosines.reshape(()) if single else cosines
 
 
 def _compared(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:

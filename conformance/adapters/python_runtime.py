@@ -79,7 +79,7 @@ def embed_tokens(
 
 def embed_text(file: StaticFile, text: str, request: dict[str, Any]) -> NDArray[np.float32]:
     """All stages."""
-    vector: NDArray[np.float32] = StaticModel(file).encode(
+    vector: NDArray[np.float32] = StaticModel.from_parts(file).encode(
         text,
         truncate_dim=request.get("dim"),
         pooling=request.get("pooling"),

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -15,7 +16,13 @@ from hypothesis.extra import numpy as hnp
 from end_to_end.lambda_events import HTTP, function_url, rest_api
 from staticemb_distiller.write import Parts, Settings, write
 from staticemb_runtime import StaticModel
-from staticemb_runtime.aws_lambda import MAX_RESPONSE_BYTES, answer, nine_digits
+from staticemb_runtime.aws_lambda import (
+    MAX_PROMPT_CHARACTERS,
+    MAX_RESPONSE_BYTES,
+    MAX_TEXTS,
+    answer,
+    nine_digits,
+)
 from staticemb_runtime.errors import TokenizerNotJsonError
 from strategies import word_level_tokenizer
 
@@ -85,6 +92,35 @@ def test_http_events_carry_the_request_in_their_body(model, event, encoded):
     assert response["headers"]["content-type"] == "application/json"
     assert response["isBase64Encoded"] is False
     assert json.loads(response["body"]) == answer(model, request)
+
+
+@pytest.mark.parametrize("encoding", ["json", "base64"])
+def test_texts_without_a_known_token_are_listed(model, encoding):
+    texts = ["w1", "", "unknown", "w2", " "]
+    for options, empty in (
+        ({}, [1, 2, 4]),
+        ({"prompt": "w1 "}, []),
+        ({"precision": "int8"}, [1, 2, 4]),
+    ):
+        document = answer(model, {"texts": texts, "encoding": encoding, **options})
+        assert document["empty"] == empty
+    assert answer(model, {"texts": ["w1"]})["empty"] == []
+
+
+def test_a_long_prompt_is_refused_before_it_is_multiplied(model):
+    # Five megabytes before each of a thousand texts: the request is smaller than Lambda's limit.
+    request = {"texts": ["w1"] * MAX_TEXTS, "prompt": "w5 " * 1_700_000}
+    assert len(json.dumps(request)) < 6 * 1024 * 1024
+    tracemalloc.start()
+    for reply in (answer(model, request), json.loads(answer(model, function_url(request))["body"])):
+        error = reply["error"]
+        assert (error["status"], error["code"]) == (413, "prompt_too_long")
+        assert "at most 4096 characters, found 5100000" in error["message"]
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 50_000_000
+    longest = {"texts": ["w1"] * 3, "prompt": "x" * (MAX_PROMPT_CHARACTERS - 1) + " "}
+    assert answer(model, longest)["shape"] == [3, DIM]
 
 
 def test_no_texts_are_no_vectors(model):
@@ -161,11 +197,11 @@ def test_the_number_of_texts_is_limited(model):
 def test_an_answer_that_lambda_would_not_carry_is_refused(model):
     # Each vector of 16 float32 takes 64 bytes, which are 85 1/3 in base64.
     fits, too_many = MAX_RESPONSE_BYTES * 3 // 256 - 10, MAX_RESPONSE_BYTES * 3 // 256 + 10
-    request = {"encoding": "base64", "texts": [""] * fits}
+    request = {"encoding": "base64", "texts": ["w1"] * fits}
     response = answer(model, function_url(request), max_texts=10**9)
     assert response["statusCode"] == 200
     assert len(json.dumps(response)) <= MAX_RESPONSE_BYTES
-    request["texts"] = [""] * too_many
+    request["texts"] = ["w1"] * too_many
     for reply in (
         answer(model, request, max_texts=10**9),
         json.loads(answer(model, rest_api(request), max_texts=10**9)["body"]),

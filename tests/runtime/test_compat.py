@@ -129,7 +129,7 @@ def test_model2vec_rules_on_the_folders_of_sentence_transformers(tmp_path, wordp
     for change in (lambda: None, lambda: nest(tmp_path)):
         change()
         assert difference(StaticModel.load(tmp_path), theirs.encode(TEXTS)) < CLOSE
-        ours = StaticModel(read_folder(tmp_path, rules="model2vec"))
+        ours = StaticModel.from_parts(read_folder(tmp_path, rules="model2vec"))
         expected = Model2Vec.from_pretrained(tmp_path).encode(TEXTS)
         assert difference(ours, expected) < CLOSE
     (tmp_path / "modules.json").unlink()  # now only model2vec can read it

@@ -103,7 +103,7 @@ def test_one_text_gives_one_vector(model):
         lambda texts: np.array(texts, object),
         lambda texts: pd.Series(texts, index=range(7, 7 + len(texts))),
         lambda texts: (text for text in texts),
-        lambda texts: dict.fromkeys(texts).keys(),
+        lambda texts: dict(enumerate(texts)).values(),
     ],
 )
 def test_every_iterable_of_texts_works(model, kind):
@@ -273,7 +273,7 @@ def test_memory_is_the_result_and_a_constant(model):
         (pd.Series(["w1", 7]), "text 1: expected a string, found int"),
         ([b"w1"], "text 0: expected a string, found bytes"),
         ([["w1"]], "text 0: expected a string, found list"),
-        (np.array([["w1"]]), "text 0: expected a string, found ndarray"),
+        (np.array([["w1"]]), r"sentences: .* found an array of shape \(1, 1\)"),
         (b"w1", "sentences: .* found bytes"),
         ({"w1": 2}, "sentences: .* found dict"),
         (None, "sentences: .* found NoneType"),

@@ -99,7 +99,7 @@ def convert_folder(
     texts = sample_texts(file.tokenizer)
     expected = vectors(file._replace(limits=None), texts, width)
     difference = write_compared(
-        Path(path), parts, settings, lambda model: (expected, model.encode(texts))
+        Path(path), parts, settings, lambda model: (expected, model.encode(texts, on_empty="zero"))
     )
     return Converted(Path(path), difference, tuple(notes))
 

@@ -10,7 +10,7 @@ from .errors import StaticEmbError
 if TYPE_CHECKING:
     from .embedder import Token
     from .model import StaticModel
-    from .vectors import normalize, quantize, similarity, truncate
+    from .vectors import normalize, quantize, similarity, similarity_pairwise, truncate
 
 __all__ = [
     "StaticEmbError",
@@ -19,13 +19,14 @@ __all__ = [
     "normalize",
     "quantize",
     "similarity",
+    "similarity_pairwise",
     "truncate",
 ]
 __version__ = "0.1.0"
 
 # These import numpy. Commands handle Ctrl-C before that.
 _LAZY = {"StaticModel": ".model", "Token": ".embedder"} | dict.fromkeys(
-    ["normalize", "quantize", "similarity", "truncate"], ".vectors"
+    ["normalize", "quantize", "similarity", "similarity_pairwise", "truncate"], ".vectors"
 )
 
 

@@ -14,9 +14,10 @@ Only `texts` is required; `REQUEST_MEMBERS` lists the rest, which mean what they
 `StaticModel.encode`. The answer is
 
     {"model": "sha256:…", "shape": [2, 64], "dtype": "int8", "encoding": "base64",
-     "embeddings": "…"}
+     "embeddings": "…", "empty": []}
 
-where `embeddings` is an array of arrays, or, in base64, the elements row by row, little-endian.
+where `embeddings` is an array of arrays, or, in base64, the elements row by row, little-endian;
+`empty` lists the indices of texts without a token that the model knows, whose vectors are zero.
 What is wrong with a request is answered, never raised, because Lambda repeats what raises:
 
     {"error": {"status": 400, "code": "invalid_request", "message": "…"}}
@@ -37,12 +38,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import strict_json
+from .empty import EmptyTexts
 from .errors import FormatError, InvalidOptionError, StaticEmbError
 from .installed import FILE_NAME, chosen
 from .model import StaticModel
 
 MAX_TEXTS_VARIABLE: Final = "STATICEMB_MAX_TEXTS"
 MAX_TEXTS: Final = 1024
+# A prompt is read once for each text, so that a long one costs more than the request's own size.
+MAX_PROMPT_CHARACTERS: Final = 4096
 MAX_RESPONSE_BYTES: Final = 6 * 1024 * 1024  # Lambda's limit for an answer that is waited for
 
 ENCODINGS: Final = ("json", "base64")
@@ -119,8 +123,13 @@ def _embed(model: StaticModel, request: object, max_texts: int) -> dict[str, Any
     for number, text in enumerate(texts):
         if not isinstance(text, str):
             raise _invalid(f"texts: expected strings, found {_spell(text)} at {number}")
+    n_characters = len(options.get("prompt", ""))
+    if n_characters > MAX_PROMPT_CHARACTERS:
+        message = f"prompt: expected at most {MAX_PROMPT_CHARACTERS} characters"
+        raise _Refusal(413, "prompt_too_long", f"{message}, found {n_characters}")
+    empty = EmptyTexts("zero", keep=True)
     try:
-        vectors = model.encode(texts, **options)
+        vectors = model.encode(texts, on_empty=empty, **options)
     except FormatError:
         raise
     except StaticEmbError as error:
@@ -138,6 +147,7 @@ def _embed(model: StaticModel, request: object, max_texts: int) -> dict[str, Any
         "dtype": vectors.dtype.name,
         "encoding": encoding,
         "embeddings": embeddings,
+        "empty": empty.indices,
     }
 
 

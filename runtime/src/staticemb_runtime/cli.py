@@ -22,7 +22,8 @@ from typing import get_args
 from . import __version__, bundle_command, info_command
 from .command_line import given_text, printable, run_command
 from .command_parser import CommandParser, parse_command
-from .errors import InvalidOptionError
+from .empty import ON_EMPTY, EmptyTexts
+from .errors import EmptyTextError, InvalidOptionError
 from .installed import MODEL_HELP, chosen
 from .metadata import Pooling
 from .model import StaticModel
@@ -101,6 +102,13 @@ def _parser() -> tuple[CommandParser, argparse._SubParsersAction[CommandParser]]
     encode.add_argument(
         "--full", action="store_true", help="print whole vectors at a terminal as well"
     )
+    encode.add_argument(
+        "--on-empty",
+        choices=ON_EMPTY,
+        default="warn",
+        help="about texts without a token that the model knows, whose vectors are zero: count them "
+        "on standard error (default), accept them, or end with an error",
+    )
     encode.add_argument("--quiet", action="store_true", help="no progress bar, no hints")
 
     similarity = commands.add_parser("similarity", parents=[model], help="the cosine of two texts")
@@ -157,18 +165,36 @@ def _encode(options: argparse.Namespace) -> int:
         announce_waiting()
     show = not options.quiet and options.output != "-" and sys.stderr.isatty()
     size = 1 if typed else BLOCK_TEXTS * request["workers"]
+    empty = EmptyTexts("zero")
     with writer, Progress(None, unit="texts", enabled=show, position=position) as progress:
         for texts, records in blocks(source, size):
-            writer.write(records, model.encode(texts, **request))
+            vectors = model.encode(texts, on_empty=empty, **request)
+            if empty.first is not None and options.on_empty == "raise":
+                raise EmptyTextError(
+                    f"row {empty.first + 1}: expected a token that the model knows, found none"
+                )
+            writer.write(records, vectors)
             progress.advance(len(texts))
+            empty.start += len(texts)
+    if options.on_empty == "warn":
+        _note(empty, empty.start, "row")
     return 0
+
+
+def _note(empty: EmptyTexts, total: int, unit: str) -> None:
+    """Say on standard error how many texts were empty, if any were."""
+    if empty.first is not None:
+        text = empty.describe(total, f"{unit} {empty.first + 1}")
+        print(f"staticemb: {text}", file=sys.stderr)
 
 
 def _similarity(options: argparse.Namespace) -> int:
     model = StaticModel.load(options.model)
     request = {"truncate_dim": options.truncate_dim, "pooling": options.pooling}
-    vectors = model.encode([options.a, options.b], **request)
+    empty = EmptyTexts("zero")
+    vectors = model.encode([options.a, options.b], on_empty=empty, **request)
     print(f"{float(model.similarity(vectors[0], vectors[1])[0, 0]):.4f}")
+    _note(empty, 2, "text")
     return 0
 
 

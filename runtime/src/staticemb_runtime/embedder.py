@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 from .changes import ChangeGuard
 from .errors import InvalidTextError
 from .format import StaticFile
-from .inputs import Slice, surrogate_error
+from .inputs import Slice, size_hint, slices, surrogate_error
 from .pooling import pool
+from .progress import Progress
 from .request import Request
 from .table import Table
 from .tokenizer_definition import check_tokenizer
-from .vectors import quantize
+from .vectors import normalize, quantize
 from .wordpiece import PlainWordPiece, are_plain, read_plain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
+    from tokenizers import Tokenizer
 
+    from .empty import EmptyTexts
     from .text_limits import LimitedTokenizer
     from .words import WordTokenizer
+
+
+NO_TEXTS: Final[NDArray[np.int64]] = np.empty(0, np.int64)
 
 
 class Token(NamedTuple):
@@ -43,6 +49,19 @@ class Token(NamedTuple):
     row: int
     weight: float
     norm: float
+
+
+class Block(NamedTuple):
+    """The vectors of a slice.
+
+    Attributes:
+        vectors: (n, width).
+        empty: (k,) the indices of the texts that have no token of the model, ascending; within the
+            slice.
+    """
+
+    vectors: NDArray[Any]
+    empty: NDArray[np.int64]
 
 
 class Embedder:
@@ -64,6 +83,7 @@ class Embedder:
         self._plain: PlainWordPiece | None = None
         self._asked = file.limits is not None  # whether the file's tokenizer is a plain one
         self._lock = threading.Lock()
+        self._unlimited: Embedder | None = None
 
     def tokenizer(self) -> WordTokenizer | LimitedTokenizer:
         """The tokenizer, built when it is first asked for.
@@ -98,8 +118,8 @@ class Embedder:
             self._check()
         return ids, lengths
 
-    def embed(self, some: Slice, request: Request) -> NDArray[Any]:
-        """(n, width) vectors of n texts.
+    def embed(self, some: Slice, request: Request) -> Block:
+        """The vectors of a slice.
 
         Raises:
             InvalidTextError: a text holds a surrogate; the message names its index.
@@ -119,7 +139,37 @@ class Embedder:
         )
         if len(lengths) > 1:  # a single query should not pay for asking twice
             self._guard.check()
-        return quantize(found, request.precision)
+        empty = NO_TEXTS if lengths.all() else np.flatnonzero(lengths == 0)
+        return Block(quantize(found, request.precision), empty)
+
+    def without_limits(self) -> Embedder:
+        """An embedder that uses all tokens of a text."""
+        file = self.file
+        if file.limits is None and file.metadata.max_tokens is None:
+            return self
+        with self._lock:
+            if self._unlimited is None:
+                metadata = file.metadata._replace(max_tokens=None)
+                self._unlimited = Embedder(file._replace(metadata=metadata, limits=None))
+            return self._unlimited
+
+    def copy_tokenizer(self) -> Tokenizer:
+        """A tokenizer of the `tokenizers` library that truncates as this model does.
+
+        Raises:
+            FormatError: the file's tokenizer is invalid.
+        """
+        from tokenizers import Tokenizer  # late: slow to import
+
+        self.tokenizer()  # says what is wrong with the file
+        tokenizer = Tokenizer.from_buffer(self.file.tokenizer)
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        limits, most = self.file.limits, self.file.metadata.max_tokens
+        if most is not None:
+            end = limits is not None and limits.keep_end
+            tokenizer.enable_truncation(most, direction="left" if end else "right")
+        return tokenizer
 
     def explain(self, some: Slice) -> list[Token]:
         """The tokens of a slice of one text.
@@ -176,3 +226,46 @@ class Embedder:
 
     def _check(self) -> None:
         check_tokenizer(self.file.tokenizer, self.file.n_token_ids, self.file.path)
+
+
+def token_vectors(
+    embedder: Embedder,
+    sentences: str | Iterable[str],
+    *,
+    prefix: int,
+    batch_size: int,
+    normalize_rows: bool = False,
+    show_progress_bar: bool = False,
+    empty: EmptyTexts | None = None,
+) -> NDArray[np.float32] | list[NDArray[np.float32]]:
+    """The vectors of each text's tokens.
+
+    Args:
+        embedder: the model.
+        sentences: one text, or an iterable of texts.
+        prefix: the length of the vectors.
+        batch_size: how many texts are worked on at a time.
+        normalize_rows: whether each vector gets unit length.
+        show_progress_bar: a line on standard error.
+        empty: counts the texts without tokens.
+
+    Returns:
+        (tokens, prefix) for one text, a list of such arrays for an iterable.
+
+    Raises:
+        TypeError, StaticEmbError: as `slices` and `Embedder.ids` do.
+    """
+    single = isinstance(sentences, str)
+    texts = [sentences] if isinstance(sentences, str) else sentences
+    found: list[NDArray[np.float32]] = []
+    with Progress(size_hint(texts), unit="texts", enabled=show_progress_bar) as progress:
+        for some in slices(texts, batch_size):
+            ids, lengths = embedder.ids(some)
+            if empty is not None and not lengths.all():
+                empty.add(some, np.flatnonzero(lengths == 0))
+            rows = embedder.table.token_rows(ids, prefix)
+            if normalize_rows:
+                normalize(rows, in_place=True)
+            found += np.split(rows, np.cumsum(lengths)[:-1])
+            progress.advance(len(some.texts))
+    return found[0] if single else found

@@ -299,6 +299,14 @@ class InvalidTextError(RequestError):
     code = "request_text_invalid"
 
 
+class EmptyTextError(StaticEmbError, ValueError):
+    """A text has no token that the model knows, and the call does not accept such texts."""
+
+
+class EmptyTextWarning(UserWarning):
+    """Texts have no token that the model knows, so that their vectors are zero."""
+
+
 class InvalidOptionError(StaticEmbError, ValueError):
     """An option has a value that it cannot have."""
 

@@ -31,6 +31,28 @@ def chosen() -> str | None:
     return os.environ.get(MODEL_VARIABLE) or None
 
 
+def check_path(path: object, name: str = "model") -> str:
+    """A path as a string.
+
+    Raises:
+        TypeError: it is neither a string nor an object that stands for one. An integer would be
+            taken for an open file's descriptor.
+        ModelNotFoundError: no file can have such a path.
+    """
+    if isinstance(path, (str, os.PathLike)):
+        path = os.fspath(path)
+    if isinstance(path, str):
+        try:
+            possible = bool(path) and b"\0" not in os.fsencode(path)
+        except UnicodeEncodeError:
+            possible = False
+        if not possible:
+            raise ModelNotFoundError(f"{name}: expected a path or a name, found {path!a:.60}")
+        return str.__str__(path)
+    hint = "; os.fsdecode makes a string of it" if isinstance(path, bytes) else ""
+    raise TypeError(f"{name}: expected a path as a string, found {type(path).__name__}{hint}")
+
+
 def locate(model: str | os.PathLike[str] | None) -> str:
     """The file of a model: the path itself where it exists, else what is installed by that name.
 
@@ -41,15 +63,22 @@ def locate(model: str | os.PathLike[str] | None) -> str:
         The installed model's file; the path as it came where it is no bare name.
 
     Raises:
-        ModelNotFoundError: a bare name that neither a file nor an installed model has.
+        TypeError: `model` is not a string, a path or None.
+        ModelNotFoundError: a bare name that neither a file nor an installed model has; a name of
+            the Hub's kind that no file has.
         AmbiguousModelError: several installed distributions have a model of that name.
     """
     if model is None:
         return DEFAULT_FILE
-    if not isinstance(model, str):
-        return os.fspath(model)
-    if os.path.exists(model) or not re.fullmatch(_NAME, model):
-        return model
+    path = check_path(model)
+    if not isinstance(model, str) or os.path.exists(path):
+        return path
+    if re.fullmatch(rf"{_NAME}/{_NAME}", path) and not path.endswith(".staticemb"):
+        raise ModelNotFoundError(
+            f"{path}: no such file; StaticModel.from_pretrained({path!r}) asks the Hub for it"
+        )
+    if not re.fullmatch(_NAME, path):
+        return path
     if model == DEFAULT_MODEL:
         return DEFAULT_FILE
     from importlib.metadata import entry_points  # slow to import, and seldom needed

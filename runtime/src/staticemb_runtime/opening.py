@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 
+from .errors import StaticEmbError
 from .format import StaticFile, read
+from .safetensors_file import path_error
 
 
 def open_parts(
@@ -14,11 +16,17 @@ def open_parts(
 
     Raises:
         ModelNotFoundError: there is nothing of that name.
-        NotAModelError: the folder holds no model that this package can read.
+        NotAModelError: the folder holds no model that this package can read; the path cannot be
+            read.
         FormatError: a subclass for each fault.
     """
-    if os.path.isdir(path):
-        from .compat import read_folder  # most programs open files
+    if not os.path.isdir(path):
+        return read(path, verify=verify, mmap=mmap)
+    from .compat import read_folder  # most programs open files
 
+    try:
         return read_folder(path, verify=verify, mmap=mmap)
-    return read(path, verify=verify, mmap=mmap)
+    except StaticEmbError:
+        raise
+    except OSError as error:  # a file of the folder went away, or may not be looked at
+        raise path_error(error.filename or path, error) from None

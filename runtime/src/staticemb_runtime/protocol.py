@@ -1,7 +1,8 @@
 """What a process and its workers say to each other over pipes (see workers.py).
 
-A job is a request and texts; the answer is a text that names a problem, or an empty one and the
-vectors. All numbers are 64-bit; both sides run on one machine. Pipes are unbuffered.
+A job is a request and texts; the answer is a text that names a problem, or an empty one, the
+vectors and which texts are empty. All numbers are 64-bit; both sides run on one machine. Pipes are
+unbuffered.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .embedder import Block
 from .inputs import Slice
 from .request import Request
 
@@ -65,15 +67,28 @@ def receive_text(pipe: IO[bytes]) -> str:
     return content.tobytes().decode()
 
 
-def receive_vectors(pipe: IO[bytes], count: int, request: Request) -> NDArray[Any] | str:
-    """The answer to a job: a text, and if that is empty, the vectors."""
+def write_block(pipe: IO[bytes], block: Block) -> None:
+    """The answer to a job that went well: the text that says so, vectors, how many empty, which."""
+    write_all(pipe, pack_text(""))
+    write_all(pipe, block.vectors)
+    write_all(pipe, np.array([len(block.empty), *block.empty], "<i8"))
+
+
+def receive_block(pipe: IO[bytes], count: int, request: Request) -> Block | str:
+    """The answer to a job: what `write_block` wrote, or the text that names a problem."""
     problem = receive_text(pipe)
     if problem:
         return problem
-    vectors = np.empty((count, request.width), request.dtype)
-    if not read_all(pipe, vectors):
+    vectors = _receive_array(pipe, (count, request.width), request.dtype)
+    (n_empty,) = _receive_array(pipe, (1,), np.dtype("<i8"))
+    return Block(vectors, _receive_array(pipe, (n_empty,), np.dtype("<i8")))
+
+
+def _receive_array(pipe: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    array = np.empty(shape, dtype)
+    if array.size and not read_all(pipe, array):
         raise ConnectionError("the end of its output")
-    return vectors
+    return array
 
 
 def read_all(pipe: IO[bytes], into: NDArray[Any]) -> bool:

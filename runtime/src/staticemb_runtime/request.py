@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Literal, NamedTuple, TypedDict, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
+from .empty import EmptyTexts, OnEmpty
 from .errors import InvalidOptionError
 from .metadata import Metadata, Pooling
+from .peer_parameters import EncodePeers, check_device
 from .vectors import Precision, check_dim, check_precision
 
 
-class Options(TypedDict, total=False):
-    """The parameters of `StaticModel.encode`."""
+class Options(EncodePeers, total=False):
+    """Parameters of `StaticModel.encode` that may be given by name alone, but for `precision`."""
 
-    prompt_name: str | None
-    prompt: str | None
-    batch_size: int
     show_progress_bar: bool | None
     output_value: str | None
-    precision: str
     convert_to_numpy: bool
     convert_to_tensor: bool
     device: object
     normalize_embeddings: bool | None
     truncate_dim: int | None
-    pooling: str | None
+    pooling: Pooling | None
+    on_empty: OnEmpty | EmptyTexts
     workers: int | Literal["auto"]
 
 
@@ -65,7 +64,7 @@ def make_request(
     metadata: Metadata,
     *,
     truncate_dim: int | None,
-    normalize_embeddings: bool | None,
+    normalize_embeddings: object,
     precision: str,
     pooling: str | None,
 ) -> Request:
@@ -74,11 +73,16 @@ def make_request(
     Raises:
         InvalidDimensionError: a length below 1 or above the file's.
         InvalidOptionError: an unknown precision or pooling; a pooling that the file has no settings
-            for; an integer precision without unit vectors.
+            for; an integer precision without unit vectors; `normalize_embeddings` is not a boolean.
     """
     prefix = check_dim(truncate_dim, metadata.dim)
     checked = check_precision(precision)
-    normalize = metadata.normalize if normalize_embeddings is None else bool(normalize_embeddings)
+    normalize = metadata.normalize
+    if normalize_embeddings is not None:
+        if not isinstance(normalize_embeddings, (bool, np.bool_)):
+            found = f"{normalize_embeddings!r:.40}"
+            raise InvalidOptionError(f"normalize_embeddings: expected True or False, found {found}")
+        normalize = bool(normalize_embeddings)
     if checked in ("int8", "uint8") and not normalize:
         raise InvalidOptionError(
             f"precision {precision}: expected normalized vectors, found normalize_embeddings off; "
@@ -152,8 +156,12 @@ def check_compatibility(
             f"output_value: expected 'sentence_embedding', found {output_value!r}; "
             "encode_tokens() gives the vectors of single tokens"
         )
-    if device not in (None, "cpu"):
-        raise InvalidOptionError(f"device: expected 'cpu' or None, found {device!r}")
+    check_device(device)
+    if prompt_name is not None and not isinstance(prompt_name, str):
+        raise InvalidOptionError(
+            f"prompt_name: expected a string, found {prompt_name!r:.40}; the second argument of "
+            "encode is prompt_name: pass batch_size= and others by name"
+        )
     if prompt_name is not None:
         raise InvalidOptionError(
             f"prompt_name: expected None, as the format names no prompts, found {prompt_name!r}; "

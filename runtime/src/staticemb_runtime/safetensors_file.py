@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from mmap import ACCESS_READ
 from mmap import mmap as _map
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -16,6 +18,7 @@ from .errors import (
     InvalidTensorEntryError,
     ModelNotFoundError,
     NotAModelError,
+    StaticEmbError,
 )
 from .safetensors_header import (
     DTYPES,
@@ -43,7 +46,7 @@ class SafetensorsFile:
 
     Raises:
         ModelNotFoundError: there is no such file.
-        NotAModelError: it is a folder, or may not be read.
+        NotAModelError: it is no regular file, or cannot be read.
         FormatError: a subclass for each fault.
     """
 
@@ -90,10 +93,13 @@ def map_file(path: str | os.PathLike[str], *, mmap: bool = True) -> tuple[NDArra
 
     Raises:
         ModelNotFoundError: there is no such file.
-        NotAModelError: it is a folder, or may not be read.
+        NotAModelError: it is no regular file, or cannot be read.
         FileTooShortError, HeaderTooLargeError, HeaderTruncatedError
     """
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # to open a FIFO would wait for its writer
+            kind = "a folder" if os.path.isdir(path) else "a device, pipe or socket"
+            raise NotAModelError(f"{path}: expected a file, found {kind}")
         with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size < 8:
@@ -102,12 +108,10 @@ def map_file(path: str | os.PathLike[str], *, mmap: bool = True) -> tuple[NDArra
             header_bytes = int.from_bytes(file.read(8), "little")
             data = content(file, mmap=mmap)
             size = len(data)
-    except FileNotFoundError:
-        raise ModelNotFoundError(f"{path}: no such file") from None
-    except (IsADirectoryError, PermissionError) as error:
-        if os.path.isdir(path):
-            raise NotAModelError(f"{path}: expected a file, found a folder") from None
-        raise NotAModelError(f"{path}: {error.strerror}") from None
+    except StaticEmbError:
+        raise
+    except (OSError, ValueError) as error:
+        raise path_error(path, error) from None
     if header_bytes > MAX_HEADER_BYTES:
         expected = f"at most {MAX_HEADER_BYTES} (is this a static embedding file?)"
         raise HeaderTooLargeError(str(path), "header length", expected, str(header_bytes))
@@ -123,3 +127,21 @@ def content(file: BinaryIO, *, mmap: bool) -> NDArray[np.uint8]:
         return np.frombuffer(_map(file.fileno(), 0, access=ACCESS_READ), np.uint8)
     file.seek(0)
     return np.frombuffer(file.read(), np.uint8)
+
+
+def path_error(path: object, error: OSError | ValueError) -> StaticEmbError:
+    """The error of this package for what the system says of a path.
+
+    Args:
+        path: the path, or what was given for one.
+        error: what the system says; a ValueError where no path can be spelled so.
+    """
+    spelled = str(path)
+    if not spelled or not spelled.isprintable():
+        spelled = ascii(spelled)  # empty, or with what a terminal cannot show
+    if isinstance(error, ValueError):
+        return ModelNotFoundError(f"{spelled}: no such file: no path can hold this: {error}")
+    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+        reason = "" if error.errno == errno.ENOENT else f": {error.strerror}"
+        return ModelNotFoundError(f"{spelled}: no such file{reason}")
+    return NotAModelError(f"{spelled}: {error.strerror or error}")

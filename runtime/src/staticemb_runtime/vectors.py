@@ -45,46 +45,77 @@ def check_precision(precision: str) -> Precision:
     return cast(Precision, precision)
 
 
-def truncate(vectors: NDArray[Any], dim: int | None) -> NDArray[Any]:
-    """The first `dim` elements of each vector, as a view; all if None.
+def _as_vectors(values: ArrayLike, name: str) -> NDArray[Any]:
+    """An array of at least one axis, of real numbers.
+
+    Raises:
+        TypeError: the elements are not real numbers.
+        InvalidDimensionError: the vectors differ in length, or there is a single number.
+    """
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise InvalidDimensionError(
+            f"{name}: expected vectors of one length, found several lengths"
+        ) from None
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"{name}: expected numbers, found {array.dtype}")
+    if array.ndim == 0:
+        raise InvalidDimensionError(f"{name}: expected vectors, found a single number")
+    return array
+
+
+def truncate(vectors: ArrayLike, dim: int | None) -> NDArray[Any]:
+    """The first `dim` elements of each vector, as a view of an array; all if None.
 
     Args:
-        vectors: (..., D).
+        vectors: (..., D) numbers.
         dim: 1 to D.
 
     Returns:
         (..., dim), not normalized again.
 
     Raises:
-        InvalidDimensionError: `dim` is no integer from 1 to D.
+        TypeError: the elements are not real numbers.
+        InvalidDimensionError: `dim` is not an integer from 1 to D; `vectors` is a single number, or
+            holds vectors of several lengths.
 
     Example:
         >>> truncate(np.array([3.0, 4.0, 0.0]), 2)
         array([3., 4.])
     """
-    return vectors[..., : check_dim(dim, vectors.shape[-1])]
+    array = _as_vectors(vectors, "vectors to truncate")
+    return array[..., : check_dim(dim, array.shape[-1])]
 
 
-def normalize(vectors: NDArray[Any], *, in_place: bool = False) -> NDArray[np.float32]:
+def normalize(vectors: ArrayLike, *, in_place: bool = False) -> NDArray[np.float32]:
     """Divide each vector by its Euclidean length; a zero vector stays zero (SPEC stage 7).
 
     Each row is treated by itself: its result does not depend on the other rows.
 
     Args:
         vectors: (..., d) numbers.
-        in_place: overwrite `vectors`, which must then be float32.
+        in_place: overwrite `vectors`, which must then be a writable float32 array.
 
     Returns:
         (..., d) float32: `vectors` itself where `in_place`.
+
+    Raises:
+        TypeError: the elements are not real numbers.
+        InvalidDimensionError: `vectors` is a single number, or holds vectors of several lengths.
+        InvalidOptionError: `in_place`, and it cannot be overwritten.
 
     Example:
         >>> normalize(np.array([[3.0, 4.0], [0.0, 0.0]]))
         array([[0.6, 0.8],
                [0. , 0. ]], dtype=float32)
     """
-    if in_place and vectors.dtype != np.float32:
-        raise InvalidOptionError(f"in_place: expected float32 vectors, found {vectors.dtype}")
-    out: NDArray[np.float32] = vectors if in_place else vectors.astype(np.float32)
+    array = _as_vectors(vectors, "vectors to normalize")
+    if in_place and array.dtype != np.float32:
+        raise InvalidOptionError(f"in_place: expected float32 vectors, found {array.dtype}")
+    if in_place and not (isinstance(vectors, np.ndarray) and array.flags.writeable):
+        raise InvalidOptionError("in_place: expected a writable array, found one that is not")
+    out: NDArray[np.float32] = array if in_place else array.astype(np.float32)
     rows = out[None] if out.ndim == 1 else out
     squares = np.einsum("...i,...i->...", rows, rows)
     least, most = _SAFE_SQUARES
@@ -100,7 +131,7 @@ def normalize(vectors: NDArray[Any], *, in_place: bool = False) -> NDArray[np.fl
 
 
 def quantize(
-    vectors: NDArray[Any], precision: str, *, ranges: ArrayLike | None = None
+    vectors: ArrayLike, precision: Precision, *, ranges: ArrayLike | None = None
 ) -> NDArray[Any]:
     """Store vectors in less memory, with the precisions of sentence-transformers.
 
@@ -130,25 +161,29 @@ def quantize(
         As in the table.
 
     Raises:
+        TypeError: the elements are not real numbers.
+        InvalidDimensionError: `vectors` is a single number, or holds vectors of several lengths.
         InvalidOptionError: an unknown precision; ranges of another shape, or for another precision;
-            vectors that are not floats, or leave −1 to 1 with no ranges to put them in.
+            vectors that are not floats, or leave −1 to 1 with no ranges to put them in; NaN that is
+            to become an integer.
 
     Example:
         >>> quantize(np.array([0.6, -0.8]), "int8")
         array([  76, -102], dtype=int8)
     """
     check_precision(precision)
-    if vectors.dtype.kind != "f":
-        raise InvalidOptionError(f"vectors to quantize: expected floats, found {vectors.dtype}")
+    array = _as_vectors(vectors, "vectors to quantize")
+    if array.dtype.kind != "f":
+        raise InvalidOptionError(f"vectors to quantize: expected floats, found {array.dtype}")
     if ranges is not None and precision not in ("int8", "uint8"):
         raise InvalidOptionError(f"ranges: expected none with {precision}, found some")
     if precision == "float32":
-        return vectors.astype(np.float32, copy=False)
+        return array.astype(np.float32, copy=False)
     if precision == "ubinary":
-        return np.packbits(vectors > 0, axis=-1)
+        return np.packbits(array > 0, axis=-1)
     if precision == "binary":
-        return _shift(np.packbits(vectors > 0, axis=-1))
-    steps = _fixed_steps(vectors) if ranges is None else _calibrated_steps(vectors, ranges)
+        return _shift(np.packbits(array > 0, axis=-1))
+    steps = _fixed_steps(array) if ranges is None else _calibrated_steps(array, ranges)
     return steps if precision == "uint8" else _shift(steps)
 
 
@@ -169,7 +204,9 @@ def _fixed_steps(vectors: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _calibrated_steps(vectors: NDArray[Any], ranges: ArrayLike) -> NDArray[np.uint8]:
-    ends = np.asarray(ranges, dtype=np.float32)
+    if np.isnan(vectors).any():
+        raise InvalidOptionError("vectors to quantize: expected numbers, found NaN")
+    ends = _as_vectors(ranges, "ranges").astype(np.float32)
     if ends.shape != (2, vectors.shape[-1]):
         expected = (2, vectors.shape[-1])
         raise InvalidOptionError(f"ranges: expected shape {expected}, found {ends.shape}")
@@ -194,24 +231,61 @@ def similarity(a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
         (n, m) float32; 0 where either vector is zero.
 
     Raises:
-        TypeError: one side holds no numbers.
-        InvalidDimensionError: the vectors' lengths differ.
+        TypeError: one side does not hold real numbers.
+        InvalidDimensionError: the vectors' lengths differ; one side has another number of axes.
         InvalidOptionError: uint8, whose zero is not 0 or whose bits are packed.
 
     Example:
         >>> similarity([1.0, 0.0], [[2.0, 0.0], [0.0, 5.0]])
         array([[1., 0.]], dtype=float32)
     """
-    left, right = np.atleast_2d(np.asarray(a)), np.atleast_2d(np.asarray(b))
-    for side in (left, right):
-        if side.dtype.kind not in "fiu":
-            raise TypeError(f"vectors to compare: expected numbers, found {side.dtype}")
-    if np.uint8 in (left.dtype, right.dtype):
-        raise InvalidOptionError("vectors to compare: expected floats or int8, found uint8")
-    if left.shape[-1] != right.shape[-1]:
-        raise InvalidDimensionError(
-            f"vectors to compare: expected equal lengths, found {left.shape[-1]} and "
-            f"{right.shape[-1]}"
-        )
+    left, right = _compared(a, b)
     cosines: NDArray[np.float32] = normalize(left) @ normalize(right).T
     return cosines
+
+
+def similarity_pairwise(a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
+    """The cosine of each vector of `a` with the vector of `b` in the same place.
+
+    Args:
+        a: (n, d) or (d,), as in `similarity`.
+        b: the same shape.
+
+    Returns:
+        (n,) float32, or () for two single vectors; 0 where either vector is zero.
+
+    Raises:
+        TypeError, InvalidOptionError: as `similarity` does.
+        InvalidDimensionError: the shapes differ, or have another number of axes.
+
+    Example:
+        >>> similarity_pairwise([[1.0, 0.0], [0.0, 1.0]], [[2.0, 0.0], [5.0, 0.0]])
+        array([1., 0.], dtype=float32)
+    """
+    left, right = _compared(a, b)
+    if len(left) != len(right):
+        raise InvalidDimensionError(
+            f"vectors to compare: expected as many on both sides, found {len(left)} and "
+            f"{len(right)}"
+        )
+    cosines: NDArray[np.float32] = np.einsum("ij,ij->i", normalize(left), normalize(right))
+    single = np.ndim(a) == np.ndim(b) == 1
+    return cosines.reshape(()) if single else cosines
+
+
+def _compared(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Two sides of a comparison, (n, d) and (m, d)."""
+    sides = [_as_vectors(side, "vectors to compare") for side in (a, b)]
+    for side in sides:
+        if side.ndim > 2:
+            expected = "vectors to compare: expected (n, d) or (d,)"
+            raise InvalidDimensionError(f"{expected}, found {side.shape}")
+        if side.dtype == np.uint8:
+            raise InvalidOptionError("vectors to compare: expected floats or int8, found uint8")
+    left, right = map(np.atleast_2d, sides)
+    if left.shape[1] != right.shape[1]:
+        raise InvalidDimensionError(
+            f"vectors to compare: expected equal lengths, found {left.shape[1]} and "
+            f"{right.shape[1]}"
+        )
+    return left, right

@@ -11,7 +11,7 @@ from typing import IO, NoReturn
 from .embedder import Embedder
 from .inputs import Slice
 from .opening import open_parts
-from .protocol import pack_text, receive_job, write_all
+from .protocol import pack_text, receive_job, write_all, write_block
 from .request import Request
 
 _SECONDS_BETWEEN_LOOKS = 1.0
@@ -55,12 +55,12 @@ def _serve(path: str, identity: str, mmap: bool, source: IO[bytes], answers: IO[
     while True:
         job = jobs.get()
         try:
-            vectors = embedder.embed(*job)
+            block = embedder.embed(*job)
         except Exception as error:  # noqa: BLE001 - as above
             write_all(answers, pack_text(f"{type(error).__name__}: {error}"))
             continue
         write_all(answers, pack_text(""))
-        write_all(answers, vectors)
+        write_block(answers, block)
 
 
 def _read(source: IO[bytes], jobs: queue.Queue[tuple[Slice, Request]]) -> None:

@@ -31,13 +31,12 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from itertools import chain, islice
-from typing import IO, Any, Final
+from typing import IO, Final
 
-from numpy.typing import NDArray
-
+from .embedder import Block
 from .errors import WorkerError
 from .inputs import Slice
-from .protocol import pack_job, receive_text, receive_vectors, write_all
+from .protocol import pack_job, receive_block, receive_text, write_all
 from .request import Request
 
 _AHEAD: Final = 2  # slices that a worker holds: one in work, one waiting in its pipe
@@ -47,7 +46,7 @@ _START: Final = (
     "from staticemb_runtime.worker import main; main(*sys.argv[2:])"
 )
 
-Embed = Callable[[Slice, Request], NDArray[Any]]
+Embed = Callable[[Slice, Request], Block]
 
 
 class Workers:
@@ -66,7 +65,7 @@ class Workers:
 
     def map(
         self, count: int, source: Iterator[Slice], request: Request, embed: Embed
-    ) -> Generator[NDArray[Any], None, None]:
+    ) -> Generator[tuple[Slice, Block], None, None]:
         """Embed slices in this process and `count` others.
 
         Args:
@@ -76,7 +75,7 @@ class Workers:
             embed: embeds a slice in this process.
 
         Yields:
-            The vectors of each slice, in order.
+            Each slice and its vectors, in order.
 
         Raises:
             WorkerError: a worker could not be started, or died.
@@ -84,7 +83,7 @@ class Workers:
         first = list(islice(source, count + 1))
         if len(first) < 2:
             for some in first:
-                yield embed(some, request)
+                yield some, embed(some, request)
             return
         team = self._take(count)
         try:
@@ -128,7 +127,7 @@ class _Team:
         self._owner = os.getpid()
         self._change = threading.Condition()
         self._waiting: deque[tuple[Slice, Request]] = deque()
-        self._done: dict[int, NDArray[Any] | str] = {}
+        self._done: dict[int, Block | str] = {}
         self._error: WorkerError | None = None
         self._closed = False
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -160,7 +159,7 @@ class _Team:
 
     def map(
         self, source: Iterator[Slice], request: Request, embed: Embed
-    ) -> Generator[NDArray[Any], None, None]:
+    ) -> Generator[tuple[Slice, Block], None, None]:
         """As `Workers.map`."""
         most = (_AHEAD + 2) * (len(self._processes) + 1)
         order: deque[Slice] = deque()  # handed out and not yet yielded
@@ -188,16 +187,16 @@ class _Team:
                 if result is None:
                     mine, _ = self._waiting.popleft()
             if mine is not None:
-                vectors = embed(mine, request)
+                block = embed(mine, request)
                 with self._change:
-                    self._done[mine.start] = vectors
+                    self._done[mine.start] = block
                 continue
             order.popleft()
             if isinstance(result, str):
                 embed(first, request)  # raises what went wrong, if it goes wrong here too
                 raise WorkerError(f"worker process: expected vectors, found an error: {result}")
             assert result is not None
-            yield result
+            yield first, result
 
     def close(self) -> None:
         """End the processes. They hold nothing that would be lost."""
@@ -252,7 +251,7 @@ class _Team:
                     job = self._waiting.popleft()
             if job is None:
                 some, request = held.popleft()
-                self._finish(some, receive_vectors(process.stdout, len(some.texts), request))
+                self._finish(some, receive_block(process.stdout, len(some.texts), request))
                 continue
             if problem:
                 self._finish(job[0], problem)
@@ -265,7 +264,7 @@ class _Team:
             write_all(process.stdin, message)
             held.append(job)
 
-    def _finish(self, some: Slice, result: NDArray[Any] | str) -> None:
+    def _finish(self, some: Slice, result: Block | str) -> None:
         with self._change:
             self._done[some.start] = result
             self._change.notify_all()

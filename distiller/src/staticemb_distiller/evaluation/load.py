@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -61,9 +62,9 @@ def _staticemb(path: Path, name: str) -> Embedder:
     metadata = file.metadata
     return FunctionModel(
         name,
-        model.encode,
-        query=model.encode_query,
-        document=model.encode_document,
+        partial(model.encode, on_empty="zero"),  # peers do not warn of them either
+        query=partial(model.encode_query, on_empty="zero"),
+        document=partial(model.encode_document, on_empty="zero"),
         prefixes=metadata.prefixes,
         bytes=path.stat().st_size,
         facts={

@@ -1,0 +1,287 @@
+"""The attributes and methods that `StaticModel` has from sentence-transformers and model2vec.
+
+A name either does here what it does there, or is refused with the expression that replaces it.
+None of them is ignored where that would change a result.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NoReturn, overload
+
+from .embedder import token_vectors
+from .errors import InvalidOptionError
+from .peer_parameters import (
+    CONVERT,
+    EXPORT,
+    LIMIT,
+    ON_CPU,
+    POOL,
+    PROMPT,
+    TO_HUB,
+    TORCH,
+    check_device,
+)
+from .request import check_count
+from .vectors import similarity_pairwise
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+    from tokenizers import Tokenizer
+    from typing_extensions import Self
+
+    from .embedder import Embedder
+    from .metadata import Metadata
+
+# Attributes and methods that are not here.
+REPLACED: Final = {
+    "add_adapter": TORCH,
+    "base_model_name": "metadata.extra holds what the file says of its origin",
+    "bfloat16": CONVERT,
+    "compile": "there is nothing to compile: leave it out",
+    "config": "metadata holds the settings",
+    "cuda": ON_CPU,
+    "default_prompt_name": PROMPT,
+    "double": CONVERT,
+    "dtype": "results are float32 or what precision= says; `staticemb info` names the table's",
+    "embedding": "encode_tokens(texts) gives the vectors of texts' tokens",
+    "embedding_dtype": "`staticemb info` names it",
+    "encode_multi_process": POOL,
+    "evaluate": "`staticemb-distiller evaluate` measures a file",
+    "fit": TORCH,
+    "forward": "encode(texts)",
+    "get_backend": "there is one backend: leave it out",
+    "get_model_kwargs": "encode takes no parameters of the model",
+    "get_sentence_features": "encode(texts)",
+    "gradient_checkpointing_enable": TORCH,
+    "half": CONVERT,
+    "is_singular_input": "isinstance(texts, str)",
+    "language": "metadata.extra holds what the file says of its origin",
+    "load_adapter": TORCH,
+    "median_token_length": "tokenizer.get_vocab() holds the tokens",
+    "modalities": "there is one modality, text",
+    "model_card_data": "metadata.extra holds what the file says of its origin",
+    "normalize": "metadata.normalize says it, encode(texts, normalize_embeddings=...) changes it",
+    "old_fit": TORCH,
+    "parameters": TORCH,
+    "preprocess": "encode(texts), or tokenizer for the ids",
+    "processor": "tokenizer",
+    "push_to_hub": TO_HUB,
+    "save": EXPORT,
+    "save_pretrained": EXPORT,
+    "save_to_hub": TO_HUB,
+    "set_pooling_include_prompt": "a prompt's tokens are pooled like the text's",
+    "smart_batching_collate": TORCH,
+    "start_multi_process_pool": POOL,
+    "state_dict": TORCH,
+    "stop_multi_process_pool": POOL,
+    "supports": "there is one modality, text",
+    "token_mapping": "explain(text) names each token's row",
+    "tokens": "tokenizer.get_vocab() holds the tokens",
+    "transformers_model": "there is no transformer here",
+    "truncate_embeddings": "encode(texts, truncate_dim=D)",
+    "truncate_sentence_embeddings": "encode(texts, truncate_dim=D)",
+    "unk_token_id": "metadata.unknown_token_id",
+    "vocabulary_quantization": "`staticemb info` names the rows and the token ids",
+    "weights": "explain(text) names each token's weight",
+}
+# Attributes that these libraries let a program set.
+_SETTINGS: Final = {
+    "device": ON_CPU,
+    "max_length": LIMIT,
+    "max_seq_length": LIMIT,
+    "similarity_fn_name": "similarity() gives cosines; a @ b.T gives dot products",
+    "tokenizer": "a file keeps its tokenizer; make one with `staticemb-distiller`",
+    "truncate_dim": "load the model with truncate_dim=D, or pass it to encode",
+}
+
+
+class PeerNames:
+    """The attributes and methods of `StaticModel` that have their names from the peers.
+
+    Those of sentence-transformers that move a model to a device or into a mode return the model,
+    as there: the CPU and prediction are all there is.
+    """
+
+    metadata: Metadata
+    _embedder: Embedder
+
+    @property
+    def dim(self) -> int:
+        """The length of the vectors that `encode` gives by default."""
+        raise NotImplementedError
+
+    def get_embedding_dimension(self) -> int:
+        """The same as `dim`; sentence-transformers' name."""
+        return self.dim
+
+    def get_sentence_embedding_dimension(self) -> int:
+        """The same as `dim`; the name that sentence-transformers had for it before 6."""
+        return self.dim
+
+    @property
+    def truncate_dim(self) -> int | None:
+        """`dim` where vectors are shorter than the file's by default, else None."""
+        return None if self.dim == self.metadata.dim else self.dim
+
+    @property
+    def max_seq_length(self) -> int | None:
+        """How many tokens of a text are used; None: all of them."""
+        return self.metadata.max_tokens
+
+    def get_max_seq_length(self) -> int | None:
+        """The same as `max_seq_length`."""
+        return self.max_seq_length
+
+    @property
+    def max_length(self) -> int | None:
+        """The same as `max_seq_length`; model2vec's name."""
+        return self.max_seq_length
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The model's tokenizer as an object of the `tokenizers` library.
+
+        It truncates where the model does and does not pad. It is a copy: what is done to it does
+        not change the model.
+
+        Raises:
+            FormatError: the file's tokenizer is invalid.
+        """
+        return self._embedder.copy_tokenizer()
+
+    @property
+    def device(self) -> str:
+        """`cpu`."""
+        return "cpu"
+
+    @property
+    def similarity_fn_name(self) -> str:
+        """`cosine`, which is what `similarity` gives."""
+        return "cosine"
+
+    def similarity_pairwise(self, a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
+        """The cosine of each vector of `a` with the vector of `b` in the same place.
+
+        Args:
+            a: (n, d) or (d,).
+            b: the same shape.
+
+        Returns:
+            (n,) float32, or () for two single vectors.
+
+        Raises:
+            TypeError, StaticEmbError: as `similarity` does.
+            InvalidDimensionError: also where the numbers of vectors differ.
+        """
+        return similarity_pairwise(a, b)
+
+    @overload
+    def encode_as_sequence(  # type: ignore[overload-overlap]  # a string is an iterable of strings
+        self,
+        sentences: str,
+        *,
+        max_length: None = ...,
+        batch_size: int = ...,
+        show_progress_bar: bool = ...,
+        use_multiprocessing: bool = ...,
+        multiprocessing_threshold: int = ...,
+    ) -> NDArray[np.float32]: ...
+
+    @overload
+    def encode_as_sequence(
+        self,
+        sentences: Iterable[str],
+        *,
+        max_length: None = ...,
+        batch_size: int = ...,
+        show_progress_bar: bool = ...,
+        use_multiprocessing: bool = ...,
+        multiprocessing_threshold: int = ...,
+    ) -> list[NDArray[np.float32]]: ...
+
+    def encode_as_sequence(
+        self,
+        sentences: str | Iterable[str],
+        *,
+        max_length: None = None,
+        batch_size: int = 1024,
+        show_progress_bar: bool = False,
+        use_multiprocessing: bool = True,
+        multiprocessing_threshold: int = 10_000,
+    ) -> NDArray[np.float32] | list[NDArray[np.float32]]:
+        """The vectors of all tokens of each text, as model2vec gives them.
+
+        Unlike `encode_tokens` it does not cut texts at the model's `max_tokens`.
+
+        Args:
+            sentences: one text, or an iterable of texts.
+            max_length: None.
+            batch_size: how many texts are worked on at a time.
+            show_progress_bar: a line on standard error.
+            use_multiprocessing: has no effect.
+            multiprocessing_threshold: has no effect.
+
+        Returns:
+            As `encode_tokens`.
+
+        Raises:
+            TypeError, StaticEmbError: as `encode` does.
+        """
+        if max_length is not None:
+            raise InvalidOptionError(f"max_length: expected None, found {max_length!r}; {LIMIT}")
+        return token_vectors(
+            self._embedder.without_limits(),
+            sentences,
+            prefix=self.dim,
+            batch_size=check_count("batch_size", batch_size),
+            show_progress_bar=show_progress_bar,
+        )
+
+    def eval(self) -> Self:
+        """Return the model."""
+        return self
+
+    def train(self, mode: bool = True) -> Self:
+        """Return the model where `mode` is False.
+
+        Raises:
+            InvalidOptionError: `mode` is True.
+        """
+        if mode:
+            raise InvalidOptionError(f"train: expected mode=False, found {mode!r}; {TORCH}")
+        return self
+
+    def cpu(self) -> Self:
+        """Return the model."""
+        return self
+
+    def float(self) -> Self:
+        """Return the model, which computes in float32."""
+        return self
+
+    def to(self, device: object = None, **options: object) -> Self:
+        """Return the model where `device` is the CPU.
+
+        Raises:
+            InvalidOptionError: it is another, or something else is asked for.
+        """
+        if options:
+            raise InvalidOptionError(f"to: expected a device alone, found {', '.join(options)}")
+        check_device(device)
+        return self
+
+    if not TYPE_CHECKING:  # a type checker knows that these are not there
+
+        def __getattr__(self, name: str) -> NoReturn:
+            instead = f"; {REPLACED[name]}" if name in REPLACED else ""
+            kind = type(self).__name__
+            raise AttributeError(f"{kind!r} object has no attribute {name!r}{instead}")
+
+        def __setattr__(self, name: str, value: object) -> None:
+            if name in _SETTINGS or name in REPLACED:
+                instead = _SETTINGS.get(name) or REPLACED[name]
+                raise AttributeError(f"{type(self).__name__}.{name} cannot be set; {instead}")
+            super().__setattr__(name, value)

@@ -94,6 +94,7 @@ def convert_folder(
         max_tokens=file.metadata.max_tokens,
         unknown_token_id=file.metadata.unknown_token_id,
         provenance={**_card(Path(source)), "creator": creator(), **_origin(file)},
+        prompts={name: text for name, text in file.metadata.prompts.items() if text},
     )
     # Where the two cut texts in different ways, the comparison is by the file's way.
     texts = sample_texts(file.tokenizer)

@@ -20,7 +20,7 @@ class Progress:
 
     Args:
         stream: Where to; standard error if None.
-        quiet: Show nothing.
+        quiet: Show no progress.
     """
 
     def __init__(self, stream: TextIO | None = None, *, quiet: bool = False) -> None:
@@ -30,8 +30,12 @@ class Progress:
     def note(self, text: str) -> None:
         """Say what is being done, on one line."""
         if not self._quiet:
-            self._stream.write(text + "\n")
-            self._stream.flush()
+            self.warn(text)
+
+    def warn(self, text: str) -> None:
+        """Say what the user has to know, even where progress is not shown."""
+        self._stream.write(text + "\n")
+        self._stream.flush()
 
     @contextmanager
     def track(self, what: str, total: int, unit: str) -> Iterator[Callable[[int], object]]:

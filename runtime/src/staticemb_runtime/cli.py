@@ -209,7 +209,12 @@ def _info(options: argparse.Namespace) -> int:
         facts |= {"damping_beta": meta.damping_beta, "damping_dims": meta.damping_dims}
     facts |= {"max_tokens": meta.max_tokens, "unknown_token_id": meta.unknown_token_id}
     facts |= meta.extra
-    facts |= {"digest": meta.digest, "verified": options.verify}
+    if meta.prompts:
+        facts["prompts"] = meta.prompts
+    if file.optional:
+        facts["optional_tensors"] = list(file.optional)
+    facts |= {"digest": meta.digest, "vectors_digest": meta.vectors_digest}
+    facts["verified"] = options.verify
     if options.json:
         print(json.dumps(facts, ensure_ascii=True, indent=2))
         return 0

@@ -20,7 +20,7 @@ from .inputs import size_hint, slices
 from .installed import locate
 from .opening import open_parts
 from .progress import Progress
-from .request import check_compatibility, check_count, make_request
+from .request import check_compatibility, check_count, find_prompt, for_role, make_request
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -216,7 +216,9 @@ class StaticModel:
             workers: how many processes share the work, this one among them. The others are started
                 by the first call that needs them and kept until `close` or the end of the program;
                 each holds a word cache of its own. They pay off from some ten thousand texts on.
-            prompt_name: None: the format names no prompts.
+            prompt_name: the name of one of `metadata.prompts`, which is put before each text where
+                `prompt` is None. `query`, `document`, `passage`, `corpus`, `classification` and
+                `clustering` are taken for no prompt where the file has none of that name.
             output_value: `sentence_embedding`.
             convert_to_numpy: True.
             convert_to_tensor: False.
@@ -237,8 +239,8 @@ class StaticModel:
             FormatError: the file's tokenizer is none, or does not fit its table.
             WorkerError: a worker process could not be started, or died.
         """
+        prompt = find_prompt(prompt, prompt_name, self.metadata.prompts)
         check_compatibility(
-            prompt_name=prompt_name,
             output_value=output_value,
             convert_to_numpy=convert_to_numpy,
             convert_to_tensor=convert_to_tensor,
@@ -272,14 +274,21 @@ class StaticModel:
     def encode_query(
         self, sentences: str | Iterable[str], **options: Unpack[Options]
     ) -> NDArray[Any]:
-        """The same as `encode`: a static embedding file treats queries like documents."""
-        return self.encode(sentences, **options)
+        """Embed queries: `encode` with the file's prompt `query`, if it has one.
+
+        Another `prompt` or `prompt_name` wins. Without prompts in the file it is `encode`.
+        """
+        return self.encode(sentences, **for_role("query", options))
 
     def encode_document(
         self, sentences: str | Iterable[str], **options: Unpack[Options]
     ) -> NDArray[Any]:
-        """The same as `encode`: a static embedding file treats documents like queries."""
-        return self.encode(sentences, **options)
+        """Embed documents: `encode` with the file's prompt `document`, if it has one.
+
+        Another `prompt` or `prompt_name` wins. Without prompts in the file it is `encode`. A prompt
+        that is called `passage` or `corpus` is used by that name only, as in sentence-transformers.
+        """
+        return self.encode(sentences, **for_role("document", options))
 
     def encode_stream(
         self,

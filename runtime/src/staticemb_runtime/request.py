@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypedDict, get_args
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict, get_args
 
 import numpy as np
 
 from .errors import InvalidOptionError
 from .metadata import Metadata, Pooling
 from .vectors import Precision, check_dim, check_precision
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Options(TypedDict, total=False):
@@ -107,9 +110,54 @@ def check_count(name: str, value: int) -> int:
     return int(value)
 
 
+# sentence-transformers predefines the first two; the others are what teachers call theirs. A file
+# without a prompt of such a name needs none.
+_USUAL_PROMPTS: Final = frozenset(
+    ("query", "document", "passage", "corpus", "classification", "clustering")
+)
+
+
+def find_prompt(
+    prompt: str | None, prompt_name: str | None, prompts: Mapping[str, str]
+) -> str | None:
+    """Find what to put before each text.
+
+    Args:
+        prompt: a text; it wins over the name.
+        prompt_name: a name among `prompts`, or one that is usual and then means nothing.
+        prompts: the file's texts by name.
+
+    Returns:
+        The text; None: nothing.
+
+    Raises:
+        InvalidOptionError: there is no such name.
+
+    Example:
+        >>> find_prompt(None, "query", {"query": "q: "}), find_prompt(None, "query", {})
+        ('q: ', None)
+    """
+    if prompt is not None or prompt_name is None:
+        return prompt
+    if not isinstance(prompt_name, str) or (
+        prompt_name not in prompts and prompt_name not in _USUAL_PROMPTS
+    ):
+        names = ", ".join(map(repr, prompts)) or "none in this file"
+        raise InvalidOptionError(
+            f"prompt_name: expected one of the file's prompts ({names}), found {prompt_name!r}"
+        )
+    return prompts.get(prompt_name)
+
+
+def for_role(role: str, options: Options) -> Options:
+    """The options with the prompt of a role, `query` or `document`, unless they name another."""
+    if options.get("prompt") is None and options.get("prompt_name") is None:
+        return {**options, "prompt_name": role}
+    return options
+
+
 def check_compatibility(
     *,
-    prompt_name: str | None,
     output_value: str | None,
     convert_to_numpy: bool,
     convert_to_tensor: bool,
@@ -132,8 +180,3 @@ def check_compatibility(
         )
     if device not in (None, "cpu"):
         raise InvalidOptionError(f"device: expected 'cpu' or None, found {device!r}")
-    if prompt_name is not None:
-        raise InvalidOptionError(
-            f"prompt_name: expected None, as the format names no prompts, found {prompt_name!r}; "
-            "pass the prompt itself as prompt="
-        )

@@ -94,7 +94,7 @@ def convert_folder(
         max_tokens=file.metadata.max_tokens,
         unknown_token_id=file.metadata.unknown_token_id,
         provenance={**_card(Path(source)), "creator": creator(), **_origin(file)},
-        prompts={name: text for name, text in file.metadata.prompts.items() if text},
+        prompts=_prompts(file),
     )
     # Where the two cut texts in different ways, the comparison is by the file's way.
     texts = sample_texts(file.tokenizer)
@@ -160,6 +160,13 @@ def creator() -> str:
 def _origin(file: StaticFile) -> dict[str, str]:
     name = Path(file.path).resolve().name
     return {"description": f"Converted from {name}, a {file.metadata.extra['rules']} model"}
+
+
+def _prompts(file: StaticFile) -> dict[str, str]:
+    """The prompts, without the two empty ones that every sentence-transformers folder has."""
+    prompts = file.metadata.prompts
+    usual = ("query", "document")
+    return {name: text for name, text in prompts.items() if text or name not in usual}
 
 
 def _card(folder: Path) -> dict[str, str]:

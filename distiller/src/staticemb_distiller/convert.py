@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import yaml  # type: ignore[import-untyped]
 
 from staticemb_runtime import StaticModel
 from staticemb_runtime.compat import Rules, read_folder
@@ -17,6 +16,7 @@ from staticemb_runtime.vectors import check_dim
 from .beside import appearing
 from .compare import CLOSE, largest_difference, sample_texts, vectors
 from .errors import ConvertError, DistillerError
+from .model_card import read_head
 from .write import Parts, Settings, write
 
 if TYPE_CHECKING:
@@ -171,13 +171,7 @@ def _prompts(file: StaticFile) -> dict[str, str]:
 
 def _card(folder: Path) -> dict[str, str]:
     """What the head of a model card says of the teacher, the license and the languages."""
-    try:
-        text = (folder / "README.md").read_text("utf-8")
-        head = yaml.safe_load(text.split("---\n")[1]) if text.startswith("---\n") else None
-    except (OSError, ValueError, IndexError, RecursionError, yaml.YAMLError):
-        return {}  # a card is for people, and may be anything
-    if not isinstance(head, dict):
-        return {}
+    head = read_head(folder)
     found = {
         "teacher": _first(head.get("base_model")),
         "license": _first(head.get("license")),

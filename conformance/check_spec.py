@@ -23,6 +23,10 @@ LIMITS = {
     "rows (`R`)": header.MAX_ROWS,
     "token ids (`V`)": header.MAX_TOKEN_IDS,
     "tokenizer (`N`)": header.MAX_TOKENIZER_BYTES,
+    "optional tensors": header.MAX_OPTIONAL,
+    "prompts": metadata.MAX_PROMPTS,
+    "a prompt's name": metadata.MAX_PROMPT_NAME_BYTES,
+    "a prompt's text": metadata.MAX_PROMPT_BYTES,
 }
 
 
@@ -70,7 +74,7 @@ def check_metadata(spec: str, rows: list[list[str]]) -> Iterator[str]:
 
 
 def check_tensors(spec: str, found: dict[str, list[list[str]]]) -> Iterator[str]:
-    """Sections 4, 6, 12 and 13.1."""
+    """Sections 4, 6, 6.1, 10, 12 and 13.1."""
     dtypes = {words(name)[0]: words(dtype) for name, _, dtype, _, _ in found["name"]}
     code = {name: rule.dtypes for name, rule in header.TENSORS.items()}
     yield from differ("tensors", dtypes, code)
@@ -81,6 +85,21 @@ def check_tensors(spec: str, found: dict[str, list[list[str]]]) -> Iterator[str]
     )
     features = tuple(words(row[0])[0] for row in found["feature"])
     yield from differ("features", features, metadata.FEATURES)
+    namespaces = tuple(words(row[0])[0] for row in found["namespace"])
+    yield from differ("namespaces", namespaces, header.NAMESPACES)
+    listed = re.search(r"- the dtype is (.*?);", spec)
+    optional = words(listed[1]) if listed else ()
+    yield from differ("dtypes of optional tensors", set(optional), set(header.OPTIONAL_DTYPES))
+    listed = re.search(r"for each of the keys (.*?) that the file has", spec, re.DOTALL)
+    yield from differ(
+        "keys of vectors_digest", words(listed[1]) if listed else (), metadata.DECISIVE_KEYS
+    )
+    listed = re.search(r"for each of the tensors (.*?) that the file has", spec, re.DOTALL)
+    yield from differ(
+        "tensors of vectors_digest",
+        words(listed[1]) if listed else (),
+        tuple(sorted(header.TENSORS)),
+    )
 
 
 def codes_of(root: type[Any]) -> set[str]:

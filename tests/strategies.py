@@ -5,6 +5,7 @@ Spoil a valid thing in the test that wants a spoiled one.
 
 import json
 
+import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -70,7 +71,22 @@ def parts(draw: st.DrawFn, max_rows: int = 9, max_dim: int = 12) -> Parts:
         scale=scale,
         weights=weights,
         rows=rows,
+        optional=draw(optional_tensors()),
     )
+
+
+_NAMES = st.tuples(
+    st.sampled_from(["head", "space", "pieces"]),
+    st.lists(st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True), min_size=1, max_size=3),
+).map(lambda pair: ".".join([pair[0], *pair[1]]))
+
+
+def optional_tensors() -> st.SearchStrategy[dict[str, np.ndarray]]:
+    """Tensors of optional parts, of every dtype; their values are anything."""
+    dtypes = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
+    dtypes += ["float16", "float32", "float64"]
+    shapes = hnp.array_shapes(max_dims=4, max_side=3)
+    return st.dictionaries(_NAMES, hnp.arrays(st.sampled_from(dtypes), shapes), max_size=4)
 
 
 @st.composite
@@ -81,6 +97,8 @@ def settings_for(draw: st.DrawFn, parts: Parts) -> Settings:
         st.sampled_from(["teacher", "recipe", "creator", "description"]),
         st.text(st.characters(codec="utf-8"), max_size=8).map(lambda key: "x-" + key),
     )
+    characters = st.characters(codec="utf-8")
+    texts = st.text(characters)
     beta = st.floats(0, 16).map(lambda number: round(number, 15))
     damping = st.tuples(beta, st.integers(1, dim))
     return Settings(
@@ -89,7 +107,9 @@ def settings_for(draw: st.DrawFn, parts: Parts) -> Settings:
         damping=draw(st.none() | damping),
         max_tokens=draw(st.none() | st.integers(1, 2**31 - 1)),
         unknown_token_id=draw(st.none() | st.integers(0, parts.n_token_ids - 1)),
-        provenance=draw(st.dictionaries(keys, st.text(st.characters(codec="utf-8")), max_size=3)),
+        provenance=draw(st.dictionaries(keys, texts, max_size=3)),
+        prompts=draw(st.dictionaries(st.text(characters, min_size=1), texts, max_size=3)),
+        optional=draw(st.dictionaries(_NAMES | st.just("space"), texts, max_size=2)),
     )
 
 

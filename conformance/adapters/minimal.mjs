@@ -5,7 +5,9 @@ import { createHash } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { createInterface } from "node:readline";
 
-const ITEM_BYTES = { F32: 4, F16: 2, I8: 1, U8: 1, U16: 2, U32: 4, I64: 8 };
+const ITEM_BYTES = {
+  F64: 8, F32: 4, F16: 2, I64: 8, I32: 4, I16: 2, I8: 1, U64: 8, U32: 4, U16: 2, U8: 1,
+};
 const TENSORS = {
   embeddings: { dtypes: ["F32", "F16", "I8"], limits: [16777216, 65536] },
   scale: { dtypes: ["F32"], limits: [65536] },
@@ -13,8 +15,17 @@ const TENSORS = {
   rows: { dtypes: ["U16", "U32", "I64"], limits: [16777216] },
   tokenizer: { dtypes: ["U8"], limits: [268435456] },
 };
+const OPTIONAL_NAME = /^(?=.{1,256}$)(?:head|space|pieces)(?:\.[A-Za-z0-9_-]{1,64})+$/;
+const MAX_OPTIONAL = 1024;
 const MAX_HEADER = 1048576n;
-const NEEDED = ["format_version", "features", "dim", "prefixes", "normalize", "pooling", "digest"];
+const MAX_PROMPTS = 256;
+const MAX_PROMPT_NAME = 256;
+const MAX_PROMPT = 16384;
+const NEEDED =
+  "format_version features dim prefixes normalize pooling digest vectors_digest".split(" ");
+const DECISIVE_KEYS = (
+  "damping_beta damping_dims dim features max_tokens normalize pooling prefixes unknown_token_id"
+).split(" ");
 const DAMPING = ["damping_beta", "damping_dims"];
 const STRINGS = "teacher teacher_revision license languages recipe creator description".split(" ");
 const INTEGER = "(?:0|[1-9][0-9]{0,15})";
@@ -43,9 +54,9 @@ class Spelled {
   }
 }
 
-function parseHeader(text) {
+function parseObject(text, code = "header_not_json", deep = "header_too_deep", twice = "duplicate_key") {
   let at = 0;
-  const bad = () => refuse("header_not_json");
+  const bad = () => refuse(code);
   const match = (pattern) => {
     pattern.lastIndex = at;
     const found = pattern.exec(text);
@@ -72,7 +83,7 @@ function parseHeader(text) {
     const first = text[at];
     if (first === '"') return string();
     if (first === "{" || first === "[") {
-      if (depth === 3) refuse("header_too_deep");
+      if (depth === 3) refuse(deep);
       at += 1;
       return first === "{" ? object(depth + 1) : array(depth + 1);
     }
@@ -86,7 +97,7 @@ function parseHeader(text) {
     do {
       const key = string();
       if (!take(":")) bad();
-      if (members.has(key)) refuse("duplicate_key");
+      if (members.has(key)) refuse(twice);
       members.set(key, value(depth));
     } while (take(","));
     return take("}") ? members : bad();
@@ -146,7 +157,8 @@ class StaticFile {
     if (length < 2 || length > size - 8) refuse("header_truncated");
     if (length % 8) refuse("header_misaligned");
     this.start = 8 + length;
-    const members = parseHeader(decode(this.bytes(8, length), "header_not_utf8"));
+    const text = decode(this.bytes(8, length), "header_not_utf8");
+    const members = parseObject(text);
     this.metadata = members.get("__metadata__");
     const strings =
       this.metadata instanceof Map && [...this.metadata.values()].every((v) => typeof v === "string");
@@ -172,6 +184,13 @@ class StaticFile {
       position = end;
     }
     if (position !== dataBytes) refuse("tensor_gap");
+    const optional = [...this.tensors].filter(([name]) => !Object.hasOwn(TENSORS, name));
+    if (optional.length > MAX_OPTIONAL) refuse("limit_exceeded");
+    let behind = 0;
+    for (const [name, { end }] of this.tensors) {
+      if (Object.hasOwn(TENSORS, name)) behind = Math.max(behind, end);
+    }
+    if (optional.some(([, { begin }]) => begin < behind)) refuse("tensor_misplaced");
     const embeddings = this.tensors.get("embeddings") ?? refuse("missing_tensor");
     if (!this.tensors.has("tokenizer")) refuse("missing_tensor");
     if (embeddings.dtype === "I8" && !this.tensors.has("scale")) refuse("missing_tensor");
@@ -213,6 +232,7 @@ class StaticFile {
       normalize: "true|false",
       pooling: "mean|damped_mean",
       digest: "sha256:[0-9a-f]{64}",
+      vectors_digest: "sha256:[0-9a-f]{64}",
       max_tokens: INTEGER,
       unknown_token_id: INTEGER,
       languages: LIST,
@@ -234,6 +254,7 @@ class StaticFile {
     if (damped && (this.beta > 16 || this.dims < 1 || this.dims > this.dim)) invalid();
     if (this.maxTokens !== null && (this.maxTokens < 1 || this.maxTokens >= 2 ** 31)) invalid();
     if (this.unknown !== null && this.unknown >= this.tokenCount) invalid();
+    this.prompts = parsePrompts(values.get("prompts") ?? "{}");
   }
 
   checkValues() {
@@ -269,6 +290,17 @@ class StaticFile {
     if (found < 0 || head.indexOf(digits, found + 1) >= 0) refuse("digest_mismatch");
     whole.fill("0", found, found + 64);
     if (createHash("sha256").update(whole).digest("hex") !== digits) refuse("digest_mismatch");
+    const sha = createHash("sha256").update("staticemb 1\n");
+    for (const key of DECISIVE_KEYS) {
+      if (this.metadata.has(key)) sha.update(`${key} ${this.metadata.get(key)}\n`);
+    }
+    for (const name of Object.keys(TENSORS).sort()) {
+      const entry = this.tensors.get(name);
+      if (!entry) continue;
+      sha.update(`${[name, entry.dtype, ...entry.shape].join(" ")}\n`).update(this.tensorBytes(name));
+    }
+    const vectorsDigest = this.metadata.get("vectors_digest").slice(7);
+    if (sha.digest("hex") !== vectorsDigest) refuse("vectors_digest_mismatch");
     checkTokenizer(this.tensorBytes("tokenizer"), this.tokenCount);
   }
 
@@ -330,10 +362,12 @@ class StaticFile {
   parts() {
     const values = this.metadata;
     const strings = [...values].filter(([key]) => STRINGS.includes(key) || key.startsWith("x-"));
-    const tensors = [...this.tensors].map(([name, { dtype, shape }]) => {
+    const described = [...this.tensors].map(([name, { dtype, shape }]) => {
       const sha256 = createHash("sha256").update(this.tensorBytes(name)).digest("hex");
       return [name, { dtype, shape, sha256 }];
     });
+    const tensors = described.filter(([name]) => Object.hasOwn(TENSORS, name));
+    const optional = described.filter(([name]) => !Object.hasOwn(TENSORS, name));
     return {
       format_version: values.get("format_version"),
       features: this.features,
@@ -346,27 +380,47 @@ class StaticFile {
       max_tokens: this.maxTokens,
       unknown_token_id: this.unknown,
       strings: Object.fromEntries(strings),
+      prompts: Object.fromEntries(this.prompts),
       tensors: Object.fromEntries(tensors),
+      optional: Object.fromEntries(optional),
     };
   }
 }
 
-// Sections 4 and 6, for one tensor.
+// Texts by name, from their one spelling (section 5).
+function parsePrompts(text) {
+  const invalid = () => refuse("invalid_metadata");
+  const prompts = parseObject(text, ...Array(3).fill("invalid_metadata"));
+  if (![...prompts.values()].every((prompt) => typeof prompt === "string")) invalid();
+  const spelled = [...prompts].map((pair) => pair.map((each) => JSON.stringify(each)).join(":"));
+  if (`{${spelled.join(",")}}` !== text || prompts.size > MAX_PROMPTS) invalid();
+  const names = [...prompts.keys()].map((name) => Buffer.from(name));
+  if (names.some((name, i) => i && Buffer.compare(names[i - 1], name) >= 0)) invalid();
+  if (names.some(({ length }) => length < 1 || length > MAX_PROMPT_NAME)) invalid();
+  if ([...prompts.values()].some((each) => Buffer.byteLength(each) > MAX_PROMPT)) invalid();
+  return prompts;
+}
+
+// Sections 4, 6 and 6.1, for one tensor.
 function checkEntry(name, entry) {
   const bad = () => refuse("invalid_tensor_entry");
-  if (!Object.hasOwn(TENSORS, name)) refuse("unknown_tensor");
+  const known = Object.hasOwn(TENSORS, name);
+  if (!known && !OPTIONAL_NAME.test(name)) refuse("unknown_tensor");
   if (!(entry instanceof Map) || entry.size !== 3) bad();
   const dtype = entry.get("dtype");
   if (typeof dtype !== "string") bad();
   const shape = integers(entry.get("shape"));
   const offsets = integers(entry.get("data_offsets"));
   if (offsets.length !== 2) bad();
-  const { dtypes, limits } = TENSORS[name];
+  const { dtypes, limits } = known ? TENSORS[name] : { dtypes: Object.keys(ITEM_BYTES) };
   if (!dtypes.includes(dtype)) refuse("wrong_dtype");
-  if (shape.length !== limits.length || shape.includes(0)) refuse("wrong_shape");
-  if (shape.some((length, axis) => length > limits[axis])) refuse("limit_exceeded");
+  if (known ? shape.length !== limits.length : shape.length < 1 || shape.length > 4) {
+    refuse("wrong_shape");
+  }
+  if (shape.includes(0)) refuse("wrong_shape");
+  if (known && shape.some((length, axis) => length > limits[axis])) refuse("limit_exceeded");
   const itemBytes = ITEM_BYTES[dtype];
-  // Within the limits a product is below 2^43: exact in binary64.
+  // Exact in binary64 below 2^53; what is above is no file's length, however it is rounded.
   const size = shape.reduce((product, length) => product * length, itemBytes);
   return { dtype, shape, begin: offsets[0], end: offsets[1], itemBytes, size };
 }

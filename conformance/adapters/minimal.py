@@ -16,7 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-FORMATS = {"F32": "f", "F16": "e", "I8": "b", "U8": "B", "U16": "H", "U32": "I", "I64": "q"}
+FORMATS = {
+    "F64": "d", "F32": "f", "F16": "e", "I64": "q", "I32": "i", "I16": "h", "I8": "b",
+    "U64": "Q", "U32": "I", "U16": "H", "U8": "B",
+}  # fmt: skip
 ALLOWED = {
     "embeddings": ("F32", "F16", "I8"),
     "scale": ("F32",),
@@ -31,8 +34,18 @@ AXES = {
     "rows": (16_777_216,),
     "tokenizer": (268_435_456,),
 }
+OPTIONAL_NAME = r"(?=.{1,256}\Z)(?:head|space|pieces)(?:\.[A-Za-z0-9_-]{1,64})+"
+MAX_OPTIONAL = 1024
 MAX_HEADER = 1_048_576
-NEEDED = ("format_version", "features", "dim", "prefixes", "normalize", "pooling", "digest")
+MAX_PROMPTS, MAX_PROMPT_NAME, MAX_PROMPT = 256, 256, 16_384
+NEEDED = (
+    "format_version", "features", "dim", "prefixes", "normalize", "pooling", "digest",
+    "vectors_digest",
+)  # fmt: skip
+DECISIVE_KEYS = (
+    "damping_beta", "damping_dims", "dim", "features", "max_tokens", "normalize", "pooling",
+    "prefixes", "unknown_token_id",
+)  # fmt: skip
 STRINGS = (
     ["teacher", "teacher_revision", "license", "languages", "recipe", "creator", "description"]
 )  # fmt: skip
@@ -189,9 +202,10 @@ def integers(value: object) -> list[int]:
 
 
 def check_tensors(entries: dict[str, Any], data_bytes: int) -> None:
-    """Sections 4 and 6; shapes and offsets become integers."""
+    """Sections 4, 6 and 6.1; shapes and offsets become integers."""
     for name, entry in entries.items():
-        if name not in ALLOWED:
+        known = name in ALLOWED
+        if not known and not re.fullmatch(OPTIONAL_NAME, name):
             refuse("unknown_tensor")
         if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
             refuse("invalid_tensor_entry")
@@ -201,11 +215,11 @@ def check_tensors(entries: dict[str, Any], data_bytes: int) -> None:
         offsets = entry["data_offsets"] = integers(entry["data_offsets"])
         if len(offsets) != 2:
             refuse("invalid_tensor_entry")
-        if entry["dtype"] not in ALLOWED[name]:
+        if entry["dtype"] not in (ALLOWED[name] if known else FORMATS):
             refuse("wrong_dtype")
-        if len(shape) != len(AXES[name]) or 0 in shape:
+        if 0 in shape or (len(shape) != len(AXES[name]) if known else not 1 <= len(shape) <= 4):
             refuse("wrong_shape")
-        if any(length > limit for length, limit in zip(shape, AXES[name], strict=True)):
+        if known and any(length > limit for length, limit in zip(shape, AXES[name], strict=True)):
             refuse("limit_exceeded")
         if not offsets[0] <= offsets[1] <= data_bytes:
             refuse("tensor_out_of_bounds")
@@ -214,6 +228,8 @@ def check_tensors(entries: dict[str, Any], data_bytes: int) -> None:
             refuse("size_mismatch")
         if offsets[0] % item:
             refuse("tensor_misaligned")
+    if len(entries.keys() - ALLOWED) > MAX_OPTIONAL:
+        refuse("limit_exceeded")
     position = 0
     for begin, end in sorted(entry["data_offsets"] for entry in entries.values()):
         if begin != position:
@@ -223,6 +239,9 @@ def check_tensors(entries: dict[str, Any], data_bytes: int) -> None:
         refuse("tensor_gap")
     if not {"embeddings", "tokenizer"} <= set(entries):
         refuse("missing_tensor")
+    behind = max(entry["data_offsets"][1] for name, entry in entries.items() if name in ALLOWED)
+    if any(e["data_offsets"][0] < behind for name, e in entries.items() if name not in ALLOWED):
+        refuse("tensor_misplaced")
     if (entries["embeddings"]["dtype"] == "I8") != ("scale" in entries):
         refuse("unexpected_tensor" if "scale" in entries else "missing_tensor")
     n_rows, dim = entries["embeddings"]["shape"]
@@ -260,6 +279,7 @@ def check_metadata(values: dict[str, str], file: StaticFile) -> None:
         "normalize": "true|false",
         "pooling": "mean|damped_mean",
         "digest": "sha256:[0-9a-f]{64}",
+        "vectors_digest": "sha256:[0-9a-f]{64}",
         "max_tokens": INTEGER,
         "unknown_token_id": INTEGER,
         "languages": LIST,
@@ -289,6 +309,26 @@ def check_metadata(values: dict[str, str], file: StaticFile) -> None:
         refuse("invalid_metadata")
     if int(values.get("unknown_token_id", 0)) >= file.n_token_ids:
         refuse("invalid_metadata")
+    prompts_of(values)
+
+
+def prompts_of(values: dict[str, str]) -> dict[str, str]:
+    """The texts by name, from their one spelling (section 5)."""
+    text = values.get("prompts", "{}")
+    code = "invalid_metadata"
+    try:
+        members = json.loads(text)
+    except (ValueError, RecursionError):
+        refuse(code)
+    if not isinstance(members, dict) or not all(type(v) is str for v in members.values()):
+        refuse(code)
+    spelled = json.dumps(members, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    if spelled != text or len(members) > MAX_PROMPTS:
+        refuse(code)
+    for name, prompt in members.items():
+        if not 1 <= len(name.encode()) <= MAX_PROMPT_NAME or len(prompt.encode()) > MAX_PROMPT:
+            refuse(code)
+    return members
 
 
 def check_values(file: StaticFile) -> None:
@@ -315,6 +355,16 @@ def verify(file: StaticFile) -> None:
     blank = head.replace(digits, b"0" * 64) + file.raw[file.start :]
     if head.count(digits) != 1 or hashlib.sha256(blank).hexdigest().encode() != digits:
         refuse("digest_mismatch")
+    sha = hashlib.sha256(b"staticemb 1\n")
+    for key in DECISIVE_KEYS:
+        if key in file.metadata:
+            sha.update(f"{key} {file.metadata[key]}\n".encode())
+    for name in sorted(file.tensors.keys() & ALLOWED):
+        entry = file.tensors[name]
+        sha.update(" ".join([name, entry["dtype"], *map(str, entry["shape"])]).encode() + b"\n")
+        sha.update(file.bytes_of(name))
+    if f"sha256:{sha.hexdigest()}" != file.metadata["vectors_digest"]:
+        refuse("vectors_digest_mismatch")
     check_tokenizer(file.bytes_of("tokenizer"), file.n_token_ids)
 
 
@@ -422,15 +472,17 @@ def parts(file: StaticFile) -> dict[str, Any]:
         "max_tokens": number("max_tokens", int),
         "unknown_token_id": number("unknown_token_id", int),
         "strings": {k: v for k, v in values.items() if k in STRINGS or k.startswith("x-")},
-        "tensors": {
-            name: {
-                "dtype": entry["dtype"],
-                "shape": entry["shape"],
-                "sha256": hashlib.sha256(file.bytes_of(name)).hexdigest(),
-            }
-            for name, entry in file.tensors.items()
-        },
+        "prompts": prompts_of(values),
+        "tensors": {name: described(file, name) for name in file.tensors if name in ALLOWED},
+        "optional": {name: described(file, name) for name in file.tensors if name not in ALLOWED},
     }
+
+
+def described(file: StaticFile, name: str) -> dict[str, Any]:
+    """A tensor's dtype, shape and digest."""
+    entry = file.tensors[name]
+    digest = hashlib.sha256(file.bytes_of(name)).hexdigest()
+    return {"dtype": entry["dtype"], "shape": entry["shape"], "sha256": digest}
 
 
 def answer(message: dict[str, Any]) -> dict[str, Any]:

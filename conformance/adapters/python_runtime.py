@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,15 +46,21 @@ def parts(file: StaticFile) -> dict[str, Any]:
         "max_tokens": metadata.max_tokens,
         "unknown_token_id": metadata.unknown_token_id,
         "strings": metadata.extra,
-        "tensors": {
-            name: {
-                "dtype": SPELLED[tensor.dtype],
-                "shape": tensor.shape,
-                "sha256": hashlib.sha256(tensor.tobytes()).hexdigest(),
-            }
-            for name, tensor in tensors.items()
-            if tensor is not None
-        },
+        "prompts": metadata.prompts,
+        "tensors": described({n: tensor for n, tensor in tensors.items() if tensor is not None}),
+        "optional": described(file.optional),
+    }
+
+
+def described(tensors: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    """Each tensor's dtype, shape and digest."""
+    return {
+        name: {
+            "dtype": SPELLED[tensor.dtype],
+            "shape": tensor.shape,
+            "sha256": hashlib.sha256(tensor.tobytes()).hexdigest(),
+        }
+        for name, tensor in tensors.items()
     }
 
 

@@ -8,6 +8,8 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from generator.files import Tensor, vectors_input
+
 Files = Mapping[str, bytes]
 
 
@@ -49,6 +51,29 @@ def _metadata(files: Files) -> str:
             "\nand these tensors:\n\n| name | dtype | shape | data_offsets |\n|---|---|---|---|",
             *tensors,
         ]
+    )
+
+
+def _digest(files: Files) -> str:
+    name = "valid/damped"
+    raw = files[f"{name}.staticemb"]
+    start = 8 + struct.unpack("<Q", raw[:8])[0]
+    header = json.loads(raw[8:start])
+    metadata = header.pop("__metadata__")
+    tensors = {
+        key: Tensor(entry["dtype"], tuple(entry["shape"]),
+                    raw[start + entry["data_offsets"][0] : start + entry["data_offsets"][1]])
+        for key, entry in header.items()
+    }  # fmt: skip
+    data = {each.data for each in tensors.values()}
+    shown = "".join(
+        f"({len(piece)} bytes)" if piece in data else piece.decode()
+        for piece in vectors_input(metadata, tensors)
+    )
+    digest = metadata["vectors_digest"]
+    return (
+        f"`vectors/{name}.staticemb`:\n\n```\n{shown}\n```\n\n"
+        f"with the tensors' bytes in the places named: `{digest}`."
     )
 
 
@@ -107,5 +132,6 @@ def _hex(case: dict[str, Any]) -> str:
 EXAMPLES: dict[str, Callable[[Files], str]] = {
     "dump": _dump,
     "metadata": _metadata,
+    "digest": _digest,
     "pooling": _pooling,
 }

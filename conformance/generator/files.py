@@ -6,20 +6,38 @@ import hashlib
 import json
 import re
 import struct
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 ITEM = {
+    "F64": ("d", 8),
     "F32": ("f", 4),
     "F16": ("e", 2),
-    "I8": ("b", 1),
-    "U8": ("B", 1),
-    "U16": ("H", 2),
-    "U32": ("I", 4),
     "I64": ("q", 8),
+    "I32": ("i", 4),
+    "I16": ("h", 2),
+    "I8": ("b", 1),
+    "U64": ("Q", 8),
+    "U32": ("I", 4),
+    "U16": ("H", 2),
+    "U8": ("B", 1),
 }
 ZEROS = "0" * 64
+# In place of `vectors_digest`: the right one is put there.
+RIGHT = "right"
+VECTOR_KEYS = (
+    "damping_beta",
+    "damping_dims",
+    "dim",
+    "features",
+    "max_tokens",
+    "normalize",
+    "pooling",
+    "prefixes",
+    "unknown_token_id",
+)
+VECTOR_TENSORS = ("embeddings", "rows", "scale", "tokenizer", "weights")
 ALIGNMENT = 64
 # Files above this size are described by the runs of bytes that they consist of.
 STORED_BYTES = 40_000
@@ -89,7 +107,8 @@ class File:
     """The parts of a file; the functions spoil what is made of them, in this order.
 
     Attributes:
-        metadata: the metadata; a digest of zeros is replaced by the right one at the end.
+        metadata: the metadata; a digest of zeros is replaced by the right one at the end, and
+            `RIGHT` by the digest of what determines vectors.
         tensors: the tensors.
         order: the order in which the tensors are laid out; that of the reference writer if None.
         entries: changes the header's object.
@@ -109,8 +128,13 @@ class File:
     def build(self) -> bytes:
         """The file."""
         tensors = self.tensors
-        order = self.order or sorted(tensors, key=lambda name: (-tensors[name].item_bytes, name))
-        members: dict[str, Any] = {"__metadata__": dict(sorted(self.metadata.items()))}
+        order = self.order or sorted(
+            tensors, key=lambda name: ("." in name, -tensors[name].item_bytes, name)
+        )
+        metadata = dict(sorted(self.metadata.items()))
+        if metadata.get("vectors_digest") == RIGHT:
+            metadata["vectors_digest"] = vectors_digest(metadata, tensors)
+        members: dict[str, Any] = {"__metadata__": metadata}
         position = 0
         for name in order:
             end = position + len(tensors[name].data)
@@ -125,6 +149,24 @@ class File:
         header = self.header(header + b" " * (-(8 + len(header)) % ALIGNMENT))
         data = b"".join(tensors[name].data for name in order)
         return sign(self.raw(len(header).to_bytes(8, "little") + header + data))
+
+
+def vectors_input(metadata: Mapping[str, str], tensors: Mapping[str, Tensor]) -> Iterator[bytes]:
+    """What `vectors_digest` covers, piece by piece (SPEC 10)."""
+    yield b"staticemb 1\n"
+    for key in VECTOR_KEYS:
+        if key in metadata:
+            yield f"{key} {metadata[key]}\n".encode()
+    for name in VECTOR_TENSORS:
+        if name in tensors:
+            axes = " ".join([name, tensors[name].dtype, *map(str, tensors[name].shape)])
+            yield f"{axes}\n".encode()
+            yield tensors[name].data
+
+
+def vectors_digest(metadata: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
+    """The digest of what determines vectors."""
+    return f"sha256:{hashlib.sha256(b''.join(vectors_input(metadata, tensors))).hexdigest()}"
 
 
 def sign(raw: bytes) -> bytes:
@@ -146,10 +188,10 @@ def stored(name: str, raw: bytes) -> dict[str, Any]:
         return {"file": f"{name}.staticemb"}
     pieces: list[dict[str, Any]] = []
     position = 0
-    for run in re.finditer(rb"(.)\1{%d,}" % (RUN_BYTES - 1), raw, re.DOTALL):
+    for run in re.finditer(rb"(.|..)\1{%d,}" % (RUN_BYTES - 1), raw, re.DOTALL):
         if run.start() > position:
             pieces.append({"hex": raw[position : run.start()].hex()})
-        pieces.append({"hex": run[1].hex(), "times": len(run[0])})
+        pieces.append({"hex": run[1].hex(), "times": len(run[0]) // len(run[1])})
         position = run.end()
     if position < len(raw):
         pieces.append({"hex": raw[position:].hex()})

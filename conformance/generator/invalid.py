@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from generator.faults import Invalid
 from generator.invalid_header import entries, framing, spelling
 from generator.invalid_metadata import misspelled
+from generator.invalid_optional import optional
 from generator.invalid_tensors import layout, shapes
 from generator.invalid_values import deferred, values
 
 
 def invalid() -> Iterator[Invalid]:
     """Every file with a fault."""
-    for group in (framing, spelling, entries, misspelled, layout, shapes, values, deferred):
+    groups = (framing, spelling, entries, misspelled, layout, shapes, optional, values, deferred)
+    for group in groups:
         yield from group()

@@ -111,6 +111,15 @@ def spelling() -> Iterator[Invalid]:
     )
     yield Invalid("header_depth_unclosed", "header_too_deep", "Deep, and never closed.",
                   _header(lambda h: b'{"a":' * 5000), also=("header_not_json",))  # fmt: skip
+    for name, notes, tail in (
+        ("escaped_quotes", "An unterminated string of escaped quotes that ends in a backslash: a "
+         "scan that starts again at each quote takes time that grows with the square.",
+         b'"' + b'\\"' * 500_000 + b"\\"),
+        ("quotes", "Quotes and nothing else.", b'"' * 1_000_001),
+        ("backslashes", "An unterminated string of backslashes.", b'"' + b"\\" * 1_000_001),
+    ):  # fmt: skip
+        yield Invalid(f"header_{name}", "header_not_json", notes,
+                      _header(lambda h, tail=tail: b"{" + tail))  # fmt: skip
     yield Invalid("duplicate_tensor", "duplicate_key", "A tensor's name twice.",
                   _header(lambda h: _repeat(h, "tokenizer")))  # fmt: skip
     yield Invalid("duplicate_metadata", "duplicate_key", "__metadata__ twice.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from generator.faults import Invalid, base
-from generator.files import tensor
+from generator.files import compact, tensor
 
 INVALID = "invalid_metadata"
 INCONSISTENT = "inconsistent_metadata"
@@ -60,6 +60,8 @@ CHANGES: list[tuple[str, str, dict[str, str | None], str]] = [
     ("digest_short", INVALID, {"digest": "sha256:" + "0" * 63}, "63 digits."),
     ("digest_capitals", INVALID, {"digest": "sha256:" + "A" * 64}, "Capital digits."),
     ("digest_other", INVALID, {"digest": "md5:" + "0" * 32}, "Another algorithm."),
+    ("vectors_digest_short", INVALID, {"vectors_digest": "sha256:" + "1" * 63}, "63 digits."),
+    ("vectors_digest_capitals", INVALID, {"vectors_digest": "sha256:" + "A" * 64}, "Capitals."),
     ("beta_with_mean", INCONSISTENT, {"damping_beta": "1"}, "Pooling is the plain mean."),
     ("dims_with_mean", INCONSISTENT, {"damping_dims": "1"}, "Pooling is the plain mean."),
     ("beta_missing", "missing_metadata", {**DAMPED, "damping_beta": None}, "No damping_beta."),
@@ -87,10 +89,35 @@ CHANGES: list[tuple[str, str, dict[str, str | None], str]] = [
     ("unknown_token_id_plus", INVALID, {"unknown_token_id": "+1"}, "A sign."),
     ("unknown_token_id_none", INVALID, {"unknown_token_id": "none"}, "A word."),
     ("unknown_token_id_minus_zero", INVALID, {"unknown_token_id": "-0"}, "A sign."),
+    ("prompts_empty", INVALID, {"prompts": ""}, "Nothing."),
+    ("prompts_not_json", INVALID, {"prompts": "query: "}, "No JSON."),
+    ("prompts_array", INVALID, {"prompts": '["query"]'}, "An array."),
+    ("prompts_null", INVALID, {"prompts": '{"query":null}'}, "A text that is null."),
+    ("prompts_number", INVALID, {"prompts": '{"query":1}'}, "A text that is a number."),
+    ("prompts_object", INVALID, {"prompts": '{"query":{}}'}, "A text that is an object."),
+    ("prompts_space", INVALID, {"prompts": '{"query": "q: "}'}, "White space outside strings."),
+    ("prompts_order", INVALID, {"prompts": '{"query":"","document":""}'}, "Names descend."),
+    ("prompts_order_astral", INVALID, {"prompts": '{"\U0001f408":"","\uff21":""}'},
+     "Names ascend by 16-bit code unit, not by code point."),
+    ("prompts_twice", INVALID, {"prompts": '{"query":"a","query":"b"}'}, "A name twice."),
+    ("prompts_escape", INVALID, {"prompts": '{"query":"\\u0071"}'}, "A needless escape."),
+    ("prompts_escaped_slash", INVALID, {"prompts": '{"query":"\\/"}'}, "A needless escape."),
+    ("prompts_capital_escape", INVALID, {"prompts": '{"query":"\\u001F"}'}, "Capital digits."),
+    ("prompts_long_escape", INVALID, {"prompts": '{"query":"\\u000a"}'}, "A longer escape."),
+    ("prompts_surrogate", INVALID, {"prompts": '{"query":"\\ud800"}'}, "Half a surrogate pair."),
+    ("prompts_deep", INVALID, {"prompts": "[" * 100_000}, "So deep that a parser which recurses "
+     "runs out of stack."),
+    ("prompts_name_empty", INVALID, {"prompts": '{"":"a"}'}, "A name of no character."),
+    ("prompts_name_long", INVALID, {"prompts": f'{{"{"ä" * 129}":"a"}}'}, "A name of 258 bytes."),
+    ("prompts_text_long", INVALID, {"prompts": f'{{"query":"{"a" * 16_385}"}}'}, "A text of "
+     "16,385 bytes."),
+    ("prompts_257", INVALID, {"prompts": compact({f"p{i:03}": "" for i in range(257)})},
+     "One more than the limit."),
     ("languages_two_spaces", INVALID, {"languages": "de  en"}, "Two spaces between items."),
     ("languages_trailing_space", INVALID, {"languages": "de "}, "A space at the end."),
 ]  # fmt: skip
-NEEDED = ("format_version", "features", "dim", "prefixes", "normalize", "pooling", "digest")
+NEEDED = ("format_version", "features", "dim", "prefixes", "normalize", "pooling", "digest",
+          "vectors_digest")  # fmt: skip
 
 
 def misspelled() -> Iterator[Invalid]:

@@ -8,7 +8,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from generator.faults import Invalid, base
-from generator.files import compact, tensor, tokenizer_bytes, word_tokenizer
+from generator.files import (
+    Tensor,
+    compact,
+    tensor,
+    tokenizer_bytes,
+    vectors_digest,
+    word_tokenizer,
+)
 from generator.valid import octets
 
 
@@ -124,8 +131,10 @@ def deferred() -> Iterator[Invalid]:
     }
     for name, raw in flips.items():
         assert raw != signed
+        also = ("vectors_digest_mismatch",) if name.endswith("data") else ()
         yield Invalid(name, "digest_mismatch", "A byte was changed after the digest was taken.",
-                      raw, deferred=True)  # fmt: skip
+                      raw, deferred=True, also=also)  # fmt: skip
+    yield from _vectors_digests()
     yield Invalid("digest_of_zeros", "digest_mismatch", "The digits were never filled in.",
                   signed.replace(_digits(signed), b"0" * 64), deferred=True)  # fmt: skip
     yield Invalid(
@@ -137,6 +146,44 @@ def deferred() -> Iterator[Invalid]:
     )
     yield Invalid("digest_twice", "digest_mismatch", "The digits occur twice in the header.",
                   _twice(), deferred=True)  # fmt: skip
+
+
+def _vectors_digests() -> Iterator[Invalid]:
+    """Digests of something else than what determines vectors; `digest` is right in all of them."""
+
+    def digest_of(metadata: dict[str, str], tensors: dict[str, Tensor]) -> bytes:
+        made = base(description="here")
+        right = vectors_digest(made.metadata, made.tensors)
+        made.metadata["vectors_digest"] = vectors_digest(metadata, tensors)
+        assert made.metadata["vectors_digest"] != right
+        return made.build()
+
+    code = "vectors_digest_mismatch"
+    made = base(description="here")
+    values, tensors = made.metadata, made.tensors
+    turned = [*tensors["embeddings"].values()][::-1]
+    weights = tensor("F32", [2.0, *tensors["weights"].values()[1:]])
+    faults: list[tuple[str, str, dict[str, str], dict[str, Tensor]]] = [
+        ("table", "Of another table.", values,
+         tensors | {"embeddings": tensor("I8", turned, 3, 2)}),
+        ("shape", "Of the same bytes in another shape.", values,
+         tensors | {"embeddings": Tensor("I8", (2, 3), tensors["embeddings"].data)}),
+        ("dtype", "Of the same bytes with another dtype.", values,
+         tensors | {"embeddings": Tensor("U8", (3, 2), tensors["embeddings"].data)}),
+        ("weights", "Of other weights.", values, tensors | {"weights": weights}),
+        ("no_weights", "The weights have no part in it.", values,
+         {name: each for name, each in tensors.items() if name != "weights"}),
+        ("tokenizer", "Of the tokenizer without a space at its end.", values,
+         tensors | {"tokenizer": octets(tensors["tokenizer"].data + b" ")}),
+        ("normalize", "Of another setting.", values | {"normalize": "false"}, tensors),
+        ("max_tokens", "Of a setting that the file lacks.", values | {"max_tokens": "3"}, tensors),
+    ]  # fmt: skip
+    for name, notes, other, others in faults:
+        yield Invalid(f"vectors_digest_of_other_{name}", code, notes, digest_of(other, others),
+                      deferred=True)  # fmt: skip
+    made.metadata["vectors_digest"] = "sha256:" + "1" * 64
+    yield Invalid("vectors_digest_of_ones", code, "The digits were never filled in.",
+                  made.build(), deferred=True)  # fmt: skip
 
 
 def _digits(raw: bytes) -> bytes:
@@ -156,4 +203,6 @@ def _twice() -> bytes:
     made = base()
     made.metadata["description"] = "0" * 64
     raw = made.build()
-    return raw.replace(b"0" * 64, hashlib.sha256(raw).hexdigest().encode())
+    blank = raw.replace(_digits(raw), b"0" * 64)
+    assert blank.count(b"0" * 64) == 2
+    return blank.replace(b"0" * 64, hashlib.sha256(blank).hexdigest().encode())

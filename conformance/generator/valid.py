@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from generator.files import ZEROS, File, Tensor, tensor, word_tokenizer
+from generator.files import RIGHT, VECTOR_TENSORS, ZEROS, File, Tensor, tensor, word_tokenizer
 from generator.reference import Reference
 
 STRINGS = (
@@ -43,6 +44,7 @@ def metadata(dim: int, **settings: str) -> dict[str, str]:
         "normalize": "true",
         "pooling": "mean",
         "digest": f"sha256:{ZEROS}",
+        "vectors_digest": RIGHT,
     }
     if damping := settings.pop("damping", None):
         beta, dims = damping.split()
@@ -86,6 +88,22 @@ def file(
     return File(metadata(dim, **settings), tensors)
 
 
+def with_optional(made: File, tensors: dict[str, Tensor], **keys: str) -> File:
+    """The file with optional tensors, aligned by spaces behind the tokenizer (SPEC 6.1, 11).
+
+    Args:
+        made: a file without any.
+        tensors: the optional ones.
+        keys: more metadata, `_0_` for a dot.
+    """
+    definition = made.tensors["tokenizer"].data
+    before = sum(len(each.data) for each in made.tensors.values())
+    made.tensors["tokenizer"] = octets(definition + b" " * (-before % 64))
+    made.tensors |= tensors
+    made.metadata |= {key.replace("_0_", "."): value for key, value in keys.items()}
+    return made
+
+
 def octets(data: bytes) -> Tensor:
     """A tensor of bytes, as the tokenizer is."""
     return Tensor("U8", (len(data),), data)
@@ -120,14 +138,20 @@ def parts(file: File) -> dict[str, Any]:
             for key, value in sorted(values.items())
             if key in STRINGS or key.startswith("x-")
         },
-        "tensors": {
-            name: {
-                "dtype": tensor.dtype,
-                "shape": list(tensor.shape),
-                "sha256": hashlib.sha256(tensor.data).hexdigest(),
-            }
-            for name, tensor in sorted(file.tensors.items())
-        },
+        "prompts": json.loads(values.get("prompts", "{}")),
+        "tensors": _described({n: t for n, t in file.tensors.items() if n in VECTOR_TENSORS}),
+        "optional": _described({n: t for n, t in file.tensors.items() if n not in VECTOR_TENSORS}),
+    }
+
+
+def _described(tensors: dict[str, Tensor]) -> dict[str, Any]:
+    return {
+        name: {
+            "dtype": tensor.dtype,
+            "shape": list(tensor.shape),
+            "sha256": hashlib.sha256(tensor.data).hexdigest(),
+        }
+        for name, tensor in sorted(tensors.items())
     }
 
 

@@ -348,7 +348,7 @@ def _headers() -> Iterator[Valid]:
     loose = tiny(description="two words")
     loose.order = ["tokenizer", "embeddings"]
     loose.tensors["tokenizer"] = octets(word_tokenizer(3).ljust(256))
-    loose.text = lambda members: _loose(members)
+    loose.text = lambda members: spell_loosely(members)
     yield Valid(
         "header_other_spelling",
         "White space in the JSON, escapes in strings, members and tensors in another order.",
@@ -365,7 +365,8 @@ def _headers() -> Iterator[Valid]:
     yield Valid("header_at_limit", "The longest legal header.", limit, small)
 
 
-def _loose(members: dict[str, Any]) -> str:
+def spell_loosely(members: dict[str, Any]) -> str:
+    """A header with white space, escapes, and members in another order."""
     turned = {name: dict(reversed(value.items())) for name, value in reversed(members.items())}
     spelled = json.dumps(turned, indent=1).replace("\n", "\r\n").replace(":", " :\t")
     spelled = spelled.replace("sha256 :\t", "sha256:")

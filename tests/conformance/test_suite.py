@@ -103,7 +103,8 @@ def test_another_reader_of_safetensors_opens_every_valid_file():
             with safe_open(file, "numpy") as tensors:
                 found = {name: tensors.get_slice(name) for name in tensors.keys()}  # noqa: SIM118
                 shapes = {n: [t.get_dtype(), t.get_shape()] for n, t in found.items()}
-            expected = {n: [t["dtype"], t["shape"]] for n, t in case["parts"]["tensors"].items()}
+            tensors = case["parts"]["tensors"] | case["parts"]["optional"]
+            expected = {n: [t["dtype"], t["shape"]] for n, t in tensors.items()}
             assert shapes == expected
             seen += 1
     assert seen > 40
@@ -123,6 +124,11 @@ def test_the_specification_and_the_code_agree():
         ("| dimension (`D`) | 65,536 |", "| dimension (`D`) | 65,535 |"),
         ("| `U16`, `U32` or `I64` |", "| `U16`, `U32` or `I32` |"),
         ("| `damped_mean` | 1.0 |", "| `dampened_mean` | 1.0 |"),
+        ("| optional tensors | 1,024 |", "| optional tensors | 1,000 |"),
+        ("| `space` | the relation", "| `spaces` | the relation"),
+        ("`U16` or `U8`;", "`U16`, `U8` or `BOOL`;"),
+        ("`dim`, `features`, `max_tokens`", "`features`, `max_tokens`"),
+        ("tensors `embeddings`, `rows`, `scale`", "tensors `embeddings`, `scale`"),
     ],
 )
 def test_a_drift_of_the_specification_is_found(tmp_path, old, new):
@@ -198,17 +204,32 @@ CAUGHT = {
     "answers_out_of_order": ("garbage", "valid/f32/"),
     "forgets_the_id": ("garbage", "valid/f32/read"),
     "two_outcomes": ("garbage", "valid/f32/read"),
+    "refuses_optional_tensors": ("refused", "valid/optional_*"),
+    "lets_unknown_tensors_in": ("accepted", "invalid/*unknown_tensor"),
+    "never_looks_at_optional_tensors": ("accepted", "invalid/optional"),
+    "garbles_optional_parts": ("wrong_result", "valid/optional_*"),
+    "never_checks_the_vectors_digest": ("accepted", "invalid/vectors_digest"),
+    "ignores_the_spelling_of_prompts": ("accepted", "invalid/metadata_prompts"),
+    "scans_a_string_again_and_again": ("timed_out", "invalid/header_escaped_quotes"),
 }
+SLOW = ("hangs", "scans_a_string_again_and_again")
 
 
 @pytest.mark.parametrize("mode", CAUGHT)
 def test_a_broken_adapter_is_caught(tmp_path, mode):
     verdict, cases = CAUGHT[mode]
-    options = ("--filter", cases, "--timeout", "1" if mode == "hangs" else "20")
+    options = ("--filter", cases, "--timeout", "1" if mode in SLOW else "20")
     status, report = judge(tmp_path, (sys.executable, str(BROKEN), mode), *options)
     assert status == 1
     failures = {r["status"] for r in report["results"]} - {"passed", "not_run"}
     assert failures == {verdict}
+
+
+def test_a_reader_may_ignore_optional_parts(tmp_path):
+    adapter = (sys.executable, str(BROKEN), "ignores_optional_parts")
+    for cases in ("valid/optional_*", "valid/prompts*"):
+        status, report = judge(tmp_path, adapter, "--filter", cases)
+        assert (status, {r["status"] for r in report["results"]}) == (0, {"passed"})
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import contextlib
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -48,7 +49,12 @@ def test_what_is_written_is_read_back(folder, file):
     assert back.metadata.normalize == settings.normalize
     assert back.metadata.max_tokens == settings.max_tokens
     assert back.metadata.unknown_token_id == settings.unknown_token_id
-    assert back.metadata.extra == dict(settings.provenance)
+    assert back.metadata.extra == {**settings.provenance, **settings.optional}
+    assert back.metadata.prompts == settings.prompts
+    assert back.optional.keys() == parts.optional.keys()
+    for name, tensor in parts.optional.items():
+        assert back.optional[name].flags.aligned
+        np.testing.assert_array_equal(back.optional[name], tensor, strict=True)
     if settings.damping is None:
         assert back.metadata.pooling == "mean"
     else:
@@ -71,7 +77,8 @@ def test_the_safetensors_package_lists_the_same_tensors(folder, file):
         for name in ("embeddings", "scale", "weights", "rows")
         if getattr(parts, name) is not None
     }
-    assert tensors.pop("tokenizer").tobytes() == parts.tokenizer
+    expected |= parts.optional
+    assert tensors.pop("tokenizer").tobytes().rstrip(b" ") == parts.tokenizer
     assert set(tensors) == set(expected)
     for name, tensor in expected.items():
         np.testing.assert_array_equal(tensors[name], tensor)
@@ -79,6 +86,50 @@ def test_the_safetensors_package_lists_the_same_tensors(folder, file):
     path.write_bytes(content)
     with safetensors.safe_open(path, "numpy") as opened:
         assert opened.metadata()["digest"] == read(path).metadata.digest
+
+
+@given(strategies.files(), strategies.optional_tensors())
+def test_optional_parts_change_only_the_digest_of_the_whole(folder, file, optional):
+    parts, settings = file
+    plain = replace(settings, prompts={}, optional={})
+    one, other = folder / "one.staticemb", folder / "other.staticemb"
+    write(one, replace(parts, optional={}), plain)
+    write(other, replace(parts, optional=optional), settings)
+    without, with_them = read(one, verify=True), read(other, verify=True)
+    assert without.metadata.vectors_digest == with_them.metadata.vectors_digest
+    same = to_bytes(replace(parts, optional={}), plain) == to_bytes(
+        replace(parts, optional=optional), settings
+    )
+    assert (without.metadata.digest == with_them.metadata.digest) == same
+    # The data of one are a prefix of the other's, and every optional tensor lies behind.
+    data = [path.read_bytes() for path in (one, other)]
+    starts = [8 + int.from_bytes(content[:8], "little") for content in data]
+    assert data[1][starts[1] :].startswith(data[0][starts[0] :])
+    assert (len(data[0]) - starts[0]) % 64 == 0
+
+
+@given(strategies.files(), st.data())
+def test_what_determines_vectors_changes_both_digests(folder, file, data):
+    parts, settings = file
+    table, dim = parts.embeddings, parts.embeddings.shape[1]
+    other_table = np.zeros_like(table) if table.any() else np.ones_like(table)
+    other_tokenizer = parts.tokenizer.replace(b"WhitespaceSplit", b"Whitespace")
+    no_unknown = settings.unknown_token_id is None
+    changes = [
+        (replace(parts, embeddings=other_table), settings),
+        (replace(parts, tokenizer=other_tokenizer), settings),
+        (parts, replace(settings, normalize=not settings.normalize)),
+        (parts, replace(settings, max_tokens=None if settings.max_tokens else 3)),
+        (parts, replace(settings, damping=None if settings.damping else (0.125, dim))),
+        (parts, replace(settings, unknown_token_id=0 if no_unknown else None)),
+    ]
+    changed = data.draw(st.sampled_from(changes))
+    one, other = folder / "one.staticemb", folder / "other.staticemb"
+    write(one, parts, settings)
+    write(other, *changed)
+    before, after = read(one).metadata, read(other, verify=True).metadata
+    assert before.digest != after.digest
+    assert before.vectors_digest != after.vectors_digest
 
 
 @st.composite

@@ -22,6 +22,7 @@ from staticemb_runtime.errors import (
     FormatError,
     HeaderTooLargeError,
     InvalidConfigError,
+    InvalidOptionError,
     ModelNotFoundError,
     NotAModelError,
     RowOutOfRangeError,
@@ -285,6 +286,15 @@ def test_a_model_that_does_more_is_refused(tmp_path, kind):
         StaticModel.load(tmp_path)
 
 
+@pytest.mark.parametrize("prompts", ["query: ", {"query": 3}, {"query": ["query: "]}])
+def test_malformed_prompts_are_refused(tmp_path, prompts):
+    save_sentence_transformers(tmp_path, family("word_level"))
+    config = tmp_path / "config_sentence_transformers.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"prompts": prompts}))
+    with pytest.raises(InvalidConfigError, match="prompts"):
+        StaticModel.load(tmp_path)
+
+
 def test_a_prompt_before_every_text_is_refused(tmp_path):
     save_sentence_transformers(tmp_path, family("word_level"))
     config = tmp_path / "config_sentence_transformers.json"
@@ -293,6 +303,45 @@ def test_a_prompt_before_every_text_is_refused(tmp_path):
     config.write_text(json.dumps(values))
     with pytest.raises(UnsupportedModelError, match="query: "):
         StaticModel.load(tmp_path)
+
+
+PROMPTS = {
+    "query": "query: ",
+    "passage": "passage: ",
+    "mine": "the cats' ",
+    "empty": "",
+    "off": None,
+}
+
+
+@pytest.mark.parametrize("prompts", [PROMPTS, {}, {**PROMPTS, "document": "title: none | text: "}])
+def test_prompts_do_what_they_do_in_sentence_transformers(tmp_path, wordpiece, prompts):
+    from sentence_transformers import SentenceTransformer
+
+    from staticemb_distiller.convert import convert_folder
+    from staticemb_distiller.export import export
+
+    save_sentence_transformers(tmp_path / "folder", wordpiece, normalize=True)
+    config = tmp_path / "folder" / "config_sentence_transformers.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"prompts": prompts}))
+    theirs = SentenceTransformer(str(tmp_path / "folder"), device="cpu")
+    file = tmp_path / "converted.staticemb"
+    convert_folder(tmp_path / "folder", file)
+    export(file, tmp_path / "back", "sentence-transformers")
+    again = SentenceTransformer(str(tmp_path / "back"), device="cpu")
+    for ours in (StaticModel.load(tmp_path / "folder"), StaticModel.load(file)):
+        for name in [*prompts, "query", "document"]:
+            if prompts.get(name, "") is not None:
+                expected = theirs.encode(TEXTS, prompt_name=name)
+                assert np.abs(ours.encode(TEXTS, prompt_name=name) - expected).max() < CLOSE
+                assert np.abs(again.encode(TEXTS, prompt_name=name) - expected).max() < CLOSE
+        for method in ("encode", "encode_query", "encode_document"):
+            expected = getattr(theirs, method)(TEXTS)
+            assert np.abs(getattr(ours, method)(TEXTS) - expected).max() < CLOSE
+        with pytest.raises(ValueError, match="other"):
+            theirs.encode(TEXTS, prompt_name="other")
+        with pytest.raises(InvalidOptionError, match="other"):
+            ours.encode(TEXTS, prompt_name="other")
 
 
 def test_a_pickle_is_refused(own):

@@ -1,5 +1,6 @@
 """Opening files: what is refused, with which error, and what opening costs."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -111,6 +112,50 @@ def test_opening_does_not_read_the_table(tmp_path):
     grown = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     unit = 1 if sys.platform == "darwin" else 1024
     assert int(grown.stdout) * unit < 20_000_000
+
+
+def test_opening_does_not_read_the_optional_parts(tmp_path, parts):
+    """A process that opens a file with an optional tensor of 400 MB grows by far less than that."""
+    pytest.importorskip("resource")
+    path = tmp_path / "large.staticemb"
+    write(
+        path,
+        replace(parts, optional={"head.x.weights": np.zeros((100_000, 1000), "float32")}),
+        Settings(),
+    )
+    code = (
+        "import resource; from staticemb_runtime import StaticModel\n"
+        "from staticemb_runtime.format import read; import numpy\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        f"StaticModel.load({str(path)!r}); file = read({str(path)!r})\n"
+        "assert file.optional['head.x.weights'][99_999, 0] == 0\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+    )
+    grown = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    unit = 1 if sys.platform == "darwin" else 1024
+    assert int(grown.stdout) * unit < 20_000_000
+
+
+def test_a_malformed_optional_part_is_refused_and_its_values_are_not(path, parts):
+    nan = np.full(3, np.nan)
+    write(path, replace(parts, optional={"head.x.bias": nan}), Settings())
+    np.testing.assert_array_equal(read(path, verify=True).optional["head.x.bias"], nan)
+    with pytest.raises(KeyError):
+        read(path).optional["head.x.weights"]
+    spoil(path, lambda header: header["head.x.bias"].update(shape=[2]))
+    with pytest.raises(errors.SizeMismatchError, match=r"head\.x\.bias"):
+        read(path)
+
+
+def test_the_second_digest_is_checked_on_request_only(path):
+    spoil(path, lambda header: header["__metadata__"].update(vectors_digest="sha256:" + "1" * 64))
+    content = path.read_bytes()
+    assert read(path).metadata.vectors_digest.endswith("1")
+    digest = read(path).metadata.digest.removeprefix("sha256:").encode()
+    blank = content.replace(digest, b"0" * 64)
+    path.write_bytes(content.replace(digest, hashlib.sha256(blank).hexdigest().encode()))
+    with pytest.raises(errors.VectorsDigestMismatchError, match="1111"):
+        read(path, verify=True)
 
 
 def test_a_file_of_another_byte_order_in_memory_is_written_little_endian(tmp_path, parts):

@@ -173,6 +173,36 @@ def test_queries_and_documents_and_prompts(model):
     assert similarity.shape == (1, len(TEXTS))
 
 
+def test_the_prompts_of_a_file_are_put_before_texts_by_name(tmp_path):
+    prompts = {"query": "w1 ", "document": "", "mine": "w3 w4 "}
+    model = StaticModel.load(save(tmp_path / "m.staticemb", prompts=prompts))
+    assert model.metadata.prompts == prompts
+    plain = {text: model.encode(text) for text in ("w2", "w1 w2", "w3 w4 w2", "w5 w2")}
+    for found, text in (
+        (model.encode("w2"), "w2"),
+        (model.encode("w2", prompt_name="query"), "w1 w2"),
+        (model.encode("w2", prompt_name="document"), "w2"),
+        (model.encode(["w2"], prompt_name="mine")[0], "w3 w4 w2"),
+        (model.encode("w2", prompt_name="mine", prompt="w5 "), "w5 w2"),
+        (model.encode_query("w2"), "w1 w2"),
+        (model.encode_query("w2", prompt=""), "w2"),
+        (model.encode_query("w2", prompt_name="mine"), "w3 w4 w2"),
+        (model.encode_document("w2"), "w2"),
+        (model.encode_document("w2", prompt="w5 "), "w5 w2"),
+        (model.encode("w2", prompt_name="passage"), "w2"),
+    ):
+        np.testing.assert_array_equal(found, plain[text])
+    with pytest.raises(InvalidOptionError, match=r"'document', 'mine', 'query'\), found 'other'"):
+        model.encode("w2", prompt_name="other")
+
+
+@pytest.mark.parametrize(
+    "name", ["query", "document", "passage", "corpus", "classification", "clustering"]
+)
+def test_usual_names_of_prompts_do_nothing_without_prompts(model, name):
+    np.testing.assert_array_equal(model.encode(["w2"], prompt_name=name), model.encode(["w2"]))
+
+
 def test_calls_written_for_sentence_transformers_work(model):
     found = model.encode(
         ["w1"],
@@ -311,7 +341,8 @@ def test_a_surrogate_is_refused_by_its_index(model, workers):
         ({"convert_to_tensor": True}, "torch.from_numpy"),
         ({"convert_to_numpy": False}, "torch.from_numpy"),
         ({"output_value": "token_embeddings"}, r"encode_tokens\(\)"),
-        ({"prompt_name": "query"}, "prompt_name"),
+        ({"prompt_name": "quary"}, r"prompt_name: .*\(none in this file\), found 'quary'"),
+        ({"prompt_name": 3}, "prompt_name: .* found 3"),
         ({"device": "cuda"}, "device: expected 'cpu' or None, found 'cuda'"),
     ],
 )

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import yaml  # type: ignore[import-untyped]
 
 from staticemb_runtime import StaticModel
 from staticemb_runtime.compat import Rules, read_folder
@@ -17,6 +16,7 @@ from staticemb_runtime.vectors import check_dim
 from .beside import appearing
 from .compare import CLOSE, largest_difference, sample_texts, vectors
 from .errors import ConvertError, DistillerError
+from .model_card import read_head
 from .write import Parts, Settings, write
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ def convert_folder(
         max_tokens=file.metadata.max_tokens,
         unknown_token_id=file.metadata.unknown_token_id,
         provenance={**_card(Path(source)), "creator": creator(), **_origin(file)},
+        prompts=_prompts(file),
     )
     # Where the two cut texts in different ways, the comparison is by the file's way.
     texts = sample_texts(file.tokenizer)
@@ -161,15 +162,16 @@ def _origin(file: StaticFile) -> dict[str, str]:
     return {"description": f"Converted from {name}, a {file.metadata.extra['rules']} model"}
 
 
+def _prompts(file: StaticFile) -> dict[str, str]:
+    """The prompts, without the two empty ones that every sentence-transformers folder has."""
+    prompts = file.metadata.prompts
+    usual = ("query", "document")
+    return {name: text for name, text in prompts.items() if text or name not in usual}
+
+
 def _card(folder: Path) -> dict[str, str]:
     """What the head of a model card says of the teacher, the license and the languages."""
-    try:
-        text = (folder / "README.md").read_text("utf-8")
-        head = yaml.safe_load(text.split("---\n")[1]) if text.startswith("---\n") else None
-    except (OSError, ValueError, IndexError, RecursionError, yaml.YAMLError):
-        return {}  # a card is for people, and may be anything
-    if not isinstance(head, dict):
-        return {}
+    head = read_head(folder)
     found = {
         "teacher": _first(head.get("base_model")),
         "license": _first(head.get("license")),

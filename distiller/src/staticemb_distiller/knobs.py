@@ -31,6 +31,10 @@ else:
     import tomli as tomllib
 
 
+MAX_CHARACTERS = 1 << 16
+MAX_DOTS = 1 << 12
+
+
 def knob(default: Any, meaning: str) -> Any:  # noqa: ANN401 - as dataclasses.field
     """Declare a field of a recipe, with its default and what it does on one line."""
     return field(default=default, metadata={"help": meaning})
@@ -90,9 +94,17 @@ class Knobs:
         Raises:
             RecipeError: The text is not TOML, or no recipe.
         """
+        # A dotted key, which stands on one line, costs the parser the square of its dots.
+        dots = max((line.count(".") for line in text.split("\n")), default=0)
+        if len(text) > MAX_CHARACTERS or dots > MAX_DOTS:
+            msg = (
+                f"{source}: expected at most {MAX_CHARACTERS:,} characters, and {MAX_DOTS:,} dots "
+                f"a line, found {len(text):,} and {dots:,}"
+            )
+            raise RecipeError(msg)
         try:
             values = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except (ValueError, RecursionError) as error:
             msg = f"{source}: not TOML: {error}"
             raise RecipeError(msg) from error
         return cls.from_dict(values, source=source)

@@ -67,8 +67,11 @@ class Progress:
 
     def note(self, text: str) -> None:
         """Say what is being done, on one line."""
-        if self._quiet:
-            return
+        if not self._quiet:
+            self.warn(text)
+
+    def warn(self, text: str) -> None:
+        """Say what the user has to know, even where progress is not shown."""
         with self._lock:
             if self._bar is not None:
                 self._bar.clear()

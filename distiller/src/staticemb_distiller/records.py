@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
@@ -22,6 +23,9 @@ from .errors import (
 
 # A line without end must not fill the memory.
 _LONGEST_LINE = 1 << 24
+# How many columns a row may lack. Each is filled in, so that many short rows of a wide table would
+# take time and memory that the file's size does not explain.
+_MOST_MISSING = 256
 _PACKED = {".gz", ".zst"}
 _KINDS = {
     ".txt": "plain",
@@ -71,7 +75,8 @@ def read_records(
 
     Raises:
         TextSourceError: The file cannot be read. Its sub-classes: TextEncodingError, bytes that are
-            not UTF-8; TextColumnError, a column is not there; ColumnCountError, by `strict`.
+            not UTF-8; TextColumnError, a column is not there; ColumnCountError, by `strict`, or
+            where a row lacks more than 256 columns.
         TextPackageError: Parquet needs pyarrow, `.zst` needs zstandard.
     """
     kind = kind_of(path)
@@ -142,16 +147,14 @@ def _open(path: Path) -> Any:  # noqa: ANN401 - three packages' own readers of b
 def _undecodable_line(path: Path) -> int:
     """The number of the first line that is not UTF-8. No character's bytes hold a line feed."""
     number = 1
+    decoder = codecs.getincrementaldecoder("utf-8")()
     with _open(path) as file:
-        rest = b""
         while block := file.read(1 << 20):
-            *lines, rest = (rest + block).split(b"\n")
-            for line in lines:
-                try:
-                    line.decode()
-                except UnicodeDecodeError:
-                    return number
-                number += 1
+            try:
+                decoder.decode(block)
+            except UnicodeDecodeError as error:
+                return number + bytes(error.object[: error.start]).count(b"\n")
+            number += block.count(b"\n")
     return number
 
 
@@ -186,7 +189,7 @@ def _table(
                     continue
             where = f"{path}, line {number}"
             if len(cells) != len(names):
-                if strict:
+                if strict or len(names) - len(cells) > _MOST_MISSING:
                     raise ColumnCountError(
                         f"{where}: expected {len(names)} columns as in the first row, "
                         f"found {len(cells)}"

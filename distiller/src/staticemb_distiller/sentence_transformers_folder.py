@@ -94,7 +94,7 @@ def write_folder(folder: Path, file: StaticFile) -> None:
     (folder / "tokenizer.json").write_bytes(tokenizer)
     settings = {
         "model_type": "SentenceTransformer",
-        "prompts": {"query": "", "document": ""},
+        "prompts": {"query": "", "document": "", **metadata.prompts},
         "default_prompt_name": None,
         "similarity_fn_name": "cosine",
     }

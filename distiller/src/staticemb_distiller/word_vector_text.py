@@ -63,7 +63,7 @@ def read_rows(
     number, line = next(lines, (1, ""))
     fields = line.split(" ")
     expected_rows: int | None = None
-    if len(fields) == 2 and all(field.isdecimal() for field in fields):
+    if len(fields) == 2 and all(field.isdecimal() and len(field) <= 16 for field in fields):
         expected_rows, dim = int(fields[0]), int(fields[1])
     else:
         dim = len(fields) - 1

@@ -20,18 +20,23 @@ from numpy.typing import NDArray
 
 from .beside import appearing
 from .errors import UnwritablePartsError, WriteError
+from .optional_parts import optional_keys, optional_tensors, spell_prompts
 
 ALIGNMENT: Final = 64
 MAX_HEADER_BYTES: Final = 1_048_576
 MAX_BETA: Final = 16.0
 DTYPE_NAMES: Final = {
+    np.dtype("<f8"): "F64",
     np.dtype("<f4"): "F32",
     np.dtype("<f2"): "F16",
-    np.dtype("i1"): "I8",
-    np.dtype("u1"): "U8",
-    np.dtype("<u2"): "U16",
-    np.dtype("<u4"): "U32",
     np.dtype("<i8"): "I64",
+    np.dtype("<i4"): "I32",
+    np.dtype("<i2"): "I16",
+    np.dtype("i1"): "I8",
+    np.dtype("<u8"): "U64",
+    np.dtype("<u4"): "U32",
+    np.dtype("<u2"): "U16",
+    np.dtype("u1"): "U8",
 }
 FREE_KEYS: Final = (
     "teacher",
@@ -42,6 +47,20 @@ FREE_KEYS: Final = (
     "creator",
     "description",
 )
+
+# What the second digest covers, in its order (SPEC section 10).
+DECISIVE_KEYS: Final = (
+    "damping_beta",
+    "damping_dims",
+    "dim",
+    "features",
+    "max_tokens",
+    "normalize",
+    "pooling",
+    "prefixes",
+    "unknown_token_id",
+)
+DECISIVE_TENSORS: Final = ("embeddings", "rows", "scale", "tokenizer", "weights")
 
 _ZERO_DIGEST: Final = "sha256:" + "0" * 64
 
@@ -56,6 +75,7 @@ class Parts:
         scale: (D,) float32, with an int8 table and only then.
         weights: (V,) float32 factors of the tokens, where they are not folded into the rows.
         rows: (V,) token to row, as uint16, uint32 or int64.
+        optional: tensors that vectors do not need, by names like `head.topic.weights`.
     """
 
     embeddings: NDArray[Any]
@@ -63,6 +83,7 @@ class Parts:
     scale: NDArray[np.float32] | None = None
     weights: NDArray[np.float32] | None = None
     rows: NDArray[Any] | None = None
+    optional: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     @property
     def n_token_ids(self) -> int:
@@ -82,6 +103,8 @@ class Settings:
         unknown_token_id: the id that is dropped.
         provenance: `teacher`, `teacher_revision`, `license`, `languages`, `recipe`, `creator`,
             `description`, and keys that begin with `x-`.
+        prompts: texts by name, which a caller may ask to put before each text.
+        optional: metadata of optional parts, by keys like `space` or `head.topic`.
     """
 
     prefixes: Sequence[int] = ()
@@ -90,6 +113,8 @@ class Settings:
     max_tokens: int | None = None
     unknown_token_id: int | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    optional: Mapping[str, str] = field(default_factory=dict)
 
 
 def write(path: str | os.PathLike[str], parts: Parts, settings: Settings) -> None:
@@ -127,6 +152,7 @@ def serialize(parts: Parts, settings: Settings) -> tuple[bytes, list[NDArray[Any
     """
     tensors = _tensors(parts)
     metadata = _metadata(parts, settings)
+    metadata["vectors_digest"] = _vectors_digest(metadata, tensors)
     entries: dict[str, Any] = {"__metadata__": dict(sorted(metadata.items()))}
     position = 0
     for name, tensor in tensors.items():
@@ -149,15 +175,18 @@ def serialize(parts: Parts, settings: Settings) -> tuple[bytes, list[NDArray[Any
     sha = hashlib.sha256(start)
     for tensor in tensors.values():
         sha.update(tensor.data.cast("B"))
-    # The key comes before every free value in sorted order but "creator" and "description", which
-    # could spell it only with escaped quotes: the first match is the digest.
+    # The key is spelled between quotes, which a value could hold only escaped: there is one match.
     placeholder = f'"digest":"{_ZERO_DIGEST}"'.encode()
     start = start.replace(placeholder, f'"digest":"sha256:{sha.hexdigest()}"'.encode(), 1)
     return start, list(tensors.values())
 
 
 def _tensors(parts: Parts) -> dict[str, NDArray[Any]]:
-    """The tensors, checked, in the order in which they are laid out."""
+    """The tensors, checked, in the order in which they are laid out.
+
+    The tokenizer is the last of those that vectors are made of. Spaces pad it, so that optional
+    tensors begin where every dtype is aligned and adding one changes nothing before it.
+    """
     table = parts.embeddings
     _demand(table.ndim == 2 and table.size > 0, "embeddings", "(R, D)", str(table.shape))
     n_rows, dim = table.shape
@@ -194,8 +223,29 @@ def _tensors(parts: Parts) -> dict[str, NDArray[Any]]:
         low, high = int(parts.rows.min()), int(parts.rows.max())
         _demand(low >= 0 and high < n_rows, "rows", f"0 to {n_rows - 1}", f"{low} to {high}")
     _check_tokenizer(parts)
-    tensors["tokenizer"] = np.frombuffer(parts.tokenizer, np.uint8)
-    return dict(sorted(tensors.items(), key=lambda item: (-item[1].itemsize, item[0])))
+    tensors = dict(sorted(tensors.items(), key=lambda item: (-item[1].itemsize, item[0])))
+    definition = parts.tokenizer.rstrip(b" ")
+    before = sum(tensor.nbytes for tensor in tensors.values())
+    definition += b" " * (-(before + len(definition)) % ALIGNMENT)
+    found = f"{len(definition)} bytes"
+    _demand(len(definition) <= 268_435_456, "tokenizer", "at most 268,435,456 bytes", found)
+    tensors["tokenizer"] = np.frombuffer(definition, np.uint8)
+    return tensors | optional_tensors(parts.optional)
+
+
+def _vectors_digest(metadata: Mapping[str, str], tensors: Mapping[str, NDArray[Any]]) -> str:
+    """The digest of what determines vectors."""
+    sha = hashlib.sha256(b"staticemb 1\n")
+    for key in DECISIVE_KEYS:
+        if key in metadata:
+            sha.update(f"{key} {metadata[key]}\n".encode())
+    for name in DECISIVE_TENSORS:
+        if name in tensors:
+            tensor = tensors[name]
+            facts = [name, DTYPE_NAMES[tensor.dtype], *map(str, tensor.shape)]
+            sha.update(f"{' '.join(facts)}\n".encode())
+            sha.update(tensor.data.cast("B"))
+    return f"sha256:{sha.hexdigest()}"
 
 
 def _check_tokenizer(parts: Parts) -> None:
@@ -256,7 +306,9 @@ def _metadata(parts: Parts, settings: Settings) -> dict[str, str]:
             spelled = re.fullmatch(r"(?:[^ ]+(?: [^ ]+)*)?", value) is not None
             _demand(spelled, "languages", "tags with one space between them", repr(value))
         metadata[key] = value
-    return metadata
+    if settings.prompts:
+        metadata["prompts"] = spell_prompts(settings.prompts)
+    return metadata | optional_keys(settings.optional)
 
 
 def _spell(number: float) -> str:

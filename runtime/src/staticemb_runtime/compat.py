@@ -169,6 +169,8 @@ def _metadata(dim: int, rules: Rules, settings: Settings, limits: TextLimits) ->
         normalize=settings.normalize,
         pooling="mean",
         digest="",
+        vectors_digest="",
+        prompts=settings.prompts,
         max_tokens=limits.max_tokens,
         unknown_token_id=limits.unknown_token_id,
         extra={"rules": rules},

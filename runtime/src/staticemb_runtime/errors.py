@@ -223,6 +223,12 @@ class TensorMisalignedError(FormatError):
     code = "tensor_misaligned"
 
 
+class TensorMisplacedError(FormatError):
+    """An optional tensor does not lie behind those that vectors are made of."""
+
+    code = "tensor_misplaced"
+
+
 class RowOutOfRangeError(FormatError):
     """The row map points outside the table."""
 
@@ -269,6 +275,12 @@ class DigestMismatchError(FormatError):
     """The file's bytes are not those its digest was taken of."""
 
     code = "digest_mismatch"
+
+
+class VectorsDigestMismatchError(FormatError):
+    """The second digest is not that of the parts that determine vectors."""
+
+    code = "vectors_digest_mismatch"
 
 
 class InvalidTokenizerError(StaticEmbError, ValueError):

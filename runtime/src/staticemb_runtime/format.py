@@ -7,6 +7,8 @@ weights cost; the table and the tokenizer are mapped and not touched.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -18,8 +20,10 @@ from .errors import (
     RowOutOfRangeError,
     ScaleNotPositiveError,
     ValueNotFiniteError,
+    VectorsDigestMismatchError,
 )
-from .header import parse_header
+from .header import TENSORS, parse_header
+from .metadata import DECISIVE_KEYS
 from .safetensors_file import map_file, view
 from .tokenizer_definition import check_tokenizer
 
@@ -28,7 +32,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from .header import Header
     from .metadata import Metadata
+    from .safetensors_header import TensorEntry
     from .text_limits import TextLimits
 
 _BLOCK_BYTES: Final = 1 << 20
@@ -49,6 +55,8 @@ class StaticFile(NamedTuple):
         default_dim: the length of vectors where nobody asks for another; None: the whole.
         identity: equal for two openings exactly if nothing has changed in between.
         mapped: the files that the views map, as they were when they were opened.
+        optional: the tensors beside those, by name (SPEC section 6.1). Opening checks where they
+            lie and nothing of what they hold; each is mapped when it is asked for.
     """
 
     path: str
@@ -62,11 +70,12 @@ class StaticFile(NamedTuple):
     default_dim: int | None = None
     identity: str = ""
     mapped: tuple[FileState, ...] = ()
+    optional: Mapping[str, NDArray[Any]] = MappingProxyType({})
 
     @property
     def tokenizer(self) -> bytes:
-        """The tokenizer's definition, copied out of the map."""
-        return self.tokenizer_view.tobytes()
+        """The tokenizer's definition, copied out of the map, without the spaces that pad it."""
+        return self.tokenizer_view.tobytes().rstrip(b" ")
 
     @property
     def n_token_ids(self) -> int:
@@ -108,12 +117,31 @@ def read(path: str | os.PathLike[str], *, verify: bool = False, mmap: bool = Tru
         tokenizer_view=views["tokenizer"],
         identity=header.metadata.digest,
         mapped=(file_state(source),) if mmap else (),
+        optional=_OptionalTensors(data[start:], header.optional),
     )
     check_values(file)
     if verify:
         _check_digest(data, start, header.metadata.digest, source)
+        _check_vectors_digest(header, data, start, source)
         check_contents(file)
     return file
+
+
+class _OptionalTensors(Mapping[str, "NDArray[Any]"]):
+    """Tensors by name, each mapped when it is asked for."""
+
+    def __init__(self, data: NDArray[np.uint8], entries: dict[str, TensorEntry]) -> None:
+        self._data = data
+        self._entries = entries
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return view(self._data, self._entries[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
 
 
 def check_contents(file: StaticFile) -> None:
@@ -179,3 +207,23 @@ def _check_digest(data: NDArray[np.uint8], start: int, digest: str, source: str)
         sha.update(data[first : first + _BLOCK_BYTES].data)
     if sha.hexdigest().encode() != digits:
         raise DigestMismatchError(source, "digest", digest, f"sha256:{sha.hexdigest()}")
+
+
+def _check_vectors_digest(header: Header, data: NDArray[np.uint8], start: int, source: str) -> None:
+    """Compare the second digest with that of what determines vectors (SPEC section 10)."""
+    import hashlib
+
+    sha = hashlib.sha256(b"staticemb 1\n")
+    for key in DECISIVE_KEYS:
+        if key in header.values:
+            sha.update(f"{key} {header.values[key]}\n".encode())
+    for name in sorted(TENSORS):
+        if name in header.tensors:
+            entry = header.tensors[name]
+            sha.update(f"{' '.join([name, entry.dtype, *map(str, entry.shape)])}\n".encode())
+            for first in range(start + entry.begin, start + entry.end, _BLOCK_BYTES):
+                sha.update(data[first : min(first + _BLOCK_BYTES, start + entry.end)].data)
+    expected = header.metadata.vectors_digest
+    if f"sha256:{sha.hexdigest()}" != expected:
+        found = f"sha256:{sha.hexdigest()}"
+        raise VectorsDigestMismatchError(source, "vectors_digest", expected, found)

@@ -6,6 +6,7 @@ a byte of a tensor is used.
 
 from __future__ import annotations
 
+import re
 from typing import Final, NamedTuple
 
 from .errors import (
@@ -13,6 +14,7 @@ from .errors import (
     MetadataNotStringsError,
     MissingTensorError,
     TensorMisalignedError,
+    TensorMisplacedError,
     UnexpectedTensorError,
     UnknownTensorError,
     WrongDtypeError,
@@ -32,6 +34,13 @@ MAX_DIM: Final = 65_536
 MAX_ROWS: Final = 16_777_216
 MAX_TOKEN_IDS: Final = 16_777_216
 MAX_TOKENIZER_BYTES: Final = 268_435_456
+MAX_OPTIONAL: Final = 1024
+MAX_OPTIONAL_AXES: Final = 4
+MAX_OPTIONAL_NAME: Final = 256
+
+NAMESPACES: Final = ("head", "space", "pieces")
+OPTIONAL_DTYPES: Final = tuple(dtype for dtype in DTYPES if dtype not in ("BF16", "BOOL"))
+_OPTIONAL_NAME: Final = rf"(?:{'|'.join(NAMESPACES)})(?:\.[A-Za-z0-9_-]{{1,64}})+"
 
 
 class TensorRule(NamedTuple):
@@ -51,10 +60,19 @@ TENSORS: Final = {
 
 
 class Header(NamedTuple):
-    """A header whose tensors fit the format, each other, the metadata and the file's length."""
+    """A header whose tensors fit the format, each other, the metadata and the file's length.
+
+    Attributes:
+        metadata: the settings.
+        tensors: those that vectors are made of.
+        optional: the optional ones (SPEC section 6.1).
+        values: the metadata as they are spelled.
+    """
 
     metadata: Metadata
     tensors: dict[str, TensorEntry]
+    optional: dict[str, TensorEntry]
+    values: dict[str, str]
 
 
 def parse_header(header: bytes, data_bytes: int, source: str) -> Header:
@@ -84,9 +102,13 @@ def parse_header(header: bytes, data_bytes: int, source: str) -> Header:
     for entry in entries.values():
         _check_entry(entry, data_bytes, source)
     check_layout(entries, data_bytes, source)
-    _check_relations(entries, source)
-    _, dim = entries["embeddings"].shape
-    return Header(metadata.read(dim, _n_token_ids(entries)), entries)
+    optional = {name: entry for name, entry in entries.items() if name not in TENSORS}
+    tensors = {name: entry for name, entry in entries.items() if name in TENSORS}
+    _check_relations(tensors, source)
+    if optional:
+        _check_places(tensors, optional, source)
+    _, dim = tensors["embeddings"].shape
+    return Header(metadata.read(dim, _n_token_ids(tensors)), tensors, optional, values)
 
 
 def check_rule(entry: TensorEntry, rule: TensorRule, source: str) -> None:
@@ -111,16 +133,46 @@ def check_rule(entry: TensorEntry, rule: TensorRule, source: str) -> None:
 
 
 def _check_entry(entry: TensorEntry, data_bytes: int, source: str) -> None:
-    if entry.name not in TENSORS:
-        raise UnknownTensorError(
-            source, "header", f"tensors among {', '.join(TENSORS)}", repr(entry.name)
-        )
-    check_rule(entry, TENSORS[entry.name], source)
+    if entry.name in TENSORS:
+        check_rule(entry, TENSORS[entry.name], source)
+    else:
+        _check_optional(entry, source)
     check_extent(entry, data_bytes, source)
     size = DTYPES[entry.dtype].itemsize
     if entry.begin % size:
         reading = f"data_offsets of {entry.name!r}"
         raise TensorMisalignedError(source, reading, f"a multiple of {size}", str(entry.begin))
+
+
+def _check_optional(entry: TensorEntry, source: str) -> None:
+    """Check the name, the dtype and the axes of a tensor that a reader may ignore (SPEC 6.1)."""
+    name = entry.name
+    if len(name) > MAX_OPTIONAL_NAME or not re.fullmatch(_OPTIONAL_NAME, name):
+        expected = f"tensors among {', '.join(TENSORS)}, or names like {NAMESPACES[0]}.topic.bias"
+        raise UnknownTensorError(source, "header", expected, repr(name))
+    if entry.dtype not in OPTIONAL_DTYPES:
+        expected = " or ".join(OPTIONAL_DTYPES)
+        raise WrongDtypeError(source, f"dtype of {name!r}", expected, repr(entry.dtype))
+    if not 1 <= len(entry.shape) <= MAX_OPTIONAL_AXES or 0 in entry.shape:
+        expected = f"1 to {MAX_OPTIONAL_AXES} axes, none of length 0"
+        found = str(list(entry.shape[:8]))
+        raise WrongShapeError(source, f"shape of {name!r}", expected, found)
+
+
+def _check_places(
+    tensors: dict[str, TensorEntry], optional: dict[str, TensorEntry], source: str
+) -> None:
+    """Check that there are not too many optional tensors, and that they lie behind the others."""
+    if len(optional) > MAX_OPTIONAL:
+        expected = f"at most {MAX_OPTIONAL} optional tensors"
+        raise LimitExceededError(source, "header", expected, str(len(optional)))
+    end = max(entry.end for entry in tensors.values())
+    first = min(optional.values(), key=lambda entry: entry.begin)
+    if first.begin < end:
+        expected = f"begin ≥ {end}, behind the tensors that vectors are made of"
+        raise TensorMisplacedError(
+            source, f"data_offsets of {first.name!r}", expected, str(first.begin)
+        )
 
 
 def _check_relations(entries: dict[str, TensorEntry], source: str) -> None:

@@ -42,7 +42,9 @@ def run(options: argparse.Namespace) -> int:
     file = open_parts(locate(options.file), verify=options.verify)
     extra = file.metadata.extra
     facts = _settings(file) | extra
-    facts |= {"digest": file.metadata.digest, "verified": options.verify}
+    meta = file.metadata
+    facts |= {"digest": meta.digest, "vectors_digest": meta.vectors_digest}
+    facts["verified"] = options.verify
     if options.json:
         print(json.dumps(facts, ensure_ascii=True, indent=2))
     elif options.all or not sys.stdout.isatty():
@@ -71,7 +73,12 @@ def _settings(file: StaticFile) -> dict[str, Any]:
     }
     if meta.pooling == "damped_mean":
         facts |= {"damping_beta": meta.damping_beta, "damping_dims": meta.damping_dims}
-    return facts | {"max_tokens": meta.max_tokens, "unknown_token_id": meta.unknown_token_id}
+    facts |= {"max_tokens": meta.max_tokens, "unknown_token_id": meta.unknown_token_id}
+    if meta.prompts:
+        facts["prompts"] = meta.prompts
+    if file.optional:
+        facts["optional_tensors"] = list(file.optional)
+    return facts
 
 
 def _spelled(facts: dict[str, Any]) -> list[str]:

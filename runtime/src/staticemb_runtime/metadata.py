@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
-from typing import Final, Literal, NamedTuple, cast
+from typing import Final, Literal, NamedTuple, NoReturn, cast
 
+from . import strict_json
 from .errors import (
     InconsistentMetadataError,
     InvalidMetadataError,
@@ -31,6 +33,7 @@ REQUIRED_KEYS: Final = (
     "normalize",
     "pooling",
     "digest",
+    "vectors_digest",
 )
 DAMPING_KEYS: Final = ("damping_beta", "damping_dims")
 OPTIONAL_KEYS: Final = (
@@ -40,19 +43,41 @@ OPTIONAL_KEYS: Final = (
     "teacher_revision",
     "license",
     "languages",
+    "prompts",
     "recipe",
     "creator",
     "description",
 )
 METADATA_KEYS: Final = REQUIRED_KEYS + DAMPING_KEYS + OPTIONAL_KEYS
+# What `vectors_digest` covers, in its order (SPEC section 10).
+DECISIVE_KEYS: Final = (
+    "damping_beta",
+    "damping_dims",
+    "dim",
+    "features",
+    "max_tokens",
+    "normalize",
+    "pooling",
+    "prefixes",
+    "unknown_token_id",
+)
+
+MAX_PROMPTS: Final = 256
+MAX_PROMPT_NAME_BYTES: Final = 256
+MAX_PROMPT_BYTES: Final = 16_384
 
 _INTEGER = r"(?:0|[1-9][0-9]{0,15})"
 _NUMBER = rf"{_INTEGER}(?:\.[0-9]{{0,14}}[1-9])?"
 _LIST = r"(?:[^ ]+(?: [^ ]+)*)?"
+_DIGEST = "sha256:[0-9a-f]{64}"
 
 
 class Metadata(NamedTuple):
-    """What the file says of itself. `extra` holds every key that has no field of its own."""
+    """What the file says of itself.
+
+    `prompts` are texts by name, for `StaticModel.encode`. `extra` holds every key that has no field
+    of its own, those of optional parts among them (SPEC section 6.1).
+    """
 
     format_version: str
     features: tuple[str, ...]
@@ -61,6 +86,8 @@ class Metadata(NamedTuple):
     normalize: bool
     pooling: Pooling
     digest: str
+    vectors_digest: str
+    prompts: dict[str, str]
     extra: dict[str, str]
     damping_beta: float = 0.0
     damping_dims: int = 1
@@ -114,7 +141,10 @@ class MetadataReader:
         if ("damped_mean" in features) != (pooling == "damped_mean"):
             expected = "damped_mean among them exactly if it is the pooling"
             self._inconsistent("features", expected, f"{list(features)} with pooling {pooling}")
-        digest = self._match("digest", "sha256:[0-9a-f]{64}", "sha256: and 64 hexadecimal digits")
+        digest, of_vectors = (
+            self._match(key, _DIGEST, "sha256: and 64 hexadecimal digits")
+            for key in ("digest", "vectors_digest")
+        )
         beta, dims = self._damping(pooling, columns)
         max_tokens = unknown = None
         if "max_tokens" in self.values:
@@ -123,6 +153,7 @@ class MetadataReader:
             unknown = self._integer("unknown_token_id", 0, n_token_ids - 1)
         if "languages" in self.values:
             self.values["languages"] = self._match("languages", _LIST, "items between spaces")
+        prompts = self._prompts() if "prompts" in self.values else {}
         return Metadata(
             format_version=self.version,
             features=features,
@@ -131,6 +162,8 @@ class MetadataReader:
             normalize=normalize,
             pooling=pooling,
             digest=digest,
+            vectors_digest=of_vectors,
+            prompts=prompts,
             damping_beta=beta,
             damping_dims=dims,
             max_tokens=max_tokens,
@@ -184,6 +217,32 @@ class MetadataReader:
             self._invalid("damping_beta", expected, str(beta))
         return beta, self._integer("damping_dims", 1, columns)
 
+    def _prompts(self) -> dict[str, str]:
+        """Texts by name, from the one spelling that they have (SPEC section 5)."""
+        import json  # most files have none
+
+        spelled = self.values.pop("prompts")
+        expected = "a JSON object of strings, its names ascending, without white space"
+        members = None
+        if strict_json.depth(spelled, 1) == 1:
+            with contextlib.suppress(ValueError):
+                members = strict_json.loads(spelled)
+        if not isinstance(members, dict) or not all(isinstance(t, str) for t in members.values()):
+            self._invalid("prompts", expected, f"{spelled!r:.60}")
+        again = json.dumps(members, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+        if again != spelled:
+            self._invalid("prompts", expected, f"{spelled!r:.60}")
+        if len(members) > MAX_PROMPTS:
+            self._invalid("prompts", f"at most {MAX_PROMPTS} of them", str(len(members)))
+        for name, text in members.items():
+            if not name or len(name.encode()) > MAX_PROMPT_NAME_BYTES:
+                expected = f"names of 1 to {MAX_PROMPT_NAME_BYTES} bytes"
+                self._invalid("prompts", expected, f"{name!r:.60}")
+            if len(text.encode()) > MAX_PROMPT_BYTES:
+                expected = f"texts of at most {MAX_PROMPT_BYTES} bytes"
+                self._invalid("prompts", expected, f"{len(text.encode())} for {name!r:.60}")
+        return members
+
     def _match(self, key: str, pattern: str, expected: str) -> str:
         """Take the value of `key` out of what is left to read; it must match the pattern."""
         if key not in self.values:
@@ -204,7 +263,7 @@ class MetadataReader:
         value = self._match(key, _LIST, "items with one space between them")
         return tuple(value.split(" ")) if value else ()
 
-    def _invalid(self, key: str, expected: str, found: str) -> None:
+    def _invalid(self, key: str, expected: str, found: str) -> NoReturn:
         raise InvalidMetadataError(self.source, f"metadata {key!r}", expected, found)
 
     def _inconsistent(self, key: str, expected: str, found: str) -> None:

@@ -23,7 +23,14 @@ from .installed import check_path, locate
 from .opening import open_parts
 from .peer_parameters import check_max_length, check_peers
 from .progress import Progress
-from .request import check_compatibility, check_count, check_workers, make_request
+from .request import (
+    check_compatibility,
+    check_count,
+    check_workers,
+    find_prompt,
+    make_request,
+    with_role,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -377,7 +384,9 @@ class StaticModel(PeerNames):
             sentences: one text, or any iterable of texts in an order: a list, a generator, an array
                 of one axis, a Series, a column, the lines of an open file. Tables, sets and
                 dictionaries are refused with what to pass in their place.
-            prompt_name: None: the format names no prompts.
+            prompt_name: the name of one of `metadata.prompts`, which is put before each text where
+                `prompt` is None. `query`, `document`, `passage`, `corpus`, `classification` and
+                `clustering` are taken for no prompt where the file has none of that name.
             prompt: put before each text.
             batch_size: how many texts are worked on at a time. Fewer than 256 are taken for 256,
                 which need hardly more memory and are faster.
@@ -422,8 +431,8 @@ class StaticModel(PeerNames):
             FileChangedError: the file was written to since it was loaded (see `load`).
             WorkerError: a worker process could not be started, or died.
         """
+        prompt = find_prompt(prompt, prompt_name, self.metadata.prompts)
         check_compatibility(
-            prompt_name=prompt_name,
             output_value=output_value,
             convert_to_numpy=convert_to_numpy,
             convert_to_tensor=convert_to_tensor,
@@ -475,7 +484,11 @@ class StaticModel(PeerNames):
         *arguments: Any,  # noqa: ANN401 - those of encode
         **options: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
-        """The same as `encode`: a static embedding file treats queries like documents."""
+        """Embed queries: `encode` with the file's prompt `query`, if it has one.
+
+        Another `prompt` or `prompt_name` wins. Without prompts in the file it is `encode`.
+        """
+        arguments, options = with_role("query", arguments, options)
         return self.encode(sentences, *arguments, **options)
 
     @_with_the_types_of(encode)
@@ -485,7 +498,12 @@ class StaticModel(PeerNames):
         *arguments: Any,  # noqa: ANN401 - those of encode
         **options: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
-        """The same as `encode`: a static embedding file treats documents like queries."""
+        """Embed documents: `encode` with the file's prompt `document`, if it has one.
+
+        Another `prompt` or `prompt_name` wins. Without prompts in the file it is `encode`. A prompt
+        that is called `passage` or `corpus` is used by that name only, as in sentence-transformers.
+        """
+        arguments, options = with_role("document", arguments, options)
         return self.encode(sentences, *arguments, **options)
 
     def encode_stream(

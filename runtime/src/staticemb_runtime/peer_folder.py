@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Final, NamedTuple
 
@@ -43,11 +43,13 @@ class Settings:
         normalize: whether vectors get unit length.
         max_length: how many tokens model2vec looks at; None for all.
         truncate_dim: the length that vectors are cut to; None for none.
+        prompts: texts by name, for `StaticModel.encode`.
     """
 
     normalize: bool
     max_length: int | None = None
     truncate_dim: int | None = None
+    prompts: dict[str, str] = field(default_factory=dict)
 
     def dim(self, whole: int) -> int | None:
         """The length of vectors by default, where it is less than the whole."""
@@ -168,14 +170,28 @@ def sentence_transformers_settings(folder: Path, modules: list[Module]) -> Setti
                 raise UnsupportedModelError(f"{own}: {key}: expected {_VECTOR!r}, found another")
     file = folder / CONFIG_ST
     config = _read_object(file) if file.is_file() else {}
-    prompts, default = config.get("prompts"), config.get("default_prompt_name")
-    if default is not None and isinstance(prompts, dict) and prompts.get(str(default)):
+    prompts, default = _prompts(config, file), config.get("default_prompt_name")
+    if default is not None and prompts.get(str(default)):
         raise UnsupportedModelError(
             f"{file}: expected texts as they are, found the prompt {prompts[str(default)]!r:.60} "
             "put before each by default; remove default_prompt_name and pass prompt= to encode"
         )
     short = _count(config.get("truncate_dim"), "truncate_dim", file)
-    return Settings(normalize=len(modules) > 1, truncate_dim=short)
+    return Settings(normalize=len(modules) > 1, truncate_dim=short, prompts=prompts)
+
+
+def _prompts(config: dict[str, Any], file: Path) -> dict[str, str]:
+    """The prompts by name. null, which sentence-transformers writes for an unset one, is left out.
+
+    Raises:
+        InvalidConfigError: they are malformed.
+    """
+    prompts = config.get("prompts") or {}
+    if not isinstance(prompts, dict) or not all(
+        isinstance(text, str) for text in prompts.values() if text is not None
+    ):
+        raise InvalidConfigError(f"{file}: prompts: expected texts by name, found {prompts!r:.60}")
+    return {name: text for name, text in prompts.items() if text is not None}
 
 
 def _module(entry: object, file: Path) -> Module:

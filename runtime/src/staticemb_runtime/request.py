@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from .errors import InvalidOptionError
 from .metadata import Metadata, Pooling
 from .peer_parameters import EncodePeers, check_device
 from .vectors import Precision, check_dim, check_precision
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Options(EncodePeers, total=False):
@@ -133,9 +136,71 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+# sentence-transformers predefines the first two; the others are what teachers call theirs. A file
+# without a prompt of such a name needs none.
+_USUAL_PROMPTS: Final = frozenset(
+    ("query", "document", "passage", "corpus", "classification", "clustering")
+)
+
+
+def find_prompt(
+    prompt: str | None, prompt_name: str | None, prompts: Mapping[str, str]
+) -> str | None:
+    """Find what to put before each text.
+
+    Args:
+        prompt: a text; it wins over the name.
+        prompt_name: a name among `prompts`, or one that is usual and then means nothing.
+        prompts: the file's texts by name.
+
+    Returns:
+        The text; None: nothing.
+
+    Raises:
+        InvalidOptionError: there is no such name.
+
+    Example:
+        >>> find_prompt(None, "query", {"query": "q: "}), find_prompt(None, "query", {})
+        ('q: ', None)
+    """
+    if prompt_name is not None and not isinstance(prompt_name, str):
+        raise InvalidOptionError(
+            f"prompt_name: expected a string, found {prompt_name!r:.40}; the second argument of "
+            "encode is prompt_name: pass batch_size= and others by name"
+        )
+    if prompt is not None or prompt_name is None:
+        return prompt
+    if prompt_name not in prompts and prompt_name not in _USUAL_PROMPTS:
+        names = ", ".join(map(repr, prompts)) or "none in this file"
+        raise InvalidOptionError(
+            f"prompt_name: expected one of the file's prompts ({names}), found {prompt_name!r}"
+        )
+    return prompts.get(prompt_name)
+
+
+def with_role(
+    role: str, arguments: tuple[Any, ...], options: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of `encode` with the prompt of a role, `query` or `document`.
+
+    Args:
+        role: the prompt's name.
+        arguments: those after the texts; the first two are `prompt_name` and `prompt`.
+        options: those by name.
+
+    Returns:
+        Both, unchanged where they name a prompt.
+    """
+    named = (*arguments[:2], options.get("prompt_name"), options.get("prompt"))
+    if any(value is not None for value in named):
+        return arguments, options
+    if arguments:
+        return (role, *arguments[1:]), options
+    return arguments, {**options, "prompt_name": role}
+
+
 def check_compatibility(
     *,
-    prompt_name: str | None,
     output_value: str | None,
     convert_to_numpy: bool,
     convert_to_tensor: bool,
@@ -157,13 +222,3 @@ def check_compatibility(
             "encode_tokens() gives the vectors of single tokens"
         )
     check_device(device)
-    if prompt_name is not None and not isinstance(prompt_name, str):
-        raise InvalidOptionError(
-            f"prompt_name: expected a string, found {prompt_name!r:.40}; the second argument of "
-            "encode is prompt_name: pass batch_size= and others by name"
-        )
-    if prompt_name is not None:
-        raise InvalidOptionError(
-            f"prompt_name: expected None, as the format names no prompts, found {prompt_name!r}; "
-            "pass the prompt itself as prompt="
-        )

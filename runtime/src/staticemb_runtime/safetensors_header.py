@@ -6,7 +6,6 @@ Pure: nothing here touches a file. `header` adds what a static embedding file de
 from __future__ import annotations
 
 import json
-import re
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -84,14 +83,8 @@ def parse_json(header: bytes, source: str) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         found = f"byte {header[error.start]:#04x} at {error.start}"
         raise HeaderNotUtf8Error(source, "header", "UTF-8", found) from None
-    # The depth is measured without recursion, before a parser that recurses sees the text.
-    depth = 0
-    for bracket in re.findall(
-        r"[\[\]{}]", re.sub(r'"(?:[^"\\]|\\.)*(?:"|$)', "", text, flags=re.S)
-    ):
-        depth += 1 if bracket in "[{" else -1
-        if depth > MAX_DEPTH:
-            raise HeaderTooDeepError(source, "header", f"at most {MAX_DEPTH} levels", "more")
+    if strict_json.depth(text, MAX_DEPTH) > MAX_DEPTH:
+        raise HeaderTooDeepError(source, "header", f"at most {MAX_DEPTH} levels", "more")
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         members: dict[str, Any] = {}

@@ -3,10 +3,39 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NoReturn
+import re
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+# No match spans more than two characters, so the scan takes linear time whatever the text holds.
+_MARKS: Final = r'["\[\]{}]|\\.'
+
+
+def depth(text: str, limit: int) -> int:
+    """Measure how deep arrays and objects nest, up to `limit` + 1, without recursion.
+
+    Example:
+        >>> depth('{"a[[[": [1, [2]]}', 5)
+        3
+    """
+    now = deepest = 0
+    in_string = False
+    for match in re.finditer(_MARKS, text, re.DOTALL):
+        mark = match[0]
+        if mark == '"':
+            in_string = not in_string
+        elif in_string:
+            continue
+        elif mark in "[{":
+            now += 1
+            deepest = max(deepest, now)
+            if deepest > limit:
+                break
+        elif mark in "]}":
+            now -= 1
+    return deepest
 
 
 def loads(

@@ -3,8 +3,10 @@
 They are `minimal.py` with one thing changed, as an implementer's mistake would change it.
 """
 
+import contextlib
 import json
 import os
+import re
 import struct
 import sys
 import time
@@ -67,6 +69,11 @@ def reply_to(message):
 
 
 def break_result(reply):
+    if MODE == "ignores_optional_parts" and "parts" in reply.get("result", {}):
+        del reply["result"]["parts"]["optional"], reply["result"]["parts"]["prompts"]
+    if MODE == "garbles_optional_parts" and "parts" in reply.get("result", {}):
+        for each in reply["result"]["parts"]["optional"].values():
+            each["shape"] = each["shape"][::-1]
     vector = reply.get("result", {}).get("vector")
     if vector is None:
         if MODE == "wrong_parts" and "result" in reply:
@@ -107,6 +114,7 @@ def break_implementation():
         "ignores_max_tokens": lambda file, request: file.metadata.pop("max_tokens", None),
         "ignores_weights": lambda file, request: setattr(file, "weights", None),
     }
+    break_reader()
     if MODE in changes:
 
         def embed(file, tokens, request):
@@ -126,6 +134,45 @@ def break_implementation():
             return right_embed(file, tokens, request)
 
         minimal.embed = clamped
+
+
+def break_reader():
+    """Mistakes of the opening checks."""
+    right_check, right_verify = minimal.check_tensors, minimal.verify
+    if MODE == "refuses_optional_tensors":
+        minimal.OPTIONAL_NAME = "(?!)"
+    if MODE == "lets_unknown_tensors_in":
+        minimal.OPTIONAL_NAME = "(?s:.*)"
+    if MODE == "never_looks_at_optional_tensors":
+
+        def check_tensors(entries, data_bytes):
+            with contextlib.suppress(minimal.Refused):
+                right_check(entries, data_bytes)
+                return
+            known = {name: entry for name, entry in entries.items() if name in minimal.ALLOWED}
+            right_check(known, max(int(entry["data_offsets"][1]) for entry in known.values()))
+
+        minimal.check_tensors = check_tensors
+    if MODE == "never_checks_the_vectors_digest":
+
+        def verify(file):
+            try:
+                right_verify(file)
+            except minimal.Refused as refusal:
+                if refusal.code != "vectors_digest_mismatch":
+                    raise
+
+        minimal.verify = verify
+    if MODE == "ignores_the_spelling_of_prompts":
+        minimal.prompts_of = lambda values: {}
+    if MODE == "scans_a_string_again_and_again":
+        measure = minimal.measure
+
+        def slowly(text):
+            re.sub(r'"(?:[^"\\]|\\.)*"', "", text, flags=re.DOTALL)
+            measure(text)
+
+        minimal.measure = slowly
 
 
 def main():

@@ -4,7 +4,6 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml  # type: ignore[import-untyped]
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import (
     GatedRepoError,
@@ -14,7 +13,6 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
-from huggingface_hub.repocard import metadata_load
 
 from ..digests import listing_sha256
 from ..errors import (
@@ -23,6 +21,7 @@ from ..errors import (
     TeacherNotFoundError,
     TeacherRevisionError,
 )
+from ..model_card import read_head
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 # What decides the vectors: weights, settings, tokenizer files, and the teacher's own code.
@@ -138,12 +137,7 @@ def _check_is_model(folder: Path, name: str) -> None:
 
 def _card(folder: Path) -> tuple[str, str]:
     """License and languages from the model card's front matter; "" where it does not say."""
-    card = folder / "README.md"
-    try:
-        data = (metadata_load(card) if card.is_file() else None) or {}
-    except (yaml.YAMLError, ValueError, OSError):
-        # A card is a courtesy: one that cannot be parsed says nothing.
-        data = {}
+    data = read_head(folder)
     name = data.get("license")
     if name == "other":
         name = data.get("license_name", name)

@@ -86,7 +86,14 @@ class TrainingCheckpoint:
                 arrays = {name: file[name] for name in file.files if name != "about"}
         except OSError as error:
             raise CheckpointError(f"{self.path}: {error.strerror or error}") from error
-        except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        except (
+            ValueError,
+            LookupError,
+            TypeError,
+            EOFError,
+            RecursionError,
+            zipfile.BadZipFile,
+        ) as error:
             # numpy's own words would advise to unpickle it.
             raise CheckpointError(f"{self.path}: damaged; delete it") from error
         if identity != self._identity:

@@ -103,10 +103,14 @@ def train_file(
         device = torch.device("cpu")
     with ExitStack() as stack:
         workers = stack.enter_context(joined(device))
-        progress = progress if progress is not None and workers.first else Progress(quiet=True)
+        shown = progress if workers.first else None
+        progress = shown or Progress(quiet=True)
         log = Log(progress, places.tensorboard if workers.first else None)
         stack.callback(log.close)
         begin = open_start(start, recipe, device=places.device, progress=progress)
+        if shown is not None and begin.dropped:
+            lost = ", ".join(begin.dropped)
+            shown.warn(f"{start}: training changes the table, so the new file has no {lost}")
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="staticemb-")))
         progress.note(f"Reading examples: {' '.join(recipe.pairs)}")
         examples, held_out = prepare(
@@ -258,5 +262,6 @@ def _write(
         max_tokens=start.max_tokens,
         unknown_token_id=start.unknown_token_id,
         provenance={key: value for key, value in provenance.items() if value},
+        prompts=start.prompts,
     )
     write_checked(path, parts, settings, finished, stored)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from staticemb_runtime.opening import open_parts
 
 from ..convert import plain_tokenizer
 from ..errors import TrainingStartError
+from ..optional_parts import optional_names
 from ..peer_files import dense_rows
 from ..pipeline import make_vocabulary, token_vectors
 from ..recipe import Recipe
@@ -48,6 +49,8 @@ class Start:
         damping: (beta, k) of damped pooling; None: the plain mean.
         prefixes: Good prefix lengths, D the last.
         provenance: Where it comes from, as the file's metadata say it.
+        prompts: Texts by name, for those who embed with the trained file.
+        dropped: Optional parts of the file that were computed from its table, and go with it.
     """
 
     rows: NDArray[np.float32]
@@ -58,6 +61,8 @@ class Start:
     damping: tuple[float, int] | None
     prefixes: tuple[int, ...]
     provenance: dict[str, str]
+    prompts: dict[str, str] = field(default_factory=dict)
+    dropped: tuple[str, ...] = ()
 
     @property
     def identity(self) -> str:
@@ -118,6 +123,8 @@ def open_start(
         _damping(start.damping, recipe, width),
         lengths,
         start.provenance,
+        start.prompts,
+        start.dropped,
     )
 
 
@@ -188,6 +195,8 @@ def _of_model(name: str, file: StaticFile) -> Start:
         damping,
         lengths,
         provenance,
+        metadata.prompts,
+        optional_names(file),
     )
 
 

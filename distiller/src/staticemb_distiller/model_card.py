@@ -1,0 +1,44 @@
+"""The head of a model card: the YAML between two lines `---` at the start of a `README.md`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml  # type: ignore[import-untyped]
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAX_HEAD_CHARACTERS: Final = 1 << 16
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+    """YAML without references: a few lines of them spell more values than any memory holds."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401 - as PyYAML has it
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("a reference, which no card needs")
+        return super().compose_node(parent, index)
+
+
+def read_head(folder: Path) -> dict[str, Any]:
+    """Read the head of a folder's model card.
+
+    Args:
+        folder: With or without a `README.md`.
+
+    Returns:
+        Its members; none where the card is absent, has no head, or cannot be parsed: a card is for
+        people, and may be anything.
+    """
+    try:
+        with (folder / "README.md").open(encoding="utf-8-sig") as file:
+            text = file.read(MAX_HEAD_CHARACTERS)
+        start, lines = text.split("\n", 1)
+        if start.rstrip() != "---":
+            return {}
+        head, closed, _ = f"\n{lines}".partition("\n---")
+        members = yaml.load(head, _Loader) if closed else None  # noqa: S506 - a safe loader
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        return {}
+    return members if isinstance(members, dict) else {}

@@ -61,7 +61,9 @@ def _replacements(draw: st.DrawFn) -> normalizers.Normalizer:
     string = st.sampled_from([" ", "  ", "\n", "a", "ab", "▁", "``", "a b", ".", "\u0301", "\0"])
     regex = st.sampled_from([" {2,}", r"\s+", r"\s", "a+", r"[^a-z ]", r"\n+", "^ ", " $", "b "])
     pattern = draw(string | regex.map(Regex))
-    return normalizers.Replace(pattern, draw(st.sampled_from([" ", "▁", "", "a", "b ", "  ", "\n"])))
+    return normalizers.Replace(
+        pattern, draw(st.sampled_from([" ", "▁", "", "a", "b ", "  ", "\n"]))
+    )
 
 
 _STEPS = st.one_of(
@@ -87,18 +89,6 @@ _STEPS = st.one_of(
     st.just(normalizers.ByteLevel()),
 )
 
-# What the rules of `separable` know, so that much of what is drawn can be cut.
-_KNOWN_NORMALIZERS: list[list[normalizers.Normalizer]] = [
-    [],
-    [normalizers.Replace(" ", "▁")],
-    [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")],
-    [normalizers.Strip(left=False, right=True), normalizers.Replace(Regex(" {2,}"), "▁")],
-    [normalizers.Strip(left=True, right=True), normalizers.Replace(Regex(" {2,}"), " ")],
-    [normalizers.BertNormalizer()],
-    [normalizers.BertNormalizer(lowercase=False)],
-    [normalizers.NFC()],
-    [normalizers.Lowercase()],
-]
 _metaspaces = st.builds(
     pre_tokenizers.Metaspace,
     prepend_scheme=st.sampled_from(["always", "first", "never"]),
@@ -128,34 +118,87 @@ _SPLITS = st.one_of(
         pre_tokenizers.Split, st.sampled_from(_PATTERNS), st.sampled_from(_BEHAVIORS), invert=_flag
     ),
 )
-_KNOWN_SPLITS = st.one_of(
-    st.sampled_from(
-        [
-            [pre_tokenizers.BertPreTokenizer()],
-            [pre_tokenizers.Whitespace()],
-            [pre_tokenizers.WhitespaceSplit()],
-            [pre_tokenizers.Split(" ", "merged_with_previous")],
-            [],
-        ]
-    ),
-    st.tuples(_metaspaces).map(list),
-    st.tuples(st.just(pre_tokenizers.WhitespaceSplit()), _metaspaces).map(list),
-    st.builds(pre_tokenizers.ByteLevel, add_prefix_space=_flag).map(lambda step: [step]),
-    st.tuples(
-        st.sampled_from([_QWEN, _LLAMA3]).map(
-            lambda pattern: pre_tokenizers.Split(Regex(pattern), "isolated")
-        ),
-        st.builds(pre_tokenizers.ByteLevel, add_prefix_space=_flag, use_regex=st.just(False)),
-    ).map(list),
+# What the rules of `separable` know, so that much of what is drawn can be cut: a family's
+# normalizers and pre-tokenizers.
+_LOCAL = st.lists(_STEPS, max_size=2)
+_MARKING = st.sampled_from(
+    [
+        [normalizers.Replace(" ", "▁")],
+        [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")],
+    ]
 )
-_ADDED = st.builds(
-    AddedToken,
-    st.sampled_from(_CONTENTS),
-    special=_flag,
-    normalized=_flag,
-    lstrip=_flag,
-    rstrip=_flag,
-    single_word=_flag,
+_COLLAPSING = st.builds(
+    lambda steps, left, content: [
+        *steps,
+        normalizers.Strip(left=left, right=True),
+        normalizers.Replace(Regex(" {2,}"), content),
+    ],
+    _LOCAL,
+    _flag,
+    st.sampled_from(" ▁"),
+)
+_CHARACTERS = st.sampled_from(
+    [
+        *[[], [normalizers.NFC()], [normalizers.NFKC()], [normalizers.Lowercase()]],
+        *[[normalizers.BertNormalizer()], [normalizers.BertNormalizer(lowercase=False)]],
+        *[[normalizers.Nmt()], [normalizers.NFKD(), normalizers.StripAccents()]],
+        [normalizers.BertNormalizer(handle_chinese_chars=False, lowercase=False)],
+    ]
+)
+_whole = st.sampled_from(["always", "first", "never"]).map(
+    lambda scheme: [pre_tokenizers.Metaspace(prepend_scheme=scheme, split=False)]
+)
+_marked = st.sampled_from(["always", "always", "first", "never"]).map(
+    lambda scheme: [pre_tokenizers.Metaspace(prepend_scheme=scheme)]
+)
+_FAMILIES = {
+    "bert": (
+        _CHARACTERS | _LOCAL,
+        st.sampled_from([pre_tokenizers.BertPreTokenizer, pre_tokenizers.Whitespace]).map(
+            lambda kind: [kind()]
+        ),
+    ),
+    "xlmr": (
+        _CHARACTERS | _LOCAL,
+        st.tuples(st.just(pre_tokenizers.WhitespaceSplit()), _metaspaces).map(list),
+    ),
+    "collapsing": (_COLLAPSING, _marked),
+    "t5": (_CHARACTERS | _LOCAL, _marked),
+    "gpt2": (
+        st.sampled_from([[], [normalizers.NFC()], [normalizers.NFD()], [normalizers.Lowercase()]]),
+        st.builds(pre_tokenizers.ByteLevel, add_prefix_space=_flag).map(lambda step: [step]),
+    ),
+    "qwen": (
+        st.sampled_from([[], [normalizers.NFC()]]),
+        st.tuples(
+            st.sampled_from([_QWEN, _LLAMA3]).map(
+                lambda pattern: pre_tokenizers.Split(Regex(pattern), "isolated")
+            ),
+            st.builds(pre_tokenizers.ByteLevel, add_prefix_space=_flag, use_regex=st.just(False)),
+        ).map(list),
+    ),
+    "llama": (_MARKING, st.just([])),
+    "gemma": (_MARKING, st.just([pre_tokenizers.Split(" ", "merged_with_previous")])),
+    "mistral": (st.just([]), _whole),
+    "any": (st.lists(_STEPS, max_size=3), st.lists(_SPLITS, max_size=3)),
+}
+
+
+def _added(contents: list[str]) -> st.SearchStrategy[AddedToken]:
+    return st.builds(
+        AddedToken,
+        st.sampled_from(contents),
+        special=_flag,
+        normalized=_flag,
+        lstrip=_flag,
+        rstrip=_flag,
+        single_word=_flag,
+    )
+
+
+# Half of the designs have no added token with white space in it: more of these can be cut.
+_ADDED = st.sampled_from(
+    [_added(_CONTENTS), _added([token for token in _CONTENTS if token.split() == [token]])]
 )
 
 
@@ -164,7 +207,7 @@ def _pieces(tokenizer: Tokenizer) -> list[str]:
     found = set()
     for text in _CORPUS:
         if tokenizer.normalizer is not None:
-            text = tokenizer.normalizer.normalize_str(text)  # noqa: PLW2901
+            text = tokenizer.normalizer.normalize_str(text)
         words = [text]
         if tokenizer.pre_tokenizer is not None:
             words = [word for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(text)]
@@ -175,14 +218,17 @@ def _pieces(tokenizer: Tokenizer) -> list[str]:
 
 
 @st.composite
-def _models(draw: st.DrawFn, pieces: list[str]) -> models.Model:
-    """A model of some of the pieces."""
+def _models(draw: st.DrawFn, pieces: list[str], *, whole: bool) -> models.Model:
+    """A model of some of the pieces; where words are not cut apart, one that does not join them."""
+    if whole:
+        pieces = ["▁", *(piece for piece in pieces if "▁" not in piece.lstrip("▁"))]
     single = [piece for piece in pieces if len(piece) == 1]
-    if draw(_flag):
+    if not whole and draw(_flag):
         single = draw(st.lists(st.sampled_from(single), unique=True)) if single else []
     longer = [piece for piece in pieces if len(piece) > 1]
     chosen = draw(st.lists(st.sampled_from(longer), unique=True, max_size=12)) if longer else []
-    kind = draw(st.sampled_from(["WordPiece", "WordLevel", "Unigram", "BPE", "BPE"]))
+    kinds = ["WordPiece", "WordLevel", "Unigram", "BPE", "BPE"]
+    kind = "BPE" if whole else draw(st.sampled_from(kinds))
     if kind == "Unigram":
         scores = {piece: -float(3 + i % 5) for i, piece in enumerate([*single, *chosen])}
         return models.Unigram(
@@ -209,10 +255,10 @@ def _models(draw: st.DrawFn, pieces: list[str]) -> models.Model:
     return models.BPE(
         {token: index for index, token in enumerate(dict.fromkeys(tokens))},
         list(merges),
-        unk_token=draw(st.sampled_from([None, "<unk>"])),
+        unk_token=draw(st.sampled_from([None, "<unk>", "<unk>"])),
         fuse_unk=draw(_flag),
         byte_fallback=draw(_flag),
-        ignore_merges=draw(_flag),
+        ignore_merges=not whole and draw(_flag),
     )
 
 
@@ -227,18 +273,19 @@ def _spelling(tokenizer: Tokenizer, token: AddedToken) -> tuple[bool, str]:
 def designs(draw: st.DrawFn) -> str:
     """The `tokenizer.json` of a tokenizer of any design, with a small vocabulary."""
     tokenizer = Tokenizer(models.BPE())
-    steps = draw(st.lists(_STEPS, max_size=2))
-    known = draw(st.sampled_from(_KNOWN_NORMALIZERS))
-    steps = draw(st.sampled_from([steps, known, [*steps, *known], [*known, *steps]]))
+    family = draw(st.sampled_from([*_FAMILIES, "any"]))
+    steps, splits = map(draw, _FAMILIES[family])
     if steps:
         tokenizer.normalizer = normalizers.Sequence(steps)
-    splits = draw(st.one_of(_KNOWN_SPLITS, _KNOWN_SPLITS, st.lists(_SPLITS, max_size=3)))
     if splits:
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence(splits)
-    tokenizer.model = draw(_models(_pieces(tokenizer)))
+    whole = family in {"llama", "gemma", "mistral"}
+    tokenizer.model = draw(_models(_pieces(tokenizer), whole=whole))
     tokenizer.post_processor = draw(st.sampled_from([None, processors.ByteLevel()]))
     # `tokenizers` gives either id, by chance, where two added tokens are looked for as the same.
-    added = draw(st.lists(_ADDED, max_size=3, unique_by=lambda token: _spelling(tokenizer, token)))
+    added = draw(
+        st.lists(draw(_ADDED), max_size=3, unique_by=lambda token: _spelling(tokenizer, token))
+    )
     tokenizer.add_special_tokens([token for token in added if token.special])
     tokenizer.add_tokens([token for token in added if not token.special])
     return tokenizer.to_str()

@@ -36,6 +36,8 @@ class Guard:
         self.late = []
         self.unsure = any(" " in spelling or not spelling for spelling in self.raw)
         for spelling in late:
+            if " " in spelling and MARK in spelling:
+                self.unsure = True
             blank = spelling.replace(MARK, " ")
             if not blank.strip(" "):
                 self.late_runs = True

@@ -245,7 +245,8 @@ def _whole_bpe(design: Design) -> Splitter | None:
     the marker, and its product is in the vocabulary. Where no token has the marker behind another
     character there is no such merge; merges left and right of the cut then go on independently,
     in the order of their ranks, to the same end. The marker must be a token itself, so that runs
-    of unknown characters, which may be fused, end there.
+    of unknown characters, which may be fused, end there; and there must be an unknown token, as
+    a word of unknown characters would vanish without one, and two markers meet.
     """
     steps, pre = design.normalizers, design.pre_tokenizers
     blank_to_mark = {"type": "Replace", "pattern": {"String": " "}, "content": MARK}
@@ -273,6 +274,8 @@ def _whole_bpe(design: Design) -> Splitter | None:
         or model.continuing_subword_prefix
         or model.end_of_word_suffix
         or model.token_to_id(MARK) is None
+        or model.unk_token is None
+        or model.token_to_id(model.unk_token) is None
     ):
         return None
     guard = Guard(design)

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .errors import InvalidTextError
 from .format import StaticFile
-from .inputs import Slice, surrogate_error
+from .inputs import Slice
 from .pooling import pool
 from .request import Request
 from .table import Table
@@ -79,16 +78,14 @@ class Embedder:
         """(N,) token ids of all texts, one text after the other, and (n,) how many each has.
 
         Raises:
-            InvalidTextError: a text holds a surrogate; the message names its index.
+            InvalidTextError: a text holds a surrogate, or the tokenizer fails at it; the message
+                names its index.
             FormatError: the file's tokenizer is none, or gives an id that has no row.
         """
         first = self._first_ids(some.texts)
         if first is not None:
             return first
-        try:
-            ids, lengths = self.tokenizer().encode(some.texts)
-        except InvalidTextError:
-            raise surrogate_error(some) from None
+        ids, lengths = self.tokenizer().encode(some.texts, start=some.start)
         if ids.size and ids.max() >= self.table.vocab_size:
             self._check()
         return ids, lengths
@@ -97,7 +94,8 @@ class Embedder:
         """(n, width) vectors of n texts.
 
         Raises:
-            InvalidTextError: a text holds a surrogate; the message names its index.
+            InvalidTextError: a text holds a surrogate, or the tokenizer fails at it; the message
+                names its index.
             FormatError: the file's tokenizer is none, or gives an id that has no row.
         """
         ids, lengths = self.ids(some)

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping, Sized
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from .errors import InvalidTextError
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -86,16 +84,3 @@ def _by_characters(texts: list[str]) -> Iterator[list[str]]:
             begin, characters = index, 0
         characters += len(text)
     yield texts[begin:]
-
-
-def surrogate_error(some: Slice) -> InvalidTextError:
-    """The error that names the first text with a surrogate; there must be one."""
-    for index, text in enumerate(some.texts):
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            return InvalidTextError(
-                f"text {some.start + index}: expected valid Unicode, found the surrogate "
-                f"U+{ord(text[error.start]):04X} at position {error.start}"
-            )
-    raise AssertionError("no text holds a surrogate")

@@ -231,7 +231,7 @@ class StaticModel:
         Raises:
             TypeError: `sentences` is nothing to take texts from, or an element or `prompt` is not a
                 string.
-            InvalidTextError: a text holds a surrogate.
+            InvalidTextError: a text holds a surrogate, or the tokenizer fails at it.
             InvalidDimensionError: `truncate_dim` is below 1 or above the file's dimension.
             InvalidOptionError: another parameter has a value that it cannot have.
             FormatError: the file's tokenizer is none, or does not fit its table.

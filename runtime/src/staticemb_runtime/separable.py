@@ -219,7 +219,8 @@ def _metaspace(design: Design) -> Splitter | None:
     also = "".join(
         space
         for space in "\t\n\r"
-        if design.normalize(f"x{space}y") == "x y" and not any(space in token for token in guard.raw)
+        if design.normalize(f"x{space}y") == "x y"
+        and not any(space in token for token in guard.raw)
     )
     return Kept(
         f"(?<!\r)[ {re.escape(also)}](?=\\S)",  # \r\n is one grapheme cluster, so one blank

@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from staticemb_runtime import pieces
+from staticemb_runtime.backend import is_failure
 from staticemb_runtime.design import Design, collapses, local
 from staticemb_runtime.guards import Guard, beside_blanks
 from staticemb_runtime.pieces import MARK
@@ -37,7 +38,7 @@ _BYTE_LEVEL_PATTERNS = {_GPT2_PATTERN, _CL100K_PATTERN % "", _CL100K_PATTERN % "
 
 
 def find_splitter(tokenizer: Tokenizer) -> Splitter | None:
-    """How texts may be cut for a tokenizer, or None: not at all.
+    """How texts may be cut for a tokenizer, or None: not at all, as where its own parts fail.
 
     Args:
         tokenizer: without truncation and padding.
@@ -45,10 +46,14 @@ def find_splitter(tokenizer: Tokenizer) -> Splitter | None:
     design = Design(tokenizer)
     if not design.repeatable():
         return None
-    for rule in (_dropped, _byte_level, _metaspace, _whole_bpe):
-        found = rule(design)
-        if found is not None:
-            return found
+    try:
+        for rule in (_dropped, _byte_level, _metaspace, _whole_bpe):
+            found = rule(design)
+            if found is not None:
+                return found
+    except BaseException as error:
+        if not is_failure(error):
+            raise
     return None
 
 

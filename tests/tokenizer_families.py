@@ -202,7 +202,7 @@ def nmt_nfkc() -> bytes:
 
 
 @cache
-def _clusters() -> bytes:
+def clusters() -> bytes:
     """Rules of no real model, for grapheme clusters that a blank is a part of."""
     sentencepiece = pytest.importorskip("sentencepiece")
     rules = [(" \u0301", "x"), (" \u0600", "q"), ("\u0600 ", "y"), ("\u06dd", " "), ("\t", " ")]
@@ -301,14 +301,14 @@ def _albert() -> Tokenizer:
 
 def _cluster_split() -> Tokenizer:
     return _unigram(
-        normalizers.Precompiled(_clusters()),
+        normalizers.Precompiled(clusters()),
         pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()]),
         [_MASK],
     )
 
 
 def _cluster_metaspace() -> Tokenizer:
-    return _unigram(normalizers.Precompiled(_clusters()), pre_tokenizers.Metaspace(), [_MASK])
+    return _unigram(normalizers.Precompiled(clusters()), pre_tokenizers.Metaspace(), [_MASK])
 
 
 def _metaspace_replacing() -> Tokenizer:

@@ -28,6 +28,14 @@ class SurrogateError(Exception):
     """Some text of the call holds a lone surrogate."""
 
 
+def is_failure(error: BaseException) -> bool:
+    """Whether `tokenizers` raised an error.
+
+    Its own errors are of no class but `Exception`, and a panic of Rust is no `Exception` at all.
+    """
+    return type(error) is Exception or type(error).__name__ == "PanicException"
+
+
 class Backend:
     """A tokenizer of the `tokenizers` library.
 
@@ -119,7 +127,9 @@ def _read(tokenizer_json: bytes) -> Tokenizer:
 
     try:
         tokenizer = Tokenizer.from_buffer(tokenizer_json)
-    except Exception as error:
+    except BaseException as error:
+        if not isinstance(error, Exception) and not is_failure(error):
+            raise
         raise InvalidTokenizerError(
             f"tokenizer.json: `tokenizers` cannot read it: {error}"
         ) from error

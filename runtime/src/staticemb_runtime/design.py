@@ -61,6 +61,11 @@ class Design:
             return [text]
         return [piece for piece, _ in pre_tokenizer.pre_tokenize_str(text)]
 
+    def ids(self, text: str) -> list[int]:
+        """The ids of a text."""
+        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
     def keeps_printable(self) -> bool:
         """Whether printable ASCII is left as it is, a character (a grapheme cluster) at a time."""
         if any(step["type"] == "Replace" and not collapses(step) for step in self.normalizers):

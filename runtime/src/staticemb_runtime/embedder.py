@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from .changes import ChangeGuard
-from .errors import InvalidTextError
 from .format import StaticFile
-from .inputs import Slice, size_hint, slices, surrogate_error
+from .inputs import Slice, size_hint, slices
 from .pooling import pool
 from .progress import Progress
 from .request import Request
@@ -102,7 +101,8 @@ class Embedder:
         """(N,) token ids of all texts, one text after the other, and (n,) how many each has.
 
         Raises:
-            InvalidTextError: a text holds a surrogate; the message names its index.
+            InvalidTextError: a text holds a surrogate, or the tokenizer fails at it; the message
+                names its index.
             FormatError: the file's tokenizer is none, or gives an id that has no row.
             FileChangedError: the file was written to since it was loaded.
         """
@@ -110,10 +110,7 @@ class Embedder:
         first = self._first_ids(some.texts)
         if first is not None:
             return first
-        try:
-            ids, lengths = self.tokenizer().encode(some.texts)
-        except InvalidTextError:
-            raise surrogate_error(some) from None
+        ids, lengths = self.tokenizer().encode(some.texts, start=some.start)
         if ids.size and ids.max() >= self.table.vocab_size:
             self._check()
         return ids, lengths
@@ -122,7 +119,8 @@ class Embedder:
         """The vectors of a slice.
 
         Raises:
-            InvalidTextError: a text holds a surrogate; the message names its index.
+            InvalidTextError: a text holds a surrogate, or the tokenizer fails at it; the message
+                names its index.
             FormatError: the file's tokenizer is none, or gives an id that has no row.
             FileChangedError: the file was written to since it was loaded.
         """

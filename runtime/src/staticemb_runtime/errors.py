@@ -306,7 +306,10 @@ class InvalidTokenIdError(RequestError):
 
 
 class InvalidTextError(RequestError):
-    """A text holds a surrogate, which no encoding of Unicode text can."""
+    """A text holds a surrogate, which no encoding of Unicode text can, or has no token ids.
+
+    The latter is the fault of a tokenizer that has no unknown token for something in the text.
+    """
 
     code = "request_text_invalid"
 

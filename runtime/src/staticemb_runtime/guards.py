@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 class Guard:
     """Tells whether an added token could be spelled in a word or across words.
 
-    `unsure` is set where that cannot be told from the words alone.
+    Attributes:
+        unsure: that cannot be told from the words alone.
+        runs: the tokens that are runs of blanks. A text that holds one is not cut beside it.
+        late_runs: one of them is looked for in the normalized text, where a blank at the end of a
+            word and the one behind it make a run that the text does not show.
+        raw: the other tokens that are looked for in the text.
+        late: the tokens that are looked for in the normalized text, without outer blanks.
     """
 
     def __init__(self, design: Design) -> None:
@@ -25,12 +31,16 @@ class Guard:
         # A text with a run of blanks that is a token is not cut; a word shows any other spelling.
         self.runs = [spelling for spelling in raw if len(spelling) > 1 and not spelling.strip(" ")]
         self.raw = [spelling for spelling in raw if spelling not in self.runs]
+        self.late_runs = False
         # In the normalized text a blank may be the marker, which belongs to the cut, not the word.
         self.late = []
         self.unsure = any(" " in spelling or not spelling for spelling in self.raw)
         for spelling in late:
+            if " " in spelling and MARK in spelling:
+                self.unsure = True
             blank = spelling.replace(MARK, " ")
             if not blank.strip(" "):
+                self.late_runs = True
                 if len(blank) < 2:
                     self.unsure = True
                 self.runs.append(" " * len(blank))
@@ -54,7 +64,13 @@ class Guard:
 
 
 def beside_blanks(
-    design: Design, raw: list[str], late: list[str], *, end: bool, two_forms: bool = False
+    design: Design,
+    raw: list[str],
+    late: list[str],
+    *,
+    end: bool,
+    two_forms: bool = False,
+    first: bool = False,
 ) -> Callable[[str], bool]:
     """A test whether the normalizer treats a word between blanks as it treats the word alone.
 
@@ -69,6 +85,7 @@ def beside_blanks(
         late: spellings that no normalized word may hold.
         end: also refuse a word that ends, normalized, in a blank or the marker.
         two_forms: see `Kept`.
+        first: also refuse a word that has other ids behind a blank than at a text's begin.
     """
     raw_pattern, late_pattern = find(raw), find(late)
     plain = design.keeps_printable()
@@ -90,7 +107,9 @@ def beside_blanks(
             return False
         if late_pattern is not None and late_pattern.search(alone) is not None:
             return False
-        return design.normalize(f"x {word} x") == f"x {alone} x"
+        if design.normalize(f"x {word} x") != f"x {alone} x":
+            return False
+        return not first or design.ids(word) == design.ids(f" {word}")
 
     return check
 

@@ -188,16 +188,6 @@ def _by_characters(texts: list[str], more: int) -> Iterator[list[str]]:
     yield texts[begin:]
 
 
-def surrogate_error(some: Slice) -> InvalidTextError:
-    """The error that names the first text with a surrogate; there must be one."""
-    for index, text in enumerate(some.texts):
-        if found := _surrogate(text):
-            return InvalidTextError(
-                f"text {some.start + index}: expected valid Unicode, found {found}"
-            )
-    raise AssertionError("no text holds a surrogate")
-
-
 def _surrogate(text: str) -> str:
     """Name the first surrogate of a text; an empty string where it has none."""
     try:

@@ -423,7 +423,8 @@ class StaticModel(PeerNames):
         Raises:
             TypeError: `sentences` is not an iterable of texts in an order, or an element or
                 `prompt` is not a string.
-            InvalidTextError: a text or the prompt holds a surrogate.
+            InvalidTextError: a text or the prompt holds a surrogate, or the tokenizer fails at a
+                text.
             EmptyTextError: a text has no token that the model knows, and `on_empty` is `raise`.
             InvalidDimensionError: `truncate_dim` is below 1 or above the file's dimension.
             InvalidOptionError: another parameter has a value that it cannot have.

@@ -143,11 +143,13 @@ def model2vec_settings(folder: Path, *, root: bool) -> Settings:
     if not file.is_file():
         raise NotAModelError(f"{folder}: expected {CONFIG} or {CONFIG_ST}, found neither")
     config = _read_object(file)
-    normalize = config.get("normalize", False)
-    if not isinstance(normalize, bool):
-        raise InvalidConfigError(f"{file}: normalize: expected a boolean, found {normalize!r:.60}")
+    normalize = config.get("normalize")
+    if not (normalize is None or isinstance(normalize, bool)):
+        raise InvalidConfigError(
+            f"{file}: normalize: expected a boolean or null, found {normalize!r:.60}"
+        )
     max_length = _count(config.get("max_length", _DEFAULT_MAX_LENGTH), "max_length", file)
-    return Settings(normalize, max_length)
+    return Settings(bool(normalize), max_length)
 
 
 def sentence_transformers_settings(folder: Path, modules: list[Module]) -> Settings:

@@ -14,7 +14,7 @@ from .header import MAX_TOKENIZER_BYTES
 from .peer_folder import Settings
 from .safetensors_file import content
 from .text_limits import TextLimits
-from .tokenizer_definition import parse_tokenizer, token_ids
+from .tokenizer_definition import model_type, parse_tokenizer, token_ids
 
 
 def map_tokenizer(path: Path, *, mmap: bool = True) -> NDArray[np.uint8]:
@@ -57,7 +57,7 @@ def model2vec_limits(definition: NDArray[np.uint8], settings: Settings, source: 
         lengths[piece] = len(piece)
         if piece == wanted:
             unknown = token_id  # of an added token, if there is one: these come last
-    if isinstance(model, dict) and model.get("type") == "Unigram":
+    if isinstance(model, dict) and model_type(model) == "Unigram":
         unknown = _integer(model.get("unk_id"), "unk_id", source)
     if not lengths:
         raise TokenizerInvalidError(source, "tokenizer", "a vocabulary", "an empty one")

@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from staticemb_runtime import pieces
+from staticemb_runtime.backend import is_failure
 from staticemb_runtime.design import Design, collapses, local
 from staticemb_runtime.guards import Guard, beside_blanks
 from staticemb_runtime.pieces import MARK
@@ -37,7 +38,7 @@ _BYTE_LEVEL_PATTERNS = {_GPT2_PATTERN, _CL100K_PATTERN % "", _CL100K_PATTERN % "
 
 
 def find_splitter(tokenizer: Tokenizer) -> Splitter | None:
-    """How texts may be cut for a tokenizer, or None: not at all.
+    """How texts may be cut for a tokenizer, or None: not at all, as where its own parts fail.
 
     Args:
         tokenizer: without truncation and padding.
@@ -45,10 +46,14 @@ def find_splitter(tokenizer: Tokenizer) -> Splitter | None:
     design = Design(tokenizer)
     if not design.repeatable():
         return None
-    for rule in (_dropped, _byte_level, _metaspace, _whole_bpe):
-        found = rule(design)
-        if found is not None:
-            return found
+    try:
+        for rule in (_dropped, _byte_level, _metaspace, _whole_bpe):
+            found = rule(design)
+            if found is not None:
+                return found
+    except BaseException as error:
+        if not is_failure(error):
+            raise
     return None
 
 
@@ -98,6 +103,8 @@ def _dropped(design: Design) -> Splitter | None:
     raw, late = design.spellings()
     if any(not spelling or set(spelling) & set(SPACES) for spelling in raw + late):
         return None
+    if marked and any(MARK in spelling for spelling in late):
+        return None  # a run of blanks is such a marker by then, and no word shows it
     one, two = design.pieces("a"), design.pieces("b")
     if not one or not two:
         return None
@@ -144,6 +151,7 @@ def _byte_level(design: Design) -> Splitter | None:
     """GPT-2, RoBERTa, ModernBERT, Qwen, Llama 3: see the patterns above.
 
     NFC, NFD and lower case neither make nor remove white space and are local (see `design`).
+    An added token that goes on behind a line feed could be cut there: then only blanks are cut at.
     """
     steps = design.pre_tokenizers
     if design.pre_kinds == ["ByteLevel"]:
@@ -157,6 +165,7 @@ def _byte_level(design: Design) -> Splitter | None:
             or split["behavior"] != "Isolated"
             or split["invert"]
             or steps[1]["use_regex"]
+            or steps[1]["add_prefix_space"]  # every match then gets a blank, not the text
         ):
             return None
         prefix = False
@@ -178,13 +187,14 @@ def _byte_level(design: Design) -> Splitter | None:
             return not word[0].isspace() and check(word)
 
         return Kept(" (?=\\S)", two_forms=False, check=check_prefixed, plain=plain, runs=guard.runs)
+    lines = not any(re.search(r"\n\S", spelling) for spelling in guard.raw + guard.late)
     return Kept(
         " (?=\\S)",
         two_forms=True,
         check=check,
         plain=plain,
-        careful="\n",
-        line=r"(?<=\S\n)(?=\S)",
+        careful="\n" if lines else "",
+        line=r"(?<=\S\n)(?=\S)" if lines else None,
         runs=guard.runs,
         run_cut=r"(?<=\S) (?=\S)",
     )
@@ -194,6 +204,9 @@ def _metaspace(design: Design) -> Splitter | None:
     """T5 and its kin: each blank becomes the marker and begins a new piece.
 
     In a run of blanks all but the last are pieces of their own, which stay with the left side.
+
+    With `prepend_scheme` "first" the text's first piece gets a marker like the others, unless the
+    normalizer removed what stood before it: a word for which that matters is refused.
     """
     if design.pre_kinds != ["Metaspace"] or not all(map(local, design.normalizers)):
         return None
@@ -201,16 +214,30 @@ def _metaspace(design: Design) -> Splitter | None:
         return None
     if design.pre_tokenizers[0]["replacement"] != MARK:
         return None
-    two_forms = design.pre_tokenizers[0]["prepend_scheme"] == "never"
+    scheme = design.pre_tokenizers[0]["prepend_scheme"]
+    two_forms = scheme == "never"
     guard = Guard(design)
     if guard.unsure or design.normalize("x y") != "x y":
         return None
-    # Other characters that the normalizer turns into a blank, whatever stands beside them.
-    also = "".join(space for space in "\t\n\r" if design.normalize(f"x{space}y") == "x y")
+    # Other characters that the normalizer turns into a blank, whatever stands beside them, and that
+    # no added token is made of: a word shows no token that the cut takes a character from.
+    also = "".join(
+        space
+        for space in "\t\n\r"
+        if design.normalize(f"x{space}y") == "x y"
+        and not any(space in token for token in guard.raw)
+    )
     return Kept(
         f"(?<!\r)[ {re.escape(also)}](?=\\S)",  # \r\n is one grapheme cluster, so one blank
         two_forms=two_forms,
-        check=beside_blanks(design, guard.raw, guard.late, end=False, two_forms=two_forms),
+        check=beside_blanks(
+            design,
+            guard.raw,
+            guard.late,
+            end=guard.late_runs,
+            two_forms=two_forms,
+            first=scheme == "first",
+        ),
         plain=pieces.one_piece([], design.normalize, keeps_printable=design.keeps_printable()),
         careful=also,
         runs=guard.runs,
@@ -224,7 +251,8 @@ def _whole_bpe(design: Design) -> Splitter | None:
     the marker, and its product is in the vocabulary. Where no token has the marker behind another
     character there is no such merge; merges left and right of the cut then go on independently,
     in the order of their ranks, to the same end. The marker must be a token itself, so that runs
-    of unknown characters, which may be fused, end there.
+    of unknown characters, which may be fused, end there; and there must be an unknown token, as
+    a word of unknown characters would vanish without one, and two markers meet.
     """
     steps, pre = design.normalizers, design.pre_tokenizers
     blank_to_mark = {"type": "Replace", "pattern": {"String": " "}, "content": MARK}
@@ -252,6 +280,8 @@ def _whole_bpe(design: Design) -> Splitter | None:
         or model.continuing_subword_prefix
         or model.end_of_word_suffix
         or model.token_to_id(MARK) is None
+        or model.unk_token is None
+        or model.token_to_id(model.unk_token) is None
     ):
         return None
     guard = Guard(design)

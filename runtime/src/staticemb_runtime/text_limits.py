@@ -51,14 +51,16 @@ class LimitedTokenizer:
         self._inner = WordTokenizer(tokenizer_json, max_tokens=first)
         self._limits = limits
 
-    def encode(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    def encode(
+        self, texts: Sequence[str], *, start: int = 0
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """As `WordTokenizer.encode`."""
-        ids, lengths, keep = self._encode(texts)
+        ids, lengths, keep = self._encode(texts, start)
         return ids[keep], _count(keep, lengths)
 
     def tokens(self, text: str) -> list[str]:
         """As `WordTokenizer.tokens`."""
-        _, _, keep = self._encode([text])
+        _, _, keep = self._encode([text], 0)
         pieces = self._inner.tokens(self._cut([text])[0])
         return [piece for piece, kept in zip(pieces, keep.tolist(), strict=True) if kept]
 
@@ -67,11 +69,11 @@ class LimitedTokenizer:
         return texts if limit is None else [text[:limit] for text in texts]
 
     def _encode(
-        self, texts: Sequence[str]
+        self, texts: Sequence[str], start: int
     ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.bool_]]:
         """(N,) ids, (B,) how many each text has, and (N,) which of them are kept."""
         limits = self._limits
-        ids, lengths = self._inner.encode(self._cut(texts))
+        ids, lengths = self._inner.encode(self._cut(texts), start=start)
         keep = np.ones(len(ids), np.bool_)
         if limits.keep_end and limits.max_tokens is not None:
             to_end = np.repeat(np.cumsum(lengths), lengths) - np.arange(len(ids))

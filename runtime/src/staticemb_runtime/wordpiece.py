@@ -26,7 +26,6 @@ PUNCTUATION: Final = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 FIRST_CHARACTERS: Final = 8192
 
 _MODEL: Final = {
-    "type": str,
     "unk_token": str,
     "continuing_subword_prefix": str,
     "max_input_chars_per_word": int,
@@ -152,10 +151,13 @@ def _plain(members: Any, n_token_ids: int) -> PlainWordPiece | None:  # noqa: AN
     model, added = members.get("model"), members.get("added_tokens")
     if lowercase is None or not isinstance(model, dict) or not isinstance(added, list):
         return None
-    if {key: type(value) for key, value in model.items()} != _MODEL:
+    # Files of 2019 and 2020 have no type: these members make a WordPiece model.
+    if model.get("type", "WordPiece") != "WordPiece":
+        return None
+    if {key: type(value) for key, value in model.items() if key != "type"} != _MODEL:
         return None
     vocabulary = model["vocab"]
-    if model["type"] != "WordPiece" or model["unk_token"] not in vocabulary:
+    if model["unk_token"] not in vocabulary:
         return None
     ids = vocabulary.values()
     if set(map(type, ids)) != {int} or min(ids) < 0 or max(ids) >= n_token_ids:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from .backend import Backend, SurrogateError, check_surrogates, pack_id
+from .backend import Backend, SurrogateError, check_surrogates, is_failure, pack_id
 from .errors import InvalidTextError
 from .pieces import END
 from .separable import find_splitter
@@ -89,28 +89,35 @@ class WordTokenizer:
         ids, _ = self.encode([text])
         return [str(self._backend.tokenizer.id_to_token(i)) for i in ids.tolist()]
 
-    def encode(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    def encode(
+        self, texts: Sequence[str], *, start: int = 0
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """The ids of the texts, one text after the other.
 
         Args:
             texts: B strings.
+            start: the number that messages give the first of them.
 
         Returns:
             The ids, shape (N,) int32, and how many belong to each text, shape (B,) int64, sum N.
 
         Raises:
             TypeError: an element is not a string, or `texts` is a single string.
-            InvalidTextError: a text holds a lone surrogate.
+            InvalidTextError: a text holds a lone surrogate, or `tokenizers` fails at it.
         """
         if isinstance(texts, (str, bytes)):
             raise TypeError(f"texts: expected a sequence of str, found {type(texts).__name__}")
         texts = list(texts)
         if set(map(type, texts)) - {str}:
-            texts = [_string(text, index) for index, text in enumerate(texts)]
+            texts = [_string(text, index) for index, text in enumerate(texts, start)]
         try:
             found = self._encode(texts)
         except SurrogateError:
-            raise _surrogate(texts) from None
+            raise _surrogate(texts, start) from None
+        except BaseException as error:
+            if not is_failure(error):
+                raise
+            found = self._encode_each(texts, start)
         lengths = np.fromiter(map(len, found), np.int64, len(found)) // 4
         return np.frombuffer(bytearray().join(found), np.int32), lengths
 
@@ -133,6 +140,21 @@ class WordTokenizer:
         if self._limit is None:
             return found
         return [ids[: self._limit] for ids in found]
+
+    def _encode_each(self, texts: list[str], start: int) -> list[bytes]:
+        """The ids of texts by the whole pipeline, or the error that names the first without any."""
+        found: list[bytes] = []
+        for index, text in enumerate(texts, start):
+            try:
+                found += self._backend.texts([text])
+            except BaseException as error:
+                if not is_failure(error):
+                    raise
+                raise InvalidTextError(
+                    f"text {index}: expected text that the tokenizer has tokens for, found an "
+                    f"error of `tokenizers`: {error}"
+                ) from None
+        return found if self._limit is None else [ids[: self._limit] for ids in found]
 
     def _encode_long(self, splitter: Splitter, text: str) -> bytes:
         """A text of more than a block, piece by piece: its words are never all in memory."""
@@ -254,9 +276,9 @@ def _join(cut: list[str], words: dict[str, bytes], learned: dict[str, bytes]) ->
         return None
 
 
-def _surrogate(texts: Sequence[str]) -> InvalidTextError:
+def _surrogate(texts: Sequence[str], start: int) -> InvalidTextError:
     """The error that names the first lone surrogate."""
-    for index, text in enumerate(texts):
+    for index, text in enumerate(texts, start):
         try:
             text.encode()
         except UnicodeEncodeError as error:

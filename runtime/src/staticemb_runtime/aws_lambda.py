@@ -37,7 +37,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import strict_json
-from .errors import FormatError, InvalidOptionError, StaticEmbError
+from .errors import FileChangedError, FormatError, InvalidOptionError, StaticEmbError
 from .installed import FILE_NAME, chosen
 from .model import StaticModel
 
@@ -93,7 +93,8 @@ def answer(model: StaticModel, event: object, *, max_texts: int = MAX_TEXTS) -> 
         The document of the module's description; for HTTP inside `{"statusCode": …, "body": …}`.
 
     Raises:
-        FormatError: the model's file turns out to be broken, which no other request can mend.
+        FormatError, FileChangedError: the model's file turns out to be broken or to have been
+            written to, which no other request can mend.
     """
     if not (isinstance(event, Mapping) and isinstance(event.get("requestContext"), Mapping)):
         try:
@@ -121,7 +122,7 @@ def _embed(model: StaticModel, request: object, max_texts: int) -> dict[str, Any
             raise _invalid(f"texts: expected strings, found {_spell(text)} at {number}")
     try:
         vectors = model.encode(texts, **options)
-    except FormatError:
+    except (FormatError, FileChangedError):
         raise
     except StaticEmbError as error:
         raise _Refusal(400, getattr(error, "code", "invalid_request"), str(error)) from None

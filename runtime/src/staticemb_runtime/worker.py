@@ -17,19 +17,18 @@ from .request import Request
 _SECONDS_BETWEEN_LOOKS = 1.0
 
 
-def main(path: str, identity: str, mmap: str, parent: str) -> None:
+def main(path: str, identity: str, mmap: str) -> None:
     """Serve until the parent is gone, which happens without a word.
 
     Args:
         path: the model's file or folder.
         identity: what its `identity` must be.
         mmap: empty to read it into memory.
-        parent: the number of the process that sends jobs.
     """
     source = os.fdopen(os.dup(0), "rb", buffering=0)
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # whatever is printed here must not get among the answers
-    threading.Thread(target=_watch, args=(int(parent),), daemon=True).start()
+    threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
     try:
         _serve(path, identity, bool(mmap), source, answers)
     except OSError:  # nobody reads the answers

@@ -52,12 +52,13 @@ class Embedder:
         file: the parts.
 
     Attributes:
+        file: the parts.
         table: its numbers.
     """
 
     def __init__(self, file: StaticFile) -> None:
         self.table = Table(file.embeddings, file.scale, file.weights, file.rows)
-        self._file = file
+        self.file = file
         self._guard = ChangeGuard(file)
         self._tokenizer: WordTokenizer | LimitedTokenizer | None = None
         self._plain: PlainWordPiece | None = None
@@ -143,12 +144,12 @@ class Embedder:
             return None
         with self._lock:
             if not self._asked:
-                self._plain = read_plain(self._file.tokenizer_view, self._file.n_token_ids)
+                self._plain = read_plain(self.file.tokenizer_view, self.file.n_token_ids)
                 self._asked = True
             plain = self._plain
         if plain is None:
             return None
-        metadata = self._file.metadata
+        metadata = self.file.metadata
         return plain.encode(
             texts,
             unknown_token_id=metadata.unknown_token_id,
@@ -156,16 +157,16 @@ class Embedder:
         )
 
     def _build(self) -> WordTokenizer | LimitedTokenizer:
-        metadata, limits = self._file.metadata, self._file.limits
+        metadata, limits = self.file.metadata, self.file.limits
         try:
             from .words import WordTokenizer  # slow to import, as is what it imports
 
             if limits is not None:
                 from .text_limits import LimitedTokenizer  # only folders have them
 
-                return LimitedTokenizer(self._file.tokenizer, limits)
+                return LimitedTokenizer(self.file.tokenizer, limits)
             return WordTokenizer(
-                self._file.tokenizer,
+                self.file.tokenizer,
                 unknown_token_id=metadata.unknown_token_id,
                 max_tokens=metadata.max_tokens,
             )
@@ -174,4 +175,4 @@ class Embedder:
             raise
 
     def _check(self) -> None:
-        check_tokenizer(self._file.tokenizer, self._file.n_token_ids, self._file.path)
+        check_tokenizer(self.file.tokenizer, self.file.n_token_ids, self.file.path)

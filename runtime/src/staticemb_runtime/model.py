@@ -59,7 +59,6 @@ class StaticModel:
 
     def __init__(self, file: StaticFile, *, truncate_dim: int | None = None) -> None:
         self.metadata = file.metadata
-        self._file = file
         self._path = file.path
         self._place = os.path.abspath(file.path)  # the folder that a program works in may change
         self._identity = file.identity
@@ -155,7 +154,7 @@ class StaticModel:
 
     def __copy__(self) -> StaticModel:
         """A model of the same open file: it can neither be missing now nor be another."""
-        return type(self)(self._file, truncate_dim=self._truncate_dim)
+        return StaticModel(self._embedder.file, truncate_dim=self._truncate_dim)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> StaticModel:
         return self.__copy__()

@@ -17,18 +17,19 @@ from .request import Request
 _SECONDS_BETWEEN_LOOKS = 1.0
 
 
-def main(path: str, identity: str, mmap: str) -> None:
+def main(path: str, identity: str, mmap: str, parent: str) -> None:
     """Serve until the parent is gone, which happens without a word.
 
     Args:
         path: the model's file or folder.
         identity: what its `identity` must be.
         mmap: empty to read it into memory.
+        parent: the number of the process that sends jobs.
     """
     source = os.fdopen(os.dup(0), "rb", buffering=0)
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # whatever is printed here must not get among the answers
-    threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_watch, args=(int(parent),), daemon=True).start()
     try:
         _serve(path, identity, bool(mmap), source, answers)
     except OSError:  # nobody reads the answers
@@ -73,10 +74,22 @@ def _read(source: IO[bytes], jobs: queue.Queue[tuple[Slice, Request]]) -> None:
 
 def _watch(parent: int) -> None:
     """End with the parent where a fork of it keeps the pipes open."""
-    while os.name == "posix":
-        if os.getppid() != parent:
-            _end()
+    if os.name != "posix":
+        return
+    first = os.getppid()  # the parent, or what it was started through, or what inherited it
+    while os.getppid() == first and _is_alive(parent):
         time.sleep(_SECONDS_BETWEEN_LOOKS)
+    _end()
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is there, and somebody else's
+        return True
+    return True
 
 
 def _end() -> NoReturn:

@@ -274,7 +274,7 @@ class _Team:
 def _start(model: tuple[str, str, str]) -> subprocess.Popen[bytes]:
     if not sys.executable or getattr(sys, "frozen", False):
         raise WorkerError("worker process: expected a Python interpreter to start, found none")
-    arguments = [json.dumps(sys.path), *model]
+    arguments = [json.dumps(sys.path), *model, str(os.getpid())]
     process = subprocess.Popen(  # noqa: S603 - this interpreter, and no shell
         [sys.executable, "-c", _START, *arguments],
         stdin=subprocess.PIPE,

@@ -76,8 +76,11 @@ def _watch(parent: int) -> None:
     """End with the parent where a fork of it keeps the pipes open."""
     if os.name != "posix":
         return
-    first = os.getppid()  # the parent, or what it was started through, or what inherited it
-    while os.getppid() == first and _is_alive(parent):
+    # It is another process than the parent where Python was started through one, or where the
+    # parent has ended by now: init has taken this process over then.
+    first = os.getppid()
+    orphaned = first == 1 != parent
+    while not orphaned and os.getppid() == first and _is_alive(parent):
         time.sleep(_SECONDS_BETWEEN_LOOKS)
     _end()
 

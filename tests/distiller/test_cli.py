@@ -124,7 +124,6 @@ def test_help_names_every_knob(run):
         (["distill", "TEACHER", "-o", "no/such/folder/out"], "does not exist"),
         (["distill", "TEACHER"], "--output"),
         (["distil", "TEACHER"], "distil"),
-        ([], "COMMAND"),
         (["recipe", "no.staticemb"], "no.staticemb"),
     ],
 )

@@ -193,25 +193,35 @@ def test_distill_draws_bars_and_keeps_them_apart_from_what_it_says(tmp_path):
     assert all(len(line) <= 80 for line in lines if "%|" in line)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_distill_says_so_on_a_line_of_its_own(tmp_path, number):
+@pytest.mark.parametrize(
+    ("number", "method", "step"),
+    [
+        (signal.SIGINT, "encode_ids", "Token vectors"),
+        (signal.SIGTERM, "encode", "Text vectors"),
+        (signal.SIGHUP, "encode", "Text vectors"),
+    ],
+)
+def test_a_stopped_distill_says_so_on_a_line_of_its_own(tmp_path, number, method, step):
     folder = teachers.build("bert", tmp_path / "teacher")
     program = (
         "import sys, time\n"
         "from staticemb_distiller.teacher import Teacher\n"
-        "Teacher.encode_ids = lambda *a, **k: time.sleep(60)\n"
+        f"Teacher.{method} = lambda *a, **k: time.sleep(60)\n"
         "from staticemb_distiller.__main__ import main\n"
         "sys.exit(main())\n"
     )
     command = [sys.executable, "-c", program, "distill", folder, "-o", tmp_path / "m", "--dims=8"]
-    with Terminal([*command, "--device", "cpu"]) as terminal:
-        terminal.wait_for(r"Token vectors:.*00:0[1-9]")  # the bar goes on while nothing comes
+    (tmp_path / "tmp").mkdir()
+    environment = {"TMPDIR": str(tmp_path / "tmp")}
+    with Terminal([*command, "--device", "cpu"], env=environment) as terminal:
+        terminal.wait_for(f"{step}:.*00:0[1-9]")  # the bar goes on while nothing comes
         terminal.process.send_signal(number)
         status, lines = terminal.finish()
     assert status == 128 + number
-    said = "interrupted" if number == signal.SIGINT else "stopped by SIGTERM"
+    said = "interrupted" if number == signal.SIGINT else f"stopped by {number.name}"
     assert lines[-2] == f"staticemb-distiller: {said}"
-    assert lines[-3].startswith("Token vectors:   0%")
+    assert lines[-3].startswith(f"{step}:   0%")
+    assert list((tmp_path / "tmp").iterdir()) == []
 
 
 def test_notes_and_bars_take_lines_of_their_own():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from staticemb_distiller.write import Parts, Settings, write
-from staticemb_runtime import StaticModel, request
+from staticemb_runtime import StaticModel, aws_lambda, request
 from staticemb_runtime.errors import FileChangedError
 from strategies import word_level_tokenizer
 
@@ -71,6 +71,14 @@ def test_a_file_that_is_overwritten_before_the_tokenizer_is_read(tmp_path):
     overwrite(place / "tokenizer.json", b"{" * 100)
     with pytest.raises(FileChangedError, match=r"tokenizer\.json"):
         model.encode(TEXTS)
+
+
+def test_a_lambda_function_does_not_blame_the_request(tmp_path):
+    place, file = make_file(tmp_path)
+    model = StaticModel.load(place)
+    overwrite(file, another(make_file, tmp_path))
+    with pytest.raises(FileChangedError):
+        aws_lambda.answer(model, {"texts": TEXTS})
 
 
 def test_a_change_between_two_blocks_of_a_stream_is_seen(tmp_path):

@@ -168,7 +168,8 @@ class Progress:
         clock = tqdm.format_interval(time.monotonic() - self._since)
         line = f"{self._status} [{clock}]" if self._status else f"  [{clock}]"
         columns = shutil.get_terminal_size().columns
-        self._stream.write(f"\r\x1b[K{line[: columns - 1]}")
+        # Back at the line's start: what another library logs then replaces it.
+        self._stream.write(f"\r\x1b[K{line[: columns - 1]}\r")
         self._stream.flush()
         self._drawn = True
 

@@ -39,7 +39,7 @@ from numpy.typing import NDArray
 
 from . import strict_json
 from .empty import EmptyTexts
-from .errors import FormatError, InvalidOptionError, StaticEmbError
+from .errors import FileChangedError, FormatError, InvalidOptionError, StaticEmbError
 from .installed import FILE_NAME, chosen
 from .model import StaticModel
 
@@ -97,7 +97,8 @@ def answer(model: StaticModel, event: object, *, max_texts: int = MAX_TEXTS) -> 
         The document of the module's description; for HTTP inside `{"statusCode": …, "body": …}`.
 
     Raises:
-        FormatError: the model's file turns out to be broken, which no other request can mend.
+        FormatError, FileChangedError: the model's file turns out to be broken or to have been
+            written to, which no other request can mend.
     """
     if not (isinstance(event, Mapping) and isinstance(event.get("requestContext"), Mapping)):
         try:
@@ -130,7 +131,7 @@ def _embed(model: StaticModel, request: object, max_texts: int) -> dict[str, Any
     empty = EmptyTexts("zero", keep=True)
     try:
         vectors = model.encode(texts, on_empty=empty, **options)
-    except FormatError:
+    except (FormatError, FileChangedError):
         raise
     except StaticEmbError as error:
         raise _Refusal(400, getattr(error, "code", "invalid_request"), str(error)) from None

@@ -74,10 +74,25 @@ def _read(source: IO[bytes], jobs: queue.Queue[tuple[Slice, Request]]) -> None:
 
 def _watch(parent: int) -> None:
     """End with the parent where a fork of it keeps the pipes open."""
-    while os.name == "posix":
-        if os.getppid() != parent:
-            _end()
+    if os.name != "posix":
+        return
+    # It is another process than the parent where Python was started through one, or where the
+    # parent has ended by now: init has taken this process over then.
+    first = os.getppid()
+    orphaned = first == 1 != parent
+    while not orphaned and os.getppid() == first and _is_alive(parent):
         time.sleep(_SECONDS_BETWEEN_LOOKS)
+    _end()
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is there, and somebody else's
+        return True
+    return True
 
 
 def _end() -> NoReturn:

@@ -70,12 +70,13 @@ class Embedder:
         file: the parts.
 
     Attributes:
+        file: the parts.
         table: its numbers.
     """
 
     def __init__(self, file: StaticFile) -> None:
         self.table = Table(file.embeddings, file.scale, file.weights, file.rows)
-        self._file = file
+        self.file = file
         self._tokenizer: WordTokenizer | LimitedTokenizer | None = None
         self._plain: PlainWordPiece | None = None
         self._asked = file.limits is not None  # whether the file's tokenizer is a plain one
@@ -136,7 +137,7 @@ class Embedder:
 
     def without_limits(self) -> Embedder:
         """An embedder that uses all tokens of a text."""
-        file = self._file
+        file = self.file
         if file.limits is None and file.metadata.max_tokens is None:
             return self
         with self._lock:
@@ -154,10 +155,10 @@ class Embedder:
         from tokenizers import Tokenizer  # late: slow to import
 
         self.tokenizer()  # says what is wrong with the file
-        tokenizer = Tokenizer.from_buffer(self._file.tokenizer)
+        tokenizer = Tokenizer.from_buffer(self.file.tokenizer)
         tokenizer.no_padding()
         tokenizer.no_truncation()
-        limits, most = self._file.limits, self._file.metadata.max_tokens
+        limits, most = self.file.limits, self.file.metadata.max_tokens
         if most is not None:
             end = limits is not None and limits.keep_end
             tokenizer.enable_truncation(most, direction="left" if end else "right")
@@ -186,12 +187,12 @@ class Embedder:
             return None
         with self._lock:
             if not self._asked:
-                self._plain = read_plain(self._file.tokenizer_view, self._file.n_token_ids)
+                self._plain = read_plain(self.file.tokenizer_view, self.file.n_token_ids)
                 self._asked = True
             plain = self._plain
         if plain is None:
             return None
-        metadata = self._file.metadata
+        metadata = self.file.metadata
         return plain.encode(
             texts,
             unknown_token_id=metadata.unknown_token_id,
@@ -199,16 +200,16 @@ class Embedder:
         )
 
     def _build(self) -> WordTokenizer | LimitedTokenizer:
-        metadata, limits = self._file.metadata, self._file.limits
+        metadata, limits = self.file.metadata, self.file.limits
         try:
             from .words import WordTokenizer  # slow to import, as is what it imports
 
             if limits is not None:
                 from .text_limits import LimitedTokenizer  # only folders have them
 
-                return LimitedTokenizer(self._file.tokenizer, limits)
+                return LimitedTokenizer(self.file.tokenizer, limits)
             return WordTokenizer(
-                self._file.tokenizer,
+                self.file.tokenizer,
                 unknown_token_id=metadata.unknown_token_id,
                 max_tokens=metadata.max_tokens,
             )
@@ -217,7 +218,7 @@ class Embedder:
             raise
 
     def _check(self) -> None:
-        check_tokenizer(self._file.tokenizer, self._file.n_token_ids, self._file.path)
+        check_tokenizer(self.file.tokenizer, self.file.n_token_ids, self.file.path)
 
 
 def token_vectors(

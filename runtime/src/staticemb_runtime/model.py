@@ -21,7 +21,7 @@ from .empty import EmptyTexts
 from .inputs import size_hint, slices
 from .installed import check_path, locate
 from .opening import open_parts
-from .peer_parameters import check_max_length, check_peers
+from .peer_parameters import check_max_length, check_peers, check_prompt_name
 from .progress import Progress
 from .request import check_compatibility, check_count, make_request
 
@@ -405,6 +405,7 @@ class StaticModel(PeerNames):
             FormatError: the file's tokenizer is invalid, or does not fit its table.
             WorkerError: a worker process could not be started, or died.
         """
+        check_prompt_name(prompt_name)
         check_compatibility(
             prompt_name=prompt_name,
             output_value=output_value,
@@ -455,21 +456,25 @@ class StaticModel(PeerNames):
     def encode_query(
         self,
         sentences: str | Iterable[str],
-        *arguments: Any,  # noqa: ANN401 - those of encode
+        prompt_name: str | None = None,
+        prompt: str | None = None,
+        *arguments: Any,  # noqa: ANN401 - the others of encode
         **options: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         """The same as `encode`: a static embedding file treats queries like documents."""
-        return self.encode(sentences, *arguments, **options)
+        return self.encode(sentences, prompt_name, prompt, *arguments, **options)
 
     @_with_the_types_of(encode)
     def encode_document(
         self,
         sentences: str | Iterable[str],
-        *arguments: Any,  # noqa: ANN401 - those of encode
+        prompt_name: str | None = None,
+        prompt: str | None = None,
+        *arguments: Any,  # noqa: ANN401 - the others of encode
         **options: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         """The same as `encode`: a static embedding file treats documents like queries."""
-        return self.encode(sentences, *arguments, **options)
+        return self.encode(sentences, prompt_name, prompt, *arguments, **options)
 
     def encode_stream(
         self,

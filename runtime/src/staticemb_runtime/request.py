@@ -135,11 +135,6 @@ def check_compatibility(
             "encode_tokens() gives the vectors of single tokens"
         )
     check_device(device)
-    if prompt_name is not None and not isinstance(prompt_name, str):
-        raise InvalidOptionError(
-            f"prompt_name: expected a string, found {prompt_name!r:.40}; the second argument of "
-            "encode is prompt_name: pass batch_size= and others by name"
-        )
     if prompt_name is not None:
         raise InvalidOptionError(
             f"prompt_name: expected None, as the format names no prompts, found {prompt_name!r}; "

@@ -264,6 +264,13 @@ def test_what_cannot_be_is_refused_with_what_replaces_it(model, call, says):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["token", "use_auth_token"])
+def test_a_refused_token_is_not_repeated(name):
+    with pytest.raises(InvalidOptionError) as caught:
+        StaticModel("a/b", **{name: "hf_secret"})
+    assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize("name", [*REPLACED, "nothing_of_anybody"])
 def test_attributes_that_are_not_here(model, name):
     assert not hasattr(model, name)

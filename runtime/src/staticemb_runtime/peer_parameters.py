@@ -134,13 +134,12 @@ def check_peers(function: str, rules: Rules, peers: Mapping[str, Any]) -> None:
         if name == "device":
             check_device(value)
         elif accepted is not None and not any(value is one or value == one for one in accepted):
-            raise InvalidOptionError(
-                f"{name}: expected {accepted[-1]!r}, found {value!r:.40}; {instead}"
-            )
+            found = "another value" if "token" in name else f"{value!r:.40}"  # it may be secret
+            raise InvalidOptionError(f"{name}: expected {accepted[-1]!r}, found {found}; {instead}")
 
 
 def check_prompt_name(prompt_name: object) -> None:
-    """Refuse what is no name, such as the batch size that was the second argument long ago.
+    """Refuse what is not a name, such as the batch size, which was the second argument long ago.
 
     Raises:
         InvalidOptionError: it is not a string and not None.

@@ -29,7 +29,6 @@ from .request import (
     check_workers,
     find_prompt,
     make_request,
-    with_role,
 )
 
 if TYPE_CHECKING:
@@ -482,21 +481,26 @@ class StaticModel(PeerNames):
     def encode_query(
         self,
         sentences: str | Iterable[str],
-        *arguments: Any,  # noqa: ANN401 - those of encode
+        prompt_name: str | None = None,
+        prompt: str | None = None,
+        *arguments: Any,  # noqa: ANN401 - the others of encode
         **options: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         """Embed queries: `encode` with the file's prompt `query`, if it has one.
 
         Another `prompt` or `prompt_name` wins. Without prompts in the file it is `encode`.
         """
-        arguments, options = with_role("query", arguments, options)
-        return self.encode(sentences, *arguments, **options)
+        if prompt is None and prompt_name is None:
+            prompt_name = "query"
+        return self.encode(sentences, prompt_name, prompt, *arguments, **options)
 
     @_with_the_types_of(encode)
     def encode_document(
         self,
         sentences: str | Iterable[str],
-        *arguments: Any,  # noqa: ANN401 - those of encode
+        prompt_name: str | None = None,
+        prompt: str | None = None,
+        *arguments: Any,  # noqa: ANN401 - the others of encode
         **options: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         """Embed documents: `encode` with the file's prompt `document`, if it has one.
@@ -504,8 +508,9 @@ class StaticModel(PeerNames):
         Another `prompt` or `prompt_name` wins. Without prompts in the file it is `encode`. A prompt
         that is called `passage` or `corpus` is used by that name only, as in sentence-transformers.
         """
-        arguments, options = with_role("document", arguments, options)
-        return self.encode(sentences, *arguments, **options)
+        if prompt is None and prompt_name is None:
+            prompt_name = "document"
+        return self.encode(sentences, prompt_name, prompt, *arguments, **options)
 
     def encode_stream(
         self,

@@ -21,7 +21,7 @@ POOL: Final = "encode(texts, workers=N) starts N processes and keeps them"
 TORCH: Final = "there is no torch module here; the distiller trains: `staticemb-distiller train`"
 TO_HUB: Final = "`staticemb-distiller push` uploads a file"
 EXPORT: Final = "copy the file, or write another format with `staticemb-distiller export`"
-CONVERT: Final = "`staticemb-distiller convert` writes a file with another table"
+CONVERT: Final = "`staticemb-distiller` writes files with other tables (`distill`, `convert`)"
 LIMIT: Final = "cut the texts, or make a file with another max_tokens"
 PROMPT: Final = "pass prompt= to encode"
 
@@ -134,9 +134,21 @@ def check_peers(function: str, rules: Rules, peers: Mapping[str, Any]) -> None:
         if name == "device":
             check_device(value)
         elif accepted is not None and not any(value is one or value == one for one in accepted):
-            raise InvalidOptionError(
-                f"{name}: expected {accepted[-1]!r}, found {value!r:.40}; {instead}"
-            )
+            found = "another value" if "token" in name else f"{value!r:.40}"  # it may be secret
+            raise InvalidOptionError(f"{name}: expected {accepted[-1]!r}, found {found}; {instead}")
+
+
+def check_prompt_name(prompt_name: object) -> None:
+    """Refuse what is not a name, such as the batch size, which was the second argument long ago.
+
+    Raises:
+        InvalidOptionError: it is not a string and not None.
+    """
+    if prompt_name is not None and not isinstance(prompt_name, str):
+        raise InvalidOptionError(
+            f"prompt_name: expected a string, found {prompt_name!r:.40}; it is the second argument "
+            "of encode: pass batch_size= and others by name"
+        )
 
 
 def check_device(device: object) -> None:

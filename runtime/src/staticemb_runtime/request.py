@@ -10,7 +10,7 @@ import numpy as np
 from .empty import EmptyTexts, OnEmpty
 from .errors import InvalidOptionError
 from .metadata import Metadata, Pooling
-from .peer_parameters import EncodePeers, check_device
+from .peer_parameters import EncodePeers, check_device, check_prompt_name
 from .vectors import Precision, check_dim, check_precision
 
 if TYPE_CHECKING:
@@ -163,11 +163,7 @@ def find_prompt(
         >>> find_prompt(None, "query", {"query": "q: "}), find_prompt(None, "query", {})
         ('q: ', None)
     """
-    if prompt_name is not None and not isinstance(prompt_name, str):
-        raise InvalidOptionError(
-            f"prompt_name: expected a string, found {prompt_name!r:.40}; the second argument of "
-            "encode is prompt_name: pass batch_size= and others by name"
-        )
+    check_prompt_name(prompt_name)
     if prompt is not None or prompt_name is None:
         return prompt
     if prompt_name not in prompts and prompt_name not in _USUAL_PROMPTS:
@@ -176,27 +172,6 @@ def find_prompt(
             f"prompt_name: expected one of the file's prompts ({names}), found {prompt_name!r}"
         )
     return prompts.get(prompt_name)
-
-
-def with_role(
-    role: str, arguments: tuple[Any, ...], options: dict[str, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments of `encode` with the prompt of a role, `query` or `document`.
-
-    Args:
-        role: the prompt's name.
-        arguments: those after the texts; the first two are `prompt_name` and `prompt`.
-        options: those by name.
-
-    Returns:
-        Both, unchanged where they name a prompt.
-    """
-    named = (*arguments[:2], options.get("prompt_name"), options.get("prompt"))
-    if any(value is not None for value in named):
-        return arguments, options
-    if arguments:
-        return (role, *arguments[1:]), options
-    return arguments, {**options, "prompt_name": role}
 
 
 def check_compatibility(

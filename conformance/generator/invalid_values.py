@@ -128,7 +128,9 @@ def deferred() -> Iterator[Invalid]:
          model(unigram | {"vocab": [["a", 0.0], *([p, -1.0] for p in "bcde")]})),
     ]  # fmt: skip
     for name, code, notes, raw in faults:
-        yield Invalid(f"tokenizer_{name}", code, notes, raw, deferred=True)
+        # On opening nobody looks, and then a text that needs the unknown token shows it.
+        also = ("request_text_invalid",) if name.startswith("unk_") else ()
+        yield Invalid(f"tokenizer_{name}", code, notes, raw, deferred=True, also=also)
     signed = base(description="here").build()
     flips = {
         "digest_of_other_metadata": signed.replace(b'"here"', b'"hear"'),

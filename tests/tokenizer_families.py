@@ -282,6 +282,15 @@ def _t5() -> Tokenizer:
     )
 
 
+def _t5_first() -> Tokenizer:
+    """T5 as transformers converts it with `legacy=False`."""
+    return _unigram(
+        normalizers.Precompiled(nmt_nfkc()),
+        pre_tokenizers.Metaspace(prepend_scheme="first"),
+        _special("<extra_id_0>"),
+    )
+
+
 def _albert() -> Tokenizer:
     return _unigram(
         normalizers.Sequence(
@@ -417,6 +426,7 @@ _BUILD: dict[str, Callable[[], Tokenizer]] = {
     "xlmr": _xlmr,
     "bge_m3": _bge_m3,
     "t5": _t5,
+    "t5_first": _t5_first,
     "albert": _albert,
     "cluster_split": _cluster_split,
     "cluster_metaspace": _cluster_metaspace,

@@ -441,15 +441,32 @@ function checkTokenizer(bytes, tokenCount) {
   const added = members.added_tokens ?? [];
   if (!isObject(model) || !Array.isArray(added) || !added.every(isObject)) invalid();
   const ids = added.map((token) => token.id);
-  if (model.type === "Unigram") {
+  const type = modelType(model);
+  if (type === "Unigram") {
     if (!Array.isArray(model.vocab)) invalid();
     ids.push(Math.max(0, model.vocab.length - 1));
-  } else if (["WordPiece", "BPE", "WordLevel"].includes(model.type)) {
+  } else if (["WordPiece", "BPE", "WordLevel"].includes(type)) {
     if (!isObject(model.vocab)) invalid();
     for (const id of Object.values(model.vocab)) ids.push(id);
   } else invalid();
   if (!ids.every(Number.isInteger)) invalid();
   if (!ids.every((id) => id >= 0 && id < tokenCount)) refuse("token_id_out_of_range");
+  const { unk_id: unknown, unk_token: token } = model;
+  if (type === "Unigram") {
+    if (!Number.isInteger(unknown) || unknown < 0 || unknown >= model.vocab.length) invalid();
+  } else if (type !== "BPE" && (typeof token !== "string" || !Object.hasOwn(model.vocab, token))) {
+    invalid();
+  }
+}
+
+/** The type of a model, told from its other members where it is missing. */
+function modelType(model) {
+  if (Object.hasOwn(model, "type")) return model.type;
+  const has = (...names) => names.every((name) => Object.hasOwn(model, name));
+  if (Array.isArray(model.vocab)) return "Unigram";
+  if (has("merges")) return "BPE";
+  if (!has("unk_token")) return undefined;
+  return has("continuing_subword_prefix", "max_input_chars_per_word") ? "WordPiece" : "WordLevel";
 }
 
 function numbers(bytes, dtype) {

@@ -385,7 +385,7 @@ def check_tokenizer(definition: bytes, n_token_ids: int) -> None:
     if not isinstance(members, dict):
         refuse("tokenizer_not_json")
     model, added = members.get("model"), members.get("added_tokens") or []
-    kind = model.get("type") if isinstance(model, dict) else None
+    kind = model_type(model) if isinstance(model, dict) else None
     if kind not in ("WordPiece", "BPE", "Unigram", "WordLevel") or not isinstance(added, list):
         refuse("tokenizer_invalid")
     assert isinstance(model, dict)
@@ -401,6 +401,28 @@ def check_tokenizer(definition: bytes, n_token_ids: int) -> None:
         refuse("tokenizer_invalid")
     if not all(0 <= int(i) < n_token_ids for i in ids):
         refuse("token_id_out_of_range")
+    if isinstance(vocabulary, list):
+        unknown = model.get("unk_id")
+        whole = type(unknown) is Number and re.fullmatch("-?[0-9]+", unknown)
+        lacking = not whole or not 0 <= int(unknown) < len(vocabulary)
+    else:
+        unknown = model.get("unk_token")
+        lacking = kind != "BPE" and (type(unknown) is not str or unknown not in vocabulary)
+    if lacking:
+        refuse("tokenizer_invalid")
+
+
+def model_type(model: dict[str, Any]) -> object:
+    """The type of a model, told from its other members where it is missing."""
+    if "type" in model:
+        return model["type"]
+    if isinstance(model.get("vocab"), list):
+        return "Unigram"
+    if "merges" in model:
+        return "BPE"
+    if {"unk_token", "continuing_subword_prefix", "max_input_chars_per_word"} <= model.keys():
+        return "WordPiece"
+    return "WordLevel" if "unk_token" in model else None
 
 
 def embed(file: StaticFile, tokens: list[int], request: dict[str, Any]) -> list[float]:

@@ -100,6 +100,18 @@ def deferred() -> Iterator[Invalid]:
          tokenizer(b'{"added_tokens":[],"model":null}')),
         ("model_unknown", "tokenizer_invalid", "A model of another kind.",
          model(words | {"type": "Morse"})),
+        ("model_type_null", "tokenizer_invalid", "A type of null, which is not a missing one.",
+         model(words | {"type": None})),
+        ("model_type_untold", "tokenizer_invalid", "No type, and nothing that tells it.",
+         model({"vocab": words["vocab"]})),
+        ("unk_token_absent", "tokenizer_invalid", "An unknown token that the vocabulary lacks.",
+         model(words | {"unk_token": "[UNK]"})),
+        ("unk_token_untyped", "tokenizer_invalid", "The same without a type.",
+         model({"vocab": words["vocab"], "unk_token": "[UNK]"})),
+        ("unk_id_null", "tokenizer_invalid", "Unigram without an unknown token.",
+         model(unigram | {"unk_id": None})),
+        ("unk_id_beyond", "tokenizer_invalid", "Unigram with an unknown token beyond its pieces.",
+         model(unigram | {"unk_id": 4})),
         ("vocab_missing", "tokenizer_invalid", "No vocabulary.",
          model({"type": "WordLevel", "unk_token": "w0"})),
         ("vocab_array", "tokenizer_invalid", "An array where WordLevel has an object.",
@@ -123,7 +135,9 @@ def deferred() -> Iterator[Invalid]:
          model(unigram | {"vocab": [["a", 0.0], *([p, -1.0] for p in "bcde")]})),
     ]  # fmt: skip
     for name, code, notes, raw in faults:
-        yield Invalid(f"tokenizer_{name}", code, notes, raw, deferred=True)
+        # On opening nobody looks, and then a text that needs the unknown token shows it.
+        also = ("request_text_invalid",) if name.startswith("unk_") else ()
+        yield Invalid(f"tokenizer_{name}", code, notes, raw, deferred=True, also=also)
     signed = base(description="here").build()
     flips = {
         "digest_of_other_metadata": signed.replace(b'"here"', b'"hear"'),

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from generator.files import File, word_tokenizer
+from generator.files import File, tokenizer_bytes, word_tokenizer
 from generator.valid import Valid, file, numbers, octets, run
 
 ROWS = [3, 0, 3, 4, 1, 2, 0, 4, 4]
@@ -25,6 +25,7 @@ def valid() -> Iterator[Valid]:
     yield from _damped()
     yield from _numerics()
     yield from _headers()
+    yield from _tokenizers()
 
 
 def _tables() -> Iterator[Valid]:
@@ -363,6 +364,27 @@ def _headers() -> Iterator[Valid]:
     limit = tiny()
     limit.header = lambda header: header.ljust(1_048_576)
     yield Valid("header_at_limit", "The longest legal header.", limit, small)
+
+
+def _tokenizers() -> Iterator[Valid]:
+    """Definitions without a type, as files of 2019 and 2020 have them, and BPE's unknown token."""
+    vocabulary = {f"w{i}": i for i in range(8)}
+    models: dict[str, dict[str, Any]] = {
+        "wordpiece": {
+            "unk_token": "w0",
+            "continuing_subword_prefix": "##",
+            "max_input_chars_per_word": 100,
+            "vocab": vocabulary,
+        },
+        "bpe": {"unk_token": None, "vocab": vocabulary, "merges": []},
+        "unigram": {"unk_id": 0, "vocab": [[word, -float(i)] for word, i in vocabulary.items()]},
+        "word_level": {"unk_token": "w0", "vocab": vocabulary},
+    }
+    for name, model in models.items():
+        made = file(name)
+        made.tensors["tokenizer"] = octets(tokenizer_bytes(model))
+        yield Valid(f"tokenizer_untyped_{name}", f"The members tell the type, {name}.", made,
+                    [run("two_tokens", [1, 2])])  # fmt: skip
 
 
 def spell_loosely(members: dict[str, Any]) -> str:

@@ -317,3 +317,16 @@ def test_file_of_words(tmp_path):
 SUBWORDS = {name: read(build(FAMILIES[name], mode="subword", words=NEW)) for name in SPELLING}
 OUTPUTS = {name: read(build(teacher)) for name, teacher in FAMILIES.items()}
 BUILT_UNIGRAM = build(FAMILIES["unigram"], mode="subword", words=UNIGRAM_NEW)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        models.WordPiece({"a": 0, "##b": 1}, unk_token="[UNK]"),
+        models.WordLevel({"a": 0}, unk_token="[UNK]"),
+        models.Unigram([("a", 0.0)], unk_id=None),
+    ],
+)
+def test_a_tokenizer_that_needs_an_unknown_token_is_refused(model):
+    with pytest.raises(errors.UnsupportedTokenizerError, match="expected an unk_"):
+        build(Tokenizer(model))

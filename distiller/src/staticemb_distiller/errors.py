@@ -141,7 +141,7 @@ class VocabularyError(DistillerError):
 
 
 class UnsupportedTokenizerError(VocabularyError):
-    """The teacher's tokenizer is of a kind that cannot be edited as asked."""
+    """The teacher's tokenizer is of a kind that cannot be edited as asked, or fails at texts."""
 
 
 class UnknownModeError(VocabularyError):

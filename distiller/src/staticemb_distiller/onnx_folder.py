@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from staticemb_runtime.tokenizer_definition import model_type
+
 from .convert import plain_tokenizer
 from .errors import ExportError
 from .peer_files import save_card, save_json, version, with_plain_mean
@@ -68,6 +70,7 @@ def write_folder(folder: Path, file: StaticFile) -> None:
     (folder / "onnx").mkdir()
     (folder / "onnx" / "model.onnx").write_bytes(build_graph(file).SerializeToString())
     tokenizer = json.loads(plain_tokenizer(file.tokenizer))
+    tokenizer["model"] = {**tokenizer["model"], "type": model_type(tokenizer["model"])}
     if tokenizer["model"]["type"] == "WordLevel":
         tokenizer["model"] = _word_pieces(tokenizer["model"])
     spelled = json.dumps(tokenizer, ensure_ascii=False, separators=(",", ":"))

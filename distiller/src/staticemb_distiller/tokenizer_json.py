@@ -30,6 +30,8 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from staticemb_runtime.tokenizer_definition import missing_unknown
+
 from .bpe import Merges
 from .errors import UnsupportedTokenizerError
 
@@ -46,7 +48,8 @@ def parse(tokenizer: Tokenizer) -> Document:
     Special tokens, truncation and padding go, and so does BPE's dropout, which is random.
 
     Raises:
-        UnsupportedTokenizerError: its model is none of WordPiece, BPE, Unigram and WordLevel.
+        UnsupportedTokenizerError: its model is none of WordPiece, BPE, Unigram and WordLevel, or
+            needs an unknown token and has none, so that it fails at some texts.
     """
     document: Document = json.loads(tokenizer.to_str())
     kind = document["model"].get("type")
@@ -54,6 +57,10 @@ def parse(tokenizer: Tokenizer) -> Document:
         raise UnsupportedTokenizerError(
             f"the tokenizer's model is {kind!r}; expected one of {', '.join(MODELS)}"
         )
+    missing = missing_unknown(document["model"])
+    if missing is not None:
+        expected, found = missing
+        raise UnsupportedTokenizerError(f"the tokenizer: expected {expected}, found {found}")
     model = {**document["model"], "dropout": None} if kind == "BPE" else document["model"]
     return {**document, "model": model, "truncation": None, "padding": None, "post_processor": None}
 

@@ -1,0 +1,154 @@
+"""Definitions without `model.type`, and models without an unknown token, by every path."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
+
+from peer_models import save_model2vec, save_sentence_transformers
+from staticemb_distiller.write import Parts, Settings, write
+from staticemb_runtime import StaticModel
+from staticemb_runtime.errors import InvalidTextError, TokenizerInvalidError
+from staticemb_runtime.tokenizer_definition import check_tokenizer, model_type
+from staticemb_runtime.wordpiece import read_plain
+from tokenizer_families import family, family_json
+
+ONE_OF_EACH = {"WordPiece": "bert_uncased", "BPE": "roberta", "Unigram": "t5"}
+ONE_OF_EACH["WordLevel"] = "word_level"
+TEXTS = ["The quick brown fox", "the dog, the house", "unknown ☃ 𓀀", ""]
+
+
+def edited(name: str, **changes: object) -> bytes:
+    """A family's definition with changes to its model; None removes a member."""
+    members: dict[str, Any] = json.loads(family_json(name))
+    model = members["model"] | changes
+    members["model"] = {key: value for key, value in model.items() if value is not ...}
+    return json.dumps(members).encode()
+
+
+def write_file(path: Path, definition: bytes) -> Path:
+    rows = 1 + max(Tokenizer.from_buffer(definition).get_vocab().values())
+    table = np.random.default_rng(4).standard_normal((rows, 6)).astype(np.float32)
+    write(path, Parts(table, definition), Settings())
+    return path
+
+
+# --- no type ---------------------------------------------------------------------------------
+
+_MEMBERS: dict[str, list[Any]] = {
+    "vocab": [{"a": 0, "b": 1}, [["a", -1.0], ["b", -2.0]]],
+    "merges": [[]],
+    "unk_token": ["a"],
+    "unk_id": [0],
+    "continuing_subword_prefix": ["##"],
+    "max_input_chars_per_word": [100],
+    "byte_fallback": [False],
+    "dropout": [None],
+}
+
+
+@given(
+    st.fixed_dictionaries(
+        {}, optional={key: st.sampled_from(values) for key, values in _MEMBERS.items()}
+    )
+)
+def test_a_missing_type_is_what_tokenizers_takes_it_for(model: dict[str, Any]) -> None:
+    try:
+        library = Tokenizer.from_str(json.dumps({"version": "1.0", "model": model}))
+    except Exception:  # noqa: BLE001 - the library has no other
+        return
+    assert model_type(model) == type(library.model).__name__
+
+
+@pytest.mark.parametrize("kind", ONE_OF_EACH)
+def test_a_file_without_the_type_is_read_by_every_path(tmp_path: Path, kind: str) -> None:
+    name = ONE_OF_EACH[kind]
+    untyped = edited(name, type=...)
+    with_type = StaticModel.load(write_file(tmp_path / "with", family_json(name)))
+    without = StaticModel.load(write_file(tmp_path / "without", untyped), verify=True)
+    expected = with_type.encode(TEXTS)
+    assert expected.any()
+    assert np.array_equal(without.encode(TEXTS), expected)
+    for save in (save_model2vec, save_sentence_transformers):
+        folder = tmp_path / save.__name__
+        theirs = save(folder, family(name))
+        (folder / "tokenizer.json").write_bytes(untyped)
+        opened = StaticModel.load(folder, verify=True)
+        assert np.allclose(opened.encode(TEXTS), theirs.encode(TEXTS), atol=1e-6)
+
+
+def test_plain_words_need_no_type() -> None:
+    members = json.loads(edited("bert_uncased", type=...)) | {"post_processor": None}
+    plain = read_plain(np.frombuffer(json.dumps(members).encode(), np.uint8), 1 << 20)
+    assert plain is not None
+    found = plain.encode(["The quick fox"], unknown_token_id=None, max_tokens=None)
+    assert found is not None
+    expected = family("bert_uncased").encode("The quick fox", add_special_tokens=False).ids
+    assert found[0].tolist() == expected[:8]
+
+
+# --- no unknown token ------------------------------------------------------------------------
+
+LACKING = {
+    "WordPiece": ("bert_uncased", {"unk_token": "[NONE]"}),
+    "WordLevel": ("word_level", {"unk_token": "[NONE]"}),
+    "Unigram": ("t5", {"unk_id": None}),
+    "Unigram, not said": ("t5", {"unk_id": ...}),
+}
+
+
+@pytest.mark.parametrize("name", LACKING)
+def test_a_model_without_an_unknown_token_is_refused_when_verified(name: str) -> None:
+    family_name, changes = LACKING[name]
+    definition = edited(family_name, **changes)
+    check_tokenizer(family_json(family_name), 1 << 20, "it")
+    with pytest.raises(TokenizerInvalidError, match="expected an unk_"):
+        check_tokenizer(definition, 1 << 20, "it")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("name", LACKING)
+def test_a_text_with_something_unknown_is_named(tmp_path: Path, name: str, workers: int) -> None:
+    family_name, changes = LACKING[name]
+    path = write_file(tmp_path / "lacking", edited(family_name, **changes))
+    known = StaticModel.load(write_file(tmp_path / "whole", family_json(family_name)))
+    model = StaticModel.load(path)
+    texts = ["the quick"] * 25 + ["the ☃"] + ["the fox"] * 3
+    with pytest.raises(InvalidTextError, match=r"^text 25: .*(unk|UNK|NONE)"):
+        model.encode(texts, batch_size=10, workers=workers)
+    assert np.array_equal(model.encode(["the quick"]), known.encode(["the quick"]))
+
+
+def test_bpe_leaves_out_what_it_has_no_unknown_token_for(tmp_path: Path) -> None:
+    definition = edited("llama2", unk_token=None, byte_fallback=False)
+    model = StaticModel.load(write_file(tmp_path / "bpe", definition), verify=True)
+    assert np.array_equal(model.encode(["the fox 𓀀"]), model.encode(["the fox "]))
+
+
+def test_a_normalizer_that_panics_is_an_error_that_names_the_text(tmp_path: Path) -> None:
+    members = json.loads(family_json("word_level"))
+    members["normalizer"] = {"type": "Precompiled", "precompiled_charsmap": "AAAAAA=="}
+    model = StaticModel.load(write_file(tmp_path / "broken", json.dumps(members).encode()))
+    with pytest.raises(InvalidTextError, match="text 0"):
+        model.encode(["é"])
+
+
+# --- settings --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("config", [{"normalize": None}, {"max_length": None}, {}])
+def test_a_setting_that_is_null_is_read_as_model2vec_reads_it(
+    tmp_path: Path, config: dict[str, None]
+) -> None:
+    from model2vec import StaticModel as Theirs
+
+    save_model2vec(tmp_path, family("bert_uncased"), normalize=True, max_length=4)
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    texts = [*TEXTS[:3], "the quick brown fox " * 300]
+    expected = Theirs.from_pretrained(tmp_path).encode(texts)
+    assert np.allclose(StaticModel.load(tmp_path).encode(texts), expected, atol=1e-5)

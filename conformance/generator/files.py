@@ -128,9 +128,7 @@ class File:
     def build(self) -> bytes:
         """The file."""
         tensors = self.tensors
-        order = self.order or sorted(
-            tensors, key=lambda name: ("." in name, -tensors[name].item_bytes, name)
-        )
+        order = self.order or sorted(tensors, key=lambda name: (-tensors[name].item_bytes, name))
         metadata = dict(sorted(self.metadata.items()))
         if metadata.get("vectors_digest") == RIGHT:
             metadata["vectors_digest"] = vectors_digest(metadata, tensors)

@@ -112,9 +112,12 @@ def spelling() -> Iterator[Invalid]:
     yield Invalid("header_depth_unclosed", "header_too_deep", "Deep, and never closed.",
                   _header(lambda h: b'{"a":' * 5000), also=("header_not_json",))  # fmt: skip
     for name, notes, tail in (
+        # 499,994 leave no room for padding: the backslash is the header's last byte.
         ("escaped_quotes", "An unterminated string of escaped quotes that ends in a backslash: a "
          "scan that starts again at each quote takes time that grows with the square.",
-         b'"' + b'\\"' * 500_000 + b"\\"),
+         b'"a' + b'\\"' * 499_994 + b"\\"),
+        ("escaped_quotes_closed", "An unterminated string of escaped quotes that ends in a brace.",
+         b'"' + b'\\"' * 500_000 + b"}"),
         ("quotes", "Quotes and nothing else.", b'"' * 1_000_001),
         ("backslashes", "An unterminated string of backslashes.", b'"' + b"\\" * 1_000_001),
     ):  # fmt: skip

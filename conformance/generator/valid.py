@@ -88,6 +88,10 @@ def file(
     return File(metadata(dim, **settings), tensors)
 
 
+def _by_size(tensors: dict[str, Tensor]) -> list[str]:
+    return sorted(tensors, key=lambda name: (-tensors[name].item_bytes, name))
+
+
 def with_optional(made: File, tensors: dict[str, Tensor], **keys: str) -> File:
     """The file with optional tensors, aligned by spaces behind the tokenizer (SPEC 6.1, 11).
 
@@ -99,6 +103,7 @@ def with_optional(made: File, tensors: dict[str, Tensor], **keys: str) -> File:
     definition = made.tensors["tokenizer"].data
     before = sum(len(each.data) for each in made.tensors.values())
     made.tensors["tokenizer"] = octets(definition + b" " * (-before % 64))
+    made.order = [*_by_size(made.tensors), *_by_size(tensors)]
     made.tensors |= tensors
     made.metadata |= {key.replace("_0_", "."): value for key, value in keys.items()}
     return made

@@ -23,7 +23,7 @@ def optional_files() -> Iterator[Valid]:
 
 
 def _namespaces() -> Iterator[Valid]:
-    asked = [run("some_tokens", TEXT), run("prefix_3", TEXT, dim=3)]
+    asked = [run("some_tokens", TEXT), run("shorter", TEXT, dim=3)]
     yield Valid(
         "optional_head",
         "Tensors of the namespace head, one of them not finite, and metadata that name them.",

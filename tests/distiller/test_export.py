@@ -18,6 +18,7 @@ from staticemb_distiller.errors import ExportError, InexpressibleError
 from staticemb_distiller.export import export
 from staticemb_distiller.write import Parts, Settings, write
 from staticemb_runtime import StaticModel
+from staticemb_runtime.format import read
 from tokenizer_families import families, family
 
 pytest.importorskip("model2vec")
@@ -192,6 +193,16 @@ def test_damping_is_refused_or_left_out_on_request(tmp_path, wordpiece, target):
     export(path, tmp_path / "out", target, plain_mean=True)
     expected = StaticModel.load(path).encode(TEXTS, pooling="mean")
     assert np.abs(BY[target](tmp_path / "out") - expected).max() < CLOSE
+
+
+def test_an_export_names_the_optional_parts_that_it_leaves_out(tmp_path, wordpiece):
+    path = save(tmp_path / "model.staticemb", wordpiece)
+    file = read(path)
+    optional = {"head.topic.bias": np.ones(2), "head.other.bias": np.ones(2)}
+    parts = Parts(np.array(file.embeddings), file.tokenizer, optional=optional)
+    write(path, parts, Settings(optional={"space": "{}"}))
+    exported = export(path, tmp_path / "out", "sentence-transformers")
+    assert "the export has no head.other, head.topic, space" in exported.notes
 
 
 def test_unknown_tokens_that_the_library_treats_otherwise(tmp_path, wordpiece):

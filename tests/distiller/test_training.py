@@ -25,6 +25,7 @@ from staticemb_distiller.recipe import Recipe
 from staticemb_distiller.training import loop, run
 from staticemb_distiller.training.recipe import TrainingRecipe
 from staticemb_distiller.training.workers import Workers
+from staticemb_distiller.write import Parts, Settings, write
 from staticemb_runtime import StaticModel
 from staticemb_runtime.format import read
 
@@ -85,6 +86,28 @@ def test_the_file_keeps_the_settings_of_its_start_and_says_where_it_comes_from(
     assert extra["x-start"] == f"start.staticemb {before.metadata.digest}"
     assert extra["x-input-sha256"].endswith(f" {examples}")
     assert (extra["teacher"], extra["license"]) == ("somebody", "mit")
+
+
+def test_training_names_the_optional_parts_that_it_drops_and_keeps_prompts(
+    examples, tmp_path, capsys
+):
+    start = data.model(tmp_path / "start.staticemb")
+    file = read(start)
+    optional = {"head.topic.weights": np.ones((2, 32)), "space.probes": np.ones(3)}
+    parts = Parts(np.array(file.embeddings), file.tokenizer, optional=optional)
+    unknown = file.metadata.unknown_token_id
+    settings = Settings(
+        prompts={"query": "q: "}, optional={"pieces": "1"}, unknown_token_id=unknown
+    )
+    write(start, parts, settings)
+    out = tmp_path / "out.staticemb"
+    arguments = ["train", str(start), "--pairs", str(examples), "--epochs", "1"]
+    assert cli.main([*arguments, "--held-out", "0", "-o", str(out), "--quiet"]) == 0
+    trained_file = read(out, verify=True)
+    assert (dict(trained_file.optional), trained_file.metadata.prompts) == ({}, {"query": "q: "})
+    assert "pieces" not in trained_file.metadata.extra
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "has no" in line]
+    assert line.endswith("the new file has no head.topic, pieces, space")
 
 
 def test_a_second_training_remembers_both_recipes(start, examples, tmp_path):

@@ -160,6 +160,23 @@ def test_tokens_are_a_table_of_pieces_and_rows(model):
     assert [line.split()[:3] for line in lines[1:]] == [["w3", "3", "3"], ["w5", "5", "5"]]
 
 
+def test_info_shows_both_digests_optional_tensors_and_prompts(tmp_path):
+    table = np.ones((2, 2), np.float32)
+    parts = Parts(table, word_level_tokenizer(2), optional={"head.x.bias": np.ones(1)})
+    path = tmp_path / "m.staticemb"
+    write(path, parts, Settings(prompts={"query": "q: "}, optional={"head.x": "{}"}))
+    facts = json.loads(staticemb("info", path, "--json").stdout)
+    metadata = StaticModel.load(path).metadata
+    assert facts["digest"] == metadata.digest
+    assert facts["vectors_digest"] == metadata.vectors_digest
+    assert facts["optional_tensors"] == ["head.x.bias"]
+    assert facts["prompts"] == {"query": "q: "}
+    assert facts["head.x"] == "{}"
+    shown = staticemb("info", path).stdout.decode()
+    assert "head.x.bias" in shown
+    assert "query" in shown
+
+
 def test_info_escapes_what_a_terminal_would_act_on(model):
     run = staticemb("info", model, "--verify")
     assert run.returncode == 0

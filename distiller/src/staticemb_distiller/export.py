@@ -14,6 +14,7 @@ from staticemb_runtime.opening import open_parts
 from . import model2vec_folder, onnx_folder, sentence_transformers_folder
 from .compare import CLOSE, largest_difference, sample_texts, vectors
 from .errors import ExportError
+from .optional_parts import optional_names
 
 if TYPE_CHECKING:
     import os
@@ -115,6 +116,8 @@ def changes(file: StaticFile, wanted: StaticFile) -> list[str]:
     if unknown != file.metadata.unknown_token_id:
         does = "counts" if unknown is None else "drops"
         found.append(f"the export {does} unknown tokens, and the file does not")
+    if parts := optional_names(file):
+        found.append(f"the export has no {', '.join(parts)}")
     return found
 
 

@@ -42,6 +42,7 @@ def distill(
     device: str = "auto",
     checkpoint: str | os.PathLike[str] | None = None,
     teacher_cache: str | os.PathLike[str] | None = None,
+    trust_remote_code: bool = False,
     progress: Progress | None = None,
 ) -> Path:
     """Make a static embedding file from a Sentence Transformer.
@@ -58,6 +59,8 @@ def distill(
             off goes on where it stopped. It is removed at the end.
         teacher_cache: A folder that keeps the teacher's vectors of the fit's texts for good, so
             that another fit to the same texts starts at once.
+        trust_remote_code: Whether Python code that comes with the teacher may run. No recipe can
+            allow it.
         progress: Where to show progress; nothing is shown if None.
 
     Returns:
@@ -83,7 +86,7 @@ def distill(
             revision=recipe.revision,
             device=device,
             dtype=recipe.teacher_dtype,
-            trust_remote_code=recipe.trust_remote_code,
+            trust_remote_code=trust_remote_code,
         )
     vocabulary = make_vocabulary(teacher.tokenizer, recipe)
     progress.note(f"Vocabulary: {len(vocabulary)} tokens")

@@ -28,8 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "models",
         nargs="+",
         metavar="MODEL",
-        help="a .staticemb file; a model2vec or sentence-transformers folder; word vectors as "
-        "text; or tfidf, bm25, wordllama. NAME=MODEL gives it a name in the report",
+        help="a .staticemb file; an installed model's name; a model2vec or sentence-transformers "
+        "folder, or a Hub id; word vectors as text; or tfidf, bm25, wordllama. NAME=MODEL gives it "
+        "a name in the report",
     )
     parser.add_argument(
         "--data",

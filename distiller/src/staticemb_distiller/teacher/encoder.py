@@ -23,7 +23,7 @@ from ..errors import (
     UnsupportedModuleError,
     UntrustedCodeError,
 )
-from .layout import read_object
+from .layout import TRUST, read_object
 from .modules import no_safetensors
 from .settings import Settings
 
@@ -178,8 +178,7 @@ def _load_model(
     kernel = str(getattr(config, "_attn_implementation", None))
     if "/" in kernel and not trust_remote_code:
         raise UntrustedCodeError(
-            f"{folder}: config.json asks for native code from the Hub, {kernel!r}; "
-            "allow it with --trust-remote-code (trust_remote_code=True) if you trust its author"
+            f"{folder}: config.json asks for native code from the Hub, {kernel!r}; {TRUST}"
         )
     if hasattr(config, "use_cache"):
         config.use_cache = False
@@ -237,8 +236,7 @@ def _explained(folder: Path, *, trust_remote_code: bool) -> Iterator[None]:
         text = " ".join(str(error).split())
         if not trust_remote_code and "trust_remote_code" in text:
             raise UntrustedCodeError(
-                f"{folder}: its architecture is code of the teacher's own; allow it with "
-                "--trust-remote-code (trust_remote_code=True) if you trust its author"
+                f"{folder}: its architecture is code of the teacher's own; {TRUST}"
             ) from error
         if "does not recognize this architecture" in text:
             kind = read_object(folder / "config.json").get("model_type")

@@ -78,8 +78,9 @@ def train_file(
     The same start, recipe, files and machine give the same bytes, on the CPU.
 
     Args:
-        start: A static embedding file, a folder of model2vec or sentence-transformers
-            (StaticEmbedding), or a teacher: a folder or a Hub id.
+        start: A static embedding file, an installed model's name, a folder of model2vec or
+            sentence-transformers (StaticEmbedding), or a teacher: a folder or a Hub id. Code that
+            comes with a teacher never runs here.
         recipe: How.
         places: Where.
         progress: Where to show progress; nothing is shown if None.

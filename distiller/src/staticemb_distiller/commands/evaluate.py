@@ -83,12 +83,13 @@ def run(arguments: argparse.Namespace) -> int:
     earlier = [name for name in arguments.baseline if name.endswith(".json")]
     reports = [(name, record.from_json(name)) for name in earlier]
     show = _progress()
+    opened: dict[str, Embedder | LexicalModel] = {}
     results = evaluate(
-        _named(arguments.models),
+        _named(arguments.models, opened),
         arguments.data,
         tasks=arguments.tasks,
         prefixes=_prefixes(arguments.prefixes),
-        baseline=_named([name for name in arguments.baseline if name not in earlier]),
+        baseline=_named([name for name in arguments.baseline if name not in earlier], opened),
         speed=not arguments.no_speed,
         progress=show,
     )
@@ -115,14 +116,19 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _named(specs: Sequence[str]) -> list[Embedder | LexicalModel]:
-    """Models opened, with the name that stands before a `=` where there is one."""
-    opened = []
+def _named(
+    specs: Sequence[str], opened: dict[str, Embedder | LexicalModel]
+) -> list[Embedder | LexicalModel]:
+    """Models opened, each once, with the name that stands before a `=` where there is one."""
+    models = []
     for spec in specs:
         name, given, rest = spec.partition("=")
         named = given and not Path(spec).exists()
-        opened.append(load_model(rest, name) if named else load_model(spec))
-    return opened
+        place = rest if named else spec
+        if place not in opened:
+            opened[place] = load_model(place, name if named else None)
+        models.append(opened[place])
+    return models
 
 
 def _prefixes(text: str) -> Prefixes:

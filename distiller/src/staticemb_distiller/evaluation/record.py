@@ -157,7 +157,7 @@ def _measured_now(results: Results, report: Results, name: str, shared: list[str
     return digest is not None and any(
         facts.get("digest") == digest
         and all(
-            math.isclose(results.value(model, task), report.value(name, task), abs_tol=1e-6)
+            math.isclose(results.value(model, task), report.value(name, task), abs_tol=1e-3)
             for task in shared
         )
         for model, facts in results.facts.items()

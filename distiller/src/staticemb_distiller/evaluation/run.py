@@ -227,8 +227,10 @@ def evaluate(
         for task in found:
             if progress:
                 progress(f"{model.name}: {task.name}")
-            results.scores += _scores(model, task, wanted, whole=model not in both)
-        if not results.prefixes(model.name) and model in both:
+            results.scores += _scores(
+                model, task, wanted, whole=model in compared or model not in both
+            )
+        if not results.prefixes(model.name) and model in both:  # it had whole vectors alone
             del results.facts[model.name]
             continue
         if not isinstance(model, LexicalModel):

@@ -21,6 +21,7 @@ from .progress import Progress
 from .recipe import Recipe
 from .rotate import variance_shares
 from .teacher import Teacher
+from .teacher.encoder import unused_cuda
 from .vocabulary import Vocabulary, build, read_words
 from .write import Settings
 
@@ -80,6 +81,8 @@ def distill(
     inputs.check_readable([str(file) for files in _inputs(recipe).values() for file in files])
 
     if isinstance(teacher, str):
+        if hint := unused_cuda():
+            progress.note(hint)
         progress.note(f"Loading {teacher}")
         teacher = Teacher.load(
             teacher,

@@ -36,6 +36,8 @@ _ENCODER_CLASSES = {
     "switch_transformers": "SwitchTransformersEncoderModel",
 }
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+"""Where torch is to be had without CUDA on Linux; on PyPI it comes with it."""
 _HUGE = 10**9  # tokenizers without a limit state 1e30
 
 
@@ -90,6 +92,16 @@ def pick_device(device: str) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         raise DeviceError(f"device {device!r} is not available here: {error}") from error
     return chosen
+
+
+def unused_cuda() -> str | None:
+    """Say how to get a smaller torch, where this one brings CUDA to a machine without it."""
+    if torch.version.cuda is None or torch.cuda.is_available():
+        return None
+    return (
+        "This torch brings CUDA's libraries, several GB, and this machine has no CUDA: "
+        f"pip install --force-reinstall torch --index-url {CPU_INDEX} replaces it by a smaller one"
+    )
 
 
 def load_encoder(

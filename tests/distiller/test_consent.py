@@ -187,6 +187,15 @@ def test_pickled_weights_are_not_evaluated(pickled, marker):
     assert not marker.exists()
 
 
+def test_what_is_no_pickle_of_weights_is_no_hindrance(honest, tmp_path):
+    folder = shutil.copytree(honest, tmp_path / "exported")
+    (folder / "openvino").mkdir()
+    (folder / "openvino" / "openvino_model.bin").write_bytes(bytes(64))
+    (folder / "training").mkdir()
+    (folder / "training" / "training_args.bin").write_bytes(bytes(64))
+    assert load_model(folder).encode(["a cat"]).shape == (1, 32)
+
+
 def test_pickled_weights_teach_nothing(pickled, marker):
     with pytest.raises(errors.MissingWeightsError, match="pickle"):
         Teacher.load(str(pickled), device="cpu")

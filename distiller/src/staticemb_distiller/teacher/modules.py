@@ -20,6 +20,15 @@ from ..errors import (
 from .layout import PEER_PREFIX, Entry, read_object
 from .pooling import MODES, pool
 
+# Pickles that no loader of weights reads, and OpenVINO's weights, which are none.
+_NOT_WEIGHTS = (
+    "openvino_",
+    "optimizer",
+    "random_states",
+    "rng_state",
+    "scheduler",
+    "training_args",
+)
 _PICKLES = {".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth"}
 _TOKENS, _SENTENCE = "token_embeddings", "sentence_embedding"
 # In the order in which sentence-transformers concatenates them.
@@ -186,14 +195,16 @@ def _read_weights(folder: Path) -> dict[str, Tensor]:
 def check_not_pickled(folder: Path) -> None:
     """Refuse a model's folder where some weights are there only as a pickle.
 
-    A library that opens it would read them: a pickle can run code. What a training left behind, an
-    optimizer's state for one, stands beside safetensors and is not read.
+    A library that opens it would read them: a pickle can run code. Where safetensors stand beside
+    one, it is not read.
 
     Raises:
         MissingWeightsError: A folder in it has pickled weights and no safetensors.
     """
     for file in sorted(folder.rglob("*")):
-        if file.suffix in _PICKLES and not any(file.parent.glob("*.safetensors")):
+        if file.suffix not in _PICKLES or file.name.startswith(_NOT_WEIGHTS):
+            continue
+        if not any(file.parent.glob("*.safetensors")):
             raise MissingWeightsError(_pickled(file.parent, file.name))
 
 

@@ -55,7 +55,7 @@ def measured(contestant: Contestant, made: Path, data: Path, work: Path) -> Scor
     kept = work / "outcomes.npz"
     stamp = contestant.stamp(made)
     if kept.is_file():
-        with np.load(kept) as arrays:
+        with np.load(kept, allow_pickle=False) as arrays:
             if str(arrays["stamp"]) == stamp:
                 return _unpacked(arrays)
     results = evaluate(

@@ -142,7 +142,7 @@ class Maker:
     def known(self) -> int:
         """How many of the teacher's vectors are in the cache."""
         shards = self.cache.glob("*/[0-9]*.npz")
-        return sum(len(np.load(shard)["digests"]) for shard in shards)
+        return sum(len(np.load(shard, allow_pickle=False)["digests"]) for shard in shards)
 
 
 def processor_seconds() -> float:

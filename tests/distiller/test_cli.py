@@ -89,11 +89,14 @@ def test_help_names_every_knob(run):
     [
         (["distill", "no/such/folder/teacher", "-o", "OUT"], "no/such/folder/teacher"),
         (["distill", "nobody/no-such-teacher", "-o", "OUT"], "nobody/no-such-teacher"),
-        (["distill", "TEACHER", "-o", "OUT", "--dims", "33"], "dims: expected at most 32"),
+        (["distill", "TEACHER", "-o", "OUT", "--dims", "33"], "--dims: expected at most 32"),
         (["distill", "TEACHER", "-o", "OUT", "--dims", "0"], "dims"),
         (["distill", "TEACHER", "-o", "OUT", "--dims", "many"], "dims"),
         (["distill", "TEACHER", "-o", "OUT", "--clusters", "few"], "clusters"),
-        (["distill", "TEACHER", "-o", "OUT", "--sif-coefficient", "0"], "strictly between"),
+        (
+            ["distill", "TEACHER", "-o", "OUT", "--sif-coefficient", "0"],
+            "--sif-coefficient: expected",
+        ),
         (["distill", "TEACHER", "-o", "OUT", "--sif-coefficient", "1"], "strictly between"),
         (["distill", "TEACHER", "-o", "OUT", "--remove", ".*", "--dims", "4"], "every token"),
         (["distill", "TEACHER", "-o", "OUT", "--remove", "("], "regular expression"),
@@ -117,6 +120,20 @@ def test_help_names_every_knob(run):
             "more than 8 tokens",
         ),
         (["distill", "TEACHER", "-o", "OUT", "--recipe", "no.toml"], "no.toml"),
+        (
+            ["distill", "TEACHER", "-o", "OUT", "--recipe", "fit_rounds.toml"],
+            "fit_rounds.toml: keep_min_count: expected a number",  # as the file has it
+        ),
+        (
+            ["distill", "TEACHER", "-o", "OUT", "--fit", "damping_dims.txt"],
+            "error: damping_dims.txt:",  # a file's name is no flag
+        ),
+        (["distill", "TEACHER", "-o", "OUT", "--clip"], "--clip: only an int8 table"),
+        (["distill", "TEACHER", "-o", "OUT", "--fit", "none", "--limit", "3"], "--limit: there is"),
+        (
+            ["distill", "TEACHER", "-o", "OUT", "--vectors-from", "input"],
+            "takes --vectors-from output and --teacher-pooling teacher",
+        ),
         (["distill", "TEACHER", "-o", "OUT", "--recipe", "EMPTY.staticemb"], "recipe"),
         (["distill", "TEACHER", "-o", "OUT", "--revision", "main"], "revision"),
         (["distill", "TEACHER", "-o", "OUT", "--device", "abacus"], "abacus"),
@@ -137,6 +154,7 @@ def test_bad_input_is_one_clear_line_status_2_and_nothing_written(
         "TWICE": "cat\ncat\n",
         "SHORT": "cat\ndog\n",
         "EMPTY.staticemb": "",
+        "fit_rounds.toml": "keep_min_count = 0\n",
     }
     for name, text in files.items():
         (tmp_path / name).write_text(text)

@@ -10,6 +10,7 @@ from distiller import training_data as data
 from distiller.pretend_device import DEVICE, pretend_device
 from staticemb_distiller.ridge import System
 from staticemb_distiller.teacher import Teacher
+from staticemb_distiller.teacher.encoder import unused_cuda
 from staticemb_distiller.training import run
 from staticemb_distiller.training.recipe import TrainingRecipe
 from staticemb_runtime.format import read
@@ -20,6 +21,18 @@ ROWS = {
     "scored": lambda pair, place: (*pair, place % 6),
     "labeled": lambda pair, place: (pair[0], place % 3),
 }
+
+
+@pytest.mark.parametrize(
+    ("version", "present", "told"),
+    [(None, False, False), ("12.6", True, False), ("12.6", False, True)],
+)
+def test_a_torch_with_cuda_where_there_is_none_is_told_of(monkeypatch, version, present, told):
+    monkeypatch.setattr(torch.version, "cuda", version)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: present)
+    hint = unused_cuda()
+    assert (hint is not None) == told
+    assert hint is None or "pip install" in hint
 
 
 def test_the_device_is_as_strict_as_a_gpu():

@@ -19,7 +19,9 @@ from staticemb_distiller.evaluation.page import html
 from staticemb_distiller.evaluation.record import add_baseline, dumps, from_json, to_json
 from staticemb_distiller.evaluation.report import (
     differences,
+    label,
     markdown,
+    rows,
 )
 from staticemb_distiller.evaluation.speed import texts_per_second
 
@@ -220,6 +222,53 @@ def test_the_page_stands_alone_and_escapes_names(results):
     assert page.drawings >= 2 + 7 + 6
 
 
+def test_a_model_compared_with_itself_has_each_row_once(folder, tmp_path):
+    model = tmp_path / "words.txt"
+    model.write_text("".join(f"{w} 1 {i} 2\n" for i, w in enumerate(data.ANIMALS)), "utf-8")
+    whole = evaluate([model, "tfidf"], folder, tasks=["sts"], baseline=["tfidf", str(model)])
+    assert rows(whole) == [("tfidf", 0), ("words.txt", 3)]
+    cut = evaluate(model, folder, tasks=["sts"], prefixes=[1, 2, 3], baseline=model)
+    assert [label(cut, *row) for row in rows(cut)] == [
+        "words.txt @ 2",
+        "words.txt @ 1",
+        "words.txt-2",
+    ]
+    assert cut.value("words.txt-2", "sts/topics-test") == pytest.approx(
+        evaluate(model, folder, tasks=["sts"]).value("words.txt", "sts/topics-test")
+    )
+    assert {(d["model"], d["prefix"]) for d in differences(cut, resamples=10)} == {
+        ("words.txt", 2),
+        ("words.txt", 1),
+    }
+    again = evaluate([model, model], folder, tasks=["sts"], prefixes=[3], baseline=model)
+    assert len(rows(again)) == 1
+
+
+def test_a_model_of_an_earlier_report_that_is_measured_again_has_one_row(folder, tmp_path):
+    models = [FunctionModel(n, data.topics, facts={"digest": f"sha256:{n}"}) for n in "ab"]
+    earlier = evaluate(models, folder, tasks=["sts"])
+    (tmp_path / "r.json").write_text(dumps(earlier), "utf-8")
+    now = evaluate(models[:1], folder, tasks=["sts"])
+    add_baseline(now, from_json(tmp_path / "r.json"), "r.json")
+    assert rows(now) == [("a", 4), ("b", 4)]
+    assert now.baseline == ("b",)
+
+
+def test_bold_is_the_best_of_all_rows(folder):
+    def bold(models, **baseline):
+        page = html(evaluate(models, folder, tasks=["sts"], **baseline))
+        found = []
+        for row in page.partition("<tbody>")[2].partition("</tbody>")[0].split("<tr")[1:]:
+            name = row.partition(">")[2].partition(">")[2].partition("<")[0]
+            if 'class="best"' in row:
+                found.append(name)
+        return found
+
+    assert bold([data.noise, "tfidf"]) == ["tfidf"]
+    assert bold([data.noise], baseline=["tfidf"]) == ["tfidf"]
+    assert bold(["tfidf"], baseline=[data.noise]) == ["tfidf"]
+
+
 def test_a_page_of_one_model_and_one_task(folder):
     page = Page()
     page.feed(html(evaluate(data.noise, folder, tasks=["wordsim"])))
@@ -277,7 +326,7 @@ def test_the_command_writes_its_files_and_prints_the_means(folder, tmp_path, cap
     out = capsys.readouterr().out
     assert "| mine @ 2 |" in out
     report = json.loads(files[0].read_text("utf-8"))
-    assert report["baseline"] == ["tfidf-2"]
+    assert report["baseline"] == ["tfidf"]
     assert {d["of"] for d in report["differences"]} == {"sts/topics-test", "retrieval/topics"}
     assert out.strip() in files[1].read_text("utf-8")
     assert files[2].read_text("utf-8").startswith("<!doctype html>")

@@ -185,11 +185,8 @@ def test_onnx_of_no_tokens_at_all(tmp_path, wordpiece):
 
 
 @pytest.mark.parametrize("target", ["model2vec", "sentence-transformers"])
-def test_damping_is_refused_or_left_out_on_request(tmp_path, wordpiece, target):
+def test_damping_is_left_out_on_request(tmp_path, wordpiece, target):
     path = save(tmp_path / "m.staticemb", wordpiece, damping=(1.0, 8), unknown_token_id=100)
-    with pytest.raises(InexpressibleError, match=f"all that {target} has.*--pooling mean"):
-        export(path, tmp_path / "out", target)
-    assert [entry.name for entry in tmp_path.iterdir()] == ["m.staticemb"]
     export(path, tmp_path / "out", target, plain_mean=True)
     expected = StaticModel.load(path).encode(TEXTS, pooling="mean")
     assert np.abs(BY[target](tmp_path / "out") - expected).max() < CLOSE
@@ -203,6 +200,59 @@ def test_an_export_names_the_optional_parts_that_it_leaves_out(tmp_path, wordpie
     write(path, parts, Settings(optional={"space": "{}"}))
     exported = export(path, tmp_path / "out", "sentence-transformers")
     assert "the export has no head.other, head.topic, space" in exported.notes
+
+
+SENTENCES = [
+    "The flight was cancelled because of the storm.",
+    "How do I reset my password?",
+    "A man is playing a guitar on the stage.",
+    "Interest rates rose again, and shares fell sharply.",
+]
+
+
+@pytest.mark.parametrize("target", ["model2vec", "sentence-transformers"])
+def test_the_default_model_is_exported_closer_to_its_damping_than_the_plain_mean(tmp_path, target):
+    from model2vec import StaticModel as Model2Vec
+    from sentence_transformers import SentenceTransformer
+
+    done = export("minilm-en-small", tmp_path / "out", target)
+    opened = (
+        Model2Vec.from_pretrained(tmp_path / "out")
+        if target == "model2vec"
+        else SentenceTransformer(str(tmp_path / "out"), device="cpu")
+    )
+    model = StaticModel.load()
+    expected, plain = model.encode(SENTENCES), model.encode(SENTENCES, pooling="mean")
+    kept = (opened.encode(SENTENCES) * expected).sum(axis=1)
+    assert kept.min() > 0.98
+    assert (1 - kept).mean() < 0.6 * (1 - (plain * expected).sum(axis=1)).mean()
+    (note,) = (note for note in done.notes if "damped_mean" in note)
+    assert "plain mean" in note
+    assert 0.98 < float(note.partition("with the file's is ")[2].split()[0]) < 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("normalize", [False, True])
+@pytest.mark.parametrize("target", ["model2vec", "sentence-transformers"])
+def test_every_kind_of_damped_file_is_exported(tmp_path, wordpiece, target, normalize, kind):
+    unknown = None if target == "sentence-transformers" and not normalize else 100
+    settings = {"normalize": normalize, "unknown_token_id": unknown, "damping": (4.0, 8)}
+    path = save(tmp_path / "m.staticemb", wordpiece, kind=kind, **settings)
+    export(path, tmp_path / "out", target)
+    found = StaticModel.load(tmp_path / "out").encode(SENTENCES)
+    model = StaticModel.load(path)
+    distances = [
+        np.linalg.norm(found - model.encode(SENTENCES)),
+        np.linalg.norm(model.encode(SENTENCES, pooling="mean") - model.encode(SENTENCES)),
+    ]
+    assert distances[0] < distances[1]
+
+
+def test_where_beta_is_zero_folding_changes_nothing(tmp_path, wordpiece):
+    path = save(tmp_path / "m.staticemb", wordpiece, damping=(0.0, 8), unknown_token_id=100)
+    export(path, tmp_path / "out", "model2vec")
+    expected = StaticModel.load(path).encode(TEXTS)
+    assert np.abs(by_model2vec(tmp_path / "out") - expected).max() < CLOSE
 
 
 def test_unknown_tokens_that_the_library_treats_otherwise(tmp_path, wordpiece):
@@ -283,10 +333,9 @@ def test_the_command(tmp_path, wordpiece, capsys):
         provenance=provenance,
     )
     arguments = ["export", str(path), "--to", "model2vec", "-o", str(tmp_path / "out")]
-    assert main(arguments) == 2
-    assert capsys.readouterr().err.count("\n") == 1
-    assert main([*arguments, "--pooling", "mean"]) == 0
+    assert main(arguments) == 0
     said = capsys.readouterr().err
+    assert said.startswith("warning: the file's pooling is damped_mean")
     assert "compared with model2vec" in said
     assert "the export takes the plain mean" in said
     card = (tmp_path / "out" / "README.md").read_text()

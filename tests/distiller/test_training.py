@@ -368,7 +368,9 @@ def test_the_command_writes_model_log_and_curve_and_tells_the_recipe(
         "50",
     ]
     assert cli.main([*spelled, "--prefixes", "4", "16", "--prefix-weights", "1", "2"]) == 0
-    assert "Wrote" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "held-out examples are too few to tell tables apart" in said
+    assert "Wrote" in said
     assert read(out).metadata.prefixes == (4, 16, 32)
     entries = [json.loads(line) for line in (tmp_path / "out.log.jsonl").read_text().splitlines()]
     assert entries[0]["step"] == 0
@@ -386,15 +388,21 @@ def test_the_command_writes_model_log_and_curve_and_tells_the_recipe(
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ([], "pairs: expected at least one file"),
+        ([], "--pairs: expected at least one file"),
         (["--pairs", "{absent}"], "absent.tsv"),
         (["--pairs", "{examples}", "--batch-size", "5000"], "5000"),
-        (["--pairs", "{examples}", "--prefixes", "64"], "prefixes: expected lengths of at most 32"),
-        (["--pairs", "{examples}", "--prefix-weights", "1"], "prefix_weights"),
+        (
+            ["--pairs", "{examples}", "--prefixes", "64"],
+            "--prefixes: expected lengths of at most 32",
+        ),
+        (["--pairs", "{examples}", "--prefix-weights", "1"], "--prefix-weights: "),
         (["--pairs", "{examples}", "--pull", "2"], "pull"),
         (["--pairs", "{empty}"], "empty.tsv"),
+        (["--pairs", "{blank}"], "blank.tsv, line 1: expected text in column '2', found none"),
+        (["--pairs", "{examples}", "--held-out", "-1"], "--held-out: expected a share"),
+        (["--pairs", "{examples}", "--held-out", "few"], "--held-out: expected a number"),
         (["--pairs", "{examples}", "--held-out", "599"], "two examples or more to train on"),
-        (["--pairs", "{examples}", "--patience", "1"], "patience: expected examples to validate"),
+        (["--pairs", "{examples}", "--patience", "1"], "--patience: expected examples to validate"),
         (["--pairs", "{examples}::weight=0.0001"], "weights that leave none"),
         (["--pairs", "{strange}"], "expected texts with tokens that the model knows"),
     ],
@@ -407,6 +415,7 @@ def test_what_cannot_be_is_refused_in_one_line_and_nothing_is_written(
         "examples": examples,
         "absent": tmp_path / "absent.tsv",
         "empty": tmp_path / "empty.tsv",
+        "blank": data.save(tmp_path / "blank.tsv", [[f"x{n}", " "] for n in range(40)]),
         "strange": data.save(tmp_path / "strange.tsv", [[f"x{n}", f"y{n}"] for n in range(40)]),
     }
     before = sorted(tmp_path.iterdir())

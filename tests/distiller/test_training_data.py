@@ -165,6 +165,23 @@ def test_a_misspelled_source_is_refused(spec, says):
         PairSource.parse(spec)
 
 
+def test_examples_with_an_empty_text_are_left_out_and_counted(tmp_path):
+    rows = ["cat\tdog", "\thorse", "cow\t \t", "sheep\tgoat", "saw\t"]
+    rows[2] = "cow\t "
+    (tmp_path / "a.tsv").write_text("".join(f"{row}\n" for row in rows))
+    (tmp_path / "b.tsv").write_text("cat\tdog\nsheep\tgoat\n")
+    stream = io.StringIO()
+    with_empty, _ = made(tmp_path / "x", str(tmp_path / "a.tsv"), progress=Progress(stream))
+    without, _ = made(tmp_path / "y", str(tmp_path / "b.tsv"))
+    for part in ("columns", "kind"):
+        np.testing.assert_array_equal(
+            getattr(with_empty.examples[0], part), getattr(without.examples[0], part)
+        )
+    said = "3 examples left out, the first: "
+    where = "a.tsv, line 2: expected text in column '1', found none"
+    assert any(said in line and where in line for line in stream.getvalue().splitlines())
+
+
 @pytest.mark.parametrize(
     ("name", "data", "knobs", "error", "says"),
     [

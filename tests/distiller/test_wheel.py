@@ -142,7 +142,7 @@ def test_unknown_and_ambiguous_names_are_refused_with_what_there_is(
     with pytest.raises(ModelNotFoundError, match=r"nothing: no such file.*installed:.*Tiny\.One"):
         StaticModel.load("nothing")
     with pytest.raises(ModelNotFoundError, match=r"no such file$"):
-        StaticModel.load("some/path")
+        StaticModel.load("some/path.staticemb")
     other = build_wheel(path, tmp_path, Names("other", "1.0", "Tiny.One"))
     install(other, tmp_path / "site")
     with pytest.raises(AmbiguousModelError, match=r"other, staticemb-model-Tiny\.One"):

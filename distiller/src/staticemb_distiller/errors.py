@@ -206,6 +206,10 @@ class InputFileError(DistillerError):
 # recipe
 
 
+class RecipeWarning(UserWarning):
+    """A recipe has a knob that does nothing any more."""
+
+
 class RecipeError(DistillerError):
     """A knob is unknown, of the wrong kind, out of its range, or contradicts another."""
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 import sys
+import warnings
 from dataclasses import dataclass, field, fields
 from types import NoneType, UnionType
 from typing import (
     TYPE_CHECKING,
     Any,
+    ClassVar,
     Literal,
     NoReturn,
     Union,
@@ -18,7 +20,7 @@ from typing import (
     get_type_hints,
 )
 
-from .errors import RecipeError
+from .errors import RecipeError, RecipeWarning
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,18 +37,38 @@ MAX_CHARACTERS = 1 << 16
 MAX_DOTS = 1 << 12
 
 
-def knob(default: Any, meaning: str) -> Any:  # noqa: ANN401 - as dataclasses.field
-    """Declare a field of a recipe, with its default and what it does on one line."""
-    return field(default=default, metadata={"help": meaning})
+def knob(
+    default: Any,  # noqa: ANN401 - as dataclasses.field
+    meaning: str,
+    *,
+    is_input: bool = False,
+) -> Any:  # noqa: ANN401
+    """Declare a field of a recipe, with its default and what it does on one line.
+
+    Args:
+        default: Its default.
+        meaning: What it does.
+        is_input: Whether it names what is read: files, folders, data sets or models.
+    """
+    return field(default=default, metadata={"help": meaning, "is_input": is_input})
+
+
+NO_INPUT = ("generated", "none")
+"""Values of an input's knob that name nothing to be read."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Knobs:
     """The base of recipes: frozen dataclasses whose fields are made by `knob`.
 
+    Attributes:
+        RETIRED: Knobs of earlier versions, which old recipes have, and why they do nothing.
+
     Raises:
         RecipeError: A value is of the wrong kind.
     """
+
+    RETIRED: ClassVar[dict[str, str]] = {}
 
     def __post_init__(self) -> None:
         for name, kind in self.knob_types().items():
@@ -64,6 +86,15 @@ class Knobs:
         entry = next(entry for entry in fields(cls) if entry.name == name)
         default = "" if entry.default in (None, (), "") else f" (default: {_plain(entry.default)})"
         return f"{entry.metadata['help']}{default}"
+
+    def inputs(self) -> list[str]:
+        """What the recipe names to be read: files, folders, data sets and models, each once."""
+        found: dict[str, None] = {}
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            if entry.metadata["is_input"] and value is not None:
+                found |= dict.fromkeys((value,) if isinstance(value, str) else value)
+        return [name for name in found if name not in NO_INPUT]
 
     @classmethod
     def from_dict(cls, values: dict[str, Any], *, source: str = "recipe") -> Self:
@@ -89,7 +120,9 @@ class Knobs:
 
     @classmethod
     def from_toml(cls, text: str, *, source: str = "recipe") -> Self:
-        """Read what `to_toml` writes.
+        """Read what `to_toml` writes, now or in an earlier version.
+
+        A retired knob is ignored. One that is not false gives a `RecipeWarning`.
 
         Raises:
             RecipeError: The text is not TOML, or no recipe.
@@ -107,6 +140,9 @@ class Knobs:
         except (ValueError, RecursionError) as error:
             msg = f"{source}: not TOML: {error}"
             raise RecipeError(msg) from error
+        for name, reason in cls.RETIRED.items():
+            if values.pop(name, False) is not False:
+                warnings.warn(f"{source}: {name} is ignored: {reason}", RecipeWarning, stacklevel=2)
         return cls.from_dict(values, source=source)
 
     @classmethod

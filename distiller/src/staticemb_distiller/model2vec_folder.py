@@ -17,7 +17,8 @@ from staticemb_runtime.peer_tokenizer import model2vec_limits
 from .compare import vectors
 from .convert import plain_tokenizer
 from .errors import InexpressibleError
-from .peer_files import save_card, save_json, save_modules, save_tensors, version, with_plain_mean
+from .folding import without_damping
+from .peer_files import save_card, save_json, save_modules, save_tensors, version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +46,7 @@ def express(
     Raises:
         InexpressibleError: it cannot do what they say.
     """
-    file = with_plain_mean(file, "model2vec", plain_mean=plain_mean)
+    file = without_damping(file, plain=plain_mean)
     most = file.metadata.max_tokens
     settings = Settings(file.metadata.normalize, max_length=most)
     limits = model2vec_limits(file.tokenizer_view, settings, file.path)

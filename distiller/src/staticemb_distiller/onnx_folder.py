@@ -16,7 +16,8 @@ from staticemb_runtime.tokenizer_definition import model_type
 
 from .convert import plain_tokenizer
 from .errors import ExportError
-from .peer_files import save_card, save_json, version, with_plain_mean
+from .folding import without_damping
+from .peer_files import save_card, save_json, version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +61,7 @@ def express(
                 f"export to ONNX: expected the package {package}, found none: "
                 "pip install 'staticemb-distiller[onnx]'"
             )
-    return with_plain_mean(file, "ONNX", plain_mean=True) if plain_mean else file, []
+    return without_damping(file, plain=True) if plain_mean else file, []
 
 
 def write_folder(folder: Path, file: StaticFile) -> None:

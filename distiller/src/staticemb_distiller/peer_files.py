@@ -11,7 +11,6 @@ import numpy as np
 from staticemb_runtime.table import Table
 
 from .card import front_matter
-from .errors import InexpressibleError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,24 +22,6 @@ if TYPE_CHECKING:
 
 _STATIC = "sentence_transformers.models.StaticEmbedding"
 _NORMALIZE = "sentence_transformers.models.Normalize"
-
-
-def with_plain_mean(file: StaticFile, library: str, *, plain_mean: bool) -> StaticFile:
-    """The parts with the plain mean, which is all that a library has.
-
-    Raises:
-        InexpressibleError: the file damps, and nobody asked for the plain mean.
-    """
-    if file.metadata.pooling == "mean":
-        return file
-    if not plain_mean:
-        raise InexpressibleError(
-            f"{file.path}: expected pooling 'mean', which is all that {library} has, found "
-            f"{file.metadata.pooling!r}; export the plain mean with --pooling mean, or to ONNX, "
-            "which has both"
-        )
-    metadata = file.metadata._replace(pooling="mean", features=(), damping_beta=0.0, damping_dims=1)
-    return file._replace(metadata=metadata)
 
 
 def dense_rows(file: StaticFile) -> NDArray[np.float32]:

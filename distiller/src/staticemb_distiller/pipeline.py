@@ -21,6 +21,7 @@ from .progress import BlockProgress, Progress
 from .recipe import Recipe
 from .rotate import variance_shares
 from .teacher import Teacher
+from .teacher.encoder import unused_cuda
 from .teacher.reporting import ReportingTeacher
 from .vocabulary import Vocabulary, build, read_words
 from .write import Settings
@@ -43,6 +44,7 @@ def distill(
     device: str = "auto",
     checkpoint: str | os.PathLike[str] | None = None,
     teacher_cache: str | os.PathLike[str] | None = None,
+    trust_remote_code: bool = False,
     progress: Progress | None = None,
 ) -> Path:
     """Make a static embedding file from a Sentence Transformer.
@@ -59,6 +61,8 @@ def distill(
             off goes on where it stopped. It is removed at the end.
         teacher_cache: A folder that keeps the teacher's vectors of the fit's texts for good, so
             that another fit to the same texts starts at once.
+        trust_remote_code: Whether Python code that comes with the teacher may run. No recipe can
+            allow it.
         progress: Where to show progress; nothing is shown if None.
 
     Returns:
@@ -78,13 +82,15 @@ def distill(
     inputs.check_readable([str(file) for files in _inputs(recipe).values() for file in files])
 
     if isinstance(teacher, str):
+        if hint := unused_cuda():
+            progress.note(hint)
         progress.note(f"Loading {teacher}")
         teacher = Teacher.load(
             teacher,
             revision=recipe.revision,
             device=device,
             dtype=recipe.teacher_dtype,
-            trust_remote_code=recipe.trust_remote_code,
+            trust_remote_code=trust_remote_code,
         )
     vocabulary = make_vocabulary(teacher.tokenizer, recipe)
     progress.note(f"Vocabulary: {len(vocabulary)} tokens")

@@ -16,7 +16,7 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, er
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
 from staticemb_runtime.format import read
-from staticemb_runtime.installed import FILE_NAME
+from staticemb_runtime.installed import FILE_NAME, locate
 
 from . import twin
 from .card import one_line, repository_card
@@ -97,7 +97,7 @@ def push(source: str | os.PathLike[str], target: Target, content: Content | None
     an earlier push left and this one does not bring are removed.
 
     Args:
-        source: a static embedding file.
+        source: a static embedding file, or an installed model's name.
         target: where to.
         content: what goes along.
 
@@ -109,19 +109,20 @@ def push(source: str | os.PathLike[str], target: Target, content: Content | None
         PushRefusedError: there is no token, or it does not suffice.
         PushError: the repository is missing, public or another model's, or the Hub is out of reach.
     """
-    source, content = Path(source), content or Content()
+    content = content or Content()
     with _translated(target):
         validate_repo_id(target.repo_id)
     if "/" not in target.repo_id:
         raise PushError(f"{target.repo_id}: expected an id like organization/name")
+    path = Path(locate(source))
+    file = read(path, verify=True)
     if get_token() is None:
         raise PushRefusedError(
             f"{target.repo_id}: expected a token, found none: set HF_TOKEN, or log in with "
             "`hf auth login`"
         )
-    file = read(source, verify=True)
     with tempfile.TemporaryDirectory(prefix="staticemb-push-") as folder:
-        files, notes = _write(file, source, Path(folder), target.repo_id, content)
+        files, notes = _write(file, path, Path(folder), target.repo_id, content)
         with _translated(target):
             return _commit(HfApi(token=get_token()), target, files, notes, content)
 

@@ -1,14 +1,15 @@
 """Every knob of a distillation, declared once: a dataclass, read from and written as TOML.
 
 A recipe and a teacher decide the file that comes out. What only decides how the work is done (the
-device, a checkpoint folder, progress bars) is no part of it.
+device, a checkpoint folder, progress bars) is no part of it, nor is what only the user may decide:
+whether a teacher's code runs, and where files are written. A recipe may come from a stranger.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 from .budget import Budget
 from .errors import RecipeError
@@ -31,12 +32,16 @@ class Recipe(Knobs):
         dtype = "int8"
     """
 
+    RETIRED: ClassVar[dict[str, str]] = {
+        "trust_remote_code": "a recipe cannot allow a teacher's code to run; --trust-remote-code "
+        "(trust_remote_code=True) of the call does"
+    }
+
     # The teacher
     revision: str | None = knob(None, "the teacher's revision on the Hub: a commit, branch or tag")
     teacher_dtype: Literal["auto", "float32", "float16", "bfloat16"] = knob(
         "auto", "number format in which the teacher computes"
     )
-    trust_remote_code: bool = knob(False, "run Python code that comes with the teacher")
 
     # The vocabulary
     mode: Literal["output", "word", "subword"] = knob(
@@ -44,8 +49,10 @@ class Recipe(Knobs):
         "output: the teacher's own subwords; word: only the given vocabulary; "
         "subword: the given vocabulary on top of the subwords",
     )
-    vocabulary: str | None = knob(None, "file with the vocabulary, one entry a line")
-    vocabulary_from: tuple[str, ...] = knob((), "text files to count a vocabulary from")
+    vocabulary: str | None = knob(None, "file with the vocabulary, one entry a line", is_input=True)
+    vocabulary_from: tuple[str, ...] = knob(
+        (), "text files to count a vocabulary from", is_input=True
+    )
     vocabulary_size: int | None = knob(
         None, "how many words to take from the text; subword: of those that the tokenizer splits"
     )
@@ -55,7 +62,9 @@ class Recipe(Knobs):
         "regular expression: tokens that begin with a match are removed; empty: none are",
     )
     keep_used_in: tuple[str, ...] = knob(
-        (), "text files: tokens that occur in them less than keep_min_count times are removed"
+        (),
+        "text files: tokens that occur in them less than keep_min_count times are removed",
+        is_input=True,
     )
     keep_min_count: int = knob(1, "how often a token must occur in the text of keep_used_in")
 
@@ -74,6 +83,7 @@ class Recipe(Knobs):
         "what to fit the table to: generated (sequences of the vocabulary's words: no text is "
         "needed) or text, each a file, a folder or hf:ID, with ::KEY=VALUE,... after it for "
         "column, weight, limit, split, config, revision; none: the classical table",
+        is_input=True,
     )
     limit: int | None = knob(None, "the most texts to take from each source of the fit")
     teacher_budget: int | str | None = knob(
@@ -123,7 +133,9 @@ class Recipe(Knobs):
         "a in the weight a / (a + p) of a token of probability p (default: 0.001 for a table that "
         "is fitted to text, 0.0001 for any other)",
     )
-    counts_from: tuple[str, ...] = knob((), "text files to count token frequencies in")
+    counts_from: tuple[str, ...] = knob(
+        (), "text files to count token frequencies in", is_input=True
+    )
     store_weights: bool = knob(
         False,
         "store the weights beside the rows, not multiplied in: more exact with int8, but slower",

@@ -16,6 +16,7 @@ from staticemb_runtime.text_limits import TextLimits
 from .compare import vectors
 from .convert import plain_tokenizer
 from .errors import InexpressibleError
+from .folding import without_damping
 from .peer_files import (
     dense_rows,
     save_card,
@@ -23,7 +24,6 @@ from .peer_files import (
     save_modules,
     save_tensors,
     version,
-    with_plain_mean,
 )
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def express(
         InexpressibleError: it cannot do what they say.
     """
     library = "sentence-transformers"
-    file = with_plain_mean(file, library, plain_mean=plain_mean)
+    file = without_damping(file, plain=plain_mean)
     metadata, notes = file.metadata, []
     if metadata.unknown_token_id is not None and not metadata.normalize:
         if not peer_unknown:

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from staticemb_runtime.format import read
-from staticemb_runtime.installed import FILE_NAME, GROUP
+from staticemb_runtime.installed import FILE_NAME, GROUP, locate
 
 from .beside import appearing
 from .card import one_line
 from .errors import WheelError, WheelNameError
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator
 
     from staticemb_runtime.metadata import Metadata
@@ -93,11 +94,13 @@ class Names:
         return f"{self.package}-{self.version}-py3-none-any.whl"
 
 
-def build_wheel(model: Path, folder: Path, names: Names, license_file: Path | None = None) -> Path:
+def build_wheel(
+    model: str | os.PathLike[str], folder: Path, names: Names, license_file: Path | None = None
+) -> Path:
     """Build the wheel; it appears whole or not at all.
 
     Args:
-        model: a static embedding file; it is verified whole.
+        model: a static embedding file, or an installed model's name; it is verified whole.
         folder: where to put the wheel.
         names: what to call it.
         license_file: the text of the model's license, which many licenses want to go along.
@@ -106,10 +109,12 @@ def build_wheel(model: Path, folder: Path, names: Names, license_file: Path | No
         The wheel.
 
     Raises:
+        ModelNotFoundError: there is neither a file nor an installed model of that name.
         FormatError: the model is broken.
         WheelError: the license cannot be read or the wheel cannot be written.
     """
-    metadata = read(model, verify=True).metadata
+    path = Path(locate(model))
+    metadata = read(path, verify=True).metadata
     output = folder / names.file
     entry_point = f"[{GROUP}]\n{names.model} = {names.package}\n"
     try:
@@ -122,7 +127,7 @@ def build_wheel(model: Path, folder: Path, names: Names, license_file: Path | No
             texts[f"{names.info}/licenses/{license_file.name}"] = license_file.read_bytes()
         folder.mkdir(parents=True, exist_ok=True)
         with appearing(output) as beside:
-            _write(beside, f"{names.package}/{FILE_NAME}", model, texts, f"{names.info}/RECORD")
+            _write(beside, f"{names.package}/{FILE_NAME}", path, texts, f"{names.info}/RECORD")
     except OSError as error:
         raise WheelError(f"{output}: cannot be built: {error}") from error
     return output

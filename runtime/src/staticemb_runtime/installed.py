@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .errors import AmbiguousModelError, ModelNotFoundError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
 
 DEFAULT_MODEL: Final = "minilm-en-small"
 DEFAULT_FILE: Final = os.path.join(
@@ -54,7 +57,7 @@ def check_path(path: object, name: str = "model") -> str:
 
 
 def locate(model: str | os.PathLike[str] | None) -> str:
-    """The file of a model: the path itself where it exists, else what is installed by that name.
+    """Return the file of a model: the path itself where it exists, else what is installed by name.
 
     Args:
         model: a path, or a bare name; None: the model that comes with this package.
@@ -64,8 +67,8 @@ def locate(model: str | os.PathLike[str] | None) -> str:
 
     Raises:
         TypeError: `model` is not a string, a path or None.
-        ModelNotFoundError: a bare name that neither a file nor an installed model has; a name of
-            the Hub's kind that no file has.
+        ModelNotFoundError: neither a file nor an installed model has that bare name, or it is the
+            id of a model of the Hub, which is not asked.
         AmbiguousModelError: several installed distributions have a model of that name.
     """
     if model is None:
@@ -73,26 +76,53 @@ def locate(model: str | os.PathLike[str] | None) -> str:
     path = check_path(model)
     if not isinstance(model, str) or os.path.exists(path):
         return path
-    if re.fullmatch(rf"{_NAME}/{_NAME}", path) and not path.endswith(".staticemb"):
+    if re.fullmatch(_NAME, model):
+        file = find_installed(model)
+        if file is None:
+            raise ModelNotFoundError(f"{model}: no such file, and {not_installed()}")
+        return file
+    if _is_hub_id(model):
         raise ModelNotFoundError(
-            f"{path}: no such file; StaticModel.from_pretrained({path!r}) asks the Hub for it"
+            f"{model}: no such file or folder. If it is a Sentence Transformer on the Hub, distill "
+            f"it first: staticemb-distiller distill {model} -o model.staticemb. If it is a static "
+            "model on the Hub, StaticModel.from_pretrained opens it"
         )
-    if not re.fullmatch(_NAME, path):
-        return path
-    if model == DEFAULT_MODEL:
-        return DEFAULT_FILE
-    from importlib.metadata import entry_points  # slow to import, and seldom needed
+    return model
 
-    found = entry_points(group=GROUP)
-    entries = [entry for entry in found if entry.name == model]
-    if not entries:
-        names = ", ".join(sorted({DEFAULT_MODEL, *(entry.name for entry in found)}))
-        raise ModelNotFoundError(
-            f"{model}: no such file, and no installed model of that name (installed: {names})"
-        )
+
+def find_installed(name: str) -> str | None:
+    """Return the file of the installed model of a bare name; None where there is none.
+
+    Raises:
+        AmbiguousModelError: several installed distributions have a model of that name.
+    """
+    if name == DEFAULT_MODEL:
+        return DEFAULT_FILE
+    entries = [entry for entry in _entry_points() if entry.name == name]
     if len(entries) > 1:
         owners = ", ".join(sorted(entry.dist.name for entry in entries if entry.dist))
-        raise AmbiguousModelError(f"{model}: expected one installed model, found {owners}")
+        raise AmbiguousModelError(f"{name}: expected one installed model, found {owners}")
+    if not entries:
+        return None
     (entry,) = entries
     assert entry.dist is not None, "entry_points() finds them through their distributions"
     return str(entry.dist.locate_file(f"{entry.value.replace('.', '/')}/{FILE_NAME}"))
+
+
+def not_installed() -> str:
+    """Say that no model of a name is installed, and which are: the end of an error message."""
+    names = ", ".join(sorted({DEFAULT_MODEL, *(entry.name for entry in _entry_points())}))
+    return f"no installed model of that name (installed: {names})"
+
+
+def _entry_points() -> EntryPoints:
+    from importlib.metadata import entry_points  # slow to import, and seldom needed
+
+    return entry_points(group=GROUP)
+
+
+def _is_hub_id(name: str) -> bool:
+    """Whether a name that is no file looks like `organization/name`, not like a path."""
+    organization, _, rest = name.partition("/")
+    named = re.fullmatch(_NAME, organization) and re.fullmatch(_NAME, rest)
+    return bool(named) and not os.path.isdir(organization) and not name.endswith(".staticemb")

@@ -6,6 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
+from staticemb_runtime.installed import locate
+
+from ..errors import ConvertError
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
@@ -55,6 +59,10 @@ def run(arguments: argparse.Namespace) -> int:
     from ..progress import Progress
     from ..word_vectors import convert_word_vectors
 
+    if not Path(arguments.source).exists():
+        file = locate(arguments.source)  # or it says where it looked
+        if file != arguments.source:
+            raise ConvertError(f"{arguments.source}: {file} is a static embedding file already")
     with Progress() as progress:
         progress.status(f"Converting {arguments.source}")
         if Path(arguments.source).is_dir():

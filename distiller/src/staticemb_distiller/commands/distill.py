@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from ..errors import RecipeError
 from ..recipe import Recipe
-from .knob_flags import add_knobs, given_recipe
+from .knob_flags import add_knobs, flags_named, given_recipe
 from .recipe import read_recipe
 
 _GROUPS = {
@@ -32,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--recipe",
         metavar="FILE",
-        help="TOML, or a static embedding file to repeat its recipe; flags take precedence",
+        help="TOML, or a model (a file or an installed name) to repeat its recipe; flags take "
+        "precedence",
     )
     work = parser.add_argument_group("how to work")
     work.add_argument(
@@ -46,6 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="keep the teacher's vectors of the fit's texts for good, for other fits to them",
     )
+    work.add_argument(
+        "--trust-remote-code",
+        action="store_true",
+        help="run Python code that comes with TEACHER; a recipe cannot allow it",
+    )
     work.add_argument("--quiet", action="store_true", help="show no progress")
     add_knobs(parser, Recipe, _GROUPS)
 
@@ -53,12 +60,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Distill."""
     recipe = given_recipe(arguments, Recipe, read_recipe)
+    _check_consent(arguments, recipe)
 
     # Imported here: torch takes seconds, and a wrong flag should be refused at once.
     from ..pipeline import distill
     from ..progress import Progress
 
-    with Progress(quiet=arguments.quiet) as progress:
+    with Progress(quiet=arguments.quiet) as progress, flags_named(Recipe):
         path = distill(
             arguments.teacher,
             recipe,
@@ -66,7 +74,27 @@ def run(arguments: argparse.Namespace) -> int:
             device=arguments.device,
             checkpoint=arguments.checkpoint,
             teacher_cache=arguments.teacher_cache,
+            trust_remote_code=arguments.trust_remote_code,
             progress=progress,
         )
         progress.note(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
     return 0
+
+
+def _check_consent(arguments: argparse.Namespace, recipe: Recipe) -> None:
+    """Refuse to run code at a revision that only a recipe's file names.
+
+    Anybody can propose a change to a repository on the Hub, which then is a revision of it.
+
+    Raises:
+        RecipeError: The revision was not given on the command line.
+    """
+    revision = recipe.revision
+    if not arguments.trust_remote_code or revision is None or "revision" in vars(arguments):
+        return
+    if not revision.startswith("sha256:"):  # a local folder's digest chooses nothing
+        msg = (
+            f"--trust-remote-code: the revision {revision} comes from {arguments.recipe}: give it "
+            f"with --revision {revision}, too, if you trust the code there"
+        )
+        raise RecipeError(msg)

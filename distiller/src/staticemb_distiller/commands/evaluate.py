@@ -30,8 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "models",
         nargs="+",
         metavar="MODEL",
-        help="a .staticemb file; a model2vec or sentence-transformers folder; word vectors as "
-        "text; or tfidf, bm25, wordllama. NAME=MODEL gives it a name in the report",
+        help="a .staticemb file; an installed model's name; a model2vec or sentence-transformers "
+        "folder, or a Hub id; word vectors as text; or tfidf, bm25, wordllama. NAME=MODEL gives it "
+        "a name in the report",
     )
     what = parser.add_argument_group("what to measure")
     what.add_argument(
@@ -89,12 +90,13 @@ def run(arguments: argparse.Namespace) -> int:
     prefixes = _prefixes(arguments.prefixes)
     with Progress() as progress:
         progress.status("Opening models")
+        opened: dict[str, Embedder | LexicalModel] = {}
         results = evaluate(
-            _named(arguments.models),
+            _named(arguments.models, opened),
             arguments.data,
             tasks=arguments.tasks,
             prefixes=prefixes,
-            baseline=_named([name for name in arguments.baseline if name not in earlier]),
+            baseline=_named([name for name in arguments.baseline if name not in earlier], opened),
             speed=not arguments.no_speed,
             progress=progress.status,
         )
@@ -119,14 +121,19 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _named(specs: Sequence[str]) -> list[Embedder | LexicalModel]:
-    """Models opened, with the name that stands before a `=` where there is one."""
-    opened = []
+def _named(
+    specs: Sequence[str], opened: dict[str, Embedder | LexicalModel]
+) -> list[Embedder | LexicalModel]:
+    """Models opened, each once, with the name that stands before a `=` where there is one."""
+    models = []
     for spec in specs:
         name, given, rest = spec.partition("=")
         named = given and not Path(spec).exists()
-        opened.append(load_model(rest, name) if named else load_model(spec))
-    return opened
+        place = rest if named else spec
+        if place not in opened:
+            opened[place] = load_model(place, name if named else None)
+        models.append(opened[place])
+    return models
 
 
 def _prefixes(text: str) -> Prefixes:

@@ -8,7 +8,9 @@ import sys
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("model", metavar="MODEL", help="a static embedding file")
+    parser.add_argument(
+        "model", metavar="MODEL", help="a static embedding file, or an installed model's name"
+    )
     parser.add_argument(
         "--to",
         required=True,
@@ -21,7 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pooling",
         choices=["mean"],
-        help="take the plain mean where the library cannot do what the file says",
+        help="take the plain mean of the rows as they are; by default damping is folded into token "
+        "weights where the library has the plain mean alone",
     )
     parser.add_argument(
         "--unknown-tokens",
@@ -44,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
             plain_mean=arguments.pooling == "mean",
             peer_unknown=arguments.unknown_tokens == "peer",
         )
-    lines = [f"note: {note}" for note in done.notes]
+    lines = [f"warning: {note}" for note in done.notes]
     lines.append(
         f"Wrote {done.path}; its vectors are those of {arguments.model}"
         f"{', but for what is noted' if done.notes else ''} "

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+import re
+import sys
+import warnings
+from contextlib import contextmanager
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
-from ..errors import RecipeError
+from ..card import one_line
+from ..errors import DistillerError, RecipeError
 from ..knobs import Knobs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 K = TypeVar("K", bound=Knobs)
+
+_SOURCE = "command line"
 
 
 _LETTERS = {int: "N", float: "X", str: "TEXT"}
@@ -52,11 +58,14 @@ def add_knobs(
         _add_knob(group, name, kind, recipe.knob_help(name))
 
 
-def given_recipe(arguments: argparse.Namespace, recipe: type[K], read: Callable[[Path], K]) -> K:
+def given_recipe(arguments: argparse.Namespace, recipe: type[K], read: Callable[[str], K]) -> K:
     """The recipe that a command line asks for: that of `--recipe`, the flags over it.
 
+    What the recipe of `--recipe` names to be read is printed to standard error: it may be a
+    stranger's.
+
     Args:
-        arguments: With `recipe`, the name of a file or None.
+        arguments: With `recipe`, the name of a file, of an installed model, or None.
         recipe: Its class.
         read: Reads one from a file.
 
@@ -65,8 +74,56 @@ def given_recipe(arguments: argparse.Namespace, recipe: type[K], read: Callable[
     """
     given = vars(arguments)
     flags = {name: given[name] for name in recipe.knob_types() if name in given}
-    base = {} if arguments.recipe is None else read(Path(arguments.recipe)).to_dict()
-    return recipe.from_dict({**base, **flags}, source="command line")
+    base: dict[str, Any] = {}
+    if arguments.recipe is not None:
+        with warnings_printed():
+            stored = read(arguments.recipe)
+        base = stored.to_dict()
+    with flags_named(recipe):
+        asked = recipe.from_dict({**base, **flags}, source=_SOURCE)
+    if arguments.recipe is not None:
+        names = [name for name in stored.inputs() if name in asked.inputs()]
+        if names:
+            named = one_line(" ".join(names))
+            sys.stderr.write(f"{arguments.recipe} names what is read: {named}\n")
+    return asked
+
+
+@contextmanager
+def flags_named(recipe: type[Knobs]) -> Iterator[None]:
+    """Let the errors of a block name knobs as they are typed: `--held-out`, not `held_out`."""
+    try:
+        yield
+    except DistillerError as error:
+        error.args = (_as_typed(recipe, str(error)),)
+        raise
+
+
+def _as_typed(recipe: type[Knobs], message: str) -> str:
+    knobs = recipe.knob_types()
+    message = message.removeprefix(f"{_SOURCE}: ")
+    first, colon, rest = message.partition(":")
+    if colon and first in knobs:
+        message = f"{_flag(first)}:{rest}"
+    long = "|".join(name for name in knobs if "_" in name)
+    # Not within a file's name or a quoted value.
+    named = rf"(?<![\w./'\"-])({long})(?![\w/'\"-]|\.\w)"
+    return re.sub(named, lambda match: _flag(match[1]), message)
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+@contextmanager
+def warnings_printed() -> Iterator[None]:
+    """Print warnings to standard error as a command's lines, once the block ends."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for each in caught:
+        text = " ".join(str(each.message).split())
+        sys.stderr.write(f"staticemb-distiller: warning: {text}\n")
 
 
 def _add_knob(
@@ -75,7 +132,6 @@ def _add_knob(
     kind: Any,  # noqa: ANN401 - types as values
     meaning: str,
 ) -> None:
-    flag = "--" + name.replace("_", "-")
     options: dict[str, Any] = {"dest": name, "default": argparse.SUPPRESS}
     if kind is bool:
         options |= {"action": argparse.BooleanOptionalAction}
@@ -88,7 +144,7 @@ def _add_knob(
         types = [option for option in get_args(kind) or (kind,) if option is not NoneType]
         options |= {"type": lambda text: _parse(name, types, text)}
         options |= {"metavar": _metavar(name, types)}
-    group.add_argument(flag, help=meaning.replace("%", "%%"), **options)
+    group.add_argument(_flag(name), help=meaning.replace("%", "%%"), **options)
 
 
 def _metavar(name: str, types: Iterable[Any]) -> str:
@@ -111,5 +167,5 @@ def _parse(name: str, types: list[Any], text: str) -> int | float | str:
                 continue
     if str in types or any(get_origin(kind) is Literal for kind in types):
         return text
-    msg = f"{name}: expected a number, found {text!r}"
+    msg = f"{_flag(name)}: expected a number, found {text!r}"
     raise RecipeError(msg)

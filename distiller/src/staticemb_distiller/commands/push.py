@@ -1,4 +1,4 @@
-"""`staticemb-distiller push FILE ORG/NAME`: a model on the Hugging Face Hub."""
+"""`staticemb-distiller push MODEL ORG/NAME`: a model on the Hugging Face Hub."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = "HF_TOKEN or `hf auth login` says who pushes; HF_ENDPOINT names another Hub."
-    parser.add_argument("file", type=Path, metavar="FILE", help="a static embedding file")
+    parser.add_argument(
+        "model", metavar="MODEL", help="a static embedding file, or an installed model's name"
+    )
     parser.add_argument("repository", metavar="ORG/NAME", help="where to put it")
     parser.add_argument("--private", action="store_true", help="a new repository is private")
     parser.add_argument(
@@ -24,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     twins.add_argument(
         "--pooling",
         choices=["mean"],
-        help="let them take the plain mean where they cannot do what the file says",
+        help="let them take the plain mean of the rows as they are, as for `export`",
     )
     twins.add_argument(
         "--unknown-tokens",
@@ -63,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         card=arguments.card,
         overwrite_card=arguments.overwrite_card,
     )
-    done = push(arguments.file, target, content)
+    done = push(arguments.model, target, content)
     sys.stderr.writelines(f"note: {note}\n" for note in done.notes)
     sys.stderr.write(f"Pushed {', '.join(done.files)}\n")
     sys.stdout.write(f"{done.url}\n")

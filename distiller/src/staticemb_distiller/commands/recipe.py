@@ -1,4 +1,4 @@
-"""`staticemb-distiller recipe [FILE]`: the recipe that a file carries, or the defaults, as TOML."""
+"""`staticemb-distiller recipe [MODEL]`: the recipe that a file carries, or the defaults."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import TypeVar
 
 from staticemb_runtime.errors import StaticEmbError
 from staticemb_runtime.format import read
+from staticemb_runtime.installed import locate
 
 from ..errors import RecipeError
 from ..knobs import Knobs
 from ..recipe import Recipe
 from ..training.recipe import TrainingRecipe
+from .knob_flags import warnings_printed
 
 K = TypeVar("K", bound=Knobs)
 
@@ -22,7 +24,10 @@ K = TypeVar("K", bound=Knobs)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "file", nargs="?", metavar="FILE", help="a static embedding file, or a recipe in TOML"
+        "file",
+        nargs="?",
+        metavar="MODEL",
+        help="a static embedding file, an installed model's name, or a recipe in TOML",
     )
 
 
@@ -30,21 +35,27 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the recipe."""
     recipe: Knobs = Recipe()
     if arguments.file is not None:
-        path = Path(arguments.file)
-        recipe = read_training_recipe(path) if _is_trained(path) else read_recipe(path)
+        path = _place(arguments.file)
+        with warnings_printed():
+            recipe = read_training_recipe(path) if _is_trained(path) else read_recipe(path)
     sys.stdout.write(recipe.to_toml() + "\n")
     return 0
 
 
-def read_recipe(path: Path) -> Recipe:
+def read_recipe(name: str | Path) -> Recipe:
     """Read the recipe of a distillation from TOML, or from the static embedding file that it made.
 
     A file also says which revision of the teacher it was made from, and the recipe then asks for
     it.
 
+    Args:
+        name: A file, or the name of an installed model.
+
     Raises:
         RecipeError: There is no recipe to be read, or it is a training's.
+        ModelNotFoundError: There is neither a file nor an installed model of that name.
     """
+    path = _place(name)
     recipe = _read(path, Recipe)
     if path.suffix == ".staticemb":
         revision = _extra(path).get("teacher_revision", recipe.revision)
@@ -52,13 +63,23 @@ def read_recipe(path: Path) -> Recipe:
     return recipe
 
 
-def read_training_recipe(path: Path) -> TrainingRecipe:
+def read_training_recipe(name: str | Path) -> TrainingRecipe:
     """Read the recipe of a training from TOML, or from the static embedding file that it made.
+
+    Args:
+        name: A file, or the name of an installed model.
 
     Raises:
         RecipeError: There is no recipe to be read, or it is a distillation's.
+        ModelNotFoundError: There is neither a file nor an installed model of that name.
     """
-    return _read(path, TrainingRecipe)
+    return _read(_place(name), TrainingRecipe)
+
+
+def _place(name: str | Path) -> Path:
+    """The file of that name, or the installed model's."""
+    path = Path(name)
+    return path if path.suffix == ".toml" else Path(locate(name))
 
 
 def _read(path: Path, kind: type[K]) -> K:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..training.recipe import TrainingRecipe
-from .knob_flags import add_knobs, given_recipe
+from .knob_flags import add_knobs, flags_named, given_recipe
 from .recipe import read_training_recipe
 
 _GROUPS = {
@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model",
         metavar="MODEL|TEACHER",
-        help="what to start from: a static embedding file, a folder of model2vec or "
-        "sentence-transformers, or a Sentence Transformer (folder or Hub id)",
+        help="what to start from: a static embedding file, an installed model's name, a folder of "
+        "model2vec or sentence-transformers, or a Sentence Transformer (folder or Hub id)",
     )
     parser.add_argument(
         "-o", "--output", required=True, metavar="FILE", help="the file to write (.staticemb)"
@@ -35,7 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--recipe",
         metavar="FILE",
-        help="TOML, or a trained file to repeat its recipe; flags take precedence",
+        help="TOML, or a trained model (a file or an installed name) to repeat its recipe; flags "
+        "take precedence",
     )
     work = parser.add_argument_group("how to work")
     work.add_argument(
@@ -69,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
         teacher_cache=_folder(arguments.teacher_cache),
         tensorboard=_folder(arguments.tensorboard),
     )
-    with Progress(quiet=arguments.quiet) as progress:
+    with Progress(quiet=arguments.quiet) as progress, flags_named(TrainingRecipe):
         train_file(arguments.model, recipe, places, progress)
     return 0
 

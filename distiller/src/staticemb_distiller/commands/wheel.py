@@ -1,4 +1,4 @@
-"""`staticemb-distiller wheel FILE --name NAME`: a model as a wheel for pip."""
+"""`staticemb-distiller wheel MODEL --name NAME`: a model as a wheel for pip."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from ..wheel import PREFIX, Names, build_wheel
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("file", type=Path, metavar="FILE", help="a static embedding file")
+    parser.add_argument(
+        "model", metavar="MODEL", help="a static embedding file, or an installed model's name"
+    )
     parser.add_argument(
         "--name",
         required=True,
@@ -33,6 +35,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Build the wheel and print its name."""
     names = Names(arguments.name, arguments.version, arguments.model_name)
-    wheel = build_wheel(arguments.file, arguments.output, names, arguments.license_file)
+    wheel = build_wheel(arguments.model, arguments.output, names, arguments.license_file)
     sys.stdout.write(f"{wheel}\n")
     return 0

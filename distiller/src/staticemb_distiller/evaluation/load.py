@@ -8,7 +8,9 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from ..errors import MissingPackageError, UnknownModelError
+from staticemb_runtime.installed import find_installed, not_installed
+
+from ..errors import MissingPackageError, TeacherError, UnknownModelError
 from . import baselines
 from .models import Embedder, FunctionModel, LexicalModel
 
@@ -19,7 +21,9 @@ def load_model(spec: str | Path, name: str | None = None) -> Embedder | LexicalM
     Args:
         spec: A `.staticemb` file; a folder of model2vec or sentence-transformers; word vectors as
             text (`.txt`, `.vec`, `.glove`, optionally with `.gz`); one of the names `tfidf`, `bm25`
-            and `wordllama`; or the id of a Sentence Transformer that its package can find.
+            and `wordllama`; the name of an installed model; or the id of a Sentence Transformer.
+            What is on this machine comes first: the Hub is asked for an id that is nothing else.
+            Neither pickled weights nor code that comes with a model is read.
         name: What to call it in the report; by default after the file.
 
     Returns:
@@ -33,6 +37,8 @@ def load_model(spec: str | Path, name: str | None = None) -> Embedder | LexicalM
     if text in baselines.NAMES:
         return baselines.load(text, name)
     path = Path(spec)
+    if not path.exists() and isinstance(spec, str) and (file := find_installed(text)) is not None:
+        return _staticemb(Path(file), name or text)
     name = name or path.name.removesuffix(".staticemb")
     if path.is_file():
         if path.suffix == ".staticemb":
@@ -47,7 +53,19 @@ def load_model(spec: str | Path, name: str | None = None) -> Embedder | LexicalM
         return _folder(path, name)
     if path.is_absolute() or text.startswith(".") or text.count("/") > 1 or path.suffix:
         raise UnknownModelError(f"{path}: expected a model, found no such file or folder")
-    return _sentence_transformer(text, name)
+    return _from_hub(text, name)
+
+
+def _from_hub(spec: str, name: str) -> Embedder:
+    """A Sentence Transformer by its id; a bare name is looked for where the package looks."""
+    from ..teacher.source import find
+
+    try:
+        source = find(spec if "/" in spec else f"sentence-transformers/{spec}")
+    except TeacherError as error:
+        tried = ", ".join(["no such file or folder", not_installed(), "no baseline"])
+        raise UnknownModelError(f"{spec}: {tried}; as a Sentence Transformer: {error}") from None
+    return _sentence_transformer(source.folder, name)
 
 
 def _staticemb(path: Path, name: str) -> Embedder:
@@ -104,7 +122,7 @@ def _folder(path: Path, name: str) -> Embedder:
         raise UnknownModelError(
             f"{path}: expected a model's folder, with modules.json or config.json, found neither"
         )
-    return _sentence_transformer(str(path), name)
+    return _sentence_transformer(path, name)
 
 
 def _model2vec(path: Path, name: str) -> Embedder:
@@ -137,28 +155,31 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def _sentence_transformer(spec: str, name: str) -> Embedder:
+def _sentence_transformer(path: Path, name: str) -> Embedder:
     try:
-        from sentence_transformers import SentenceTransformer
+        import sentence_transformers  # noqa: F401
     except ImportError:
         raise MissingPackageError(
-            f"{spec}: a Sentence Transformer needs `pip install sentence-transformers`"
+            f"{path}: a Sentence Transformer needs `pip install sentence-transformers`"
         ) from None
+    from ..teacher.peer import open_peer
+
     try:
-        model = SentenceTransformer(spec)
+        model = open_peer(path)
+    except TeacherError as error:
+        raise UnknownModelError(str(error)) from None
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise UnknownModelError(
-            f"{spec}: sentence-transformers cannot open it: {_first_line(error)}"
+            f"{path}: sentence-transformers cannot open it: {_first_line(error)}"
         ) from None
     dim = int(model.encode(["a"], show_progress_bar=False).shape[1])
-    path = Path(spec)
     return FunctionModel(
         name,
         lambda texts: model.encode(texts, show_progress_bar=False),
         query=lambda texts: model.encode_query(texts, show_progress_bar=False),
         document=lambda texts: model.encode_document(texts, show_progress_bar=False),
         prefixes=(dim,),
-        bytes=_size(path) if path.is_dir() else None,
+        bytes=_size(path),
         facts={
             "kind": "sentence-transformers",
             "dimension": dim,

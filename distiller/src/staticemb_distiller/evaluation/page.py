@@ -114,12 +114,12 @@ def _summary(results: Results) -> str:
     header = ["model", *("mean" if k is None else TITLES[k] for k in kinds), "MB", "texts/s"]
     shown = rows(results)
     values = [[number(results.mean(m, k, p)) for k in kinds] for m, p in shown]
-    best = _best([v for (m, _), v in zip(shown, values, strict=True) if m not in results.baseline])
+    best = _best(values)
     body = []
     for (model, prefix), figures in zip(shown, values, strict=True):
         facts = results.facts[model]
         base = model in results.baseline
-        bold = [False, *(not base and f == b for f, b in zip(figures, best, strict=True))]
+        bold = [False, *(f == b for f, b in zip(figures, best, strict=True))]
         cells = [label(results, model, prefix), *figures, megabytes(facts), rate(facts)]
         body.append(_row(cells, bold, style=' class="baseline"' if base else ""))
     return _table(header, body)

@@ -122,6 +122,8 @@ def from_json(path: str | Path) -> Results:
 def add_baseline(results: Results, report: Results, source: str) -> None:
     """Add the models of an earlier report as baselines, on the tasks that both have.
 
+    A model that was measured now as well, with the same scores, is not added a second time.
+
     Raises:
         ReportError: a task's files are not those the report was made on, or no task is shared.
     """
@@ -133,6 +135,8 @@ def add_baseline(results: Results, report: Results, source: str) -> None:
             raise ReportError(f"{source}: {task} was measured on other files than those given now")
     names = []
     for name in report.models:
+        if _measured_now(results, report, name, shared):
+            continue
         new = name
         while new in results.facts:
             new += " (earlier)"
@@ -145,3 +149,16 @@ def add_baseline(results: Results, report: Results, source: str) -> None:
         ]
         names.append(new)
     results.baseline = (*results.baseline, *names)
+
+
+def _measured_now(results: Results, report: Results, name: str, shared: list[str]) -> bool:
+    """Whether a model of a report is one of those measured now: same digest, same scores."""
+    digest = report.facts[name].get("digest")
+    return digest is not None and any(
+        facts.get("digest") == digest
+        and all(
+            math.isclose(results.value(model, task), report.value(name, task), abs_tol=1e-3)
+            for task in shared
+        )
+        for model, facts in results.facts.items()
+    )

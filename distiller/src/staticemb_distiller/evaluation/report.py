@@ -46,8 +46,9 @@ def rows(results: Results) -> list[tuple[str, int]]:
 
 
 def label(results: Results, model: str, prefix: int) -> str:
-    """How a row is called: the model's name, and its prefix where there are several."""
-    return model if len(results.prefixes(model)) < 2 else f"{model} @ {prefix}"
+    """How a row is called: the model's name, and its prefix where vectors are cut."""
+    cut = prefix != results.facts[model].get("dimension", prefix)
+    return f"{model} @ {prefix}" if cut or len(results.prefixes(model)) > 1 else model
 
 
 def differences(results: Results, *, resamples: int = 1000, seed: int = 0) -> list[dict[str, Any]]:

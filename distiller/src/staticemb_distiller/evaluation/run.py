@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -191,7 +192,8 @@ def evaluate(
         prefixes: Lengths to cut the vectors to; those beyond a model's dimension are left out,
             and a model with none left is measured whole. "full": the whole vectors. "ladder":
             the model's own prefixes.
-        baseline: Models to compare with, always measured whole.
+        baseline: Models to compare with, always measured whole. One that is among `models`, too, by
+            the same name or as the same object, has that row once.
         speed: Whether to take each model's texts per second too, a few seconds each.
         progress: Called with a line for each step.
 
@@ -209,8 +211,15 @@ def evaluate(
     found = discover(SAMPLE if folder is None else folder, tasks)
     results = Results([], {}, {task.name: dict(task.files) for task in found})
     results.note = SAMPLE_NOTE if folder is None else None
-    measured = [_opened(model) for model in _listed(models)]
-    compared = [_opened(model) for model in _listed(baseline)]
+    opened: dict[object, Embedder | LexicalModel] = {}
+    measured = _distinct(_opened(model, opened) for model in _listed(models))
+    compared = _distinct(_opened(model, opened) for model in _listed(baseline))
+    # A model that is compared with itself has one row of whole vectors: the baseline's.
+    both = [model for model in measured if model in compared]
+    if prefixes == "full":
+        measured = [model for model in measured if model not in both]
+    measured = [m for m in measured if not (isinstance(m, LexicalModel) and m in both)]
+    compared = [copy(model) if model in measured else model for model in compared]
     _rename([*measured, *compared])
     for model in (*measured, *compared):
         results.facts[model.name] = {**model.facts, "bytes": model.bytes}
@@ -218,7 +227,12 @@ def evaluate(
         for task in found:
             if progress:
                 progress(f"{model.name}: {task.name}")
-            results.scores += _scores(model, task, wanted)
+            results.scores += _scores(
+                model, task, wanted, whole=model in compared or model not in both
+            )
+        if not results.prefixes(model.name) and model in both:  # it had whole vectors alone
+            del results.facts[model.name]
+            continue
         if not isinstance(model, LexicalModel):
             results.facts[model.name].setdefault("dimension", max(results.prefixes(model.name)))
         if speed and not isinstance(model, LexicalModel):
@@ -233,9 +247,16 @@ def _listed(models: Model | Sequence[Model]) -> Sequence[Model]:
     return [models]
 
 
-def _opened(model: Model) -> Embedder | LexicalModel:
+def _distinct(models: Iterable[Embedder | LexicalModel]) -> list[Embedder | LexicalModel]:
+    return list({id(model): model for model in models}.values())
+
+
+def _opened(model: Model, opened: dict[object, Embedder | LexicalModel]) -> Embedder | LexicalModel:
+    """A model; the same one for a name that was opened before."""
     if isinstance(model, (str, Path)):
-        return load_model(model)
+        if str(model) not in opened:
+            opened[str(model)] = load_model(model)
+        return opened[str(model)]
     if isinstance(model, (Embedder, LexicalModel)):
         return model
     return FunctionModel(getattr(model, "__name__", type(model).__name__), model)
@@ -250,13 +271,18 @@ def _rename(models: Sequence[Embedder | LexicalModel]) -> None:
             model.name = f"{model.name}-{count}"
 
 
-def _scores(model: Embedder | LexicalModel, task: Task, prefixes: Prefixes) -> list[Score]:
+def _scores(
+    model: Embedder | LexicalModel, task: Task, prefixes: Prefixes, *, whole: bool
+) -> list[Score]:
+    """Scores at each prefix; `whole`: at the model's full length, too, if it is among them."""
     if isinstance(model, LexicalModel):
         return _named(model.name, task, 0, model.outcomes(task))
     vectors = {part: _encoded(model, part, texts) for part, texts in task.texts.items()}
     dim = next(iter(vectors.values())).shape[1]
     scores = []
     for prefix in _lengths(prefixes, dim, model.prefixes):
+        if prefix == dim and not whole:
+            continue
         cut = {part: unit(array[:, :prefix]) for part, array in vectors.items()}
         scores += _named(model.name, task, prefix, scoring.score(task, cut))
     return scores

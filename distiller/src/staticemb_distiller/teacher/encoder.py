@@ -23,7 +23,7 @@ from ..errors import (
     UnsupportedModuleError,
     UntrustedCodeError,
 )
-from .layout import read_object
+from .layout import TRUST, read_object
 from .modules import no_safetensors
 from .settings import Settings
 
@@ -36,6 +36,8 @@ _ENCODER_CLASSES = {
     "switch_transformers": "SwitchTransformersEncoderModel",
 }
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+"""Where torch is to be had without CUDA on Linux; on PyPI it comes with it."""
 _HUGE = 10**9  # tokenizers without a limit state 1e30
 
 
@@ -90,6 +92,16 @@ def pick_device(device: str) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         raise DeviceError(f"device {device!r} is not available here: {error}") from error
     return chosen
+
+
+def unused_cuda() -> str | None:
+    """Say how to get a smaller torch, where this one brings CUDA to a machine without it."""
+    if torch.version.cuda is None or torch.cuda.is_available():
+        return None
+    return (
+        "This torch brings CUDA's libraries, several GB, and this machine has no CUDA: "
+        f"pip install --force-reinstall torch --index-url {CPU_INDEX} replaces it by a smaller one"
+    )
 
 
 def load_encoder(
@@ -178,8 +190,7 @@ def _load_model(
     kernel = str(getattr(config, "_attn_implementation", None))
     if "/" in kernel and not trust_remote_code:
         raise UntrustedCodeError(
-            f"{folder}: config.json asks for native code from the Hub, {kernel!r}; "
-            "allow it with --trust-remote-code (trust_remote_code=True) if you trust its author"
+            f"{folder}: config.json asks for native code from the Hub, {kernel!r}; {TRUST}"
         )
     if hasattr(config, "use_cache"):
         config.use_cache = False
@@ -237,8 +248,7 @@ def _explained(folder: Path, *, trust_remote_code: bool) -> Iterator[None]:
         text = " ".join(str(error).split())
         if not trust_remote_code and "trust_remote_code" in text:
             raise UntrustedCodeError(
-                f"{folder}: its architecture is code of the teacher's own; allow it with "
-                "--trust-remote-code (trust_remote_code=True) if you trust its author"
+                f"{folder}: its architecture is code of the teacher's own; {TRUST}"
             ) from error
         if "does not recognize this architecture" in text:
             kind = read_object(folder / "config.json").get("model_type")

@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import InvalidTeacherFileError, UntrustedCodeError
 
 PEER_PREFIX = "sentence_transformers."
+TRUST = "distill runs it with --trust-remote-code (trust_remote_code=True) if you trust its author"
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,7 @@ def read_entries(folder: Path, *, trust_remote_code: bool = False) -> list[Entry
             raise InvalidTeacherFileError(f"{path}: module path {sub!r} leaves the folder")
         if not kind.startswith(PEER_PREFIX) and not trust_remote_code:
             raise UntrustedCodeError(
-                f"{path}: module {kind!r} is code of the teacher's own; "
-                "allow it with --trust-remote-code (trust_remote_code=True) if you trust its author"
+                f"{path}: module {kind!r} is code of the teacher's own; {TRUST}"
             )
         entries.append(Entry(kind, folder / sub))
     return entries

@@ -20,6 +20,16 @@ from ..errors import (
 from .layout import PEER_PREFIX, Entry, read_object
 from .pooling import MODES, pool
 
+# Pickles that no loader of weights reads, and OpenVINO's weights, which are none.
+_NOT_WEIGHTS = (
+    "openvino_",
+    "optimizer",
+    "random_states",
+    "rng_state",
+    "scheduler",
+    "training_args",
+)
+_PICKLES = {".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth"}
 _TOKENS, _SENTENCE = "token_embeddings", "sentence_embedding"
 # In the order in which sentence-transformers concatenates them.
 _POOLING_FLAGS = {
@@ -182,14 +192,34 @@ def _read_weights(folder: Path) -> dict[str, Tensor]:
         raise InvalidTeacherFileError(f"{path}: not a safetensors file: {error}") from error
 
 
+def check_not_pickled(folder: Path) -> None:
+    """Refuse a model's folder where some weights are there only as a pickle.
+
+    A library that opens it would read them: a pickle can run code. Where safetensors stand beside
+    one, it is not read.
+
+    Raises:
+        MissingWeightsError: A folder in it has pickled weights and no safetensors.
+    """
+    for file in sorted(folder.rglob("*")):
+        if file.suffix not in _PICKLES or file.name.startswith(_NOT_WEIGHTS):
+            continue
+        if not any(file.parent.glob("*.safetensors")):
+            raise MissingWeightsError(_pickled(file.parent, file.name))
+
+
+def _pickled(folder: Path, name: str) -> str:
+    return (
+        f"{folder}: weights are stored only as a pickle ({name}), which can run code when it is "
+        "read; load the model with sentence-transformers or transformers where you trust it, and "
+        "save it again as safetensors"
+    )
+
+
 def no_safetensors(folder: Path) -> str:
     """Say that a folder's weights are absent, or there only as a pickle."""
     if any(folder.glob("pytorch_model*.bin")):
-        return (
-            f"{folder}: weights are stored only as a pickle (pytorch_model.bin), which can run "
-            "code when it is read; load the teacher with sentence-transformers or transformers "
-            "where you trust it, and save it again as safetensors"
-        )
+        return _pickled(folder, "pytorch_model.bin")
     return f"{folder}: no weights: expected model.safetensors (a pickle is never read)"
 
 

@@ -11,8 +11,45 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from ..errors import UnsupportedModuleError
+from ..errors import MissingWeightsError, UnsupportedModuleError
 from .batches import run_batches
+from .layout import read_entries
+from .modules import check_not_pickled
+
+
+def open_peer(
+    folder: Path,
+    *,
+    device: str | None = None,
+    dtype: str | None = None,
+    trust_remote_code: bool = False,
+) -> Any:  # noqa: ANN401 - an optional package's class
+    """Open a folder with sentence-transformers: without pickled weights, without the network.
+
+    Args:
+        folder: The model.
+        device: Where to run; None: the package decides.
+        dtype: As `transformers` takes it; None: the package decides.
+        trust_remote_code: Whether Python code in the folder may run.
+
+    Raises:
+        InvalidTeacherFileError: modules.json is malformed or leads out of the folder.
+        UntrustedCodeError: It names a class from outside sentence-transformers.
+        MissingWeightsError: Weights are pickled.
+        ImportError: The package is not installed.
+    """
+    from sentence_transformers import SentenceTransformer
+
+    read_entries(folder, trust_remote_code=trust_remote_code)
+    check_not_pickled(folder)
+    return SentenceTransformer(
+        str(folder),
+        device=device,
+        trust_remote_code=trust_remote_code,
+        local_files_only=True,
+        # Names that a folder's own settings cannot change.
+        model_kwargs={"use_safetensors": True, **({} if dtype is None else {"dtype": dtype})},
+    )
 
 
 class PeerBackend:
@@ -46,25 +83,22 @@ class PeerBackend:
 
         Raises:
             UnsupportedModuleError: The package is not installed, or does not know the part either.
+            MissingWeightsError: Weights are pickled.
         """
         if find_spec("sentence_transformers") is None:
             raise UnsupportedModuleError(
                 f"{reason}: not known here; the sentence-transformers package may know it: "
                 "pip install sentence-transformers"
             ) from reason
-        from sentence_transformers import SentenceTransformer
-
         if dtype == "auto" and device.type == "cpu":
             dtype = "float32"
         try:
-            model = SentenceTransformer(
-                str(folder),
-                device=str(device),
-                trust_remote_code=trust_remote_code,
-                local_files_only=True,
-                model_kwargs={"dtype": dtype, "use_safetensors": True},
+            model = open_peer(
+                folder, device=str(device), dtype=dtype, trust_remote_code=trust_remote_code
             )
             return cls(model, str(reason))
+        except MissingWeightsError:
+            raise
         except Exception as error:
             raise UnsupportedModuleError(
                 f"{reason}: not known here, and sentence-transformers cannot load it either: "

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Mask = NDArray[np.bool_]
 
 _SHARE = 0.05
-_LEAST = 100  # whose noise is no larger than what a training changes
+LEAST = 100  # whose noise is no larger than what a training changes
 _MOST_SHARE = 20  # an anchor of more than a twentieth of what is wanted would fill the sample alone
 
 
@@ -69,7 +69,7 @@ def _held_anchors(
     for rows in columns:
         counts += np.bincount(rows[:, 0], minlength=len(counts))
     if wanted is None:
-        wanted = _SHARE if _SHARE * counts.sum() >= _LEAST else 0
+        wanted = _SHARE if _SHARE * counts.sum() >= LEAST else 0
     most = wanted * counts.sum() if wanted < 1 else wanted
     anchors = np.flatnonzero((counts > 0) & (counts <= max(1, most // _MOST_SHARE)))
     anchors = anchors[np.argsort(_mixed(digests[anchors], seed), kind="stable")]

@@ -29,6 +29,7 @@ class TrainingRecipe(Knobs):
         "examples, each a file or hf:ID, with ::KEY=VALUE,... after it: kind (pairs, triplets, "
         "scored, labeled), anchor, positive, negative, score, label, text (names of columns), "
         "range, header, weight, limit, split, config, revision",
+        is_input=True,
     )
     limit: int | None = knob(None, "the most examples to take from each source")
     held_out: int | float | None = knob(
@@ -72,7 +73,9 @@ class TrainingRecipe(Knobs):
     )
     prefix_weights: tuple[float, ...] = knob((), "what each prefix counts (default: all the same)")
     teacher: str | None = knob(
-        None, "a Sentence Transformer whose cosines between the texts of a batch to match, too"
+        None,
+        "a Sentence Transformer whose cosines between the texts of a batch to match, too",
+        is_input=True,
     )
     teacher_revision: str | None = knob(None, "that teacher's revision on the Hub")
     teacher_weight: float = knob(1.0, "what agreement with the teacher counts")

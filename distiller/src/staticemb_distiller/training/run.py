@@ -31,6 +31,7 @@ from .bag import Bag
 from .batches import check_batch_size, steps
 from .checkpoint import TrainingCheckpoint
 from .guide import teacher_vectors
+from .holding_out import LEAST
 from .log import Log, write_beside
 from .loop import Material, Trained, total_steps, train
 from .shaping import sampled_vectors, shaped_start
@@ -78,8 +79,9 @@ def train_file(
     The same start, recipe, files and machine give the same bytes, on the CPU.
 
     Args:
-        start: A static embedding file, a folder of model2vec or sentence-transformers
-            (StaticEmbedding), or a teacher: a folder or a Hub id.
+        start: A static embedding file, an installed model's name, a folder of model2vec or
+            sentence-transformers (StaticEmbedding), or a teacher: a folder or a Hub id. Code that
+            comes with a teacher never runs here.
         recipe: How.
         places: Where.
         progress: Where to show progress; nothing is shown if None.
@@ -132,6 +134,12 @@ def train_file(
             )
         batch_size = _batch_size(examples, recipe, workers)
         progress.note(_described(examples, held_out, batch_size))
+        validated = sum(map(len, held_out.examples))
+        if recipe.held_out and validated < LEAST:
+            progress.note(
+                f"warning: {validated} held-out examples are too few to tell tables apart: the one "
+                f"that is kept is chosen by chance; from {LEAST} on they do"
+            )
         guide, revision = None, ""
         if recipe.teacher is not None and recipe.teacher_weight > 0:
             named = np.union1d(examples.named(), held_out.named())

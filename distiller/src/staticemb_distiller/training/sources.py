@@ -6,7 +6,7 @@ source -> records -> which columns are which -> rows of texts and a score or a l
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -119,8 +119,12 @@ class PairSource(PlaceSpec):
             )
         return files
 
-    def read(self) -> tuple[Layout, Iterator[Row]]:
+    def read(self, on_empty: Callable[[str], object] | None = None) -> tuple[Layout, Iterator[Row]]:
         """Find out which columns are which, and read the examples one after another.
+
+        Args:
+            on_empty: Called with the message for an example with an empty text, which is then left
+                out; None: such an example is an error.
 
         Raises:
             TextSourceError: The source cannot be read. Its sub-classes: TextEncodingError, bytes
@@ -142,8 +146,16 @@ class PairSource(PlaceSpec):
         else:
             layout = recognized(where, record, self.kind)
         check_columns(where, record, layout)
-        rows = (self._row(where, record, layout) for where, record in self._records(layout.columns))
-        return layout, islice(rows, self.limit)
+        return layout, islice(self._rows(layout, on_empty), self.limit)
+
+    def _rows(self, layout: Layout, on_empty: Callable[[str], object] | None) -> Iterator[Row]:
+        for where, record in self._records(layout.columns):
+            try:
+                yield self._row(where, record, layout)
+            except EmptyTextError as error:
+                if on_empty is None:
+                    raise
+                on_empty(str(error))
 
     def _records(self, columns: tuple[str, ...]) -> Iterator[tuple[str, Record]]:
         if self.dataset is not None:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from staticemb_runtime.errors import NotAModelError, UnsupportedModelError
+from staticemb_runtime.installed import find_installed, not_installed
 from staticemb_runtime.opening import open_parts
 
 from ..convert import plain_tokenizer
-from ..errors import TrainingStartError
+from ..errors import HubUnavailableError, TeacherNotFoundError, TrainingStartError
 from ..optional_parts import optional_names
 from ..peer_files import dense_rows
 from ..pipeline import make_vocabulary, token_vectors
@@ -80,8 +81,8 @@ def open_start(
     """Open what the user named, as the recipe wants to start from it.
 
     Args:
-        name: A static embedding file, a folder of model2vec or sentence-transformers
-            (StaticEmbedding), or a teacher: a folder or a Hub id.
+        name: A static embedding file, an installed model's name, a folder of model2vec or
+            sentence-transformers (StaticEmbedding), or a teacher: a folder or a Hub id.
         recipe: Its knobs from `start` to `damping_dims`, `prefixes` and `seed`.
         device: Where a teacher computes.
         progress: Where to say what takes long.
@@ -92,7 +93,15 @@ def open_start(
         TrainingStartError: The recipe asks for what this start does not have.
     """
     file = _open_model(name)
-    start = _of_teacher(name, recipe, device, progress) if file is None else _of_model(name, file)
+    if file is not None:
+        start = _of_model(name, file)
+    else:
+        try:
+            start = _of_teacher(name, recipe, device, progress)
+        except (TeacherNotFoundError, HubUnavailableError) as error:
+            if Path(name).exists():
+                raise
+            raise type(error)(f"{name}: {not_installed()}; as a teacher: {error}") from None
     rows = start.rows
     width = recipe.dims or rows.shape[1]
     if recipe.dims is not None and width >= len(rows):
@@ -160,7 +169,8 @@ def widened(rows: NDArray[np.float32], width: int, seed: int) -> NDArray[np.floa
 def _open_model(name: str) -> StaticFile | None:
     """The static model of that name, or None where it can only be a teacher."""
     if not Path(name).exists():
-        return None
+        installed = find_installed(name)
+        return None if installed is None else open_parts(installed, verify=True)
     try:
         return open_parts(name, verify=True)
     except (NotAModelError, UnsupportedModelError):

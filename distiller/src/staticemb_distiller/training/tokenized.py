@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ..errors import (
     DataFileError,
     DuplicatesOnlyError,
+    EmptyTextError,
     LabelError,
     NoExamplesError,
     ScoreError,
@@ -122,7 +123,8 @@ def prepare(
 def _read(
     source: PairSource, path: Path, numbering: Numbering, spool: Spool, progress: Progress
 ) -> Examples:
-    layout, rows = source.read()
+    empty = _Empty()
+    layout, rows = source.read(empty)
     progress.note(f"Reading {source.place} ({layout})")
     columns = Appended(path.with_suffix(".columns"))
     targets = Appended(path.with_suffix(".targets"))
@@ -140,6 +142,10 @@ def _read(
     finally:
         columns.close()
         targets.close()
+    if empty.count:
+        progress.note(f"{empty.count} examples left out, the first: {empty.first}")
+        if len(columns.array(np.int32, len(layout.texts))) < 2:
+            raise EmptyTextError(empty.first)
     examples = Examples(
         layout.kind,
         columns.array(np.int32, len(layout.texts)),
@@ -175,6 +181,18 @@ def _blocks(rows: Iterator[Row]) -> Iterator[list[Row]]:
             block, characters = [], 0
     if block:
         yield block
+
+
+class _Empty:
+    """Counts examples with an empty text, and remembers what is wrong with the first one."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.first = ""
+
+    def __call__(self, message: str) -> None:
+        self.first = self.first or message
+        self.count += 1
 
 
 class _Labels:

@@ -56,9 +56,9 @@ def main() -> None:
         print(f"== {name}", file=sys.stderr, flush=True)
         folder = options.work / name.replace(" ", "-").replace(",", "")
         folder.mkdir(parents=True, exist_ok=True)
-        made, about = make(contestant, folder)
+        made, _ = make(contestant, folder)
         scores[name] = measured(contestant, made, options.data, folder)
-        facts[name] = {**about, **contestant.facts(made)}
+        facts[name] = {"command": contestant.command, **contestant.facts(made)}
     save(
         "text_amount",
         {

@@ -38,7 +38,7 @@ def settled(recipe: Recipe, share: float) -> Recipe:
 
     Args:
         recipe: Resolved.
-        share: What its `text` weighs of all that it is fitted to.
+        share: What its `text` weighs of all that it is fitted to, before any budget.
     """
     if not recipe.text:
         return recipe

@@ -106,8 +106,8 @@ class Recipe(Knobs):
     whiten: float | None = knob(
         None,
         "even out the directions that the fit's texts use: 0 leaves them, 0.5 makes them equal "
-        "(default: 0.1 for a table that is fitted to nothing but generated sequences, 0 for any "
-        "other)",
+        "(default: 0.1 for a table that is fitted to nothing but generated sequences, less with "
+        "text on top of them, 0 for any other)",
     )
 
     # Rotation
@@ -128,8 +128,8 @@ class Recipe(Knobs):
     )
     sif_coefficient: float | None = knob(
         None,
-        "a in the weight a / (a + p) of a token of probability p (default: 0.001 for a table that "
-        "is fitted to text, 0.0001 for any other)",
+        "a in the weight a / (a + p) of a token of probability p (default: 0.001 where fit names "
+        "text, 0.0001 anywhere else)",
     )
     counts_from: tuple[str, ...] = knob((), "text files to count token frequencies in")
     store_weights: bool = knob(

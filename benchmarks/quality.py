@@ -121,7 +121,7 @@ def _mean(outcomes: list[Outcome]) -> tuple[float, Any]:
     return float(np.mean([outcome.value for outcome in outcomes])), np.mean(drawn, axis=0)
 
 
-def summarized(scores: Mapping[str, Scores]) -> dict[str, Any]:
+def summarized(scores: Mapping[str, Scores], baseline: str = BASELINE) -> dict[str, Any]:
     """Each score with its 95 % bootstrap interval, and its paired difference to the baseline."""
     drawn = {
         (model, dim, column): _mean(outcomes)
@@ -132,8 +132,8 @@ def summarized(scores: Mapping[str, Scores]) -> dict[str, Any]:
     summary: dict[str, Any] = {}
     for (model, dim, column), (value, samples) in drawn.items():
         cell = {"value": value, **_ends(value, samples)}
-        base = drawn.get((BASELINE, dim if dim in DIMENSIONS else DIMENSIONS[0], column))
-        if base is not None and model != BASELINE:
+        base = drawn.get((baseline, dim if dim in DIMENSIONS else DIMENSIONS[0], column))
+        if base is not None and model != baseline:
             difference = value - base[0]
             cell["over_baseline"] = {"value": difference, **_ends(difference, samples - base[1])}
         whole = drawn.get((model, max(scores[model]), column))
@@ -184,7 +184,7 @@ def main() -> int:
             continue
         print(f"== {name}", file=sys.stderr, flush=True)
         folder.mkdir(parents=True, exist_ok=True)
-        made, about = _made(contestant, folder)
+        made, about = make(contestant, folder)
         scores[name] = measured(contestant, made, options.data, folder)
         facts[name] = {**about, **contestant.facts(made)}
     save(
@@ -202,7 +202,7 @@ def main() -> int:
     return 0
 
 
-def _made(contestant: Contestant, folder: Path) -> tuple[Path, dict[str, Any]]:
+def make(contestant: Contestant, folder: Path) -> tuple[Path, dict[str, Any]]:
     """Make a model, or find it made; what is known of the making is kept beside it."""
     target, about = folder / contestant.file, folder / "about.json"
     if not (target.exists() and about.is_file()):

@@ -108,7 +108,7 @@ class Maker:
         if not kept.is_file():
             recipe = Recipe(fit=(str(self.text),), limit=SPEED_TEXTS)
             vocabulary = pipeline.make_vocabulary(self.teacher.tokenizer, recipe)
-            texts, _ = fit_texts(self.teacher, vocabulary, recipe)
+            texts = fit_texts(self.teacher, vocabulary, recipe).texts
             started = processor_seconds()
             self.teacher.encode(texts)
             rate = round(len(texts) / (processor_seconds() - started), 1)
@@ -220,11 +220,11 @@ def _trained(maker: Maker, target: Path) -> Mapping[str, Any]:
         mode="subword", vocabulary_from=(str(maker.text),), vocabulary_size=int(WORDS[3])
     )
     vocabulary = pipeline.make_vocabulary(maker.teacher.tokenizer, words)
-    texts, weights = fit_texts(maker.teacher, vocabulary, recipe)
-    ids, lengths = TokenIds(vocabulary.tokenizer_json, vocabulary.unknown_token_id)(texts)
+    gathered = fit_texts(maker.teacher, vocabulary, recipe)
+    ids, lengths = TokenIds(vocabulary.tokenizer_json, vocabulary.unknown_token_id)(gathered.texts)
     budget = Budget.parse(recipe.teacher_budget)
-    order = order_by_budget(ids, lengths, len(vocabulary), weights, budget)
-    chosen = [texts[place] for place in order.tolist()]
+    order = order_by_budget(ids, lengths, len(vocabulary), gathered.weights, budget)
+    chosen = [gathered.texts[place] for place in order.tolist()]
     targets = maker.vectors(chosen).astype(np.float32)
 
     started = processor_seconds()

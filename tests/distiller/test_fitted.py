@@ -100,3 +100,30 @@ def test_a_budget_goes_to_weighty_texts_first(tokenizer, tmp_path):
 
 def test_a_unknown_token_has_no_row(texts, tokenizer, tmp_path):
     assert not run([*texts, "? w1"], tokenizer, Teacher(), tmp_path).rows[60].any()
+
+
+def test_what_sets_ones_own_texts_apart_does_not_pass_for_their_words_meaning(tokenizer, tmp_path):
+    random = np.random.default_rng(4)
+
+    class Partial(Teacher):
+        """Adds a direction of its own to texts that have a question mark."""
+
+        def encode(self, texts):
+            marked = np.array([[text.endswith("?")] for text in texts])
+            return np.asarray(super().encode(texts) + marked * self.rows.std(0), np.float32)
+
+    # Half of the words stand in texts of one kind far more often than in the other's.
+    def drawn(words, count):
+        return [" ".join(random.choice(words, size=random.integers(3, 9))) for _ in range(count)]
+
+    own = [f"{text} ?" for text in drawn(WORDS[:30] * 5 + WORDS, 700)]
+    texts = [*own, *drawn(WORDS[30:] * 5 + WORDS, 700)]
+    teacher = Partial()
+
+    def likeness(own):
+        rows = run(texts, tokenizer, teacher, tmp_path, own=own, regularization=0.01).rows[:60]
+        right = teacher.rows - teacher.rows.mean(0)
+        rows = rows - rows.mean(0)
+        return np.sum(rows * right) / np.linalg.norm(rows) / np.linalg.norm(right)
+
+    assert likeness(len(own)) > likeness(0)

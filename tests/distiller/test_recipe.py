@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from staticemb_distiller.errors import RecipeError
+from staticemb_distiller.generate import GENERATED
 from staticemb_distiller.recipe import Recipe
 
 paths = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12)
@@ -25,6 +26,8 @@ def recipes(draw):
     clip = dtype == "int8" and draw(st.booleans())
     share = st.floats(0, 1, exclude_min=True, exclude_max=True)
     fitted = draw(st.booleans())
+    text = draw(st.lists(paths.filter(GENERATED.__ne__), max_size=2)) if fitted else []
+    sources = st.just(GENERATED) if text else paths.filter("none".__ne__)
     return Recipe(
         revision=draw(st.none() | paths),
         mode=draw(st.sampled_from(["word", "subword"])) if word else "output",
@@ -32,7 +35,8 @@ def recipes(draw):
         vocabulary_from=tuple(draw(st.lists(paths, min_size=1, max_size=2))) if counted else (),
         vocabulary_size=draw(st.integers(1, 10**6)) if counted else None,
         remove=draw(st.sampled_from(["", r"\[unused\d+\]", "\\x7f", "ä|\"'\n\t"])),
-        fit=tuple(draw(st.lists(paths.filter("none".__ne__), min_size=1))) if fitted else ("none",),
+        fit=tuple(draw(st.lists(sources, min_size=1))) if fitted else ("none",),
+        text=tuple(text),
         limit=draw(st.none() | st.integers(1, 10**9)) if fitted else None,
         teacher_budget=draw(st.none() | st.integers(1, 10**9) | budgets) if fitted else None,
         fit_regularization=draw(st.floats(1e-9, 1e9)),
@@ -113,6 +117,9 @@ def test_whole_numbers_do_for_real_ones():
         ("fit = []", "none by itself, or sources"),
         ('fit = ["none", "text.txt"]', "none by itself, or sources"),
         ('fit = ["none"]\nlimit = 10', "limit: there is no text"),
+        ('fit = ["none"]\ntext = ["a.txt"]', "text: comes on top of generated sequences"),
+        ('fit = ["a.txt", "generated"]\ntext = ["b.txt"]', "found fit a.txt generated"),
+        ('text = ["generated::limit=9"]', "text: expected text of yours"),
         ('teacher_budget = "10"', "teacher_budget: expected a number of texts of at least 1, or a"),
         ('teacher_budget = "0m"', "teacher_budget"),
         ('teacher_budget = "infh"', "teacher_budget"),

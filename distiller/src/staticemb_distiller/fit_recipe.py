@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,31 +39,57 @@ def sources(recipe: Recipe) -> list[Source]:
     """
     if not recipe.fitted:
         return []
-    return [Source.parse(spec, limit=recipe.limit) for spec in recipe.fit]
+    own = [Source.parse(spec, limit=recipe.limit) for spec in recipe.text]
+    limit = None if own else recipe.limit  # of text alone: few sequences would make a poor table
+    return own + [Source.parse(spec, limit=limit) for spec in recipe.fit]
 
 
-def fit_texts(
-    teacher: Teacher, vocabulary: Vocabulary, recipe: Recipe
-) -> tuple[list[str], list[float]]:
-    """The texts that a recipe fits the table to, before any budget, and the weight of each.
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """The texts of a fit, before any budget.
+
+    Attributes:
+        texts: Those of the recipe's `text`, then those of its `fit`.
+        weights: How much each counts.
+        own: How many are of its `text`.
+    """
+
+    texts: list[str]
+    weights: list[float]
+    own: int
+
+    @property
+    def own_share(self) -> float:
+        """What the texts of `text` weigh of all."""
+        return sum(self.weights[: self.own]) / sum(self.weights)
+
+
+def fit_texts(teacher: Teacher, vocabulary: Vocabulary, recipe: Recipe) -> Gathered:
+    """Read the texts that a recipe fits the table to.
 
     Raises:
         TextSourceError: A source cannot be read, or holds nothing.
     """
-    return gather(
-        sources(recipe),
+    named = sources(recipe)
+    parts = gather(
+        named,
         teacher.tokenizer,
         _longest(teacher),
         words_of=Tokenizer.from_str(vocabulary.tokenizer_json.decode()),
         language=recipe.fit_language,
         seed=recipe.seed,
     )
+    return Gathered(
+        texts=[text for part in parts for text in part],
+        weights=[source.weight for source, part in zip(named, parts, strict=True) for _ in part],
+        own=sum(map(len, parts[: len(recipe.text)])),
+    )
 
 
 def fit_recipe(
     teacher: Teacher,
     vocabulary: Vocabulary,
-    gathered: tuple[list[str], list[float]],
+    gathered: Gathered,
     vectors: NDArray[np.float32],
     weights: NDArray[np.float64],
     recipe: Recipe,
@@ -75,10 +102,10 @@ def fit_recipe(
     Args:
         teacher: Whose vectors of texts to come close to.
         vocabulary: The new model's, V tokens.
-        gathered: What `fit_texts` gave: the texts and their weights.
+        gathered: What `fit_texts` gave.
         vectors: The teacher's vectors of the tokens, shape (V, H).
         weights: The tokens' weights in the classical table that the fit starts from, shape (V,).
-        recipe: Its knobs from `fit` to `whiten`, and `seed`; resolved.
+        recipe: Its knobs from `fit` to `whiten`, and `seed`; resolved and `own_text.settled`.
         cache: The folder that keeps the teacher's vectors; None: they are kept until the end.
         progress: Where to show it.
 
@@ -89,11 +116,13 @@ def fit_recipe(
     """
     assert recipe.length_power is not None  # resolved
     assert recipe.whiten is not None
-    texts, text_weights = gathered
+    texts = gathered.texts
     budget = Budget.parse(recipe.teacher_budget)
     read = len(texts) if budget.texts is None else min(budget.texts, len(texts))
     progress.note(
-        f"Texts: {len(texts)} found, {read} to read"
+        f"Texts: {len(texts)} found"
+        + (f", {gathered.own} of them yours" if gathered.own else "")
+        + f", {read} to read"
         + (f" in {recipe.teacher_budget}" if budget.seconds is not None else "")
     )
     with (
@@ -103,7 +132,7 @@ def fit_recipe(
         counted = BlockProgress(advance)
         return fitted_table(
             texts,
-            text_weights,
+            gathered.weights,
             ReportingTeacher(teacher, counted.within),
             vocabulary.tokenizer_json,
             vocabulary.unknown_token_id,
@@ -112,6 +141,7 @@ def fit_recipe(
             cache=folder,
             about=about_vectors(teacher, recipe.teacher_dtype),
             budget=budget,
+            own=gathered.own,
             regularization=recipe.fit_regularization,
             rounds=recipe.fit_rounds,
             iterations=recipe.fit_iterations,

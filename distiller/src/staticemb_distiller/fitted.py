@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from .budget import Budget
 from .coverage import order_by_coverage
 from .fit import FitStep, count_matrix, fit, scale_prior
+from .own_text import level_means
 from .shape import shaped
 from .teacher_cache import TeacherCache
 from .token_ids import TokenIds
@@ -112,6 +113,7 @@ def fitted_table(
     cache: Path,
     about: dict[str, str],
     budget: Budget | None = None,
+    own: int = 0,
     regularization: float = 0.1,
     rounds: int = 2,
     iterations: int = 15,
@@ -137,6 +139,7 @@ def fitted_table(
         cache: The folder of the teacher's vectors.
         about: As for `TeacherCache`.
         budget: As for `order_by_budget`.
+        own: How many texts, from the first, come on top of the others: `level_means`.
         regularization: As for `fit`.
         rounds: As for `fit`.
         iterations: As for `fit`.
@@ -164,6 +167,7 @@ def fitted_table(
         progress=encoded,
     )
     order = order[: len(targets)]
+    level_means(targets, order < own)
 
     counts = count_matrix(ids, lengths, tokens)[order]
     prior = (token_vectors - token_vectors.mean(0)) * token_weights[:, None]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from . import __version__, fit_recipe, inputs, table, tokens
+from . import __version__, fit_recipe, inputs, own_text, table, tokens
 from .budget import Budget
 from .check import write_checked
 from .counting import count_tokens, count_words
@@ -99,8 +99,9 @@ def distill(
 
     gathered = None
     if recipe.fitted:  # before the teacher's long pass, which text that cannot be read would waste
-        progress.note(f"Reading text: {' '.join(recipe.fit)}")
+        progress.note(f"Reading text: {' '.join((*recipe.text, *recipe.fit))}")
         gathered = fit_recipe.fit_texts(teacher, vocabulary, recipe)
+        recipe = own_text.settled(recipe, gathered.own_share)
 
     kept = _checkpoint(checkpoint, teacher, vocabulary, recipe)
     vectors = token_vectors(teacher, vocabulary, recipe, checkpoint=kept, progress=progress)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from .budget import Budget
 from .errors import RecipeError
 from .generate import GENERATED
 from .knobs import Knobs, knob, refuse
-from .shape import check_shape
+from .shape import GENERATED_SHAPE, TEXT_SHAPE, check_shape
 from .vocabulary import UNUSED
 
 
@@ -85,7 +85,14 @@ class Recipe(Knobs):
         "column, weight, limit, split, config, revision; none: the classical table",
         is_input=True,
     )
-    limit: int | None = knob(None, "the most texts to take from each source of the fit")
+    text: tuple[str, ...] = knob(
+        (),
+        "text of yours on top of generated sequences, each as in fit; text in fit is fitted to "
+        "alone",
+    )
+    limit: int | None = knob(
+        None, "the most texts to take from each source of text, or of fit where there is none"
+    )
     teacher_budget: int | str | None = knob(
         None,
         "how much the teacher reads for the fit, the texts that cover most tokens first: a number "
@@ -103,13 +110,14 @@ class Recipe(Knobs):
     length_power: float | None = knob(
         None,
         "raise the lengths of fitted rows to it: above 1, rare tokens count more (default: 1.5 "
-        "for a table that is fitted to nothing but generated sequences, 1 for any other)",
+        "for a table that is fitted to nothing but generated sequences, less with text on top of "
+        "them, 1 for any other)",
     )
     whiten: float | None = knob(
         None,
         "even out the directions that the fit's texts use: 0 leaves them, 0.5 makes them equal "
-        "(default: 0.1 for a table that is fitted to nothing but generated sequences, 0 for any "
-        "other)",
+        "(default: 0.1 for a table that is fitted to nothing but generated sequences, less with "
+        "text on top of them, 0 for any other)",
     )
 
     # Rotation
@@ -130,8 +138,8 @@ class Recipe(Knobs):
     )
     sif_coefficient: float | None = knob(
         None,
-        "a in the weight a / (a + p) of a token of probability p (default: 0.001 for a table that "
-        "is fitted to text, 0.0001 for any other)",
+        "a in the weight a / (a + p) of a token of probability p (default: 0.001 where fit names "
+        "text, 0.0001 anywhere else)",
     )
     counts_from: tuple[str, ...] = knob(
         (), "text files to count token frequencies in", is_input=True
@@ -228,6 +236,15 @@ class Recipe(Knobs):
         if (self.weighting == "counts") != bool(self.counts_from):
             msg = "counts_from: give text files exactly when weighting is counts"
             raise RecipeError(msg)
+        places = [spec.partition("::")[0] for spec in self.fit]
+        if self.text and set(places) != {GENERATED}:
+            msg = (
+                f"text: comes on top of generated sequences, found fit {' '.join(self.fit)}; "
+                "to fit to text alone, name it in fit"
+            )
+            raise RecipeError(msg)
+        if GENERATED in (spec.partition("::")[0] for spec in self.text):
+            refuse("text", "text of yours, as generated sequences are there", list(self.text))
         if not self.fitted and (self.limit, self.teacher_budget) != (None, None):
             name = "teacher_budget" if self.limit is None else "limit"
             msg = f"{name}: there is no text to limit, because fit is none"
@@ -252,20 +269,35 @@ class Recipe(Knobs):
             msg = f"coarse_step: only an int8 table without clip has one step, found {found}"
             raise RecipeError(msg)
 
+    def to_dict(self, *, defaults: bool = True) -> dict[str, Any]:
+        """As for all recipes; `text` only where there is any.
+
+        So a recipe of before there was `text` makes the same bytes as then.
+        """
+        values = super().to_dict(defaults=defaults)
+        return values if self.text else {k: v for k, v in values.items() if k != "text"}
+
     @property
     def fitted(self) -> bool:
         """Whether the table is fitted to texts."""
         return self.fit != ("none",)
 
     def resolved(self) -> Recipe:
-        """The same recipe with a value for the knobs whose default depends on others."""
+        """The same recipe with a value for the knobs whose default depends on others.
+
+        How rows are shaped after a fit to `text` depends on how much there is: `own_text.settled`.
+        """
         text = self.fitted and any(spec.partition("::")[0] != GENERATED for spec in self.fit)
         textless = self.fitted and not text
         coefficient, power, whiten = self.sif_coefficient, self.length_power, self.whiten
+        if not self.text:
+            shape = GENERATED_SHAPE if textless else TEXT_SHAPE
+            power = shape[0] if power is None else power
+            whiten = shape[1] if whiten is None else whiten
         return replace(
             self,
             sif_coefficient=(1e-3 if text else 1e-4) if coefficient is None else coefficient,
-            length_power=(1.5 if textless else 1.0) if power is None else power,
-            whiten=(0.1 if textless else 0.0) if whiten is None else whiten,
+            length_power=power,
+            whiten=whiten,
             pooling=self.pooling or ("damped_mean" if self.fitted else "mean"),
         )

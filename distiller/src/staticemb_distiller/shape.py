@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+GENERATED_SHAPE = (1.5, 0.1)
+TEXT_SHAPE = (1.0, 0.0)
+"""Length power and whitening of a table fitted to generated sequences, or to text, alone."""
+
 
 def check_shape(length_power: float | None, whiten: float | None) -> None:
     """Refuse values that `with_length_power` and `whitened` are not made for; None is none.

@@ -190,7 +190,7 @@ def gather(
     words_of: Tokenizer | None = None,
     language: str = "en",
     seed: int = 0,
-) -> tuple[list[str], list[float]]:
+) -> list[list[str]]:
     """Read, cut and sample several sources; a text that two share counts for the earlier one.
 
     Args:
@@ -203,13 +203,12 @@ def gather(
         seed: As for `sample`.
 
     Returns:
-        The passages, source after source, and the weight of each.
+        The passages of each source.
 
     Raises:
         TextSourceError: A source cannot be read, or there is no text at all.
     """
-    texts: list[str] = []
-    weights: list[float] = []
+    gathered: list[list[str]] = []
     seen: set[int] = set()
     for source in sources:
         if source.place == GENERATED:
@@ -226,6 +225,5 @@ def gather(
         found = sample(cut, source.limit, seed=seed, seen=seen)
         if not found:
             raise TextSourceError(f"{source.place}: expected text, found none that is new")
-        texts += found
-        weights += [source.weight] * len(found)
-    return texts, weights
+        gathered.append(found)
+    return gathered

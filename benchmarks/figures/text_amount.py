@@ -1,0 +1,31 @@
+"""Quality by the amount of text: the score at 256 dimensions, and how it differs from no text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import drawing
+
+COLUMNS = ("STS-B", "SICK", "words", "NFCorpus", "Cranfield", "Banking77", "SST-2")
+
+
+def section(content: dict[str, Any]) -> str:
+    """A row for each model; figures with the sign of a difference outside its interval."""
+    results = content["results"]
+    rows = []
+    for name, dims in results["scores"].items():
+        cells = dims[max(dims, key=int)]
+        rows.append([name, *(_cell(cells[column]) for column in COLUMNS)])
+    note = (
+        f"256 dimensions, int8. ↑ better and ↓ worse than {results['baseline']} outside the 95 % "
+        f"interval of a paired bootstrap ({results['resamples']:,} resamples). Columns as in the "
+        f"table of the peers. {drawing.machine(content, 'torch')} Intervals, commands and "
+        "recipes: `benchmarks/results/text_amount.json`."
+    )
+    return drawing.table(["sentences", *COLUMNS], rows) + "\n\n" + note
+
+
+def _cell(cell: dict[str, Any]) -> str:
+    over = cell.get("over_baseline", {"low": 0, "high": 0})
+    mark = "↑" if over["low"] > 0 else "↓" if over["high"] < 0 else ""
+    return f"{cell['value']:.1f}{mark}"

@@ -20,10 +20,11 @@ from .installed import MODEL_HELP, chosen, locate
 from .metadata import Pooling
 from .model import StaticModel
 from .opening import open_parts
+from .output_file import refuse_inputs
 from .progress import Progress
-from .records import INPUT_FORMATS, Record, blocks, read_records
+from .records import INPUT_FORMATS, Record, blocks, given_texts, input_form, read_records
 from .vectors import PRECISIONS
-from .writers import OUTPUT_FORMATS, open_writer
+from .writers import OUTPUT_FORMATS, VECTOR_COLUMN, open_writer, output_form
 
 BLOCK_TEXTS = 8192
 
@@ -82,7 +83,8 @@ def _parser() -> argparse.ArgumentParser:
         "--input",
         default="-",
         metavar="FILE",
-        help="a text file (a text a line), .jsonl, .csv or .tsv, also gzipped; -: standard input",
+        help=".jsonl, .csv, .tsv or .parquet; .txt, .md or no suffix: a text a line; all but "
+        ".parquet also packed as .gz or .zst; -: lines on standard input",
     )
     encode.add_argument("--input-format", choices=INPUT_FORMATS, help="default: by the file's name")
     encode.add_argument("--column", metavar="NAME", help="the column that holds the text [text]")
@@ -91,7 +93,8 @@ def _parser() -> argparse.ArgumentParser:
         "--output",
         default="-",
         metavar="FILE",
-        help=".npy (vectors alone), .parquet or .jsonl (input columns kept); - is standard output",
+        help=".npy (vectors alone), .parquet, .jsonl or packed as .jsonl.gz, .jsonl.zst (input "
+        "columns kept); -, a FIFO or a device: JSON lines",
     )
     encode.add_argument(
         "--output-format", choices=OUTPUT_FORMATS, help="default: by the file's name"
@@ -128,7 +131,7 @@ def _add_request(parser: argparse.ArgumentParser) -> None:
 
 
 def _encode(options: argparse.Namespace) -> int:
-    model = StaticModel.load(options.model)
+    form = output_form(options.output, options.output_format)
     source: Iterator[tuple[str, Record]]
     if options.texts:
         if (options.input, options.input_format, options.column) != ("-", None, None):
@@ -136,9 +139,14 @@ def _encode(options: argparse.Namespace) -> int:
                 "TEXT: expected none beside --input, --input-format or --column, "
                 f"found {len(options.texts)}"
             )
-        source = ((text, {"text": text}) for text in options.texts)
+        source = given_texts(options.texts)
+        refuse_inputs(options.output, [str(options.model)])
     else:
-        source = read_records(options.input, options.input_format, options.column)
+        read = input_form(options.input, options.input_format)
+        refuse_inputs(options.output, [options.input, str(options.model)])
+        reserved = None if form == "npy" else VECTOR_COLUMN
+        source = read_records(options.input, read, options.column, reserved=reserved)
+    model = StaticModel.load(options.model)
     request = {
         "truncate_dim": options.truncate_dim,
         "precision": options.precision,
@@ -148,10 +156,12 @@ def _encode(options: argparse.Namespace) -> int:
     # The vectors of no text tell the width and the type, and a bad request is refused before
     # anything is opened.
     shape = model.encode([], **request)
-    writer = open_writer(options.output, options.output_format, shape.shape[1], shape.dtype)
     show = not options.quiet and options.output != "-" and sys.stderr.isatty()
     size = BLOCK_TEXTS * max(1, options.workers)
-    with writer, Progress(None, unit="texts", enabled=show) as progress:
+    with (
+        open_writer(options.output, form, shape.shape[1], shape.dtype) as writer,
+        Progress(None, unit="texts", enabled=show) as progress,
+    ):
         for texts, records in blocks(source, size):
             writer.write(records, model.encode(texts, **request))
             progress.advance(len(texts))

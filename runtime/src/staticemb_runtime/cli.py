@@ -17,6 +17,7 @@ if __name__ == "__main__":  # the entry handles Ctrl-C before the imports below
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import get_args
 
 from . import __version__, bundle_command, info_command
@@ -24,15 +25,17 @@ from .command_line import given_text, printable, run_command
 from .command_parser import CommandParser, parse_command
 from .empty import ON_EMPTY, EmptyTexts
 from .errors import EmptyTextError, InvalidOptionError
+from .input_rows import Record
 from .installed import MODEL_HELP, chosen
 from .metadata import Pooling
 from .model import StaticModel
+from .output_file import refuse_inputs
 from .progress import InputPosition, Progress
-from .records import INPUT_FORMATS, Record, blocks, read_records
+from .records import INPUT_FORMATS, blocks, given_texts, input_form, read_records
 from .request import check_workers
 from .terminal import ShortVectors, announce_waiting
 from .vectors import PRECISIONS
-from .writers import OUTPUT_FORMATS, Writer, open_writer
+from .writers import OUTPUT_FORMATS, VECTOR_COLUMN, Writer, open_writer, output_form
 
 BLOCK_TEXTS = 8192
 
@@ -76,7 +79,8 @@ def _parser() -> tuple[CommandParser, argparse._SubParsersAction[CommandParser]]
         "--input",
         default="-",
         metavar="FILE",
-        help="a text file (a text a line), .jsonl, .csv or .tsv, also gzipped; -: standard input",
+        help=".jsonl, .csv, .tsv or .parquet; .txt, .md or no suffix: a text a line; all but "
+        ".parquet also packed as .gz or .zst; -: lines on standard input",
     )
     encode.add_argument("--input-format", choices=INPUT_FORMATS, help="default: by the file's name")
     encode.add_argument("--column", metavar="NAME", help="the column that holds the text [text]")
@@ -85,7 +89,8 @@ def _parser() -> tuple[CommandParser, argparse._SubParsersAction[CommandParser]]
         "--output",
         default="-",
         metavar="FILE",
-        help=".npy (vectors alone), .parquet or .jsonl (input columns kept); - is standard output",
+        help=".npy (vectors alone), .parquet, .jsonl or packed as .jsonl.gz, .jsonl.zst (input "
+        "columns kept); -, a FIFO or a device: JSON lines",
     )
     encode.add_argument(
         "--output-format", choices=OUTPUT_FORMATS, help="default: by the file's name"
@@ -134,7 +139,7 @@ def _add_request(parser: argparse.ArgumentParser) -> None:
 
 
 def _encode(options: argparse.Namespace) -> int:
-    model = StaticModel.load(options.model)
+    form = output_form(options.output, options.output_format)
     source: Iterator[tuple[str, Record]]
     position = InputPosition()
     typed = not options.texts and options.input == "-" and sys.stdin.isatty()
@@ -144,11 +149,16 @@ def _encode(options: argparse.Namespace) -> int:
                 "TEXT: expected none beside --input, --input-format or --column, "
                 f"found {len(options.texts)}"
             )
-        source = ((text, {"text": text}) for text in options.texts)
+        source = given_texts(options.texts)
+        refuse_inputs(options.output, filter(None, [options.model]))
     else:
+        read = input_form(options.input, options.input_format)
+        refuse_inputs(options.output, [options.input, *filter(None, [options.model])])
+        reserved = None if form == "npy" else VECTOR_COLUMN
         source = read_records(
-            options.input, options.input_format, options.column, opened=position.follow
+            options.input, read, options.column, reserved=reserved, opened=position.follow
         )
+    model = StaticModel.load(options.model)
     request = {
         "truncate_dim": options.truncate_dim,
         "precision": options.precision,
@@ -158,15 +168,18 @@ def _encode(options: argparse.Namespace) -> int:
     # The vectors of no text tell the width and the type, and a bad request is refused before
     # anything is opened.
     shape = model.encode([], **request)
-    writer: Writer | ShortVectors = ShortVectors()
+    writing: AbstractContextManager[Writer | ShortVectors] = ShortVectors()
     if options.full or options.output_format or options.output != "-" or not sys.stdout.isatty():
-        writer = open_writer(options.output, options.output_format, shape.shape[1], shape.dtype)
+        writing = open_writer(options.output, form, shape.shape[1], shape.dtype)
     if typed and not options.quiet:
         announce_waiting()
     show = not options.quiet and options.output != "-" and sys.stderr.isatty()
     size = 1 if typed else BLOCK_TEXTS * request["workers"]
     empty = EmptyTexts("zero")
-    with writer, Progress(None, unit="texts", enabled=show, position=position) as progress:
+    with (
+        writing as writer,
+        Progress(None, unit="texts", enabled=show, position=position) as progress,
+    ):
         for texts, records in blocks(source, size):
             vectors = model.encode(texts, on_empty=empty, **request)
             if empty.first is not None and options.on_empty == "raise":

@@ -334,6 +334,10 @@ class InputError(StaticEmbError):
     """A row of the input cannot be read; the message names the file and the line."""
 
 
+class InputEncodingError(InputError):
+    """A line of the input is not UTF-8."""
+
+
 class OutputError(StaticEmbError):
     """The output cannot be written."""
 

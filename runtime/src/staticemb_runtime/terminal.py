@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .records import Record
+    from .input_rows import Record
 
 _NUMBERS: Final = 8
 

@@ -1,139 +1,193 @@
-"""Records with their vectors into files, block by block, for the command line.
-
-A writer writes beside the destination and renames at the end, so that no interrupted run leaves a
-file that looks whole.
-"""
+"""Records with their vectors into files, block by block, for the command line."""
 
 from __future__ import annotations
 
-import contextlib
+import datetime
+import decimal
 import io
 import json
-import secrets
-import sys
-from collections.abc import Sequence
-from pathlib import Path
-from types import TracebackType
+import math
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import IO, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import OutputError
-from .records import TEXT_COLUMN, Record
+from .errors import InvalidOptionError, OutputError
+from .input_rows import Record
+from .output_file import is_stream, output_file, reported
+from .packing import PACKINGS, packed, packing_of
 
 OUTPUT_FORMATS: Final = ("npy", "jsonl", "parquet")
 VECTOR_COLUMN: Final = "embedding"
+SUFFIXES: Final = {".npy": "npy", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+"""What is written by a file's suffix, in any case; JSON lines may be packed."""
 
 # The widest header that a .npy file of any length needs; its length must not change at the end.
 _NPY_HEADER: Final = 128
 
 
-def open_writer(path: str, form: str | None, dim: int, dtype: np.dtype[Any]) -> Writer:
-    """A writer for a file name: `.npy`, `.parquet`, JSON lines for all others and for `-`.
+def output_form(path: str, form: str | None = None) -> str:
+    """The format to write a file in.
 
     Args:
-        path: the destination, `-` for standard output.
-        form: one of `OUTPUT_FORMATS`; None decides by the file's name.
+        path: the file, or `-` for standard output, which carries JSON lines.
+        form: one of `OUTPUT_FORMATS`; None decides by the name. A name without suffix says JSON
+            lines where it leads to a FIFO or a device, which `/dev/stdout` is too.
+
+    Raises:
+        InvalidOptionError: the name does not say, or the format cannot be packed or carried.
+    """
+    packing = packing_of(path)
+    suffix = os.path.splitext(path[: len(path) - len(packing)])[1].lower()  # noqa: PTH122
+    if path == "-":
+        if form not in (None, "jsonl"):
+            raise InvalidOptionError(
+                f"standard output carries JSON lines only: name a file for {form} with -o"
+            )
+        return "jsonl"
+    if form is None and not suffix and is_stream(path):
+        form = "jsonl"
+    form = form or SUFFIXES.get(suffix)
+    if form is None:
+        raise InvalidOptionError(
+            f"{path}: expected a name ending in {', '.join(SUFFIXES)}, JSON lines also with "
+            f"{' or '.join(PACKINGS)} after it; or --output-format, which says what to write"
+        )
+    if packing and form != "jsonl":
+        raise InvalidOptionError(
+            f"{path}: expected JSON lines before {packing}, found {form}, which is not packed"
+        )
+    return form
+
+
+@contextmanager
+def open_writer(path: str, form: str | None, dim: int, dtype: np.dtype[Any]) -> Iterator[Writer]:
+    """Write records and vectors to a file, which is kept only if the block ends well.
+
+    Args:
+        path: as for `output_form`.
+        form: as for `output_form`.
         dim: numbers in one vector.
         dtype: their type.
 
+    Yields:
+        The writer.
+
     Raises:
-        OutputError: Parquet without pyarrow, or a form that standard output cannot carry.
+        InvalidOptionError: as `output_form`.
+        OutputError: the file cannot be written, a package is missing, or the format cannot hold
+            what a record holds.
     """
-    if form is None:
-        form = {".npy": "npy", ".parquet": "parquet"}.get(Path(path).suffix, "jsonl")
-    if path == "-" and form != "jsonl":
-        raise OutputError(
-            f"standard output carries JSON lines only: name a file for {form} with -o"
-        )
-    if form == "jsonl":
-        return JsonLinesWriter(path)
-    if form == "npy":
-        return NpyWriter(path, dim, dtype)
-    return ParquetWriter(path, dim, dtype)
+    form = output_form(path, form)
+    kind: type[Writer] = {"jsonl": JsonLinesWriter, "npy": NpyWriter}.get(form, Writer)
+    if form == "parquet":
+        from .parquet_writer import ParquetWriter  # imports pyarrow
+
+        kind = ParquetWriter
+    with output_file(path, seek=kind.seeks) as file:
+        writer = kind(path, file, dim, dtype)
+        yield writer
+        with reported(path):
+            writer.finish()
 
 
 class Writer:
-    """Writes records and vectors; a context manager that keeps the file only if all went well."""
+    """Writes records and vectors to a file that is open.
 
-    def __init__(self, path: str) -> None:
+    Args:
+        path: the file's name.
+        file: the file.
+        dim: numbers in one vector.
+        dtype: their type.
+
+    Attributes:
+        seeks: whether the format reads or seeks in what is written.
+        count: how many records were written.
+    """
+
+    seeks = False
+
+    def __init__(self, path: str, file: IO[bytes], dim: int, dtype: np.dtype[Any]) -> None:
         self.path = path
-        self.file: IO[bytes]
-        self._beside: Path | None = None
-
-    def __enter__(self) -> Writer:
-        if self.path == "-":
-            self.file = sys.stdout.buffer
-            return self
-        path = Path(self.path)
-        if path.is_dir():
-            raise OutputError(f"{path}: expected the name of a file to write, found a folder")
-        self._beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-        try:
-            self.file = self._beside.open("xb")
-        except OSError as error:
-            raise OutputError(f"{self.path}: cannot be written: {error.strerror}") from None
-        return self
-
-    def write(self, records: Sequence[Record], vectors: NDArray[Any]) -> None:
-        """Add records with their vectors, (B, d)."""
-        raise NotImplementedError
-
-    def finish(self) -> None:
-        """Write what comes after the last record."""
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._beside is None:
-            if kind is None:
-                self.file.flush()
-            return
-        try:
-            if kind is None:
-                self.finish()
-            self.file.close()
-            if kind is None:
-                self._beside.replace(self.path)
-        finally:
-            with contextlib.suppress(OSError):
-                self.file.close()
-                self._beside.unlink(missing_ok=True)
-
-
-class JsonLinesWriter(Writer):
-    """One JSON object a line: the record's members and `embedding`."""
-
-    def write(self, records: Sequence[Record], vectors: NDArray[Any]) -> None:
-        """Add a line for each record."""
-        # Nine significant digits give every float32 back exactly.
-        number = "%.9g" if vectors.dtype.kind == "f" else "%d"
-        numbers = ", ".join([number] * vectors.shape[1])
-        for record, vector in zip(records, vectors.tolist(), strict=True):
-            members = json.dumps(record, ensure_ascii=False)[:-1]
-            line = f'{members}, "{VECTOR_COLUMN}": [{numbers % tuple(vector)}]}}\n'
-            self.file.write(line.encode("utf-8", "backslashreplace"))
-
-
-class NpyWriter(Writer):
-    """The vectors alone, as a .npy array whose length is filled in at the end."""
-
-    def __init__(self, path: str, dim: int, dtype: np.dtype[Any]) -> None:
-        super().__init__(path)
+        self.file = file
         self.dim = dim
         self.dtype = dtype
         self.count = 0
 
     def write(self, records: Sequence[Record], vectors: NDArray[Any]) -> None:
+        """Add records with their vectors, (B, d).
+
+        Raises:
+            OutputError: they cannot be written; the message names the record.
+        """
+        with reported(self.path):
+            self.add(records, vectors)
+        self.count += len(records)
+
+    def add(self, records: Sequence[Record], vectors: NDArray[Any]) -> None:
+        """Write them in this format."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """Write what comes after the last record."""
+
+
+class JsonLinesWriter(Writer):
+    """One JSON object a line: the record's members and `embedding`.
+
+    Dates and times are written by ISO 8601, decimal numbers as strings; NaN and infinities, which
+    JSON has not, as null.
+    """
+
+    def __init__(self, path: str, file: IO[bytes], dim: int, dtype: np.dtype[Any]) -> None:
+        super().__init__(path, file, dim, dtype)
+        try:
+            self.lines = packed(file, packing_of(path))
+        except ImportError:
+            raise OutputError(
+                f"{path}: writing .zst needs zstandard: pip install 'staticemb-runtime[zstd]'"
+            ) from None
+
+    def add(self, records: Sequence[Record], vectors: NDArray[Any]) -> None:
+        """Add a line for each record."""
+        if vectors.dtype.kind == "f" and not np.isfinite(vectors).all():
+            at = self.count + int(np.argmin(np.isfinite(vectors).all(axis=1))) + 1
+            raise OutputError(
+                f"{self.path}, record {at}: expected finite vectors, which JSON can hold, found "
+                "NaN or infinity"
+            )
+        # Nine significant digits give every float32 back exactly.
+        number = "%.9g" if vectors.dtype.kind == "f" else "%d"
+        numbers = ", ".join([number] * vectors.shape[1])
+        for at, (record, vector) in enumerate(zip(records, vectors.tolist(), strict=True), 1):
+            try:
+                members = _spelled(record)
+            except (TypeError, ValueError, RecursionError) as error:
+                place = f"{self.path}, record {self.count + at}"
+                raise OutputError(f"{place}: expected what JSON can hold, {error}") from None
+            line = f'{members[:-1]}, "{VECTOR_COLUMN}": [{numbers % tuple(vector)}]}}\n'
+            # Half a surrogate pair becomes the escape that JSON has for it.
+            self.lines.write(line.encode("utf-8", "backslashreplace"))
+
+    def finish(self) -> None:
+        """End the packed stream."""
+        if self.lines is not self.file:
+            self.lines.close()
+
+
+class NpyWriter(Writer):
+    """The vectors alone, as a .npy array whose length is filled in at the end."""
+
+    seeks = True
+
+    def add(self, records: Sequence[Record], vectors: NDArray[Any]) -> None:
         """Add rows to the array; the records are not kept."""
         if self.count == 0:
             self.file.write(b" " * _NPY_HEADER)
         self.file.write(np.ascontiguousarray(vectors).data)
-        self.count += len(vectors)
 
     def finish(self) -> None:
         """Fill the header in."""
@@ -151,40 +205,28 @@ class NpyWriter(Writer):
         self.file.write(header.getvalue())
 
 
-class ParquetWriter(Writer):
-    """The input's columns and `embedding`, a fixed-size list (needs pyarrow)."""
+def _spelled(record: Record) -> str:
+    """A record as JSON."""
+    try:
+        return json.dumps(record, ensure_ascii=False, allow_nan=False, default=_plain)
+    except ValueError:
+        return json.dumps(_without_nan(record), ensure_ascii=False, allow_nan=False)
 
-    def __init__(self, path: str, dim: int, dtype: np.dtype[Any]) -> None:
-        super().__init__(path)
-        try:
-            import pyarrow  # optional, and slow to import
-            import pyarrow.parquet
-        except ImportError:
-            raise OutputError(
-                f"{path}: Parquet needs pyarrow: pip install 'staticemb-runtime[parquet]'"
-            ) from None
-        self.arrow: Any = pyarrow
-        self.type: Any = pyarrow.list_(pyarrow.from_numpy_dtype(dtype), dim)
-        self.parquet: Any = None
 
-    def write(self, records: Sequence[Record], vectors: NDArray[Any]) -> None:
-        """Add a row group."""
-        columns = self.arrow.Table.from_pylist(list(records))
-        flat = self.arrow.array(np.ascontiguousarray(vectors).reshape(-1))
-        column = self.arrow.FixedSizeListArray.from_arrays(flat, type=self.type)
-        table = columns.append_column(VECTOR_COLUMN, column)
-        try:
-            if self.parquet is None:
-                self.parquet = self.arrow.parquet.ParquetWriter(self.file, table.schema)
-            self.parquet.write_table(table.cast(self.parquet.schema))
-        except (self.arrow.ArrowInvalid, ValueError) as error:
-            raise OutputError(f"{self.path}: columns differ between rows: {error}") from None
+def _plain(value: object) -> str:
+    """What JSON holds in the place of a value that Parquet has."""
+    if isinstance(value, (datetime.date, datetime.time)):
+        return value.isoformat()
+    if isinstance(value, decimal.Decimal):
+        return str(value)
+    raise TypeError(f"found {type(value).__name__}; write .parquet, which holds it")
 
-    def finish(self) -> None:
-        """Write the footer."""
-        if self.parquet is None:
-            schema = self.arrow.schema(
-                [(TEXT_COLUMN, self.arrow.string()), (VECTOR_COLUMN, self.type)]
-            )
-            self.parquet = self.arrow.parquet.ParquetWriter(self.file, schema)
-        self.parquet.close()
+
+def _without_nan(value: Any) -> Any:  # noqa: ANN401 - any value of a record
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): _without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(item) for item in value]
+    return value if value is None or isinstance(value, (str, int)) else _plain(value)

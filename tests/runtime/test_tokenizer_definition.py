@@ -88,8 +88,10 @@ def test_plain_words_need_no_type() -> None:
     assert plain is not None
     found = plain.encode(["The quick fox"], unknown_token_id=None, max_tokens=None)
     assert found is not None
-    expected = family("bert_uncased").encode("The quick fox", add_special_tokens=False).ids
-    assert found[0].tolist() == expected[:8]
+    oracle = Tokenizer.from_buffer(family_json("bert_uncased"))
+    oracle.no_padding()
+    oracle.no_truncation()
+    assert found[0].tolist() == oracle.encode("The quick fox", add_special_tokens=False).ids
 
 
 # --- no unknown token ------------------------------------------------------------------------

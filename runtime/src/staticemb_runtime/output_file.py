@@ -164,10 +164,10 @@ def _descriptor(path: str) -> int | None:
         folder = os.path.realpath(folder)
         if folder in own and name.isdecimal():
             return int(name)
-        path = os.path.join(folder, name)  # noqa: PTH118
-        if not os.path.islink(path):  # noqa: PTH114
+        path = os.path.join(folder, name)
+        if not os.path.islink(path):
             return None
-        path = os.path.join(folder, os.readlink(path))  # noqa: PTH115, PTH118
+        path = os.path.join(folder, os.readlink(path))
     return None
 
 

@@ -85,7 +85,7 @@ def locate(model: str | os.PathLike[str] | None) -> str:
         raise ModelNotFoundError(
             f"{model}: no such file or folder. If it is a Sentence Transformer on the Hub, distill "
             f"it first: staticemb-distiller distill {model} -o model.staticemb. If it is a static "
-            "model on the Hub, StaticModel.from_pretrained opens it"
+            f"model on the Hub, StaticModel.from_pretrained({model!r}) opens it"
         )
     return model
 

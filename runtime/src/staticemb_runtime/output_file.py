@@ -44,8 +44,11 @@ def output_file(path: str | os.PathLike[str], *, seek: bool = False) -> Iterator
         OutputError: it cannot be opened, or cannot be finished.
 
     Example:
-        >>> with output_file("vectors.bin") as file:  # doctest: +SKIP
-        ...     file.write(b"all of it")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with output_file(f"{folder}/numbers.bin") as file:
+        ...         _ = file.write(b"1 2 3")
+        ...     os.listdir(folder)
+        ['numbers.bin']
     """
     name = os.fspath(path)
     with reported(name):

@@ -34,7 +34,10 @@ def save_tensors(path: Path, tensors: Mapping[str, NDArray[Any]]) -> None:
     """Write tensors as safetensors."""
     from safetensors.numpy import save_file
 
+    path.touch()
+    mode = path.stat().st_mode
     save_file({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, path)
+    path.chmod(mode)  # save_file makes files that the owner alone may read
 
 
 def save_json(path: Path, value: object) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from .beside import check_output, reported, working_folder
 from .convert import Converted, creator, write_compared
 from .errors import ConvertError
 from .word_vector_text import read_rows
@@ -56,11 +57,13 @@ def convert_word_vectors(
         WordVectorsError: the source cannot be read, or a row is malformed; the message names the
             line.
         ConvertError: the file's vectors are not those of the source.
+        OutputError: as `check_output`.
         WriteError, UnwritablePartsError: as `write`.
     """
     source, path = Path(source), Path(path)
-    try:
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+    check_output(path, [source])
+    with reported(path, ConvertError):
+        with tempfile.TemporaryDirectory(prefix=".staticemb-", dir=working_folder(path)) as folder:
             rows = Path(folder) / "rows"
             with rows.open("wb") as sink:
                 table = read_rows(source, sink, limit=limit, dtype=dtype)
@@ -86,8 +89,6 @@ def convert_word_vectors(
                 settings,
                 lambda model: _single_words(model, embeddings, words, normalize=normalize),
             )
-    except OSError as error:
-        raise ConvertError(f"{path}: could not be written: {error.strerror or error}") from error
     notes = []
     if table.repeated:
         notes.append(f"{table.repeated:,} rows of words that had a row already were dropped")

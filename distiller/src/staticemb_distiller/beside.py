@@ -165,7 +165,7 @@ def check_output(path: Path, inputs: Iterable[str | os.PathLike[str]] = ()) -> P
     if held is not None and stat.S_IFMT(held.st_mode) in (stat.S_IFREG, stat.S_IFIFO):
         for name in inputs:
             with suppress(OSError, ValueError):
-                if os.path.samestat(os.stat(name), held):
+                if os.path.samestat(Path(name).stat(), held):
                     raise OutputError(
                         f"{path}: expected another file than the input {os.fspath(name)}, found "
                         "the same one"
@@ -218,7 +218,7 @@ def _held(path: Path) -> os.stat_result | None:
     """What a name leads to; None where nothing is there."""
     descriptor = _descriptor(path)
     try:
-        return os.stat(path if descriptor is None else descriptor)
+        return path.stat() if descriptor is None else os.fstat(descriptor)
     except FileNotFoundError:
         return None
 
@@ -246,16 +246,14 @@ def _stream(path: Path) -> IO[bytes] | None:
 def _descriptor(path: Path) -> int | None:
     """The descriptor of this process that a name such as `/dev/stdout` leads to."""
     own = ("/dev/fd", f"/proc/{os.getpid()}/fd")
-    spelled = os.fspath(path)
     for _ in range(_MOST_LINKS):
-        folder, name = os.path.split(spelled)
-        folder = os.path.realpath(folder)
-        if folder in own and name.isdecimal():
-            return int(name)
-        spelled = os.path.join(folder, name)
-        if not os.path.islink(spelled):
+        folder = os.path.realpath(path.parent)
+        if folder in own and path.name.isdecimal():
+            return int(path.name)
+        path = Path(folder) / path.name
+        if not path.is_symlink():
             return None
-        spelled = os.path.join(folder, os.readlink(spelled))
+        path = path.parent / path.readlink()
     return None
 
 

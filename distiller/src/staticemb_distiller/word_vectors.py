@@ -62,33 +62,36 @@ def convert_word_vectors(
     """
     source, path = Path(source), Path(path)
     check_output(path, [source])
-    with reported(path, ConvertError):
-        with tempfile.TemporaryDirectory(prefix=".staticemb-", dir=working_folder(path)) as folder:
-            rows = Path(folder) / "rows"
-            with rows.open("wb") as sink:
-                table = read_rows(source, sink, limit=limit, dtype=dtype)
-                # For words that the source does not hold.
-                sink.write(np.zeros(table.dim, dtype).tobytes())
-            shape = (len(table.words) + 1, table.dim)
-            embeddings = np.memmap(rows, dtype, "r", shape=shape)
-            if lowercase is None:
-                lowercase = all(word == word.lower() for word in table.words)
-            tokenizer, unknown = _tokenizer(table.words, tokens, lowercase=lowercase)
-            settings = Settings(
-                normalize=normalize,
-                unknown_token_id=unknown,
-                provenance={
-                    "creator": creator(),
-                    "description": f"Converted from {source.name}, word vectors",
-                },
-            )
-            words = list(table.words)
-            difference = write_compared(
-                path,
-                Parts(embeddings, tokenizer),
-                settings,
-                lambda model: _single_words(model, embeddings, words, normalize=normalize),
-            )
+    where = working_folder(path)
+    with (
+        reported(path, ConvertError),
+        tempfile.TemporaryDirectory(prefix=".staticemb-", dir=where) as folder,
+    ):
+        rows = Path(folder) / "rows"
+        with rows.open("wb") as sink:
+            table = read_rows(source, sink, limit=limit, dtype=dtype)
+            # For words that the source does not hold.
+            sink.write(np.zeros(table.dim, dtype).tobytes())
+        shape = (len(table.words) + 1, table.dim)
+        embeddings = np.memmap(rows, dtype, "r", shape=shape)
+        if lowercase is None:
+            lowercase = all(word == word.lower() for word in table.words)
+        tokenizer, unknown = _tokenizer(table.words, tokens, lowercase=lowercase)
+        settings = Settings(
+            normalize=normalize,
+            unknown_token_id=unknown,
+            provenance={
+                "creator": creator(),
+                "description": f"Converted from {source.name}, word vectors",
+            },
+        )
+        words = list(table.words)
+        difference = write_compared(
+            path,
+            Parts(embeddings, tokenizer),
+            settings,
+            lambda model: _single_words(model, embeddings, words, normalize=normalize),
+        )
     notes = []
     if table.repeated:
         notes.append(f"{table.repeated:,} rows of words that had a row already were dropped")

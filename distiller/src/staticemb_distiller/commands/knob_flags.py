@@ -67,7 +67,8 @@ def given_recipe(arguments: argparse.Namespace, recipe: type[K], read: Callable[
     stranger's.
 
     Args:
-        arguments: With `output`, a file's name, and `recipe`, the name of a file, of an installed model, or None.
+        arguments: With `output`, a file's name, and `recipe`, the name of a file, of an installed
+            model, or None.
         recipe: Its class.
         read: Reads one from a file.
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-import training_data
+from distiller import training_data
 from staticemb_distiller import cli
 from staticemb_distiller.beside import appearing, check_output, sweep
 from staticemb_distiller.errors import OutputError
@@ -334,6 +334,7 @@ def refused(tmp_path, monkeypatch, capsys):
     return run
 
 
+SUBWORDS = ["--mode", "subword", "--vocabulary-size", "9"]
 SPELLINGS = ["x.txt", "./x.txt", "folder/../x.txt", "link", "hard"]
 
 
@@ -344,9 +345,9 @@ SPELLINGS = ["x.txt", "./x.txt", "folder/../x.txt", "link", "hard"]
         ["distill", "no-teacher", "--text", "x.txt"],
         ["distill", "no-teacher", "--fit", "x.txt::weight=2"],
         ["distill", "no-teacher", "--mode", "word", "--fit", "none", "--vocabulary", "x.txt"],
-        ["distill", "no-teacher", "--counts-from", "x.txt"],
+        ["distill", "no-teacher", "--weighting", "counts", "--counts-from", "x.txt"],
         ["distill", "no-teacher", "--keep-used-in", "x.txt"],
-        ["distill", "no-teacher", "--vocabulary-size", "9", "--vocabulary-from", "x.txt"],
+        ["distill", "no-teacher", *SUBWORDS, "--vocabulary-from", "x.txt"],
         ["convert", "x.txt"],
     ],
 )
@@ -433,7 +434,7 @@ def test_an_impossible_name_is_refused_before_the_work(tmp_path, refused, comman
     assert "found a folder" in refused(*command, "folder")
     assert "does not exist" in refused(*command, "no/such")
     assert "does not exist" in refused(*command, "dangling")
-    assert "is a file" in refused(*command, "w.txt/out")
+    assert "Not a directory" in refused(*command, "w.txt/out")
     assert "cannot be written" in refused(*command, "loop")
     assert "cannot be written" in refused(*command, "x" * 300)
     assert "cannot be written" in refused(*command, "/dev/fd/99")

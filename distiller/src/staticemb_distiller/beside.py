@@ -156,8 +156,7 @@ def check_output(path: Path, inputs: Iterable[str | os.PathLike[str]] = ()) -> P
     if held is None or (stat.S_ISREG(held.st_mode) and _descriptor(path) is None):
         folder = Path(os.path.realpath(path)).parent
         if not folder.is_dir():
-            fault = "is a file" if folder.exists() else "does not exist"
-            raise OutputError(f"{path}: the folder {folder} {fault}")
+            raise OutputError(f"{path}: the folder {folder} does not exist")
         if not _permitted(folder, os.W_OK | os.X_OK):
             raise OutputError(f"{path}: cannot be written: the folder {folder} is write-protected")
     if held is not None and _descriptor(path) is None and not _permitted(path, os.W_OK):

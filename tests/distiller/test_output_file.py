@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import pytest
@@ -19,8 +20,8 @@ from staticemb_distiller.errors import OutputError
 from staticemb_distiller.evaluation import record
 from staticemb_distiller.export import export
 from staticemb_distiller.wheel import Names, build_wheel
+from staticemb_distiller.word_vectors import convert_word_vectors
 from staticemb_distiller.write import Parts, Settings, serialize, write
-from staticemb_runtime.format import read
 from strategies import word_level_tokenizer
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="modes, links and FIFOs of POSIX")
@@ -38,9 +39,15 @@ WRITERS = {
 }
 
 
-@pytest.fixture(params=WRITERS)
-def writer(request):
-    return WRITERS[request.param]
+@pytest.fixture(params=[*WRITERS, "convert"])
+def writer(request, tmp_path_factory):
+    """A function that writes a file, and the content that it writes."""
+    if request.param in WRITERS:
+        return WRITERS[request.param]
+    folder = tmp_path_factory.mktemp("source")
+    source = vectors(folder / "w.vec")
+    convert_word_vectors(source, folder / "expected")
+    return partial(convert_word_vectors, source), (folder / "expected").read_bytes()
 
 
 @contextmanager
@@ -54,6 +61,12 @@ def umask(mask):
 
 def mode(path):
     return stat.S_IMODE(path.stat().st_mode)
+
+
+def vectors(path, rows=20):
+    """Write word vectors as text."""
+    path.write_text("".join(f"word{i} {i}.5 1 2\n" for i in range(rows)))
+    return path
 
 
 def names(folder):
@@ -202,11 +215,6 @@ def test_a_block_that_fails_changes_nothing(tmp_path, kind, error):
 
 
 # --- the command ----------------------------------------------------------------------------------
-
-
-def vectors(path, rows=20):
-    path.write_text("".join(f"word{i} {i}.5 1 2\n" for i in range(rows)))
-    return path
 
 
 def shell(line, folder, *arguments):
@@ -540,8 +548,3 @@ def test_a_killed_writers_remains_are_found_whatever_the_name(tmp_path):
         sweep(path)
         assert names(tmp_path) == [name]
         path.unlink()
-
-
-def test_what_is_written_opens(tmp_path):
-    write(tmp_path / "m.staticemb", PARTS, Settings())
-    assert read(tmp_path / "m.staticemb", verify=True).metadata.dim == 3

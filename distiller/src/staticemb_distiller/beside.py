@@ -134,15 +134,12 @@ def reported(path: Path, kind: type[DistillerError]) -> Iterator[None]:
         raise kind(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
-def check_output(path: Path, inputs: Iterable[str | os.PathLike[str]] = ()) -> Path:
+def check_output(path: Path, inputs: Iterable[str | os.PathLike[str]] = ()) -> None:
     """Refuse a file's name before hours of work that it could not be written under.
 
     Args:
         path: The file.
         inputs: The files that are read; those that are absent are ignored.
-
-    Returns:
-        The path.
 
     Raises:
         OutputError: It is a folder, lies in none, is one of the inputs, or may not be written.
@@ -169,7 +166,6 @@ def check_output(path: Path, inputs: Iterable[str | os.PathLike[str]] = ()) -> P
                         f"{path}: expected another file than the input {os.fspath(name)}, found "
                         "the same one"
                     )
-    return path
 
 
 def check_folders(*paths: str | os.PathLike[str] | None) -> None:

@@ -341,7 +341,7 @@ def test_the_command_writes_its_files_and_prints_the_means(folder, tmp_path, cap
         (["tfidf", "--data", "{data}", "--prefixes", "x"], "found 'x'"),
         (["./absent.staticemb", "--data", "{data}"], "absent.staticemb: expected a model"),
         (["tfidf", "--data", "{data}", "--baseline", "absent.json"], "absent.json: cannot be read"),
-        (["tfidf", "--data", "{data}", "--tasks", "sts", "--json", "no/r.json"], "found none"),
+        (["tfidf", "--data", "{data}", "--tasks", "sts", "--json", "no/r.json"], "does not exist"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_line(folder, tmp_path, monkeypatch, capsys, arguments, message):

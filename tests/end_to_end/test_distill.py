@@ -89,5 +89,5 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(folder, tmp_path):
     _, err = process.communicate()
     assert process.returncode == 2
     assert len(err.strip().splitlines()) == 1
-    assert "could not be written" in err
+    assert "cannot be written" in err
     assert not list(tmp_path.iterdir())

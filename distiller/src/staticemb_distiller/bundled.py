@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .beside import described
 from .cli import guarded
 from .demo import PACKAGED_NAME, packaged_teacher
 from .pipeline import distill
@@ -42,7 +43,7 @@ def _remake(recipe: Path, output: Path, teacher_cache: Path | None) -> int:
     teacher.name = PACKAGED_NAME
     with Progress() as progress:
         path = distill(teacher, wanted, output, teacher_cache=teacher_cache, progress=progress)
-        progress.note(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
+        progress.note(f"Wrote {described(path)}")
     return 0
 
 

@@ -14,7 +14,7 @@ from staticemb_runtime.format import read
 from staticemb_runtime.pooling import pool
 from staticemb_runtime.table import Table
 
-from .beside import appearing
+from .beside import appearing, reported
 from .errors import CheckError, OutputError
 from .write import write
 
@@ -51,13 +51,9 @@ def write_checked(
         UnwritablePartsError: The parts break a rule of the specification.
         CheckError: It does not hold what went into it.
     """
-    try:
-        with appearing(path) as beside:
-            write(beside, parts, settings)
-            check_file(beside, table, recipe)
-    except OSError as error:
-        msg = f"{path}: cannot be written: {error.strerror or error}"
-        raise OutputError(msg) from error
+    with reported(path, OutputError), appearing(path) as temporary:
+        write(temporary, parts, settings)
+        check_file(temporary, table, recipe)
 
 
 def check_file(path: Path, table: UnroundedTable, recipe: Recipe) -> float:

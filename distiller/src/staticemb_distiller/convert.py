@@ -13,9 +13,10 @@ from staticemb_runtime import StaticModel
 from staticemb_runtime.compat import Rules, read_folder
 from staticemb_runtime.vectors import check_dim
 
-from .beside import appearing
+from .beside import appearing, check_output, reported
 from .compare import CLOSE, largest_difference, sample_texts, vectors
-from .errors import ConvertError, DistillerError
+from .errors import ConvertError
+from .inputs import model_files
 from .model_card import read_head
 from .write import Parts, Settings, write
 
@@ -63,8 +64,10 @@ def convert_folder(
         StaticEmbError: the folder cannot be opened; a subclass says why.
         ConvertError: the folder does what no file can say, or the file's vectors are not those of
             the source.
+        OutputError: as `check_output`.
         WriteError, UnwritablePartsError: as `write`.
     """
+    check_output(Path(path), model_files(source))
     file = read_folder(source, verify=True, rules=rules)
     limits = file.limits
     if limits is not None and limits.keep_end:
@@ -126,20 +129,15 @@ def write_compared(
         ConvertError: the vectors differ.
         WriteError, UnwritablePartsError: as `write`.
     """
-    try:
-        with appearing(path) as beside:
-            write(beside, parts, settings)
-            with StaticModel.load(beside, verify=True) as model:
-                difference = largest_difference(*pair(model))
-            if not difference <= CLOSE:
-                raise ConvertError(
-                    f"{path}: expected the vectors of the source, found differences of up to "
-                    f"{difference:.1e} of their size; nothing was written"
-                )
-    except DistillerError:
-        raise  # WriteError is an OSError, too
-    except OSError as error:
-        raise ConvertError(f"{path}: could not be written: {error.strerror}") from error
+    with reported(path, ConvertError), appearing(path) as temporary:
+        write(temporary, parts, settings)
+        with StaticModel.load(temporary, verify=True) as model:
+            difference = largest_difference(*pair(model))
+        if not difference <= CLOSE:
+            raise ConvertError(
+                f"{path}: expected the vectors of the source, found differences of up to "
+                f"{difference:.1e} of their size; nothing was written"
+            )
     return difference
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import secrets
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -13,6 +10,7 @@ from staticemb_runtime.installed import locate
 from staticemb_runtime.opening import open_parts
 
 from . import model2vec_folder, onnx_folder, sentence_transformers_folder
+from .beside import appearing_folder, check_folders, reported
 from .compare import CLOSE, largest_difference, sample_texts, vectors
 from .errors import ExportError
 from .folding import closeness
@@ -78,31 +76,22 @@ def export(
     Raises:
         StaticEmbError: the source cannot be opened; a subclass says why.
         InexpressibleError: the library cannot do what the file says.
+        OutputError: the folder cannot be made or written in.
         ExportError: the folder is not empty, a package is missing, or the vectors differ.
     """
     module, path = TARGETS[target], Path(folder)
-    file = open_parts(locate(source), verify=True)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise ExportError(f"{path}: expected a new or an empty folder, found something")
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        try:
-            beside.mkdir()
-            wanted, notes = module.express(
-                by_format(file), plain_mean=plain_mean, peer_unknown=peer_unknown
-            )
-            module.write_folder(beside, wanted)
-            notes = [*changes(file, wanted), *notes]
-            texts = sample_texts(wanted.tokenizer)
-            difference, compared_with = compare_export(module, beside, wanted, texts)
-            if path.exists():
-                path.rmdir()
-            beside.rename(path)
-        finally:
-            with contextlib.suppress(OSError):
-                shutil.rmtree(beside, ignore_errors=True)
-    except OSError as error:
-        raise ExportError(f"{path}: could not be written: {error.strerror or error}") from error
+    check_folders(path)
+    file = open_parts(locate(source), verify=True)
+    with reported(path, ExportError), appearing_folder(path) as temporary:
+        wanted, notes = module.express(
+            by_format(file), plain_mean=plain_mean, peer_unknown=peer_unknown
+        )
+        module.write_folder(temporary, wanted)
+        notes = [*changes(file, wanted), *notes]
+        texts = sample_texts(wanted.tokenizer)
+        difference, compared_with = compare_export(module, temporary, wanted, texts)
     return Exported(path, difference, compared_with, tuple(notes))
 
 

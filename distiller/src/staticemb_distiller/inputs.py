@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import gzip
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from staticemb_runtime.errors import StaticEmbError
+from staticemb_runtime.installed import find_installed
 
 from .digests import file_sha256, listing_sha256
 from .errors import InputFileError
 from .text_hub import hub_version
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable, Iterator, Sequence
 
     from .source_spec import PlaceSpec
@@ -32,6 +37,27 @@ def check_readable(paths: Sequence[str]) -> None:
         except OSError as error:
             msg = f"{path}: cannot be read: {error.strerror or error}"
             raise InputFileError(msg) from error
+
+
+def model_files(model: str | os.PathLike[str]) -> Iterator[Path]:
+    """The files on this machine that a model's name stands for.
+
+    Args:
+        model: A file, a folder, or the name of an installed model. Anything else has none.
+
+    Yields:
+        The file, or all files in the folder but static embedding files: no library reads these as
+        a part of its model, and people put them there.
+    """
+    path = Path(model)
+    if path.is_dir():
+        yield from (p for p in path.rglob("*") if p.is_file() and p.suffix != ".staticemb")
+    elif path.exists():
+        yield path
+    elif isinstance(model, str):
+        with suppress(StaticEmbError):
+            if (installed := find_installed(model)) is not None:
+                yield Path(installed)
 
 
 def read_lines(paths: Sequence[str]) -> Iterator[str]:

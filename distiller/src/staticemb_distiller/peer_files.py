@@ -31,10 +31,22 @@ def dense_rows(file: StaticFile) -> NDArray[np.float32]:
 
 
 def save_tensors(path: Path, tensors: Mapping[str, NDArray[Any]]) -> None:
-    """Write tensors as safetensors."""
+    """Write tensors as safetensors.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
-    save_file({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, path)
+    path.touch()
+    mode = path.stat().st_mode
+    whole = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    try:
+        save_file(whole, path)
+    except SafetensorError as error:
+        raise OSError(None, str(error), str(path)) from error
+    path.chmod(mode)  # save_file makes files that the owner alone may read
 
 
 def save_json(path: Path, value: object) -> None:

@@ -6,6 +6,7 @@ import platform
 import shutil
 from dataclasses import replace
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +14,11 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from . import __version__, fit_recipe, inputs, own_text, table, tokens
+from .beside import check_folders, check_output
 from .budget import Budget
 from .check import write_checked
 from .counting import count_tokens, count_words
-from .errors import OutputError, RotationError
+from .errors import RotationError
 from .progress import BlockProgress, Progress
 from .recipe import Recipe
 from .rotate import variance_shares
@@ -78,8 +80,11 @@ def distill(
     """
     recipe = (recipe or Recipe()).resolved()
     progress = progress or Progress(quiet=True)
-    path = checked_output(Path(output))
-    inputs.check_readable([str(file) for files in _inputs(recipe).values() for file in files])
+    path = Path(output)
+    read = [str(file) for files in _inputs(recipe).values() for file in files]
+    check_output(path, chain(read, inputs.model_files(teacher) if isinstance(teacher, str) else ()))
+    check_folders(checkpoint, teacher_cache)
+    inputs.check_readable(read)
 
     if isinstance(teacher, str):
         if hint := unused_cuda():
@@ -302,18 +307,3 @@ def _inputs(recipe: Recipe) -> dict[str, list[Path]]:
     named = [*vocabulary, *recipe.vocabulary_from, *recipe.keep_used_in, *recipe.counts_from]
     found = {name: [Path(name)] for name in named}
     return {**found, **{source.place: source.files for source in fit_recipe.sources(recipe)}}
-
-
-def checked_output(path: Path) -> Path:
-    """Refuse a file's name before hours of work that it could not be written under.
-
-    Raises:
-        OutputError: It is a folder, or lies in none.
-    """
-    if path.is_dir():
-        msg = f"{path}: expected the name of a file to write, found a folder"
-        raise OutputError(msg)
-    if not path.parent.is_dir():
-        msg = f"{path}: the folder {path.parent} does not exist"
-        raise OutputError(msg)
-    return path

@@ -54,7 +54,8 @@ class TeacherCache:
         self._shards: list[Path] = []
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            (self.folder / "about.json").write_text(described + "\n", encoding="utf-8")
+            with appearing(self.folder / "about.json") as temporary:
+                temporary.write_text(described + "\n", encoding="utf-8")
             for path in sorted(self.folder.glob("[0-9]*.npz")):
                 self._index(path, self._load(path)[0])
         except OSError as error:
@@ -124,7 +125,7 @@ class TeacherCache:
         number = int(self._shards[-1].stem.partition("-")[0]) + 1 if self._shards else 0
         path = self.folder / f"{number:06d}-{secrets.token_hex(4)}.npz"
         try:
-            with appearing(path) as beside, beside.open("xb") as file:
+            with appearing(path) as temporary, temporary.open("wb") as file:
                 np.savez(file, digests=digests, vectors=vectors)
         except OSError as error:
             raise TeacherCacheError(f"{path}: {error.strerror or error}") from error

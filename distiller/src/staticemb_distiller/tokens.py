@@ -155,8 +155,8 @@ class Checkpoint:
                 if any(folder.iterdir()):
                     msg = f"{folder}: expected an empty folder or a checkpoint, found other files"
                     raise CheckpointError(msg)
-                with appearing(record) as beside:
-                    beside.write_text(json.dumps({"run": self._key}), encoding="utf-8")
+                with appearing(record) as temporary:
+                    temporary.write_text(json.dumps({"run": self._key}), encoding="utf-8")
             found = json.loads(record.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             msg = f"{folder}: cannot be used as a checkpoint folder: {error}"
@@ -177,7 +177,7 @@ class Checkpoint:
     def save(self, number: int, block: NDArray[np.float32]) -> None:
         """Keep a block, which is then whole or absent."""
         try:
-            with appearing(self._path(number)) as beside, beside.open("xb") as file:
+            with appearing(self._path(number)) as temporary, temporary.open("wb") as file:
                 np.save(file, block, allow_pickle=False)
         except OSError as error:
             msg = f"{self.folder}: cannot write the checkpoint: {error}"

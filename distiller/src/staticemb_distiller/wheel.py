@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from staticemb_runtime.format import read
 from staticemb_runtime.installed import FILE_NAME, GROUP, locate
 
-from .beside import appearing
+from .beside import appearing, check_folders, check_output, reported
 from .card import one_line
 from .errors import WheelError, WheelNameError
 
@@ -111,25 +111,31 @@ def build_wheel(
     Raises:
         ModelNotFoundError: there is neither a file nor an installed model of that name.
         FormatError: the model is broken.
+        OutputError: as `check_output`.
         WheelError: the license cannot be read or the wheel cannot be written.
     """
     path = Path(locate(model))
-    metadata = read(path, verify=True).metadata
     output = folder / names.file
+    check_folders(folder)
+    if folder.exists():
+        check_output(output, [path] if license_file is None else [path, license_file])
+    metadata = read(path, verify=True).metadata
     entry_point = f"[{GROUP}]\n{names.model} = {names.package}\n"
-    try:
-        texts = {
-            f"{names.info}/METADATA": describe(metadata, names).encode(),
-            f"{names.info}/WHEEL": _WHEEL.encode(),
-            f"{names.info}/entry_points.txt": entry_point.encode(),
-        }
-        if license_file is not None:
+    texts = {
+        f"{names.info}/METADATA": describe(metadata, names).encode(),
+        f"{names.info}/WHEEL": _WHEEL.encode(),
+        f"{names.info}/entry_points.txt": entry_point.encode(),
+    }
+    if license_file is not None:
+        try:
             texts[f"{names.info}/licenses/{license_file.name}"] = license_file.read_bytes()
+        except OSError as error:
+            fault = error.strerror or error
+            raise WheelError(f"{license_file}: cannot be read: {fault}") from error
+    with reported(output, WheelError):
         folder.mkdir(parents=True, exist_ok=True)
-        with appearing(output) as beside:
-            _write(beside, f"{names.package}/{FILE_NAME}", path, texts, f"{names.info}/RECORD")
-    except OSError as error:
-        raise WheelError(f"{output}: cannot be built: {error}") from error
+        with appearing(output) as temporary:
+            _write(temporary, f"{names.package}/{FILE_NAME}", path, texts, f"{names.info}/RECORD")
     return output
 
 
@@ -172,7 +178,7 @@ def _write(
     path: Path, model_name: str, model: Path, texts: dict[str, bytes], record_name: str
 ) -> None:
     record = []
-    with zipfile.ZipFile(path, "x", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         members = [(model_name, _blocks(model)), *((n, iter([t])) for n, t in texts.items())]
         for name, blocks in members:
             sha, size = hashlib.sha256(), 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from .beside import check_output, reported, working_folder
 from .convert import Converted, creator, write_compared
 from .errors import ConvertError
 from .word_vector_text import read_rows
@@ -56,38 +57,41 @@ def convert_word_vectors(
         WordVectorsError: the source cannot be read, or a row is malformed; the message names the
             line.
         ConvertError: the file's vectors are not those of the source.
+        OutputError: as `check_output`.
         WriteError, UnwritablePartsError: as `write`.
     """
     source, path = Path(source), Path(path)
-    try:
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
-            rows = Path(folder) / "rows"
-            with rows.open("wb") as sink:
-                table = read_rows(source, sink, limit=limit, dtype=dtype)
-                # For words that the source does not hold.
-                sink.write(np.zeros(table.dim, dtype).tobytes())
-            shape = (len(table.words) + 1, table.dim)
-            embeddings = np.memmap(rows, dtype, "r", shape=shape)
-            if lowercase is None:
-                lowercase = all(word == word.lower() for word in table.words)
-            tokenizer, unknown = _tokenizer(table.words, tokens, lowercase=lowercase)
-            settings = Settings(
-                normalize=normalize,
-                unknown_token_id=unknown,
-                provenance={
-                    "creator": creator(),
-                    "description": f"Converted from {source.name}, word vectors",
-                },
-            )
-            words = list(table.words)
-            difference = write_compared(
-                path,
-                Parts(embeddings, tokenizer),
-                settings,
-                lambda model: _single_words(model, embeddings, words, normalize=normalize),
-            )
-    except OSError as error:
-        raise ConvertError(f"{path}: could not be written: {error.strerror or error}") from error
+    check_output(path, [source])
+    where = working_folder(path)
+    with (
+        reported(path, ConvertError),
+        tempfile.TemporaryDirectory(prefix=".staticemb-", dir=where) as folder,
+    ):
+        rows = Path(folder) / "rows"
+        with rows.open("wb") as sink:
+            table = read_rows(source, sink, limit=limit, dtype=dtype)
+            # For words that the source does not hold.
+            sink.write(np.zeros(table.dim, dtype).tobytes())
+        shape = (len(table.words) + 1, table.dim)
+        embeddings = np.memmap(rows, dtype, "r", shape=shape)
+        if lowercase is None:
+            lowercase = all(word == word.lower() for word in table.words)
+        tokenizer, unknown = _tokenizer(table.words, tokens, lowercase=lowercase)
+        settings = Settings(
+            normalize=normalize,
+            unknown_token_id=unknown,
+            provenance={
+                "creator": creator(),
+                "description": f"Converted from {source.name}, word vectors",
+            },
+        )
+        words = list(table.words)
+        difference = write_compared(
+            path,
+            Parts(embeddings, tokenizer),
+            settings,
+            lambda model: _single_words(model, embeddings, words, normalize=normalize),
+        )
     notes = []
     if table.repeated:
         notes.append(f"{table.repeated:,} rows of words that had a row already were dropped")

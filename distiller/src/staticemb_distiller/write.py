@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .beside import appearing
+from .beside import appearing, reported
 from .errors import UnwritablePartsError, WriteError
 from .optional_parts import optional_keys, optional_tensors, spell_prompts
 
@@ -118,10 +118,11 @@ class Settings:
 
 
 def write(path: str | os.PathLike[str], parts: Parts, settings: Settings) -> None:
-    """Write a static embedding file, beside its destination first and then renamed.
+    """Write a static embedding file, which appears whole or not at all.
 
     Args:
-        path: the destination; what stands there is replaced at the last moment.
+        path: the destination; a regular file there is replaced at the last moment, and anything
+            else is written through, as `appearing` does it.
         parts: the tensors.
         settings: the metadata.
 
@@ -131,15 +132,12 @@ def write(path: str | os.PathLike[str], parts: Parts, settings: Settings) -> Non
     """
     header, tensors = serialize(parts, settings)
     path = Path(path)
-    try:
-        with appearing(path) as beside, beside.open("xb") as file:
-            file.write(header)
-            for tensor in tensors:
-                file.write(tensor.data.cast("B"))
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise WriteError(f"{path}: could not be written: {error.strerror or error}") from error
+    with reported(path, WriteError), appearing(path) as temporary, temporary.open("wb") as file:
+        file.write(header)
+        for tensor in tensors:
+            file.write(tensor.data.cast("B"))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def serialize(parts: Parts, settings: Settings) -> tuple[bytes, list[NDArray[Any]]]:

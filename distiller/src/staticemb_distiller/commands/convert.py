@@ -55,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Convert."""
+    from ..beside import described
     from ..convert import convert_folder
     from ..progress import Progress
     from ..word_vectors import convert_word_vectors
@@ -79,10 +80,9 @@ def run(arguments: argparse.Namespace) -> int:
                 normalize=arguments.normalize,
                 dtype=arguments.dtype,
             )
-    size = done.path.stat().st_size / 1e6
     lines = [f"note: {note}" for note in done.notes]
     lines.append(
-        f"Wrote {done.path} ({size:.1f} MB); its vectors are those of the source "
+        f"Wrote {described(done.path)}; its vectors are those of the source "
         f"(largest difference {done.difference:.1e})"
     )
     sys.stderr.write("\n".join(lines) + "\n")

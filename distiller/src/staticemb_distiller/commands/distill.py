@@ -63,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     _check_consent(arguments, recipe)
 
     # Imported here: torch takes seconds, and a wrong flag should be refused at once.
+    from ..beside import described
     from ..pipeline import distill
     from ..progress import Progress
 
@@ -77,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
             trust_remote_code=arguments.trust_remote_code,
             progress=progress,
         )
-        progress.note(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
+        progress.note(f"Wrote {described(path)}")
     return 0
 
 

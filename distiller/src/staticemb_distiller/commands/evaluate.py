@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 
-from ..errors import PrefixError, WriteError
+from ..beside import check_output, is_stream
+from ..errors import OutputError, PrefixError
 from ..evaluation import page, record, report, tasks
 from ..evaluation.load import load_model
 from ..evaluation.models import Embedder, LexicalModel
 from ..evaluation.run import Prefixes, evaluate
+from ..inputs import model_files
 from ..progress import Progress
 
 EPILOG = f"""\
@@ -80,11 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate, write the files asked for, and print the table of means."""
-    for path in (arguments.json, arguments.markdown, arguments.html):
-        if path is not None and not path.parent.is_dir():
-            raise WriteError(
-                f"{path}: expected the folder {path.parent} to write it in, found none"
-            )
+    _check_reports(arguments)
     earlier = [name for name in arguments.baseline if name.endswith(".json")]
     reports = [(name, record.from_json(name)) for name in earlier]
     prefixes = _prefixes(arguments.prefixes)
@@ -121,17 +121,39 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _check_reports(arguments: argparse.Namespace) -> None:
+    """Refuse report files that cannot be written, that are read, or that are one file twice.
+
+    Raises:
+        OutputError: One of them is so.
+    """
+    models = [_place(spec)[0] for spec in (*arguments.models, *arguments.baseline)]
+    data = [] if arguments.data is None else [arguments.data]
+    seen: dict[str, Path] = {}
+    for path in (arguments.json, arguments.markdown, arguments.html):
+        if path is None:
+            continue
+        check_output(path, chain.from_iterable(map(model_files, (*models, *data))))
+        other = seen.setdefault(os.path.realpath(path), path)
+        if other is not path and not is_stream(path):
+            raise OutputError(f"{path}: expected another file than {other}, found the same one")
+
+
+def _place(spec: str) -> tuple[str, str | None]:
+    """A model's place, and the name that stands before a `=` where there is one."""
+    name, given, rest = spec.partition("=")
+    return (rest, name) if given and not Path(spec).exists() else (spec, None)
+
+
 def _named(
     specs: Sequence[str], opened: dict[str, Embedder | LexicalModel]
 ) -> list[Embedder | LexicalModel]:
     """Models opened, each once, with the name that stands before a `=` where there is one."""
     models = []
     for spec in specs:
-        name, given, rest = spec.partition("=")
-        named = given and not Path(spec).exists()
-        place = rest if named else spec
+        place, name = _place(spec)
         if place not in opened:
-            opened[place] = load_model(place, name if named else None)
+            opened[place] = load_model(place, name)
         models.append(opened[place])
     return models
 

@@ -7,9 +7,11 @@ import re
 import sys
 import warnings
 from contextlib import contextmanager
+from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
+from ..beside import check_output
 from ..card import one_line
 from ..errors import DistillerError, RecipeError
 from ..knobs import Knobs
@@ -65,14 +67,17 @@ def given_recipe(arguments: argparse.Namespace, recipe: type[K], read: Callable[
     stranger's.
 
     Args:
-        arguments: With `recipe`, the name of a file, of an installed model, or None.
+        arguments: With `output`, a file's name, and `recipe`, the name of a file, of an installed
+            model, or None.
         recipe: Its class.
         read: Reads one from a file.
 
     Raises:
         RecipeError: A value is not as the recipe demands, or the file holds no such recipe.
+        OutputError: The output cannot be written, or is the recipe's file.
     """
     given = vars(arguments)
+    check_output(Path(arguments.output), [] if arguments.recipe is None else [arguments.recipe])
     flags = {name: given[name] for name in recipe.knob_types() if name in given}
     base: dict[str, Any] = {}
     if arguments.recipe is not None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..beside import appearing
+from ..beside import appearing, reported
 from ..errors import ReportError, WriteError
 from .run import Results, Score
 from .scoring import SETTINGS
@@ -65,16 +65,13 @@ def dumps(results: Results, compared: Sequence[Mapping[str, Any]] = ()) -> str:
 
 
 def save(path: Path, content: str) -> None:
-    """Write beside the place, then rename, so that no half file is left.
+    """Write a text file, which appears whole or not at all.
 
     Raises:
         WriteError: it cannot be written.
     """
-    try:
-        with appearing(path) as beside:
-            beside.write_text(content, "utf-8")
-    except OSError as error:
-        raise WriteError(f"{path}: cannot be written: {error.strerror}") from None
+    with reported(path, WriteError), appearing(path) as temporary:
+        temporary.write_text(content, "utf-8")
 
 
 def _version(package: str) -> str | None:

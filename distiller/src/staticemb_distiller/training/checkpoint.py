@@ -66,7 +66,7 @@ class TrainingCheckpoint:
         spelled = np.frombuffer(about.encode(), np.uint8)
         arrays: dict[str, Any] = {"about": spelled, **state.arrays}
         try:
-            with appearing(self.path) as beside, beside.open("xb") as file:
+            with appearing(self.path) as temporary, temporary.open("wb") as file:
                 np.savez(file, **arrays)
         except OSError as error:
             raise CheckpointError(f"{self.path}: {error.strerror or error}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from ..beside import appearing
+from ..beside import appearing, is_stream, reported
 from ..errors import OutputError, TrainingPackageError
 from .curve import draw
 
@@ -59,8 +59,19 @@ class Log:
             self._writer.close()
 
 
+def log_files(path: Path) -> list[Path]:
+    """`NAME.log.jsonl` and `NAME.curve.svg` beside the model; none beside a device or FIFO.
+
+    Args:
+        path: The model.
+    """
+    if is_stream(path):
+        return []
+    return [path.with_name(path.stem + suffix) for suffix in (".log.jsonl", ".curve.svg")]
+
+
 def write_beside(path: Path, trained: Trained) -> list[Path]:
-    """Write `NAME.log.jsonl` and `NAME.curve.svg` beside the model.
+    """Write the training's log and its curve to `log_files(path)`.
 
     Args:
         path: The model.
@@ -74,14 +85,9 @@ def write_beside(path: Path, trained: Trained) -> list[Path]:
     """
     lines = "".join(json.dumps(entry) + "\n" for entry in trained.history)
     best = trained.step if any("value" in entry for entry in trained.history) else None
-    contents = {".log.jsonl": lines, ".curve.svg": draw(trained.history, best)}
-    written = []
-    for suffix, content in contents.items():
-        target = path.with_name(path.stem + suffix)
-        try:
-            with appearing(target) as beside:
-                beside.write_text(content, encoding="utf-8")
-        except OSError as error:
-            raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from error
-        written.append(target)
-    return written
+    contents = (lines, draw(trained.history, best))
+    targets = log_files(path)
+    for target, content in zip(targets, contents, strict=False):
+        with reported(target, OutputError), appearing(target) as temporary:
+            temporary.write_text(content, encoding="utf-8")
+    return targets

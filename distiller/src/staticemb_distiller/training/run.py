@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,11 @@ import numpy as np
 import torch
 
 from .. import inputs, table
+from ..beside import check_folders, check_output, described
 from ..check import write_checked
 from ..convert import creator
 from ..errors import EmptyTextError, TooFewExamplesError
 from ..fitted import Fitted, rotation_vectors
-from ..pipeline import checked_output
 from ..progress import Progress
 from ..recipe import Recipe
 from ..rotate import variance_shares
@@ -32,7 +33,7 @@ from .batches import check_batch_size, steps
 from .checkpoint import TrainingCheckpoint
 from .guide import teacher_vectors
 from .holding_out import LEAST
-from .log import Log, write_beside
+from .log import Log, log_files, write_beside
 from .loop import Material, Trained, total_steps, train
 from .shaping import sampled_vectors, shaped_start
 from .sources import PairSource
@@ -97,9 +98,14 @@ def train_file(
         >>> recipe = TrainingRecipe(pairs=["pairs.tsv"])  # doctest: +SKIP
         >>> train_file("model.staticemb", recipe, Places(Path("mine.staticemb")))  # doctest: +SKIP
     """
-    path = checked_output(places.output)
+    path = places.output
     sources = [PairSource.parse(spec, limit=recipe.limit) for spec in recipe.pairs]
-    inputs.check_readable([str(file) for source in sources for file in source.files])
+    examples_files = [str(file) for source in sources for file in source.files]
+    models = [start] if recipe.teacher is None else [start, recipe.teacher]
+    for output in (path, *log_files(path)):
+        check_output(output, chain(examples_files, *map(inputs.model_files, models)))
+    check_folders(places.checkpoint, places.teacher_cache, places.tensorboard)
+    inputs.check_readable(examples_files)
     device = own_device(pick_device(places.device))
     if places.device == "auto" and device.type == "mps":
         device = torch.device("cpu")
@@ -178,7 +184,7 @@ def train_file(
             _write(path, begin, trained, examples, recipe, facts)
             for file in write_beside(path, trained):
                 progress.note(f"Wrote {file}")
-            progress.note(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
+            progress.note(f"Wrote {described(path)}")
             if kept is not None:
                 kept.clear()
     return trained

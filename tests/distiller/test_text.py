@@ -17,6 +17,7 @@ from staticemb_distiller.errors import (
     TextSourceError,
 )
 from staticemb_distiller.text import Source, gather, passages, sample
+from staticemb_distiller.text_files import read_path
 
 TEXTS = ["A first text.", "naïve, „quoted“, and 日本語", 'with "quotes", commas\tand a tab', "last"]
 
@@ -230,3 +231,26 @@ def test_no_text_at_all_makes_sequences_of_the_teachers_words(minilm):
     assert len(texts) > 450  # the shortest sequences come twice
     assert gather([Source("generated", limit=500)], teacher, 254) == [texts]
     assert "the" in " ".join(texts).split()
+
+
+def test_an_open_quote_is_an_error_that_names_its_line(tmp_path):
+    path = tmp_path / "U.CSV"
+    path.write_text('text\none\n"two, never closed\nthree\n')
+    with pytest.raises(TextSourceError, match=r"U\.CSV, line 3: expected CSV"):
+        list(read_path(str(path)))
+
+
+def test_a_header_that_names_a_column_twice_is_refused(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("text,text\none,two\n")
+    with pytest.raises(TextSourceError, match=r"a\.csv, line 1: .*'text' twice"):
+        list(read_path(str(path)))
+
+
+def test_a_zst_file_that_is_cut_off_is_an_error(tmp_path):
+    zstandard = pytest.importorskip("zstandard")
+    path = tmp_path / "a.txt.ZST"
+    whole = zstandard.ZstdCompressor().compress(b"a line of text\n" * 50_000)
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(TextSourceError, match="cannot be read"):
+        list(read_path(str(path)))

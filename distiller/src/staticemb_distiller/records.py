@@ -13,6 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from staticemb_runtime.errors import InputError
+from staticemb_runtime.input_rows import check_names, csv_rows
+from staticemb_runtime.packing import unpacked
+
 from .errors import (
     ColumnCountError,
     TextColumnError,
@@ -106,10 +110,15 @@ def reading(path: Path) -> Iterator[None]:
         ) from error
     except (OSError, EOFError, zlib.error) as error:
         raise TextSourceError(f"{path}: cannot be read: {error}") from error
-    except Exception as error:
-        if type(error).__name__ != "ZstdError":  # of a package that may be absent
-            raise
-        raise TextSourceError(f"{path}: cannot be read: {error}") from error
+
+
+@contextmanager
+def _reported() -> Iterator[None]:
+    """Turn the runtime's errors of input into this package's."""
+    try:
+        yield
+    except InputError as error:
+        raise TextSourceError(str(error)) from None
 
 
 def open_text(path: Path) -> IO[str]:
@@ -137,10 +146,9 @@ def _open(path: Path) -> Any:  # noqa: ANN401 - three packages' own readers of b
         return gzip.open(path, "rb")
     if suffix == ".zst":
         try:
-            import zstandard
+            return unpacked(path.open("rb"), suffix)
         except ImportError as error:
             raise TextPackageError(f"{path}: to read it, install zstandard") from error
-        return zstandard.open(path, "rb", closefd=True)
     return path.open("rb")
 
 
@@ -186,6 +194,8 @@ def _table(
                 named = header(cells)
                 names = cells if named else [str(place) for place, _ in enumerate(cells, 1)]
                 if named:
+                    with _reported():
+                        check_names([name for name in names if name], f"{path}, line {number}")
                     continue
             where = f"{path}, line {number}"
             if len(cells) != len(names):
@@ -199,13 +209,8 @@ def _table(
 
 
 def _csv(file: IO[str], path: Path) -> Iterator[tuple[int, list[str]]]:
-    rows = csv.reader(read_lines(file, path))
-    try:
-        for cells in rows:
-            if cells:
-                yield rows.line_num, cells
-    except csv.Error as error:
-        raise TextSourceError(f"{path}, line {rows.line_num}: {error}") from error
+    with _reported():
+        yield from csv_rows(enumerate(read_lines(file, path), 1), str(path))
 
 
 def _tsv(file: IO[str], path: Path) -> Iterator[tuple[int, list[str]]]:

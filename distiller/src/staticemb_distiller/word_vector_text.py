@@ -115,7 +115,7 @@ def _lines(source: Path, *, errors: str) -> Iterator[tuple[int, str]]:
     """The lines that are not blank, with their numbers, without blanks at their end."""
     number = 0
     try:
-        opener = gzip.open if source.suffix == ".gz" else open
+        opener = gzip.open if source.suffix.lower() == ".gz" else open
         with opener(source, "rb") as file:
             while line := file.readline(_LONGEST_LINE):
                 number += 1

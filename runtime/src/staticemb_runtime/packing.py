@@ -93,6 +93,11 @@ class _ZstdFrames(io.RawIOBase):
         """It is."""
         return True
 
+    def close(self) -> None:
+        """Close the packed file, too."""
+        self._file.close()
+        super().close()
+
     def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any writable buffer
         """Read some bytes; 0 at the end."""
         while not self._ready:

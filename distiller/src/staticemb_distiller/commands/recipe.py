@@ -57,7 +57,7 @@ def read_recipe(name: str | Path) -> Recipe:
     """
     path = _place(name)
     recipe = _read(path, Recipe)
-    if path.suffix == ".staticemb":
+    if path.suffix.lower() == ".staticemb":
         revision = _extra(path).get("teacher_revision", recipe.revision)
         recipe = dataclasses.replace(recipe, revision=revision)
     return recipe
@@ -79,11 +79,11 @@ def read_training_recipe(name: str | Path) -> TrainingRecipe:
 def _place(name: str | Path) -> Path:
     """The file of that name, or the installed model's."""
     path = Path(name)
-    return path if path.suffix == ".toml" else Path(locate(name))
+    return path if path.suffix.lower() == ".toml" else Path(locate(name))
 
 
 def _read(path: Path, kind: type[K]) -> K:
-    if path.suffix != ".staticemb":
+    if path.suffix.lower() != ".staticemb":
         return kind.read(path)
     text = _extra(path).get("recipe")
     if text is None:
@@ -96,7 +96,7 @@ def _read(path: Path, kind: type[K]) -> K:
 
 
 def _is_trained(path: Path) -> bool:
-    return path.suffix == ".staticemb" and "x-train-steps" in _extra(path)
+    return path.suffix.lower() == ".staticemb" and "x-train-steps" in _extra(path)
 
 
 def _extra(path: Path) -> dict[str, str]:

@@ -41,9 +41,9 @@ def load_model(spec: str | Path, name: str | None = None) -> Embedder | LexicalM
         return _staticemb(Path(file), name or text)
     name = name or path.name.removesuffix(".staticemb")
     if path.is_file():
-        if path.suffix == ".staticemb":
+        if path.suffix.lower() == ".staticemb":
             return _staticemb(path, name)
-        if any(path.name.endswith(end) for end in baselines.WORD_VECTOR_ENDINGS):
+        if any(path.name.lower().endswith(end) for end in baselines.WORD_VECTOR_ENDINGS):
             return baselines.WordVectors(path, name)
         raise UnknownModelError(
             f"{path}: expected a .staticemb file or word vectors "

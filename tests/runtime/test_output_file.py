@@ -61,9 +61,14 @@ def test_a_failed_block_leaves_what_was_there(tmp_path, error, old):
     path = tmp_path / "out"
     if old is not None:
         path.write_bytes(old)
-    with pytest.raises(error), output_file(path) as file:
-        file.write(b"half")
-        raise error
+
+    def fail():
+        with output_file(path) as file:
+            file.write(b"half")
+            raise error
+
+    with pytest.raises(error):
+        fail()
     assert (path.read_bytes() if path.exists() else None) == old
     assert names(tmp_path) == ([] if old is None else ["out"])
 

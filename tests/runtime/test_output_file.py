@@ -3,9 +3,11 @@
 import os
 import stat
 import threading
+import zipfile
 
 import pytest
 
+from staticemb_runtime import bundle, bundle_command
 from staticemb_runtime.errors import OutputError
 from staticemb_runtime.output_file import is_stream, output_file, refuse_inputs, same_file
 
@@ -181,3 +183,26 @@ def test_an_output_that_is_an_input_is_refused_by_every_name(tmp_path, monkeypat
             refuse_inputs(name, ["other", "in.csv"])
     refuse_inputs("copy.csv", ["in.csv"])
     refuse_inputs("absent.csv", ["in.csv", "absent.csv"])
+
+
+def test_a_bundle_is_written_by_the_same_rules(tmp_path):
+    stage = tmp_path / "stage"
+    stage.mkdir()
+    (stage / "member").write_bytes(b"data")
+    zipped, template = tmp_path / "real.zip", tmp_path / "real.yaml"
+    zipped.write_bytes(b"old")
+    zipped.chmod(0o600)
+    (tmp_path / "function.zip").symlink_to("real.zip")
+    (tmp_path / "template.yaml").symlink_to("real.yaml")
+    bundle._zip(stage, tmp_path / "function.zip")
+    assert bundle_command._write_new(tmp_path / "template.yaml", "a: 1\n")
+    assert zipfile.ZipFile(zipped).read("member") == b"data"
+    assert stat.S_IMODE(zipped.stat().st_mode) == 0o600
+    assert template.read_bytes() == b"a: 1\n"
+    assert len(names(tmp_path)) == 5
+    for write_missing in (
+        lambda: bundle._zip(stage, tmp_path / "no" / "f.zip"),
+        lambda: bundle_command._write_new(tmp_path / "no" / "t.yaml", ""),
+    ):
+        with pytest.raises(OutputError, match="cannot be written"):
+            write_missing()

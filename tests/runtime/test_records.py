@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from staticemb_runtime.errors import InputError, InvalidOptionError
+from staticemb_runtime.cli import _placed
+from staticemb_runtime.errors import InputError, InvalidOptionError, InvalidTextError
 from staticemb_runtime.records import blocks, input_form, read_records
 
 
@@ -155,3 +156,11 @@ def test_places_are_those_of_the_file(tmp_path):
         [["0", "1", "2"], 3, 3],
         [["3", "4", "5"], 3, 3],
     ]
+
+
+def test_a_text_that_cannot_be_embedded_is_named_by_its_place():
+    places = ["u.csv, line 7", "u.csv, line 9"]
+    with pytest.raises(InvalidTextError, match=r"^u.csv, line 9: expected: this$"), _placed(places):
+        raise InvalidTextError("text 1: expected: this")
+    with pytest.raises(InvalidTextError, match=r"^prompt: expected"), _placed(places):
+        raise InvalidTextError("prompt: expected valid Unicode")

@@ -119,7 +119,7 @@ def test_request_options(model, tmp_path):
     ("content", "name", "says"),
     [
         (b"\xff\xfe\n", "bad.txt", "UTF-8"),
-        (b'{"text": "a"}\n{"text": 7}\n', "bad.jsonl", "row 2"),
+        (b'{"text": "a"}\n{"text": 7}\n', "bad.jsonl", "line 2"),
         (b'{"text": "a"}\n[1]\n', "bad.jsonl", "line 2"),
         (b"{oops\n", "bad.jsonl", "line 1"),
         (b"id,body\n1,a\n", "bad.csv", "text"),

@@ -177,8 +177,10 @@ def test_the_command_ends_with_an_error_where_it_is_told_to(path, tmp_path):
     text = b"w1\n" * 9000 + b"\n"
     run = staticemb("encode", "-m", path, "-o", out, "--on-empty", "raise", input=text)
     assert run.returncode == 2
-    error = b"staticemb: error: row 9001: expected a token that the model knows, found none\n"
-    assert run.stderr == error
+    assert run.stderr.decode() == (
+        "staticemb: error: standard input, line 9001: expected a token that the model knows, "
+        "found none\n"
+    )
     assert list(tmp_path.iterdir()) == []
     text = b"w1\n" * 9000
     run = staticemb("encode", "-m", path, "-o", out, "--on-empty", "raise", input=text)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import shutil
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from .errors import (
 )
 from .format import read
 from .installed import FILE_NAME
+from .output_file import output_file, reported
 
 ARCHITECTURES: Final = {"arm64": "aarch64", "x86_64": "x86_64"}  # Lambda's names and the wheels'
 REQUIREMENTS: Final = ("numpy>=2,<3", "tokenizers>=0.20")
@@ -103,7 +103,8 @@ def build(
         InvalidOptionError: another architecture, or no version of Python.
         PackageDownloadError: pip is missing, or has no fitting wheels.
         BundleTooLargeError: the zip exceeds what Lambda unpacks; nothing is written.
-        BundleError: the sources cannot be compiled, or the zip cannot be written.
+        BundleError: the sources cannot be compiled.
+        OutputError: the zip cannot be written.
     """
     platforms = wheel_platforms(architecture, python)
     if not output.parent.is_dir():
@@ -246,16 +247,15 @@ def _sizes(stage: Path) -> dict[str, int]:
 
 
 def _zip(stage: Path, output: Path) -> None:
-    partial = output.with_name(f".{output.name}.{secrets.token_hex(4)}.partial")
-    try:
-        with zipfile.ZipFile(partial, "x", zipfile.ZIP_DEFLATED) as archive:
-            for name, path in _files(stage):
-                member = zipfile.ZipInfo(name)  # dated 1980
-                member.create_system = 3
-                member.external_attr = 0o100644 << 16
-                member.compress_type = zipfile.ZIP_DEFLATED
-                with path.open("rb") as source, archive.open(member, "w") as target:
-                    shutil.copyfileobj(source, target, 1 << 20)
-        partial.replace(output)
-    finally:
-        partial.unlink(missing_ok=True)
+    with (
+        output_file(output, seek=True) as file,
+        reported(str(output)),
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        for name, path in _files(stage):
+            member = zipfile.ZipInfo(name)  # dated 1980
+            member.create_system = 3
+            member.external_attr = 0o100644 << 16
+            member.compress_type = zipfile.ZIP_DEFLATED
+            with path.open("rb") as source, archive.open(member, "w") as target:
+                shutil.copyfileobj(source, target, 1 << 20)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import secrets
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from .errors import BundleError, InvalidOptionError
+from .errors import InvalidOptionError
 from .installed import locate
+from .output_file import output_file, reported
 
 if TYPE_CHECKING:
     from .bundle import Bundle
@@ -138,12 +138,6 @@ def _write_new(path: Path, text: str) -> bool:
     """Write a file unless one is there, which its owner may have changed."""
     if path.exists():
         return path.read_text(encoding="utf-8") == text
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8", newline="\n")
-        partial.replace(path)
-    except OSError as error:
-        raise BundleError(f"{path}: cannot be written: {error.strerror}") from None
-    finally:
-        partial.unlink(missing_ok=True)
+    with output_file(path) as file, reported(str(path)):
+        file.write(text.encode())
     return True

@@ -17,14 +17,14 @@ if __name__ == "__main__":  # the entry handles Ctrl-C before the imports below
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import get_args
 
 from . import __version__, bundle_command, info_command
 from .command_line import given_text, printable, run_command
 from .command_parser import CommandParser, parse_command
 from .empty import ON_EMPTY, EmptyTexts
-from .errors import EmptyTextError, InvalidOptionError
+from .errors import EmptyTextError, InvalidOptionError, InvalidTextError
 from .input_rows import Record
 from .installed import MODEL_HELP, chosen
 from .metadata import Pooling
@@ -140,7 +140,7 @@ def _add_request(parser: argparse.ArgumentParser) -> None:
 
 def _encode(options: argparse.Namespace) -> int:
     form = output_form(options.output, options.output_format)
-    source: Iterator[tuple[str, Record]]
+    source: Iterator[tuple[str, str, Record]]
     position = InputPosition()
     typed = not options.texts and options.input == "-" and sys.stdin.isatty()
     if options.texts:
@@ -180,11 +180,13 @@ def _encode(options: argparse.Namespace) -> int:
         writing as writer,
         Progress(None, unit="texts", enabled=show, position=position) as progress,
     ):
-        for texts, records in blocks(source, size):
-            vectors = model.encode(texts, on_empty=empty, **request)
+        for places, texts, records in blocks(source, size):
+            with _placed(places):
+                vectors = model.encode(texts, on_empty=empty, **request)
             if empty.first is not None and options.on_empty == "raise":
                 raise EmptyTextError(
-                    f"row {empty.first + 1}: expected a token that the model knows, found none"
+                    f"{places[empty.first - empty.start]}: expected a token that the model knows, "
+                    "found none"
                 )
             writer.write(records, vectors)
             progress.advance(len(texts))
@@ -192,6 +194,19 @@ def _encode(options: argparse.Namespace) -> int:
     if options.on_empty == "warn":
         _note(empty, empty.start, "row")
     return 0
+
+
+@contextmanager
+def _placed(places: Sequence[str]) -> Iterator[None]:
+    """Name the place of a text that cannot be embedded, which `encode` counts in its block."""
+    try:
+        yield
+    except InvalidTextError as error:
+        name, _, reason = str(error).partition(": ")
+        number = name.removeprefix("text ")
+        if not number.isdecimal():
+            raise
+        raise InvalidTextError(f"{places[int(number)]}: {reason}") from None
 
 
 def _note(empty: EmptyTexts, total: int, unit: str) -> None:

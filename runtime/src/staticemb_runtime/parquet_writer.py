@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -69,6 +69,13 @@ class ParquetWriter(Writer):
                 self._join()
         for part in self._parts[1:]:
             part.close()
+
+    def release(self) -> None:
+        """Close the last part: pyarrow would write its footer when it is collected."""
+        if self._writer is not None:
+            with suppress(Exception):  # the error that led here is the one to report
+                self._writer.close()
+            self._writer.is_open = False
 
     def _begin(self, schema: Any) -> None:  # noqa: ANN401 - pyarrow's
         """Begin a part: the file itself, then unnamed ones in the same folder."""

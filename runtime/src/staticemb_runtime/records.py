@@ -86,7 +86,7 @@ def read_records(
     *,
     reserved: str | None = None,
     opened: Callable[[IO[bytes]], None] = lambda file: None,
-) -> Iterator[tuple[str, Record]]:
+) -> Iterator[tuple[str, str, Record]]:
     """Read texts with the columns around them.
 
     Args:
@@ -98,7 +98,8 @@ def read_records(
         opened: called with the file, as it is before it is unpacked.
 
     Yields:
-        The text and the record it stands in; for `lines` the record is the text alone.
+        The place (`FILE, line N` or, in Parquet, `FILE, row N`), the text, and the record it
+        stands in; for `lines` the record is the text alone.
 
     Raises:
         InputError: the file cannot be read, a line is no JSON object, the column is missing, or the
@@ -111,42 +112,43 @@ def read_records(
     key = TEXT_COLUMN if column is None else column
     with open_input(path, opened) as file:
         for number, record in _READERS[form](file, source):
-            text = record.get(key)
+            text, place = record.get(key), f"{source}, {unit} {number}"
             if not isinstance(text, str):
                 found = "none" if key not in record else type(text).__name__
                 columns = ", ".join(map(str, record))
                 raise InputError(
-                    f"{source}, {unit} {number}: expected text in {key!r}, found {found} "
-                    f"(columns: {columns})"
+                    f"{place}: expected text in {key!r}, found {found} (columns: {columns})"
                 )
             if not text.isascii():
-                check_unicode(text, f"{source}, {unit} {number}")
+                check_unicode(text, place)
             if reserved is not None and reserved in record:
                 raise InputError(
-                    f"{source}, {unit} {number}: expected no column {reserved!r}, which the output "
-                    "has for the vectors; rename or drop it, or write .npy"
+                    f"{place}: expected no column {reserved!r}, which the output has for the "
+                    "vectors; rename or drop it, or write .npy"
                 )
-            yield text, record
+            yield place, text, record
 
 
-def given_texts(texts: Sequence[str]) -> Iterator[tuple[str, Record]]:
+def given_texts(texts: Sequence[str]) -> Iterator[tuple[str, str, Record]]:
     """Texts of a command line, as `read_records` gives those of a file.
 
     Raises:
         InputError: one is no Unicode text.
     """
     for number, text in enumerate(texts, 1):
-        check_unicode(text, f"text {number}")
-        yield text, {TEXT_COLUMN: text}
+        place = f"text {number}"
+        check_unicode(text, place)
+        yield place, text, {TEXT_COLUMN: text}
 
 
 def blocks(
-    records: Iterable[tuple[str, Record]], size: int
-) -> Iterator[tuple[list[str], list[Record]]]:
-    """Cut a stream of records into blocks of at most `size`."""
+    records: Iterable[tuple[str, str, Record]], size: int
+) -> Iterator[tuple[list[str], list[str], list[Record]]]:
+    """Cut a stream of places, texts and records into blocks of at most `size`."""
     records = iter(records)
     while block := list(itertools.islice(records, size)):
-        yield [text for text, _ in block], [record for _, record in block]
+        places, texts, rows = zip(*block, strict=True)
+        yield list(places), list(texts), list(rows)
 
 
 def _lines(file: IO[bytes], source: str) -> Iterator[tuple[int, Record]]:

@@ -89,9 +89,12 @@ def open_writer(path: str, form: str | None, dim: int, dtype: np.dtype[Any]) -> 
         kind = ParquetWriter
     with output_file(path, seek=kind.seeks) as file:
         writer = kind(path, file, dim, dtype)
-        yield writer
-        with reported(path):
-            writer.finish()
+        try:
+            yield writer
+            with reported(path):
+                writer.finish()
+        finally:
+            writer.release()
 
 
 class Writer:
@@ -133,6 +136,9 @@ class Writer:
 
     def finish(self) -> None:
         """Write what comes after the last record."""
+
+    def release(self) -> None:
+        """Let go of the file, finished or not, before it is closed."""
 
 
 class JsonLinesWriter(Writer):

@@ -172,7 +172,7 @@ def _steps(path: Path) -> dict[str, float]:
 
 def _installed() -> dict[str, dict[str, int]]:
     """Bytes of each package that a contestant brings; contestants that are not here left out."""
-    found = {"ours, without dependencies' own": installed.alone("numpy", "tokenizers")}
+    found = {"ours, by `pip install --no-deps`": installed.alone("numpy", "tokenizers")}
     found["ours"] = installed.closure("numpy", "tokenizers") | found[next(iter(found))]
     for name in ("model2vec", "wordllama", "sentence-transformers"):
         try:

@@ -47,8 +47,8 @@ def section(content: dict[str, Any]) -> str:
             body.append([LABELS.get(name, name), *(_cell(row) for row in rows)])
     notes = [
         f"Texts per second{_spread(content['results'])}. Damped: the default pooling, a mean in "
-        "two passes; the other rows of ours are plain means. First pass: texts whose words the process "
-        "has not met before. The transformer cuts texts at 256 tokens.",
+        "two passes; the other rows of ours are plain means. First pass: texts whose words the "
+        "process has not met before. The transformer cuts texts at 256 tokens.",
         _workers(content["results"].get("workers")),
         drawing.not_measured(content),
         drawing.machine(content, *PACKAGES),

@@ -59,7 +59,6 @@ def _serve(path: str, identity: str, mmap: bool, source: IO[bytes], answers: IO[
         except Exception as error:  # noqa: BLE001 - as above
             write_all(answers, pack_text(f"{type(error).__name__}: {error}"))
             continue
-        write_all(answers, pack_text(""))
         write_block(answers, block)
 
 

@@ -123,6 +123,23 @@ def test_a_long_prompt_is_refused_before_it_is_multiplied(model):
     assert answer(model, longest)["shape"] == [3, DIM]
 
 
+def test_a_prompt_is_taken_by_its_name(tmp_path):
+    parts = Parts(np.eye(6, DIM, dtype="float32"), word_level_tokenizer(6))
+    prompts = {"query": "w5 ", "long": "w4 " * MAX_PROMPT_CHARACTERS}
+    write(tmp_path / "named", parts, Settings(prompts=prompts))
+    model = StaticModel(tmp_path / "named")
+    for request in ({"prompt_name": "query"}, {"prompt_name": "long", "prompt": "w5 "}):
+        found = vectors_of(answer(model, {"texts": TEXTS, **request}))
+        np.testing.assert_array_equal(found, model.encode(TEXTS, prompt="w5 "))
+    error = answer(model, {"texts": TEXTS, "prompt_name": "long"})["error"]
+    assert (error["status"], error["code"]) == (413, "prompt_too_long")
+    error = answer(model, {"texts": TEXTS, "prompt_name": "unheard"})["error"]
+    assert error["status"] == 400
+    assert "'long', 'query'" in error["message"]
+    error = answer(model, {"texts": TEXTS, "prompt_name": ["query"]})["error"]
+    assert error["status"] == 400
+
+
 def test_no_texts_are_no_vectors(model):
     assert vectors_of(answer(model, {"texts": []})).shape == (0, DIM)
 

@@ -632,3 +632,46 @@ def test_progress_goes_to_standard_error(model, capfd):
     assert err.startswith("2,500 of 2,500 (100 %) texts, ")
     model.encode(["w1"] * 2500)
     assert capfd.readouterr().err == ""
+
+
+def test_a_folder_is_the_file_of_a_model_in_it(path, model, tmp_path, monkeypatch):
+    assert path.name == "model.staticemb"
+    expected = model.encode(["w1 w2", "w3"])
+    for name in (path.parent, str(path.parent)):
+        np.testing.assert_array_equal(StaticModel(name).encode(["w1 w2", "w3"]), expected)
+    opened = StaticModel.from_pretrained(path.parent)
+    monkeypatch.chdir(tmp_path)
+    again = pickle.loads(pickle.dumps(opened))
+    np.testing.assert_array_equal(again.encode(["w1 w2", "w3"]), expected)
+    texts = [f"w{i % 40}" for i in range(60)]
+    shared = np.concatenate([*again.encode_stream(texts, batch_size=5, workers=2)])
+    np.testing.assert_array_equal(shared, model.encode(texts))
+
+
+def test_a_stream_takes_a_prompt_by_name(path, tmp_path):
+    model = StaticModel(save(tmp_path / "named", prompts={"query": "w5 "}))
+    texts = ["w1", "w2 w3"]
+    expected = model.encode(texts, prompt="w5 ")
+    assert not np.array_equal(expected, model.encode(texts))
+    for options in ({"prompt_name": "query"}, {"prompt_name": "passage", "prompt": "w5 "}):
+        (found,) = model.encode_stream(texts, **options)
+        np.testing.assert_array_equal(found, expected)
+    with pytest.raises(InvalidOptionError, match="expected one of the file's prompts"):
+        model.encode_stream(texts, prompt_name="unheard")
+
+
+class _Named(StaticModel):
+    """A class of a program's own."""
+
+
+def test_a_copy_can_be_sent_and_stays_what_it_was(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(path.parent)
+    model = _Named(path.name, truncate_dim=8)
+    model.note = "of the program's own"
+    monkeypatch.chdir(tmp_path)
+    expected = model.encode(["w1 w2"])
+    for copied in (copy.copy(model), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        for again in (copied, pickle.loads(pickle.dumps(copied)), copy.copy(copied)):
+            assert type(again) is _Named
+            assert again.note == model.note
+            np.testing.assert_array_equal(again.encode(["w1 w2"]), expected)

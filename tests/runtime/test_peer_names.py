@@ -309,6 +309,7 @@ def test_every_name_of_the_peers_is_here_or_is_replaced():
         ("device", "cuda"),
         ("normalize", True),
         ("embedding", None),
+        ("prompts", {"query": "q: "}),
     ],
 )
 def test_a_setting_that_would_do_nothing_cannot_be_set(model, name, value):

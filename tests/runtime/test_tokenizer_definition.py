@@ -154,3 +154,28 @@ def test_a_setting_that_is_null_is_read_as_model2vec_reads_it(
     texts = [*TEXTS[:3], "the quick brown fox " * 300]
     expected = Theirs.from_pretrained(tmp_path).encode(texts)
     assert np.allclose(StaticModel.load(tmp_path).encode(texts), expected, atol=1e-5)
+
+
+# --- what only the library finds -------------------------------------------------------------
+
+UNREADABLE = {
+    "WordPiece without a longest word": ("bert_uncased", {"max_input_chars_per_word": ...}),
+    "WordPiece with a negative one": ("bert_uncased", {"max_input_chars_per_word": -1}),
+    "BPE without merges": ("roberta", {"merges": ...}),
+    "a merge out of the vocabulary": ("roberta", {"merges": ["absent alike"]}),
+    "Unigram without scores": ("t5", {"vocab": ["<unk>", "a"], "unk_id": 0}),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_tokenizers_cannot_read_is_refused_when_verified(tmp_path: Path, name: str) -> None:
+    family_name, changes = UNREADABLE[name]
+    definition = edited(family_name, **changes)
+    with pytest.raises(Exception):  # noqa: B017 - the library has no other
+        Tokenizer.from_buffer(definition)
+    path, rows = tmp_path / "unreadable", family(family_name).get_vocab_size(True)
+    write(path, Parts(np.ones((rows, 6), np.float32), definition), Settings())
+    with pytest.raises(TokenizerInvalidError, match="that `tokenizers` can read"):
+        StaticModel.load(path, verify=True)
+    with pytest.raises(TokenizerInvalidError, match="that `tokenizers` can read"):
+        StaticModel.load(path).encode(["the fox \u2603"])

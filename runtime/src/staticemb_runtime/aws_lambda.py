@@ -42,6 +42,7 @@ from .empty import EmptyTexts
 from .errors import FileChangedError, FormatError, InvalidOptionError, StaticEmbError
 from .installed import FILE_NAME, chosen
 from .model import StaticModel
+from .request import find_prompt
 
 MAX_TEXTS_VARIABLE: Final = "STATICEMB_MAX_TEXTS"
 MAX_TEXTS: Final = 1024
@@ -56,6 +57,7 @@ REQUEST_MEMBERS: Final[dict[str, type]] = {
     "normalize_embeddings": bool,
     "precision": str,
     "pooling": str,
+    "prompt_name": str,
     "prompt": str,
     "encoding": str,
 }
@@ -124,13 +126,19 @@ def _embed(model: StaticModel, request: object, max_texts: int) -> dict[str, Any
     for number, text in enumerate(texts):
         if not isinstance(text, str):
             raise _invalid(f"texts: expected strings, found {_spell(text)} at {number}")
-    n_characters = len(options.get("prompt", ""))
+    try:
+        prompt = find_prompt(
+            options.pop("prompt", None), options.pop("prompt_name", None), model.metadata.prompts
+        )
+    except InvalidOptionError as error:
+        raise _invalid(str(error)) from None
+    n_characters = len(prompt or "")
     if n_characters > MAX_PROMPT_CHARACTERS:
         message = f"prompt: expected at most {MAX_PROMPT_CHARACTERS} characters"
         raise _Refusal(413, "prompt_too_long", f"{message}, found {n_characters}")
     empty = EmptyTexts("zero", keep=True)
     try:
-        vectors = model.encode(texts, on_empty=empty, **options)
+        vectors = model.encode(texts, prompt=prompt, on_empty=empty, **options)
     except (FormatError, FileChangedError):
         raise
     except StaticEmbError as error:

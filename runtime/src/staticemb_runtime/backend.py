@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from .errors import InvalidTokenizerError
+from .errors import InvalidTokenizerError, TokenizerInvalidError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -106,6 +106,19 @@ def check_surrogates(texts: Iterable[str]) -> None:
         "".join(texts).encode()
     except UnicodeEncodeError:
         raise SurrogateError from None
+
+
+def check_readable(tokenizer_json: bytes, source: str) -> None:
+    """Check that `tokenizers` can read a definition.
+
+    Raises:
+        TokenizerInvalidError: it cannot.
+    """
+    try:
+        _read(tokenizer_json)
+    except InvalidTokenizerError as error:
+        expected = "a definition that `tokenizers` can read"
+        raise TokenizerInvalidError(source, "tokenizer", expected, str(error.__cause__)) from None
 
 
 def _groups(texts: list[str]) -> Iterator[list[str]]:

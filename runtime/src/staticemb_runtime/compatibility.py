@@ -68,6 +68,7 @@ REPLACED: Final = {
     "parameters": TORCH,
     "preprocess": "encode(texts), or tokenizer for the ids",
     "processor": "tokenizer",
+    "prompts": "metadata.prompts holds the file's; for others pass prompt= to encode",
     "push_to_hub": TO_HUB,
     "save": EXPORT,
     "save_pretrained": EXPORT,

@@ -223,7 +223,10 @@ class Embedder:
             raise
 
     def _check(self) -> None:
+        from .backend import check_readable  # late, as `words`
+
         check_tokenizer(self.file.tokenizer, self.file.n_token_ids, self.file.path)
+        check_readable(self.file.tokenizer, self.file.path)
 
 
 def token_vectors(

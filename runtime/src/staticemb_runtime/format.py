@@ -153,6 +153,9 @@ def check_contents(file: StaticFile) -> None:
     for first, block in _blocks(file.embeddings):
         _check_finite(block, "embeddings", file.path, first)
     check_tokenizer(file.tokenizer, file.n_token_ids, file.path)
+    from .backend import check_readable  # late: full verification alone needs it
+
+    check_readable(file.tokenizer, file.path)
 
 
 def check_values(file: StaticFile) -> None:

@@ -59,6 +59,21 @@ _Function = TypeVar("_Function", bound="Callable[..., Any]")
 
 BATCH_SIZE: Final = 1024
 LEAST_BATCH: Final = 256
+# What a model has of its own; whatever else is among its attributes is a program's.
+_ATTRIBUTES: Final = frozenset(
+    (
+        "metadata",
+        "_embedder",
+        "_identity",
+        "_lock",
+        "_mapped",
+        "_path",
+        "_place",
+        "_truncate_dim",
+        "_warned",
+        "_workers",
+    )
+)
 
 
 def _with_the_types_of(template: _Function) -> Callable[[Callable[..., Any]], _Function]:
@@ -232,14 +247,27 @@ class StaticModel(PeerNames):
         return loaded
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _load, (self._place, self._truncate_dim, self._mapped)
+        arguments = (type(self), self._place, self._truncate_dim, self._mapped)
+        return _load, arguments, self._others() or None
 
-    def __copy__(self) -> StaticModel:
+    def __copy__(self) -> Self:
         """A model of the same open file: it can neither be missing now nor be another."""
-        return StaticModel.from_parts(self._embedder.file, truncate_dim=self._truncate_dim)
+        model = self.from_parts(self._embedder.file, truncate_dim=self._truncate_dim)
+        model._place = self._place
+        model.__dict__.update(self._others())
+        return model
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> StaticModel:
-        return self.__copy__()
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        from copy import deepcopy  # slow to import, and here already where this is called
+
+        model = self.__copy__()
+        memo[id(self)] = model  # an attribute may lead back here
+        model.__dict__.update(deepcopy(self._others(), memo))
+        return model
+
+    def _others(self) -> dict[str, Any]:
+        """The attributes that a program has given to this model."""
+        return {name: value for name, value in vars(self).items() if name not in _ATTRIBUTES}
 
     def __repr__(self) -> str:
         return f"StaticModel({self._path!r}, dim={self.dim})"
@@ -516,6 +544,7 @@ class StaticModel(PeerNames):
         self,
         sentences: Iterable[str],
         *,
+        prompt_name: str | None = None,
         prompt: str | None = None,
         batch_size: int = BATCH_SIZE,
         precision: Precision = "float32",
@@ -529,6 +558,7 @@ class StaticModel(PeerNames):
 
         Args:
             sentences: texts; with one worker no more than `batch_size` of them are read ahead.
+            prompt_name: as in `encode`.
             prompt: as in `encode`.
             batch_size: how many texts are read, and how many vectors given, at a time.
             precision: as in `encode`.
@@ -545,6 +575,7 @@ class StaticModel(PeerNames):
             TypeError, StaticEmbError: as `encode` does: for wrong parameters at the call, for wrong
                 texts when they are reached.
         """
+        prompt = find_prompt(prompt, prompt_name, self.metadata.prompts)
         request = self._request(truncate_dim, normalize_embeddings, precision, pooling)
         size = check_count("batch_size", batch_size)
         if isinstance(sentences, str):
@@ -707,5 +738,5 @@ class StaticModel(PeerNames):
             return self._workers
 
 
-def _load(path: str, truncate_dim: int, mmap: bool) -> StaticModel:
-    return StaticModel.load(path, truncate_dim=truncate_dim, mmap=mmap)
+def _load(kind: type[StaticModel], path: str, truncate_dim: int, mmap: bool) -> StaticModel:
+    return kind.from_parts(open_parts(path, mmap=mmap), truncate_dim=truncate_dim)

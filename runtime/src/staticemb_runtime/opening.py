@@ -6,6 +6,7 @@ import os
 
 from .errors import StaticEmbError
 from .format import StaticFile, read
+from .installed import FILE_NAME
 from .safetensors_file import path_error
 
 
@@ -14,12 +15,16 @@ def open_parts(
 ) -> StaticFile:
     """Open a file with `format.read`, a folder with `compat.read_folder`.
 
+    A folder that holds `model.staticemb` is opened as that file, as a repository of the Hub is.
+
     Raises:
         ModelNotFoundError: there is nothing of that name.
         NotAModelError: the folder holds no model that this package can read; the path cannot be
             read.
         FormatError: a subclass for each fault.
     """
+    if os.path.isdir(path) and os.path.isfile(own := os.path.join(path, FILE_NAME)):
+        path = own
     if not os.path.isdir(path):
         return read(path, verify=verify, mmap=mmap)
     from .compat import read_folder  # most programs open files

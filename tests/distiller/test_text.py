@@ -100,7 +100,7 @@ def broken_gzip():
         ("a.txt.gz", b"not gzip", {}, "cannot be read"),
         ("a.txt.gz", broken_gzip(), {}, "cannot be read"),
         ("a.parquet", b"PAR1not parquet", {}, "expected Parquet"),
-        ("a.exe", b"MZ", {}, "by name"),
+        ("a.exe", b"MZ", {}, "expected a name without suffix"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, name, data, knobs, says):

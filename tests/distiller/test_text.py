@@ -12,10 +12,12 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from distiller import tables
 from staticemb_distiller.errors import (
     DistillerError,
+    InputFileError,
     TextColumnError,
     TextPackageError,
     TextSourceError,
 )
+from staticemb_distiller.inputs import read_lines
 from staticemb_distiller.text import Source, gather, passages, sample
 from staticemb_distiller.text_files import read_path
 
@@ -98,7 +100,7 @@ def broken_gzip():
         ("a.txt.gz", b"not gzip", {}, "cannot be read"),
         ("a.txt.gz", broken_gzip(), {}, "cannot be read"),
         ("a.parquet", b"PAR1not parquet", {}, "expected Parquet"),
-        ("a.exe", b"MZ", {}, "by name"),
+        ("a.exe", b"MZ", {}, "expected a name without suffix"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, name, data, knobs, says):
@@ -254,3 +256,21 @@ def test_a_zst_file_that_is_cut_off_is_an_error(tmp_path):
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(TextSourceError, match="cannot be read"):
         list(read_path(str(path)))
+
+
+@pytest.mark.parametrize("name", ["words.csv", "words.xyz", "words.PARQUET"])
+def test_lines_are_read_from_text_by_name_alone(tmp_path, name):
+    path = tmp_path / name
+    path.write_text("one\n")
+    with pytest.raises(InputFileError, match=r"expected a text a line, by a name .*\.txt"):
+        list(read_lines([str(path)]))
+
+
+def test_packed_lines_are_read_and_a_wrong_byte_is_named_by_its_line(tmp_path):
+    packed = tmp_path / "words.TXT.GZ"
+    packed.write_bytes(gzip.compress(b"one\n\n two \n"))
+    assert list(read_lines([str(packed)])) == ["one", "two"]
+    latin = tmp_path / "words"
+    latin.write_bytes(b"one\n" * 8499 + b"caf\xe9\n")
+    with pytest.raises(InputFileError, match=r"words, line 8500: expected UTF-8, found byte 0xe9"):
+        list(read_lines([str(latin)]))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from staticemb_runtime.errors import StaticEmbError
+from staticemb_runtime.errors import InputError, StaticEmbError
+from staticemb_runtime.input_rows import open_input, text_lines
 from staticemb_runtime.installed import find_installed
+from staticemb_runtime.packing import PACKINGS
+from staticemb_runtime.records import SUFFIXES, form_of
 
 from .digests import file_sha256, listing_sha256
 from .errors import InputFileError
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
 
     from .source_spec import PlaceSpec
 
-# A line without end must not fill the memory: longer ones are read in pieces.
-_LONGEST_LINE = 1 << 20
+# A line without end must not fill the memory.
+_LONGEST_LINE = 1 << 24  # bytes
 
 
 def check_readable(paths: Sequence[str]) -> None:
@@ -61,27 +63,32 @@ def model_files(model: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def read_lines(paths: Sequence[str]) -> Iterator[str]:
-    """The lines of text files, one after another, without blank ones; `.gz` files are unpacked.
+    """Read the lines of text files, one after another, without blank ones.
 
     Args:
-        paths: Files in UTF-8.
+        paths: Files in UTF-8, by name plain text (`.txt`, `.md` or no suffix), also packed (`.gz`,
+            `.zst`).
 
     Raises:
-        InputFileError: A file cannot be read, or is not UTF-8.
+        InputFileError: A file is not plain text by its name, cannot be read, or is not UTF-8. The
+            message names the line.
     """
     for path in paths:
+        if form_of(path) != "lines":
+            plain = ", ".join(
+                suffix for suffix, form in SUFFIXES.items() if form == "lines" and suffix
+            )
+            raise InputFileError(
+                f"{path}: expected a text a line, by a name without suffix or one that ends in "
+                f"{plain}, also with {' or '.join(PACKINGS)} after it"
+            )
         try:
-            opener = gzip.open if path.endswith(".gz") else open
-            with opener(path, "rt", encoding="utf-8-sig") as file:
-                while line := file.readline(_LONGEST_LINE):
+            with open_input(path) as file:
+                for _, line in text_lines(file, path, longest=_LONGEST_LINE):
                     if text := line.strip():
                         yield text
-        except UnicodeDecodeError as error:
-            msg = f"{path}: expected UTF-8, found byte {error.object[error.start]:#04x}"
-            raise InputFileError(msg) from error
-        except (OSError, EOFError) as error:
-            msg = f"{path}: cannot be read: {error}"
-            raise InputFileError(msg) from error
+        except InputError as error:
+            raise InputFileError(str(error)) from None
 
 
 def digest(place: str, files: Sequence[Path]) -> str:

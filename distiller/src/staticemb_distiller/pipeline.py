@@ -277,7 +277,8 @@ def _settings(
     ]
     provenance = {
         **teacher.provenance,
-        "recipe": recipe.to_toml(),
+        # The revision stands beside it, and is put back into the recipe when that is read.
+        "recipe": replace(recipe, revision=None).to_toml(),
         "creator": _creator(recipe),
         "x-prefix-variance": " ".join(f"{share:.4f}" for share in shares),
         "x-input-sha256": "\n".join(digests),

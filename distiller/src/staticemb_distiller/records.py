@@ -16,6 +16,7 @@ from typing import IO, Any
 from staticemb_runtime.errors import InputError
 from staticemb_runtime.input_rows import check_names, csv_rows
 from staticemb_runtime.packing import unpacked
+from staticemb_runtime.records import form_of
 
 from .errors import (
     ColumnCountError,
@@ -30,19 +31,7 @@ _LONGEST_LINE = 1 << 24
 # How many columns a row may lack. Each is filled in, so that many short rows of a wide table would
 # take time and memory that the file's size does not explain.
 _MOST_MISSING = 256
-_PACKED = {".gz", ".zst"}
-_KINDS = {
-    ".txt": "plain",
-    ".md": "plain",
-    ".rst": "plain",
-    ".text": "plain",
-    "": "plain",
-    ".jsonl": "json",
-    ".ndjson": "json",
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".parquet": "parquet",
-}
+_KINDS = {"lines": "plain", "jsonl": "json", "csv": "csv", "tsv": "tsv", "parquet": "parquet"}
 
 Record = Mapping[str, object]
 """A row: its columns' names and what stands in them."""
@@ -50,10 +39,7 @@ Record = Mapping[str, object]
 
 def kind_of(path: Path) -> str | None:
     """What a file holds, by its name: plain, json, csv, tsv or parquet; None: another kind."""
-    suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
-    if suffixes and suffixes[-1] in _PACKED:
-        suffixes.pop()
-    return _KINDS.get(suffixes[-1] if suffixes else "")
+    return _KINDS.get(form_of(path.name) or "")
 
 
 def read_records(

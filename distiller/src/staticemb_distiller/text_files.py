@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from staticemb_runtime.records import SUFFIXES
+
 from .errors import TextColumnError, TextSourceError
 from .records import Record, kind_of, open_text, read_lines, read_records, reading
 
@@ -52,7 +54,8 @@ def files_of(place: str) -> list[Path]:
         raise TextSourceError(f"{path}: expected a file or a folder, found neither")
     if kind_of(path) is None:
         raise TextSourceError(
-            f"{path}: expected plain text, JSON lines, CSV, TSV or Parquet by name"
+            f"{path}: expected a name without suffix or one that ends in "
+            f"{', '.join(filter(None, SUFFIXES))}, all but the last also with .gz or .zst after it"
         )
     return [path]
 

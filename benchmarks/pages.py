@@ -12,8 +12,8 @@ from harness import ROOT
 
 def fill(text: str, name: str, body: str) -> str:
     """Replace what stands between `<!-- figures: NAME -->` and `<!-- end -->`."""
-    pattern = rf"(<!-- figures: {name} -->\n).*?(\n<!-- end -->)"
-    return re.sub(pattern, lambda match: match[1] + body + match[2], text, flags=re.S)
+    pattern = rf"(<!-- figures: {name} -->\n).*?(<!-- end -->)"
+    return re.sub(pattern, lambda match: f"{match[1]}{body}\n{match[2]}", text, flags=re.S)
 
 
 def settle(wanted: Mapping[Path, str]) -> int:

@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     elif options.all or not sys.stdout.isatty():
         print("\n".join(_spelled(facts)))
     else:
-        print("\n".join(_fitted(facts, list(extra))))
+        print("\n".join(_fitted(facts, [*extra, "vectors_digest"])))
     return 0
 
 

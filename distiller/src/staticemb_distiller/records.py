@@ -16,7 +16,7 @@ from typing import IO, Any
 from staticemb_runtime.errors import InputError
 from staticemb_runtime.input_rows import check_names, csv_rows
 from staticemb_runtime.packing import unpacked
-from staticemb_runtime.records import form_of
+from staticemb_runtime.records import MOST_MISSING, form_of
 
 from .errors import (
     ColumnCountError,
@@ -28,9 +28,6 @@ from .errors import (
 
 # A line without end must not fill the memory.
 _LONGEST_LINE = 1 << 24
-# How many columns a row may lack. Each is filled in, so that many short rows of a wide table would
-# take time and memory that the file's size does not explain.
-_MOST_MISSING = 256
 _KINDS = {"lines": "plain", "jsonl": "json", "csv": "csv", "tsv": "tsv", "parquet": "parquet"}
 
 Record = Mapping[str, object]
@@ -185,7 +182,7 @@ def _table(
                     continue
             where = f"{path}, line {number}"
             if len(cells) != len(names):
-                if strict or len(names) - len(cells) > _MOST_MISSING:
+                if strict or len(names) - len(cells) > MOST_MISSING:
                     raise ColumnCountError(
                         f"{where}: expected {len(names)} columns as in the first row, "
                         f"found {len(cells)}"

@@ -161,7 +161,7 @@ def next_commands(path: Path, teacher: str | None) -> list[str]:
         f"{program('staticemb')} info {model}",
         f"{program('staticemb-distiller')} recipe {model}",
         f"{program('staticemb-distiller')} distill {source} -o model.staticemb --dtype int8",
-        f"{program('staticemb-distiller')} distill {source} -o model.staticemb --fit my_texts/",
+        f"{program('staticemb-distiller')} distill {source} -o model.staticemb --text my_texts/",
     ]
 
 

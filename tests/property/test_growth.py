@@ -75,9 +75,21 @@ def check_growth(call, make, largest=LARGEST):
     assert large <= MOST * small + CLEAR, f"{small:.3f} s at {size}, {large:.3f} s at 4 times that"
 
 
-def test_a_quadratic_parser_is_found():
-    with pytest.raises(AssertionError, match="4 times that"):
-        check_growth(lambda text: [0 for _ in text[::8] for _ in text[::8]], "a".__mul__)
+@pytest.mark.parametrize("power", [1, 2])
+def test_a_quadratic_parser_is_found_and_a_linear_one_is_not(power, monkeypatch):
+    now = 0.0
+
+    def parser(text):
+        nonlocal now
+        now += 1e-9 * len(text) ** power
+
+    monkeypatch.setattr(time, "process_time", lambda: now)
+    with (
+        contextlib.nullcontext()
+        if power == 1
+        else pytest.raises(AssertionError, match="4 times that")
+    ):
+        check_growth(parser, "a".__mul__)
 
 
 # --- JSON ---------------------------------------------------------------------------------------

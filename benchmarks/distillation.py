@@ -30,7 +30,15 @@ def main() -> None:
     harness.read_options()
     teacher = str(contestants.teacher_folder())
     with tempfile.TemporaryDirectory() as name:
-        command = ["-m", "staticemb_distiller.cli", "distill", teacher, "--dims", "256", "--quiet"]
+        command = [
+            "-m",
+            "staticemb_distiller.cli.main",
+            "distill",
+            teacher,
+            "--dims",
+            "256",
+            "--quiet",
+        ]
         programs = {"ours, --fit none": [*command, "--fit", "none", "-o", f"{name}/o.staticemb"]}
         peers, absent = contestants.present({BASE: lambda: _model2vec(teacher, f"{name}/peer")})
         calls = {

@@ -17,7 +17,7 @@ import time
 import numpy as np
 from harness import save
 
-from staticemb_distiller.fit import FitStep, count_matrix, fit
+from staticemb_distiller.fitting.ridge_fit import FitStep, count_matrix, fit
 
 TOKENS, DIM = 30_522, 384
 

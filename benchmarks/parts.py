@@ -21,13 +21,13 @@ import texts
 from tokenizers import Tokenizer
 
 from staticemb_runtime import StaticModel
-from staticemb_runtime.embedder import Embedder
-from staticemb_runtime.format import read
-from staticemb_runtime.inputs import slices
+from staticemb_runtime.encoding.batching import slices
+from staticemb_runtime.encoding.encoder import Embedder
+from staticemb_runtime.encoding.pooling import pool
+from staticemb_runtime.encoding.table import Table
+from staticemb_runtime.encoding.vectors import normalize
+from staticemb_runtime.format.reader import read
 from staticemb_runtime.model import BATCH_SIZE
-from staticemb_runtime.pooling import pool
-from staticemb_runtime.table import Table
-from staticemb_runtime.vectors import normalize
 
 COUNTS = {"titles": 20_000, "news": 7_600, "posts": 2_000}
 REPETITIONS = 9

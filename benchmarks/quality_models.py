@@ -17,17 +17,17 @@ from typing import Any
 import numpy as np
 from harness import ROOT
 
-from staticemb_distiller import pipeline
-from staticemb_distiller.budget import Budget
+from staticemb_distiller import distillation as pipeline
 from staticemb_distiller.demo import PACKAGED_NAME, packaged_teacher
 from staticemb_distiller.evaluation import Embedder, FunctionModel, LexicalModel, load_model
-from staticemb_distiller.fit_recipe import about_vectors, fit_texts
-from staticemb_distiller.fitted import order_by_budget, teacher_vectors
-from staticemb_distiller.recipe import Recipe
-from staticemb_distiller.rotate import second_moment_axes
+from staticemb_distiller.fitting.fit_recipe import about_vectors, fit_texts
+from staticemb_distiller.fitting.fit_texts import order_by_budget, teacher_vectors
+from staticemb_distiller.recipe.budget import Budget
+from staticemb_distiller.recipe.recipe import Recipe
+from staticemb_distiller.table.rotation import second_moment_axes
 from staticemb_distiller.teacher import Teacher
-from staticemb_distiller.token_ids import TokenIds
-from staticemb_runtime.format import read
+from staticemb_distiller.vocabulary.token_ids import TokenIds
+from staticemb_runtime.format.reader import read
 
 TEXT = ("--limit", "300000", "--teacher-budget", "210000")
 WORDS = ("--mode", "subword", "--vocabulary-size", "20000")
@@ -128,7 +128,7 @@ class Maker:
         """A model that our command makes."""
 
         def make(target: Path) -> Mapping[str, Any]:
-            command = [sys.executable, "-m", "staticemb_distiller.cli", "distill", self.place]
+            command = [sys.executable, "-m", "staticemb_distiller.cli.main", "distill", self.place]
             command += ["-o", str(target), "--teacher-cache", str(self.cache), *arguments]
             paths = [str(ROOT / part / "src") for part in ("runtime", "distiller")]
             search = os.pathsep.join([*paths, os.environ.get("PYTHONPATH", "")])

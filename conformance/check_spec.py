@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from staticemb_runtime import errors, header, metadata, safetensors_header, tokenizer_definition
+from staticemb_runtime import errors
+from staticemb_runtime.format import header, metadata, safetensors_header
+from staticemb_runtime.format import tokenizer_check as tokenizer_definition
 
 HERE = Path(__file__).parent
 LIMITS = {

@@ -12,7 +12,7 @@ NOWHERE = "http://127.0.0.1:9"
 
 _COMMANDS = """
 import contextlib, io, json, os, sys
-from staticemb_distiller.cli import main
+from staticemb_distiller.cli.main import main
 done = []
 for token, arguments in json.load(sys.stdin):
     os.environ.pop("HF_TOKEN", None)

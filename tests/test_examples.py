@@ -14,10 +14,10 @@ import staticemb_runtime
 PACKAGES = (staticemb_runtime, staticemb_distiller)
 # Their examples name files or models of the reader's: what they show runs in the READMEs' blocks.
 NOT_RUN = {
-    "staticemb_distiller.beside",
+    "staticemb_distiller.output_file",
     "staticemb_distiller.evaluation.mteb",
     "staticemb_distiller.evaluation.run",
-    "staticemb_distiller.pipeline",
+    "staticemb_distiller.distillation",
     "staticemb_distiller.teacher",
     "staticemb_distiller.training.run",
 }

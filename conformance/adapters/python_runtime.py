@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staticemb_runtime import StaticModel
+from staticemb_runtime.encoding.pooling import pool
+from staticemb_runtime.encoding.table import Table
+from staticemb_runtime.encoding.vectors import check_dim, normalize
 from staticemb_runtime.errors import FormatError, InvalidTokenIdError, RequestError
-from staticemb_runtime.format import StaticFile, read
-from staticemb_runtime.pooling import pool
-from staticemb_runtime.safetensors_file import DTYPES
-from staticemb_runtime.table import Table
-from staticemb_runtime.vectors import check_dim, normalize
+from staticemb_runtime.format.reader import StaticFile, read
+from staticemb_runtime.format.tensors import DTYPES
 
 SPELLED = {dtype: name for name, dtype in DTYPES.items()}
 

@@ -5,10 +5,11 @@ import dataclasses
 import pytest
 
 from distiller import teachers
-from staticemb_distiller import __version__, cli
-from staticemb_distiller.commands.recipe import read_recipe
-from staticemb_distiller.recipe import Recipe
-from staticemb_runtime.format import read
+from staticemb_distiller import __version__
+from staticemb_distiller.cli import main as cli
+from staticemb_distiller.cli.recipe import read_recipe
+from staticemb_distiller.recipe.recipe import Recipe
+from staticemb_runtime.format.reader import read
 
 
 @pytest.fixture(scope="module")

@@ -11,15 +11,16 @@ import pytest
 import torch
 
 from distiller import teachers
-from staticemb_distiller import cli, errors
+from staticemb_distiller import errors
+from staticemb_distiller.cli import main as cli
+from staticemb_distiller.distillation import distill
 from staticemb_distiller.evaluation import load_model
-from staticemb_distiller.pipeline import distill
-from staticemb_distiller.recipe import Recipe
+from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_distiller.recipe.recipe import Recipe
 from staticemb_distiller.teacher import Teacher
 from staticemb_distiller.training.checkpoint import TrainingCheckpoint
 from staticemb_distiller.training.recipe import TrainingRecipe
-from staticemb_distiller.write import Parts, Settings, write
-from staticemb_runtime.format import read
+from staticemb_runtime.format.reader import read
 from strategies import word_level_tokenizer
 
 

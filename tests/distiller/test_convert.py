@@ -8,12 +8,12 @@ import pytest
 from tokenizers import Tokenizer
 
 from peer_models import TEXTS, nest, save_model2vec, save_sentence_transformers, vectors_for
-from staticemb_distiller.cli import main
-from staticemb_distiller.convert import convert_folder
+from staticemb_distiller.cli.main import main
 from staticemb_distiller.errors import ConvertError, UnwritablePartsError, WordVectorsError
-from staticemb_distiller.word_vectors import convert_word_vectors
+from staticemb_distiller.interop.convert import convert_folder
+from staticemb_distiller.interop.word_vectors import convert_word_vectors
 from staticemb_runtime import StaticModel
-from staticemb_runtime.format import read
+from staticemb_runtime.format.reader import read
 from tokenizer_families import families, family
 
 SHORT = [text for text in TEXTS if len(text) < 400]

@@ -8,7 +8,7 @@ from distiller import teachers
 from staticemb_distiller import demo
 from staticemb_distiller.errors import DemoError
 from staticemb_runtime import StaticModel
-from staticemb_runtime.cli import main as staticemb
+from staticemb_runtime.cli.main import main as staticemb
 
 
 def test_the_sentences_are_dozens_and_different():

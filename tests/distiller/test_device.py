@@ -8,12 +8,12 @@ from scipy.sparse import csr_matrix
 from distiller import teachers
 from distiller import training_data as data
 from distiller.pretend_device import DEVICE, pretend_device
-from staticemb_distiller.ridge import System
+from staticemb_distiller.fitting.conjugate_gradients import System
 from staticemb_distiller.teacher import Teacher
 from staticemb_distiller.teacher.encoder import unused_cuda
 from staticemb_distiller.training import run
 from staticemb_distiller.training.recipe import TrainingRecipe
-from staticemb_runtime.format import read
+from staticemb_runtime.format.reader import read
 
 ROWS = {
     "pairs": lambda pair, place: pair,

@@ -10,14 +10,14 @@ import pytest
 from tokenizers import Tokenizer
 
 from distiller import teachers
-from staticemb_distiller import tokens
-from staticemb_distiller.commands.recipe import read_recipe
+from staticemb_distiller.cli.recipe import read_recipe
+from staticemb_distiller.distillation import distill
 from staticemb_distiller.errors import CheckpointError, DistillerError
-from staticemb_distiller.pipeline import distill
 from staticemb_distiller.progress import Progress
-from staticemb_distiller.recipe import Recipe
+from staticemb_distiller.recipe.recipe import Recipe
 from staticemb_distiller.teacher import Teacher
-from staticemb_runtime.format import read
+from staticemb_distiller.teacher import token_vectors as tokens
+from staticemb_runtime.format.reader import read
 
 classical = functools.partial(Recipe, fit=("none",))
 

@@ -10,15 +10,17 @@ import pytest
 
 from distiller import teachers
 from distiller.test_distill import encode, unit
-from staticemb_distiller import cli, pipeline, teacher_cache
-from staticemb_distiller.commands.recipe import read_recipe
+from staticemb_distiller import distillation as pipeline
+from staticemb_distiller.cli import main as cli
+from staticemb_distiller.cli.recipe import read_recipe
+from staticemb_distiller.corpus.sampling import passages, sample
+from staticemb_distiller.distillation import distill
 from staticemb_distiller.errors import DistillerError, TextSourceError
-from staticemb_distiller.pipeline import distill
-from staticemb_distiller.recipe import Recipe
+from staticemb_distiller.recipe.recipe import Recipe
 from staticemb_distiller.teacher import Teacher
-from staticemb_distiller.text import passages, sample
+from staticemb_distiller.teacher import cache as teacher_cache
 from staticemb_runtime import StaticModel
-from staticemb_runtime.format import read
+from staticemb_runtime.format.reader import read
 
 WORDS = sorted({word for sentence in teachers.SENTENCES[:4] for word in sentence.split()})
 

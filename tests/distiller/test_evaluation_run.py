@@ -12,17 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distiller import evaluation_data as data
-from staticemb_distiller.cli import main
+from staticemb_distiller.cli.main import main
 from staticemb_distiller.errors import PrefixError, ReportError
 from staticemb_distiller.evaluation import KINDS, FunctionModel, discover, evaluate, svg
 from staticemb_distiller.evaluation.page import html
 from staticemb_distiller.evaluation.record import add_baseline, dumps, from_json, to_json
-from staticemb_distiller.evaluation.report import (
-    differences,
-    label,
-    markdown,
-    rows,
-)
+from staticemb_distiller.evaluation.report import differences, label, markdown, rows
 from staticemb_distiller.evaluation.speed import texts_per_second
 
 
@@ -355,7 +350,7 @@ def test_a_mistake_is_one_line(folder, tmp_path, monkeypatch, capsys, arguments,
 
 
 def test_the_command_as_a_process(folder):
-    command = [sys.executable, "-m", "staticemb_distiller.cli", "evaluate", "tfidf"]
+    command = [sys.executable, "-m", "staticemb_distiller.cli.main", "evaluate", "tfidf"]
     done = subprocess.run(
         [*command, "--data", str(folder), "--tasks", "pairs", "--no-speed"],
         capture_output=True, text=True, check=True,

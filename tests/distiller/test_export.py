@@ -11,14 +11,14 @@ import pytest
 from tokenizers import Tokenizer
 
 from peer_models import TEXTS, vectors_for
-from staticemb_distiller import export as exports
-from staticemb_distiller import model2vec_folder, sentence_transformers_folder
-from staticemb_distiller.cli import main
+from staticemb_distiller.cli.main import main
 from staticemb_distiller.errors import ExportError, InexpressibleError
-from staticemb_distiller.export import export
-from staticemb_distiller.write import Parts, Settings, write
+from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_distiller.interop import export as exports
+from staticemb_distiller.interop import model2vec_folder, sentence_transformers_folder
+from staticemb_distiller.interop.export import export
 from staticemb_runtime import StaticModel
-from staticemb_runtime.format import read
+from staticemb_runtime.format.reader import read
 from tokenizer_families import families, family
 
 pytest.importorskip("model2vec")

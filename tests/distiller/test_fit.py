@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from staticemb_distiller import fit as module
-from staticemb_distiller import ridge
 from staticemb_distiller.errors import FitDivergedError, FitInputError
-from staticemb_distiller.fit import FitStep, count_matrix, fit, scale_prior
+from staticemb_distiller.fitting import conjugate_gradients as ridge
+from staticemb_distiller.fitting import ridge_fit as module
+from staticemb_distiller.fitting.ridge_fit import FitStep, count_matrix, fit, scale_prior
 
 
 def unit(vectors):

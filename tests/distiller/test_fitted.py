@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from staticemb_distiller.budget import Budget
-from staticemb_distiller.fitted import fitted_table, order_by_budget
-from staticemb_distiller.token_ids import TokenIds
+from staticemb_distiller.fitting.fit_texts import fitted_table, order_by_budget
+from staticemb_distiller.recipe.budget import Budget
+from staticemb_distiller.vocabulary.token_ids import TokenIds
 
 WORDS = [f"w{number}" for number in range(60)]
 

@@ -6,19 +6,20 @@ import sys
 import numpy as np
 import pytest
 
-from staticemb_distiller import cli, errors
-from staticemb_distiller.convert import convert_folder
+from staticemb_distiller import errors
+from staticemb_distiller.cli import main as cli
 from staticemb_distiller.evaluation import load_model
-from staticemb_distiller.export import export
+from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_distiller.interop.convert import convert_folder
+from staticemb_distiller.interop.export import export
 from staticemb_distiller.progress import Progress
+from staticemb_distiller.publish.wheel import Names, build_wheel
 from staticemb_distiller.training.recipe import TrainingRecipe
 from staticemb_distiller.training.start import open_start
-from staticemb_distiller.wheel import Names, build_wheel
-from staticemb_distiller.write import Parts, Settings, write
 from staticemb_runtime import StaticModel
 from staticemb_runtime.errors import ModelNotFoundError
-from staticemb_runtime.format import read
-from staticemb_runtime.installed import DEFAULT_MODEL
+from staticemb_runtime.format.reader import read
+from staticemb_runtime.loading.installed import DEFAULT_MODEL
 from strategies import word_level_tokenizer
 
 RECIPE = TrainingRecipe(pairs=["pairs.tsv"])

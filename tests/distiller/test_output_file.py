@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 
 from distiller import training_data
-from staticemb_distiller import cli
-from staticemb_distiller.beside import appearing, check_output, sweep
+from staticemb_distiller.cli import main as cli
 from staticemb_distiller.errors import OutputError
 from staticemb_distiller.evaluation import record
-from staticemb_distiller.export import export
-from staticemb_distiller.wheel import Names, build_wheel
-from staticemb_distiller.word_vectors import convert_word_vectors
-from staticemb_distiller.write import Parts, Settings, serialize, write
+from staticemb_distiller.file.writer import Parts, Settings, serialize, write
+from staticemb_distiller.interop.export import export
+from staticemb_distiller.interop.word_vectors import convert_word_vectors
+from staticemb_distiller.output_file import appearing, check_output, sweep
+from staticemb_distiller.publish.wheel import Names, build_wheel
 from strategies import word_level_tokenizer
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="modes, links and FIFOs of POSIX")
@@ -279,8 +279,8 @@ def test_a_stopped_writer_leaves_nothing(tmp_path, number):
     code = (
         "import sys, time\n"
         "from pathlib import Path\n"
-        "from staticemb_distiller.beside import appearing, appearing_folder\n"
-        "from staticemb_distiller.cli import guarded\n"
+        "from staticemb_distiller.output_file import appearing, appearing_folder\n"
+        "from staticemb_distiller.cli.main import guarded\n"
         "def work():\n"
         "    with appearing_folder(Path('folder')) as folder, appearing(Path('file')) as file:\n"
         "        (folder / 'part').write_text('half')\n"

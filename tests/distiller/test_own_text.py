@@ -11,12 +11,13 @@ from hypothesis.extra.numpy import arrays
 from distiller import teachers
 from distiller.test_distill import encode, unit
 from distiller.test_distill_fit import counted, sentences
-from staticemb_distiller import cli, fit_recipe, own_text
-from staticemb_distiller.commands.recipe import read_recipe
-from staticemb_distiller.pipeline import distill
-from staticemb_distiller.recipe import Recipe
+from staticemb_distiller.cli import main as cli
+from staticemb_distiller.cli.recipe import read_recipe
+from staticemb_distiller.distillation import distill
+from staticemb_distiller.fitting import fit_recipe, own_text
+from staticemb_distiller.recipe.recipe import Recipe
 from staticemb_distiller.teacher import Teacher
-from staticemb_runtime.format import read
+from staticemb_runtime.format.reader import read
 
 shares = st.floats(0, 1)
 GENERATED = "generated::limit=300"

@@ -8,9 +8,9 @@ from model2vec.distill import distill as model2vec_distill
 from tokenizers import Tokenizer
 
 from distiller import teachers
-from staticemb_distiller.pipeline import distill
-from staticemb_distiller.recipe import Recipe
-from staticemb_runtime.format import read
+from staticemb_distiller.distillation import distill
+from staticemb_distiller.recipe.recipe import Recipe
+from staticemb_runtime.format.reader import read
 
 DIMS = {"none": None, 12: 12, "all": "auto", 0.9: 0.9}
 TEXTS = 2000

@@ -12,9 +12,9 @@ from hub_server import COMMIT, READER, WRITER, serve
 from peer_models import vectors_for
 from staticemb_distiller.evaluation import record
 from staticemb_distiller.evaluation.run import Results, Score
-from staticemb_distiller.write import Parts, Settings, write
+from staticemb_distiller.file.writer import Parts, Settings, write
 from staticemb_runtime import StaticModel
-from staticemb_runtime.format import read
+from staticemb_runtime.format.reader import read
 
 # In processes of their own: to import them here would take seconds.
 peers = pytest.mark.skipif(
@@ -209,7 +209,7 @@ def test_a_hub_out_of_reach_is_one_line(file, tmp_path, offline):
 
 
 def test_the_card_says_no_more_than_the_file(tmp_path, tokenizer):
-    from staticemb_distiller.card import repository_card
+    from staticemb_distiller.interop.card import repository_card
 
     path = save(
         tmp_path / "m.staticemb", tokenizer, provenance={"teacher": "model", "license": "A B"}

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from staticemb_distiller.errors import QuantizeError
-from staticemb_distiller.quantize import cluster_rows, to_float16, to_int8
-from staticemb_distiller.zipf import rank_probabilities, sif_weights
+from staticemb_distiller.table.quantization import cluster_rows, to_float16, to_int8
+from staticemb_distiller.table.weights import rank_probabilities, sif_weights
 
 tables = arrays(
     np.float32,

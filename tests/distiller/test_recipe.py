@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from staticemb_distiller.corpus.generated import GENERATED
 from staticemb_distiller.errors import RecipeError
-from staticemb_distiller.generate import GENERATED
-from staticemb_distiller.recipe import Recipe
+from staticemb_distiller.recipe.recipe import Recipe
 
 paths = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12)
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 
-from staticemb_distiller import rotate
 from staticemb_distiller.errors import RotationError
-from staticemb_distiller.rotate import (
+from staticemb_distiller.table import rotation as rotate
+from staticemb_distiller.table.rotation import (
     prefix_ladder,
     principal_components,
     second_moment_axes,

@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from distiller import tables
+from staticemb_distiller.corpus.input_files import read_lines
+from staticemb_distiller.corpus.sampling import Source, gather, passages, sample
+from staticemb_distiller.corpus.text_files import read_path
 from staticemb_distiller.errors import (
     DistillerError,
     InputFileError,
@@ -17,9 +20,6 @@ from staticemb_distiller.errors import (
     TextPackageError,
     TextSourceError,
 )
-from staticemb_distiller.inputs import read_lines
-from staticemb_distiller.text import Source, gather, passages, sample
-from staticemb_distiller.text_files import read_path
 
 TEXTS = ["A first text.", "naïve, „quoted“, and 日本語", 'with "quotes", commas\tand a tab', "last"]
 
@@ -118,7 +118,7 @@ def test_what_is_not_there_is_named(tmp_path):
 
 
 def test_an_endless_line_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("staticemb_distiller.records._LONGEST_LINE", 100)
+    monkeypatch.setattr("staticemb_distiller.corpus.records._LONGEST_LINE", 100)
     (tmp_path / "a.txt").write_text("x" * 1000)
     with pytest.raises(TextSourceError, match="expected lines"):
         read(tmp_path / "a.txt")

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-from staticemb_distiller import teacher_cache as module
-from staticemb_distiller.coverage import order_by_coverage
+from staticemb_distiller.corpus.coverage import order_by_coverage
+from staticemb_distiller.corpus.generated import Lexicon, generate
 from staticemb_distiller.errors import TeacherCacheError
-from staticemb_distiller.generate import Lexicon, generate
-from staticemb_distiller.teacher_cache import TeacherCache
+from staticemb_distiller.teacher import cache as module
+from staticemb_distiller.teacher.cache import TeacherCache
 
 ABOUT = {"teacher": "toy", "revision": "1"}
 

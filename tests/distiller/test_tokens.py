@@ -7,10 +7,15 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from distiller import teachers
-from staticemb_distiller import tokens
 from staticemb_distiller.errors import CheckpointError, TokenVectorsError
 from staticemb_distiller.teacher import Teacher
-from staticemb_distiller.tokens import Checkpoint, input_vectors, output_vectors, special_ids
+from staticemb_distiller.teacher import token_vectors as tokens
+from staticemb_distiller.teacher.token_vectors import (
+    Checkpoint,
+    input_vectors,
+    output_vectors,
+    special_ids,
+)
 
 
 class Counting:

@@ -13,21 +13,21 @@ import pytest
 
 from distiller import teachers
 from distiller import training_data as data
-from staticemb_distiller import cli
+from staticemb_distiller.cli import main as cli
+from staticemb_distiller.distillation import distill
 from staticemb_distiller.errors import (
     CheckpointError,
     RecipeError,
     TrainingPackageError,
     TrainingStartError,
 )
-from staticemb_distiller.pipeline import distill
-from staticemb_distiller.recipe import Recipe
+from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_distiller.recipe.recipe import Recipe
 from staticemb_distiller.training import loop, run
 from staticemb_distiller.training.recipe import TrainingRecipe
 from staticemb_distiller.training.workers import Workers
-from staticemb_distiller.write import Parts, Settings, write
 from staticemb_runtime import StaticModel
-from staticemb_runtime.format import read
+from staticemb_runtime.format.reader import read
 
 HELD_OUT = data.pairs(np.random.default_rng(99), 100)
 
@@ -325,7 +325,7 @@ def test_two_processes_make_the_step_that_one_makes(start, examples, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "staticemb_distiller.cli", *arguments]
+    command = [sys.executable, "-m", "staticemb_distiller.cli.main", *arguments]
     torchrun = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     both = [
         subprocess.Popen(

@@ -17,7 +17,7 @@ from staticemb_distiller.training import tokenized
 from staticemb_distiller.training.dataset import Texts
 from staticemb_distiller.training.sources import PairSource
 from staticemb_distiller.training.tokenized import prepare
-from staticemb_runtime.words import WordTokenizer
+from staticemb_runtime.tokenization.word_tokenizer import WordTokenizer
 from strategies import texts as any_texts
 from strategies import word_level_tokenizer
 from tokenizer_families import family_json

@@ -20,7 +20,7 @@ from staticemb_distiller.training.losses import (
 from staticemb_distiller.training.mining import hardest
 from staticemb_distiller.training.ranking import ranks
 from staticemb_distiller.training.validation import validate
-from staticemb_runtime.pooling import Table, pool
+from staticemb_runtime.encoding.pooling import Table, pool
 
 
 def unit(vectors):

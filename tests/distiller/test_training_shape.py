@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distiller import training_data as data
-from staticemb_distiller.shape import whitened, with_length_power
+from staticemb_distiller.fitting.row_shape import whitened, with_length_power
 from staticemb_distiller.training import run
 from staticemb_distiller.training.recipe import TrainingRecipe
 from staticemb_runtime import StaticModel
-from staticemb_runtime.format import read
+from staticemb_runtime.format.reader import read
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from distiller.vocabulary_families import CORPUS, FAMILIES, TEXTS, plain
 from staticemb_distiller import errors
-from staticemb_distiller.vocabulary import build, read_words
+from staticemb_distiller.vocabulary.build import build, read_words
 
 EVERY = pytest.mark.parametrize("name", FAMILIES)
 SPELLING = [name for name in FAMILIES if name != "word_level"]

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from distiller.vocabulary_families import CORPUS, FAMILIES, TEXTS, plain
-from staticemb_distiller.counting import count_tokens, count_words
 from staticemb_distiller.errors import CountSettingError
-from staticemb_distiller.vocabulary import build
+from staticemb_distiller.vocabulary.build import build
+from staticemb_distiller.vocabulary.counting import count_tokens, count_words
 
 EVERY = pytest.mark.parametrize("name", FAMILIES)
 WORDS = st.lists(

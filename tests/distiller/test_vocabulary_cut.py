@@ -17,9 +17,9 @@ from distiller.vocabulary_families import (
     random_unigram,
     random_wordpiece,
 )
-from staticemb_distiller import tokenizer_json as editing
-from staticemb_distiller.counting import count_tokens
-from staticemb_distiller.vocabulary import build
+from staticemb_distiller.vocabulary import tokenizer_json as editing
+from staticemb_distiller.vocabulary.build import build
+from staticemb_distiller.vocabulary.counting import count_tokens
 
 
 def pieces(tokenizer, text):

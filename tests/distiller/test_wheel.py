@@ -17,10 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import ROOT
-from staticemb_distiller.cli import main
+from staticemb_distiller.cli.main import main
 from staticemb_distiller.errors import WheelNameError
-from staticemb_distiller.wheel import Names, build_wheel
-from staticemb_distiller.write import Parts, Settings, write
+from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_distiller.publish.wheel import Names, build_wheel
 from staticemb_runtime import StaticModel
 from staticemb_runtime.errors import (
     AmbiguousModelError,

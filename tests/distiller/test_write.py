@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from staticemb_distiller.errors import UnwritablePartsError, WriteError
-from staticemb_distiller.write import Parts, Settings, serialize, write
-from staticemb_runtime.format import read
+from staticemb_distiller.file.writer import Parts, Settings, serialize, write
+from staticemb_runtime.format.reader import read
 from strategies import word_level_tokenizer
 
 
@@ -127,7 +127,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, parts):
 def test_a_full_disk_leaves_nothing(tmp_path):
     code = (
         "import resource, signal, sys, numpy as np\n"
-        "from staticemb_distiller.write import *\n"
+        "from staticemb_distiller.file.writer import *\n"
         "from strategies import word_level_tokenizer\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
@@ -146,7 +146,7 @@ def test_a_full_disk_leaves_nothing(tmp_path):
 def test_a_killed_writer_leaves_no_file_at_the_destination(tmp_path):
     code = (
         "import sys, numpy as np\n"
-        "from staticemb_distiller.write import *\n"
+        "from staticemb_distiller.file.writer import *\n"
         "from strategies import word_level_tokenizer\n"
         "parts = Parts(np.ones((50_000, 1000), 'float32'), word_level_tokenizer(4))\n"
         "print('ready', flush=True)\n"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from model2vec.distill.inference import compute_weights
 
 from staticemb_distiller.errors import WeightsError
-from staticemb_distiller.zipf import count_probabilities, rank_probabilities, sif_weights
+from staticemb_distiller.table.weights import count_probabilities, rank_probabilities, sif_weights
 
 
 @given(st.integers(1, 3000), st.floats(1e-6, 0.99))

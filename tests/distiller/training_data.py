@@ -3,12 +3,12 @@
 import numpy as np
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from staticemb_distiller.quantize import to_int8
+from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_distiller.table.quantization import to_int8
 from staticemb_distiller.training.batches import Batch
 from staticemb_distiller.training.dataset import Dataset, Examples, Texts
 from staticemb_distiller.training.objective import Objective
 from staticemb_distiller.training.workers import Workers
-from staticemb_distiller.write import Parts, Settings, write
 
 COLUMNS = {  # how a source of each kind names those of a table without a header
     "pairs": "anchor=1,positive=2",

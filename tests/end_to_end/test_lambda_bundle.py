@@ -15,9 +15,10 @@ import pytest
 
 from end_to_end.lambda_events import HTTP, function_url
 from end_to_end.lambda_runtime_api import Function
-from staticemb_distiller.write import Parts, Settings, write
-from staticemb_runtime import StaticModel, bundle
-from staticemb_runtime.bundle import is_needed, wheel_platforms
+from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_runtime import StaticModel
+from staticemb_runtime.aws_lambda import bundle
+from staticemb_runtime.aws_lambda.bundle import is_needed, wheel_platforms
 from staticemb_runtime.errors import InvalidOptionError
 from strategies import word_level_tokenizer
 
@@ -41,7 +42,7 @@ def model(tmp_path_factory):
 
 
 def bundle_lambda(*arguments):
-    command = [sys.executable, "-m", "staticemb_runtime.cli", "bundle-lambda"]
+    command = [sys.executable, "-m", "staticemb_runtime.cli.main", "bundle-lambda"]
     command += map(str, arguments)
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
@@ -112,7 +113,7 @@ class TestInAwsRuntime:
     def test_nothing_outside_the_bundle_is_loaded(self, task):
         code = (
             "import sys; standard = tuple(sys.path); sys.path.insert(0, sys.argv[1])\n"
-            "from staticemb_runtime.aws_lambda import handler\n"
+            "from staticemb_runtime.aws_lambda.function import handler\n"
             "assert handler({'texts': ['w1']})['shape'] == [1, 16]\n"
             "files = {getattr(m, '__file__', None) or '' for m in list(sys.modules.values())}\n"
             "print(*sorted(f for f in files if f and not f.startswith((sys.argv[1], *standard))))"
@@ -189,7 +190,7 @@ def test_a_bundle_holds_code_for_the_machine_asked_for(client, model, tmp_path, 
 
 
 def test_a_template_that_is_there_is_left_alone(model, tmp_path, monkeypatch, capsys):
-    from staticemb_runtime.cli import main
+    from staticemb_runtime.cli.main import main
 
     monkeypatch.setattr(bundle, "_download", lambda wheels, *rest: wheels.mkdir())
     (tmp_path / "template.yaml").write_text("mine")
@@ -201,7 +202,7 @@ def test_a_template_that_is_there_is_left_alone(model, tmp_path, monkeypatch, ca
 
 
 def test_what_lambda_cannot_unpack_is_not_written(model, tmp_path, monkeypatch, capsys):
-    from staticemb_runtime.cli import main
+    from staticemb_runtime.cli.main import main
 
     monkeypatch.setattr(bundle, "_download", lambda wheels, *rest: wheels.mkdir())
     monkeypatch.setattr(bundle, "MAX_UNZIPPED", 10_000)

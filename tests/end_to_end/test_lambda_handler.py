@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from end_to_end.lambda_events import HTTP, function_url, rest_api
-from staticemb_distiller.write import Parts, Settings, write
+from staticemb_distiller.file.writer import Parts, Settings, write
 from staticemb_runtime import StaticModel
-from staticemb_runtime.aws_lambda import (
+from staticemb_runtime.aws_lambda.function import (
     MAX_PROMPT_CHARACTERS,
     MAX_RESPONSE_BYTES,
     MAX_TEXTS,
@@ -261,7 +261,7 @@ def start(code, **variables):
 
 def test_in_lambda_the_import_loads_and_warms_the_model(path):
     code = (
-        "import sys, staticemb_runtime.aws_lambda as module\n"
+        "import sys, staticemb_runtime.aws_lambda.function as module\n"
         "assert 'tokenizers' in sys.modules\n"
         "assert module.handler({'texts': ['w1'] * 3}, None)['shape'] == [3, 16]\n"
         "assert module.handler({'texts': ['w1'] * 4})['error']['status'] == 413"
@@ -278,6 +278,6 @@ def test_in_lambda_the_import_loads_and_warms_the_model(path):
     ],
 )
 def test_in_lambda_what_is_set_wrongly_fails_the_initialization(variables, says):
-    done = start("import staticemb_runtime.aws_lambda", **variables)
+    done = start("import staticemb_runtime.aws_lambda.function", **variables)
     assert done.returncode == 1
     assert says in done.stderr.splitlines()[-1]

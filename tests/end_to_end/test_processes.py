@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from staticemb_distiller import cli as distiller_cli
-from staticemb_distiller.write import Parts, Settings, write
-from staticemb_runtime import cli as runtime_cli
-from staticemb_runtime.command_line import run_command
+from staticemb_distiller.cli import main as distiller_cli
+from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_runtime.cli import main as runtime_cli
+from staticemb_runtime.cli.process import run_command
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and file descriptors of POSIX")
 
@@ -71,11 +71,11 @@ def test_a_stopped_encode_leaves_no_file(tmp_path, number, name):
     ("command", "slow"),
     [
         (RUNTIME, "numpy"),
-        ([sys.executable, "-m", "staticemb_runtime.cli"], "numpy"),
+        ([sys.executable, "-m", "staticemb_runtime.cli.main"], "numpy"),
         (DISTILLER, "numpy"),
         (DISTILLER, "tokenizers"),
         (DISTILLER, "torch"),
-        ([sys.executable, "-m", "staticemb_distiller.cli"], "numpy"),
+        ([sys.executable, "-m", "staticemb_distiller.cli.main"], "numpy"),
     ],
 )
 def test_a_signal_during_the_imports_leaves_no_traceback(tmp_path, number, command, slow):

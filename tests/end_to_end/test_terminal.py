@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("pty")
 
 from distiller import teachers
-from staticemb_distiller.cli import COMMANDS
+from staticemb_distiller.cli.main import COMMANDS
 from staticemb_distiller.progress import Progress
 from terminal import Terminal, screen
 

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from conftest import ROOT
-from staticemb_distiller.write import Parts, Settings, write
-from staticemb_runtime.installed import DEFAULT_MODEL
+from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_runtime.loading.installed import DEFAULT_MODEL
 from strategies import word_level_tokenizer
 
 CODE_LIMIT = 150_000  # bytes of the download

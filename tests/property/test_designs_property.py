@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from staticemb_runtime import words
-from staticemb_runtime.backend import is_failure
 from staticemb_runtime.errors import InvalidTextError
-from staticemb_runtime.words import WordTokenizer
+from staticemb_runtime.tokenization import word_tokenizer as words
+from staticemb_runtime.tokenization.backend import is_failure
+from staticemb_runtime.tokenization.word_tokenizer import WordTokenizer
 from tokenizer_designs import design_texts, designs
 
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from safetensors.numpy import load as safetensors_load
 
 import strategies
-from staticemb_distiller.write import Parts, Settings, serialize, write
+from staticemb_distiller.file.writer import Parts, Settings, serialize, write
 from staticemb_runtime.errors import StaticEmbError
-from staticemb_runtime.format import read
+from staticemb_runtime.format.reader import read
 
 
 @pytest.fixture(scope="module")

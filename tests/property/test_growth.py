@@ -16,25 +16,29 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from staticemb_distiller import model_card, word_vector_text
-from staticemb_distiller import records as distiller_records
+from staticemb_distiller.corpus import records as distiller_records
+from staticemb_distiller.corpus.sampling import passages
+from staticemb_distiller.corpus.text_files import read_path
 from staticemb_distiller.errors import DistillerError
 from staticemb_distiller.evaluation import files as evaluation_files
 from staticemb_distiller.evaluation.record import from_json
-from staticemb_distiller.recipe import Recipe
-from staticemb_distiller.text import passages
-from staticemb_distiller.text_files import read_path
+from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_distiller.interop import word_vector_text
+from staticemb_distiller.recipe.recipe import Recipe
+from staticemb_distiller.teacher import model_card
 from staticemb_distiller.training.checkpoint import TrainingCheckpoint
 from staticemb_distiller.training.recipe import TrainingRecipe
-from staticemb_distiller.write import Parts, Settings, write
-from staticemb_runtime import StaticModel, aws_lambda, hub, peer_folder
-from staticemb_runtime import records as runtime_records
+from staticemb_runtime import StaticModel
+from staticemb_runtime.aws_lambda import function as aws_lambda
 from staticemb_runtime.errors import StaticEmbError
-from staticemb_runtime.header import parse_header
-from staticemb_runtime.metadata import METADATA_KEYS, MetadataReader
-from staticemb_runtime.safetensors_header import parse_json
-from staticemb_runtime.tokenizer_definition import check_tokenizer
-from staticemb_runtime.wordpiece import read_plain
+from staticemb_runtime.format.header import parse_header
+from staticemb_runtime.format.metadata import METADATA_KEYS, MetadataReader
+from staticemb_runtime.format.safetensors_header import parse_json
+from staticemb_runtime.format.tokenizer_check import check_tokenizer
+from staticemb_runtime.loading import foreign_folder as peer_folder
+from staticemb_runtime.loading import hub
+from staticemb_runtime.records import forms as runtime_records
+from staticemb_runtime.tokenization.wordpiece import read_plain
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conformance"))
 

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import strategies
-from staticemb_distiller.write import Parts
-from staticemb_runtime.pooling import pool
-from staticemb_runtime.table import Table
-from staticemb_runtime.vectors import normalize, quantize, truncate
+from staticemb_distiller.file.writer import Parts
+from staticemb_runtime.encoding.pooling import pool
+from staticemb_runtime.encoding.table import Table
+from staticemb_runtime.encoding.vectors import normalize, quantize, truncate
 
 TOLERANCE = 1e-5
 

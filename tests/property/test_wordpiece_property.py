@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from staticemb_runtime.wordpiece import PUNCTUATION, read_plain
+from staticemb_runtime.tokenization.wordpiece import PUNCTUATION, read_plain
 
 LETTERS = "abAB1"
 MARKS = "-.['\"\\~"

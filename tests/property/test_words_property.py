@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from staticemb_runtime.separable import find_splitter
-from staticemb_runtime.words import WordTokenizer
+from staticemb_runtime.tokenization.separability import find_splitter
+from staticemb_runtime.tokenization.word_tokenizer import WordTokenizer
 from strategies import texts
 from tokenizer_families import NAMES, WHOLE, family_json
 

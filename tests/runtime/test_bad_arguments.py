@@ -26,7 +26,7 @@ from staticemb_runtime.errors import (
     ModelNotFoundError,
     NotAModelError,
 )
-from staticemb_runtime.format import read
+from staticemb_runtime.format.reader import read
 
 # --- paths ----------------------------------------------------------------------------------------
 

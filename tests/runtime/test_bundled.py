@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from conftest import ROOT
-from staticemb_distiller.recipe import Recipe
-from staticemb_distiller.write import Parts, Settings, write
+from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_distiller.recipe.recipe import Recipe
 from staticemb_runtime import StaticModel
-from staticemb_runtime.installed import DEFAULT_FILE, DEFAULT_MODEL
+from staticemb_runtime.loading.installed import DEFAULT_FILE, DEFAULT_MODEL
 from strategies import word_level_tokenizer
 
 MARGIN = 0.1  # of cosine: what rounding moves on another processor is a hundred thousandth of it
@@ -36,7 +36,7 @@ def model():
 
 def staticemb(*arguments, **variables):
     environment = {k: v for k, v in os.environ.items() if k != "STATICEMB_MODEL"}
-    command = [sys.executable, "-m", "staticemb_runtime.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "staticemb_runtime.cli.main", *map(str, arguments)]
     return subprocess.run(
         command, env=environment | variables, capture_output=True, check=True
     ).stdout

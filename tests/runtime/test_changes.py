@@ -8,8 +8,10 @@ import sys
 import numpy as np
 import pytest
 
-from staticemb_distiller.write import Parts, Settings, write
-from staticemb_runtime import StaticModel, aws_lambda, request
+from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_runtime import StaticModel
+from staticemb_runtime.aws_lambda import function as aws_lambda
+from staticemb_runtime.encoding import options as request
 from staticemb_runtime.errors import FileChangedError
 from strategies import word_level_tokenizer
 
@@ -91,7 +93,7 @@ def test_a_change_between_two_blocks_of_a_stream_is_seen(tmp_path):
 
 
 def test_a_change_during_a_block_is_seen(tmp_path, monkeypatch):
-    from staticemb_runtime import embedder
+    from staticemb_runtime.encoding import encoder as embedder
 
     place, file = make_file(tmp_path)
     content = another(make_file, tmp_path)

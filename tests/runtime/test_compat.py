@@ -16,7 +16,6 @@ from tokenizers import Tokenizer
 
 from peer_models import TEXTS, nest, save_model2vec, save_sentence_transformers, vectors_for
 from staticemb_runtime import StaticModel
-from staticemb_runtime.compat import read_folder
 from staticemb_runtime.errors import (
     DuplicateKeyError,
     FormatError,
@@ -38,6 +37,7 @@ from staticemb_runtime.errors import (
     WrongDtypeError,
     WrongShapeError,
 )
+from staticemb_runtime.loading.foreign import read_folder
 from tokenizer_families import families, family
 
 pytest.importorskip("model2vec")
@@ -150,7 +150,7 @@ def own(folder, tmp_path) -> Path:
 
 
 def test_a_folder_does_what_a_file_does(folder, capsys):
-    from staticemb_runtime.cli import main
+    from staticemb_runtime.cli.main import main
 
     model = StaticModel.load(folder, verify=True)
     texts = TEXTS * 400
@@ -318,8 +318,8 @@ PROMPTS = {
 def test_prompts_do_what_they_do_in_sentence_transformers(tmp_path, wordpiece, prompts):
     from sentence_transformers import SentenceTransformer
 
-    from staticemb_distiller.convert import convert_folder
-    from staticemb_distiller.export import export
+    from staticemb_distiller.interop.convert import convert_folder
+    from staticemb_distiller.interop.export import export
 
     save_sentence_transformers(tmp_path / "folder", wordpiece, normalize=True)
     config = tmp_path / "folder" / "config_sentence_transformers.json"

@@ -9,9 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from staticemb_distiller.write import Parts, Settings, serialize, write
+from staticemb_distiller.file.writer import Parts, Settings, serialize, write
 from staticemb_runtime import errors
-from staticemb_runtime.format import read
+from staticemb_runtime.format.reader import read
 from strategies import word_level_tokenizer
 
 
@@ -104,7 +104,7 @@ def test_opening_does_not_read_the_table(tmp_path):
     table = np.zeros((100_000, 1000), "float32")
     write(path, Parts(table, word_level_tokenizer(1)), Settings())
     code = (
-        "import resource, sys; from staticemb_runtime.format import read; import numpy\n"
+        "import resource, sys; from staticemb_runtime.format.reader import read; import numpy\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         f"file = read({str(path)!r}); file.embeddings[99_999, 0]\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
@@ -125,7 +125,7 @@ def test_opening_does_not_read_the_optional_parts(tmp_path, parts):
     )
     code = (
         "import resource; from staticemb_runtime import StaticModel\n"
-        "from staticemb_runtime.format import read; import numpy\n"
+        "from staticemb_runtime.format.reader import read; import numpy\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         f"StaticModel.load({str(path)!r}); file = read({str(path)!r})\n"
         "assert file.optional['head.x.weights'][99_999, 0] == 0\n"

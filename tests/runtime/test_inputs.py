@@ -14,8 +14,8 @@ import pytest
 
 from runtime.test_model import DIM, save
 from staticemb_runtime import StaticModel
+from staticemb_runtime.encoding.batching import SLICE_CHARACTERS, slices
 from staticemb_runtime.errors import InvalidTextError
-from staticemb_runtime.inputs import SLICE_CHARACTERS, slices
 
 pa = pytest.importorskip("pyarrow")
 pl = pytest.importorskip("polars")

@@ -19,8 +19,9 @@ import pandas as pd
 import pytest
 
 import strategies
-from staticemb_distiller.write import Parts, Settings, write
-from staticemb_runtime import StaticModel, normalize, quantize, request
+from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_runtime import StaticModel, normalize, quantize
+from staticemb_runtime.encoding import options as request
 from staticemb_runtime.errors import (
     InvalidDimensionError,
     InvalidOptionError,

@@ -7,9 +7,10 @@ import zipfile
 
 import pytest
 
-from staticemb_runtime import bundle, bundle_command
+from staticemb_runtime.aws_lambda import bundle
+from staticemb_runtime.cli import bundle_lambda as bundle_command
 from staticemb_runtime.errors import OutputError
-from staticemb_runtime.output_file import is_stream, output_file, refuse_inputs, same_file
+from staticemb_runtime.records.output_file import is_stream, output_file, refuse_inputs, same_file
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="links, modes and nodes of POSIX")
 

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from staticemb_runtime.encoding.pooling import pool
+from staticemb_runtime.encoding.table import Table
 from staticemb_runtime.errors import InvalidDimensionError, InvalidTokenIdError
-from staticemb_runtime.pooling import pool
-from staticemb_runtime.table import Table
 
 DAMPED = {"pooling": "damped_mean", "beta": 1.0}
 

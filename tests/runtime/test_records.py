@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from staticemb_runtime.cli import _placed
+from staticemb_runtime.cli.main import _placed
 from staticemb_runtime.errors import InputError, InvalidOptionError, InvalidTextError
-from staticemb_runtime.records import blocks, input_form, read_records
+from staticemb_runtime.records.forms import blocks, input_form, read_records
 
 
 def rows(path, *arguments, **options):

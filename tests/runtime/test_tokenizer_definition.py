@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from peer_models import save_model2vec, save_sentence_transformers
-from staticemb_distiller.write import Parts, Settings, write
+from staticemb_distiller.file.writer import Parts, Settings, write
 from staticemb_runtime import StaticModel
 from staticemb_runtime.errors import InvalidTextError, TokenizerInvalidError
-from staticemb_runtime.tokenizer_definition import check_tokenizer, model_type
-from staticemb_runtime.wordpiece import read_plain
+from staticemb_runtime.format.tokenizer_check import check_tokenizer, model_type
+from staticemb_runtime.tokenization.wordpiece import read_plain
 from tokenizer_families import family, family_json
 
 ONE_OF_EACH = {"WordPiece": "bert_uncased", "BPE": "roberta", "Unigram": "t5"}

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from staticemb_runtime.encoding.vectors import normalize, quantize, similarity, truncate
 from staticemb_runtime.errors import InvalidDimensionError, InvalidOptionError
-from staticemb_runtime.vectors import normalize, quantize, similarity, truncate
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from staticemb_runtime import words
 from staticemb_runtime.errors import InvalidTextError, InvalidTokenizerError, StaticEmbError
-from staticemb_runtime.words import WordTokenizer
+from staticemb_runtime.tokenization import word_tokenizer as words
+from staticemb_runtime.tokenization.word_tokenizer import WordTokenizer
 from tokenizer_families import NAMES, SENTENCES, family_json
 
 
@@ -223,7 +223,7 @@ def test_a_definition_that_is_none(definition: bytes) -> None:
 
 
 def test_importing_the_module_does_not_import_tokenizers() -> None:
-    code = "import sys, staticemb_runtime.words; sys.exit('tokenizers' in sys.modules)"
+    code = "import sys, staticemb_runtime.tokenization.word_tokenizer; sys.exit('tokenizers' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from staticemb_runtime.errors import InvalidOptionError, OutputError
-from staticemb_runtime.records import read_records
-from staticemb_runtime.writers import open_writer, output_form
+from staticemb_runtime.records.forms import read_records
+from staticemb_runtime.records.writers import open_writer, output_form
 
 DIM = 3
 

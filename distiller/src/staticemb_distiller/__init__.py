@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from .errors import DistillerError
 
 if TYPE_CHECKING:
-    from .pipeline import distill
-    from .recipe import Recipe
+    from .distillation import distill
+    from .recipe.recipe import Recipe
     from .teacher import Teacher
 
 __all__ = ["DistillerError", "Recipe", "Teacher", "distill"]

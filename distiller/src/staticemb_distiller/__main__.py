@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from staticemb_runtime.command_line import run_command
+from staticemb_runtime.cli.process import run_command
 
 from .errors import DistillerError
 
@@ -18,7 +18,7 @@ def main() -> int:
 
 
 def _run() -> int:
-    from .cli import run
+    from .cli.main import run
 
     return run(sys.argv[1:])
 

@@ -11,12 +11,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .beside import described
-from .cli import guarded
+from .cli.main import guarded
 from .demo import PACKAGED_NAME, packaged_teacher
-from .pipeline import distill
+from .distillation import distill
+from .output_file import described
 from .progress import Progress
-from .recipe import Recipe
+from .recipe.recipe import Recipe
 from .teacher import Teacher
 
 if TYPE_CHECKING:

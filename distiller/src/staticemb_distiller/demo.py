@@ -16,13 +16,13 @@ import numpy as np
 
 from staticemb_runtime import StaticModel, similarity
 
-from .cli import guarded
-from .digests import file_sha256
+from .cli.main import guarded
+from .corpus.digests import file_sha256
+from .distillation import distill
 from .errors import DemoError
 from .evaluation.metrics import spearman
-from .pipeline import distill
 from .progress import Progress
-from .recipe import Recipe
+from .recipe.recipe import Recipe
 from .teacher import Teacher
 from .teacher.source import find
 

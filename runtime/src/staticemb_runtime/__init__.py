@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from .errors import StaticEmbError
 
 if TYPE_CHECKING:
-    from .embedder import Token
+    from .encoding.encoder import Token
+    from .encoding.vectors import normalize, quantize, similarity, similarity_pairwise, truncate
     from .model import StaticModel
-    from .vectors import normalize, quantize, similarity, similarity_pairwise, truncate
 
 __all__ = [
     "StaticEmbError",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from .command_line import run_command
+from .cli.process import run_command
 
 
 def main() -> int:
@@ -16,7 +16,7 @@ def main() -> int:
 
 
 def _run() -> int:
-    from .cli import run
+    from .cli.main import run
 
     return run(sys.argv[1:])
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NoReturn, overload
 
-from .embedder import token_vectors
-from .errors import InvalidOptionError
-from .peer_parameters import (
+from .encoding.encoder import token_vectors
+from .encoding.options import check_count
+from .encoding.peer_parameters import (
     CONVERT,
     EXPORT,
     LIMIT,
@@ -21,8 +21,8 @@ from .peer_parameters import (
     TORCH,
     check_device,
 )
-from .request import check_count
-from .vectors import similarity_pairwise
+from .encoding.vectors import similarity_pairwise
+from .errors import InvalidOptionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from typing_extensions import Self
 
-    from .embedder import Embedder
-    from .metadata import Metadata
+    from .encoding.encoder import Embedder
+    from .format.metadata import Metadata
 
 # Attributes and methods that are not here.
 REPLACED: Final = {

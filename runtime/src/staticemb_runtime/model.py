@@ -14,22 +14,22 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, overload
 
 import numpy as np
 
-from . import peer_parameters, vectors
 from .compatibility import PeerNames
-from .embedder import Embedder, Token, token_vectors
-from .empty import EmptyTexts
-from .inputs import size_hint, slices
-from .installed import check_path, locate
-from .opening import open_parts
-from .peer_parameters import check_max_length, check_peers
-from .progress import Progress
-from .request import (
+from .encoding import peer_parameters, vectors
+from .encoding.batching import size_hint, slices
+from .encoding.empty_texts import EmptyTexts
+from .encoding.encoder import Embedder, Token, token_vectors
+from .encoding.options import (
     check_compatibility,
     check_count,
     check_workers,
     find_prompt,
     make_request,
 )
+from .encoding.peer_parameters import check_max_length, check_peers
+from .encoding.progress import Progress
+from .loading.installed import check_path, locate
+from .loading.path import open_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -38,15 +38,15 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from typing_extensions import Self, Unpack
 
-    from .embedder import Block
-    from .empty import OnEmpty
-    from .format import StaticFile
-    from .inputs import Slice
-    from .metadata import Metadata, Pooling
-    from .peer_parameters import ConstructorPeers, EncodePeers, PretrainedPeers
-    from .request import Options, Request
-    from .vectors import Precision
-    from .workers import Workers
+    from .encoding.batching import Slice
+    from .encoding.empty_texts import OnEmpty
+    from .encoding.encoder import Block
+    from .encoding.options import Options, Request
+    from .encoding.peer_parameters import ConstructorPeers, EncodePeers, PretrainedPeers
+    from .encoding.vectors import Precision
+    from .format.metadata import Metadata, Pooling
+    from .format.reader import StaticFile
+    from .parallel.workers import Workers
 
     Vector = np.ndarray[tuple[int], np.dtype[np.float32]]
     Vectors = np.ndarray[tuple[int, int], np.dtype[np.float32]]
@@ -233,7 +233,7 @@ class StaticModel(PeerNames):
         if os.path.exists(path):
             loaded = cls.load(path, truncate_dim=truncate_dim)
         else:
-            from .hub import download  # most programs never need it
+            from .loading.hub import download  # most programs never need it
 
             downloaded = download(
                 path,
@@ -729,7 +729,7 @@ class StaticModel(PeerNames):
             empty.warn(total)
 
     def _share(self) -> Workers:
-        from .workers import Workers  # most programs never need them
+        from .parallel.workers import Workers  # most programs never need them
 
         with self._lock:
             if self._workers is None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import MissingPackageError, UnknownModelError, WordVectorsError
-from ..word_vector_text import read_rows
+from ..interop.word_vector_text import read_rows
 from . import scoring
 from .models import Embedder, FunctionModel, LexicalModel
 from .scoring import Outcome

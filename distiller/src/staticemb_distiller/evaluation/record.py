@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..beside import appearing, reported
 from ..errors import ReportError, WriteError
+from ..output_file import appearing, reported
 from .run import Results, Score
 from .scoring import SETTINGS
 

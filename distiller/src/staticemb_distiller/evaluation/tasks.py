@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from ..digests import file_sha256
+from ..corpus.digests import file_sha256
 from ..errors import DataFolderError, UnknownTaskError
 from .files import bad_row, jsonl, number_in, tsv
 

@@ -16,12 +16,12 @@ from torch import Tensor
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from ..errors import InvalidTextError, NonFiniteVectorsError, TokenIdsError, UnsupportedModuleError
-from ..tokens import TokenPooling
 from .encoder import pick_device
 from .layout import read_entries, read_prompts
 from .native import NativeBackend
 from .peer import PeerBackend
 from .source import Source, find
+from .token_vectors import TokenPooling
 
 __all__ = ["Teacher"]
 

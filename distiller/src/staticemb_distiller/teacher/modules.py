@@ -12,11 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ..errors import (
-    InvalidTeacherFileError,
-    MissingWeightsError,
-    UnsupportedModuleError,
-)
+from ..errors import InvalidTeacherFileError, MissingWeightsError, UnsupportedModuleError
 from .layout import PEER_PREFIX, Entry, read_object
 from .pooling import MODES, pool
 

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..tokens import TokenPooling
     from . import Teacher
+    from .token_vectors import TokenPooling
 
 
 class ReportingTeacher:

@@ -14,14 +14,14 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from ..digests import listing_sha256
+from ..corpus.digests import listing_sha256
 from ..errors import (
     HubUnavailableError,
     TeacherGatedError,
     TeacherNotFoundError,
     TeacherRevisionError,
 )
-from ..model_card import read_head
+from .model_card import read_head
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 # What decides the vectors: weights, settings, tokenizer files, and the teacher's own code.

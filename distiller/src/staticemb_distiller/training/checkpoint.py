@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..beside import appearing, sweep
 from ..errors import CheckpointError
+from ..output_file import appearing, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from ..corpus.records import Record
 from ..errors import ExampleKindError, MissingColumnError, TextColumnError
-from ..records import Record
 
 Kind = Literal["pairs", "triplets", "scored", "labeled"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..fit_recipe import about_vectors
+from ..fitting.fit_recipe import about_vectors
 from ..progress import BlockProgress
+from ..teacher.cache import TeacherCache
 from ..teacher.reporting import ReportingTeacher
-from ..teacher_cache import TeacherCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from ..beside import appearing, is_stream, reported
 from ..errors import OutputError, TrainingPackageError
+from ..output_file import appearing, is_stream, reported
 from .curve import draw
 
 if TYPE_CHECKING:

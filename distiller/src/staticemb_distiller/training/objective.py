@@ -9,14 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .losses import (
-    Agreement,
-    Contrast,
-    Regression,
-    SupervisedContrast,
-    false_negatives,
-    matryoshka,
-)
+from .losses import Agreement, Contrast, Regression, SupervisedContrast, false_negatives, matryoshka
 
 if TYPE_CHECKING:
     from collections.abc import Callable

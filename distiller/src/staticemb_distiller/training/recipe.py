@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..errors import RecipeError
-from ..knobs import Knobs, knob, refuse
-from ..shape import check_shape
+from ..fitting.row_shape import check_shape
+from ..recipe.knobs import Knobs, knob, refuse
 
 
 @dataclass(frozen=True, kw_only=True)

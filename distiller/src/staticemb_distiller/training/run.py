@@ -16,18 +16,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from .. import inputs, table
-from ..beside import check_folders, check_output, described
-from ..check import write_checked
-from ..convert import creator
+from ..corpus import input_files as inputs
 from ..errors import EmptyTextError, TooFewExamplesError
-from ..fitted import Fitted, rotation_vectors
+from ..file.check import write_checked
+from ..file.writer import Settings
+from ..fitting.fit_texts import Fitted, rotation_vectors
+from ..interop.convert import creator
+from ..output_file import check_folders, check_output, described
 from ..progress import Progress
-from ..recipe import Recipe
-from ..rotate import variance_shares
+from ..recipe.recipe import Recipe
+from ..table import build as table
+from ..table.rotation import variance_shares
 from ..teacher import Teacher
 from ..teacher.encoder import pick_device
-from ..write import Settings
 from .bag import Bag
 from .batches import check_batch_size, steps
 from .checkpoint import TrainingCheckpoint

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..shape import shaped
+from ..fitting.row_shape import shaped
 from .bag import Bag
 from .ranking import text_vectors
 

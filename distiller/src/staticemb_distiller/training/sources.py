@@ -11,6 +11,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..corpus.hub import hub_records
+from ..corpus.records import Record, kind_of, read_records
+from ..corpus.source_spec import PlaceSpec, named_columns, parse_spec
+from ..corpus.text_files import files_of
 from ..errors import (
     EmptyTextError,
     LabelError,
@@ -19,10 +23,6 @@ from ..errors import (
     TextColumnError,
     TextSourceError,
 )
-from ..records import Record, kind_of, read_records
-from ..source_spec import PlaceSpec, named_columns, parse_spec
-from ..text_files import files_of
-from ..text_hub import hub_records
 from .columns import KINDS, ROLES, Kind, Layout, check_columns, is_header, recognized, told
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from ..token_ids import TokenIds
+    from ..vocabulary.token_ids import TokenIds
 
 
 class Appended:

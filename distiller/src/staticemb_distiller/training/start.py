@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from staticemb_runtime.errors import NotAModelError, UnsupportedModelError
-from staticemb_runtime.installed import find_installed, not_installed
-from staticemb_runtime.opening import open_parts
+from staticemb_runtime.loading.installed import find_installed, not_installed
+from staticemb_runtime.loading.path import open_parts
 
-from ..convert import plain_tokenizer
+from ..distillation import make_vocabulary, token_vectors
 from ..errors import HubUnavailableError, TeacherNotFoundError, TrainingStartError
-from ..optional_parts import optional_names
-from ..peer_files import dense_rows
-from ..pipeline import make_vocabulary, token_vectors
-from ..recipe import Recipe
-from ..rotate import prefix_ladder
-from ..table import classical_table, prefixes, token_weights
+from ..file.optional_parts import optional_names
+from ..interop.convert import plain_tokenizer
+from ..interop.folder_files import dense_rows
+from ..recipe.recipe import Recipe
+from ..table.build import classical_table, prefixes, token_weights
+from ..table.rotation import prefix_ladder
 from ..teacher import Teacher
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from staticemb_runtime.format import StaticFile
+    from staticemb_runtime.format.reader import StaticFile
 
     from ..progress import Progress
     from .recipe import TrainingRecipe

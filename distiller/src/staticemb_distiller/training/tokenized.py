@@ -26,7 +26,7 @@ from ..errors import (
     TooFewExamplesError,
 )
 from ..progress import Progress
-from ..token_ids import TokenIds
+from ..vocabulary.token_ids import TokenIds
 from .columns import Layout
 from .dataset import Dataset, Examples, Texts
 from .holding_out import sides

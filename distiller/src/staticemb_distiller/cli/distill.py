@@ -1,0 +1,101 @@
+"""`staticemb-distiller distill TEACHER -o FILE`: one flag for each knob of the recipe."""
+
+from __future__ import annotations
+
+import argparse
+
+from ..errors import RecipeError
+from ..recipe.recipe import Recipe
+from .knob_flags import add_knobs, flags_named, given_recipe
+from .recipe import read_recipe
+
+_GROUPS = {
+    "revision": "the teacher",
+    "mode": "the vocabulary",
+    "vectors_from": "vectors of tokens",
+    "fit": "the fit to texts",
+    "length_power": "all fitted rows alike",
+    "dims": "dimensions",
+    "weighting": "weights of tokens",
+    "dtype": "storage",
+    "pooling": "from tokens to texts",
+    "seed": "random numbers",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments: the teacher, the output, and one flag for each knob."""
+    parser.usage = "%(prog)s TEACHER -o FILE [--recipe FILE] [options]"
+    parser.add_argument("teacher", metavar="TEACHER", help="a local folder or a Hub id")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="FILE", help="the file to write (.staticemb)"
+    )
+    parser.add_argument(
+        "--recipe",
+        metavar="FILE",
+        help="TOML, or a model (a file or an installed name) to repeat its recipe; flags take "
+        "precedence",
+    )
+    work = parser.add_argument_group("how to work")
+    work.add_argument(
+        "--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda or mps [auto]"
+    )
+    work.add_argument(
+        "--checkpoint", metavar="FOLDER", help="keep what is done, and go on from there next time"
+    )
+    work.add_argument(
+        "--teacher-cache",
+        metavar="FOLDER",
+        help="keep the teacher's vectors of the fit's texts for good, for other fits to them",
+    )
+    work.add_argument(
+        "--trust-remote-code",
+        action="store_true",
+        help="run Python code that comes with TEACHER; a recipe cannot allow it",
+    )
+    work.add_argument("--quiet", action="store_true", help="show no progress")
+    add_knobs(parser, Recipe, _GROUPS)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Distill."""
+    recipe = given_recipe(arguments, Recipe, read_recipe)
+    _check_consent(arguments, recipe)
+
+    # Imported here: torch takes seconds, and a wrong flag should be refused at once.
+    from ..distillation import distill
+    from ..output_file import described
+    from ..progress import Progress
+
+    with Progress(quiet=arguments.quiet) as progress, flags_named(Recipe):
+        path = distill(
+            arguments.teacher,
+            recipe,
+            arguments.output,
+            device=arguments.device,
+            checkpoint=arguments.checkpoint,
+            teacher_cache=arguments.teacher_cache,
+            trust_remote_code=arguments.trust_remote_code,
+            progress=progress,
+        )
+        progress.note(f"Wrote {described(path)}")
+    return 0
+
+
+def _check_consent(arguments: argparse.Namespace, recipe: Recipe) -> None:
+    """Refuse to run code at a revision that only a recipe's file names.
+
+    Anybody can propose a change to a repository on the Hub, which then is a revision of it.
+
+    Raises:
+        RecipeError: The revision was not given on the command line.
+    """
+    revision = recipe.revision
+    if not arguments.trust_remote_code or revision is None or "revision" in vars(arguments):
+        return
+    if not revision.startswith("sha256:"):  # a local folder's digest chooses nothing
+        msg = (
+            f"--trust-remote-code: the revision {revision} comes from {arguments.recipe}: give it "
+            f"with --revision {revision}, too, if you trust the code there"
+        )
+        raise RecipeError(msg)

@@ -1,0 +1,169 @@
+"""`staticemb-distiller evaluate MODEL…`: a table out, report files on request."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from itertools import chain
+from pathlib import Path
+
+from ..corpus.input_files import model_files
+from ..errors import OutputError, PrefixError
+from ..evaluation import page, record, report, tasks
+from ..evaluation.load import load_model
+from ..evaluation.models import Embedder, LexicalModel
+from ..evaluation.run import Prefixes, evaluate
+from ..output_file import check_output, is_stream
+from ..progress import Progress
+
+EPILOG = f"""\
+the folder of data (tab-separated UTF-8 files without a header, JSON lines for
+retrieval):
+
+{tasks.LAYOUT}"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.description = "Measure models on tasks that are kept in plain files."
+    parser.epilog = EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument(
+        "models",
+        nargs="+",
+        metavar="MODEL",
+        help="a .staticemb file; an installed model's name; a model2vec or sentence-transformers "
+        "folder, or a Hub id; word vectors as text; or tfidf, bm25, wordllama. NAME=MODEL gives it "
+        "a name in the report",
+    )
+    what = parser.add_argument_group("what to measure")
+    what.add_argument(
+        "--data",
+        type=Path,
+        metavar="FOLDER",
+        help="the tasks' files; default: a small sample that comes with this command, to see what "
+        "it does",
+    )
+    what.add_argument(
+        "--tasks",
+        nargs="+",
+        metavar="TASK",
+        help="kinds (sts), names (sts/sick-test, sick-test) or wildcards ('*-en-*'); default: all",
+    )
+    what.add_argument(
+        "--prefixes",
+        default="full",
+        metavar="N,N…",
+        help="lengths to cut the vectors to; 'ladder': each model's own; default: whole vectors",
+    )
+    compare = parser.add_argument_group("comparison")
+    compare.add_argument(
+        "--baseline",
+        nargs="+",
+        default=[],
+        metavar="MODEL",
+        help="models to compare with, or the .json report of an earlier run",
+    )
+    compare.add_argument(
+        "--resamples",
+        type=int,
+        default=1000,
+        metavar="N",
+        help="of the bootstrap of differences from the baselines; 0: none (default: 1000)",
+    )
+    what.add_argument(
+        "--no-speed", action="store_true", help="do not take the models' texts per second"
+    )
+    files = parser.add_argument_group("report files")
+    files.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON")
+    files.add_argument("--markdown", type=Path, metavar="FILE", help="write it as Markdown")
+    files.add_argument("--html", type=Path, metavar="FILE", help="write it as a page with charts")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Evaluate, write the files asked for, and print the table of means."""
+    _check_reports(arguments)
+    earlier = [name for name in arguments.baseline if name.endswith(".json")]
+    reports = [(name, record.from_json(name)) for name in earlier]
+    prefixes = _prefixes(arguments.prefixes)
+    with Progress() as progress:
+        progress.status("Opening models")
+        opened: dict[str, Embedder | LexicalModel] = {}
+        results = evaluate(
+            _named(arguments.models, opened),
+            arguments.data,
+            tasks=arguments.tasks,
+            prefixes=prefixes,
+            baseline=_named([name for name in arguments.baseline if name not in earlier], opened),
+            speed=not arguments.no_speed,
+            progress=progress.status,
+        )
+    for name, read in reports:
+        record.add_baseline(results, read, name)
+    compared = []
+    if arguments.resamples > 0 and results.baseline:
+        with Progress() as progress:
+            progress.status("Comparing")
+            compared = report.differences(results, resamples=arguments.resamples)
+    written: list[tuple[Path | None, Callable[[], str]]] = [
+        (arguments.json, lambda: record.dumps(results, compared)),
+        (arguments.markdown, lambda: report.markdown(results, compared)),
+        (arguments.html, lambda: page.html(results, compared)),
+    ]
+    for path, content in written:
+        if path is not None:
+            record.save(path, content())
+    sys.stdout.write(report.summary(results) + "\n")
+    if results.note:
+        sys.stderr.write(f"{results.note} --data FOLDER measures on data of yours.\n")
+    return 0
+
+
+def _check_reports(arguments: argparse.Namespace) -> None:
+    """Refuse report files that cannot be written, that are read, or that are one file twice.
+
+    Raises:
+        OutputError: One of them is so.
+    """
+    models = [_place(spec)[0] for spec in (*arguments.models, *arguments.baseline)]
+    data = [] if arguments.data is None else [arguments.data]
+    seen: dict[str, Path] = {}
+    for path in (arguments.json, arguments.markdown, arguments.html):
+        if path is None:
+            continue
+        check_output(path, chain.from_iterable(map(model_files, (*models, *data))))
+        other = seen.setdefault(os.path.realpath(path), path)
+        if other is not path and not is_stream(path):
+            raise OutputError(f"{path}: expected another file than {other}, found the same one")
+
+
+def _place(spec: str) -> tuple[str, str | None]:
+    """A model's place, and the name that stands before a `=` where there is one."""
+    name, given, rest = spec.partition("=")
+    return (rest, name) if given and not Path(spec).exists() else (spec, None)
+
+
+def _named(
+    specs: Sequence[str], opened: dict[str, Embedder | LexicalModel]
+) -> list[Embedder | LexicalModel]:
+    """Models opened, each once, with the name that stands before a `=` where there is one."""
+    models = []
+    for spec in specs:
+        place, name = _place(spec)
+        if place not in opened:
+            opened[place] = load_model(place, name)
+        models.append(opened[place])
+    return models
+
+
+def _prefixes(text: str) -> Prefixes:
+    if text in ("full", "ladder"):
+        return "ladder" if text == "ladder" else "full"
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise PrefixError(
+            f"--prefixes: expected numbers separated by commas, 'ladder' or 'full', found {text!r}"
+        ) from None

@@ -1,0 +1,57 @@
+"""`staticemb-distiller export MODEL --to LIBRARY -o FOLDER`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "model", metavar="MODEL", help="a static embedding file, or an installed model's name"
+    )
+    parser.add_argument(
+        "--to",
+        required=True,
+        choices=["model2vec", "sentence-transformers", "onnx"],
+        help="whose model to write; onnx is for onnxruntime and transformers.js",
+    )
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="FOLDER", help="a new or empty folder"
+    )
+    parser.add_argument(
+        "--pooling",
+        choices=["mean"],
+        help="take the plain mean of the rows as they are; by default damping is folded into token "
+        "weights where the library has the plain mean alone",
+    )
+    parser.add_argument(
+        "--unknown-tokens",
+        choices=["peer"],
+        help="leave unknown tokens to the library where it treats them in another way",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Export."""
+    from ..interop.export import export
+    from ..progress import Progress
+
+    with Progress() as progress:
+        progress.status(f"Exporting {arguments.model}")
+        done = export(
+            arguments.model,
+            arguments.output,
+            arguments.to,
+            plain_mean=arguments.pooling == "mean",
+            peer_unknown=arguments.unknown_tokens == "peer",
+        )
+    lines = [f"warning: {note}" for note in done.notes]
+    lines.append(
+        f"Wrote {done.path}; its vectors are those of {arguments.model}"
+        f"{', but for what is noted' if done.notes else ''} "
+        f"(compared with {done.compared_with}; largest difference {done.difference:.1e})"
+    )
+    sys.stderr.write("\n".join(lines) + "\n")
+    return 0

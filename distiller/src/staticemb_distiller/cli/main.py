@@ -1,0 +1,88 @@
+"""The command line: `staticemb-distiller COMMAND …`.
+
+A command is a module with `add_arguments(parser)` and `run(arguments) -> int`, named in `COMMANDS`.
+It is imported only when it is chosen, so that `--help` does not wait for torch.
+"""
+
+from __future__ import annotations
+
+if __name__ == "__main__":  # the entry handles Ctrl-C before the imports below
+    import sys
+
+    from staticemb_distiller import __main__ as entry
+
+    sys.exit(entry.main())
+
+import importlib
+import sys
+from typing import TYPE_CHECKING
+
+from staticemb_runtime.cli.parser import CommandParser, parse_command
+from staticemb_runtime.cli.process import run_command
+
+from .. import __version__
+from ..errors import DistillerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+COMMANDS = {
+    "convert": (".commands.convert", "rewrite a model of another library as a file"),
+    "distill": (".commands.distill", "make a static embedding file from a Sentence Transformer"),
+    "evaluate": (".commands.evaluate", "measure models on tasks in plain files, beside baselines"),
+    "export": (".commands.export", "write a file as a model of another library"),
+    "push": (".commands.push", "upload a file to the Hugging Face Hub"),
+    "recipe": (".commands.recipe", "print the recipe that a file was made by, or the defaults"),
+    "train": (".commands.train", "train a static embedding file on pairs and other examples"),
+    "wheel": (".commands.wheel", "make a wheel for pip of a static embedding file"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        argv: The arguments; those of the process if None.
+
+    Returns:
+        The exit status: 0 if all went well, 2 if the input was bad, 130 after Ctrl-C, 143 after
+        SIGTERM, 129 after SIGHUP.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    return guarded(lambda: run(arguments))
+
+
+def guarded(work: Callable[[], int]) -> int:
+    """Do something as a command does it: errors are one line, and stopping it leaves no traceback.
+
+    Args:
+        work: Returns an exit status.
+
+    Returns:
+        That status, or what `run_command` says.
+    """
+    return run_command("staticemb-distiller", work, errors=(DistillerError,))
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command within `guarded`; return its exit status."""
+    parser = CommandParser(
+        prog="staticemb-distiller",
+        description="Make static embedding files from Sentence Transformers.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    chosen = next((word for word in arguments if word in COMMANDS), None)
+    chosen_run = None
+    for name, (module_name, summary) in COMMANDS.items():
+        command = commands.add_parser(
+            name, help=summary, description=f"{summary[:1].upper()}{summary[1:]}."
+        )
+        if name == chosen:
+            module = importlib.import_module(module_name, __package__)
+            module.add_arguments(command)
+            chosen_run = module.run
+    parsed = parse_command(parser, commands, arguments)
+    assert chosen_run is not None, "argparse refuses a command that is not in COMMANDS"
+    status: int = chosen_run(parsed)
+    return status

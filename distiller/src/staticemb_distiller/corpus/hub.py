@@ -1,0 +1,78 @@
+"""Rows of a data set on the Hugging Face Hub, streamed by the optional package `datasets`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from ..errors import TextPackageError, TextSourceError
+from .records import Record
+
+
+def hub_records(
+    name: str,
+    *,
+    split: str = "train",
+    config: str | None = None,
+    revision: str | None = None,
+) -> Iterator[tuple[str, Record]]:
+    """Read the rows of a data set without downloading all of it first.
+
+    Args:
+        name: The data set's id, or a local folder in the form of one.
+        split: For example "train".
+        config: The data set's subset, where it has several.
+        revision: A commit, branch or tag.
+
+    Yields:
+        Where a row stands, for messages, and the row.
+
+    Raises:
+        TextSourceError: There is no such data set, or it cannot be read.
+        TextPackageError: `datasets` is not installed.
+    """
+    number = 0
+    builder = _builder(name, config, revision)
+    try:
+        records = iter(builder.as_streaming_dataset(split=split))
+    except Exception as error:
+        raise TextSourceError(f"hf:{name}: cannot be read: {error}") from error
+    while True:
+        try:
+            record = next(records)
+        except StopIteration:
+            return
+        except Exception as error:
+            raise TextSourceError(f"hf:{name}: cannot be read: {error}") from error
+        number += 1
+        yield f"hf:{name}, row {number}", record
+
+
+def hub_version(name: str, *, config: str | None = None, revision: str | None = None) -> str:
+    """Which version of a data set `hub_records` reads: its commit on the Hub.
+
+    A local folder has what `datasets` tells its versions by.
+
+    Args:
+        name: As for `hub_records`.
+        config: As for `hub_records`.
+        revision: As for `hub_records`.
+
+    Raises:
+        TextSourceError: There is no such data set.
+        TextPackageError: `datasets` is not installed.
+    """
+    return str(_builder(name, config, revision).hash)
+
+
+@cache  # a branch may move on: within a process a data set is always the same commit
+def _builder(name: str, config: str | None, revision: str | None) -> Any:  # noqa: ANN401 - untyped
+    try:
+        import datasets  # type: ignore[import-not-found, import-untyped, unused-ignore]
+    except ImportError as error:
+        raise TextPackageError(f"hf:{name}: to read it, install datasets") from error
+    try:
+        return datasets.load_dataset_builder(name, config, revision=revision)
+    except Exception as error:
+        raise TextSourceError(f"hf:{name}: cannot be read: {error}") from error

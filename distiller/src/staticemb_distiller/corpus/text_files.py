@@ -1,0 +1,110 @@
+"""Texts out of files and folders: plain text, JSON lines, CSV, TSV, Parquet, compressed or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from staticemb_runtime.records.forms import SUFFIXES
+
+from ..errors import TextColumnError, TextSourceError
+from .records import Record, kind_of, open_text, read_lines, read_records, reading
+
+
+def read_path(place: str, *, columns: tuple[str, ...] = ()) -> Iterator[str]:
+    """Read the texts of a file or of every file in a folder.
+
+    A file of plain text named by itself holds one text a line. In a folder, in which every file
+    is a document, a plain text's paragraphs (between blank lines) are the texts. Hidden files
+    and files of other kinds are passed over.
+
+    Args:
+        place: A `.txt`, `.md`, `.rst`, `.jsonl`, `.csv`, `.tsv` or `.parquet` file, all but the
+            last also with `.gz` or `.zst` after it; or a folder, searched with all below it.
+        columns: Named fields, joined by a blank; empty: the one called "text", or the only one
+            that holds text.
+
+    Raises:
+        TextSourceError: Something cannot be read.
+        TextColumnError: There is no such column, or no telling which one is meant.
+        TextPackageError: Parquet needs pyarrow, `.zst` needs zstandard.
+    """
+    paragraphs = Path(place).is_dir()
+    found = files_of(place)
+    return (text for file in found for text in _read(file, columns, paragraphs=paragraphs))
+
+
+def files_of(place: str) -> list[Path]:
+    """Find the files whose texts `read_path` reads, in its order.
+
+    Args:
+        place: A file or a folder.
+
+    Raises:
+        TextSourceError: There is no such file, or none of a kind that is read.
+    """
+    path = Path(place)
+    if path.is_dir():
+        found = sorted(p for p in path.rglob("*") if p.is_file() and kind_of(p) is not None)
+        files = [p for p in found if not any(s.startswith(".") for s in p.relative_to(path).parts)]
+        if not files:
+            raise TextSourceError(f"{path}: expected files of text, found none")
+        return files
+    if not path.is_file():
+        raise TextSourceError(f"{path}: expected a file or a folder, found neither")
+    if kind_of(path) is None:
+        raise TextSourceError(
+            f"{path}: expected a name without suffix or one that ends in "
+            f"{', '.join(filter(None, SUFFIXES))}, all but the last also with .gz or .zst after it"
+        )
+    return [path]
+
+
+def joined(record: Record, columns: tuple[str, ...], place: str) -> str:
+    """Join the texts of a record's columns.
+
+    Raises:
+        TextColumnError: There is no such column, or no telling which one is meant.
+    """
+    if not columns:
+        texts = [name for name, value in record.items() if isinstance(value, str)]
+        if "text" in texts:
+            columns = ("text",)
+        elif len(texts) == 1:
+            columns = (texts[0],)
+        else:
+            names = ", ".join(record) or "nothing"
+            raise TextColumnError(f"{place}: no telling which column is the text; found {names}")
+    for name in columns:
+        if name not in record:
+            names = ", ".join(record) or "nothing"
+            raise TextColumnError(f"{place}: expected a column {name!r}, found {names}")
+        if record[name] is not None and not isinstance(record[name], str):
+            kind = type(record[name]).__name__
+            raise TextColumnError(f"{place}: expected text in column {name!r}, found {kind}")
+    return " ".join(str(record[name]) for name in columns if record[name])
+
+
+def _read(path: Path, columns: tuple[str, ...], *, paragraphs: bool) -> Iterator[str]:
+    if kind_of(path) == "plain":
+        yield from _plain(path, paragraphs=paragraphs)
+        return
+    for where, record in read_records(path, columns):
+        if text := joined(record, columns, where):
+            yield text
+
+
+def _plain(path: Path, *, paragraphs: bool) -> Iterator[str]:
+    with reading(path), open_text(path) as file:
+        if not paragraphs:
+            yield from (text for line in read_lines(file, path) if (text := line.strip()))
+            return
+        wrapped: list[str] = []
+        for line in read_lines(file, path):
+            if text := line.strip():
+                wrapped.append(text)
+            elif wrapped:
+                yield " ".join(wrapped)
+                wrapped = []
+        if wrapped:
+            yield " ".join(wrapped)

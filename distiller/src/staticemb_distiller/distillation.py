@@ -1,0 +1,314 @@
+"""A teacher and a recipe in, a static embedding file out: the steps, one after another."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from dataclasses import replace
+from importlib import metadata
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from . import __version__
+from .corpus import input_files as inputs
+from .errors import RotationError
+from .file.check import write_checked
+from .file.writer import Settings
+from .fitting import fit_recipe, own_text
+from .output_file import check_folders, check_output
+from .progress import BlockProgress, Progress
+from .recipe.budget import Budget
+from .recipe.recipe import Recipe
+from .table import build as table
+from .table.rotation import variance_shares
+from .teacher import Teacher
+from .teacher import token_vectors as tokens
+from .teacher.encoder import unused_cuda
+from .teacher.reporting import ReportingTeacher
+from .vocabulary.build import Vocabulary, build, read_words
+from .vocabulary.counting import count_tokens, count_words
+
+if TYPE_CHECKING:
+    import os
+
+    from numpy.typing import NDArray
+
+_FIT_PACKAGES = ("scipy", "sentencex")
+_TEXTS = "texts"  # in the checkpoint's folder
+_PACKAGES = ("numpy", "scikit-learn", "tokenizers", "torch", "transformers")
+
+
+def distill(
+    teacher: str | Teacher,
+    recipe: Recipe | None = None,
+    output: str | os.PathLike[str] = "model.staticemb",
+    *,
+    device: str = "auto",
+    checkpoint: str | os.PathLike[str] | None = None,
+    teacher_cache: str | os.PathLike[str] | None = None,
+    trust_remote_code: bool = False,
+    progress: Progress | None = None,
+) -> Path:
+    """Make a static embedding file from a Sentence Transformer.
+
+    The same teacher, recipe and machine give the same bytes.
+
+    Args:
+        teacher: A local folder, a Hub id, or a teacher that is loaded already.
+        recipe: How; the defaults if None.
+        output: The file to write. It appears, or is replaced, only once it is whole and checked.
+        device: Where the teacher computes, and the fit where it is CUDA: "auto", "cpu", "cuda",
+            "mps".
+        checkpoint: A folder that keeps what the teacher has computed, so that a run that was broken
+            off goes on where it stopped. It is removed at the end.
+        teacher_cache: A folder that keeps the teacher's vectors of the fit's texts for good, so
+            that another fit to the same texts starts at once.
+        trust_remote_code: Whether Python code that comes with the teacher may run. No recipe can
+            allow it.
+        progress: Where to show progress; nothing is shown if None.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        DistillerError: One of its sub-classes for each thing that can be wrong.
+
+    Example:
+        >>> distill("sentence-transformers/all-MiniLM-L6-v2", Recipe(dims=256), "minilm.staticemb")
+        ... # doctest: +SKIP
+        PosixPath('minilm.staticemb')
+    """
+    recipe = (recipe or Recipe()).resolved()
+    progress = progress or Progress(quiet=True)
+    path = Path(output)
+    read = [str(file) for files in _inputs(recipe).values() for file in files]
+    check_output(path, chain(read, inputs.model_files(teacher) if isinstance(teacher, str) else ()))
+    check_folders(checkpoint, teacher_cache)
+    inputs.check_readable(read)
+
+    if isinstance(teacher, str):
+        if hint := unused_cuda():
+            progress.note(hint)
+        progress.note(f"Loading {teacher}")
+        teacher = Teacher.load(
+            teacher,
+            revision=recipe.revision,
+            device=device,
+            dtype=recipe.teacher_dtype,
+            trust_remote_code=trust_remote_code,
+        )
+    vocabulary = make_vocabulary(teacher.tokenizer, recipe)
+    progress.note(f"Vocabulary: {len(vocabulary)} tokens")
+    _check_dims(teacher, vocabulary, recipe)
+    weights = table.token_weights(len(vocabulary), _counts(vocabulary, recipe), recipe)
+
+    gathered = None
+    if recipe.fitted:  # before the teacher's long pass, which text that cannot be read would waste
+        progress.note(f"Reading text: {' '.join((*recipe.text, *recipe.fit))}")
+        gathered = fit_recipe.fit_texts(teacher, vocabulary, recipe)
+        recipe = own_text.settled(recipe, gathered.own_share)
+
+    kept = _checkpoint(checkpoint, teacher, vocabulary, recipe)
+    vectors = token_vectors(teacher, vocabulary, recipe, checkpoint=kept, progress=progress)
+    texts = None
+    if gathered is not None:
+        cache = _text_cache(checkpoint, teacher_cache)
+        fitted = fit_recipe.fit_recipe(
+            teacher, vocabulary, gathered, vectors, weights, recipe, cache=cache, progress=progress
+        )
+        texts = fitted.texts
+        if Budget.parse(recipe.teacher_budget).seconds is not None:
+            # What a file's recipe asks for can be had on any machine.
+            recipe = replace(recipe, teacher_budget=texts)
+        finished = table.fitted_table(fitted, recipe)
+    else:
+        finished = table.classical_table(vectors, weights, recipe)
+    progress.note("Rounding and writing")
+    parts = table.to_parts(finished, vocabulary.tokenizer_json, recipe)
+    lost = table.lost_rows(finished, parts)
+    if lost:
+        progress.note(
+            f"{lost} tokens weigh so little that int8 rounds their rows to zero: a text of nothing "
+            "else gets no vector; store_weights keeps them, at the price of some speed"
+        )
+    settings = _settings(finished, teacher, vocabulary, recipe, texts)
+    write_checked(path, parts, settings, finished, recipe)
+    if kept:
+        if teacher_cache is None:
+            shutil.rmtree(kept.folder / _TEXTS, ignore_errors=True)
+        kept.clear()
+    return path
+
+
+def make_vocabulary(tokenizer: Tokenizer, recipe: Recipe) -> Vocabulary:
+    """The vocabulary that a recipe asks for.
+
+    Args:
+        tokenizer: The teacher's.
+        recipe: Its knobs from `mode` to `keep_min_count`.
+
+    Raises:
+        VocabularyError: It would be empty, or cannot be made from this tokenizer.
+        InputFileError: A text file cannot be read.
+    """
+    words: list[str] | None = None
+    if recipe.vocabulary is not None:
+        words = read_words(recipe.vocabulary)
+    elif recipe.vocabulary_size is not None:
+        words = count_words(
+            inputs.read_lines(recipe.vocabulary_from),
+            recipe.vocabulary_size,
+            tokenizer=tokenizer,
+            phrases=recipe.vocabulary_phrases,
+            split=recipe.mode == "subword",
+        )
+    used = None
+    if recipe.keep_used_in:
+        used = count_tokens(inputs.read_lines(recipe.keep_used_in), tokenizer)
+    return build(
+        tokenizer,
+        mode=recipe.mode,
+        words=words,
+        drop_pattern=recipe.remove or None,
+        counts=used,
+        min_count=recipe.keep_min_count,
+    )
+
+
+def token_vectors(
+    teacher: Teacher,
+    vocabulary: Vocabulary,
+    recipe: Recipe,
+    *,
+    checkpoint: tokens.Checkpoint | None = None,
+    progress: Progress | None = None,
+) -> NDArray[np.float32]:
+    """The teacher's vector of each token, shape (V, H), by `vectors_from` and `teacher_pooling`.
+
+    Raises:
+        TeacherError: The teacher cannot do what is asked.
+        TokenVectorsError: A vector is not finite.
+        CheckpointError: The checkpoint cannot be read or written.
+    """
+    if recipe.vectors_from == "input":
+        return tokens.input_vectors(teacher, vocabulary.token_ids)
+    before, after = tokens.special_ids(teacher.tokenizer)
+    progress = progress or Progress(quiet=True)
+    with progress.track("Token vectors", len(vocabulary), "tokens") as advance:
+        counted = BlockProgress(advance)
+        return tokens.output_vectors(
+            ReportingTeacher(teacher, counted.within),
+            vocabulary.token_ids,
+            before=before,
+            after=after,
+            pooling=recipe.teacher_pooling,
+            checkpoint=checkpoint,
+            advance=counted.block,
+        )
+
+
+def _counts(vocabulary: Vocabulary, recipe: Recipe) -> NDArray[np.int64] | None:
+    """How often each token occurs in the text of `counts_from`, shape (V,)."""
+    if not recipe.counts_from:
+        return None
+    tokenizer = Tokenizer.from_str(vocabulary.tokenizer_json.decode())
+    counted = count_tokens(inputs.read_lines(recipe.counts_from), tokenizer)
+    counts = np.zeros(len(vocabulary), np.int64)
+    counts[: len(counted)] = counted[: len(counts)]
+    if vocabulary.unknown_token_id is not None:
+        counts[vocabulary.unknown_token_id] = 0  # never pooled: it takes no share
+    return counts
+
+
+def _check_dims(teacher: Teacher, vocabulary: Vocabulary, recipe: Recipe) -> None:
+    """Refuse before the teacher's long pass what the rotation would refuse after it."""
+    whole = recipe.vectors_from == "output" and recipe.teacher_pooling == "teacher"
+    if isinstance(recipe.dims, int):
+        table.check_prefixes(recipe.prefixes, recipe.dims)
+        if whole and recipe.dims > teacher.dim:
+            most = f"at most {teacher.dim}, the teacher's dimension"
+            msg = f"dims: expected {most}, found {recipe.dims}"
+            raise RotationError(msg)
+        if recipe.dims >= len(vocabulary):
+            msg = (
+                f"dims: {recipe.dims} principal components need more than {recipe.dims} tokens, "
+                f"found {len(vocabulary)}; ask for fewer, or for none to leave out the rotation"
+            )
+            raise RotationError(msg)
+
+
+def _checkpoint(
+    folder: str | os.PathLike[str] | None, teacher: Teacher, vocabulary: Vocabulary, recipe: Recipe
+) -> tokens.Checkpoint | None:
+    if folder is None:
+        return None
+    identity: list[Any] = [
+        teacher.name,
+        teacher.revision,
+        recipe.teacher_dtype,
+        recipe.teacher_pooling,
+        vocabulary.token_ids,
+    ]
+    return tokens.Checkpoint(Path(folder), identity)
+
+
+def _text_cache(
+    checkpoint: str | os.PathLike[str] | None, teacher_cache: str | os.PathLike[str] | None
+) -> Path | None:
+    if teacher_cache is not None:
+        return Path(teacher_cache)
+    return None if checkpoint is None else Path(checkpoint) / _TEXTS
+
+
+def _settings(
+    finished: table.Table,
+    teacher: Teacher,
+    vocabulary: Vocabulary,
+    recipe: Recipe,
+    texts: int | None,
+) -> Settings:
+    lengths = table.prefixes(finished, recipe)
+    shares = variance_shares(finished.variances, lengths)
+    damping = None
+    if recipe.pooling == "damped_mean":
+        damping = (recipe.damping_beta, min(recipe.damping_dims, finished.rows.shape[1]))
+    digests = [
+        f"{inputs.digest(name, files)} {name}" for name, files in _inputs(recipe).items() if files
+    ]
+    provenance = {
+        **teacher.provenance,
+        # The revision stands beside it, and is put back into the recipe when that is read.
+        "recipe": replace(recipe, revision=None).to_toml(),
+        "creator": _creator(recipe),
+        "x-prefix-variance": " ".join(f"{share:.4f}" for share in shares),
+        "x-input-sha256": "\n".join(digests),
+        "x-input-version": "\n".join(inputs.versions(fit_recipe.sources(recipe))),
+        "x-fit-texts": "" if texts is None else str(texts),
+    }
+    return Settings(
+        prefixes=lengths,
+        normalize=recipe.normalize,
+        damping=damping,
+        max_tokens=recipe.max_tokens,
+        unknown_token_id=vocabulary.unknown_token_id,
+        provenance={key: value for key, value in provenance.items() if value},
+    )
+
+
+def _creator(recipe: Recipe) -> str:
+    packages = sorted([*_PACKAGES, *(_FIT_PACKAGES if recipe.fitted else ())])
+    versions = [f"{name} {metadata.version(name)}" for name in packages]
+    versions.append(f"Python {platform.python_version()}")
+    return f"staticemb-distiller {__version__} ({', '.join(versions)})"
+
+
+def _inputs(recipe: Recipe) -> dict[str, list[Path]]:
+    """The files and folders that a recipe names, each once, and the files that are read there."""
+    vocabulary = [recipe.vocabulary] if recipe.vocabulary is not None else []
+    named = [*vocabulary, *recipe.vocabulary_from, *recipe.keep_used_in, *recipe.counts_from]
+    found = {name: [Path(name)] for name in named}
+    return {**found, **{source.place: source.files for source in fit_recipe.sources(recipe)}}

@@ -1,0 +1,118 @@
+"""What a file may hold beside what vectors need, checked before it is written.
+
+Optional tensors, metadata keys of optional parts, and prompts by name: conformance/SPEC.md,
+sections 5 and 6.1. `write` uses this module, so nothing here imports the runtime.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from ..errors import UnwritablePartsError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from staticemb_runtime.format.reader import StaticFile
+
+NAMESPACES: Final = ("head", "space", "pieces")
+OPTIONAL_DTYPES: Final = frozenset(
+    f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)
+) | {"float16", "float32", "float64"}
+MAX_OPTIONAL: Final = 1024
+MAX_AXES: Final = 4
+MAX_NAME: Final = 256
+MAX_PROMPTS: Final = 256
+MAX_PROMPT_NAME_BYTES: Final = 256
+MAX_PROMPT_BYTES: Final = 16_384
+
+_NAMESPACE: Final = f"(?:{'|'.join(NAMESPACES)})"
+_LABEL: Final = r"(?:\.[A-Za-z0-9_-]{1,64})"
+_TENSOR: Final = f"{_NAMESPACE}{_LABEL}+"
+_KEY: Final = f"{_NAMESPACE}{_LABEL}*"
+
+
+def optional_names(file: StaticFile) -> tuple[str, ...]:
+    """The optional parts of a file, like `head.topic` or `space`, for messages."""
+    names = [*file.optional, *(key for key in file.metadata.extra if re.fullmatch(_KEY, key))]
+    return tuple(
+        dict.fromkeys(".".join(name.split(".")[: 2 if name.startswith("head.") else 1])
+                      for name in sorted(names))
+    )  # fmt: skip
+
+
+def optional_tensors(tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Check optional tensors, and put them in the order in which they are laid out.
+
+    Args:
+        tensors: By name, like `head.topic.weights`.
+
+    Returns:
+        The same, little-endian and contiguous: the largest elements first, then by name.
+
+    Raises:
+        UnwritablePartsError: A name, a dtype or a shape is one that no reader accepts, or there are
+            too many.
+    """
+    if len(tensors) > MAX_OPTIONAL:
+        msg = f"optional: expected at most {MAX_OPTIONAL} tensors, found {len(tensors)}"
+        raise UnwritablePartsError(msg)
+    made: dict[str, NDArray[Any]] = {}
+    for name, tensor in tensors.items():
+        if len(name) > MAX_NAME or not re.fullmatch(_TENSOR, name):
+            msg = f"optional: expected names like {NAMESPACES[0]}.topic.weights, found {name!r}"
+            raise UnwritablePartsError(msg)
+        if tensor.dtype.name not in OPTIONAL_DTYPES:
+            msg = f"{name}: expected numbers of 8 to 64 bits, found {tensor.dtype}"
+            raise UnwritablePartsError(msg)
+        if not 1 <= tensor.ndim <= MAX_AXES or not tensor.size:
+            msg = f"{name}: expected 1 to {MAX_AXES} axes, none of length 0, found {tensor.shape}"
+            raise UnwritablePartsError(msg)
+        made[name] = np.ascontiguousarray(tensor, dtype=tensor.dtype.newbyteorder("<"))
+    return dict(sorted(made.items(), key=lambda item: (-item[1].itemsize, item[0])))
+
+
+def optional_keys(keys: Mapping[str, str]) -> dict[str, str]:
+    """Check metadata keys of optional parts, like `space` or `head.topic`.
+
+    Raises:
+        UnwritablePartsError: A key is not one.
+    """
+    for key in keys:
+        if len(key) > MAX_NAME or not re.fullmatch(_KEY, key):
+            msg = f"optional metadata: expected keys like {NAMESPACES[0]}.topic, found {key!r}"
+            raise UnwritablePartsError(msg)
+    return dict(keys)
+
+
+def spell_prompts(prompts: Mapping[str, str]) -> str:
+    """Spell texts by name as the metadata key `prompts` does.
+
+    Raises:
+        UnwritablePartsError: They break a limit, or are no text.
+
+    Example:
+        >>> spell_prompts({"query": "q: ", "document": ""})
+        '{"document":"","query":"q: "}'
+    """
+    if len(prompts) > MAX_PROMPTS:
+        msg = f"prompts: expected at most {MAX_PROMPTS}, found {len(prompts)}"
+        raise UnwritablePartsError(msg)
+    for name, text in prompts.items():
+        try:
+            sizes = len(name.encode()), len(text.encode())
+        except (UnicodeEncodeError, AttributeError):
+            msg = f"prompts: expected texts by name, found {text!r:.60} for {name!r:.60}"
+            raise UnwritablePartsError(msg) from None
+        if not 1 <= sizes[0] <= MAX_PROMPT_NAME_BYTES or sizes[1] > MAX_PROMPT_BYTES:
+            msg = (
+                f"prompts: expected names of 1 to {MAX_PROMPT_NAME_BYTES} bytes and texts of at "
+                f"most {MAX_PROMPT_BYTES}, found {sizes[1]} bytes for {name!r:.60}"
+            )
+            raise UnwritablePartsError(msg)
+    return json.dumps(dict(prompts), ensure_ascii=False, separators=(",", ":"), sort_keys=True)

@@ -1,0 +1,319 @@
+"""Parts in, a static embedding file out: deterministic bytes, written whole or not at all.
+
+The layout is that of conformance/SPEC.md, sections 4 to 6 and 10 to 12. Nothing here imports the
+runtime: reader and writer are two implementations of one specification.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UnwritablePartsError, WriteError
+from ..output_file import appearing, reported
+from .optional_parts import optional_keys, optional_tensors, spell_prompts
+
+ALIGNMENT: Final = 64
+MAX_HEADER_BYTES: Final = 1_048_576
+MAX_BETA: Final = 16.0
+DTYPE_NAMES: Final = {
+    np.dtype("<f8"): "F64",
+    np.dtype("<f4"): "F32",
+    np.dtype("<f2"): "F16",
+    np.dtype("<i8"): "I64",
+    np.dtype("<i4"): "I32",
+    np.dtype("<i2"): "I16",
+    np.dtype("i1"): "I8",
+    np.dtype("<u8"): "U64",
+    np.dtype("<u4"): "U32",
+    np.dtype("<u2"): "U16",
+    np.dtype("u1"): "U8",
+}
+FREE_KEYS: Final = (
+    "teacher",
+    "teacher_revision",
+    "license",
+    "languages",
+    "recipe",
+    "creator",
+    "description",
+)
+
+# What the second digest covers, in its order (SPEC section 10).
+DECISIVE_KEYS: Final = (
+    "damping_beta",
+    "damping_dims",
+    "dim",
+    "features",
+    "max_tokens",
+    "normalize",
+    "pooling",
+    "prefixes",
+    "unknown_token_id",
+)
+DECISIVE_TENSORS: Final = ("embeddings", "rows", "scale", "tokenizer", "weights")
+
+_ZERO_DIGEST: Final = "sha256:" + "0" * 64
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What a file holds.
+
+    Attributes:
+        embeddings: (R, D) float32, float16 or int8.
+        tokenizer: the bytes of a `tokenizer.json`.
+        scale: (D,) float32, with an int8 table and only then.
+        weights: (V,) float32 factors of the tokens, where they are not folded into the rows.
+        rows: (V,) token to row, as uint16, uint32 or int64.
+        optional: tensors that vectors do not need, by names like `head.topic.weights`.
+    """
+
+    embeddings: NDArray[Any]
+    tokenizer: bytes
+    scale: NDArray[np.float32] | None = None
+    weights: NDArray[np.float32] | None = None
+    rows: NDArray[Any] | None = None
+    optional: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    @property
+    def n_token_ids(self) -> int:
+        """V, the number of token ids."""
+        return len(self.embeddings if self.rows is None else self.rows)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a file's rows become a vector, and where they come from.
+
+    Attributes:
+        prefixes: good lengths to cut to; the table's dimension is added where it is missing.
+        normalize: whether vectors have unit length.
+        damping: (β, k) for damped pooling, None for the plain mean.
+        max_tokens: the number of tokens after which a text is cut.
+        unknown_token_id: the id that is dropped.
+        provenance: `teacher`, `teacher_revision`, `license`, `languages`, `recipe`, `creator`,
+            `description`, and keys that begin with `x-`.
+        prompts: texts by name, which a caller may ask to put before each text.
+        optional: metadata of optional parts, by keys like `space` or `head.topic`.
+    """
+
+    prefixes: Sequence[int] = ()
+    normalize: bool = True
+    damping: tuple[float, int] | None = None
+    max_tokens: int | None = None
+    unknown_token_id: int | None = None
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    optional: Mapping[str, str] = field(default_factory=dict)
+
+
+def write(path: str | os.PathLike[str], parts: Parts, settings: Settings) -> None:
+    """Write a static embedding file, which appears whole or not at all.
+
+    Args:
+        path: the destination; a regular file there is replaced at the last moment, and anything
+            else is written through, as `appearing` does it.
+        parts: the tensors.
+        settings: the metadata.
+
+    Raises:
+        UnwritablePartsError: the parts break a rule of the specification.
+        WriteError: the system refused (no space, no permission); nothing is left behind.
+    """
+    header, tensors = serialize(parts, settings)
+    path = Path(path)
+    with reported(path, WriteError), appearing(path) as temporary, temporary.open("wb") as file:
+        file.write(header)
+        for tensor in tensors:
+            file.write(tensor.data.cast("B"))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def serialize(parts: Parts, settings: Settings) -> tuple[bytes, list[NDArray[Any]]]:
+    """Lay a file out in memory: its first bytes up to the data, and the tensors in order.
+
+    The same parts and settings give the same bytes.
+
+    Raises:
+        UnwritablePartsError: the parts break a rule of the specification.
+    """
+    tensors = _tensors(parts)
+    metadata = _metadata(parts, settings)
+    metadata["vectors_digest"] = _vectors_digest(metadata, tensors)
+    entries: dict[str, Any] = {"__metadata__": dict(sorted(metadata.items()))}
+    position = 0
+    for name, tensor in tensors.items():
+        entries[name] = {
+            "dtype": DTYPE_NAMES[tensor.dtype],
+            "shape": list(tensor.shape),
+            "data_offsets": [position, position + tensor.nbytes],
+        }
+        position += tensor.nbytes
+    try:
+        header = json.dumps(entries, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise UnwritablePartsError(f"metadata: expected text, found a surrogate: {error}") from None
+    header += b" " * (-(8 + len(header)) % ALIGNMENT)
+    if len(header) > MAX_HEADER_BYTES:
+        raise UnwritablePartsError(
+            f"metadata: expected a header of at most {MAX_HEADER_BYTES} bytes, found {len(header)}"
+        )
+    start = len(header).to_bytes(8, "little") + header
+    sha = hashlib.sha256(start)
+    for tensor in tensors.values():
+        sha.update(tensor.data.cast("B"))
+    # The key is spelled between quotes, which a value could hold only escaped: there is one match.
+    placeholder = f'"digest":"{_ZERO_DIGEST}"'.encode()
+    start = start.replace(placeholder, f'"digest":"sha256:{sha.hexdigest()}"'.encode(), 1)
+    return start, list(tensors.values())
+
+
+def _tensors(parts: Parts) -> dict[str, NDArray[Any]]:
+    """The tensors, checked, in the order in which they are laid out.
+
+    The tokenizer is the last of those that vectors are made of. Spaces pad it, so that optional
+    tensors begin where every dtype is aligned and adding one changes nothing before it.
+    """
+    table = parts.embeddings
+    _demand(table.ndim == 2 and table.size > 0, "embeddings", "(R, D)", str(table.shape))
+    n_rows, dim = table.shape
+    _demand(dim <= 65_536, "embeddings", "D at most 65,536", str(dim))
+    _demand(n_rows <= 16_777_216, "embeddings", "R at most 16,777,216", str(n_rows))
+    named: dict[str, tuple[NDArray[Any] | None, str, tuple[int, ...]]] = {
+        "embeddings": (table, "float32 float16 int8", (n_rows, dim)),
+        "scale": (parts.scale, "float32", (dim,)),
+        "weights": (parts.weights, "float32", (parts.n_token_ids,)),
+        "rows": (parts.rows, "uint16 uint32 int64", (parts.n_token_ids,)),
+    }
+    tensors: dict[str, NDArray[Any]] = {}
+    for name, (tensor, dtypes, shape) in named.items():
+        if tensor is None:
+            continue
+        found = f"{tensor.dtype} {tensor.shape}"
+        _demand(tensor.dtype.name in dtypes.split(), name, dtypes.replace(" ", " or "), found)
+        _demand(tensor.shape == shape, name, str(shape), found)
+        if tensor.dtype.kind == "f":
+            step = max(1, (1 << 20) // max(1, tensor[0].size))
+            for first in range(0, len(tensor), step):
+                finite = bool(np.isfinite(tensor[first : first + step]).all())
+                _demand(finite, name, "finite values", "NaN or infinity")
+        little = tensor.dtype.newbyteorder("<")
+        tensors[name] = np.ascontiguousarray(tensor, dtype=little)
+    has_scale = parts.scale is not None
+    _demand(
+        has_scale == (table.dtype == np.int8), "scale", "with int8 and only then", str(has_scale)
+    )
+    if parts.scale is not None:
+        _demand(bool((parts.scale > 0).all()), "scale", "values above 0", str(parts.scale.min()))
+    if parts.rows is not None:
+        _demand(0 < len(parts.rows) <= 16_777_216, "rows", "1 to 16,777,216", str(len(parts.rows)))
+        low, high = int(parts.rows.min()), int(parts.rows.max())
+        _demand(low >= 0 and high < n_rows, "rows", f"0 to {n_rows - 1}", f"{low} to {high}")
+    _check_tokenizer(parts)
+    tensors = dict(sorted(tensors.items(), key=lambda item: (-item[1].itemsize, item[0])))
+    definition = parts.tokenizer.rstrip(b" ")
+    before = sum(tensor.nbytes for tensor in tensors.values())
+    definition += b" " * (-(before + len(definition)) % ALIGNMENT)
+    found = f"{len(definition)} bytes"
+    _demand(len(definition) <= 268_435_456, "tokenizer", "at most 268,435,456 bytes", found)
+    tensors["tokenizer"] = np.frombuffer(definition, np.uint8)
+    return tensors | optional_tensors(parts.optional)
+
+
+def _vectors_digest(metadata: Mapping[str, str], tensors: Mapping[str, NDArray[Any]]) -> str:
+    """The digest of what determines vectors."""
+    sha = hashlib.sha256(b"staticemb 1\n")
+    for key in DECISIVE_KEYS:
+        if key in metadata:
+            sha.update(f"{key} {metadata[key]}\n".encode())
+    for name in DECISIVE_TENSORS:
+        if name in tensors:
+            tensor = tensors[name]
+            facts = [name, DTYPE_NAMES[tensor.dtype], *map(str, tensor.shape)]
+            sha.update(f"{' '.join(facts)}\n".encode())
+            sha.update(tensor.data.cast("B"))
+    return f"sha256:{sha.hexdigest()}"
+
+
+def _check_tokenizer(parts: Parts) -> None:
+    try:
+        tokenizer = json.loads(parts.tokenizer.decode("utf-8"))
+        vocabulary = tokenizer["model"]["vocab"]
+        added = [token["id"] for token in tokenizer.get("added_tokens") or ()]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UnwritablePartsError(
+            f"tokenizer: expected the bytes of a tokenizer.json, found an error: {error!r}"
+        ) from None
+    ids = vocabulary.values() if isinstance(vocabulary, dict) else range(len(vocabulary))
+    highest = max([-1, *ids, *added])
+    expected = f"ids below {parts.n_token_ids}"
+    _demand(highest < parts.n_token_ids, "tokenizer", expected, str(highest))
+
+
+def _metadata(parts: Parts, settings: Settings) -> dict[str, str]:
+    dim = parts.embeddings.shape[1]
+    prefixes = sorted({*settings.prefixes, dim})
+    _demand(prefixes[0] >= 1 and prefixes[-1] == dim, "prefixes", f"1 to {dim}", str(prefixes))
+    metadata = {
+        "format": "staticemb",
+        "format_version": "1.0",
+        "features": "",
+        "dim": str(dim),
+        "prefixes": " ".join(map(str, prefixes)),
+        "normalize": "true" if settings.normalize else "false",
+        "pooling": "mean",
+        "digest": _ZERO_DIGEST,
+    }
+    if settings.damping is not None:
+        beta, dims = settings.damping
+        _demand(0 <= beta <= MAX_BETA, "damping β", f"0 to {MAX_BETA:g}", str(beta))
+        _demand(1 <= dims <= dim, "damping k", f"1 to {dim}", str(dims))
+        metadata |= {
+            "pooling": "damped_mean",
+            "features": "damped_mean",
+            "damping_beta": _spell(beta),
+            "damping_dims": str(dims),
+        }
+    if settings.max_tokens is not None:
+        found = str(settings.max_tokens)
+        _demand(1 <= settings.max_tokens < 2**31, "max_tokens", "1 to 2^31 - 1", found)
+        metadata["max_tokens"] = found
+    if settings.unknown_token_id is not None:
+        found = str(settings.unknown_token_id)
+        expected = f"0 to {parts.n_token_ids - 1}"
+        _demand(
+            0 <= settings.unknown_token_id < parts.n_token_ids, "unknown_token_id", expected, found
+        )
+        metadata["unknown_token_id"] = found
+    for key, value in settings.provenance.items():
+        free = key in FREE_KEYS or key.startswith("x-")
+        _demand(free, "provenance", f"{', '.join(FREE_KEYS)} or x-…", repr(key))
+        _demand(isinstance(value, str), f"provenance {key!r}", "a string", repr(value))
+        if key == "languages":
+            spelled = re.fullmatch(r"(?:[^ ]+(?: [^ ]+)*)?", value) is not None
+            _demand(spelled, "languages", "tags with one space between them", repr(value))
+        metadata[key] = value
+    if settings.prompts:
+        metadata["prompts"] = spell_prompts(settings.prompts)
+    return metadata | optional_keys(settings.optional)
+
+
+def _spell(number: float) -> str:
+    """Spell a number as SPEC section 5 has it: no exponent, no needless zero."""
+    return np.format_float_positional(round(float(number), 15), trim="-")
+
+
+def _demand(holds: bool, what: str, expected: str, found: str) -> None:
+    if not holds:
+        raise UnwritablePartsError(f"{what}: expected {expected}, found {found}")

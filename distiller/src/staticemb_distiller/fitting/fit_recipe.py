@@ -1,0 +1,207 @@
+"""The fit that a recipe asks for: its sources of text, and the fitted table they lead to."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tokenizers import Tokenizer
+
+from ..corpus.sampling import Source, gather
+from ..progress import BlockProgress
+from ..recipe.budget import Budget
+from ..teacher.reporting import ReportingTeacher
+from ..teacher.token_vectors import special_ids
+from .fit_texts import Fitted, fitted_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..progress import Progress
+    from ..recipe.recipe import Recipe
+    from ..teacher import Teacher
+    from ..vocabulary.build import Vocabulary
+    from .ridge_fit import FitStep
+
+
+def sources(recipe: Recipe) -> list[Source]:
+    """The sources of text that a recipe names; none for the classical table.
+
+    Raises:
+        TextSourceError: One is misspelled.
+    """
+    if not recipe.fitted:
+        return []
+    own = [Source.parse(spec, limit=recipe.limit) for spec in recipe.text]
+    limit = None if own else recipe.limit  # of text alone: few sequences would make a poor table
+    return own + [Source.parse(spec, limit=limit) for spec in recipe.fit]
+
+
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """The texts of a fit, before any budget.
+
+    Attributes:
+        texts: Those of the recipe's `text`, then those of its `fit`.
+        weights: How much each counts.
+        own: How many are of its `text`.
+    """
+
+    texts: list[str]
+    weights: list[float]
+    own: int
+
+    @property
+    def own_share(self) -> float:
+        """What the texts of `text` weigh of all."""
+        return sum(self.weights[: self.own]) / sum(self.weights)
+
+
+def fit_texts(teacher: Teacher, vocabulary: Vocabulary, recipe: Recipe) -> Gathered:
+    """Read the texts that a recipe fits the table to.
+
+    Raises:
+        TextSourceError: A source cannot be read, or holds nothing.
+    """
+    named = sources(recipe)
+    parts = gather(
+        named,
+        teacher.tokenizer,
+        _longest(teacher),
+        words_of=Tokenizer.from_str(vocabulary.tokenizer_json.decode()),
+        language=recipe.fit_language,
+        seed=recipe.seed,
+    )
+    return Gathered(
+        texts=[text for part in parts for text in part],
+        weights=[source.weight for source, part in zip(named, parts, strict=True) for _ in part],
+        own=sum(map(len, parts[: len(recipe.text)])),
+    )
+
+
+def fit_recipe(
+    teacher: Teacher,
+    vocabulary: Vocabulary,
+    gathered: Gathered,
+    vectors: NDArray[np.float32],
+    weights: NDArray[np.float64],
+    recipe: Recipe,
+    *,
+    cache: Path | None,
+    progress: Progress,
+) -> Fitted:
+    """Let the teacher encode texts, and fit the table to what it says.
+
+    Args:
+        teacher: Whose vectors of texts to come close to.
+        vocabulary: The new model's, V tokens.
+        gathered: What `fit_texts` gave.
+        vectors: The teacher's vectors of the tokens, shape (V, H).
+        weights: The tokens' weights in the classical table that the fit starts from, shape (V,).
+        recipe: Its knobs from `fit` to `whiten`, and `seed`; resolved and `own_text.settled`.
+        cache: The folder that keeps the teacher's vectors; None: they are kept until the end.
+        progress: Where to show it.
+
+    Raises:
+        TeacherCacheError: The cache is damaged or cannot be written.
+        TeacherError: The teacher cannot encode.
+        FitDivergedError: The fit gave infinities or NaN.
+    """
+    assert recipe.length_power is not None  # resolved
+    assert recipe.whiten is not None
+    texts = gathered.texts
+    budget = Budget.parse(recipe.teacher_budget)
+    read = len(texts) if budget.texts is None else min(budget.texts, len(texts))
+    progress.note(
+        f"Texts: {len(texts)} found"
+        + (f", {gathered.own} of them yours" if gathered.own else "")
+        + f", {read} to read"
+        + (f" in {recipe.teacher_budget}" if budget.seconds is not None else "")
+    )
+    with (
+        _folder(cache) as folder,
+        progress.track("Text vectors", read, "texts") as advance,
+    ):
+        counted = BlockProgress(advance)
+        return fitted_table(
+            texts,
+            gathered.weights,
+            ReportingTeacher(teacher, counted.within),
+            vocabulary.tokenizer_json,
+            vocabulary.unknown_token_id,
+            vectors,
+            weights,
+            cache=folder,
+            about=about_vectors(teacher, recipe.teacher_dtype),
+            budget=budget,
+            own=gathered.own,
+            regularization=recipe.fit_regularization,
+            rounds=recipe.fit_rounds,
+            iterations=recipe.fit_iterations,
+            tolerance=recipe.fit_tolerance,
+            length_power=recipe.length_power,
+            whiten=recipe.whiten,
+            device=str(teacher.device) if teacher.device.type == "cuda" else "cpu",
+            encoded=_steps(counted.block),
+            fitted=lambda step: progress.note(_described(step)),
+        )
+
+
+def _longest(teacher: Teacher) -> int:
+    """How many tokens of a text the teacher reads beside the special ones and its prompt."""
+    if teacher.max_length is None:
+        return sys.maxsize
+    prompt = teacher.tokenizer.encode(teacher.default_prompt, add_special_tokens=False).ids
+    frame = sum(map(len, special_ids(teacher.tokenizer)))
+    return max(1, teacher.max_length - frame - len(prompt))
+
+
+def about_vectors(teacher: Teacher, dtype: str) -> dict[str, str]:
+    """What decides a teacher's vectors beside the text: `TeacherCache` keeps those of each apart.
+
+    Args:
+        teacher: The teacher.
+        dtype: The number format that was asked for.
+    """
+    kind = teacher.device.type
+    if dtype == "auto" and kind == "cpu":
+        dtype = "float32"
+    return {
+        "teacher": teacher.name,
+        "revision": teacher.revision,
+        "device": kind,
+        "dtype": dtype,
+        "prompt": teacher.default_prompt,
+    }
+
+
+@contextmanager
+def _folder(cache: Path | None) -> Iterator[Path]:
+    if cache is not None:
+        yield cache
+        return
+    with tempfile.TemporaryDirectory(prefix="staticemb-") as folder:
+        yield Path(folder)
+
+
+def _steps(advance: Callable[[int], object]) -> Callable[[int, int], None]:
+    """From the number of texts done so far to the number done since the last call."""
+    before = 0
+
+    def encoded(done: int, total: int) -> None:
+        nonlocal before
+        advance(done - before)
+        before = done
+
+    return encoded
+
+
+def _described(step: FitStep) -> str:
+    return f"Fit, round {step.round}: {step.iterations} iterations, residual {step.residual:.4f}"

@@ -1,0 +1,200 @@
+"""The table solved for in closed form: token rows regressed onto the teacher's sentence vectors.
+
+With X the (texts x tokens) matrix of token counts over text length, Y the teacher's unit vectors
+of the texts and B the prior table, solve
+
+    min_E  sum_i c_i ||(x_i E) / s_i - y_i||^2  +  sum_t lambda_t ||E_t - B_t||^2
+
+with s_i = ||x_i E|| from the round before, by conjugate gradients with a Jacobi preconditioner.
+A ridge regression around a prior (Hoerl and Kennard, 1970): a token that no text contains keeps
+its prior row. Time is linear in the number of counted tokens; beside its inputs a fit holds a few
+arrays of the table's size, and for each thread blocks whose size is bounded.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_matrix
+
+from ..errors import FitDivergedError, FitInputError
+from .conjugate_gradients import Floats, Solution, System, text_norms, transposed_product
+
+_COLUMNS = 128  # columns solved together: the block of the table stays in the cache
+_SCALED_BY = 20_000  # texts, evenly spaced, that the prior is scaled by
+_SMALLEST_NORM = 1e-3  # a text of opposing rows must not weigh without bound
+
+
+@dataclass(frozen=True)
+class FitStep:
+    """What one round of a fit came to.
+
+    Attributes:
+        round: The round, from 1.
+        iterations: Conjugate-gradient steps that the slowest block of columns took.
+        residual: The largest relative residual (in the preconditioner's norm) of the blocks.
+    """
+
+    round: int
+    iterations: int
+    residual: float
+
+
+def count_matrix(
+    ids: npt.NDArray[np.int32], lengths: npt.NDArray[np.int64], tokens: int
+) -> csr_matrix:
+    """Count tokens over text length.
+
+    Args:
+        ids: (N,) token ids of all texts, one after the other.
+        lengths: (B,) number of ids of each text; 0 makes an empty row.
+        tokens: The number of token ids, V.
+
+    Returns:
+        (B, V) float32: entry (i, t) is how often t stands in text i over the text's length.
+
+    Raises:
+        FitInputError: The lengths do not add up to the ids, or an id is not below `tokens`.
+
+    >>> count_matrix(np.array([0, 2, 2, 1], np.int32), np.array([3, 1]), 3).toarray()
+    array([[0.33333334, 0.        , 0.6666667 ],
+           [0.        , 1.        , 0.        ]], dtype=float32)
+    """
+    if int(lengths.sum()) != len(ids):
+        raise FitInputError(f"lengths: they add up to {int(lengths.sum())} for {len(ids)} ids")
+    if len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < tokens:
+        raise FitInputError(
+            f"ids: expected 0 to {tokens - 1}, found {int(ids.min())} to {int(ids.max())}"
+        )
+    starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+    shares = (1.0 / np.maximum(lengths, 1)).astype(np.float32)
+    matrix = csr_matrix(
+        (np.repeat(shares, lengths), ids, starts), shape=(len(lengths), tokens), dtype=np.float32
+    )
+    matrix.sum_duplicates()
+    return matrix
+
+
+def scale_prior(counts: csr_matrix, targets: npt.NDArray[Any], prior: Floats) -> Floats:
+    """Multiply the prior by the one scalar that brings its text vectors closest to the targets.
+
+    Args:
+        counts: (N, V) token counts over text length.
+        targets: (N, D) the teacher's unit vectors.
+        prior: (V, D) float32.
+
+    Returns:
+        (V, D) float32. A prior that gives only zeros, or points away, is returned as it is.
+    """
+    _check(counts, targets, prior)
+    texts = counts.shape[0]
+    chosen = np.linspace(0, texts - 1, min(_SCALED_BY, texts)).astype(np.int64)
+    vectors = np.asarray(counts[chosen] @ prior)
+    wanted = np.asarray(targets[chosen], dtype=np.float32)
+    along = float(np.sum(vectors * wanted, dtype=np.float64))
+    square = float(np.sum(vectors * vectors, dtype=np.float64))
+    return prior * np.float32(along / square) if along > 0 and square > 0 else prior
+
+
+def fit(
+    counts: csr_matrix,
+    targets: npt.NDArray[Any],
+    prior: Floats,
+    *,
+    regularization: float | Floats = 0.1,
+    rounds: int = 2,
+    iterations: int = 15,
+    tolerance: float = 0.02,
+    text_weights: Floats | None = None,
+    device: str = "cpu",
+    threads: int | None = None,
+    progress: Callable[[FitStep], None] | None = None,
+) -> Floats:
+    """Solve for the table whose normalized text vectors come closest to the teacher's.
+
+    The result is the same, bit for bit, for any number of threads.
+
+    Args:
+        counts: (N, V) float32, token counts over text length (`count_matrix`). Texts without
+            a token are ignored.
+        targets: (N, D) float16 or float32, the teacher's unit vectors; may be memory-mapped.
+        prior: (V, D) float32, the table to stay near, at the right scale (`scale_prior`).
+        regularization: lambda, or one for each token, (V,); above 0.
+        rounds: How often the norms s_i are taken anew and the system solved.
+        iterations: The most conjugate-gradient steps a round.
+        tolerance: A block of columns is done when its relative residual falls below this.
+        text_weights: (N,) c_i, how much each text counts; 1 where absent.
+        device: "cpu", or a torch device such as "cuda".
+        threads: Blocks of columns solved at the same time on the CPU; as many as cores if absent.
+        progress: Called after each round.
+
+    Returns:
+        (V, D) float32.
+
+    Raises:
+        FitInputError: Shapes do not match, or a value is out of range.
+        FitDivergedError: Infinities or NaN, in the inputs or coming out.
+    """
+    _check(counts, targets, prior)
+    penalty = np.broadcast_to(np.asarray(regularization, np.float32), (counts.shape[1],))
+    if not (np.isfinite(penalty).all() and (penalty > 0).all()):
+        raise FitInputError("regularization: expected finite numbers above 0")
+    if rounds < 1 or iterations < 1:
+        raise FitInputError(
+            f"expected at least one round and iteration, found {rounds}, {iterations}"
+        )
+    weights = np.ones(counts.shape[0], np.float32)
+    if text_weights is not None:
+        weights = np.asarray(text_weights, np.float32)
+        if weights.shape != (counts.shape[0],) or not (weights >= 0).all():
+            raise FitInputError(f"text_weights: expected {counts.shape[0]} numbers, none negative")
+    weights = weights * (np.diff(counts.indptr) > 0)
+
+    table = np.array(prior, np.float32)
+    spans = [
+        slice(c, min(c + _COLUMNS, prior.shape[1])) for c in range(0, prior.shape[1], _COLUMNS)
+    ]
+    workers = min(len(spans), threads or os.cpu_count() or 1) if device == "cpu" else 1
+    squares = counts.multiply(counts).T.tocsr()
+    with ThreadPoolExecutor(workers) as pool:
+        for step in range(rounds):
+            norms = np.maximum(text_norms(counts, table), _SMALLEST_NORM)
+            row_weights = weights / norms**2
+            diagonal = (squares @ row_weights + penalty).astype(np.float32)
+            system = System(counts, row_weights, penalty, diagonal, device)
+
+            def solve(span: slice, system: System = system, norms: Floats = norms) -> Solution:
+                wanted = transposed_product(counts, targets, weights / norms, span)
+                wanted += penalty[:, None] * prior[:, span]
+                if not np.isfinite(wanted).all():
+                    raise FitDivergedError("fit: infinities or NaN in the targets or the prior")
+                return system.solve(wanted, table[:, span], iterations, tolerance)
+
+            solutions = list(pool.map(solve, spans))
+            for span, solution in zip(spans, solutions, strict=True):
+                table[:, span] = solution.table
+            if not np.isfinite(table).all():
+                raise FitDivergedError("fit: infinities or NaN came out")
+            if progress is not None:
+                worst = max(solutions, key=lambda solution: solution.residual)
+                most = max(solution.iterations for solution in solutions)
+                progress(FitStep(step + 1, most, worst.residual))
+    return table
+
+
+def _check(counts: csr_matrix, targets: npt.NDArray[Any], prior: Floats) -> None:
+    texts, tokens = counts.shape
+    if targets.ndim != 2 or targets.shape[0] != texts:
+        raise FitInputError(
+            f"targets: expected ({texts}, D) for {texts} texts, found {targets.shape}"
+        )
+    if prior.shape != (tokens, targets.shape[1]):
+        raise FitInputError(f"prior: expected {(tokens, targets.shape[1])}, found {prior.shape}")
+    if not texts:
+        raise FitInputError("fit: there is no text to fit on")

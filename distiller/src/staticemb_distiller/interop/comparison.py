@@ -1,0 +1,77 @@
+"""Vectors of the same texts by two ways, compared."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from staticemb_runtime import StaticModel
+from staticemb_runtime.format.reader import StaticFile
+from staticemb_runtime.format.tokenizer_check import token_ids
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+# Where vectors by two ways may differ, relative to the largest element: rows are the same, sums are
+# taken in another order.
+CLOSE = 1e-5
+
+_COUNT = 200
+_MOST_WORDS = 24
+# Words of several scripts, whatever the vocabulary; blanks; and what no vocabulary knows.
+_TEXTS = (
+    "",
+    " \t\n",
+    "The quick brown fox jumps over the lazy dog, and the dog doesn't mind.",
+    "Der Fluß fließt durch die schöne Stadt; Äpfel kosten 2,50 €.",
+    "Быстрая лиса прыгает. 素早い茶色の狐。 다람쥐 헌 쳇바퀴",
+    "👍🏽 𓀀 ☃ \U0001f9ff unheard-of zzyzxq",
+)
+
+
+def sample_texts(tokenizer: bytes, seed: int = 0) -> list[str]:
+    """Texts of 1 to 24 random words of a vocabulary, and some of none.
+
+    Args:
+        tokenizer: a `tokenizer.json`.
+        seed: the same seed gives the same texts.
+    """
+    members = json.loads(tokenizer)
+    pieces: list[Any] = [token for token, _ in token_ids(members, "tokenizer")]
+    words = [piece[0] if isinstance(piece, list) else piece for piece in pieces]
+    words = [word.removeprefix("##").strip("▁Ġ") for word in words]
+    rng = np.random.default_rng(seed)
+    texts = [
+        " ".join(words[i] for i in rng.integers(len(words), size=rng.integers(1, _MOST_WORDS + 1)))
+        for _ in range(_COUNT)
+    ]
+    return [*_TEXTS, *texts]
+
+
+def vectors(
+    model: StaticFile | str | Path, texts: Sequence[str], dim: int | None = None
+) -> NDArray[np.float32]:
+    """(N, D) the vectors that the runtime gives."""
+    # Texts that give zero vectors are compared like all others.
+    if isinstance(model, StaticFile):
+        return StaticModel.from_parts(model, truncate_dim=dim).encode(texts, on_empty="zero")
+    return StaticModel.load(model, truncate_dim=dim).encode(texts, on_empty="zero")
+
+
+def largest_difference(expected: NDArray[Any], found: NDArray[Any]) -> float:
+    """The largest difference of two elements, relative to the largest element expected.
+
+    Example:
+        >>> largest_difference(np.array([[2.0, 0.0]]), np.array([[2.0, 1.0]]))
+        0.5
+    """
+    if expected.shape != found.shape:
+        return float("inf")
+    size = float(np.abs(expected).max(initial=0.0)) or 1.0
+    difference = np.abs(expected.astype(np.float64) - found.astype(np.float64))
+    return float(difference.max(initial=0.0)) / size

@@ -1,0 +1,188 @@
+"""Models of other libraries, rewritten as a static embedding file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from staticemb_runtime import StaticModel
+from staticemb_runtime.encoding.vectors import check_dim
+from staticemb_runtime.loading.foreign import Rules, read_folder
+
+from ..corpus.input_files import model_files
+from ..errors import ConvertError
+from ..file.writer import Parts, Settings, write
+from ..output_file import appearing, check_output, reported
+from ..teacher.model_card import read_head
+from .comparison import CLOSE, largest_difference, sample_texts, vectors
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from staticemb_runtime.format.reader import StaticFile
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What a conversion found out.
+
+    Attributes:
+        path: the file that was written.
+        difference: the largest difference between an element of a vector of the file and of the
+            source, over the vectors' size.
+        notes: what the source does that the file does otherwise.
+    """
+
+    path: Path
+    difference: float
+    notes: tuple[str, ...]
+
+
+def convert_folder(
+    source: str | os.PathLike[str],
+    path: str | os.PathLike[str],
+    *,
+    rules: Rules | None = None,
+    dim: int | None = None,
+) -> Converted:
+    """Write a folder of model2vec or sentence-transformers as a static embedding file.
+
+    Args:
+        source: the folder.
+        path: the file to write.
+        rules: whose rules to follow; None: those of the library that wrote the folder.
+        dim: how many columns to keep; None: as many as the source's vectors have by default.
+
+    Raises:
+        StaticEmbError: the folder cannot be opened; a subclass says why.
+        ConvertError: the folder does what no file can say, or the file's vectors are not those of
+            the source.
+        OutputError: as `check_output`.
+        WriteError, UnwritablePartsError: as `write`.
+    """
+    check_output(Path(path), model_files(source))
+    file = read_folder(source, verify=True, rules=rules)
+    limits = file.limits
+    if limits is not None and limits.keep_end:
+        raise ConvertError(
+            f"{source}: expected a tokenizer that keeps the begin of a long text, found one that "
+            "keeps its end: the file format cannot say so"
+        )
+    notes = []
+    if limits is not None and limits.max_characters is not None:
+        notes.append(
+            f"model2vec looks at the first {limits.max_characters:,} characters and "
+            f"{limits.max_tokens:,} tokens of a text, unknown ones among them; the file at its "
+            f"first {limits.max_tokens:,} known tokens"
+        )
+    width = check_dim(file.default_dim if dim is None else dim, file.metadata.dim)
+    parts = Parts(
+        embeddings=np.ascontiguousarray(file.embeddings[:, :width]),
+        tokenizer=plain_tokenizer(file.tokenizer),
+        scale=None if file.scale is None else file.scale[:width],
+        weights=file.weights,
+        rows=file.rows,
+    )
+    prefixes = [prefix for prefix in file.metadata.prefixes if prefix <= width]
+    settings = Settings(
+        prefixes=prefixes,
+        normalize=file.metadata.normalize,
+        max_tokens=file.metadata.max_tokens,
+        unknown_token_id=file.metadata.unknown_token_id,
+        provenance={**_card(Path(source)), "creator": creator(), **_origin(file)},
+        prompts=_prompts(file),
+    )
+    # Where the two cut texts in different ways, the comparison is by the file's way.
+    texts = sample_texts(file.tokenizer)
+    expected = vectors(file._replace(limits=None), texts, width)
+    difference = write_compared(
+        Path(path), parts, settings, lambda model: (expected, model.encode(texts, on_empty="zero"))
+    )
+    return Converted(Path(path), difference, tuple(notes))
+
+
+def write_compared(
+    path: Path,
+    parts: Parts,
+    settings: Settings,
+    pair: Callable[[StaticModel], tuple[NDArray[Any], NDArray[Any]]],
+) -> float:
+    """Write a file that appears only when its vectors were found to be the right ones.
+
+    Args:
+        path: the file.
+        parts: its tensors.
+        settings: its metadata.
+        pair: gives the vectors expected, and those of the file that was written.
+
+    Returns:
+        Their largest difference.
+
+    Raises:
+        ConvertError: the vectors differ.
+        WriteError, UnwritablePartsError: as `write`.
+    """
+    with reported(path, ConvertError), appearing(path) as temporary:
+        write(temporary, parts, settings)
+        with StaticModel.load(temporary, verify=True) as model:
+            difference = largest_difference(*pair(model))
+        if not difference <= CLOSE:
+            raise ConvertError(
+                f"{path}: expected the vectors of the source, found differences of up to "
+                f"{difference:.1e} of their size; nothing was written"
+            )
+    return difference
+
+
+def plain_tokenizer(definition: bytes) -> bytes:
+    """A tokenizer's definition without truncation, padding and special tokens around a text."""
+    members = json.loads(definition)
+    members |= {"truncation": None, "padding": None, "post_processor": None}
+    return json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+
+
+def creator() -> str:
+    """This package and its version, as a file names them."""
+    from .. import __version__
+
+    return f"staticemb-distiller {__version__}"
+
+
+def _origin(file: StaticFile) -> dict[str, str]:
+    name = Path(file.path).resolve().name
+    return {"description": f"Converted from {name}, a {file.metadata.extra['rules']} model"}
+
+
+def _prompts(file: StaticFile) -> dict[str, str]:
+    """The prompts, without the two empty ones that every sentence-transformers folder has."""
+    prompts = file.metadata.prompts
+    usual = ("query", "document")
+    return {name: text for name, text in prompts.items() if text or name not in usual}
+
+
+def _card(folder: Path) -> dict[str, str]:
+    """What the head of a model card says of the teacher, the license and the languages."""
+    head = read_head(folder)
+    found = {
+        "teacher": _first(head.get("base_model")),
+        "license": _first(head.get("license")),
+        "languages": " ".join(
+            tag for tag in _listed(head.get("language")) if tag and not set(tag) & set(" \t\n")
+        ),
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def _listed(value: Any) -> list[str]:  # noqa: ANN401 - YAML may hold anything
+    return [item for item in (value if isinstance(value, list) else [value]) if type(item) is str]
+
+
+def _first(value: Any) -> str:  # noqa: ANN401
+    return next(iter(_listed(value)), "")

@@ -1,0 +1,152 @@
+"""A static embedding file, written as a model that another library opens by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from staticemb_runtime.loading.installed import locate
+from staticemb_runtime.loading.path import open_parts
+
+from ..errors import ExportError
+from ..file.optional_parts import optional_names
+from ..output_file import appearing_folder, check_folders, reported
+from . import model2vec_folder, onnx_folder, sentence_transformers_folder
+from .comparison import CLOSE, largest_difference, sample_texts, vectors
+from .damping_folding import closeness
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+    from types import ModuleType
+
+    from staticemb_runtime.format.reader import StaticFile
+
+Target = Literal["model2vec", "sentence-transformers", "onnx"]
+
+TARGETS: dict[str, ModuleType] = {
+    "model2vec": model2vec_folder,
+    "sentence-transformers": sentence_transformers_folder,
+    "onnx": onnx_folder,
+}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export found out.
+
+    Attributes:
+        path: the folder that was written.
+        difference: the largest difference between an element of a vector of the export and of the
+            file, over the vectors' size.
+        compared_with: what opened the export for that, and its version.
+        notes: what the export does otherwise than the file.
+    """
+
+    path: Path
+    difference: float
+    compared_with: str
+    notes: tuple[str, ...]
+
+
+def export(
+    source: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    target: Target,
+    *,
+    plain_mean: bool = False,
+    peer_unknown: bool = False,
+) -> Exported:
+    """Write a model as a folder of another library, and compare the two vector by vector.
+
+    What the other library has no name for is folded into the rows: the scale of int8, token
+    weights, shared rows. Damped pooling is folded in as far as it can be, and a note says how close
+    that is. What cannot be folded is refused, unless the caller asks for the nearest thing. The
+    folder appears only when the comparison is done.
+
+    Args:
+        source: a static embedding file, an installed model's name, or a folder that the runtime
+            opens.
+        folder: the folder to write; it must be new or empty.
+        target: whose.
+        plain_mean: take the plain mean of the rows as they are, with no damping folded in.
+        peer_unknown: where the library treats unknown tokens in another way, leave it to it.
+
+    Raises:
+        StaticEmbError: the source cannot be opened; a subclass says why.
+        InexpressibleError: the library cannot do what the file says.
+        OutputError: the folder cannot be made or written in.
+        ExportError: the folder is not empty, a package is missing, or the vectors differ.
+    """
+    module, path = TARGETS[target], Path(folder)
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ExportError(f"{path}: expected a new or an empty folder, found something")
+    check_folders(path)
+    file = open_parts(locate(source), verify=True)
+    with reported(path, ExportError), appearing_folder(path) as temporary:
+        wanted, notes = module.express(
+            by_format(file), plain_mean=plain_mean, peer_unknown=peer_unknown
+        )
+        module.write_folder(temporary, wanted)
+        notes = [*changes(file, wanted), *notes]
+        texts = sample_texts(wanted.tokenizer)
+        difference, compared_with = compare_export(module, temporary, wanted, texts)
+    return Exported(path, difference, compared_with, tuple(notes))
+
+
+def by_format(file: StaticFile) -> StaticFile:
+    """The parts as a file would hold them, without a peer's own way to cut texts."""
+    return file._replace(limits=None, default_dim=None)
+
+
+def changes(file: StaticFile, wanted: StaticFile) -> list[str]:
+    """What the export does otherwise than the file, in words."""
+    found = []
+    if wanted.metadata.pooling != file.metadata.pooling:
+        done = (
+            "takes the plain mean of the rows as they are"
+            if wanted.weights is file.weights
+            else "takes the plain mean, and each token's average damping is in its weight"
+        )
+        close = closeness(file, wanted)
+        found.append(
+            f"the file's pooling is damped_mean; the export {done}; over {close.texts:,} generated "
+            f"texts the cosine of its vectors with the file's is {close.mean:.3f} on average and "
+            f"{close.least:.3f} at least"
+        )
+    unknown = wanted.metadata.unknown_token_id
+    if unknown != file.metadata.unknown_token_id:
+        does = "counts" if unknown is None else "drops"
+        found.append(f"the export {does} unknown tokens, and the file does not")
+    if parts := optional_names(file):
+        found.append(f"the export has no {', '.join(parts)}")
+    return found
+
+
+def compare_export(
+    module: ModuleType, folder: Path, wanted: StaticFile, texts: Sequence[str]
+) -> tuple[float, str]:
+    """Compare an export with the file, vector by vector.
+
+    Args:
+        module: the target's.
+        folder: the export.
+        wanted: the parts, as the target expresses them.
+        texts: what to embed.
+
+    Returns:
+        The largest difference relative to the vectors' size, and what opened the export.
+
+    Raises:
+        ExportError: the vectors differ.
+    """
+    expected = vectors(wanted, texts)
+    found, compared_with = module.embed(folder, texts)
+    difference = largest_difference(expected, found)
+    if not difference <= CLOSE:
+        raise ExportError(
+            f"{wanted.path}: expected the export to give the same vectors, found differences of up "
+            f"to {difference:.1e} of their size with {compared_with}; nothing was written"
+        )
+    return difference, compared_with

@@ -1,0 +1,123 @@
+"""A folder that model2vec opens, and sentence-transformers too.
+
+model2vec knows token weights and shared rows, so these stay as they are; int8 rows have no scale
+there, and float16 rows give float16 vectors, so both become float32.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from staticemb_runtime.loading.foreign import read_folder
+from staticemb_runtime.loading.foreign_folder import Settings
+from staticemb_runtime.loading.foreign_tokenizer import model2vec_limits
+
+from ..errors import InexpressibleError
+from .comparison import vectors
+from .convert import plain_tokenizer
+from .damping_folding import without_damping
+from .folder_files import save_card, save_json, save_modules, save_tensors, version
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from staticemb_runtime.format.reader import StaticFile
+
+_USAGE = """
+```python
+from model2vec import StaticModel
+
+model = StaticModel.from_pretrained("path/of/this/folder")
+vectors = model.encode(["a text", "another"])
+```
+"""
+
+
+def express(
+    file: StaticFile, *, plain_mean: bool, peer_unknown: bool
+) -> tuple[StaticFile, list[str]]:
+    """The parts as model2vec can have them, and what it does otherwise.
+
+    Raises:
+        InexpressibleError: it cannot do what they say.
+    """
+    file = without_damping(file, plain=plain_mean)
+    most = file.metadata.max_tokens
+    settings = Settings(file.metadata.normalize, max_length=most)
+    limits = model2vec_limits(file.tokenizer_view, settings, file.path)
+    theirs, ours = limits.unknown_token_id, file.metadata.unknown_token_id
+    if theirs != ours:
+        if not peer_unknown:
+            raise InexpressibleError(
+                f"{file.path}: expected the id of unknown tokens that model2vec drops, {theirs}, "
+                f"found {ours}; leave it to model2vec with --unknown-tokens peer"
+            )
+        file = file._replace(metadata=file.metadata._replace(unknown_token_id=theirs))
+    notes = []
+    if most is not None:
+        file = file._replace(limits=limits)
+        notes.append(
+            f"model2vec cuts a text to {most:,} tokens before it drops unknown ones, and to "
+            "as many average tokens' characters before that: a long text may lose more than here"
+        )
+    return file, notes
+
+
+def write_folder(folder: Path, file: StaticFile) -> None:
+    """Write the folder."""
+    rows = file.embeddings.astype(np.float32)
+    if file.scale is not None:
+        rows *= file.scale
+    tensors: dict[str, NDArray[np.generic]] = {"embeddings": rows}
+    config = settings(file)
+    if file.weights is not None:
+        tensors["weights"] = file.weights
+    # model2vec wants as many rows as tokens, or a map.
+    tensors["mapping"] = (
+        np.arange(len(rows)) if file.rows is None else file.rows.astype(np.int64, copy=False)
+    )
+    if file.rows is None and n_tokens(file) == len(rows):
+        del tensors["mapping"]
+    else:
+        config["vocabulary_quantization"] = len(rows)
+    save_tensors(folder / "model.safetensors", tensors)
+    (folder / "tokenizer.json").write_bytes(plain_tokenizer(file.tokenizer))
+    save_json(folder / "config.json", config)
+    save_modules(folder, normalize=file.metadata.normalize)
+    save_card(folder, file, "model2vec", _USAGE)
+
+
+def settings(file: StaticFile) -> dict[str, Any]:
+    """What model2vec's `config.json` says."""
+    metadata = file.metadata
+    return {
+        "model_type": "model2vec",
+        "architectures": ["StaticModel"],
+        "hidden_dim": metadata.dim,
+        "embedding_dtype": "float32",
+        "normalize": metadata.normalize,
+        "max_length": metadata.max_tokens,
+    }
+
+
+def embed(folder: Path, texts: Sequence[str]) -> tuple[NDArray[np.float32], str]:
+    """The vectors that model2vec gives, or the runtime by its rules where it is not installed."""
+    installed = version("model2vec")
+    if installed is None:
+        return vectors(read_folder(folder, rules="model2vec"), texts), "staticemb-runtime's reader"
+    from model2vec import StaticModel
+
+    model = StaticModel.from_pretrained(folder)
+    return model.encode(list(texts), use_multiprocessing=False), f"model2vec {installed}"
+
+
+def n_tokens(file: StaticFile) -> int:
+    """How many tokens the tokenizer has: model2vec wants as many rows, or a map."""
+    from tokenizers import Tokenizer
+
+    return int(Tokenizer.from_buffer(file.tokenizer).get_vocab_size())

@@ -1,0 +1,182 @@
+"""The way from token ids to a vector as an ONNX graph (SPEC section 8, stages 2 to 7).
+
+Inputs, as for any text model: `input_ids` and `attention_mask`, (B, T) int64. Outputs:
+
+- `sentence_embedding` (B, D): the vector;
+- `last_hidden_state` (B, T, D): each token's share, so that its mean over the attention mask is the
+  vector before it gets unit length. A pipeline that pools by the mean itself, as that of
+  transformers.js does, gives the right vector by this.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from ..errors import ExportError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from staticemb_runtime.format.reader import StaticFile
+
+OPSET = 17
+IR_VERSION = 8
+MOST_BYTES = 2**31 - 2**20  # a protocol buffer ends at 2 GiB
+
+
+def build_graph(file: StaticFile) -> onnx.ModelProto:
+    """The graph of a model, its table inside: int8 and float16 stay as they are.
+
+    Raises:
+        ExportError: the table is larger than an ONNX file can be.
+    """
+    if file.embeddings.nbytes > MOST_BYTES:
+        raise ExportError(
+            f"{file.path}: expected a table of at most {MOST_BYTES} bytes, as one ONNX file holds, "
+            f"found {file.embeddings.nbytes}"
+        )
+    steps = _Steps()
+    keep = _kept_tokens(steps, file)
+    rows = _token_rows(steps, file)
+    shares = _shares(steps, file, rows, keep)
+    vector = steps.add("ReduceSum", [steps.add("Mul", [rows, shares]), steps.ints([1])], keepdims=0)
+    if file.metadata.normalize:
+        vector = _direction(steps, vector)
+    steps.add("Identity", [vector], output="sentence_embedding")
+    mask = steps.add("Cast", ["attention_mask"], to=TensorProto.FLOAT)
+    count = steps.add("ReduceSum", [mask, steps.ints([1])], keepdims=1)
+    count = steps.add("Unsqueeze", [count, steps.ints([2])])
+    scaled = steps.add("Mul", [steps.add("Mul", [rows, shares]), count])
+    steps.add("Identity", [scaled], output="last_hidden_state")
+    return _model(steps, file.metadata.dim)
+
+
+@dataclass
+class _Steps:
+    """Nodes and constants, as they are added."""
+
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    constants: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+    def add(self, kind: str, inputs: list[str], output: str = "", **options: Any) -> str:  # noqa: ANN401
+        output = output or f"{kind.lower()}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, inputs, [output], **options))
+        return output
+
+    def constant(self, name: str, value: NDArray[Any]) -> str:
+        self.constants[name] = value
+        return name
+
+    def ints(self, values: list[int] | int) -> str:
+        spelled = "_".join(map(str, np.atleast_1d(values)))
+        shape = "" if isinstance(values, int) else "axis_"
+        return self.constant(f"int_{shape}{spelled}".replace("-", "minus"), np.array(values))
+
+    def number(self, value: float) -> str:
+        return self.constant(f"number_{value!r}", np.array(value, np.float32))
+
+
+def _kept_tokens(steps: _Steps, file: StaticFile) -> str:
+    """(B, T, 1) float: 1 for the tokens that count, and 0."""
+    keep = steps.add("Cast", ["attention_mask"], to=TensorProto.BOOL)
+    if file.metadata.unknown_token_id is not None:
+        unknown = steps.add("Equal", ["input_ids", steps.ints(file.metadata.unknown_token_id)])
+        keep = steps.add("And", [keep, steps.add("Not", [unknown])])
+    if file.metadata.max_tokens is not None:
+        counted = steps.add("Cast", [keep], to=TensorProto.INT64)
+        position = steps.add("CumSum", [counted, steps.ints(1)])
+        early = steps.add("LessOrEqual", [position, steps.ints(file.metadata.max_tokens)])
+        keep = steps.add("And", [keep, early])
+    keep = steps.add("Cast", [keep], to=TensorProto.FLOAT)
+    return steps.add("Unsqueeze", [keep, steps.ints([2])])
+
+
+def _token_rows(steps: _Steps, file: StaticFile) -> str:
+    """(B, T, D) float: stage 4."""
+    ids = "input_ids"
+    if file.rows is not None:
+        ids = steps.add("Gather", [steps.constant("rows", file.rows.astype(np.int64)), ids])
+    rows = steps.add("Gather", [steps.constant("embeddings", file.embeddings), ids])
+    if file.embeddings.dtype != np.float32:
+        rows = steps.add("Cast", [rows], to=TensorProto.FLOAT)
+    if file.scale is not None:
+        rows = steps.add("Mul", [rows, steps.constant("scale", file.scale)])
+    if file.weights is not None:
+        weights = steps.add("Gather", [steps.constant("weights", file.weights), "input_ids"])
+        rows = steps.add("Mul", [rows, steps.add("Unsqueeze", [weights, steps.ints([2])])])
+    return rows
+
+
+def _shares(steps: _Steps, file: StaticFile, rows: str, keep: str) -> str:
+    """(B, T, 1) float: each token's share of the vector, stage 5; they add up to 1, or to 0."""
+    shares = _divide(steps, keep, steps.add("ReduceSum", [keep, steps.ints([1])], keepdims=1))
+    if file.metadata.pooling == "mean":
+        return shares
+    dims = file.metadata.damping_dims
+    begin, end, axis = steps.ints([0]), steps.ints([dims]), steps.ints([2])
+    few = steps.add("Slice", [rows, begin, end, axis])
+    mean = steps.add("ReduceSum", [steps.add("Mul", [few, shares]), steps.ints([1])], keepdims=1)
+    cosine = steps.add(
+        "ReduceSum",
+        [steps.add("Mul", [_direction(steps, few), _direction(steps, mean)]), axis],
+        keepdims=1,
+    )
+    power = steps.add("Mul", [cosine, steps.number(-file.metadata.damping_beta)])
+    damped = steps.add("Mul", [steps.add("Exp", [power]), keep])
+    return _divide(steps, damped, steps.add("ReduceSum", [damped, steps.ints([1])], keepdims=1))
+
+
+def _direction(steps: _Steps, vectors: str) -> str:
+    """The same with unit length over the last axis; zeros stay zeros.
+
+    Divided by the largest element first, so that no square is lost or overflows.
+    """
+    size = steps.add("ReduceMax", [steps.add("Abs", [vectors])], axes=[-1], keepdims=1)
+    scaled = _divide(steps, vectors, size)
+    squares = steps.add("Mul", [scaled, scaled])
+    total = steps.add("ReduceSum", [squares, steps.ints([-1])], keepdims=1)
+    return _divide(steps, scaled, steps.add("Sqrt", [total]))
+
+
+def _divide(steps: _Steps, top: str, bottom: str) -> str:
+    """The quotient, and 0 where the divisor is 0."""
+    zero = steps.add("Equal", [bottom, steps.number(0.0)])
+    safe = steps.add("Where", [zero, steps.number(1.0), bottom])
+    quotient = steps.add("Div", [top, safe])
+    return steps.add("Where", [zero, steps.number(0.0), quotient])
+
+
+def _model(steps: _Steps, dim: int) -> onnx.ModelProto:
+    from .convert import creator
+
+    sequence = ["batch_size", "sequence_length"]
+    name, _, number = creator().partition(" ")
+    graph = helper.make_graph(
+        steps.nodes,
+        "static_embedding",
+        [
+            helper.make_tensor_value_info("input_ids", TensorProto.INT64, sequence),
+            helper.make_tensor_value_info("attention_mask", TensorProto.INT64, sequence),
+        ],
+        [
+            helper.make_tensor_value_info(
+                "sentence_embedding", TensorProto.FLOAT, ["batch_size", dim]
+            ),
+            helper.make_tensor_value_info("last_hidden_state", TensorProto.FLOAT, [*sequence, dim]),
+        ],
+        [numpy_helper.from_array(value, key) for key, value in steps.constants.items()],
+    )
+    model = helper.make_model(
+        graph,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name=name,
+        producer_version=number,
+    )
+    onnx.checker.check_model(model)
+    return model

@@ -1,0 +1,150 @@
+"""Word vectors as text (GloVe, word2vec, fastText `.vec`), written as a static embedding file."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from ..errors import ConvertError
+from ..file.writer import Parts, Settings
+from ..output_file import check_output, reported, working_folder
+from .convert import Converted, creator, write_compared
+from .word_vector_text import read_rows
+
+if TYPE_CHECKING:
+    import os
+
+    from numpy.typing import NDArray
+
+    from staticemb_runtime import StaticModel
+
+Tokens = Literal["words", "blanks"]
+Dtype = Literal["float32", "float16"]
+
+_CHECKED_WORDS = 1000
+
+
+def convert_word_vectors(
+    source: str | os.PathLike[str],
+    path: str | os.PathLike[str],
+    *,
+    tokens: Tokens = "words",
+    lowercase: bool | None = None,
+    limit: int | None = None,
+    normalize: bool = True,
+    dtype: Dtype = "float32",
+) -> Converted:
+    """Write word vectors as a static embedding file with a word-level tokenizer.
+
+    Words that the source does not hold are dropped from a text.
+
+    Args:
+        source: a text file in UTF-8, or one packed by gzip (`.gz`).
+        path: the file to write.
+        tokens: `words` cuts texts at blanks and around punctuation, `blanks` at blanks alone, for
+            texts that are cut into words already.
+        lowercase: whether texts are put in lower case; None: if no word of the source has an upper
+            case letter.
+        limit: how many rows to read; None: all.
+        normalize: whether the file's vectors have unit length.
+        dtype: of the rows.
+
+    Raises:
+        WordVectorsError: the source cannot be read, or a row is malformed; the message names the
+            line.
+        ConvertError: the file's vectors are not those of the source.
+        OutputError: as `check_output`.
+        WriteError, UnwritablePartsError: as `write`.
+    """
+    source, path = Path(source), Path(path)
+    check_output(path, [source])
+    where = working_folder(path)
+    with (
+        reported(path, ConvertError),
+        tempfile.TemporaryDirectory(prefix=".staticemb-", dir=where) as folder,
+    ):
+        rows = Path(folder) / "rows"
+        with rows.open("wb") as sink:
+            table = read_rows(source, sink, limit=limit, dtype=dtype)
+            # For words that the source does not hold.
+            sink.write(np.zeros(table.dim, dtype).tobytes())
+        shape = (len(table.words) + 1, table.dim)
+        embeddings = np.memmap(rows, dtype, "r", shape=shape)
+        if lowercase is None:
+            lowercase = all(word == word.lower() for word in table.words)
+        tokenizer, unknown = _tokenizer(table.words, tokens, lowercase=lowercase)
+        settings = Settings(
+            normalize=normalize,
+            unknown_token_id=unknown,
+            provenance={
+                "creator": creator(),
+                "description": f"Converted from {source.name}, word vectors",
+            },
+        )
+        words = list(table.words)
+        difference = write_compared(
+            path,
+            Parts(embeddings, tokenizer),
+            settings,
+            lambda model: _single_words(model, embeddings, words, normalize=normalize),
+        )
+    notes = []
+    if table.repeated:
+        notes.append(f"{table.repeated:,} rows of words that had a row already were dropped")
+    return Converted(path, difference, tuple(notes))
+
+
+def _tokenizer(words: dict[str, int], tokens: Tokens, *, lowercase: bool) -> tuple[bytes, int]:
+    """A word-level `tokenizer.json`, and the id that words it does not know get."""
+    unknown = "[UNK]"
+    while unknown in words:
+        unknown = f"[{unknown}]"
+    cut = "BertPreTokenizer" if tokens == "words" else "WhitespaceSplit"
+    definition: dict[str, Any] = {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [],
+        "normalizer": {"type": "Lowercase"} if lowercase else None,
+        "pre_tokenizer": {"type": cut},
+        "post_processor": None,
+        "decoder": None,
+        "model": {
+            "type": "WordLevel",
+            "vocab": {**words, unknown: len(words)},
+            "unk_token": unknown,
+        },
+    }
+    spelled = json.dumps(definition, ensure_ascii=False, separators=(",", ":"))
+    return spelled.encode("utf-8"), len(words)
+
+
+def _single_words(
+    model: StaticModel, rows: NDArray[np.float32], words: list[str], *, normalize: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """The rows of some words, and the vectors of these words as texts.
+
+    Only words that the tokenizer leaves whole can be compared.
+
+    Raises:
+        ConvertError: it leaves none of them whole.
+    """
+    rng = np.random.default_rng(0)
+    count = min(len(words), _CHECKED_WORDS)
+    some = sorted(rng.choice(len(words), count, replace=False).tolist())
+    pieces = model.tokenize([words[i] for i in some])
+    whole = [i for i, found in zip(some, pieces, strict=True) if found == [words[i]]]
+    if not whole:
+        raise ConvertError(
+            f"expected words that a text can hold, found none among {count}, such as "
+            f"{words[some[0]]!r}: is each text cut as these words are? (--tokens, --lowercase)"
+        )
+    expected = rows[whole].astype(np.float64)
+    if normalize:
+        length = np.linalg.norm(expected, axis=1, keepdims=True)
+        expected = np.divide(expected, length, out=expected, where=length > 0)
+    return expected, model.encode([words[i] for i in whole])

@@ -1,0 +1,169 @@
+"""Fewer bytes for the same table: float16, int8 in steps of its own, and fewer rows.
+
+A folded weight makes a frequent token's row some thousand times smaller than a rare one's, and
+float16 rounds numbers below 2**-14 coarsely, below 2**-25 to zero. A power of two costs nothing and
+changes no digit, so the whole table is lifted by one until its smallest row keeps its precision.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import QuantizeError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+BLOCK_ROWS = 8192
+# Below 2**-14 the numbers of float16 are 2**-24 apart. A row whose root mean square is 2**-13 or
+# more therefore loses no more than the 11 bits of float16's own precision allow.
+_SMALLEST_ROW = 2.0**-13
+# What cannot be lifted so far may lose two more bits, and no more.
+_TINIEST_ROW = 2.0**-16
+_LARGEST_ELEMENT = 2.0**15
+_CLUSTER_ROUNDS = 20
+_CLIP_RATIOS = np.linspace(0.5, 1.0, 21)
+
+
+def to_float16(table: NDArray[np.float32]) -> tuple[NDArray[np.float16], int]:
+    """Round a table to float16, lifted by a power of two if its smallest row needs it.
+
+    Args:
+        table: Shape (R, D), float32.
+
+    Returns:
+        The table times 2**exponent as float16, and the exponent.
+
+    Raises:
+        QuantizeError: The table spans more than float16 can hold.
+    """
+    _check_finite(table)
+    largest = float(max((np.abs(block).max() for block in _blocks(table)), default=0.0))
+    squares = np.concatenate(
+        [np.square(block, dtype=np.float64).mean(axis=1) for block in _blocks(table)]
+        or [np.zeros(0)]
+    )
+    smallest = float(np.sqrt(squares[squares > 0].min(initial=np.inf)))
+    if largest == 0.0:
+        return table.astype(np.float16), 0
+    lift = max(0, int(np.ceil(np.log2(_SMALLEST_ROW / smallest))))
+    room = int(np.floor(np.log2(_LARGEST_ELEMENT / largest)))
+    exponent = min(lift, room)
+    if smallest * 2.0**exponent < _TINIEST_ROW:
+        msg = (
+            f"dtype: float16 cannot hold rows as small as {smallest:.3g} beside elements as large "
+            f"as {largest:.3g}; use float32, or store the weights apart"
+        )
+        raise QuantizeError(msg)
+    lifted = np.empty(table.shape, dtype=np.float16)
+    for start in range(0, len(table), BLOCK_ROWS):
+        block = slice(start, start + BLOCK_ROWS)
+        lifted[block] = np.ldexp(table[block], exponent)
+    return lifted, exponent
+
+
+def to_int8(
+    table: NDArray[np.float32], *, clip: bool = False, step: float | None = None
+) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Round a table to int8, each column in steps of its own, or all in one.
+
+    One coarse step for all columns is for tables that are stored or sent compressed: columns of
+    little variance then take few bits, which for a given size is the least squared error, as in
+    transform coding (Goyal, 2001).
+
+    Args:
+        table: Shape (R, D), float32.
+        clip: Whether to cut off a column's largest elements where that lowers its mean squared
+            error.
+        step: One step for all columns, in root mean squares of the table; larger where the
+            table's largest element needs it. None: columns' own, as fine as int8 allows.
+
+    Returns:
+        The integers, -127 to 127, shape (R, D), and the steps, shape (D,), float32, all positive.
+        Column j of the table is about `steps[j] * integers[:, j]`, to half a step where nothing was
+        cut off.
+
+    Raises:
+        QuantizeError: An element is not finite.
+    """
+    _check_finite(table)
+    largest = np.maximum(table.max(axis=0), -table.min(axis=0)).astype(np.float64)
+    # A column of zeros needs a positive step like any other; a step too small for float32 would be
+    # 0.
+    if step is not None:
+        squares = sum(np.square(block, dtype=np.float64).sum() for block in _blocks(table))
+        coarse = 127.0 * step * np.sqrt(squares / table.size)
+        largest = np.full_like(largest, max(largest.max(), coarse))
+    steps = np.maximum(largest / 127.0, np.finfo(np.float32).tiny)
+    if clip:
+        errors = np.array([_squared_error(table, steps * ratio) for ratio in _CLIP_RATIOS])
+        steps = steps * _CLIP_RATIOS[errors.argmin(axis=0)]
+        steps = np.maximum(steps, np.finfo(np.float32).tiny)
+    scale = steps.astype(np.float32)
+    integers = np.empty(table.shape, dtype=np.int8)
+    for start in range(0, len(table), BLOCK_ROWS):
+        block = slice(start, start + BLOCK_ROWS)
+        integers[block] = np.clip(np.rint(table[block] / scale), -127, 127)
+    return integers, scale
+
+
+def cluster_rows(
+    vectors: NDArray[np.float32], clusters: int, *, seed: int = 0
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Replace the rows by fewer, the centers of k-means clusters.
+
+    Args:
+        vectors: Shape (V, D), float32.
+        clusters: How many rows to leave, fewer than V.
+        seed: Makes the result the same each time.
+
+    Returns:
+        The centers that own at least one token, shape (R, D), R at most `clusters`, and each
+        token's row, shape (V,).
+
+    Raises:
+        QuantizeError: Not fewer clusters than tokens.
+    """
+    if not 1 <= clusters < len(vectors):
+        msg = f"clusters: expected 1 to {len(vectors) - 1}, fewer than tokens, found {clusters}"
+        raise QuantizeError(msg)
+    # Imported here: it takes a second that most runs have no use for.
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    kmeans = KMeans(
+        n_clusters=clusters, init="random", n_init=1, max_iter=_CLUSTER_ROUNDS, random_state=seed
+    )
+    # Several threads would add up the centers in whatever order they finish: other bytes each time.
+    with warnings.catch_warnings(), threadpool_limits(1, user_api="openmp"):
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        labels = kmeans.fit(vectors).labels_
+    used, rows = np.unique(labels, return_inverse=True)
+    return np.ascontiguousarray(kmeans.cluster_centers_[used], dtype=np.float32), rows.astype(
+        np.int64
+    )
+
+
+def _squared_error(table: NDArray[np.float32], steps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum over each column of the squared error of rounding in these steps; shape (D,)."""
+    total = np.zeros(table.shape[1], dtype=np.float64)
+    scale = steps.astype(np.float32)
+    for block in _blocks(table):
+        rounded = np.clip(np.rint(block / scale), -127, 127) * scale
+        total += np.square(rounded - block, dtype=np.float64).sum(axis=0)
+    return total
+
+
+def _check_finite(table: NDArray[Any]) -> None:
+    for block in _blocks(table):
+        if not np.isfinite(block).all():
+            msg = "table: expected finite numbers, found NaN or infinity"
+            raise QuantizeError(msg)
+
+
+def _blocks(table: NDArray[Any]) -> list[NDArray[Any]]:
+    return [table[start : start + BLOCK_ROWS] for start in range(0, len(table), BLOCK_ROWS)]

@@ -1,0 +1,191 @@
+"""The order of dimensions that makes prefixes good: principal components, largest first.
+
+The eigenvectors come from the H x H covariance matrix, which is summed in float64 over blocks of
+rows, so that a table of 250,000 x 1,024 needs little more memory than the table itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from ..errors import RotationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+Dims = int | float | Literal["all"]
+
+BLOCK_ROWS = 8192
+
+_SMALLEST_PREFIX = 32
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """An origin and the axes, most variance first, onto which vectors are projected.
+
+    Attributes:
+        origin: What is subtracted first, shape (H,), float64. Zeros for a rotation about the
+            origin.
+        axes: Orthonormal columns, shape (H, d), float64.
+        variances: The variance along all H axes, falling, float64, shape (H,).
+    """
+
+    origin: NDArray[np.float64]
+    axes: NDArray[np.float64]
+    variances: NDArray[np.float64]
+
+    @property
+    def dims(self) -> int:
+        """How many axes are kept."""
+        return int(self.axes.shape[1])
+
+    def apply(self, vectors: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+        """Project vectors of shape (N, H) onto the axes.
+
+        Returns:
+            Shape (N, d), float32.
+        """
+        rotated = np.empty((len(vectors), self.dims), dtype=np.float32)
+        for block in _blocks(len(vectors)):
+            rotated[block] = (vectors[block].astype(np.float64) - self.origin) @ self.axes
+        return rotated
+
+
+def principal_components(vectors: NDArray[np.floating[Any]], dims: Dims) -> Rotation:
+    """The principal components of a set of vectors.
+
+    Args:
+        vectors: Shape (N, H).
+        dims: How many components to keep: a number of them, the share of variance that they must
+            hold together (a float between 0 and 1), or "all".
+
+    Returns:
+        The rotation about the vectors' mean.
+
+    Raises:
+        RotationError: More dimensions asked for than H, not more vectors than dimensions, or no
+            variance.
+    """
+    return _rotation(vectors, dims, center=True)
+
+
+def second_moment_axes(vectors: NDArray[np.floating[Any]], dims: Dims) -> Rotation:
+    """The eigenvectors of the second-moment matrix: principal components about the origin.
+
+    For vectors compared by cosine, whose origin must stay where it is.
+
+    Args:
+        vectors: Shape (N, H).
+        dims: As in `principal_components`.
+
+    Returns:
+        The rotation about the origin.
+
+    Raises:
+        RotationError: As in `principal_components`.
+    """
+    return _rotation(vectors, dims, center=False)
+
+
+def _rotation(vectors: NDArray[np.floating[Any]], dims: Dims, *, center: bool) -> Rotation:
+    count, width = vectors.shape
+    if isinstance(dims, int) and dims > width:
+        msg = f"dims: expected at most {width}, the teacher's dimension, found {dims}"
+        raise RotationError(msg)
+    wanted = width if dims == "all" else dims
+    if isinstance(wanted, int) and count <= wanted:
+        msg = (
+            f"dims: {wanted} principal components need more than {wanted} tokens, found {count}; "
+            "ask for fewer, or for none to leave out the rotation"
+        )
+        raise RotationError(msg)
+
+    origin = np.zeros(width, dtype=np.float64)
+    if center:
+        for block in _blocks(count):
+            origin += vectors[block].sum(axis=0, dtype=np.float64)
+        origin /= count
+    moments = np.zeros((width, width), dtype=np.float64)
+    for block in _blocks(count):
+        centered = vectors[block].astype(np.float64) - origin
+        moments += centered.T @ centered
+    moments /= count - 1 if center else count
+
+    variances, axes = np.linalg.eigh(moments)
+    variances, axes = np.clip(variances[::-1], 0.0, None), axes[:, ::-1]
+    if variances[0] == 0.0:
+        msg = f"dims: all {count} token vectors are the same, so there are no principal components"
+        raise RotationError(msg)
+    if isinstance(wanted, float):
+        wanted = dims_for_share(variances, wanted)
+    return Rotation(origin, _fix_signs(axes[:, :wanted]), variances)
+
+
+def dims_for_share(variances: NDArray[np.float64], share: float) -> int:
+    """The smallest number of leading axes that hold more than `share` of the variance.
+
+    Args:
+        variances: The variance along each axis, falling, shape (H,).
+        share: Between 0 and 1.
+
+    Returns:
+        Between 1 and H.
+
+    Example:
+        >>> dims_for_share(np.array([6.0, 3.0, 1.0]), 0.8)
+        2
+    """
+    cumulative = np.cumsum(variances) / variances.sum()
+    return min(int(np.searchsorted(cumulative, share, side="right")) + 1, len(variances))
+
+
+def prefix_ladder(dims: int) -> tuple[int, ...]:
+    """The prefix lengths to recommend: powers of two from 32, and the full length last.
+
+    Example:
+        >>> prefix_ladder(200)
+        (32, 64, 128, 200)
+    """
+    powers: list[int] = []
+    length = _SMALLEST_PREFIX
+    while length < dims:
+        powers.append(length)
+        length *= 2
+    return (*powers, dims)
+
+
+def variance_shares(
+    variances: NDArray[np.floating[Any]], prefixes: tuple[int, ...]
+) -> tuple[float, ...]:
+    """What share of all variance each prefix holds.
+
+    Args:
+        variances: The variance along each axis, shape (H,).
+        prefixes: Prefix lengths, each at most H.
+
+    Returns:
+        One share between 0 and 1 for each prefix.
+
+    Example:
+        >>> variance_shares(np.array([6.0, 3.0, 1.0]), (1, 2))
+        (0.6, 0.9)
+    """
+    cumulative = np.cumsum(variances, dtype=np.float64)
+    return tuple(float(cumulative[length - 1] / cumulative[-1]) for length in prefixes)
+
+
+def _fix_signs(axes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Make each axis' largest element positive: an eigenvector's own sign is arbitrary."""
+    largest = np.abs(axes).argmax(axis=0)
+    return np.ascontiguousarray(axes * np.sign(axes[largest, np.arange(axes.shape[1])]))
+
+
+def _blocks(count: int) -> Iterator[slice]:
+    for start in range(0, count, BLOCK_ROWS):
+        yield slice(start, min(start + BLOCK_ROWS, count))

@@ -1,0 +1,184 @@
+"""The teacher's vectors on disk, so that no text is encoded twice and a killed run goes on.
+
+    FOLDER/KEY/about.json           the teacher the vectors belong to
+    FOLDER/KEY/NNNNNN-XXXXXXXX.npz  digests (n,) uint64 of texts and their vectors (n, D) float16
+
+KEY is a digest of `about.json`. A shard appears whole or not at all, under a name of its own:
+several processes may fill one folder at the same time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import time
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import TeacherCacheError
+from ..output_file import appearing
+
+_SHARD = 8_192
+_FIRST = 32  # texts by which the teacher's speed is found where time is limited
+_GROWTH = 4  # by which no more is then encoded at once than was before
+
+Encode = Callable[[Sequence[str]], NDArray[np.float32]]
+
+
+class TeacherCache:
+    """Unit vectors of one teacher, found by their text.
+
+    Args:
+        folder: Where the shards of all teachers are.
+        about: All that the vectors depend on beside the text: the teacher's name, its revision,
+            its number format, a prompt.
+        dim: Length of a vector.
+
+    Raises:
+        TeacherCacheError: A shard is damaged, or the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path, about: Mapping[str, str], dim: int) -> None:
+        described = json.dumps({**about, "dim": str(dim)}, sort_keys=True, ensure_ascii=False)
+        key = hashlib.blake2b(described.encode(), digest_size=16).hexdigest()
+        self.folder = folder / key
+        self._dim = dim
+        self._digests = np.empty(0, np.uint64)
+        self._places = np.empty((0, 2), np.int64)  # of each digest: shard, row
+        self._shards: list[Path] = []
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with appearing(self.folder / "about.json") as temporary:
+                temporary.write_text(described + "\n", encoding="utf-8")
+            for path in sorted(self.folder.glob("[0-9]*.npz")):
+                self._index(path, self._load(path)[0])
+        except OSError as error:
+            raise TeacherCacheError(f"{self.folder}: {error.strerror or error}") from error
+
+    def __len__(self) -> int:
+        return len(self._digests)
+
+    def encode(
+        self,
+        texts: Sequence[str],
+        encode: Encode,
+        *,
+        seconds: float | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> NDArray[np.float16]:
+        """Give the texts' vectors; those that are not there yet are encoded and kept.
+
+        Args:
+            texts: Any number; the more valuable first where there is a time limit.
+            encode: The teacher: n texts to (n, D).
+            seconds: Stop encoding after this time, as near as the teacher's speed so far can tell.
+            progress: Called with the number of texts done and their total.
+
+        Returns:
+            (n, D) float16 unit vectors of the first n texts: of all without a time limit. A text
+            for which the teacher gives the zero vector keeps it.
+
+        Raises:
+            TeacherCacheError: The vectors have another length, or cannot be kept.
+        """
+        digests = np.fromiter((_digest(text) for text in texts), dtype=np.uint64, count=len(texts))
+        started, done = time.monotonic(), len(texts)
+        missing = np.flatnonzero(~self._known(digests))
+        _, first = np.unique(digests[missing], return_index=True)
+        missing = missing[np.sort(first)]
+        start = 0
+        while start < len(missing):
+            size = _SHARD
+            if seconds is not None:
+                size = _affordable(start, time.monotonic() - started, seconds)
+            if size < 1:
+                done = int(missing[start])
+                break
+            if progress is not None:
+                progress(int(missing[start]), len(texts))
+            rows = missing[start : start + size]
+            self._add(digests[rows], _unit(encode([texts[row] for row in rows])))
+            start += len(rows)
+        if progress is not None:
+            progress(done, len(texts))
+        return self._read(digests[:done])
+
+    def _known(self, digests: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        if not len(self._digests):
+            return np.zeros(len(digests), bool)
+        found = np.searchsorted(self._digests, digests)
+        known: NDArray[np.bool_] = (
+            self._digests[np.minimum(found, len(self._digests) - 1)] == digests
+        )
+        return known
+
+    def _add(self, digests: NDArray[np.uint64], vectors: NDArray[np.float16]) -> None:
+        if vectors.shape != (len(digests), self._dim):
+            expected = (len(digests), self._dim)
+            raise TeacherCacheError(f"{self.folder}: expected {expected}, found {vectors.shape}")
+        number = int(self._shards[-1].stem.partition("-")[0]) + 1 if self._shards else 0
+        path = self.folder / f"{number:06d}-{secrets.token_hex(4)}.npz"
+        try:
+            with appearing(path) as temporary, temporary.open("wb") as file:
+                np.savez(file, digests=digests, vectors=vectors)
+        except OSError as error:
+            raise TeacherCacheError(f"{path}: {error.strerror or error}") from error
+        self._index(path, digests)
+
+    def _index(self, path: Path, digests: NDArray[np.uint64]) -> None:
+        rows = np.arange(len(digests))
+        places = np.stack([np.full(len(digests), len(self._shards)), rows], axis=1)
+        self._shards.append(path)
+        together = np.concatenate([self._digests, digests])
+        self._digests, first = np.unique(together, return_index=True)
+        self._places = np.concatenate([self._places, places])[first]
+
+    def _load(self, path: Path) -> tuple[NDArray[np.uint64], NDArray[np.float16]]:
+        try:
+            with np.load(path, allow_pickle=False) as shard:
+                digests, vectors = shard["digests"], shard["vectors"]
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise TeacherCacheError(f"{path}: damaged; delete it") from error
+        shapes = (digests.ndim, vectors.shape, digests.dtype, vectors.dtype)
+        if shapes != (1, (len(digests), self._dim), np.dtype(np.uint64), np.dtype(np.float16)):
+            raise TeacherCacheError(f"{path}: damaged; delete it (found {shapes})")
+        return digests, vectors
+
+    def _read(self, digests: NDArray[np.uint64]) -> NDArray[np.float16]:
+        vectors = np.empty((len(digests), self._dim), np.float16)
+        places = self._places[np.searchsorted(self._digests, digests)]
+        order = np.argsort(places[:, 0], kind="stable")
+        bounds = np.searchsorted(places[order, 0], np.arange(len(self._shards) + 1))
+        for number, path in enumerate(self._shards):
+            rows = order[bounds[number] : bounds[number + 1]]
+            if len(rows):
+                vectors[rows] = self._load(path)[1][places[rows, 1]]
+        return vectors
+
+
+def _affordable(encoded: int, elapsed: float, seconds: float) -> int:
+    """How many texts more the time allows, one shard at most, at the speed of those encoded."""
+    if elapsed >= seconds:
+        return 0
+    if not encoded:
+        return min(_FIRST, _SHARD)
+    left = int((seconds - elapsed) * encoded / elapsed) if elapsed > 0 else _SHARD
+    return min(left, _SHARD, _GROWTH * encoded) if left >= _FIRST else 0
+
+
+def _digest(text: str) -> int:
+    data = text.encode(errors="surrogatepass")
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")
+
+
+def _unit(vectors: NDArray[Any]) -> NDArray[np.float16]:
+    wide = np.asarray(vectors, np.float32)
+    norms = np.linalg.norm(wide, axis=-1, keepdims=True)
+    unit: NDArray[np.float16] = (wide / np.where(norms > 0, norms, 1)).astype(np.float16)
+    return unit

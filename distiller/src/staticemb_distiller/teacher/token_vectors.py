@@ -1,0 +1,214 @@
+"""One vector for each token: a forward pass of the teacher, or its input embeddings.
+
+Tokens are encoded in blocks, sorted by length so that little is padded. With a checkpoint folder
+each block is kept as soon as it is done, and a run that was broken off goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+
+from ..errors import CheckpointError, TokenVectorsError
+from ..output_file import appearing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+    from tokenizers import Tokenizer
+
+TokenPooling = Literal["teacher", "mean", "first", "last", "pooler"]
+
+BLOCK_TOKENS = 2048
+
+
+class TokenEncoder(Protocol):
+    """What this module needs of a teacher."""
+
+    def encode_ids(
+        self, sequences: Sequence[Sequence[int]], *, pooling: TokenPooling
+    ) -> NDArray[np.float32]:
+        """Vectors of complete id sequences, shape (N, H)."""
+        ...
+
+    def input_embeddings(self) -> NDArray[np.float32]:
+        """The input embedding matrix, shape (V, H)."""
+        ...
+
+
+def special_ids(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+    """The ids that the tokenizer puts before and after a text, [CLS] and [SEP] for BERT.
+
+    Args:
+        tokenizer: With its post-processor.
+
+    Returns:
+        The ids before, and the ids after.
+    """
+    for probe in ("a", "1", ".", "的"):
+        bare = tokenizer.encode(probe, add_special_tokens=False)
+        framed = tokenizer.post_process(bare)
+        inside = [i for i, sequence in enumerate(framed.sequence_ids) if sequence is not None]
+        if inside:
+            return list(framed.ids[: inside[0]]), list(framed.ids[inside[-1] + 1 :])
+    msg = "tokenizer: gives no token for any of a, 1, '.' and 的"
+    raise TokenVectorsError(msg)
+
+
+def output_vectors(
+    teacher: TokenEncoder,
+    token_ids: Sequence[Sequence[int]],
+    *,
+    before: Sequence[int] = (),
+    after: Sequence[int] = (),
+    pooling: TokenPooling = "teacher",
+    checkpoint: Checkpoint | None = None,
+    advance: Callable[[int], object] = lambda done: None,
+) -> NDArray[np.float32]:
+    """Encode each token by itself with the teacher.
+
+    Args:
+        teacher: Encodes id sequences.
+        token_ids: The teacher's ids for each token, V sequences without special tokens.
+        before: Ids to put before each sequence.
+        after: Ids to put after each sequence.
+        pooling: How the teacher's output becomes one vector.
+        checkpoint: Where to keep finished blocks.
+        advance: Called after each block with the number of tokens done since the last call.
+
+    Returns:
+        Shape (V, H), float32.
+
+    Raises:
+        TokenVectorsError: The teacher gives something else than one finite vector for each token.
+        CheckpointError: The checkpoint cannot be read or written.
+    """
+    order = np.argsort(np.array([len(ids) for ids in token_ids]), kind="stable")
+    vectors: NDArray[np.float32] | None = None
+    for number, start in enumerate(range(0, len(order), BLOCK_TOKENS)):
+        members = order[start : start + BLOCK_TOKENS]
+        block = checkpoint.load(number, len(members)) if checkpoint else None
+        if block is None:
+            sequences = [[*before, *token_ids[token], *after] for token in members]
+            block = _checked_block(teacher.encode_ids(sequences, pooling=pooling), members)
+            if checkpoint:
+                checkpoint.save(number, block)
+        if vectors is None:
+            vectors = np.empty((len(order), block.shape[1]), dtype=np.float32)
+        vectors[members] = block
+        advance(len(members))
+    if vectors is None:
+        msg = "token vectors: the vocabulary is empty"
+        raise TokenVectorsError(msg)
+    return vectors
+
+
+def input_vectors(teacher: TokenEncoder, token_ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+    """The mean of the teacher's input embeddings of each token's pieces: no forward pass.
+
+    Args:
+        teacher: Holds the embeddings.
+        token_ids: The teacher's ids for each token, V sequences, none empty.
+
+    Returns:
+        Shape (V, H), float32.
+
+    Raises:
+        TokenVectorsError: An embedding is not finite.
+    """
+    embeddings = teacher.input_embeddings()
+    vectors = np.empty((len(token_ids), embeddings.shape[1]), dtype=np.float32)
+    for start in range(0, len(token_ids), BLOCK_TOKENS):
+        block = token_ids[start : start + BLOCK_TOKENS]
+        lengths = np.array([len(ids) for ids in block])
+        pieces = embeddings[np.concatenate([np.asarray(ids, dtype=np.int64) for ids in block])]
+        sums = np.add.reduceat(pieces, np.cumsum(lengths) - lengths, axis=0, dtype=np.float32)
+        vectors[start : start + len(block)] = sums / lengths[:, None]
+    return _checked_block(vectors, np.arange(len(vectors)))
+
+
+class Checkpoint:
+    """A folder of finished blocks that belongs to one run: one teacher, one list of tokens.
+
+    Args:
+        folder: Made where it is missing.
+        identity: What decides the vectors, as JSON holds it. A folder made for another identity is
+            refused.
+
+    Raises:
+        CheckpointError: The folder cannot be used, or belongs to another run.
+    """
+
+    def __init__(self, folder: Path, identity: object) -> None:
+        self.folder = folder
+        self._key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+        record = folder / "run.json"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if not record.exists():
+                if any(folder.iterdir()):
+                    msg = f"{folder}: expected an empty folder or a checkpoint, found other files"
+                    raise CheckpointError(msg)
+                with appearing(record) as temporary:
+                    temporary.write_text(json.dumps({"run": self._key}), encoding="utf-8")
+            found = json.loads(record.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            msg = f"{folder}: cannot be used as a checkpoint folder: {error}"
+            raise CheckpointError(msg) from error
+        if found != {"run": self._key}:
+            msg = f"{folder}: the checkpoint is of another teacher or recipe; name another folder"
+            raise CheckpointError(msg)
+
+    def load(self, number: int, rows: int) -> NDArray[np.float32] | None:
+        """A block that was kept, or None where it is missing or damaged."""
+        try:
+            block = np.load(self._path(number), allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return None
+        whole = isinstance(block, np.ndarray) and block.dtype == np.float32 and block.ndim == 2
+        return block if whole and len(block) == rows else None
+
+    def save(self, number: int, block: NDArray[np.float32]) -> None:
+        """Keep a block, which is then whole or absent."""
+        try:
+            with appearing(self._path(number)) as temporary, temporary.open("wb") as file:
+                np.save(file, block, allow_pickle=False)
+        except OSError as error:
+            msg = f"{self.folder}: cannot write the checkpoint: {error}"
+            raise CheckpointError(msg) from error
+
+    def clear(self) -> None:
+        """Remove the blocks and, where nothing else is in it, the folder."""
+        for path in [
+            *self.folder.glob("block-*.npy"),
+            *self.folder.glob(".*.tmp"),  # of a run that was killed
+            self.folder / "run.json",
+        ]:
+            path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.folder.rmdir()
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"block-{number:05d}.npy"
+
+
+def _checked_block(
+    block: NDArray[np.float32], members: NDArray[np.integer[Any]]
+) -> NDArray[np.float32]:
+    if block.ndim != 2 or len(block) != len(members):
+        msg = f"token vectors: expected {len(members)} from the teacher, found shape {block.shape}"
+        raise TokenVectorsError(msg)
+    finite = np.isfinite(block).all(axis=1)
+    if not finite.all():
+        msg = (
+            f"token vectors: the teacher's vector of token {int(members[~finite][0])} "
+            "is not finite; try the teacher in float32"
+        )
+        raise TokenVectorsError(msg)
+    return block.astype(np.float32, copy=False)

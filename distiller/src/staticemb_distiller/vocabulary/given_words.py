@@ -1,0 +1,184 @@
+"""Put given words and phrases into a tokenizer, in the place of its subwords or on top of them.
+
+An entry that the pre-tokenizer takes apart is a phrase, an added token.
+
+How an added word is preferred in `subword` mode:
+
+- WordPiece, by its own rule: the longest piece from a word's beginning. A longer word that begins
+  with it begins with it now, too (and is unknown where no pieces spell the rest).
+- Unigram: its score is that of its best path plus a millionth for each character, so it replaces
+  its pieces wherever they stood next to each other, and hardly ever moves another border.
+- BPE: a whole pre-token is looked up before it is merged. No other word changes. Where the model
+  does not see words (Gemma) or marks their insides or ends (CLIP), added words are found like
+  phrases.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from ..errors import UnusableVocabularyError
+from . import tokenizer_json as editing
+
+logger = logging.getLogger(__name__)
+
+_BONUS = 1e-6
+_MARKS = (" ", "\u2581")
+
+Built = tuple[editing.Document, dict[str, list[int]]]
+"""A tokenizer and, for each new token, the teacher's ids."""
+
+
+def replace(document: editing.Document, texts: Sequence[str]) -> Built:
+    """A word tokenizer of the given entries, in their order.
+
+    Raises:
+        UnusableVocabularyError: the teacher can spell none of them.
+    """
+    cutter = editing.load(editing.word_level(document, [], set()))
+    names = {entry.token or entry.text: entry for entry in _entries(document, texts, cutter)}
+    phrases = {name for name, entry in names.items() if entry.token is None}
+    result = editing.word_level(document, list(names), phrases)
+    return result, {name: entry.ids for name, entry in names.items()}
+
+
+def add(document: editing.Document, texts: Sequence[str], kept: AbstractSet[int]) -> Built:
+    """The kept subwords with the given entries on top, words before phrases.
+
+    An entry that is a token of the teacher's already stays, or comes back, as that token.
+
+    Raises:
+        UnusableVocabularyError: the teacher can spell none of the entries.
+    """
+    teacher = editing.load(document)
+    model = document["model"]
+    known = {token: index for index, token in editing.model_tokens(document).items()}
+    added_only = model["type"] == "BPE" and not _looks_up(teacher, model)
+    limit = model.get("max_input_chars_per_word", math.inf)
+    words: dict[str, list[int]] = {}
+    phrases: dict[str, list[int]] = {}
+    back: set[int] = set()
+    for entry in _entries(document, texts, teacher):
+        if len(entry.ids) == 1:
+            back.update(entry.ids)  # a token of the teacher's, dropped or not
+        elif entry.token is None or added_only:
+            phrases[entry.text] = entry.ids
+        elif len(entry.token) <= limit:
+            words[entry.token] = entry.ids
+    if model["type"] == "BPE" and words and not model["ignore_merges"]:
+        kept = kept - _unmade(teacher, document)
+    # A token that the teacher itself never yields for the word gives way to the new one.
+    kept = kept - {known[word] for word in words if word in known}
+    base = editing.cut(document, editing.close(document, kept | back))
+    present = set(editing.model_tokens(base).values())
+    new = [word for word in words if word not in present]
+    scored = _scores(base["model"], new) if model["type"] == "Unigram" else new
+    result = editing.insert(base, scored, phrases)
+    if model["type"] == "BPE" and words:
+        result = editing.prefer_whole_words(result)
+    return result, {**words, **phrases}
+
+
+def spell(teacher: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
+    """The teacher's ids of each text where it stands behind a blank, without special tokens."""
+    led = [text if _normalized(teacher, text)[:1] in _MARKS else " " + text for text in texts]
+    return [encoding.ids for encoding in teacher.encode_batch(led, add_special_tokens=False)]
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A given word or phrase: its text and, for a word, what the model sees of it."""
+
+    text: str
+    token: str | None
+    ids: list[int]
+
+
+def _entries(document: editing.Document, texts: Sequence[str], cutter: Tokenizer) -> list[_Entry]:
+    """The entries that the teacher can spell, one for each form the cutter's normalizer gives."""
+    teacher = editing.load(document)
+    special = {added["content"] for added in document["added_tokens"] if added["special"]}
+    unknown = editing.unknown_token(document)
+    unknown_id = None if unknown is None else teacher.token_to_id(unknown)
+    entries: dict[str, _Entry] = {}
+    skipped = []
+    for text, ids in zip(texts, spell(teacher, texts), strict=True):
+        pieces = _pre_tokens(cutter, text)
+        if text in special or not pieces or all(index == unknown_id for index in ids):
+            skipped.append(text)
+            continue
+        token = pieces[0] if len(pieces) == 1 else None
+        entries.setdefault(token or _normalized(cutter, text), _Entry(text, token, ids))
+    if skipped:
+        some = ", ".join(skipped[:10])
+        logger.warning("%d entries that the teacher cannot spell: %s", len(skipped), some)
+    if len(entries) + len(skipped) < len(texts):
+        logger.info("%d entries spell others", len(texts) - len(skipped) - len(entries))
+    if not entries:
+        raise UnusableVocabularyError(f"the teacher can spell none of {len(texts)} entries")
+    return list(entries.values())
+
+
+def _looks_up(teacher: Tokenizer, model: editing.Document) -> bool:
+    """Whether a BPE model sees the words of a text one by one, spelled as in its vocabulary."""
+    marked = model["continuing_subword_prefix"] or model["end_of_word_suffix"]
+    return not marked and len(_pre_tokens(teacher, "a a")) > 1
+
+
+def _unmade(teacher: Tokenizer, document: editing.Document) -> set[int]:
+    """The ids of pieces that merging never makes; looking up whole words would find them."""
+    added = {token["content"] for token in document["added_tokens"]}
+    return {
+        index
+        for index, token in editing.model_tokens(document).items()
+        if len(token) > 1
+        and token not in added
+        and not (document["model"]["byte_fallback"] and re.fullmatch("<0x[0-9A-F]{2}>", token))
+        and [piece.value for piece in teacher.model.tokenize(token)] != [token]
+    }
+
+
+def _scores(model: dict[str, Any], words: list[str]) -> dict[str, float]:
+    """For each new Unigram piece the score of its best path, and a little more.
+
+    The little grows with the characters, so that one long new piece beats any pieces, old or new,
+    in its place.
+    """
+    scores = dict(model["vocab"])
+    longest = max(map(len, scores))
+    unknown = min(scores.values()) - editing.UNKNOWN_PENALTY
+    new = {}
+    for word in words:
+        best = [0.0]
+        for end in range(1, len(word) + 1):
+            best.append(
+                max(
+                    best[start] + score
+                    for start in range(max(0, end - longest), end)
+                    if (score := scores.get(word[start:end], unknown if start + 1 == end else None))
+                    is not None
+                )
+            )
+        new[word] = best[-1] + _BONUS * len(word)
+    return new
+
+
+def _normalized(tokenizer: Tokenizer, text: str) -> str:
+    return text if tokenizer.normalizer is None else str(tokenizer.normalizer.normalize_str(text))
+
+
+def _pre_tokens(tokenizer: Tokenizer, text: str) -> list[str]:
+    """What the model sees of a text that stands behind a blank."""
+    normal = _normalized(tokenizer, text)
+    if tokenizer.pre_tokenizer is None:
+        return [normal] if normal else []
+    led = normal if normal[:1] in _MARKS else " " + normal
+    return [piece for piece, _ in tokenizer.pre_tokenizer.pre_tokenize_str(led)]

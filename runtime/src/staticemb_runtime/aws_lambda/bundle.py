@@ -1,0 +1,256 @@
+"""A zip for AWS Lambda: this package, a model, and what of numpy and tokenizers is needed.
+
+The same inputs give the same bytes: members are sorted and undated, and byte code is bound to its
+source by neither date nor hash.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from ..errors import BundleError, BundleTooLargeError, InvalidOptionError, PackageDownloadError
+from ..format.reader import read
+from ..loading.installed import FILE_NAME
+from ..records.output_file import output_file, reported
+
+ARCHITECTURES: Final = {"arm64": "aarch64", "x86_64": "x86_64"}  # Lambda's names and the wheels'
+REQUIREMENTS: Final = ("numpy>=2,<3", "tokenizers>=0.20")
+MAX_ZIPPED: Final = 50 * 1024 * 1024  # for a direct upload; more goes by way of S3
+MAX_UNZIPPED: Final = 250 * 1024 * 1024
+
+# From 3.12 on the runtimes are Amazon Linux 2023 with glibc 2.34, before Amazon Linux 2 with 2.26.
+_GLIBC_MINORS: Final = (34, 26)
+_OLDEST_GLIBC_MINOR: Final = 17
+_FIRST_MINOR_ON_2023: Final = 12
+
+# Folders and files of wheels that nothing loads at run time: tests, type stubs, what C extensions
+# are compiled against, and numpy's tools for developers. Its public arithmetic packages stay.
+_UNUSED_FOLDERS: Final = frozenset({"tests", "include", "_pyinstaller", "f2py", "distutils"})
+_UNUSED_PATHS: Final = ("numpy/testing/", "numpy/_core/lib/", "numpy/doc/")
+_UNUSED_FILES: Final = re.compile(
+    r".*\.(?:pyi|pxd|pyx|h|a|typed)|conftest\.py|_simd\..*|_\w*_tests\..*"
+)
+# Of a wheel's description, what software inventories and licenses ask for.
+_DESCRIPTION: Final = re.compile(r"[^/]+\.dist-info/(?:METADATA|licenses/.*|LICENSE.*)")
+
+_COMPILE: Final = """
+import pathlib, py_compile, sys
+for path in sorted(pathlib.Path(sys.argv[1]).rglob("*.py")):
+    inside = "/var/task/" + path.relative_to(sys.argv[1]).as_posix()
+    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    py_compile.compile(str(path), dfile=inside, doraise=True, invalidation_mode=mode)
+"""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What was built.
+
+    Attributes:
+        path: the zip.
+        packages: the wheels in it.
+        sizes: bytes of each top-level folder and file, unzipped.
+        zipped: bytes of the zip.
+        compiled: whether it holds byte code.
+    """
+
+    path: Path
+    packages: tuple[str, ...]
+    sizes: dict[str, int]
+    zipped: int
+    compiled: bool
+
+    @property
+    def unzipped(self) -> int:
+        """Bytes once Lambda has unpacked it."""
+        return sum(self.sizes.values())
+
+
+def build(
+    model: Path,
+    output: Path,
+    *,
+    architecture: str,
+    python: str,
+    constraint: Path | None = None,
+) -> Bundle:
+    """Build the zip.
+
+    Args:
+        model: a static embedding file; it is verified whole.
+        output: the zip to write; it appears whole or not at all.
+        architecture: a key of `ARCHITECTURES`.
+        python: the version of Lambda's Python, as `3.13`.
+        constraint: a file of pinned versions for pip.
+
+    Raises:
+        FormatError: the model is broken.
+        InvalidOptionError: another architecture, or no version of Python.
+        PackageDownloadError: pip is missing, or has no fitting wheels.
+        BundleTooLargeError: the zip exceeds what Lambda unpacks; nothing is written.
+        BundleError: the sources cannot be compiled.
+        OutputError: the zip cannot be written.
+    """
+    platforms = wheel_platforms(architecture, python)
+    if not output.parent.is_dir():
+        raise BundleError(f"{output}: cannot be written: there is no folder {output.parent}")
+    read(model, verify=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix="staticemb-bundle-") as folder:
+            wheels, stage = Path(folder, "wheels"), Path(folder, "stage")
+            stage.mkdir()
+            _download(wheels, platforms, python, constraint)
+            for wheel in sorted(wheels.glob("*.whl")):
+                _unpack(wheel, stage)
+            _copy_runtime(stage)
+            shutil.copyfile(model, stage / FILE_NAME)
+            compiled = _compile(stage, python)
+            sizes = _sizes(stage)
+            if sum(sizes.values()) > MAX_UNZIPPED:
+                raise BundleTooLargeError(
+                    f"{output}: expected at most {MAX_UNZIPPED:,} bytes unzipped, "
+                    f"found {sum(sizes.values()):,}, {sizes[FILE_NAME]:,} of them the model"
+                )
+            _zip(stage, output)
+            packages = ("-".join(w.name.split("-")[:2]) for w in wheels.glob("*.whl"))
+            return Bundle(output, tuple(sorted(packages)), sizes, output.stat().st_size, compiled)
+    except OSError as error:
+        raise BundleError(f"{output}: cannot be built: {error}") from None
+
+
+def wheel_platforms(architecture: str, python: str) -> list[str]:
+    """The platforms whose wheels run in Lambda, as pip names them, the newest first.
+
+    Raises:
+        InvalidOptionError: another architecture, or no version of Python.
+
+    Example:
+        >>> wheel_platforms("arm64", "3.13")[0]
+        'manylinux_2_34_aarch64'
+    """
+    if architecture not in ARCHITECTURES:
+        expected = " or ".join(ARCHITECTURES)
+        raise InvalidOptionError(f"architecture: expected {expected}, found {architecture!r}")
+    if not re.fullmatch(r"3\.[1-9][0-9]", python):
+        raise InvalidOptionError(f"python: expected a version like 3.13, found {python!r}")
+    newest = _GLIBC_MINORS[int(python[2:]) < _FIRST_MINOR_ON_2023]
+    machine = ARCHITECTURES[architecture]
+    names = [f"manylinux_2_{n}_{machine}" for n in range(newest, _OLDEST_GLIBC_MINOR - 1, -1)]
+    return [*names, f"manylinux2014_{machine}"]
+
+
+def is_needed(name: str) -> bool:
+    """Whether a member of a wheel, by its name, goes into the bundle.
+
+    Example:
+        >>> is_needed("numpy/linalg/_linalg.py"), is_needed("numpy/linalg/tests/test_linalg.py")
+        (True, False)
+    """
+    path = PurePosixPath(name)
+    if path.parts[0].endswith((".dist-info", ".data")):
+        return bool(_DESCRIPTION.fullmatch(name))
+    return not (
+        name.endswith("/")
+        or _UNUSED_FOLDERS & set(path.parts[:-1])
+        or name.startswith(_UNUSED_PATHS)
+        or _UNUSED_FILES.fullmatch(path.name)
+    )
+
+
+def _download(folder: Path, platforms: list[str], python: str, constraint: Path | None) -> None:
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "download"]
+    # tokenizers names huggingface_hub as a dependency, which only its downloads need.
+    command += ["--no-deps", "--only-binary=:all:", "--implementation=cp"]
+    command += [f"--python-version={python}", f"--dest={folder}"]
+    command += [f"--platform={name}" for name in platforms]
+    if constraint is not None:
+        command.append(f"--constraint={constraint}")
+    done = _run([*command, *REQUIREMENTS])
+    if done.returncode:
+        lines = [
+            line for line in done.stderr.splitlines() if "ERROR" in line or "No module" in line
+        ]
+        reason = " ".join(lines) or f"exit status {done.returncode}"
+        raise PackageDownloadError(f"pip download for {platforms[0]}, Python {python}: {reason}")
+
+
+def _unpack(wheel: Path, stage: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        for name in filter(is_needed, archive.namelist()):
+            archive.extract(name, stage)  # which keeps within the folder whatever the name is
+
+
+def _copy_runtime(stage: Path) -> None:
+    source = Path(__file__).parent
+    for path in source.rglob("*.py"):
+        target = stage / path.relative_to(source.parent)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+
+
+def _compile(stage: Path, python: str) -> bool:
+    """Compile with the target's own version of Python; report whether there is one here."""
+    interpreter = _interpreter(python)
+    if interpreter is None:
+        return False
+    # A process of its own, with a fixed hash seed, so that the order of nothing depends on chance.
+    command = [interpreter, "-S", "-s", "-c", _COMPILE, str(stage)]
+    done = _run(command, PYTHONHASHSEED="0", PYTHONPATH="")
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise BundleError(f"{interpreter} cannot compile the packages: {reason}")
+    return True
+
+
+def _interpreter(python: str) -> str | None:
+    """A CPython of that version which runs: version managers put names on the path that do not."""
+    question = "import sys; print(sys.implementation.name, '%d.%d' % sys.version_info[:2])"
+    for candidate in (sys.executable, shutil.which(f"python{python}")):
+        if candidate and _run([candidate, "-c", question]).stdout.split() == ["cpython", python]:
+            return candidate
+    return None
+
+
+def _run(command: list[str], **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **variables}
+    return subprocess.run(  # noqa: S603 - no shell
+        command, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def _files(stage: Path) -> Iterator[tuple[str, Path]]:
+    paths = (path for path in stage.rglob("*") if path.is_file())
+    yield from sorted((path.relative_to(stage).as_posix(), path) for path in paths)
+
+
+def _sizes(stage: Path) -> dict[str, int]:
+    sizes: dict[str, int] = {}
+    for name, path in _files(stage):
+        top = name.partition("/")[0]
+        sizes[top] = sizes.get(top, 0) + path.stat().st_size
+    return sizes
+
+
+def _zip(stage: Path, output: Path) -> None:
+    with (
+        output_file(output, seek=True) as file,
+        reported(str(output)),
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        for name, path in _files(stage):
+            member = zipfile.ZipInfo(name)  # dated 1980
+            member.create_system = 3
+            member.external_attr = 0o100644 << 16
+            member.compress_type = zipfile.ZIP_DEFLATED
+            with path.open("rb") as source, archive.open(member, "w") as target:
+                shutil.copyfileobj(source, target, 1 << 20)

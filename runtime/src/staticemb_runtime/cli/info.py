@@ -1,0 +1,129 @@
+"""`staticemb info`: what a file or folder holds."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ..loading.installed import MODEL_HELP, chosen, locate
+from ..loading.path import open_parts
+from .process import printable
+from .terminal import cut
+
+if TYPE_CHECKING:
+    from ..format.reader import StaticFile
+
+_LINES_AROUND: Final = 2  # the command and the next prompt
+
+
+def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "info",
+        help="what a file or folder holds",
+        description="Show what a file or folder holds. At a terminal, what does not fit is left "
+        "out.",
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("file", nargs="?", default=chosen(), metavar="MODEL", help=MODEL_HELP)
+    parser.add_argument("--verify", action="store_true", help="read it whole and check its digest")
+    parser.add_argument(
+        "--all", action="store_true", help="leave nothing out, such as the recipe, at a terminal"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the facts."""
+    file = open_parts(locate(options.file), verify=options.verify)
+    extra = file.metadata.extra
+    facts = _settings(file) | extra
+    meta = file.metadata
+    facts |= {"digest": meta.digest, "vectors_digest": meta.vectors_digest}
+    facts["verified"] = options.verify
+    if options.json:
+        print(json.dumps(facts, ensure_ascii=True, indent=2))
+    elif options.all or not sys.stdout.isatty():
+        print("\n".join(_spelled(facts)))
+    else:
+        print("\n".join(_fitted(facts, [*extra, "vectors_digest"])))
+    return 0
+
+
+def _settings(file: StaticFile) -> dict[str, Any]:
+    meta = file.metadata
+    n_rows, dim = file.embeddings.shape
+    facts: dict[str, Any] = {
+        "file": file.path,
+        "bytes": _size(Path(file.path)),
+        "format_version": meta.format_version,
+        "features": list(meta.features),
+        "dim": dim,
+        "rows": n_rows,
+        "token_ids": file.n_token_ids,
+        "dtype": file.embeddings.dtype.name,
+        "token_weights": "stored" if file.weights is not None else "folded into the rows",
+        "prefixes": list(meta.prefixes),
+        "normalize": meta.normalize,
+        "pooling": meta.pooling,
+    }
+    if meta.pooling == "damped_mean":
+        facts |= {"damping_beta": meta.damping_beta, "damping_dims": meta.damping_dims}
+    facts |= {"max_tokens": meta.max_tokens, "unknown_token_id": meta.unknown_token_id}
+    if meta.prompts:
+        facts["prompts"] = meta.prompts
+    if file.optional:
+        facts["optional_tensors"] = list(file.optional)
+    return facts
+
+
+def _spelled(facts: dict[str, Any]) -> list[str]:
+    """The lines of a table of names and values."""
+    width = max(map(len, facts))
+    table = []
+    for key, value in facts.items():
+        lines = _spell(value).split("\n")
+        for label, line in zip([key, *[""] * len(lines)], lines, strict=False):
+            table.append(f"{printable(label):<{width}}  {printable(line)}".rstrip())
+    return table
+
+
+def _fitted(facts: dict[str, Any], extra: list[str]) -> list[str]:
+    """The same lines as far as they fit a terminal; of the extra metadata, the first stay."""
+    columns, rows = os.get_terminal_size(sys.stdout.fileno())
+    columns, rows = columns or 80, (rows or 24) - _LINES_AROUND
+    short = {
+        key: f"{value.count(chr(10)) + 1} lines" if "\n" in str(value) else value
+        for key, value in facts.items()
+    }
+    # What everyone asks about goes before what the tools that made the file noted for themselves.
+    optional = sorted(extra, key=lambda key: (key.startswith("x-"), short[key] != facts[key]))
+    hidden = 0
+    while optional and len(short) > rows - 1:
+        del short[optional.pop()]
+        hidden += 1
+    lines = _spelled(short)
+    whole = hidden == 0 and all(len(line) <= columns for line in lines) and short == facts
+    lines = [cut(line, columns) for line in lines]
+    if whole:
+        return lines
+    return [*lines, f"{hidden} more, and whole values: --all" if hidden else "whole values: --all"]
+
+
+def _size(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _spell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return " ".join(map(str, value)) or "none"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return "none" if value is None else str(value)

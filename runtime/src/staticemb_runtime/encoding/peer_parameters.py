@@ -1,0 +1,178 @@
+"""Parameters of sentence-transformers and model2vec that this package does not have.
+
+A parameter that does not change a result here is accepted; one that would is refused with the
+expression that replaces it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypedDict
+
+from ..errors import InvalidOptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..format.metadata import Metadata
+
+ON_CPU: Final = "this package computes on the CPU alone: leave it out"
+HUB: Final = "StaticModel.from_pretrained(...) takes it"
+POOL: Final = "encode(texts, workers=N) starts N processes and keeps them"
+TORCH: Final = "there is no torch module here; the distiller trains: `staticemb-distiller train`"
+TO_HUB: Final = "`staticemb-distiller push` uploads a file"
+EXPORT: Final = "copy the file, or write another format with `staticemb-distiller export`"
+CONVERT: Final = "`staticemb-distiller` writes files with other tables (`distill`, `convert`)"
+LIMIT: Final = "cut the texts, or make a file with another max_tokens"
+PROMPT: Final = "pass prompt= to encode"
+
+
+# Parameters: the values that change nothing, None for any value, and what replaces the others.
+Rules = dict[str, tuple[tuple[object, ...] | None, str]]
+CONSTRUCTOR: Final[Rules] = {
+    "backend": ((None, "torch"), "there is one backend: leave it out"),
+    "cache_folder": ((None,), HUB),
+    "config_kwargs": ((None, {}), "leave it out"),
+    "default_prompt_name": ((None,), PROMPT),
+    "device": (None, ""),  # see check_device
+    "local_files_only": (None, ""),  # the constructor touches no network
+    "model_card_data": ((None,), "leave it out"),
+    "model_kwargs": ((None, {}), "leave it out"),
+    "modules": ((None,), "pass a file or a folder"),
+    "processor_kwargs": ((None, {}), "leave it out"),
+    "prompts": ((None, {}), PROMPT),
+    "revision": ((None,), HUB),
+    "similarity_fn_name": (
+        (None, "cosine"),
+        "similarity() gives cosines; a @ b.T gives dot products",
+    ),
+    "token": ((None,), HUB),
+    "tokenizer_kwargs": ((None, {}), "leave it out"),
+    "trust_remote_code": (None, ""),  # no code of a model is ever run
+    "use_auth_token": ((None,), HUB),
+}
+FROM_PRETRAINED: Final[Rules] = {
+    "dimensionality": (None, ""),  # a name of truncate_dim
+    "force_download": (None, ""),  # what is in the cache is compared with the Hub
+    "max_length": (None, ""),  # see check_max_length
+    "normalize": ((None,), "pass normalize_embeddings= to encode"),
+    "quantize_to": ((None,), CONVERT),
+    "subfolder": ((None, ""), "download the repository and load the folder"),
+    "vocabulary_quantization": ((None,), "quantize with model2vec, and load what it saves"),
+}
+ENCODE: Final[Rules] = {
+    "normalize": (None, ""),  # a name of normalize_embeddings
+    "max_length": (None, ""),  # see check_max_length
+    "chunk_size": ((None,), "batch_size is how many texts are handed to a process"),
+    "multiprocessing_threshold": (None, ""),
+    "pool": ((None,), POOL),
+    "use_multiprocessing": (None, ""),  # says how, and not what
+}
+
+
+class ConstructorPeers(TypedDict, total=False):
+    """What `SentenceTransformer(...)` has beside the parameters of `StaticModel`."""
+
+    model_name_or_path: str
+    backend: str
+    cache_folder: str | None
+    config_kwargs: dict[str, Any] | None
+    default_prompt_name: str | None
+    device: object
+    local_files_only: bool
+    model_card_data: object
+    model_kwargs: dict[str, Any] | None
+    modules: object
+    processor_kwargs: dict[str, Any] | None
+    prompts: dict[str, str] | None
+    revision: str | None
+    similarity_fn_name: str | None
+    token: str | bool | None
+    tokenizer_kwargs: dict[str, Any] | None
+    trust_remote_code: bool
+    use_auth_token: str | bool | None
+
+
+class PretrainedPeers(TypedDict, total=False):
+    """What model2vec's `from_pretrained` has beside the parameters of this package's."""
+
+    dimensionality: int | None
+    force_download: bool
+    max_length: int | None
+    normalize: bool | None
+    quantize_to: str | None
+    subfolder: str | None
+    vocabulary_quantization: int | None
+
+
+class EncodePeers(TypedDict, total=False):
+    """What the peers' `encode` has beside the parameters of this package's."""
+
+    chunk_size: int | None
+    max_length: int | None
+    multiprocessing_threshold: int
+    normalize: bool | None
+    pool: object
+    use_multiprocessing: bool
+
+
+def check_peers(function: str, rules: Rules, peers: Mapping[str, Any]) -> None:
+    """Check parameters that only a peer has.
+
+    Args:
+        function: the name of the function that was called.
+        rules: its parameters.
+        peers: their values.
+
+    Raises:
+        TypeError: no peer has such a parameter either.
+        InvalidOptionError: a value asks for what is not here; the message says what replaces it.
+    """
+    for name, value in peers.items():
+        if name not in rules:
+            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}")
+        accepted, instead = rules[name]
+        if name == "device":
+            check_device(value)
+        elif accepted is not None and not any(value is one or value == one for one in accepted):
+            found = "another value" if "token" in name else f"{value!r:.40}"  # it may be secret
+            raise InvalidOptionError(f"{name}: expected {accepted[-1]!r}, found {found}; {instead}")
+
+
+def check_prompt_name(prompt_name: object) -> None:
+    """Refuse what is not a name, such as the batch size, which was the second argument long ago.
+
+    Raises:
+        InvalidOptionError: it is not a string and not None.
+    """
+    if prompt_name is not None and not isinstance(prompt_name, str):
+        raise InvalidOptionError(
+            f"prompt_name: expected a string, found {prompt_name!r:.40}; it is the second argument "
+            "of encode: pass batch_size= and others by name"
+        )
+
+
+def check_device(device: object) -> None:
+    """Refuse a device that is not the CPU.
+
+    Raises:
+        InvalidOptionError: it is not.
+    """
+    if isinstance(device, (list, tuple)):
+        raise InvalidOptionError(f"device: expected 'cpu' or None, found {device!r:.40}; {POOL}")
+    # str: a device of torch is an object, whose spelling this is.
+    if device is not None and str(device).partition(":")[0] != "cpu":
+        found = f"{str(device)!r:.40}"
+        raise InvalidOptionError(f"device: expected 'cpu' or None, found {found}; {ON_CPU}")
+
+
+def check_max_length(peers: Mapping[str, Any], metadata: Metadata) -> None:
+    """Refuse a limit of tokens that is not the model's own.
+
+    Raises:
+        InvalidOptionError: it is not.
+    """
+    if "max_length" in peers and peers["max_length"] != metadata.max_tokens:
+        raise InvalidOptionError(
+            f"max_length: expected {metadata.max_tokens}, the file's max_tokens, "
+            f"found {peers['max_length']!r:.40}; {LIMIT}"
+        )

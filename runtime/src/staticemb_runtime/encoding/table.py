@@ -1,0 +1,178 @@
+"""The numbers of a static embedding file, and how rows of them are gathered.
+
+- A prefix is gathered without reading the rest of each row and without copying the table: R rows
+  of D are seen as R·D/c rows of c, the smallest divisor of D that holds the columns needed.
+- float16 is converted by moving bits: several times faster than numpy's conversion, as exact, and
+  the table stays half as large as it would be in float32.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from ..errors import InvalidTokenIdError
+from .vectors import check_dim
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
+    Ints = NDArray[np.intp]  # what indexes an array: 32 bits on a 32-bit system
+    Rows = NDArray[Any]
+
+_NORMS_AT_ONCE: Final = 1 << 17  # elements
+
+
+class Table:
+    """The numbers of a static embedding file.
+
+    Attributes:
+        embeddings: (R, D) float32, float16 or int8; may be memory-mapped.
+        scale: (D,) float32, the step of each column; only with int8.
+        weights: (V,) float32, the factor of each token, or None for ones.
+        rows: (V,) integers below R, the row of each token, or None for 0, 1, 2, …
+
+    Values are those of a checked file: `rows` in particular is not checked again.
+    """
+
+    def __init__(
+        self,
+        embeddings: Rows,
+        scale: Floats | None = None,
+        weights: Floats | None = None,
+        rows: NDArray[Any] | None = None,
+    ) -> None:
+        self.embeddings = embeddings
+        self.scale = scale
+        self.weights = weights
+        self.rows = rows
+        self._norms: dict[int, NDArray[np.float64]] = {}
+
+    @cached_property
+    def relative_scale(self) -> NDArray[np.float64]:
+        """(D,) the scale over its largest element: what of it counts in a cosine; or ones."""
+        if self.scale is None:
+            return np.ones(self.dim)
+        relative: NDArray[np.float64] = self.scale / np.float64(self.scale.max())
+        return relative
+
+    @property
+    def dim(self) -> int:
+        """D, the length of a row."""
+        return int(self.embeddings.shape[1])
+
+    @property
+    def vocab_size(self) -> int:
+        """V, the number of token ids."""
+        return len(self.embeddings if self.rows is None else self.rows)
+
+    def token_rows(self, ids: NDArray[Any], prefix: int | None = None) -> Floats:
+        """The vectors e_i of single tokens (SPEC.md, stage 4).
+
+        Args:
+            ids: (N,) integers.
+            prefix: how many columns are wanted; all if None.
+
+        Returns:
+            (N, prefix) float32.
+        """
+        prefix = check_dim(prefix, self.dim)
+        check_ids(ids, self.vocab_size)
+        out: Floats = Gather(self, prefix, len(ids)).floats(ids)[:, :prefix].copy()
+        if self.scale is not None:
+            out *= self.scale[:prefix]
+        if self.weights is not None:
+            out *= self.weights.take(ids)[:, None]
+        return out
+
+    def norms(self, ids: NDArray[Any], dims: int) -> NDArray[np.float64]:
+        """Lengths of the tokens' rows over their first `dims` columns; infinite where 0.
+
+        They have the sign of the weight. Its size and a common factor of the scale cancel in a
+        cosine, so neither is in them. Each token's is remembered when it is first met, so that a
+        table costs nothing at its start and 8 bytes a token later.
+
+        Args:
+            ids: integers of any shape.
+            dims: how many columns count.
+
+        Returns:
+            Float64 of the shape of `ids`.
+        """
+        known = self._norms.get(dims)
+        if known is None:
+            known = self._norms.setdefault(dims, np.zeros(self.vocab_size))
+        norms = known.take(ids)
+        # 0 stands for "not met yet"; two threads may both fill it in, with the same values.
+        if np.count_nonzero(norms) < norms.size:
+            missing = np.unique(ids[norms == 0])
+            step = max(1, _NORMS_AT_ONCE // self.dim)
+            gather = Gather(self, dims, step)
+            for begin in range(0, len(missing), step):
+                some = missing[begin : begin + step]
+                rows = gather.floats(some)[:, :dims] * self.relative_scale[:dims]
+                norm = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+                if self.weights is not None:
+                    norm *= np.sign(self.weights.take(some))
+                norm[norm == 0] = np.inf
+                known[some] = norm
+            norms = known.take(ids)
+        return norms
+
+
+class Gather:
+    """Rows of a table, cut to their first columns, gathered into a buffer that is reused."""
+
+    def __init__(self, table: Table, columns: int, tokens: int) -> None:
+        dim = table.dim
+        width = next(c for c in range(columns, dim + 1) if dim % c == 0)
+        self._rows = table.rows
+        self._factor = dim // width
+        self._view = table.embeddings.reshape(-1, width)
+        self._raw = np.empty((tokens, width), self._view.dtype)
+        self._floats = self._raw
+        if self._raw.dtype != np.float32:
+            self._floats = np.empty((tokens, width), np.float32)
+
+    def stored(self, ids: NDArray[Any]) -> Rows:
+        """Rows as stored: the shape of `ids` and one axis more; valid until the next call."""
+        index = ids if self._rows is None else self._rows.take(ids)
+        index = index.astype(np.intp)
+        if self._factor > 1:
+            index *= self._factor
+        out = self._raw[: ids.size].reshape(*ids.shape, self._raw.shape[1])
+        # "raise" would not write into out directly
+        return self._view.take(index, axis=0, out=out, mode="clip")
+
+    def floats(self, ids: NDArray[Any]) -> Rows:
+        """The same as float32, without scale and weight."""
+        stored = self.stored(ids)
+        if stored.dtype == np.float32:
+            return stored
+        out = self._floats[: ids.size].reshape(stored.shape)
+        if stored.dtype == np.float16:
+            bits = out.view(np.int32)
+            np.left_shift(stored.view(np.int16), 13, out=bits, dtype=np.int32)
+            bits &= np.int32(-0x70002000)  # the sign was spread over three bits of the exponent
+            # From one exponent's bias to the other's; subnormal numbers come out right.
+            out *= np.float32(2.0**112)
+        else:
+            np.copyto(out, stored)
+        return out
+
+
+def check_ids(ids: NDArray[np.integer[Any]], vocab_size: int) -> None:
+    """Refuse ids that are not from 0 to `vocab_size` - 1.
+
+    Raises:
+        InvalidTokenIdError: one is not.
+    """
+    if not ids.size:
+        return
+    unsigned = ids.view(f"u{ids.itemsize}")  # in which a negative number is a large one
+    if unsigned.max() >= vocab_size:
+        wrong = ids[(ids < 0) | (ids >= vocab_size)][0]
+        raise InvalidTokenIdError(f"token ids: expected 0 to {vocab_size - 1}, found {wrong}")

@@ -1,0 +1,232 @@
+"""The static embedding file: open it by memory map, check it, hand out its parts (SPEC).
+
+Only this module reads `.staticemb` files. Opening costs what the header, the row map and the
+weights cost; the table and the tokenizer are mapped and not touched.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from ..errors import (
+    DigestMismatchError,
+    HeaderMisalignedError,
+    RowOutOfRangeError,
+    ScaleNotPositiveError,
+    ValueNotFiniteError,
+    VectorsDigestMismatchError,
+)
+from .file_changes import FileState, file_state
+from .header import TENSORS, parse_header
+from .metadata import DECISIVE_KEYS
+from .tensors import map_file, view
+from .tokenizer_check import check_tokenizer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from ..tokenization.truncation import TextLimits
+    from .header import Header
+    from .metadata import Metadata
+    from .safetensors_header import TensorEntry
+
+_BLOCK_BYTES: Final = 1 << 20
+
+
+class StaticFile(NamedTuple):
+    """The parts of a model, as read-only views of the mapped file.
+
+    Attributes:
+        path: the file, or the folder (see `compat`).
+        metadata: its settings.
+        embeddings: (R, D) float32, float16 or int8.
+        scale: (D,) float32, the columns' steps of an int8 table.
+        weights: (V,) float32 or None.
+        rows: (V,) unsigned or signed integers or None.
+        tokenizer_view: (N,) uint8, the bytes of a `tokenizer.json`.
+        limits: how texts are cut where the metadata do not say it all; None for a file.
+        default_dim: the length of vectors where nobody asks for another; None: the whole.
+        identity: equal for two openings exactly if nothing has changed in between.
+        mapped: the files that the views map, as they were when they were opened.
+        optional: the tensors beside those, by name (SPEC section 6.1). Opening checks where they
+            lie and nothing of what they hold; each is mapped when it is asked for.
+    """
+
+    path: str
+    metadata: Metadata
+    embeddings: NDArray[Any]
+    scale: NDArray[np.float32] | None
+    weights: NDArray[np.float32] | None
+    rows: NDArray[Any] | None
+    tokenizer_view: NDArray[np.uint8]
+    limits: TextLimits | None = None
+    default_dim: int | None = None
+    identity: str = ""
+    mapped: tuple[FileState, ...] = ()
+    optional: Mapping[str, NDArray[Any]] = MappingProxyType({})
+
+    @property
+    def tokenizer(self) -> bytes:
+        """The tokenizer's definition, copied out of the map, without the spaces that pad it."""
+        return self.tokenizer_view.tobytes().rstrip(b" ")
+
+    @property
+    def n_token_ids(self) -> int:
+        """V, the number of token ids."""
+        return len(self.embeddings if self.rows is None else self.rows)
+
+
+def read(path: str | os.PathLike[str], *, verify: bool = False, mmap: bool = True) -> StaticFile:
+    """Open a static embedding file.
+
+    Args:
+        path: the file.
+        verify: also make the deferred checks (SPEC section 3), which read the whole file: the
+            digest, that the table is finite, that the tokenizer is one and fits the table.
+        mmap: False to read the file into memory, so that nothing that happens to it later matters.
+
+    Returns:
+        Its parts. The map stays open as long as one of them is in use.
+
+    Raises:
+        ModelNotFoundError: there is no such file.
+        NotAModelError: the path is a folder.
+        FormatError: a subclass for each fault, as in SPEC section 13.3.
+    """
+    source = os.fspath(path)
+    data, start = map_file(source, mmap=mmap)
+    if start % 8:
+        expected = "a multiple of 8"
+        raise HeaderMisalignedError(source, "header length", expected, str(start - 8))
+    header = parse_header(data[8:start].tobytes(), len(data) - start, source)
+    views = {entry.name: view(data[start:], entry) for entry in header.tensors.values()}
+    file = StaticFile(
+        path=source,
+        metadata=header.metadata,
+        embeddings=views["embeddings"],
+        scale=views.get("scale"),
+        weights=views.get("weights"),
+        rows=views.get("rows"),
+        tokenizer_view=views["tokenizer"],
+        identity=header.metadata.digest,
+        mapped=(file_state(source),) if mmap else (),
+        optional=_OptionalTensors(data[start:], header.optional),
+    )
+    check_values(file)
+    if verify:
+        _check_digest(data, start, header.metadata.digest, source)
+        _check_vectors_digest(header, data, start, source)
+        check_contents(file)
+    return file
+
+
+class _OptionalTensors(Mapping[str, "NDArray[Any]"]):
+    """Tensors by name, each mapped when it is asked for."""
+
+    def __init__(self, data: NDArray[np.uint8], entries: dict[str, TensorEntry]) -> None:
+        self._data = data
+        self._entries = entries
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return view(self._data, self._entries[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def check_contents(file: StaticFile) -> None:
+    """Check that the table is finite, that the tokenizer is one and that it fits the table.
+
+    Raises:
+        FormatError: a subclass for each fault, as in SPEC section 13.3.
+    """
+    for first, block in _blocks(file.embeddings):
+        _check_finite(block, "embeddings", file.path, first)
+    check_tokenizer(file.tokenizer, file.n_token_ids, file.path)
+    from ..tokenization.backend import check_readable  # late: full verification alone needs it
+
+    check_readable(file.tokenizer, file.path)
+
+
+def check_values(file: StaticFile) -> None:
+    """Check the values of the small tensors.
+
+    Raises:
+        RowOutOfRangeError, ValueNotFiniteError, ScaleNotPositiveError
+    """
+    source = file.path
+    if file.rows is not None:
+        n_rows = len(file.embeddings)
+        low, high = int(file.rows.min()), int(file.rows.max())
+        if low < 0 or high >= n_rows:
+            found = f"{low if low < 0 else high}"
+            raise RowOutOfRangeError(source, "'rows'", f"values from 0 to {n_rows - 1}", found)
+    for name, values in (("scale", file.scale), ("weights", file.weights)):
+        if values is not None:
+            _check_finite(values, name, source, 0)
+    if file.scale is not None and not (file.scale > 0).all():
+        at = int(np.argmin(file.scale > 0))
+        found = f"{file.scale[at]} at {at}"
+        raise ScaleNotPositiveError(source, "'scale'", "values above 0", found)
+
+
+def _check_finite(values: NDArray[Any], name: str, source: str, first: int) -> None:
+    finite = np.isfinite(values)
+    if not finite.all():
+        at = np.unravel_index(int(np.argmin(finite)), values.shape)
+        found = f"{values[at]} at {[int(at[0]) + first, *map(int, at[1:])]}"
+        raise ValueNotFiniteError(source, repr(name), "finite values", found)
+
+
+def _blocks(table: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Cut a floating-point table into blocks of rows; an integer table has nothing to check."""
+    if table.dtype.kind == "f":
+        step = max(1, _BLOCK_BYTES // (table.shape[1] * table.itemsize))
+        for first in range(0, len(table), step):
+            yield first, table[first : first + step]
+
+
+def _check_digest(data: NDArray[np.uint8], start: int, digest: str, source: str) -> None:
+    """Compare the digest with the file's (SPEC section 10)."""
+    import hashlib  # late: slow to import, and needed for full verification alone
+
+    digits = digest.removeprefix("sha256:").encode()
+    head = data[:start].tobytes()
+    if head.count(digits) != 1:
+        found = f"{head.count(digits)} times"
+        raise DigestMismatchError(source, "digest", "its digits once in the header", found)
+    sha = hashlib.sha256(head.replace(digits, b"0" * len(digits)))
+    for first in range(start, len(data), _BLOCK_BYTES):
+        sha.update(data[first : first + _BLOCK_BYTES].data)
+    if sha.hexdigest().encode() != digits:
+        raise DigestMismatchError(source, "digest", digest, f"sha256:{sha.hexdigest()}")
+
+
+def _check_vectors_digest(header: Header, data: NDArray[np.uint8], start: int, source: str) -> None:
+    """Compare the second digest with that of what determines vectors (SPEC section 10)."""
+    import hashlib
+
+    sha = hashlib.sha256(b"staticemb 1\n")
+    for key in DECISIVE_KEYS:
+        if key in header.values:
+            sha.update(f"{key} {header.values[key]}\n".encode())
+    for name in sorted(TENSORS):
+        if name in header.tensors:
+            entry = header.tensors[name]
+            sha.update(f"{' '.join([name, entry.dtype, *map(str, entry.shape)])}\n".encode())
+            for first in range(start + entry.begin, start + entry.end, _BLOCK_BYTES):
+                sha.update(data[first : min(first + _BLOCK_BYTES, start + entry.end)].data)
+    expected = header.metadata.vectors_digest
+    if f"sha256:{sha.hexdigest()}" != expected:
+        found = f"sha256:{sha.hexdigest()}"
+        raise VectorsDigestMismatchError(source, "vectors_digest", expected, found)

@@ -1,0 +1,239 @@
+"""The settings files in the folders of model2vec and sentence-transformers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any, Final, NamedTuple
+
+from ..errors import InvalidConfigError, ModelNotFoundError, NotAModelError, UnsupportedModelError
+
+CONFIG: Final = "config.json"
+CONFIG_ST: Final = "config_sentence_transformers.json"
+MODULES: Final = "modules.json"
+SETTINGS: Final = (MODULES, CONFIG, CONFIG_ST)
+TABLE_FILES: Final = ("tokenizer.json", "model.safetensors")
+MAX_CONFIG_BYTES: Final = 1 << 20
+
+# What a folder without modules.json may have; with one, it says itself where the table is.
+_PLACES: Final = ("", "0_StaticEmbedding")
+_DEFAULT_MAX_LENGTH: Final = 512
+_VECTOR: Final = "sentence_embedding"
+
+
+class Module(NamedTuple):
+    """One step of a sentence-transformers model.
+
+    Attributes:
+        kind: the last part of its class's name.
+        path: its folder, relative to the model's.
+    """
+
+    kind: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a folder's settings say.
+
+    Attributes:
+        normalize: whether vectors get unit length.
+        max_length: how many tokens model2vec looks at; None for all.
+        truncate_dim: the length that vectors are cut to; None for none.
+        prompts: texts by name, for `StaticModel.encode`.
+    """
+
+    normalize: bool
+    max_length: int | None = None
+    truncate_dim: int | None = None
+    prompts: dict[str, str] = field(default_factory=dict)
+
+    def dim(self, whole: int) -> int | None:
+        """The length of vectors by default, where it is less than the whole."""
+        short = self.truncate_dim
+        return None if short is None or short >= whole else short
+
+
+def read_modules(folder: Path) -> list[Module] | None:
+    """The modules of a sentence-transformers model; None where the folder does not list them.
+
+    Raises:
+        ModelNotFoundError: there is no such folder.
+        InvalidConfigError: `modules.json` is malformed, or names a folder outside this one.
+        UnsupportedModelError: the first module is no table.
+    """
+    if not folder.is_dir():
+        raise ModelNotFoundError(f"{folder}: no such folder")
+    file = folder / MODULES
+    if not file.is_file():
+        return None
+    listed = _read_json(file)
+    if not isinstance(listed, list) or not listed:
+        raise InvalidConfigError(f"{file}: expected an array of modules, found {listed!r:.60}")
+    modules = [_module(entry, file) for entry in listed]
+    if modules[0].kind != "StaticEmbedding":
+        raise UnsupportedModelError(
+            f"{file}: expected a model that begins with StaticEmbedding, found "
+            f"{modules[0].kind}: only a table can be opened (anything else can be distilled)"
+        )
+    return modules
+
+
+def find_place(exists: Callable[[str], bool], modules: list[Module] | None, source: str) -> str:
+    """The folder, relative to the model's, in which `model.safetensors` and `tokenizer.json` lie.
+
+    Args:
+        exists: whether the model has a file of that name, relative to its folder.
+        modules: what `modules.json` lists.
+        source: what messages call the model.
+
+    Raises:
+        NotAModelError: there is none.
+        UnsupportedModelError: the weights are pickled.
+    """
+    places = [modules[0].path] if modules else _PLACES
+    for place in places:
+        if exists(join(place, "model.safetensors")):
+            if not exists(join(place, "tokenizer.json")):
+                raise NotAModelError(
+                    f"{source}: expected {join(place, 'tokenizer.json')}, found none"
+                )
+            return place
+    if any(exists(join(place, "pytorch_model.bin")) for place in places):
+        raise UnsupportedModelError(
+            f"{source}: expected weights in model.safetensors, found pytorch_model.bin, which is "
+            "a pickle: code that runs when it is read. Save the model again with safetensors"
+        )
+    raise NotAModelError(f"{source}: expected model.safetensors, found none")
+
+
+def join(place: str, name: str) -> str:
+    """A file's name relative to the model's folder, as `modules.json` and the Hub spell names.
+
+    Example:
+        >>> join(".", "config.json"), join("1_Normalize", "config.json")
+        ('config.json', '1_Normalize/config.json')
+    """
+    return str(PurePosixPath(place) / name)
+
+
+def settings_files(folder: Path) -> list[Path]:
+    """The settings files that are there."""
+    files = [folder / name for name in SETTINGS]
+    return [file for file in files if file.is_file()]
+
+
+def model2vec_settings(folder: Path, *, root: bool) -> Settings:
+    """The settings by model2vec's rules.
+
+    Args:
+        folder: the model's folder.
+        root: whether the table lies in it, and not in a folder below.
+
+    Raises:
+        NotAModelError: there is no settings file.
+        InvalidConfigError: it is malformed.
+    """
+    file = folder / CONFIG
+    if not (root and file.is_file()):
+        file = folder / CONFIG_ST
+    if not file.is_file():
+        raise NotAModelError(f"{folder}: expected {CONFIG} or {CONFIG_ST}, found neither")
+    config = _read_object(file)
+    normalize = config.get("normalize")
+    if not (normalize is None or isinstance(normalize, bool)):
+        raise InvalidConfigError(
+            f"{file}: normalize: expected a boolean or null, found {normalize!r:.60}"
+        )
+    max_length = _count(config.get("max_length", _DEFAULT_MAX_LENGTH), "max_length", file)
+    return Settings(bool(normalize), max_length)
+
+
+def sentence_transformers_settings(folder: Path, modules: list[Module]) -> Settings:
+    """The settings by sentence-transformers' rules.
+
+    Raises:
+        InvalidConfigError: a settings file is malformed.
+        UnsupportedModelError: a module does something else than unit length, or the model puts a
+            prompt before every text.
+    """
+    for module in modules[1:]:
+        if module.kind != "Normalize":
+            raise UnsupportedModelError(
+                f"{folder}: expected StaticEmbedding and Normalize, found {module.kind}"
+            )
+        own = folder / module.path / CONFIG
+        config = _read_object(own) if own.is_file() else {}
+        for key in ("module_input_name", "module_output_name"):
+            if config.get(key) not in (None, _VECTOR):
+                raise UnsupportedModelError(f"{own}: {key}: expected {_VECTOR!r}, found another")
+    file = folder / CONFIG_ST
+    config = _read_object(file) if file.is_file() else {}
+    prompts, default = _prompts(config, file), config.get("default_prompt_name")
+    if default is not None and prompts.get(str(default)):
+        raise UnsupportedModelError(
+            f"{file}: expected texts as they are, found the prompt {prompts[str(default)]!r:.60} "
+            "put before each by default; remove default_prompt_name and pass prompt= to encode"
+        )
+    short = _count(config.get("truncate_dim"), "truncate_dim", file)
+    return Settings(normalize=len(modules) > 1, truncate_dim=short, prompts=prompts)
+
+
+def _prompts(config: dict[str, Any], file: Path) -> dict[str, str]:
+    """The prompts by name. null, which sentence-transformers writes for an unset one, is left out.
+
+    Raises:
+        InvalidConfigError: they are malformed.
+    """
+    prompts = config.get("prompts") or {}
+    if not isinstance(prompts, dict) or not all(
+        isinstance(text, str) for text in prompts.values() if text is not None
+    ):
+        raise InvalidConfigError(f"{file}: prompts: expected texts by name, found {prompts!r:.60}")
+    return {name: text for name, text in prompts.items() if text is not None}
+
+
+def _module(entry: object, file: Path) -> Module:
+    kind = entry.get("type") if isinstance(entry, dict) else None
+    path = entry.get("path", "") if isinstance(entry, dict) else None
+    if not isinstance(kind, str) or not isinstance(path, str):
+        raise InvalidConfigError(
+            f"{file}: expected modules with a type and a path, found {entry!r:.60}"
+        )
+    windows, posix = PureWindowsPath(path), PurePosixPath(path)
+    if windows.anchor or posix.is_absolute() or ".." in windows.parts or "\0" in path:
+        raise InvalidConfigError(f"{file}: expected a folder below this one, found {path!r:.60}")
+    package, _, name = kind.rpartition(".")
+    known = package.partition(".")[0] == "sentence_transformers" and "sparse" not in package
+    return Module(name if known else kind, path)
+
+
+def _count(value: object, key: str, file: Path) -> int | None:
+    """A positive integer or null."""
+    # type() and not isinstance(): True is an int to Python.
+    if value is None or (type(value) is int and 1 <= value < 2**31):
+        return value
+    raise InvalidConfigError(f"{file}: {key}: expected 1 to 2^31 - 1 or null, found {value!r:.60}")
+
+
+def _read_object(file: Path) -> dict[str, Any]:
+    value = _read_json(file)
+    if not isinstance(value, dict):
+        raise InvalidConfigError(f"{file}: expected a JSON object, found {type(value).__name__}")
+    return value
+
+
+def _read_json(file: Path) -> object:
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(MAX_CONFIG_BYTES + 1)
+        if len(content) > MAX_CONFIG_BYTES:
+            raise InvalidConfigError(f"{file}: expected at most {MAX_CONFIG_BYTES} bytes")
+        return json.loads(content)
+    except OSError as error:
+        raise NotAModelError(f"{file}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise InvalidConfigError(f"{file}: expected JSON, found an error: {error}") from None

@@ -1,0 +1,217 @@
+"""Rows out of files that are open: lines, JSON lines, CSV and Parquet, packed or not.
+
+Every error names the file and the line, or the row of a Parquet file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import sys
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import IO, Any, Final
+
+from ..errors import InputEncodingError, InputError
+from ..format import strict_json
+from .compression import packing_of, unpacked
+
+Record = dict[str, Any]
+
+TEXT_COLUMN: Final = "text"
+
+_BOM: Final = b"\xef\xbb\xbf"  # which spreadsheets write, and which is no text
+
+
+@contextlib.contextmanager
+def open_input(
+    path: str, opened: Callable[[IO[bytes]], None] = lambda file: None
+) -> Iterator[IO[bytes]]:
+    """Open a file to read its unpacked bytes; `-` is standard input.
+
+    Args:
+        path: the file.
+        opened: called with the file, as it is before it is unpacked.
+
+    Raises:
+        InputError: it cannot be opened, or a package that unpacks it is missing.
+    """
+    if path == "-":
+        opened(sys.stdin.buffer)
+        yield sys.stdin.buffer
+        return
+    with contextlib.ExitStack() as stack:
+        try:
+            raw = stack.enter_context(Path(path).open("rb"))
+            opened(raw)
+            file = unpacked(raw, packing_of(path))
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+        except ImportError:
+            raise InputError(
+                f"{path}: reading .zst needs zstandard: pip install 'staticemb-runtime[zstd]'"
+            ) from None
+        yield file
+
+
+def text_lines(
+    file: IO[bytes], source: str, *, longest: int | None = None
+) -> Iterator[tuple[int, str]]:
+    """Decode the lines of a file, with their numbers from 1 and their ends.
+
+    A line ends at a line feed alone: what else `str.splitlines` cuts at may be text.
+
+    Args:
+        file: UTF-8, with or without a byte order mark.
+        source: what to call it in messages.
+        longest: refuse longer lines, in bytes, so that one without end does not fill the memory.
+
+    Raises:
+        InputEncodingError: a line is not UTF-8.
+        InputError: the file cannot be read or unpacked to its end, or a line is too long.
+    """
+    number = 0
+    lines = iter(partial(file.readline, -1 if longest is None else longest), b"")
+    try:
+        for number, raw in enumerate(lines, 1):
+            if longest is not None and len(raw) >= longest and not raw.endswith(b"\n"):
+                raise InputError(f"{source}, line {number}: expected lines of less than {longest} "
+                                 "bytes, found a longer one")  # fmt: skip
+            if number == 1:
+                raw = raw.removeprefix(_BOM)
+                if not raw:
+                    continue
+            try:
+                yield number, raw.decode()
+            except UnicodeDecodeError as error:
+                raise InputEncodingError(
+                    f"{source}, line {number}: expected UTF-8, "
+                    f"found byte {raw[error.start]:#04x} at position {error.start}"
+                ) from None
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{source}, line {number + 1}: cannot be read: {reason}") from None
+
+
+def json_record(line: str, place: str) -> Record:
+    """Read a line of a JSON lines file: an object, or a string, which is the text alone.
+
+    Args:
+        line: the line.
+        place: the file and the line, for messages.
+
+    Raises:
+        InputError: it is neither.
+    """
+    try:
+        value = strict_json.loads(line, members=_members)
+    except (ValueError, RecursionError) as error:
+        at = f" at character {error.pos + 1}" if hasattr(error, "pos") else ""
+        reason = f"{getattr(error, 'msg', error)}{at}"
+        raise InputError(f"{place}: expected JSON, found an error: {reason}") from None
+    if isinstance(value, str):
+        return {TEXT_COLUMN: value}
+    if not isinstance(value, dict):
+        raise InputError(f"{place}: expected a JSON object, found {type(value).__name__}")
+    return value
+
+
+def csv_rows(
+    lines: Iterable[tuple[int, str]], source: str, dialect: str = "excel"
+) -> Iterator[tuple[int, list[str]]]:
+    """Cut the lines of a CSV file into rows; a row may hold several lines, between quotes.
+
+    Args:
+        lines: with their numbers.
+        source: what to call the file in messages.
+        dialect: as the module `csv` names it.
+
+    Yields:
+        The number of each row's first line, and its cells. Empty lines are left out.
+
+    Raises:
+        InputError: a quote is not closed, or not followed by a delimiter.
+    """
+    csv.field_size_limit(2**31 - 1)
+    rows = csv.reader((line for _, line in lines), dialect=dialect, strict=True)
+    first = 1
+    try:
+        for cells in rows:
+            if cells:
+                yield first, cells
+            first = rows.line_num + 1
+    except csv.Error as error:
+        raise InputError(f"{source}, line {first}: expected CSV, found an error: {error}") from None
+
+
+def check_names(names: Sequence[str], place: str) -> None:
+    """Refuse columns of which two have one name.
+
+    Raises:
+        InputError: two have.
+    """
+    if len(set(names)) < len(names):
+        twice = next(name for at, name in enumerate(names) if name in names[:at])
+        raise InputError(f"{place}: expected columns of different names, found {twice!r} twice")
+
+
+def parquet_rows(file: IO[bytes], source: str, columns: Sequence[str] = ()) -> Iterator[Record]:
+    """Read the rows of a Parquet file.
+
+    Args:
+        file: one that cannot seek is read into memory.
+        source: what to call it in messages.
+        columns: those to read; none: all.
+
+    Raises:
+        ImportError: pyarrow is missing.
+        InputError: it is no Parquet, holds no such column or two of one name, or values that Python
+            has no type for.
+    """
+    import pyarrow  # optional, and slow to import
+    import pyarrow.parquet
+
+    number = 0
+    try:
+        seekable = file if file.seekable() else io.BytesIO(file.read())
+        with pyarrow.parquet.ParquetFile(seekable) as table:
+            names = table.schema_arrow.names
+            check_names(names, source)
+            if missing := [name for name in columns if name not in names]:
+                found = ", ".join(names)
+                raise InputError(f"{source}: expected a column {missing[0]!r}, found {found}")
+            for batch in table.iter_batches(batch_size=4096, columns=list(columns) or None):
+                rows: list[Record] = batch.to_pylist()
+                yield from rows
+                number += len(rows)
+    except (pyarrow.ArrowException, ValueError, OverflowError, OSError) as error:
+        reason = (str(error).splitlines() or ["an error"])[0]
+        at = f", after row {number}" if number else ""
+        raise InputError(f"{source}{at}: expected Parquet, found an error: {reason}") from None
+
+
+def check_unicode(text: str, place: str) -> None:
+    """Refuse half a surrogate pair, which JSON and a command line can spell.
+
+    Raises:
+        InputError: the text holds one.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"{place}: expected valid Unicode, found the surrogate "
+            f"U+{ord(text[error.start]):04X} at position {error.start}"
+        ) from None
+
+
+def _members(pairs: list[tuple[str, Any]]) -> Record:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for at, name in enumerate(names) if name in names[:at])
+        raise ValueError(f"the key {twice!r} twice in one object")
+    return members

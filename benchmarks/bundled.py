@@ -20,8 +20,8 @@ from harness import RESULTS, ROOT
 from pages import fill, settle
 
 from staticemb_runtime import StaticModel
-from staticemb_runtime.format.reader import read
-from staticemb_runtime.loading.installed import DEFAULT_FILE, DEFAULT_MODEL
+from staticemb_runtime.format import read
+from staticemb_runtime.loading import DEFAULT_FILE, DEFAULT_MODEL
 
 FILE = Path(DEFAULT_FILE)
 CARD = FILE.with_suffix(".md")

@@ -11,7 +11,7 @@ from typing import Any
 import contestants
 import harness
 
-from staticemb_runtime.loading.installed import DEFAULT_FILE
+from staticemb_runtime.loading import DEFAULT_FILE
 
 QUERY = "how do I reset my online banking password"
 CALLS = 250

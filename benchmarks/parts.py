@@ -21,12 +21,11 @@ import texts
 from tokenizers import Tokenizer
 
 from staticemb_runtime import StaticModel
+from staticemb_runtime.encoding import EmbeddingTable, pool
 from staticemb_runtime.encoding.batching import slices
 from staticemb_runtime.encoding.encoder import Embedder
-from staticemb_runtime.encoding.pooling import pool
-from staticemb_runtime.encoding.table import Table
 from staticemb_runtime.encoding.vectors import normalize
-from staticemb_runtime.format.reader import read
+from staticemb_runtime.format import read
 from staticemb_runtime.model import BATCH_SIZE
 
 COUNTS = {"titles": 20_000, "news": 7_600, "posts": 2_000}
@@ -55,7 +54,7 @@ def _kind(kind: str, path: Path, floors: dict[str, Callable[..., Call]]) -> dict
     ids, lengths = embedder.tokenizer().encode(sample)
     blocks = [embedder.ids(some) for some in slices(sample, BATCH_SIZE)]
     beta, dims = contestants.DAMPING
-    float32 = Table(contestants.table())
+    float32 = EmbeddingTable(contestants.table())
     tokenizer = Tokenizer.from_str(contestants.tokenizer_json().decode())
     calls: dict[str, Call] = {
         "whole": lambda: model.encode(sample),
@@ -87,7 +86,7 @@ def _kind(kind: str, path: Path, floors: dict[str, Callable[..., Call]]) -> dict
     return {name: round(value, 4) for name, value in found.items()}
 
 
-def _pool(table: Table, blocks: list[tuple[Any, Any]], **request: Any) -> None:
+def _pool(table: EmbeddingTable, blocks: list[tuple[Any, Any]], **request: Any) -> None:
     for ids, lengths in blocks:
         pool(table, ids, lengths, **request)
 

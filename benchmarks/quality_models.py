@@ -27,7 +27,7 @@ from staticemb_distiller.recipe.recipe import Recipe
 from staticemb_distiller.table.rotation import second_moment_axes
 from staticemb_distiller.teacher import Teacher
 from staticemb_distiller.vocabulary.token_ids import TokenIds
-from staticemb_runtime.format.reader import read
+from staticemb_runtime.format import read
 
 TEXT = ("--limit", "300000", "--teacher-budget", "210000")
 WORDS = ("--mode", "subword", "--vocabulary-size", "20000")

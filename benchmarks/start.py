@@ -21,7 +21,7 @@ import harness
 import installed
 import vocabularies
 
-from staticemb_runtime.loading.installed import DEFAULT_FILE
+from staticemb_runtime.loading import DEFAULT_FILE
 
 REPETITIONS = 9
 # Not ru_maxrss, which a child inherits from the process that started it.

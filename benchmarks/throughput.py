@@ -17,7 +17,7 @@ import contestants
 import harness
 import texts
 
-from staticemb_runtime.loading.installed import DEFAULT_FILE
+from staticemb_runtime.loading import DEFAULT_FILE
 
 COUNTS = {"titles": 20_000, "news": 7_600, "posts": 5_000}
 FEWER = {

@@ -87,7 +87,7 @@ def tokens_of(case: dict[str, Any]) -> list[int]:
 
 
 def embed(
-    file: minimal.StaticFile, tokens: list[int], request: dict[str, Any]
+    file: minimal.ModelParts, tokens: list[int], request: dict[str, Any]
 ) -> tuple[list[float], float]:
     """The vector and its tolerance, by loops (SPEC 8 and 9)."""
     values, dim = file.metadata, file.shape[1]
@@ -138,7 +138,7 @@ def damping(
     return factor, beta * max(1.0, sum(heads[t] for t in ids) / len(ids) / size)
 
 
-def check_vector(file: minimal.StaticFile, case: dict[str, Any]) -> Iterator[str]:
+def check_vector(file: minimal.ModelParts, case: dict[str, Any]) -> Iterator[str]:
     """What is wrong with a case's expectation."""
     packed = bytes.fromhex(case["expected"]["hex"])
     expected = struct.unpack(f"<{len(packed) // 4}f", packed)

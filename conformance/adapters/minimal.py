@@ -68,7 +68,7 @@ def refuse(code: str) -> NoReturn:
 
 
 @dataclass
-class StaticFile:
+class ModelParts:
     """An opened file: its mapped bytes, its settings, and where each tensor lies."""
 
     raw: mmap.mmap | bytes
@@ -103,7 +103,7 @@ class StaticFile:
         return self.tensors["rows"]["shape"][0] if "rows" in self.tensors else self.shape[0]
 
 
-def open_file(path: str) -> StaticFile:
+def open_file(path: str) -> ModelParts:
     """Make the opening checks of section 3."""
     size = Path(path).stat().st_size
     if size < 8:
@@ -121,7 +121,7 @@ def open_file(path: str) -> StaticFile:
     metadata = header.pop("__metadata__", None)
     if not isinstance(metadata, dict) or not all(type(v) is str for v in metadata.values()):
         refuse("metadata_not_strings")
-    opened = StaticFile(raw, 8 + length, metadata, header)
+    opened = ModelParts(raw, 8 + length, metadata, header)
     check_version(metadata)
     check_tensors(header, size - 8 - length)
     check_metadata(metadata, opened)
@@ -268,7 +268,7 @@ def check_version(values: dict[str, str]) -> None:
         refuse("unsupported_feature")
 
 
-def check_metadata(values: dict[str, str], file: StaticFile) -> None:
+def check_metadata(values: dict[str, str], file: ModelParts) -> None:
     """Section 5."""
     damped = values.get("pooling") == "damped_mean"
     if not {*NEEDED, *(("damping_beta", "damping_dims") if damped else ())} <= set(values):
@@ -331,7 +331,7 @@ def prompts_of(values: dict[str, str]) -> dict[str, str]:
     return members
 
 
-def check_values(file: StaticFile) -> None:
+def check_values(file: ModelParts) -> None:
     """Read the small tensors and check what they hold (section 6)."""
     file.scale, file.weights = file.values("scale"), file.values("weights")
     file.rows = file.values("rows")
@@ -343,7 +343,7 @@ def check_values(file: StaticFile) -> None:
         refuse("scale_not_positive")
 
 
-def verify(file: StaticFile) -> None:
+def verify(file: ModelParts) -> None:
     """Make the deferred checks of section 3."""
     dtype = file.tensors["embeddings"]["dtype"]
     if dtype != "I8":
@@ -425,7 +425,7 @@ def model_type(model: dict[str, Any]) -> object:
     return "WordLevel" if "unk_token" in model else None
 
 
-def embed(file: StaticFile, tokens: list[int], request: dict[str, Any]) -> list[float]:
+def embed(file: ModelParts, tokens: list[int], request: dict[str, Any]) -> list[float]:
     """Stages 2 to 7 of section 8."""
     dim = file.shape[1]
     length = request.get("dim", dim)
@@ -455,7 +455,7 @@ def embed(file: StaticFile, tokens: list[int], request: dict[str, Any]) -> list[
     return vector
 
 
-def row_of(file: StaticFile, token: int) -> list[float]:
+def row_of(file: ModelParts, token: int) -> list[float]:
     """Stage 4."""
     row = file.rows[token] if file.rows else token
     entry, dim = file.tensors["embeddings"], file.shape[1]
@@ -475,7 +475,7 @@ def cosine(a: list[float], b: list[float]) -> float:
     return math.fsum(x / long_a * (y / long_b) for x, y in zip(a, b, strict=True))
 
 
-def parts(file: StaticFile) -> dict[str, Any]:
+def parts(file: ModelParts) -> dict[str, Any]:
     """What the protocol wants to know of a file that was read."""
     values = file.metadata
 
@@ -500,7 +500,7 @@ def parts(file: StaticFile) -> dict[str, Any]:
     }
 
 
-def described(file: StaticFile, name: str) -> dict[str, Any]:
+def described(file: ModelParts, name: str) -> dict[str, Any]:
     """A tensor's dtype, shape and digest."""
     entry = file.tensors[name]
     digest = hashlib.sha256(file.bytes_of(name)).hexdigest()

@@ -13,17 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staticemb_runtime import StaticModel
-from staticemb_runtime.encoding.pooling import pool
-from staticemb_runtime.encoding.table import Table
+from staticemb_runtime.encoding import EmbeddingTable, pool
 from staticemb_runtime.encoding.vectors import check_dim, normalize
 from staticemb_runtime.errors import FormatError, InvalidTokenIdError, RequestError
-from staticemb_runtime.format.reader import StaticFile, read
+from staticemb_runtime.format import ModelParts, read
 from staticemb_runtime.format.tensors import DTYPES
 
 SPELLED = {dtype: name for name, dtype in DTYPES.items()}
 
 
-def parts(file: StaticFile) -> dict[str, Any]:
+def parts(file: ModelParts) -> dict[str, Any]:
     """What the protocol wants to know of a file."""
     metadata = file.metadata
     damped = metadata.pooling == "damped_mean"
@@ -65,7 +64,7 @@ def described(tensors: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
 
 
 def embed_tokens(
-    file: StaticFile, tokens: list[int], request: dict[str, Any]
+    file: ModelParts, tokens: list[int], request: dict[str, Any]
 ) -> NDArray[np.float32]:
     """Stages 2 to 7. Stages 2 and 3, which the runtime has in its tokenizer, are done here."""
     metadata = file.metadata
@@ -73,7 +72,7 @@ def embed_tokens(
         raise InvalidTokenIdError("token ids")
     kept = [t for t in tokens if t != metadata.unknown_token_id][: metadata.max_tokens]
     vectors = pool(
-        Table(file.embeddings, file.scale, file.weights, file.rows),
+        EmbeddingTable(file.embeddings, file.scale, file.weights, file.rows),
         np.array(kept, np.int32),
         np.array([len(kept)]),
         pooling=request.get("pooling", metadata.pooling),
@@ -84,7 +83,7 @@ def embed_tokens(
     return normalize(vectors)[0] if request.get("normalize", metadata.normalize) else vectors[0]
 
 
-def embed_text(file: StaticFile, text: str, request: dict[str, Any]) -> NDArray[np.float32]:
+def embed_text(file: ModelParts, text: str, request: dict[str, Any]) -> NDArray[np.float32]:
     """All stages."""
     vector: NDArray[np.float32] = StaticModel.from_parts(file).encode(
         text,

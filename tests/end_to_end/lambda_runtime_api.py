@@ -102,7 +102,7 @@ class Function:
             "PYTHONDONTWRITEBYTECODE": "1",  # /var/task is read-only
             **variables,
         }
-        handler = "staticemb_runtime.aws_lambda.function.handler"
+        handler = "staticemb_runtime.aws_lambda.handler"
         command = [sys.executable, "-S", "-s", "-c", RUN, str(task), str(client), handler]
         started = time.perf_counter()
         self._process = subprocess.Popen(

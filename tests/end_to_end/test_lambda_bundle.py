@@ -113,7 +113,7 @@ class TestInAwsRuntime:
     def test_nothing_outside_the_bundle_is_loaded(self, task):
         code = (
             "import sys; standard = tuple(sys.path); sys.path.insert(0, sys.argv[1])\n"
-            "from staticemb_runtime.aws_lambda.function import handler\n"
+            "from staticemb_runtime.aws_lambda import handler\n"
             "assert handler({'texts': ['w1']})['shape'] == [1, 16]\n"
             "files = {getattr(m, '__file__', None) or '' for m in list(sys.modules.values())}\n"
             "print(*sorted(f for f in files if f and not f.startswith((sys.argv[1], *standard))))"

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from staticemb_runtime.errors import InvalidTextError
+from staticemb_runtime.format.tokenizer_library import is_failure
 from staticemb_runtime.tokenization import word_tokenizer as words
-from staticemb_runtime.tokenization.backend import is_failure
 from staticemb_runtime.tokenization.word_tokenizer import WordTokenizer
 from tokenizer_designs import design_texts, designs
 

@@ -420,7 +420,7 @@ def test_headers(kind, parser):
         values = entries.pop("__metadata__")
         minimal.check_version(values)
         minimal.check_tensors(entries, 10)
-        minimal.check_metadata(values, minimal.StaticFile(b"", 0, values, entries))
+        minimal.check_metadata(values, minimal.ModelParts(b"", 0, values, entries))
 
     call = (
         minimal_header if parser == "minimal" else lambda text: parse_header(text.encode(), 10, "f")

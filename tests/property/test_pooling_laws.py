@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 import strategies
 from staticemb_distiller.file.writer import Parts
 from staticemb_runtime.encoding.pooling import pool
-from staticemb_runtime.encoding.table import Table
+from staticemb_runtime.encoding.table import EmbeddingTable
 from staticemb_runtime.encoding.vectors import normalize, quantize, truncate
 
 TOLERANCE = 1e-5
@@ -21,8 +21,8 @@ def flat(texts: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
     return ids, np.array([len(text) for text in texts], np.int64)
 
 
-def table_of(parts: Parts) -> Table:
-    return Table(parts.embeddings, parts.scale, parts.weights, parts.rows)
+def table_of(parts: Parts) -> EmbeddingTable:
+    return EmbeddingTable(parts.embeddings, parts.scale, parts.weights, parts.rows)
 
 
 def exact_rows(parts: Parts, ids: list[int]) -> np.ndarray:
@@ -129,9 +129,9 @@ def test_an_int8_table_is_within_half_a_step_of_the_float_table(data):
     shape = hnp.array_shapes(min_dims=2, max_dims=2, max_side=9)
     rows = data.draw(hnp.arrays("float32", shape, elements=elements))
     scale = np.maximum(np.abs(rows).max(axis=0), 1e-3).astype(np.float32) / np.float32(127)
-    small = Table(np.rint(rows / scale).astype(np.int8), scale)
+    small = EmbeddingTable(np.rint(rows / scale).astype(np.int8), scale)
     ids, lengths = flat(data.draw(strategies.batches(len(rows))))
-    difference = np.abs(pool(small, ids, lengths) - pool(Table(rows), ids, lengths))
+    difference = np.abs(pool(small, ids, lengths) - pool(EmbeddingTable(rows), ids, lengths))
     assert (difference <= scale / 2 + TOLERANCE * np.abs(rows).max(initial=0)).all()
 
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from staticemb_runtime.encoding.pooling import pool
-from staticemb_runtime.encoding.table import Table
+from staticemb_runtime.encoding.table import EmbeddingTable
 from staticemb_runtime.errors import InvalidDimensionError, InvalidTokenIdError
 
 DAMPED = {"pooling": "damped_mean", "beta": 1.0}
 
 
-def tables(n_rows: int, dim: int) -> dict[str, Table]:
+def tables(n_rows: int, dim: int) -> dict[str, EmbeddingTable]:
     rng = np.random.default_rng(7)
     rows = rng.standard_normal((n_rows, dim)).astype(np.float32)
     rows += 0.3 * rng.standard_normal(dim).astype(np.float32)
@@ -23,15 +23,15 @@ def tables(n_rows: int, dim: int) -> dict[str, Table]:
     weights = rng.uniform(-0.5, 2, 2 * n_rows).astype(np.float32)
     shared = rng.integers(0, n_rows, 2 * n_rows).astype(np.uint16)
     return {
-        "float32": Table(rows),
-        "float16": Table(rows.astype(np.float16)),
-        "int8": Table(small, scale),
-        "weighted float32": Table(rows, None, weights, shared),
-        "weighted int8": Table(small, scale, weights, shared),
+        "float32": EmbeddingTable(rows),
+        "float16": EmbeddingTable(rows.astype(np.float16)),
+        "int8": EmbeddingTable(small, scale),
+        "weighted float32": EmbeddingTable(rows, None, weights, shared),
+        "weighted int8": EmbeddingTable(small, scale, weights, shared),
     }
 
 
-def reference(table: Table, text: np.ndarray, beta: float, dims: int) -> np.ndarray:
+def reference(table: EmbeddingTable, text: np.ndarray, beta: float, dims: int) -> np.ndarray:
     rows = table.embeddings if table.rows is None else table.embeddings[table.rows]
     rows = rows[text].astype(np.float64)
     if table.scale is not None:
@@ -115,7 +115,7 @@ def test_threads_decide_nothing():
 
 
 def test_int8_sums_do_not_overflow():
-    table = Table(np.array([[-128, 127]], np.int8), np.ones(2, np.float32))
+    table = EmbeddingTable(np.array([[-128, 127]], np.int8), np.ones(2, np.float32))
     ids = np.zeros(5000, np.int32)
     for length in (255, 256, 257, 5000):
         vector = pool(table, ids[:length], np.array([length]))
@@ -126,7 +126,7 @@ def test_every_float16_is_read_exactly():
     bits = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
     finite = bits[np.isfinite(bits)].reshape(-1, 2)
     ids = np.arange(len(finite), dtype=np.int32)
-    found = pool(Table(finite), ids, np.ones(len(finite), np.int64))
+    found = pool(EmbeddingTable(finite), ids, np.ones(len(finite), np.int64))
     np.testing.assert_array_equal(found, finite.astype(np.float32))
 
 
@@ -134,10 +134,10 @@ def test_every_float16_is_read_exactly():
 def test_the_size_of_rows_does_not_change_the_damping(size):
     rows = np.array([[1, 0, 1], [3, 4, 0], [0, -1, 2]], np.float32)
     ids, lengths = np.array([0, 1, 1, 2], np.int32), np.array([4])
-    expected = pool(Table(rows), ids, lengths, **DAMPED, dims=2)
-    found = pool(Table(rows * np.float32(size)), ids, lengths, **DAMPED, dims=2)
+    expected = pool(EmbeddingTable(rows), ids, lengths, **DAMPED, dims=2)
+    found = pool(EmbeddingTable(rows * np.float32(size)), ids, lengths, **DAMPED, dims=2)
     np.testing.assert_allclose(found, expected * size, rtol=1e-5)
-    small = Table(rows.astype(np.int8), np.full(3, size, np.float32))
+    small = EmbeddingTable(rows.astype(np.int8), np.full(3, size, np.float32))
     np.testing.assert_allclose(
         pool(small, ids, lengths, **DAMPED, dims=2), expected * size, rtol=1e-5
     )
@@ -145,21 +145,21 @@ def test_the_size_of_rows_does_not_change_the_damping(size):
 
 def test_damping_by_hand():
     # Mean (1, 0), cosines 1, 1 and 0: e^-1, e^-1 and 1.
-    table = Table(np.array([[1, 0], [2, 0], [0, 0]], np.float32))
+    table = EmbeddingTable(np.array([[1, 0], [2, 0], [0, 0]], np.float32))
     found = pool(table, np.array([0, 1, 2]), np.array([3]), **DAMPED, dims=2)
     a = np.exp(-1)
     np.testing.assert_allclose(found, [[3 * a / (2 * a + 1), 0]], rtol=1e-6)
 
 
 def test_a_mean_of_length_zero_damps_nothing():
-    table = Table(np.array([[1, 5], [-1, 3]], np.float32))
+    table = EmbeddingTable(np.array([[1, 5], [-1, 3]], np.float32))
     found = pool(table, np.array([0, 1]), np.array([2]), **DAMPED, dims=1)
     np.testing.assert_array_equal(found, [[0, 4]])
 
 
 @pytest.mark.parametrize("wrong", [-1, 4, 2**31 - 1])
 def test_a_token_without_a_row_is_refused(wrong):
-    table = Table(np.ones((9, 2), np.float32), rows=np.array([8, 8, 0, 1], np.uint16))
+    table = EmbeddingTable(np.ones((9, 2), np.float32), rows=np.array([8, 8, 0, 1], np.uint16))
     with pytest.raises(InvalidTokenIdError, match=f"0 to 3, found {wrong}"):
         pool(table, np.array([0, wrong], np.int32), np.array([2]))
     with pytest.raises(InvalidTokenIdError):
@@ -169,7 +169,9 @@ def test_a_token_without_a_row_is_refused(wrong):
 @pytest.mark.parametrize("wrong", [0, -1, 3])
 def test_a_prefix_that_the_table_has_not_is_refused(wrong):
     with pytest.raises(InvalidDimensionError, match=f"1 to 2, found {wrong}"):
-        pool(Table(np.ones((1, 2), np.float32)), np.array([0]), np.array([1]), prefix=wrong)
+        pool(
+            EmbeddingTable(np.ones((1, 2), np.float32)), np.array([0]), np.array([1]), prefix=wrong
+        )
 
 
 def test_rows_of_single_tokens():
@@ -182,7 +184,7 @@ def test_rows_of_single_tokens():
 
 
 def test_no_texts():
-    table = Table(np.ones((1, 2), np.float32))
+    table = EmbeddingTable(np.ones((1, 2), np.float32))
     none = np.array([], np.int32)
     assert pool(table, none, none).shape == (0, 2)
     assert pool(table, none, none, **DAMPED, dims=1).shape == (0, 2)

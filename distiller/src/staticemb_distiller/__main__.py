@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from staticemb_runtime.cli.process import run_command
+from staticemb_runtime.cli import run_command
 
 from .errors import DistillerError
 

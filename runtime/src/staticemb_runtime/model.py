@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from .encoding.peer_parameters import ConstructorPeers, EncodePeers, PretrainedPeers
     from .encoding.vectors import Precision
     from .format.metadata import Metadata, Pooling
-    from .format.reader import StaticFile
+    from .format.parts import ModelParts
     from .parallel.workers import Workers
 
     Vector = np.ndarray[tuple[int], np.dtype[np.float32]]
@@ -128,7 +128,7 @@ class StaticModel(PeerNames):
         self._open(open_parts(locate(model), verify=verify, mmap=mmap), truncate_dim)
 
     @classmethod
-    def from_parts(cls, file: StaticFile, *, truncate_dim: int | None = None) -> Self:
+    def from_parts(cls, file: ModelParts, *, truncate_dim: int | None = None) -> Self:
         """A model of a file that is open already; for this project's own packages.
 
         Raises:
@@ -138,7 +138,7 @@ class StaticModel(PeerNames):
         model._open(file, truncate_dim)
         return model
 
-    def _open(self, file: StaticFile, truncate_dim: int | None) -> None:
+    def _open(self, file: ModelParts, truncate_dim: int | None) -> None:
         self.metadata = file.metadata
         self._path = file.path
         self._place = os.path.abspath(file.path)  # the folder that a program works in may change

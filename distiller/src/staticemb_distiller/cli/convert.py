@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from staticemb_runtime.loading.installed import locate
+from staticemb_runtime.loading import locate
 
 from ..errors import ConvertError
 

@@ -17,8 +17,7 @@ import importlib
 import sys
 from typing import TYPE_CHECKING
 
-from staticemb_runtime.cli.parser import CommandParser, parse_command
-from staticemb_runtime.cli.process import run_command
+from staticemb_runtime.cli import CommandParser, parse_command, run_command
 
 from .. import __version__
 from ..errors import DistillerError

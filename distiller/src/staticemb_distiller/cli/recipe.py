@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from staticemb_runtime.errors import StaticEmbError
-from staticemb_runtime.format.reader import read
-from staticemb_runtime.loading.installed import locate
+from staticemb_runtime.format import read
+from staticemb_runtime.loading import locate
 
 from ..errors import RecipeError
 from ..recipe.knobs import Knobs

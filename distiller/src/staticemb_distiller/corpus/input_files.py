@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from staticemb_runtime.errors import InputError, StaticEmbError
-from staticemb_runtime.loading.installed import find_installed
-from staticemb_runtime.records.compression import PACKINGS
-from staticemb_runtime.records.forms import SUFFIXES, form_of
-from staticemb_runtime.records.readers import open_input, text_lines
+from staticemb_runtime.loading import find_installed
+from staticemb_runtime.records import PACKINGS, SUFFIXES, form_of, open_input, text_lines
 
 from ..errors import InputFileError
 from .digests import file_sha256, listing_sha256

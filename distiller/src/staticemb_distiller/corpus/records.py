@@ -14,9 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from staticemb_runtime.errors import InputError
-from staticemb_runtime.records.compression import unpacked
-from staticemb_runtime.records.forms import MOST_MISSING, form_of
-from staticemb_runtime.records.readers import check_names, csv_rows
+from staticemb_runtime.records import MOST_MISSING, check_names, csv_rows, form_of, unpacked
 
 from ..errors import (
     ColumnCountError,

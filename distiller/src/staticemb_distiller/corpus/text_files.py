@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from staticemb_runtime.records.forms import SUFFIXES
+from staticemb_runtime.records import SUFFIXES
 
 from ..errors import TextColumnError, TextSourceError
 from .records import Record, kind_of, open_text, read_lines, read_records, reading

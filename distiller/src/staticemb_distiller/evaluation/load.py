@@ -8,7 +8,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from staticemb_runtime.loading.installed import find_installed, not_installed
+from staticemb_runtime.loading import find_installed, not_installed
 
 from ..errors import MissingPackageError, TeacherError, UnknownModelError
 from . import baselines
@@ -70,7 +70,7 @@ def _from_hub(spec: str, name: str) -> Embedder:
 
 def _staticemb(path: Path, name: str) -> Embedder:
     from staticemb_runtime import StaticEmbError, StaticModel
-    from staticemb_runtime.format.reader import read
+    from staticemb_runtime.format import read
 
     try:
         file = read(path)

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staticemb_runtime.encoding.pooling import pool
-from staticemb_runtime.encoding.table import Table
+from staticemb_runtime.encoding import EmbeddingTable, pool
 from staticemb_runtime.errors import StaticEmbError
-from staticemb_runtime.format.reader import read
+from staticemb_runtime.format import read
 
 from ..errors import CheckError, OutputError
 from ..output_file import appearing, reported
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..recipe.recipe import Recipe
-    from ..table.build import Table as UnroundedTable
+    from ..table.build import Table
     from .writer import Parts, Settings
 
 _TEXTS = 256
@@ -35,7 +34,7 @@ _LEAST_SHARE = 0.05
 
 
 def write_checked(
-    path: Path, parts: Parts, settings: Settings, table: UnroundedTable, recipe: Recipe
+    path: Path, parts: Parts, settings: Settings, table: Table, recipe: Recipe
 ) -> None:
     """Write a static embedding file that appears, or is replaced, only once it was checked.
 
@@ -56,7 +55,7 @@ def write_checked(
         check_file(temporary, table, recipe)
 
 
-def check_file(path: Path, table: UnroundedTable, recipe: Recipe) -> float:
+def check_file(path: Path, table: Table, recipe: Recipe) -> float:
     """Verify a file, and compare vectors of random texts with those of the table it is made of.
 
     Args:
@@ -81,7 +80,7 @@ def check_file(path: Path, table: UnroundedTable, recipe: Recipe) -> float:
     ids = np.random.default_rng(recipe.seed).integers(len(table.rows), size=(_TEXTS, _TOKENS))
     rows = [table.weighted(text) for text in ids]
     expected = np.stack([text.mean(axis=0) for text in rows])
-    stored = Table(file.embeddings, file.scale, file.weights, file.rows)
+    stored = EmbeddingTable(file.embeddings, file.scale, file.weights, file.rows)
     found = pool(stored, ids.ravel(), np.full(_TEXTS, _TOKENS)).astype(np.float64)
     lengths = np.linalg.norm(expected, axis=1) * np.linalg.norm(found, axis=1)
     # Where the rows of a text nearly cancel, what is left may point anywhere after rounding.

@@ -18,7 +18,7 @@ from ..errors import UnwritablePartsError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from staticemb_runtime.format.reader import StaticFile
+    from staticemb_runtime.format import ModelParts
 
 NAMESPACES: Final = ("head", "space", "pieces")
 OPTIONAL_DTYPES: Final = frozenset(
@@ -37,7 +37,7 @@ _TENSOR: Final = f"{_NAMESPACE}{_LABEL}+"
 _KEY: Final = f"{_NAMESPACE}{_LABEL}*"
 
 
-def optional_names(file: StaticFile) -> tuple[str, ...]:
+def optional_names(file: ModelParts) -> tuple[str, ...]:
     """The optional parts of a file, like `head.topic` or `space`, for messages."""
     names = [*file.optional, *(key for key in file.metadata.extra if re.fullmatch(_KEY, key))]
     return tuple(

@@ -10,7 +10,7 @@ import yaml  # type: ignore[import-untyped]
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from staticemb_runtime.format.reader import StaticFile
+    from staticemb_runtime.format import ModelParts
 
 TAGS: Final = ("static-embeddings", "embeddings")
 
@@ -49,7 +49,7 @@ model = SentenceTransformer("{repo_id}")
 ```"""
 
 
-def front_matter(file: StaticFile, library: str, tags: Sequence[str] = ()) -> str:
+def front_matter(file: ModelParts, library: str, tags: Sequence[str] = ()) -> str:
     """The head of a card in YAML, between its lines of dashes.
 
     Args:
@@ -75,7 +75,7 @@ def front_matter(file: StaticFile, library: str, tags: Sequence[str] = ()) -> st
 
 def repository_card(
     repo_id: str,
-    file: StaticFile,
+    file: ModelParts,
     *,
     twin_notes: Sequence[str] | None = None,
     figures: str = "",
@@ -116,7 +116,7 @@ def one_line(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
-def _facts(file: StaticFile) -> list[tuple[str, str]]:
+def _facts(file: ModelParts) -> list[tuple[str, str]]:
     metadata, extra = file.metadata, file.metadata.extra
     rows, dim = file.embeddings.shape
     pooling: str = metadata.pooling
@@ -143,7 +143,7 @@ def _facts(file: StaticFile) -> list[tuple[str, str]]:
     return facts
 
 
-def _recipe(file: StaticFile) -> list[str]:
+def _recipe(file: ModelParts) -> list[str]:
     recipe = file.metadata.extra.get("recipe", "").strip()
     if not recipe:
         return []

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from staticemb_runtime import StaticModel
-from staticemb_runtime.format.reader import StaticFile
-from staticemb_runtime.format.tokenizer_check import token_ids
+from staticemb_runtime.format import ModelParts, token_ids
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,11 +53,11 @@ def sample_texts(tokenizer: bytes, seed: int = 0) -> list[str]:
 
 
 def vectors(
-    model: StaticFile | str | Path, texts: Sequence[str], dim: int | None = None
+    model: ModelParts | str | Path, texts: Sequence[str], dim: int | None = None
 ) -> NDArray[np.float32]:
     """(N, D) the vectors that the runtime gives."""
     # Texts that give zero vectors are compared like all others.
-    if isinstance(model, StaticFile):
+    if isinstance(model, ModelParts):
         return StaticModel.from_parts(model, truncate_dim=dim).encode(texts, on_empty="zero")
     return StaticModel.load(model, truncate_dim=dim).encode(texts, on_empty="zero")
 

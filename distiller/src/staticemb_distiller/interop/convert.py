@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from staticemb_runtime import StaticModel
-from staticemb_runtime.encoding.vectors import check_dim
-from staticemb_runtime.loading.foreign import Rules, read_folder
+from staticemb_runtime.encoding import check_dim
+from staticemb_runtime.loading import Rules, read_folder
 
 from ..corpus.input_files import model_files
 from ..errors import ConvertError
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from staticemb_runtime.format.reader import StaticFile
+    from staticemb_runtime.format import ModelParts
 
 
 @dataclass(frozen=True)
@@ -155,12 +155,12 @@ def creator() -> str:
     return f"staticemb-distiller {__version__}"
 
 
-def _origin(file: StaticFile) -> dict[str, str]:
+def _origin(file: ModelParts) -> dict[str, str]:
     name = Path(file.path).resolve().name
     return {"description": f"Converted from {name}, a {file.metadata.extra['rules']} model"}
 
 
-def _prompts(file: StaticFile) -> dict[str, str]:
+def _prompts(file: ModelParts) -> dict[str, str]:
     """The prompts, without the two empty ones that every sentence-transformers folder has."""
     prompts = file.metadata.prompts
     usual = ("query", "document")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from tokenizers import Tokenizer
 
-from staticemb_runtime.encoding.table import Table
+from staticemb_runtime.encoding import EmbeddingTable
 
 from ..corpus.generated import Lexicon, generate
 from ..vocabulary.token_ids import TokenIds
@@ -21,7 +21,7 @@ from .comparison import sample_texts, vectors
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from staticemb_runtime.format.reader import StaticFile
+    from staticemb_runtime.format import ModelParts
 
 _CONTEXTS = 64  # more of them change no figure
 _MEASURED = 1_000
@@ -41,7 +41,7 @@ class Closeness(NamedTuple):
     texts: int
 
 
-def fold_damping(file: StaticFile) -> StaticFile:
+def fold_damping(file: ModelParts) -> ModelParts:
     """Give a model with damped pooling token weights that make its plain mean nearly the same.
 
     Args:
@@ -52,7 +52,7 @@ def fold_damping(file: StaticFile) -> StaticFile:
         texts of random words of the vocabulary, frequent ones first.
     """
     metadata = file.metadata
-    table = Table(file.embeddings, file.scale, file.weights, file.rows)
+    table = EmbeddingTable(file.embeddings, file.scale, file.weights, file.rows)
     rows = table.token_rows(np.arange(file.n_token_ids))[:, : metadata.damping_dims]
     ids, lengths = _drawn_ids(file, _CONTEXTS)
     damping = np.zeros(len(rows), np.float32)
@@ -68,20 +68,20 @@ def fold_damping(file: StaticFile) -> StaticFile:
     return plain_mean(file)._replace(weights=weights.astype(np.float32))
 
 
-def plain_mean(file: StaticFile) -> StaticFile:
+def plain_mean(file: ModelParts) -> ModelParts:
     """The model with the plain mean of the same rows."""
     metadata = file.metadata._replace(pooling="mean", features=(), damping_beta=0.0, damping_dims=1)
     return file._replace(metadata=metadata)
 
 
-def without_damping(file: StaticFile, *, plain: bool) -> StaticFile:
+def without_damping(file: ModelParts, *, plain: bool) -> ModelParts:
     """The model for a library that cannot damp: `plain_mean`, or the damping folded."""
     if file.metadata.pooling == "mean":
         return file
     return plain_mean(file) if plain else fold_damping(file)
 
 
-def closeness(file: StaticFile, other: StaticFile) -> Closeness:
+def closeness(file: ModelParts, other: ModelParts) -> Closeness:
     """Compare the vectors of two models with the same tokenizer, over texts of random words."""
     texts = _drawn(file.tokenizer, _MEASURED, seed=1)
     first, second = vectors(file, texts), vectors(other, texts)
@@ -97,7 +97,7 @@ def _drawn(tokenizer: bytes, count: int, seed: int) -> list[str]:
     return generate(lexicon, count, seed=seed) if lexicon.words else sample_texts(tokenizer, seed)
 
 
-def _drawn_ids(file: StaticFile, count: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+def _drawn_ids(file: ModelParts, count: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     metadata = file.metadata
     tokenize = TokenIds(file.tokenizer, metadata.unknown_token_id, metadata.max_tokens)
     return tokenize(_drawn(file.tokenizer, count, seed=0))

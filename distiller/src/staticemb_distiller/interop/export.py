@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from staticemb_runtime.loading.installed import locate
-from staticemb_runtime.loading.path import open_parts
+from staticemb_runtime.loading import locate, open_parts
 
 from ..errors import ExportError
 from ..file.optional_parts import optional_names
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import ModuleType
 
-    from staticemb_runtime.format.reader import StaticFile
+    from staticemb_runtime.format import ModelParts
 
 Target = Literal["model2vec", "sentence-transformers", "onnx"]
 
@@ -95,12 +94,12 @@ def export(
     return Exported(path, difference, compared_with, tuple(notes))
 
 
-def by_format(file: StaticFile) -> StaticFile:
+def by_format(file: ModelParts) -> ModelParts:
     """The parts as a file would hold them, without a peer's own way to cut texts."""
     return file._replace(limits=None, default_dim=None)
 
 
-def changes(file: StaticFile, wanted: StaticFile) -> list[str]:
+def changes(file: ModelParts, wanted: ModelParts) -> list[str]:
     """What the export does otherwise than the file, in words."""
     found = []
     if wanted.metadata.pooling != file.metadata.pooling:
@@ -125,7 +124,7 @@ def changes(file: StaticFile, wanted: StaticFile) -> list[str]:
 
 
 def compare_export(
-    module: ModuleType, folder: Path, wanted: StaticFile, texts: Sequence[str]
+    module: ModuleType, folder: Path, wanted: ModelParts, texts: Sequence[str]
 ) -> tuple[float, str]:
     """Compare an export with the file, vector by vector.
 

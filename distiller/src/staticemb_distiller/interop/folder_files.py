@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from staticemb_runtime.encoding.table import Table
+from staticemb_runtime.encoding import EmbeddingTable
 
 from .card import front_matter
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from staticemb_runtime.format.reader import StaticFile
+    from staticemb_runtime.format import ModelParts
 
 _STATIC = "sentence_transformers.models.StaticEmbedding"
 _NORMALIZE = "sentence_transformers.models.Normalize"
 
 
-def dense_rows(file: StaticFile) -> NDArray[np.float32]:
+def dense_rows(file: ModelParts) -> NDArray[np.float32]:
     """(V, D) one row for each token id, with scale, weight and shared rows folded in."""
-    table = Table(file.embeddings, file.scale, file.weights, file.rows)
+    table = EmbeddingTable(file.embeddings, file.scale, file.weights, file.rows)
     return table.token_rows(np.arange(file.n_token_ids))
 
 
@@ -66,7 +66,7 @@ def save_modules(folder: Path, *, normalize: bool) -> None:
     save_json(folder / "modules.json", modules)
 
 
-def save_card(folder: Path, file: StaticFile, library: str, usage: str) -> None:
+def save_card(folder: Path, file: ModelParts, library: str, usage: str) -> None:
     """Write a model card: what the file says of itself, and how to use the folder."""
     metadata = file.metadata
     prefixes = ", ".join(map(str, metadata.prefixes))

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from staticemb_runtime.loading.foreign import read_folder
-from staticemb_runtime.loading.foreign_folder import Settings
-from staticemb_runtime.loading.foreign_tokenizer import model2vec_limits
+from staticemb_runtime.loading import Settings, model2vec_limits, read_folder
 
 from ..errors import InexpressibleError
 from .comparison import vectors
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from staticemb_runtime.format.reader import StaticFile
+    from staticemb_runtime.format import ModelParts
 
 _USAGE = """
 ```python
@@ -39,8 +37,8 @@ vectors = model.encode(["a text", "another"])
 
 
 def express(
-    file: StaticFile, *, plain_mean: bool, peer_unknown: bool
-) -> tuple[StaticFile, list[str]]:
+    file: ModelParts, *, plain_mean: bool, peer_unknown: bool
+) -> tuple[ModelParts, list[str]]:
     """The parts as model2vec can have them, and what it does otherwise.
 
     Raises:
@@ -68,7 +66,7 @@ def express(
     return file, notes
 
 
-def write_folder(folder: Path, file: StaticFile) -> None:
+def write_folder(folder: Path, file: ModelParts) -> None:
     """Write the folder."""
     rows = file.embeddings.astype(np.float32)
     if file.scale is not None:
@@ -92,7 +90,7 @@ def write_folder(folder: Path, file: StaticFile) -> None:
     save_card(folder, file, "model2vec", _USAGE)
 
 
-def settings(file: StaticFile) -> dict[str, Any]:
+def settings(file: ModelParts) -> dict[str, Any]:
     """What model2vec's `config.json` says."""
     metadata = file.metadata
     return {
@@ -116,7 +114,7 @@ def embed(folder: Path, texts: Sequence[str]) -> tuple[NDArray[np.float32], str]
     return model.encode(list(texts), use_multiprocessing=False), f"model2vec {installed}"
 
 
-def n_tokens(file: StaticFile) -> int:
+def n_tokens(file: ModelParts) -> int:
     """How many tokens the tokenizer has: model2vec wants as many rows, or a map."""
     from tokenizers import Tokenizer
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from staticemb_runtime.format.tokenizer_check import model_type
+from staticemb_runtime.format import model_type
 
 from ..errors import ExportError
 from .convert import plain_tokenizer
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from staticemb_runtime.format.reader import StaticFile
+    from staticemb_runtime.format import ModelParts
 
 _PADDING = ("[PAD]", "<pad>", "<|padding|>", "<|endoftext|>")
 # transformers' own number for "no limit"; the graph cuts texts itself.
@@ -47,8 +47,8 @@ With onnxruntime in any language: tokenize without special tokens, pad to equal 
 
 
 def express(
-    file: StaticFile, *, plain_mean: bool, peer_unknown: bool
-) -> tuple[StaticFile, list[str]]:
+    file: ModelParts, *, plain_mean: bool, peer_unknown: bool
+) -> tuple[ModelParts, list[str]]:
     """The parts as they are, or with the plain mean if that is asked for.
 
     Raises:
@@ -64,7 +64,7 @@ def express(
     return without_damping(file, plain=True) if plain_mean else file, []
 
 
-def write_folder(folder: Path, file: StaticFile) -> None:
+def write_folder(folder: Path, file: ModelParts) -> None:
     """Write the folder."""
     from .onnx_graph import build_graph
 

@@ -22,14 +22,14 @@ from ..errors import ExportError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from staticemb_runtime.format.reader import StaticFile
+    from staticemb_runtime.format import ModelParts
 
 OPSET = 17
 IR_VERSION = 8
 MOST_BYTES = 2**31 - 2**20  # a protocol buffer ends at 2 GiB
 
 
-def build_graph(file: StaticFile) -> onnx.ModelProto:
+def build_graph(file: ModelParts) -> onnx.ModelProto:
     """The graph of a model, its table inside: int8 and float16 stay as they are.
 
     Raises:
@@ -81,7 +81,7 @@ class _Steps:
         return self.constant(f"number_{value!r}", np.array(value, np.float32))
 
 
-def _kept_tokens(steps: _Steps, file: StaticFile) -> str:
+def _kept_tokens(steps: _Steps, file: ModelParts) -> str:
     """(B, T, 1) float: 1 for the tokens that count, and 0."""
     keep = steps.add("Cast", ["attention_mask"], to=TensorProto.BOOL)
     if file.metadata.unknown_token_id is not None:
@@ -96,7 +96,7 @@ def _kept_tokens(steps: _Steps, file: StaticFile) -> str:
     return steps.add("Unsqueeze", [keep, steps.ints([2])])
 
 
-def _token_rows(steps: _Steps, file: StaticFile) -> str:
+def _token_rows(steps: _Steps, file: ModelParts) -> str:
     """(B, T, D) float: stage 4."""
     ids = "input_ids"
     if file.rows is not None:
@@ -112,7 +112,7 @@ def _token_rows(steps: _Steps, file: StaticFile) -> str:
     return rows
 
 
-def _shares(steps: _Steps, file: StaticFile, rows: str, keep: str) -> str:
+def _shares(steps: _Steps, file: ModelParts, rows: str, keep: str) -> str:
     """(B, T, 1) float: each token's share of the vector, stage 5; they add up to 1, or to 0."""
     shares = _divide(steps, keep, steps.add("ReduceSum", [keep, steps.ints([1])], keepdims=1))
     if file.metadata.pooling == "mean":

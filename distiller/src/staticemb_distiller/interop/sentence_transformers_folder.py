@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from staticemb_runtime.loading.foreign import read_folder
-from staticemb_runtime.tokenization.truncation import TextLimits
+from staticemb_runtime.format import TextLimits
+from staticemb_runtime.loading import read_folder
 
 from ..errors import InexpressibleError
 from .comparison import vectors
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from staticemb_runtime.format.reader import StaticFile
+    from staticemb_runtime.format import ModelParts
 
 _USAGE = """
 ```python
@@ -39,8 +39,8 @@ vectors = model.encode(["a text", "another"])
 
 
 def express(
-    file: StaticFile, *, plain_mean: bool, peer_unknown: bool
-) -> tuple[StaticFile, list[str]]:
+    file: ModelParts, *, plain_mean: bool, peer_unknown: bool
+) -> tuple[ModelParts, list[str]]:
     """The parts as sentence-transformers can have them, and what it does otherwise.
 
     Raises:
@@ -67,7 +67,7 @@ def express(
     return file, notes
 
 
-def write_folder(folder: Path, file: StaticFile) -> None:
+def write_folder(folder: Path, file: ModelParts) -> None:
     """Write the folder."""
     metadata = file.metadata
     rows = dense_rows(file)

@@ -15,7 +15,7 @@ from typing import IO, NoReturn
 
 import numpy as np
 
-from staticemb_runtime.format.header import MAX_DIM, MAX_ROWS
+from staticemb_runtime.format import MAX_DIM, MAX_ROWS
 
 from ..errors import WordVectorsError
 

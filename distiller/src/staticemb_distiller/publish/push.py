@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, errors, get_token
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
-from staticemb_runtime.format.reader import read
-from staticemb_runtime.loading.installed import FILE_NAME, locate
+from staticemb_runtime.format import read
+from staticemb_runtime.loading import FILE_NAME, locate
 
 from ..errors import InexpressibleError, PushError, PushRefusedError, ReportError
 from ..interop.card import one_line, repository_card
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
 
-    from staticemb_runtime.format.reader import StaticFile
+    from staticemb_runtime.format import ModelParts
 
 CARD: Final = "README.md"
 
@@ -128,7 +128,7 @@ def push(source: str | os.PathLike[str], target: Target, content: Content | None
 
 
 def _write(
-    file: StaticFile, source: Path, folder: Path, repo_id: str, content: Content
+    file: ModelParts, source: Path, folder: Path, repo_id: str, content: Content
 ) -> tuple[dict[str, Path], list[str]]:
     """What goes up, by its name there, and what the twin does otherwise."""
     figures = "" if content.report is None else _figures(file, content.report)
@@ -151,7 +151,7 @@ def _write(
     return files, notes or []
 
 
-def _figures(file: StaticFile, path: Path) -> str:
+def _figures(file: ModelParts, path: Path) -> str:
     """The tables of a report, in Markdown."""
     from ..evaluation.record import from_json
     from ..evaluation.report import method, summary

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from staticemb_runtime.format.reader import StaticFile
+    from staticemb_runtime.format import ModelParts
 
 FILES = (
     "model.safetensors",
@@ -36,7 +36,7 @@ FILES = (
 
 
 def write_twin(
-    file: StaticFile, folder: Path, *, plain_mean: bool = False, peer_unknown: bool = False
+    file: ModelParts, folder: Path, *, plain_mean: bool = False, peer_unknown: bool = False
 ) -> list[str]:
     """Write the folder, and compare the vectors of each library with the file's.
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from staticemb_runtime.format.reader import read
-from staticemb_runtime.loading.installed import FILE_NAME, GROUP, locate
+from staticemb_runtime.format import read
+from staticemb_runtime.loading import FILE_NAME, GROUP, locate
 
 from ..errors import WheelError, WheelNameError
 from ..interop.card import one_line
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
 
-    from staticemb_runtime.format.metadata import Metadata
+    from staticemb_runtime.format import Metadata
 
 PREFIX: Final = "staticemb-model-"
 REQUIREMENT: Final = "staticemb-runtime>=0.1"

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from staticemb_runtime.errors import NotAModelError, UnsupportedModelError
-from staticemb_runtime.loading.installed import find_installed, not_installed
-from staticemb_runtime.loading.path import open_parts
+from staticemb_runtime.loading import find_installed, not_installed, open_parts
 
 from ..distillation import make_vocabulary, token_vectors
 from ..errors import HubUnavailableError, TeacherNotFoundError, TrainingStartError
@@ -26,7 +25,7 @@ from ..teacher import Teacher
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from staticemb_runtime.format.reader import StaticFile
+    from staticemb_runtime.format import ModelParts
 
     from ..progress import Progress
     from .recipe import TrainingRecipe
@@ -166,7 +165,7 @@ def widened(rows: NDArray[np.float32], width: int, seed: int) -> NDArray[np.floa
     return np.concatenate([rows, added], axis=1)
 
 
-def _open_model(name: str) -> StaticFile | None:
+def _open_model(name: str) -> ModelParts | None:
     """The static model of that name, or None where it can only be a teacher."""
     if not Path(name).exists():
         installed = find_installed(name)
@@ -179,7 +178,7 @@ def _open_model(name: str) -> StaticFile | None:
         raise
 
 
-def _of_model(name: str, file: StaticFile) -> Start:
+def _of_model(name: str, file: ModelParts) -> Start:
     metadata = file.metadata
     rows = dense_rows(file)
     width = file.default_dim or rows.shape[1]

@@ -30,7 +30,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from staticemb_runtime.format.tokenizer_check import missing_unknown
+from staticemb_runtime.format import missing_unknown
 
 from ..errors import UnsupportedTokenizerError
 from .bpe import Merges

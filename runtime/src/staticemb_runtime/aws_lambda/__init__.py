@@ -1,0 +1,24 @@
+"""AWS Lambda: the function's handler, and the zip file that a function is made of.
+
+In: events with texts. Out: answers with vectors. `bundle` makes the zip.
+May use: all but `cli`. Public: `handler`, as `staticemb_runtime.aws_lambda.handler`.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+# In Lambda the import is the initialization, which loads the model. `bundle` needs no model.
+if TYPE_CHECKING or "AWS_LAMBDA_RUNTIME_API" in os.environ:
+    from .function import handler
+
+__all__ = ["handler"]
+
+
+def __getattr__(name: str) -> object:
+    if name != "handler":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .function import handler
+
+    return handler

@@ -191,7 +191,7 @@ def _unpack(wheel: Path, stage: Path) -> None:
 
 
 def _copy_runtime(stage: Path) -> None:
-    source = Path(__file__).parent
+    source = Path(__file__).parents[1]
     for path in source.rglob("*.py"):
         target = stage / path.relative_to(source.parent)
         target.parent.mkdir(parents=True, exist_ok=True)

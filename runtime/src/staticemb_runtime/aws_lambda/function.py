@@ -1,6 +1,6 @@
 """The handler of an AWS Lambda function: texts in, vectors out.
 
-Set the function's handler to `staticemb_runtime.aws_lambda.function.handler`. The model is the file that
+Set the function's handler to `staticemb_runtime.aws_lambda.handler`. The model is the file that
 `STATICEMB_MODEL` names, or `model.staticemb` beside the package, where `staticemb bundle-lambda`
 puts it. It is memory-mapped and warmed up while Lambda initializes the function, which is also
 what SnapStart takes its snapshot of.
@@ -260,7 +260,7 @@ def _spell(value: object) -> str:
 
 @functools.cache
 def _model() -> StaticModel:
-    beside = Path(__file__).parent.with_name(FILE_NAME)
+    beside = Path(__file__).parents[1].with_name(FILE_NAME)
     model = StaticModel.load(chosen() or (beside if beside.exists() else None))
     model.tokenize("warm")  # imports tokenizers and builds one, which encode might put off
     model.encode(["warm"])

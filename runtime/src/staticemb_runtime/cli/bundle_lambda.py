@@ -26,7 +26,7 @@ Resources:
     Type: AWS::Serverless::Function
     Properties:
       CodeUri: {code}
-      Handler: staticemb_runtime.aws_lambda.function.handler
+      Handler: staticemb_runtime.aws_lambda.handler
       Runtime: python{python}
       Architectures:
         - {architecture}

@@ -15,7 +15,7 @@ from .process import printable
 from .terminal import cut
 
 if TYPE_CHECKING:
-    from ..format.reader import StaticFile
+    from ..format.parts import ModelParts
 
 _LINES_AROUND: Final = 2  # the command and the next prompt
 
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _settings(file: StaticFile) -> dict[str, Any]:
+def _settings(file: ModelParts) -> dict[str, Any]:
     meta = file.metadata
     n_rows, dim = file.embeddings.shape
     facts: dict[str, Any] = {

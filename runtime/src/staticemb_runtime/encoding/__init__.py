@@ -1,0 +1,11 @@
+"""Token ids to vectors: batches, the table, pooling, unit length, precision.
+
+In: a `ModelParts` and texts. Out: arrays of vectors.
+May use: `errors`, `format`, `tokenization`. Public: the names below; all else is internal.
+"""
+
+from .pooling import pool
+from .table import EmbeddingTable
+from .vectors import check_dim
+
+__all__ = ["EmbeddingTable", "check_dim", "pool"]

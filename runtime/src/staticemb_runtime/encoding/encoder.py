@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from ..format.file_changes import ChangeGuard
-from ..format.reader import StaticFile
+from ..format.parts import ModelParts
 from ..format.tokenizer_check import check_tokenizer
 from ..tokenization.wordpiece import PlainWordPiece, are_plain, read_plain
 from .batching import Slice, size_hint, slices
 from .options import Request
 from .pooling import pool
 from .progress import Progress
-from .table import Table
+from .table import EmbeddingTable
 from .vectors import normalize, quantize
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ class Embedder:
         table: its numbers.
     """
 
-    def __init__(self, file: StaticFile) -> None:
-        self.table = Table(file.embeddings, file.scale, file.weights, file.rows)
+    def __init__(self, file: ModelParts) -> None:
+        self.table = EmbeddingTable(file.embeddings, file.scale, file.weights, file.rows)
         self.file = file
         self._guard = ChangeGuard(file)
         self._tokenizer: WordTokenizer | LimitedTokenizer | None = None
@@ -225,7 +225,7 @@ class Embedder:
             raise
 
     def _check(self) -> None:
-        from ..tokenization.backend import check_readable  # late, as `words`
+        from ..format.tokenizer_library import check_readable  # late, as `words`
 
         check_tokenizer(self.file.tokenizer, self.file.n_token_ids, self.file.path)
         check_readable(self.file.tokenizer, self.file.path)

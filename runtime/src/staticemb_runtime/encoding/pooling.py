@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from .table import Gather, Table, check_ids
+from .table import EmbeddingTable, Gather, check_ids
 from .vectors import check_dim, normalize
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _LONG: Final = 4096  # tokens; longer texts are accumulated in float64
 
 
 def pool(
-    table: Table,
+    table: EmbeddingTable,
     ids: NDArray[np.integer[Any]],
     lengths: NDArray[np.integer[Any]],
     *,
@@ -74,7 +74,7 @@ def pool(
         InvalidTokenIdError: an id is negative or not below V.
 
     Example:
-        >>> table = Table(np.array([[1, 0], [0, 2]], np.float32))
+        >>> table = EmbeddingTable(np.array([[1, 0], [0, 2]], np.float32))
         >>> pool(table, np.array([0, 1, 1]), np.array([2, 1, 0]))
         array([[0.5, 1. ],
                [0. , 2. ],
@@ -113,7 +113,7 @@ def _orders(counts: Ints) -> Iterator[tuple[Ints, type[np.floating[Any]]]]:
 
 
 def _pool(
-    table: Table,
+    table: EmbeddingTable,
     texts: _Texts,
     beta: float,
     dims: int,
@@ -209,7 +209,9 @@ class _Texts(NamedTuple):
             at = stop
 
 
-def _sums(table: Table, texts: _Texts, columns: int, dtype: type[np.floating[Any]]) -> Rows:
+def _sums(
+    table: EmbeddingTable, texts: _Texts, columns: int, dtype: type[np.floating[Any]]
+) -> Rows:
     """(K, columns) of `dtype`: Σ weights[t] · embeddings[rows[t]] of each text, unscaled."""
     out = np.zeros((len(texts.lengths), columns), dtype)
     tokens = max(_PIECE, _ROWS // columns)
@@ -232,7 +234,7 @@ def _sums(table: Table, texts: _Texts, columns: int, dtype: type[np.floating[Any
 
 
 def _damped_sums(
-    table: Table, texts: _Texts, means: Rows, beta: float, prefix: int
+    table: EmbeddingTable, texts: _Texts, means: Rows, beta: float, prefix: int
 ) -> tuple[Rows, Rows]:
     """(K, prefix) unscaled sums of damped rows, and (K,) sums of dampings (1 for an empty text).
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _NORMS_AT_ONCE: Final = 1 << 17  # elements
 
 
-class Table:
+class EmbeddingTable:
     """The numbers of a static embedding file.
 
     Attributes:
@@ -126,7 +126,7 @@ class Table:
 class Gather:
     """Rows of a table, cut to their first columns, gathered into a buffer that is reused."""
 
-    def __init__(self, table: Table, columns: int, tokens: int) -> None:
+    def __init__(self, table: EmbeddingTable, columns: int, tokens: int) -> None:
         dim = table.dim
         width = next(c for c in range(columns, dim + 1) if dim % c == 0)
         self._rows = table.rows

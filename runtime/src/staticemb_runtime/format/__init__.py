@@ -1,0 +1,24 @@
+"""The static embedding file: header, metadata, tensors and tokenizer, checked as SPEC.md says.
+
+In: the path of a file. Out: a `ModelParts`, whose arrays are views of the mapped file.
+May use: `errors`. Public.
+"""
+
+from .header import MAX_DIM, MAX_ROWS
+from .metadata import Metadata, Pooling
+from .parts import ModelParts, TextLimits
+from .reader import read
+from .tokenizer_check import missing_unknown, model_type, token_ids
+
+__all__ = [
+    "MAX_DIM",
+    "MAX_ROWS",
+    "Metadata",
+    "ModelParts",
+    "Pooling",
+    "TextLimits",
+    "missing_unknown",
+    "model_type",
+    "read",
+    "token_ids",
+]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import FileChangedError, StaticEmbError
 
 if TYPE_CHECKING:
-    from .reader import StaticFile
+    from .parts import ModelParts
 
 
 class FileState(NamedTuple):
@@ -51,7 +51,7 @@ class ChangeGuard:
         file: the parts of the model.
     """
 
-    def __init__(self, file: StaticFile) -> None:
+    def __init__(self, file: ModelParts) -> None:
         self._file = file
         self._states = file.mapped
 

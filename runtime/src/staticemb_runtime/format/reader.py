@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -21,9 +20,10 @@ from ..errors import (
     ValueNotFiniteError,
     VectorsDigestMismatchError,
 )
-from .file_changes import FileState, file_state
+from .file_changes import file_state
 from .header import TENSORS, parse_header
 from .metadata import DECISIVE_KEYS
+from .parts import ModelParts
 from .tensors import map_file, view
 from .tokenizer_check import check_tokenizer
 
@@ -32,58 +32,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..tokenization.truncation import TextLimits
     from .header import Header
-    from .metadata import Metadata
     from .safetensors_header import TensorEntry
 
 _BLOCK_BYTES: Final = 1 << 20
 
 
-class StaticFile(NamedTuple):
-    """The parts of a model, as read-only views of the mapped file.
-
-    Attributes:
-        path: the file, or the folder (see `compat`).
-        metadata: its settings.
-        embeddings: (R, D) float32, float16 or int8.
-        scale: (D,) float32, the columns' steps of an int8 table.
-        weights: (V,) float32 or None.
-        rows: (V,) unsigned or signed integers or None.
-        tokenizer_view: (N,) uint8, the bytes of a `tokenizer.json`.
-        limits: how texts are cut where the metadata do not say it all; None for a file.
-        default_dim: the length of vectors where nobody asks for another; None: the whole.
-        identity: equal for two openings exactly if nothing has changed in between.
-        mapped: the files that the views map, as they were when they were opened.
-        optional: the tensors beside those, by name (SPEC section 6.1). Opening checks where they
-            lie and nothing of what they hold; each is mapped when it is asked for.
-    """
-
-    path: str
-    metadata: Metadata
-    embeddings: NDArray[Any]
-    scale: NDArray[np.float32] | None
-    weights: NDArray[np.float32] | None
-    rows: NDArray[Any] | None
-    tokenizer_view: NDArray[np.uint8]
-    limits: TextLimits | None = None
-    default_dim: int | None = None
-    identity: str = ""
-    mapped: tuple[FileState, ...] = ()
-    optional: Mapping[str, NDArray[Any]] = MappingProxyType({})
-
-    @property
-    def tokenizer(self) -> bytes:
-        """The tokenizer's definition, copied out of the map, without the spaces that pad it."""
-        return self.tokenizer_view.tobytes().rstrip(b" ")
-
-    @property
-    def n_token_ids(self) -> int:
-        """V, the number of token ids."""
-        return len(self.embeddings if self.rows is None else self.rows)
-
-
-def read(path: str | os.PathLike[str], *, verify: bool = False, mmap: bool = True) -> StaticFile:
+def read(path: str | os.PathLike[str], *, verify: bool = False, mmap: bool = True) -> ModelParts:
     """Open a static embedding file.
 
     Args:
@@ -107,7 +62,7 @@ def read(path: str | os.PathLike[str], *, verify: bool = False, mmap: bool = Tru
         raise HeaderMisalignedError(source, "header length", expected, str(start - 8))
     header = parse_header(data[8:start].tobytes(), len(data) - start, source)
     views = {entry.name: view(data[start:], entry) for entry in header.tensors.values()}
-    file = StaticFile(
+    file = ModelParts(
         path=source,
         metadata=header.metadata,
         embeddings=views["embeddings"],
@@ -144,7 +99,7 @@ class _OptionalTensors(Mapping[str, "NDArray[Any]"]):
         return len(self._entries)
 
 
-def check_contents(file: StaticFile) -> None:
+def check_contents(file: ModelParts) -> None:
     """Check that the table is finite, that the tokenizer is one and that it fits the table.
 
     Raises:
@@ -153,12 +108,12 @@ def check_contents(file: StaticFile) -> None:
     for first, block in _blocks(file.embeddings):
         _check_finite(block, "embeddings", file.path, first)
     check_tokenizer(file.tokenizer, file.n_token_ids, file.path)
-    from ..tokenization.backend import check_readable  # late: full verification alone needs it
+    from .tokenizer_library import check_readable  # late: full verification alone needs it
 
     check_readable(file.tokenizer, file.path)
 
 
-def check_values(file: StaticFile) -> None:
+def check_values(file: ModelParts) -> None:
     """Check the values of the small tensors.
 
     Raises:

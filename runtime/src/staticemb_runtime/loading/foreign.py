@@ -29,9 +29,9 @@ from ..errors import NotAModelError, WrongShapeError
 from ..format.file_changes import file_state
 from ..format.header import MAX_DIM, MAX_ROWS, MAX_TOKEN_IDS, TensorRule, check_rule
 from ..format.metadata import Metadata
-from ..format.reader import StaticFile, check_contents, check_values
+from ..format.parts import ModelParts, TextLimits
+from ..format.reader import check_contents, check_values
 from ..format.tensors import SafetensorsFile
-from ..tokenization.truncation import TextLimits
 from . import foreign_folder as peer_folder
 from . import foreign_tokenizer as peer_tokenizer
 from .foreign_folder import Settings
@@ -49,7 +49,7 @@ def read_folder(
     verify: bool = False,
     rules: Rules | None = None,
     mmap: bool = True,
-) -> StaticFile:
+) -> ModelParts:
     """Open a folder of model2vec or sentence-transformers.
 
     Args:
@@ -96,7 +96,7 @@ def read_folder(
     else:
         settings = peer_folder.sentence_transformers_settings(folder, modules or [])
         limits = peer_tokenizer.own_limits(tokenizer, str(tokenizer_path))
-    file = StaticFile(
+    file = ModelParts(
         path=str(folder),
         metadata=_metadata(dim, rules, settings, limits),
         embeddings=embeddings,

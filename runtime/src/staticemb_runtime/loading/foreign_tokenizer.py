@@ -16,9 +16,9 @@ from ..errors import (
     TokenizerNotJsonError,
 )
 from ..format.header import MAX_TOKENIZER_BYTES
+from ..format.parts import TextLimits
 from ..format.tensors import content
 from ..format.tokenizer_check import model_type, parse_tokenizer, token_ids
-from ..tokenization.truncation import TextLimits
 from .foreign_folder import Settings
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL: Final = "minilm-en-small"
 DEFAULT_FILE: Final = os.path.join(
-    os.path.dirname(__file__), "models", f"{DEFAULT_MODEL}.staticemb"
+    os.path.dirname(os.path.dirname(__file__)), "models", f"{DEFAULT_MODEL}.staticemb"
 )
 GROUP: Final = "staticemb.models"
 FILE_NAME: Final = "model.staticemb"

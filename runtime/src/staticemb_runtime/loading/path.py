@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 
 from ..errors import StaticEmbError
-from ..format.reader import StaticFile, read
+from ..format.parts import ModelParts
+from ..format.reader import read
 from ..format.tensors import path_error
 from .installed import FILE_NAME
 
 
 def open_parts(
     path: str | os.PathLike[str], *, verify: bool = False, mmap: bool = True
-) -> StaticFile:
+) -> ModelParts:
     """Open a file with `format.read`, a folder with `compat.read_folder`.
 
     A folder that holds `model.staticemb` is opened as that file, as a repository of the Hub is.

@@ -54,7 +54,7 @@ class Workers:
 
     Args:
         path: the model's file or folder, absolute.
-        identity: what `StaticFile.identity` must be.
+        identity: what `ModelParts.identity` must be.
         mmap: whether they map it, as the calling process does.
     """
 

@@ -1,0 +1,21 @@
+"""Rows in and out of files: lines, CSV, TSV, JSON lines, Parquet and NPY, compressed or not.
+
+In: paths or open files. Out: rows as dictionaries; files that are whole or not there.
+May use: `errors`. Public.
+"""
+
+from .compression import PACKINGS, unpacked
+from .forms import MOST_MISSING, SUFFIXES, form_of
+from .readers import check_names, csv_rows, open_input, text_lines
+
+__all__ = [
+    "MOST_MISSING",
+    "PACKINGS",
+    "SUFFIXES",
+    "check_names",
+    "csv_rows",
+    "form_of",
+    "open_input",
+    "text_lines",
+    "unpacked",
+]

@@ -11,10 +11,10 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import InvalidTokenizerError, TokenizerInvalidError
+from ..format.tokenizer_library import open_tokenizer
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+    pass
 
 # Characters and texts that are asked for together: many, as `tokenizers` shares them out to
 # several cores, and a bound of the memory that its answers take.
@@ -26,14 +26,6 @@ pack_id: Final = struct.Struct("=i").pack
 
 class SurrogateError(Exception):
     """Some text of the call holds a lone surrogate."""
-
-
-def is_failure(error: BaseException) -> bool:
-    """Whether `tokenizers` raised an error.
-
-    Its own errors are of no class but `Exception`, and a panic of Rust is no `Exception` at all.
-    """
-    return type(error) is Exception or type(error).__name__ == "PanicException"
 
 
 class Backend:
@@ -52,7 +44,7 @@ class Backend:
     """
 
     def __init__(self, tokenizer_json: bytes, unknown_token_id: int | None) -> None:
-        self.tokenizer = _read(tokenizer_json)
+        self.tokenizer = open_tokenizer(tokenizer_json)
         self._unknown = unknown_token_id
 
     def texts(self, texts: list[str]) -> list[bytes]:
@@ -108,19 +100,6 @@ def check_surrogates(texts: Iterable[str]) -> None:
         raise SurrogateError from None
 
 
-def check_readable(tokenizer_json: bytes, source: str) -> None:
-    """Check that `tokenizers` can read a definition.
-
-    Raises:
-        TokenizerInvalidError: it cannot.
-    """
-    try:
-        _read(tokenizer_json)
-    except InvalidTokenizerError as error:
-        expected = "a definition that `tokenizers` can read"
-        raise TokenizerInvalidError(source, "tokenizer", expected, str(error.__cause__)) from None
-
-
 def _groups(texts: list[str]) -> Iterator[list[str]]:
     """Consecutive texts, as many as are asked for together."""
     group: list[str] = []
@@ -133,19 +112,3 @@ def _groups(texts: list[str]) -> Iterator[list[str]]:
         size += len(text)
     if group:
         yield group
-
-
-def _read(tokenizer_json: bytes) -> Tokenizer:
-    from tokenizers import Tokenizer  # late: importing this module stays cheap
-
-    try:
-        tokenizer = Tokenizer.from_buffer(tokenizer_json)
-    except BaseException as error:
-        if not isinstance(error, Exception) and not is_failure(error):
-            raise
-        raise InvalidTokenizerError(
-            f"tokenizer.json: `tokenizers` cannot read it: {error}"
-        ) from error
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer

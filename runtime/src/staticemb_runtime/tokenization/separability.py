@@ -12,11 +12,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from staticemb_runtime.tokenization import separator_pieces as pieces
-from staticemb_runtime.tokenization.backend import is_failure
 from staticemb_runtime.tokenization.components import Design, collapses, local
 from staticemb_runtime.tokenization.cut_rules import Guard, beside_blanks
 from staticemb_runtime.tokenization.segmenters import FIRST, SPACES, Dropped, Kept, Splitter
 from staticemb_runtime.tokenization.separator_pieces import MARK
+
+from ..format.tokenizer_library import is_failure
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,30 +12,7 @@ from .word_tokenizer import WordTokenizer
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-
-class TextLimits(NamedTuple):
-    """Rules for long texts.
-
-    The format drops unknown tokens and cuts what is left. model2vec cuts the text's characters,
-    then its tokens, and only then drops; a tokenizer may be set to keep a text's end.
-
-    Attributes:
-        max_characters: how many characters of a text are looked at; None for all.
-        max_tokens: how many tokens are kept, before unknown ones are dropped; None for all.
-        keep_end: whether the last ones are kept, not the first.
-        unknown_token_id: the id that is dropped.
-    """
-
-    max_characters: int | None = None
-    max_tokens: int | None = None
-    keep_end: bool = False
-    unknown_token_id: int | None = None
-
-    @property
-    def beyond_format(self) -> bool:
-        """Whether the format's `max_tokens` and `unknown_token_id` cannot say the same."""
-        cuts_first = self.max_tokens is not None and self.unknown_token_id is not None
-        return self.keep_end or self.max_characters is not None or cuts_first
+    from ..format.parts import TextLimits
 
 
 class LimitedTokenizer:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ..errors import InvalidTextError
-from .backend import Backend, SurrogateError, check_surrogates, is_failure, pack_id
+from ..format.tokenizer_library import is_failure
+from .backend import Backend, SurrogateError, check_surrogates, pack_id
 from .segmenters import Splitter
 from .separability import find_splitter
 from .separator_pieces import END

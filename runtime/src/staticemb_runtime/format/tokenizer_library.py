@@ -1,0 +1,55 @@
+"""Tokenizer definitions as the `tokenizers` library reads them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..errors import InvalidTokenizerError, TokenizerInvalidError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+
+def open_tokenizer(tokenizer_json: bytes) -> Tokenizer:
+    """Build a tokenizer without truncation and padding.
+
+    Args:
+        tokenizer_json: the bytes of a `tokenizer.json`.
+
+    Raises:
+        InvalidTokenizerError: `tokenizers` cannot read the definition.
+    """
+    from tokenizers import Tokenizer  # late: importing this module stays cheap
+
+    try:
+        tokenizer = Tokenizer.from_buffer(tokenizer_json)
+    except BaseException as error:
+        if not isinstance(error, Exception) and not is_failure(error):
+            raise
+        raise InvalidTokenizerError(
+            f"tokenizer.json: `tokenizers` cannot read it: {error}"
+        ) from error
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def check_readable(tokenizer_json: bytes, source: str) -> None:
+    """Check that `tokenizers` can read a definition.
+
+    Raises:
+        TokenizerInvalidError: it cannot.
+    """
+    try:
+        open_tokenizer(tokenizer_json)
+    except InvalidTokenizerError as error:
+        expected = "a definition that `tokenizers` can read"
+        raise TokenizerInvalidError(source, "tokenizer", expected, str(error.__cause__)) from None
+
+
+def is_failure(error: BaseException) -> bool:
+    """Whether `tokenizers` raised an error.
+
+    Its own errors are of no class but `Exception`, and a panic of Rust is no `Exception` at all.
+    """
+    return type(error) is Exception or type(error).__name__ == "PanicException"

@@ -14,7 +14,7 @@ import harness
 import numpy as np
 from tokenizers import Tokenizer
 
-from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_distiller.file import Parts, Settings, write
 from staticemb_runtime import StaticModel
 
 Encode = Callable[[list[str]], Any]

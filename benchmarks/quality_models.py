@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from harness import ROOT
 
-from staticemb_distiller import distillation as pipeline
 from staticemb_distiller.demo import PACKAGED_NAME, packaged_teacher
 from staticemb_distiller.evaluation import Embedder, FunctionModel, LexicalModel, load_model
 from staticemb_distiller.fitting.fit_recipe import about_vectors, fit_texts
@@ -26,6 +25,7 @@ from staticemb_distiller.recipe.budget import Budget
 from staticemb_distiller.recipe.recipe import Recipe
 from staticemb_distiller.table.rotation import second_moment_axes
 from staticemb_distiller.teacher import Teacher
+from staticemb_distiller.vocabulary.by_recipe import make_vocabulary
 from staticemb_distiller.vocabulary.token_ids import TokenIds
 from staticemb_runtime.format import read
 
@@ -107,7 +107,7 @@ class Maker:
         kept = self.work / "speed.json"
         if not kept.is_file():
             recipe = Recipe(fit=(str(self.text),), limit=SPEED_TEXTS)
-            vocabulary = pipeline.make_vocabulary(self.teacher.tokenizer, recipe)
+            vocabulary = make_vocabulary(self.teacher.tokenizer, recipe)
             texts = fit_texts(self.teacher, vocabulary, recipe).texts
             started = processor_seconds()
             self.teacher.encode(texts)
@@ -219,7 +219,7 @@ def _trained(maker: Maker, target: Path) -> Mapping[str, Any]:
     words = Recipe(
         mode="subword", vocabulary_from=(str(maker.text),), vocabulary_size=int(WORDS[3])
     )
-    vocabulary = pipeline.make_vocabulary(maker.teacher.tokenizer, words)
+    vocabulary = make_vocabulary(maker.teacher.tokenizer, words)
     gathered = fit_texts(maker.teacher, vocabulary, recipe)
     ids, lengths = TokenIds(vocabulary.tokenizer_json, vocabulary.unknown_token_id)(gathered.texts)
     budget = Budget.parse(recipe.teacher_budget)

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from staticemb_distiller.file.writer import Parts, Settings
+from staticemb_distiller.file import Parts, Settings
 
 # --- files -----------------------------------------------------------------------------------
 

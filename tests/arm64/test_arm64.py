@@ -11,7 +11,7 @@ import pytest
 
 from conftest import ROOT
 from end_to_end.lambda_runtime_api import Function
-from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_distiller.file import Parts, Settings, write
 from staticemb_runtime import StaticModel
 from staticemb_runtime.cli.main import main
 from strategies import word_level_tokenizer

@@ -15,7 +15,7 @@ from staticemb_distiller import errors
 from staticemb_distiller.cli import main as cli
 from staticemb_distiller.distillation import distill
 from staticemb_distiller.evaluation import load_model
-from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_distiller.file import Parts, Settings, write
 from staticemb_distiller.recipe.recipe import Recipe
 from staticemb_distiller.teacher import Teacher
 from staticemb_distiller.training.checkpoint import TrainingCheckpoint

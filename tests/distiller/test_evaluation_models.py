@@ -20,7 +20,7 @@ from staticemb_distiller.evaluation import (
     load_model,
 )
 from staticemb_distiller.evaluation.metrics import unit
-from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_distiller.file import Parts, Settings, write
 from staticemb_runtime import StaticModel
 
 WORDS = ["cat", "dog", "saw", "drill"]

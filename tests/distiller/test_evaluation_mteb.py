@@ -10,7 +10,7 @@ from distiller import evaluation_data as data
 from staticemb_distiller.errors import PrefixError, UnknownModelError
 from staticemb_distiller.evaluation import FunctionModel, discover, evaluate
 from staticemb_distiller.evaluation.mteb import MtebModel
-from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_distiller.file import Parts, Settings, write
 
 mteb = pytest.importorskip("mteb")
 datasets = pytest.importorskip("datasets")

@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from peer_models import TEXTS, vectors_for
 from staticemb_distiller.cli.main import main
 from staticemb_distiller.errors import ExportError, InexpressibleError
-from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_distiller.file import Parts, Settings, write
 from staticemb_distiller.interop import export as exports
 from staticemb_distiller.interop import model2vec_folder, sentence_transformers_folder
 from staticemb_distiller.interop.export import export

@@ -9,7 +9,7 @@ import pytest
 from staticemb_distiller import errors
 from staticemb_distiller.cli import main as cli
 from staticemb_distiller.evaluation import load_model
-from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_distiller.file import Parts, Settings, write
 from staticemb_distiller.interop.convert import convert_folder
 from staticemb_distiller.interop.export import export
 from staticemb_distiller.progress import Progress

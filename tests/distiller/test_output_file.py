@@ -17,7 +17,7 @@ from distiller import training_data
 from staticemb_distiller.cli import main as cli
 from staticemb_distiller.errors import OutputError
 from staticemb_distiller.evaluation import record
-from staticemb_distiller.file.writer import Parts, Settings, serialize, write
+from staticemb_distiller.file import Parts, Settings, serialize, write
 from staticemb_distiller.interop.export import export
 from staticemb_distiller.interop.word_vectors import convert_word_vectors
 from staticemb_distiller.output_file import appearing, check_output, sweep

@@ -14,7 +14,8 @@ from distiller.test_distill_fit import counted, sentences
 from staticemb_distiller.cli import main as cli
 from staticemb_distiller.cli.recipe import read_recipe
 from staticemb_distiller.distillation import distill
-from staticemb_distiller.fitting import fit_recipe, own_text
+from staticemb_distiller.fitting import fit_recipe, mean_alignment
+from staticemb_distiller.recipe import shape as row_shapes
 from staticemb_distiller.recipe.recipe import Recipe
 from staticemb_distiller.teacher import Teacher
 from staticemb_runtime.format.reader import read
@@ -43,28 +44,28 @@ def text(tmp_path):
 @given(shares, shares)
 def test_more_text_is_shaped_no_more(one, other):
     fewer, more = sorted((one, other))
-    for small, large in zip(own_text.row_shape(fewer), own_text.row_shape(more), strict=True):
+    for small, large in zip(row_shapes.row_shape(fewer), row_shapes.row_shape(more), strict=True):
         assert small >= large
 
 
 @pytest.mark.parametrize(("share", "alone"), [(0, "generated"), (1, "text.txt")])
 def test_at_its_ends_the_shape_is_that_of_either_alone(share, alone):
     expected = Recipe(fit=(alone,)).resolved()
-    assert own_text.row_shape(share) == (expected.length_power, expected.whiten)
+    assert row_shapes.row_shape(share) == (expected.length_power, expected.whiten)
 
 
 @given(shares, shares)
 def test_a_settled_recipe_stays_whatever_text_it_meets(share, other):
     recipe = Recipe(text=("a.txt", "b.txt::weight=2,limit=7"), limit=9).resolved()
-    settled = own_text.settled(recipe, share)
-    assert (settled.length_power, settled.whiten) == own_text.row_shape(share)
-    assert own_text.settled(settled, other) == settled.resolved() == settled
+    settled = row_shapes.settled(recipe, share)
+    assert (settled.length_power, settled.whiten) == row_shapes.row_shape(share)
+    assert row_shapes.settled(settled, other) == settled.resolved() == settled
     assert Recipe.from_toml(settled.to_toml()) == settled
 
 
 def test_a_shape_that_is_given_stays():
     recipe = Recipe(text=("a.txt",), length_power=2.0, whiten=0.3).resolved()
-    settled = own_text.settled(recipe, 0.5)
+    settled = row_shapes.settled(recipe, 0.5)
     assert (settled.length_power, settled.whiten) == (2.0, 0.3)
 
 
@@ -82,7 +83,7 @@ def test_a_recipe_without_text_is_spelled_as_before_there_was_any():
 def test_means_are_made_one_and_nothing_else_changes(before, own):
     after = before.copy()
     which = np.arange(9) < own
-    own_text.level_means(after, which)
+    mean_alignment.level_means(after, which)
     np.testing.assert_array_equal(after[~which], before[~which])
     if 0 < own < 9:
         np.testing.assert_allclose(after[which].mean(0), after[~which].mean(0), atol=5e-3)
@@ -103,7 +104,7 @@ def test_the_recipe_in_a_file_makes_it_again(folder, text, tmp_path, budget):
     read_texts = int(extra["x-fit-texts"])
     if budget is None:
         assert 100 + 200 < read_texts <= 100 + 300  # the shortest sequences come twice
-        shape = own_text.row_shape(2 * 100 / (2 * 100 + read_texts - 100))
+        shape = row_shapes.row_shape(2 * 100 / (2 * 100 + read_texts - 100))
         assert (recipe.length_power, recipe.whiten) == shape
     else:
         assert read_texts == budget
@@ -111,7 +112,7 @@ def test_the_recipe_in_a_file_makes_it_again(folder, text, tmp_path, budget):
 
     # Whatever shape is best by then.
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(own_text, "row_shape", lambda share: (3.0, 0.5))
+        patch.setattr(row_shapes, "row_shape", lambda share: (3.0, 0.5))
         assert cli.main([*base, "-o", str(again), "--recipe", str(out)]) == 0
     assert again.read_bytes() == out.read_bytes()
 

@@ -12,7 +12,7 @@ from hub_server import COMMIT, READER, WRITER, serve
 from peer_models import vectors_for
 from staticemb_distiller.evaluation import record
 from staticemb_distiller.evaluation.run import Results, Score
-from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_distiller.file import Parts, Settings, write
 from staticemb_runtime import StaticModel
 from staticemb_runtime.format.reader import read
 

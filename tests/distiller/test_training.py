@@ -21,7 +21,7 @@ from staticemb_distiller.errors import (
     TrainingPackageError,
     TrainingStartError,
 )
-from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_distiller.file import Parts, Settings, write
 from staticemb_distiller.recipe.recipe import Recipe
 from staticemb_distiller.training import loop, run
 from staticemb_distiller.training.recipe import TrainingRecipe

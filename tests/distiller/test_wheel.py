@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from conftest import ROOT
 from staticemb_distiller.cli.main import main
 from staticemb_distiller.errors import WheelNameError
-from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_distiller.file import Parts, Settings, write
 from staticemb_distiller.publish.wheel import Names, build_wheel
 from staticemb_runtime import StaticModel
 from staticemb_runtime.errors import (

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from staticemb_distiller.errors import UnwritablePartsError, WriteError
-from staticemb_distiller.file.writer import Parts, Settings, serialize, write
+from staticemb_distiller.file import Parts, Settings, serialize, write
 from staticemb_runtime.format.reader import read
 from strategies import word_level_tokenizer
 

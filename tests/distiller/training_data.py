@@ -3,7 +3,7 @@
 import numpy as np
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_distiller.file import Parts, Settings, write
 from staticemb_distiller.table.quantization import to_int8
 from staticemb_distiller.training.batches import Batch
 from staticemb_distiller.training.dataset import Dataset, Examples, Texts

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_distiller.file import Parts, Settings, write
 from strategies import word_level_tokenizer
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="a shell and descriptors of POSIX")

@@ -15,7 +15,7 @@ import pytest
 
 from end_to_end.lambda_events import HTTP, function_url
 from end_to_end.lambda_runtime_api import Function
-from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_distiller.file import Parts, Settings, write
 from staticemb_runtime import StaticModel
 from staticemb_runtime.aws_lambda import bundle
 from staticemb_runtime.aws_lambda.bundle import is_needed, wheel_platforms

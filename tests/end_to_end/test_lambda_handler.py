@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from end_to_end.lambda_events import HTTP, function_url, rest_api
-from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_distiller.file import Parts, Settings, write
 from staticemb_runtime import StaticModel
 from staticemb_runtime.aws_lambda.function import (
     MAX_PROMPT_CHARACTERS,

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from staticemb_distiller.cli import main as distiller_cli
-from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_distiller.file import Parts, Settings, write
 from staticemb_runtime.cli import main as runtime_cli
 from staticemb_runtime.cli.process import run_command
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from conftest import ROOT
-from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_distiller.file import Parts, Settings, write
 from staticemb_runtime.loading.installed import DEFAULT_MODEL
 from strategies import word_level_tokenizer
 

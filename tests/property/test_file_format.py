@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load as safetensors_load
 
 import strategies
-from staticemb_distiller.file.writer import Parts, Settings, serialize, write
+from staticemb_distiller.file import Parts, Settings, serialize, write
 from staticemb_runtime.errors import StaticEmbError
 from staticemb_runtime.format.reader import read
 

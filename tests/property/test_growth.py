@@ -22,7 +22,7 @@ from staticemb_distiller.corpus.text_files import read_path
 from staticemb_distiller.errors import DistillerError
 from staticemb_distiller.evaluation import files as evaluation_files
 from staticemb_distiller.evaluation.record import from_json
-from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_distiller.file import Parts, Settings, write
 from staticemb_distiller.interop import word_vector_text
 from staticemb_distiller.recipe.recipe import Recipe
 from staticemb_distiller.teacher import model_card

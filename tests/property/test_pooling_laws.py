@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import strategies
-from staticemb_distiller.file.writer import Parts
+from staticemb_distiller.file import Parts
 from staticemb_runtime.encoding.pooling import pool
 from staticemb_runtime.encoding.table import EmbeddingTable
 from staticemb_runtime.encoding.vectors import normalize, quantize, truncate

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from conftest import ROOT
-from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_distiller.file import Parts, Settings, write
 from staticemb_distiller.recipe.recipe import Recipe
 from staticemb_runtime import StaticModel
 from staticemb_runtime.loading.installed import DEFAULT_FILE, DEFAULT_MODEL

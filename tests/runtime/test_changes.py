@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_distiller.file import Parts, Settings, write
 from staticemb_runtime import StaticModel
 from staticemb_runtime.aws_lambda import function as aws_lambda
 from staticemb_runtime.encoding import options as request

@@ -12,7 +12,7 @@ import time
 import numpy as np
 import pytest
 
-from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_distiller.file import Parts, Settings, write
 from staticemb_runtime import StaticModel
 from strategies import word_level_tokenizer
 

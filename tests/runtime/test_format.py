@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from staticemb_distiller.file.writer import Parts, Settings, serialize, write
+from staticemb_distiller.file import Parts, Settings, serialize, write
 from staticemb_runtime import errors
 from staticemb_runtime.format.reader import read
 from strategies import word_level_tokenizer

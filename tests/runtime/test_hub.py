@@ -8,7 +8,7 @@ import pytest
 
 from hub_client import NOWHERE, environment
 from hub_server import COMMIT, serve
-from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_distiller.file import Parts, Settings, write
 from strategies import word_level_tokenizer
 
 pytest.importorskip("huggingface_hub")

@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 
 import strategies
-from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_distiller.file import Parts, Settings, write
 from staticemb_runtime import StaticModel, normalize, quantize
 from staticemb_runtime.encoding import options as request
 from staticemb_runtime.errors import (

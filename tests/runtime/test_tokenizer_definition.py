@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from peer_models import save_model2vec, save_sentence_transformers
-from staticemb_distiller.file.writer import Parts, Settings, write
+from staticemb_distiller.file import Parts, Settings, write
 from staticemb_runtime import StaticModel
 from staticemb_runtime.errors import InvalidTextError, TokenizerInvalidError
 from staticemb_runtime.format.tokenizer_check import check_tokenizer, model_type

@@ -10,32 +10,29 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from tokenizers import Tokenizer
-
 from . import __version__
 from .corpus import input_files as inputs
 from .errors import RotationError
 from .file.check import write_checked
 from .file.writer import Settings
-from .fitting import fit_recipe, own_text
+from .fitting import fit_recipe
 from .output_file import check_folders, check_output
-from .progress import BlockProgress, Progress
+from .progress import Progress
 from .recipe.budget import Budget
 from .recipe.recipe import Recipe
+from .recipe.shape import settled
 from .table import build as table
 from .table.rotation import variance_shares
 from .teacher import Teacher
 from .teacher import token_vectors as tokens
+from .teacher.by_recipe import token_vectors
 from .teacher.encoder import unused_cuda
-from .teacher.reporting import ReportingTeacher
-from .vocabulary.build import Vocabulary, build, read_words
-from .vocabulary.counting import count_tokens, count_words
+from .vocabulary.build import Vocabulary
+from .vocabulary.by_recipe import make_vocabulary, token_counts
 
 if TYPE_CHECKING:
     import os
 
-    from numpy.typing import NDArray
 
 _FIT_PACKAGES = ("scipy", "sentencex")
 _TEXTS = "texts"  # in the checkpoint's folder
@@ -104,13 +101,13 @@ def distill(
     vocabulary = make_vocabulary(teacher.tokenizer, recipe)
     progress.note(f"Vocabulary: {len(vocabulary)} tokens")
     _check_dims(teacher, vocabulary, recipe)
-    weights = table.token_weights(len(vocabulary), _counts(vocabulary, recipe), recipe)
+    weights = table.token_weights(len(vocabulary), token_counts(vocabulary, recipe), recipe)
 
     gathered = None
     if recipe.fitted:  # before the teacher's long pass, which text that cannot be read would waste
         progress.note(f"Reading text: {' '.join((*recipe.text, *recipe.fit))}")
         gathered = fit_recipe.fit_texts(teacher, vocabulary, recipe)
-        recipe = own_text.settled(recipe, gathered.own_share)
+        recipe = settled(recipe, gathered.own_share)
 
     kept = _checkpoint(checkpoint, teacher, vocabulary, recipe)
     vectors = token_vectors(teacher, vocabulary, recipe, checkpoint=kept, progress=progress)
@@ -142,86 +139,6 @@ def distill(
             shutil.rmtree(kept.folder / _TEXTS, ignore_errors=True)
         kept.clear()
     return path
-
-
-def make_vocabulary(tokenizer: Tokenizer, recipe: Recipe) -> Vocabulary:
-    """The vocabulary that a recipe asks for.
-
-    Args:
-        tokenizer: The teacher's.
-        recipe: Its knobs from `mode` to `keep_min_count`.
-
-    Raises:
-        VocabularyError: It would be empty, or cannot be made from this tokenizer.
-        InputFileError: A text file cannot be read.
-    """
-    words: list[str] | None = None
-    if recipe.vocabulary is not None:
-        words = read_words(recipe.vocabulary)
-    elif recipe.vocabulary_size is not None:
-        words = count_words(
-            inputs.read_lines(recipe.vocabulary_from),
-            recipe.vocabulary_size,
-            tokenizer=tokenizer,
-            phrases=recipe.vocabulary_phrases,
-            split=recipe.mode == "subword",
-        )
-    used = None
-    if recipe.keep_used_in:
-        used = count_tokens(inputs.read_lines(recipe.keep_used_in), tokenizer)
-    return build(
-        tokenizer,
-        mode=recipe.mode,
-        words=words,
-        drop_pattern=recipe.remove or None,
-        counts=used,
-        min_count=recipe.keep_min_count,
-    )
-
-
-def token_vectors(
-    teacher: Teacher,
-    vocabulary: Vocabulary,
-    recipe: Recipe,
-    *,
-    checkpoint: tokens.Checkpoint | None = None,
-    progress: Progress | None = None,
-) -> NDArray[np.float32]:
-    """The teacher's vector of each token, shape (V, H), by `vectors_from` and `teacher_pooling`.
-
-    Raises:
-        TeacherError: The teacher cannot do what is asked.
-        TokenVectorsError: A vector is not finite.
-        CheckpointError: The checkpoint cannot be read or written.
-    """
-    if recipe.vectors_from == "input":
-        return tokens.input_vectors(teacher, vocabulary.token_ids)
-    before, after = tokens.special_ids(teacher.tokenizer)
-    progress = progress or Progress(quiet=True)
-    with progress.track("Token vectors", len(vocabulary), "tokens") as advance:
-        counted = BlockProgress(advance)
-        return tokens.output_vectors(
-            ReportingTeacher(teacher, counted.within),
-            vocabulary.token_ids,
-            before=before,
-            after=after,
-            pooling=recipe.teacher_pooling,
-            checkpoint=checkpoint,
-            advance=counted.block,
-        )
-
-
-def _counts(vocabulary: Vocabulary, recipe: Recipe) -> NDArray[np.int64] | None:
-    """How often each token occurs in the text of `counts_from`, shape (V,)."""
-    if not recipe.counts_from:
-        return None
-    tokenizer = Tokenizer.from_str(vocabulary.tokenizer_json.decode())
-    counted = count_tokens(inputs.read_lines(recipe.counts_from), tokenizer)
-    counts = np.zeros(len(vocabulary), np.int64)
-    counts[: len(counted)] = counted[: len(counts)]
-    if vocabulary.unknown_token_id is not None:
-        counts[vocabulary.unknown_token_id] = 0  # never pooled: it takes no share
-    return counts
 
 
 def _check_dims(teacher: Teacher, vocabulary: Vocabulary, recipe: Recipe) -> None:

@@ -1,0 +1,10 @@
+"""The static embedding file, written as SPEC.md says, and checked with the runtime.
+
+In: `Parts` and `Settings`. Out: a file that is whole, or none. The writer imports no reader.
+May use: `errors`, `output_file`, `recipe`, `table`.
+"""
+
+from ..table.parts import Parts
+from .writer import Settings, serialize, write
+
+__all__ = ["Parts", "Settings", "serialize", "write"]

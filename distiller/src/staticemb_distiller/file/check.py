@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from ..recipe.recipe import Recipe
     from ..table.build import Table
-    from .writer import Parts, Settings
+    from ..table.parts import Parts
+    from .writer import Settings
 
 _TEXTS = 256
 _TOKENS = 16

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ..errors import UnwritablePartsError, WriteError
 from ..output_file import appearing, reported
+from ..table.parts import Parts
 from .optional_parts import optional_keys, optional_tensors, spell_prompts
 
 ALIGNMENT: Final = 64
@@ -63,32 +64,6 @@ DECISIVE_KEYS: Final = (
 DECISIVE_TENSORS: Final = ("embeddings", "rows", "scale", "tokenizer", "weights")
 
 _ZERO_DIGEST: Final = "sha256:" + "0" * 64
-
-
-@dataclass(frozen=True, eq=False)
-class Parts:
-    """What a file holds.
-
-    Attributes:
-        embeddings: (R, D) float32, float16 or int8.
-        tokenizer: the bytes of a `tokenizer.json`.
-        scale: (D,) float32, with an int8 table and only then.
-        weights: (V,) float32 factors of the tokens, where they are not folded into the rows.
-        rows: (V,) token to row, as uint16, uint32 or int64.
-        optional: tensors that vectors do not need, by names like `head.topic.weights`.
-    """
-
-    embeddings: NDArray[Any]
-    tokenizer: bytes
-    scale: NDArray[np.float32] | None = None
-    weights: NDArray[np.float32] | None = None
-    rows: NDArray[Any] | None = None
-    optional: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-
-    @property
-    def n_token_ids(self) -> int:
-        """V, the number of token ids."""
-        return len(self.embeddings if self.rows is None else self.rows)
 
 
 @dataclass(frozen=True)

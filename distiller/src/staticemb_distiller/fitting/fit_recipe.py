@@ -105,7 +105,7 @@ def fit_recipe(
         gathered: What `fit_texts` gave.
         vectors: The teacher's vectors of the tokens, shape (V, H).
         weights: The tokens' weights in the classical table that the fit starts from, shape (V,).
-        recipe: Its knobs from `fit` to `whiten`, and `seed`; resolved and `own_text.settled`.
+        recipe: Its knobs from `fit` to `whiten`, and `seed`; resolved and `shape.settled`.
         cache: The folder that keeps the teacher's vectors; None: they are kept until the end.
         progress: Where to show it.
 

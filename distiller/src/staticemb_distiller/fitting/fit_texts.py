@@ -18,7 +18,7 @@ from ..corpus.coverage import order_by_coverage
 from ..recipe.budget import Budget
 from ..teacher.cache import TeacherCache
 from ..vocabulary.token_ids import TokenIds
-from .own_text import level_means
+from .mean_alignment import level_means
 from .ridge_fit import FitStep, count_matrix, fit, scale_prior
 from .row_shape import shaped
 

@@ -10,28 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..recipe.knobs import refuse
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
-
-GENERATED_SHAPE = (1.5, 0.1)
-TEXT_SHAPE = (1.0, 0.0)
-"""Length power and whitening of a table fitted to generated sequences, or to text, alone."""
-
-
-def check_shape(length_power: float | None, whiten: float | None) -> None:
-    """Refuse values that `with_length_power` and `whitened` are not made for; None is none.
-
-    Raises:
-        RecipeError: One is out of range.
-    """
-    if length_power is not None and not 0.0 < length_power <= 4.0:
-        refuse("length_power", "a number above 0 and at most 4", length_power)
-    if whiten is not None and not 0.0 <= whiten <= 0.5:
-        refuse("whiten", "a number from 0 to 0.5", whiten)
 
 
 def shaped(

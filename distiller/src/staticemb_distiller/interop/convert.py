@@ -15,8 +15,9 @@ from staticemb_runtime.loading import Rules, read_folder
 
 from ..corpus.input_files import model_files
 from ..errors import ConvertError
-from ..file.writer import Parts, Settings, write
+from ..file.writer import Settings, write
 from ..output_file import appearing, check_output, reported
+from ..table.parts import Parts
 from ..teacher.model_card import read_head
 from .comparison import CLOSE, largest_difference, sample_texts, vectors
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ..errors import ConvertError
-from ..file.writer import Parts, Settings
+from ..file.writer import Settings
 from ..output_file import check_output, reported, working_folder
+from ..table.parts import Parts
 from .convert import Converted, creator, write_compared
 from .word_vector_text import read_rows
 

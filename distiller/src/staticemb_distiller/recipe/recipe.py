@@ -13,10 +13,12 @@ from typing import Any, ClassVar, Literal
 
 from ..corpus.generated import GENERATED
 from ..errors import RecipeError
-from ..fitting.row_shape import GENERATED_SHAPE, TEXT_SHAPE, check_shape
-from ..vocabulary.build import UNUSED
 from .budget import Budget
 from .knobs import Knobs, knob, refuse
+from .shape import GENERATED_SHAPE, TEXT_SHAPE, check_shape
+
+UNUSED = r"\[unused\d+\]"
+"""The tokens that BERT reserved for later."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -285,7 +287,7 @@ class Recipe(Knobs):
     def resolved(self) -> Recipe:
         """The same recipe with a value for the knobs whose default depends on others.
 
-        How rows are shaped after a fit to `text` depends on how much there is: `own_text.settled`.
+        How rows are shaped after a fit to `text` depends on how much there is: `shape.settled`.
         """
         text = self.fitted and any(spec.partition("::")[0] != GENERATED for spec in self.fit)
         textless = self.fitted and not text

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import RotationError
-from ..file.writer import Parts
 from . import quantization as quantize
 from . import rotation as rotate
 from . import weights as zipf
+from .parts import Parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

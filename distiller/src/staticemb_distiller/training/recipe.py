@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..errors import RecipeError
-from ..fitting.row_shape import check_shape
 from ..recipe.knobs import Knobs, knob, refuse
+from ..recipe.shape import check_shape
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,6 @@ import numpy as np
 from staticemb_runtime.errors import NotAModelError, UnsupportedModelError
 from staticemb_runtime.loading import find_installed, not_installed, open_parts
 
-from ..distillation import make_vocabulary, token_vectors
 from ..errors import HubUnavailableError, TeacherNotFoundError, TrainingStartError
 from ..file.optional_parts import optional_names
 from ..interop.convert import plain_tokenizer
@@ -21,6 +20,8 @@ from ..recipe.recipe import Recipe
 from ..table.build import classical_table, prefixes, token_weights
 from ..table.rotation import prefix_ladder
 from ..teacher import Teacher
+from ..teacher.by_recipe import token_vectors
+from ..vocabulary.by_recipe import make_vocabulary
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

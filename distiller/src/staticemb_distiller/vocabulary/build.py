@@ -33,12 +33,11 @@ from ..errors import (
     UnusedVocabularyError,
     VocabularyFileError,
 )
+from ..recipe.recipe import UNUSED
 from . import given_words
 from . import tokenizer_json as editing
 
 MODES = ("output", "word", "subword")
-UNUSED = r"\[unused\d+\]"
-"""The tokens that BERT reserved for later."""
 UNKNOWN = ("[UNK]", "<unk>")
 KEPT_SPECIAL = ("[PAD]", "<pad>", *UNKNOWN)
 """The special tokens that stay, as in model2vec: they have rows, and count in ranks and in the PCA.

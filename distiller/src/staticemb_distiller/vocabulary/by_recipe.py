@@ -1,0 +1,65 @@
+"""The vocabulary that a recipe asks for, and how often its tokens occur in the recipe's text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from ..corpus import input_files as inputs
+from .build import Vocabulary, build, read_words
+from .counting import count_tokens, count_words
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..recipe.recipe import Recipe
+
+
+def make_vocabulary(tokenizer: Tokenizer, recipe: Recipe) -> Vocabulary:
+    """The vocabulary that a recipe asks for.
+
+    Args:
+        tokenizer: The teacher's.
+        recipe: Its knobs from `mode` to `keep_min_count`.
+
+    Raises:
+        VocabularyError: It would be empty, or cannot be made from this tokenizer.
+        InputFileError: A text file cannot be read.
+    """
+    words: list[str] | None = None
+    if recipe.vocabulary is not None:
+        words = read_words(recipe.vocabulary)
+    elif recipe.vocabulary_size is not None:
+        words = count_words(
+            inputs.read_lines(recipe.vocabulary_from),
+            recipe.vocabulary_size,
+            tokenizer=tokenizer,
+            phrases=recipe.vocabulary_phrases,
+            split=recipe.mode == "subword",
+        )
+    used = None
+    if recipe.keep_used_in:
+        used = count_tokens(inputs.read_lines(recipe.keep_used_in), tokenizer)
+    return build(
+        tokenizer,
+        mode=recipe.mode,
+        words=words,
+        drop_pattern=recipe.remove or None,
+        counts=used,
+        min_count=recipe.keep_min_count,
+    )
+
+
+def token_counts(vocabulary: Vocabulary, recipe: Recipe) -> NDArray[np.int64] | None:
+    """How often each token occurs in the text of `counts_from`, shape (V,)."""
+    if not recipe.counts_from:
+        return None
+    tokenizer = Tokenizer.from_str(vocabulary.tokenizer_json.decode())
+    counted = count_tokens(inputs.read_lines(recipe.counts_from), tokenizer)
+    counts = np.zeros(len(vocabulary), np.int64)
+    counts[: len(counted)] = counted[: len(counts)]
+    if vocabulary.unknown_token_id is not None:
+        counts[vocabulary.unknown_token_id] = 0  # never pooled: it takes no share
+    return counts

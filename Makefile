@@ -29,7 +29,7 @@ TEXT   ?= ../shared/text/cc.txt.gz
 .PHONY: demo test check bench model quality vectors arm64 clean
 
 demo: $(VENV)/.demo
-	$(BIN)/python -m staticemb_distiller.demo $(TEACHER)
+	$(BIN)/python distiller/demo/demo.py $(TEACHER)
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest $(ARGS)
@@ -45,7 +45,7 @@ bench: $(VENV)/.test
 
 # The recipe names its text without a folder, so that the bytes do not depend on where it lies.
 model: $(VENV)/.demo
-	cd $(dir $(TEXT)) && $(CURDIR)/$(BIN)/python -m staticemb_distiller.bundled \
+	cd $(dir $(TEXT)) && $(CURDIR)/$(BIN)/python $(CURDIR)/distiller/demo/bundled_model.py \
 		$(MODEL).toml $(MODEL).staticemb $(ARGS)
 
 quality: $(VENV)/.test

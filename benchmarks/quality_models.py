@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from harness import ROOT
 
-from staticemb_distiller.demo import PACKAGED_NAME, packaged_teacher
+from demo import PACKAGED_NAME, packaged_teacher
 from staticemb_distiller.evaluation import Embedder, FunctionModel, LexicalModel, load_model
 from staticemb_distiller.fitting.fit_recipe import about_vectors, fit_texts
 from staticemb_distiller.fitting.fit_texts import order_by_budget, teacher_vectors

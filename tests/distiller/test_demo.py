@@ -4,8 +4,8 @@ import io
 
 import pytest
 
+import demo
 from distiller import teachers
-from staticemb_distiller import demo
 from staticemb_distiller.errors import DemoError
 from staticemb_runtime import StaticModel
 from staticemb_runtime.cli.main import main as staticemb

@@ -1,4 +1,4 @@
-"""Remake the model that the runtime carries: `python -m staticemb_distiller.bundled RECIPE OUT`.
+"""Remake the model that the runtime carries: `python distiller/demo/bundled_model.py RECIPE OUT`.
 
 The teacher is the one of the demo, recorded by its id on the Hub. A recipe names its text relative
 to the folder that the command runs in. Same recipe, text, machine and versions: same bytes.
@@ -11,13 +11,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .cli.main import guarded
-from .demo import PACKAGED_NAME, packaged_teacher
-from .distillation import distill
-from .output_file import described
-from .progress import Progress
-from .recipe.recipe import Recipe
-from .teacher import Teacher
+from demo import PACKAGED_NAME, packaged_teacher
+from staticemb_distiller.cli.main import guarded
+from staticemb_distiller.distillation import distill
+from staticemb_distiller.output_file import described
+from staticemb_distiller.progress import Progress
+from staticemb_distiller.recipe.recipe import Recipe
+from staticemb_distiller.teacher import Teacher
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m staticemb_distiller.bundled", description=__doc__.splitlines()[0]
+        prog="python distiller/demo/bundled_model.py", description=__doc__.splitlines()[0]
     )
     parser.add_argument("recipe", type=Path, metavar="RECIPE", help="the recipe, as TOML")
     parser.add_argument("output", type=Path, metavar="OUT", help="the file to write (.staticemb)")

@@ -14,17 +14,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from staticemb_distiller.cli.main import guarded
+from staticemb_distiller.corpus.digests import file_sha256
+from staticemb_distiller.distillation import distill
+from staticemb_distiller.errors import DemoError
+from staticemb_distiller.evaluation.metrics import spearman
+from staticemb_distiller.progress import Progress
+from staticemb_distiller.recipe.recipe import Recipe
+from staticemb_distiller.teacher import Teacher
+from staticemb_distiller.teacher.source import find
 from staticemb_runtime import StaticModel, similarity
-
-from .cli.main import guarded
-from .corpus.digests import file_sha256
-from .distillation import distill
-from .errors import DemoError
-from .evaluation.metrics import spearman
-from .progress import Progress
-from .recipe.recipe import Recipe
-from .teacher import Teacher
-from .teacher.source import find
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,7 +47,7 @@ _SECONDS_TO_MEASURE = 2.0
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the demo; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m staticemb_distiller.demo", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python distiller/demo/demo.py", description=__doc__)
     parser.add_argument(
         "teacher",
         nargs="?",
@@ -139,7 +138,7 @@ def packaged_teacher() -> str:
 
 def read_sentences() -> list[str]:
     """The sentences that come with the demo."""
-    text = resources.files(__package__).joinpath("demo_sentences.txt").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("sentences.txt").read_text(encoding="utf-8")
     return text.splitlines()
 
 

@@ -32,7 +32,10 @@ ONE_THREAD = THREADS | {
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "PYTHONPATH": os.pathsep.join(
-        [str(ROOT / folder) for folder in ("runtime/src", "distiller/src", "distiller/demo", "benchmarks")]
+        [
+            str(ROOT / folder)
+            for folder in ("runtime/src", "distiller/src", "distiller/demo", "benchmarks")
+        ]
         + [folder for folder in (os.environ.get("PYTHONPATH"),) if folder]
     ),
 }

@@ -128,7 +128,7 @@ class Maker:
         """A model that our command makes."""
 
         def make(target: Path) -> Mapping[str, Any]:
-            command = [sys.executable, "-m", "staticemb_distiller.cli.main", "distill", self.place]
+            command = [sys.executable, "-m", "staticemb_distiller", "distill", self.place]
             command += ["-o", str(target), "--teacher-cache", str(self.cache), *arguments]
             paths = [str(ROOT / part / "src") for part in ("runtime", "distiller")]
             search = os.pathsep.join([*paths, os.environ.get("PYTHONPATH", "")])

@@ -350,7 +350,7 @@ def test_a_mistake_is_one_line(folder, tmp_path, monkeypatch, capsys, arguments,
 
 
 def test_the_command_as_a_process(folder):
-    command = [sys.executable, "-m", "staticemb_distiller.cli.main", "evaluate", "tfidf"]
+    command = [sys.executable, "-m", "staticemb_distiller", "evaluate", "tfidf"]
     done = subprocess.run(
         [*command, "--data", str(folder), "--tasks", "pairs", "--no-speed"],
         capture_output=True, text=True, check=True,

@@ -325,7 +325,7 @@ def test_two_processes_make_the_step_that_one_makes(start, examples, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "staticemb_distiller.cli.main", *arguments]
+    command = [sys.executable, "-m", "staticemb_distiller", *arguments]
     torchrun = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     both = [
         subprocess.Popen(

@@ -11,7 +11,7 @@ import pytest
 from distiller import teachers
 from staticemb_runtime import StaticModel
 
-COMMAND = [sys.executable, "-m", "staticemb_distiller.cli.main", "distill"]
+COMMAND = [sys.executable, "-m", "staticemb_distiller", "distill"]
 # Some thousand of the real teacher's tokens: several blocks of seconds each.
 FEWER = ["--remove", r"\[unused\d+\]|##|[^a-e]", "--device", "cpu"]
 HALFWAY_SECONDS = 120

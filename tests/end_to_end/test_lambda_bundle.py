@@ -42,7 +42,7 @@ def model(tmp_path_factory):
 
 
 def bundle_lambda(*arguments):
-    command = [sys.executable, "-m", "staticemb_runtime.cli.main", "bundle-lambda"]
+    command = [sys.executable, "-m", "staticemb_runtime", "bundle-lambda"]
     command += map(str, arguments)
     return subprocess.run(command, capture_output=True, text=True, check=False)
 

@@ -71,11 +71,11 @@ def test_a_stopped_encode_leaves_no_file(tmp_path, number, name):
     ("command", "slow"),
     [
         (RUNTIME, "numpy"),
-        ([sys.executable, "-m", "staticemb_runtime.cli.main"], "numpy"),
+        ([sys.executable, "-m", "staticemb_runtime"], "numpy"),
         (DISTILLER, "numpy"),
         (DISTILLER, "tokenizers"),
         (DISTILLER, "torch"),
-        ([sys.executable, "-m", "staticemb_distiller.cli.main"], "numpy"),
+        ([sys.executable, "-m", "staticemb_distiller"], "numpy"),
     ],
 )
 def test_a_signal_during_the_imports_leaves_no_traceback(tmp_path, number, command, slow):

@@ -79,7 +79,7 @@ def commands(tmp_path_factory):
     for name, start in {
         "python": "",
         "pip": "-m pip",
-        "staticemb": "-m staticemb_runtime.cli.main",
+        "staticemb": "-m staticemb_runtime",
         "staticemb-distiller": f"{folder}/fewer.py",
     }.items():
         (folder / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {start} "$@"\n')

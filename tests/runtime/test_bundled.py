@@ -36,7 +36,7 @@ def model():
 
 def staticemb(*arguments, **variables):
     environment = {k: v for k, v in os.environ.items() if k != "STATICEMB_MODEL"}
-    command = [sys.executable, "-m", "staticemb_runtime.cli.main", *map(str, arguments)]
+    command = [sys.executable, "-m", "staticemb_runtime", *map(str, arguments)]
     return subprocess.run(
         command, env=environment | variables, capture_output=True, check=True
     ).stdout

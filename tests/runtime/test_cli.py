@@ -35,7 +35,7 @@ def expected(model):
 
 
 def staticemb(*arguments, **options):
-    command = [sys.executable, "-m", "staticemb_runtime.cli.main", *map(str, arguments)]
+    command = [sys.executable, "-m", "staticemb_runtime", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, check=False, **options)
 
 
@@ -199,7 +199,7 @@ def test_verify_finds_a_changed_byte(model, tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="a shell pipe")
 def test_a_reader_that_closes_early_is_no_error(model):
     texts = "w1 w2\n" * 50_000
-    command = f"'{sys.executable}' -m staticemb_runtime.cli.main encode -m '{model}' | head -n 1"
+    command = f"'{sys.executable}' -m staticemb_runtime encode -m '{model}' | head -n 1"
     run = subprocess.run(
         command, shell=True, input=texts.encode(), capture_output=True, check=False, timeout=60
     )
@@ -216,7 +216,7 @@ def test_a_wrong_command_line_is_one_line(model, arguments):
 
 def test_an_interrupted_run_leaves_no_file(model, tmp_path):
     out = tmp_path / "out.jsonl"
-    command = [sys.executable, "-m", "staticemb_runtime.cli.main", "encode", "-m", model, "-o", out]
+    command = [sys.executable, "-m", "staticemb_runtime", "encode", "-m", model, "-o", out]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdin.write(b"w1\n" * 20_000)
     process.stdin.flush()

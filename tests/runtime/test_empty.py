@@ -153,7 +153,7 @@ def test_the_bundled_model_says_that_it_knows_no_japanese():
 
 
 def staticemb(*arguments, **options):
-    command = [sys.executable, "-m", "staticemb_runtime.cli.main", *map(str, arguments)]
+    command = [sys.executable, "-m", "staticemb_runtime", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, check=False, timeout=120, **options)
 
 

@@ -223,7 +223,8 @@ def test_a_definition_that_is_none(definition: bytes) -> None:
 
 
 def test_importing_the_module_does_not_import_tokenizers() -> None:
-    code = "import sys, staticemb_runtime.tokenization.word_tokenizer; sys.exit('tokenizers' in sys.modules)"
+    module = "staticemb_runtime.tokenization.word_tokenizer"
+    code = f"import sys, {module}; sys.exit('tokenizers' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -11,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from .errors import DistillerError
+from .version import __version__ as __version__
 
 if TYPE_CHECKING:
     from .distillation import distill
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from .teacher import Teacher
 
 __all__ = ["DistillerError", "Recipe", "Teacher", "distill"]
-__version__ = "0.1.0"
 
 # These import numpy or torch. Help does not wait for them, and commands handle Ctrl-C before them.
 _LAZY = {"Recipe": ".recipe", "Teacher": ".teacher", "distill": ".pipeline"}

@@ -10,7 +10,6 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import __version__
 from .corpus import input_files as inputs
 from .errors import RotationError
 from .file.check import write_checked
@@ -27,6 +26,7 @@ from .teacher import Teacher
 from .teacher import token_vectors as tokens
 from .teacher.by_recipe import token_vectors
 from .teacher.encoder import unused_cuda
+from .version import __version__
 from .vocabulary.build import Vocabulary
 from .vocabulary.by_recipe import make_vocabulary, token_counts
 

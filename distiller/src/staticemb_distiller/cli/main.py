@@ -6,21 +6,14 @@ It is imported only when it is chosen, so that `--help` does not wait for torch.
 
 from __future__ import annotations
 
-if __name__ == "__main__":  # the entry handles Ctrl-C before the imports below
-    import sys
-
-    from staticemb_distiller import __main__ as entry
-
-    sys.exit(entry.main())
-
 import importlib
 import sys
 from typing import TYPE_CHECKING
 
 from staticemb_runtime.cli import CommandParser, parse_command, run_command
 
-from .. import __version__
 from ..errors import DistillerError
+from ..version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

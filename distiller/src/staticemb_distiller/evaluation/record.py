@@ -12,9 +12,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
 from ..errors import ReportError, WriteError
 from ..output_file import appearing, reported
+from ..version import __version__
 from .run import Results, Score
 from .scoring import SETTINGS
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import __version__
+from ..version import __version__
 from .bootstrap import Difference, interval, resampled
 from .record import plain, suite_digest
 from .run import Results, Score

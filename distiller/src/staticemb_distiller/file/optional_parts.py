@@ -18,8 +18,6 @@ from ..errors import UnwritablePartsError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from staticemb_runtime.format import ModelParts
-
 NAMESPACES: Final = ("head", "space", "pieces")
 OPTIONAL_DTYPES: Final = frozenset(
     f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)
@@ -34,16 +32,7 @@ MAX_PROMPT_BYTES: Final = 16_384
 _NAMESPACE: Final = f"(?:{'|'.join(NAMESPACES)})"
 _LABEL: Final = r"(?:\.[A-Za-z0-9_-]{1,64})"
 _TENSOR: Final = f"{_NAMESPACE}{_LABEL}+"
-_KEY: Final = f"{_NAMESPACE}{_LABEL}*"
-
-
-def optional_names(file: ModelParts) -> tuple[str, ...]:
-    """The optional parts of a file, like `head.topic` or `space`, for messages."""
-    names = [*file.optional, *(key for key in file.metadata.extra if re.fullmatch(_KEY, key))]
-    return tuple(
-        dict.fromkeys(".".join(name.split(".")[: 2 if name.startswith("head.") else 1])
-                      for name in sorted(names))
-    )  # fmt: skip
+OPTIONAL_KEY: Final = f"{_NAMESPACE}{_LABEL}*"
 
 
 def optional_tensors(tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -84,7 +73,7 @@ def optional_keys(keys: Mapping[str, str]) -> dict[str, str]:
         UnwritablePartsError: A key is not one.
     """
     for key in keys:
-        if len(key) > MAX_NAME or not re.fullmatch(_KEY, key):
+        if len(key) > MAX_NAME or not re.fullmatch(OPTIONAL_KEY, key):
             msg = f"optional metadata: expected keys like {NAMESPACES[0]}.topic, found {key!r}"
             raise UnwritablePartsError(msg)
     return dict(keys)

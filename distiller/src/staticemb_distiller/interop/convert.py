@@ -151,7 +151,7 @@ def plain_tokenizer(definition: bytes) -> bytes:
 
 def creator() -> str:
     """This package and its version, as a file names them."""
-    from .. import __version__
+    from ..version import __version__
 
     return f"staticemb-distiller {__version__}"
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from staticemb_runtime.loading import locate, open_parts
 
 from ..errors import ExportError
-from ..file.optional_parts import optional_names
+from ..file.optional_names import optional_names
 from ..output_file import appearing_folder, check_folders, reported
 from . import model2vec_folder, onnx_folder, sentence_transformers_folder
 from .comparison import CLOSE, largest_difference, sample_texts, vectors

@@ -13,7 +13,7 @@ from staticemb_runtime.errors import NotAModelError, UnsupportedModelError
 from staticemb_runtime.loading import find_installed, not_installed, open_parts
 
 from ..errors import HubUnavailableError, TeacherNotFoundError, TrainingStartError
-from ..file.optional_parts import optional_names
+from ..file.optional_names import optional_names
 from ..interop.convert import plain_tokenizer
 from ..interop.folder_files import dense_rows
 from ..recipe.recipe import Recipe

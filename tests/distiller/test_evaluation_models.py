@@ -11,7 +11,7 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
 from distiller import evaluation_data as data
-from staticemb_distiller.errors import BadVectorsError, MissingPackageError, UnknownModelError
+from staticemb_distiller.errors import EvaluationError, MissingPackageError
 from staticemb_distiller.evaluation import (
     FunctionModel,
     LexicalModel,
@@ -74,7 +74,7 @@ def test_a_word_that_holds_spaces_keeps_its_numbers(tmp_path):
 def test_malformed_word_vectors_are_named_by_line(tmp_path, text, message):
     path = tmp_path / "w.txt"
     path.write_text(text, "utf-8")
-    with pytest.raises(UnknownModelError, match=message):
+    with pytest.raises(EvaluationError, match=message):
         load_model(path)
 
 
@@ -90,7 +90,7 @@ def test_what_is_no_model(tmp_path):
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken/config.json").write_text("[]", "utf-8")
     for name in ("absent/model", "empty", "model.bin", "broken"):
-        with pytest.raises(UnknownModelError, match=name):
+        with pytest.raises(EvaluationError, match=name):
             load_model(tmp_path / name)
 
 
@@ -110,7 +110,7 @@ def test_a_static_embedding_file(tmp_path, table, damping):
     assert expected.items() <= model.facts.items()
     assert model.facts["pooling"] == ("mean" if damping is None else "damped_mean")
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(UnknownModelError, match=r"mine\.staticemb"):
+    with pytest.raises(EvaluationError, match=r"mine\.staticemb"):
         load_model(path)
 
 
@@ -219,7 +219,7 @@ def test_a_package_that_is_not_installed_is_named(tmp_path, monkeypatch):
 def test_a_model_that_gives_no_vectors_is_named(vectors, message):
     model = FunctionModel("m", lambda texts: vectors)
     for method in (model.encode, model.encode_query, model.encode_document):
-        with pytest.raises(BadVectorsError, match=message):
+        with pytest.raises(EvaluationError, match=message):
             method(["some text"])
 
 

@@ -7,7 +7,7 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
 from distiller import evaluation_data as data
-from staticemb_distiller.errors import PrefixError, UnknownModelError
+from staticemb_distiller.errors import EvaluationError
 from staticemb_distiller.evaluation import FunctionModel, discover, evaluate
 from staticemb_distiller.evaluation.mteb import MtebModel
 from staticemb_distiller.file import Parts, Settings, write
@@ -139,7 +139,7 @@ def test_mteb_runs_a_static_embedding_file(tmp_path):
 
 
 def test_a_prefix_beyond_the_vectors():
-    with pytest.raises(PrefixError, match="from 1 to 16, found 17"):
+    with pytest.raises(EvaluationError, match="from 1 to 16, found 17"):
         MtebModel(FunctionModel("m", data.noise, prefixes=(16,)), 17)
 
 
@@ -153,5 +153,5 @@ def test_what_mteb_records_about_the_model():
 
 
 def test_word_counts_are_no_model_for_mteb():
-    with pytest.raises(UnknownModelError, match="word counts"):
+    with pytest.raises(EvaluationError, match="word counts"):
         MtebModel.load("tfidf")

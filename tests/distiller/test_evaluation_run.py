@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from distiller import evaluation_data as data
 from staticemb_distiller.cli.main import main
-from staticemb_distiller.errors import PrefixError, ReportError
+from staticemb_distiller.errors import EvaluationError
 from staticemb_distiller.evaluation import KINDS, FunctionModel, discover, evaluate, svg
 from staticemb_distiller.evaluation.page import html
 from staticemb_distiller.evaluation.record import add_baseline, dumps, from_json, to_json
@@ -69,7 +69,7 @@ def test_prefixes_are_the_models_own_on_request(folder):
     assert evaluate(model, folder, tasks=["sts"], prefixes="ladder").prefixes("m") == [16, 4]
     assert evaluate(model, folder, tasks=["sts"]).prefixes("m") == [16]
     assert evaluate(model, folder, tasks=["sts"], prefixes=[99]).prefixes("m") == [16]
-    with pytest.raises(PrefixError, match="found 0"):
+    with pytest.raises(EvaluationError, match="found 0"):
         evaluate(model, folder, prefixes=[4, 0])
 
 
@@ -156,7 +156,9 @@ def test_a_report_on_other_data_is_no_baseline(results, tmp_path):
     path.write_text(dumps(results), "utf-8")
     data.write(tmp_path / "eval/sts/topics-test.tsv", [(1, "a", "b"), (2, "c", "d")])
     other = evaluate(data.noise, tmp_path / "eval")
-    with pytest.raises(ReportError, match=r"r\.json: sts/topics-test was measured on other files"):
+    with pytest.raises(
+        EvaluationError, match=r"r\.json: sts/topics-test was measured on other files"
+    ):
         add_baseline(other, from_json(path), "r.json")
 
 
@@ -164,9 +166,9 @@ def test_a_report_on_other_data_is_no_baseline(results, tmp_path):
 def test_what_is_no_report(tmp_path, text):
     path = tmp_path / "report.json"
     path.write_text(text, "utf-8")
-    with pytest.raises(ReportError, match=r"report\.json"):
+    with pytest.raises(EvaluationError, match=r"report\.json"):
         from_json(path)
-    with pytest.raises(ReportError, match="cannot be read"):
+    with pytest.raises(EvaluationError, match="cannot be read"):
         from_json(tmp_path / "absent.json")
 
 

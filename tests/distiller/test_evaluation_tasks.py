@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from distiller import evaluation_data as data
-from staticemb_distiller.errors import DataFolderError, DataRowError, UnknownTaskError
+from staticemb_distiller.errors import EvaluationError
 from staticemb_distiller.evaluation import KINDS, discover
 
 
@@ -40,14 +40,14 @@ def test_tasks_are_chosen_by_kind_name_and_wildcard(folder, patterns, expected):
 
 
 def test_an_unknown_task_is_named_beside_those_there(folder):
-    with pytest.raises(UnknownTaskError, match=r"'sts/other'.*sts/topics-test"):
+    with pytest.raises(EvaluationError, match=r"'sts/other'.*sts/topics-test"):
         discover(folder, ["sts", "sts/other"])
 
 
 def test_no_folder_and_an_empty_one(tmp_path):
-    with pytest.raises(DataFolderError, match="absent"):
+    with pytest.raises(EvaluationError, match="absent"):
         discover(tmp_path / "absent")
-    with pytest.raises(DataFolderError, match="sts, wordsim"):
+    with pytest.raises(EvaluationError, match="sts, wordsim"):
         discover(tmp_path)
 
 
@@ -90,17 +90,17 @@ def test_a_malformed_row_is_named(tmp_path, file, content, message):
     path = tmp_path / file
     path.parent.mkdir()
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(DataRowError, match=message):
+    with pytest.raises(EvaluationError, match=message):
         discover(tmp_path)
 
 
 def test_labels_must_be_those_trained_on(folder):
     path = folder / "classification/topics-test.tsv"
     path.write_text("tool\ta saw\nplant\tan oak\n", "utf-8")
-    with pytest.raises(DataRowError, match=r"topics-test\.tsv, row 2: .*'plant'"):
+    with pytest.raises(EvaluationError, match=r"topics-test\.tsv, row 2: .*'plant'"):
         discover(folder, ["classification"])
     (folder / "classification/topics-train.tsv").unlink()
-    with pytest.raises(DataFolderError, match=r"topics-train\.tsv"):
+    with pytest.raises(EvaluationError, match=r"topics-train\.tsv"):
         discover(folder, ["classification"])
 
 
@@ -121,7 +121,7 @@ def test_labels_must_be_those_trained_on(folder):
 def test_a_malformed_retrieval_row_is_named(folder, file, line, message):
     with (folder / "retrieval/topics" / file).open("a", encoding="utf-8") as out:
         out.write(line + "\n")
-    with pytest.raises(DataRowError, match=message):
+    with pytest.raises(EvaluationError, match=message):
         discover(folder, ["retrieval"])
 
 

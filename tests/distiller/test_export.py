@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 
 from peer_models import TEXTS, vectors_for
 from staticemb_distiller.cli.main import main
-from staticemb_distiller.errors import ExportError, InexpressibleError
+from staticemb_distiller.errors import ConvertError, InexpressibleError
 from staticemb_distiller.file import Parts, Settings, write
 from staticemb_distiller.interop import export as exports
 from staticemb_distiller.interop import model2vec_folder, sentence_transformers_folder
@@ -301,7 +301,7 @@ def test_an_export_with_other_vectors_is_not_left_behind(tmp_path, wordpiece, mo
         return vectors + 1e-4, by
 
     monkeypatch.setattr(model2vec_folder, "embed", embed)
-    with pytest.raises(ExportError, match="differences of up to 1"):
+    with pytest.raises(ConvertError, match="differences of up to 1"):
         export(path, tmp_path / "out", "model2vec")
     assert [entry.name for entry in tmp_path.iterdir()] == ["m.staticemb"]
 
@@ -311,7 +311,7 @@ def test_nothing_is_overwritten(tmp_path, wordpiece):
     (tmp_path / "out").mkdir()
     export(path, tmp_path / "out", "model2vec")
     before = (tmp_path / "out" / "config.json").read_bytes()
-    with pytest.raises(ExportError, match="empty folder"):
+    with pytest.raises(ConvertError, match="empty folder"):
         export(path, tmp_path / "out", "onnx")
     assert (tmp_path / "out" / "config.json").read_bytes() == before
 
@@ -319,7 +319,7 @@ def test_nothing_is_overwritten(tmp_path, wordpiece):
 def test_a_package_that_is_missing_is_named(tmp_path, wordpiece, monkeypatch):
     monkeypatch.setattr(exports.onnx_folder, "version", lambda package: None)
     path = save(tmp_path / "m.staticemb", wordpiece)
-    with pytest.raises(ExportError, match=r"staticemb-distiller\[onnx\]"):
+    with pytest.raises(ConvertError, match=r"staticemb-distiller\[onnx\]"):
         export(path, tmp_path / "out", "onnx")
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from staticemb_distiller.errors import FitDivergedError, FitInputError
+from staticemb_distiller.errors import DivergedError, TableError
 from staticemb_distiller.fitting import conjugate_gradients as ridge
 from staticemb_distiller.fitting import ridge_fit as module
 from staticemb_distiller.fitting.ridge_fit import FitStep, count_matrix, fit, scale_prior
@@ -180,7 +180,7 @@ def test_what_does_not_belong_together_is_refused():
         (counts, targets, prior[:-1]),
         (counts[:0], targets[:0], prior),
     ]:
-        with pytest.raises(FitInputError):
+        with pytest.raises(TableError):
             fit(*arguments)
     for knobs in [
         {"regularization": 0.0},
@@ -190,16 +190,16 @@ def test_what_does_not_belong_together_is_refused():
         {"text_weights": np.ones(3, np.float32)},
         {"text_weights": np.full(len(targets), -1, np.float32)},
     ]:
-        with pytest.raises(FitInputError):
+        with pytest.raises(TableError):
             fit(counts, targets, prior, **knobs)
-    with pytest.raises(FitInputError, match="add up"):
+    with pytest.raises(TableError, match="add up"):
         count_matrix(np.zeros(3, np.int32), np.array([2]), 5)
-    with pytest.raises(FitInputError, match="found 0 to 5"):
+    with pytest.raises(TableError, match="found 0 to 5"):
         count_matrix(np.array([0, 5], np.int32), np.array([2]), 5)
 
 
 def test_nan_in_the_targets_is_no_table():
     counts, targets, prior = problem()
     targets[3, 2] = np.nan
-    with pytest.raises(FitDivergedError):
+    with pytest.raises(DivergedError):
         fit(counts, targets, prior)

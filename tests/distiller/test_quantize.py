@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from staticemb_distiller.errors import QuantizeError
+from staticemb_distiller.errors import TableError
 from staticemb_distiller.table.quantization import cluster_rows, to_float16, to_int8
 from staticemb_distiller.table.weights import rank_probabilities, sif_weights
 
@@ -49,7 +49,7 @@ def test_float16_leaves_a_table_alone_that_needs_no_lift():
 def test_float16_rounds_each_element_to_its_precision(table):
     try:
         stored, exponent = to_float16(table)
-    except QuantizeError:
+    except TableError:
         return
     found = np.ldexp(stored.astype(np.float64), -exponent)
     largest = np.abs(table).max(axis=1, keepdims=True).astype(np.float64)
@@ -58,7 +58,7 @@ def test_float16_rounds_each_element_to_its_precision(table):
 
 def test_float16_refuses_what_it_cannot_hold():
     table = np.array([[1e4, 1e4], [1e-9, 1e-9]], np.float32)
-    with pytest.raises(QuantizeError, match="float16 cannot hold"):
+    with pytest.raises(TableError, match="float16 cannot hold"):
         to_float16(table)
 
 
@@ -111,7 +111,7 @@ def test_a_column_of_zeros_stays_zero():
 @pytest.mark.parametrize("function", [to_float16, to_int8])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_numbers_that_are_not_finite_are_refused(function, value):
-    with pytest.raises(QuantizeError, match="finite"):
+    with pytest.raises(TableError, match="finite"):
         function(np.array([[1.0, value]], np.float32))
 
 
@@ -129,5 +129,5 @@ def test_clusters_bring_like_rows_together():
 
 @pytest.mark.parametrize("clusters", [0, 10, 11])
 def test_clusters_must_be_fewer_than_tokens(clusters):
-    with pytest.raises(QuantizeError, match="clusters: expected 1 to 9"):
+    with pytest.raises(TableError, match="clusters: expected 1 to 9"):
         cluster_rows(np.ones((10, 2), np.float32), clusters)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 
-from staticemb_distiller.errors import RotationError
+from staticemb_distiller.errors import TableError
 from staticemb_distiller.table import rotation as rotate
 from staticemb_distiller.table.rotation import (
     prefix_ladder,
@@ -87,7 +87,7 @@ def test_signs_do_not_depend_on_how_the_eigenvectors_came_out(seed):
     ],
 )
 def test_what_has_no_components_is_refused(vectors, dims, says):
-    with pytest.raises(RotationError, match=says):
+    with pytest.raises(TableError, match=says):
         principal_components(vectors, dims)
 
 

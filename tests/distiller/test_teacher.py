@@ -17,13 +17,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer import modules as st
 from tokenizers import Tokenizer
 
-from staticemb_distiller.errors import (
-    InvalidTextError,
-    NonFiniteVectorsError,
-    PoolerMissingError,
-    TeacherOutOfMemoryError,
-    TokenIdsError,
-)
+from staticemb_distiller.errors import TeacherError
 from staticemb_distiller.teacher import Teacher, native
 from staticemb_distiller.teacher.batches import run_batches
 from staticemb_distiller.teacher.pooling import MODES, pool
@@ -377,11 +371,11 @@ def test_a_text_without_tokens_is_zero(tmp_path, monkeypatch):
 
 
 def test_texts_that_are_none_are_named(bert):
-    with pytest.raises(InvalidTextError, match="cannot be encoded"):
+    with pytest.raises(TeacherError, match="cannot be encoded"):
         bert.encode(["fine", "half a pair: \ud83d"])
-    with pytest.raises(InvalidTextError, match="NoneType"):
+    with pytest.raises(TeacherError, match="NoneType"):
         bert.encode(["fine", None])
-    with pytest.raises(InvalidTextError, match="a single text"):
+    with pytest.raises(TeacherError, match="a single text"):
         bert.encode("fine")
 
 
@@ -390,7 +384,7 @@ def test_overflow_is_not_passed_on(tmp_path):
     teacher = load(made)
     linear = teacher._backend._modules[1].linear
     linear.bias.data.fill_(float("inf"))  # as 16 bits give it where a sum is too large
-    with pytest.raises(NonFiniteVectorsError, match="2 of 2"):
+    with pytest.raises(TeacherError, match="2 of 2"):
         teacher.encode(["the cat", "the dog"])
 
 
@@ -432,7 +426,7 @@ def test_one_text_too_large_for_memory(folder, monkeypatch):
         raise torch.cuda.OutOfMemoryError("no")
 
     monkeypatch.setattr(teacher._backend._encoder.model, "forward", never)
-    with pytest.raises(TeacherOutOfMemoryError, match="a single text of 7 tokens"):
+    with pytest.raises(TeacherError, match="a single text of 7 tokens"):
         teacher.encode_ids([[2, 5, 6, 7, 8, 9, 3], [2, 3]])
 
 
@@ -498,19 +492,19 @@ def test_input_embeddings_are_the_checkpoint_s(folder):
     ],
 )
 def test_impossible_ids(bert, sequences, message):
-    with pytest.raises(TokenIdsError, match=message):
+    with pytest.raises(TeacherError, match=message):
         bert.encode_ids(sequences)
 
 
 def test_no_pooler(folder):
-    with pytest.raises(PoolerMissingError):
+    with pytest.raises(TeacherError):
         load(folder("modernbert")).encode_ids([[1, 2]], pooling="pooler")
 
 
 def test_an_untrained_pooler_is_none(tmp_path):
     """A checkpoint saved with a language-model head has no pooler weights."""
     teacher = load(teachers.plain("bert", tmp_path, head="ForMaskedLM"))
-    with pytest.raises(PoolerMissingError):
+    with pytest.raises(TeacherError):
         teacher.encode_ids([[2, 3]], pooling="pooler")
 
 

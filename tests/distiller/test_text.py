@@ -13,13 +13,7 @@ from distiller import tables
 from staticemb_distiller.corpus.input_files import read_lines
 from staticemb_distiller.corpus.sampling import Source, gather, passages, sample
 from staticemb_distiller.corpus.text_files import read_path
-from staticemb_distiller.errors import (
-    DistillerError,
-    InputFileError,
-    TextColumnError,
-    TextPackageError,
-    TextSourceError,
-)
+from staticemb_distiller.errors import DistillerError, MissingPackageError, TextSourceError
 
 TEXTS = ["A first text.", "naïve, „quoted“, and 日本語", 'with "quotes", commas\tand a tab', "last"]
 
@@ -132,7 +126,7 @@ def test_a_missing_package_is_named(tmp_path, monkeypatch, name, package):
     monkeypatch.setitem(sys.modules, package, None)
     (tmp_path / name.replace("/", "")).write_bytes(b"")
     place = name if name.startswith("hf:") else tmp_path / name
-    with pytest.raises(TextPackageError, match=f"install {package}"):
+    with pytest.raises(MissingPackageError, match=f"install {package}"):
         read(place)
 
 
@@ -142,7 +136,7 @@ def test_a_data_set_in_the_hubs_form(tmp_path, monkeypatch):
     (tmp_path / "set").mkdir()
     write(tmp_path / "set" / "train.jsonl", TEXTS)
     assert read(f"hf:{tmp_path / 'set'}") == TEXTS
-    with pytest.raises(TextColumnError, match="'body'"):
+    with pytest.raises(TextSourceError, match="'body'"):
         read(f"hf:{tmp_path / 'set'}", columns=("body",))
     with pytest.raises(TextSourceError, match="cannot be read"):
         read(f"hf:{tmp_path / 'set'}", split="absent")
@@ -262,7 +256,7 @@ def test_a_zst_file_that_is_cut_off_is_an_error(tmp_path):
 def test_lines_are_read_from_text_by_name_alone(tmp_path, name):
     path = tmp_path / name
     path.write_text("one\n")
-    with pytest.raises(InputFileError, match=r"expected a text a line, by a name .*\.txt"):
+    with pytest.raises(TextSourceError, match=r"expected a text a line, by a name .*\.txt"):
         list(read_lines([str(path)]))
 
 
@@ -272,5 +266,5 @@ def test_packed_lines_are_read_and_a_wrong_byte_is_named_by_its_line(tmp_path):
     assert list(read_lines([str(packed)])) == ["one", "two"]
     latin = tmp_path / "words"
     latin.write_bytes(b"one\n" * 8499 + b"caf\xe9\n")
-    with pytest.raises(InputFileError, match=r"words, line 8500: expected UTF-8, found byte 0xe9"):
+    with pytest.raises(TextSourceError, match=r"words, line 8500: expected UTF-8, found byte 0xe9"):
         list(read_lines([str(latin)]))

@@ -8,7 +8,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from staticemb_distiller.corpus.coverage import order_by_coverage
 from staticemb_distiller.corpus.generated import Lexicon, generate
-from staticemb_distiller.errors import TeacherCacheError
+from staticemb_distiller.errors import CacheError
 from staticemb_distiller.teacher import cache as module
 from staticemb_distiller.teacher.cache import TeacherCache
 
@@ -132,12 +132,12 @@ def test_a_damaged_shard_is_named(tmp_path, damage):
     cache.encode(TEXTS, Teacher())
     shard = sorted(cache.folder.glob("*.npz"))[1]
     shard.write_bytes(damage)
-    with pytest.raises(TeacherCacheError, match=shard.name):
+    with pytest.raises(CacheError, match=shard.name):
         TeacherCache(tmp_path, ABOUT, 3)
 
 
 def test_vectors_of_another_length_are_refused(tmp_path):
-    with pytest.raises(TeacherCacheError, match=r"expected \(1, 3\), found \(1, 2\)"):
+    with pytest.raises(CacheError, match=r"expected \(1, 3\), found \(1, 2\)"):
         TeacherCache(tmp_path, ABOUT, 3).encode(["a"], lambda texts: np.ones((1, 2), np.float32))
 
 

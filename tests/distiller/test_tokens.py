@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from distiller import teachers
-from staticemb_distiller.errors import CheckpointError, TokenVectorsError
+from staticemb_distiller.errors import CacheError, TeacherError
 from staticemb_distiller.teacher import Teacher
 from staticemb_distiller.teacher import token_vectors as tokens
 from staticemb_distiller.teacher.token_vectors import (
@@ -92,20 +92,20 @@ def test_a_pickle_in_a_checkpoint_is_never_opened(tmp_path):
 
 def test_a_checkpoint_of_another_run_is_refused(tmp_path):
     Checkpoint(tmp_path / "c", ["one"])
-    with pytest.raises(CheckpointError, match="another teacher or recipe"):
+    with pytest.raises(CacheError, match="another teacher or recipe"):
         Checkpoint(tmp_path / "c", ["two"])
 
 
 def test_a_folder_with_other_files_is_no_checkpoint(tmp_path):
     (tmp_path / "thesis.txt").write_text("precious")
-    with pytest.raises(CheckpointError, match="empty folder"):
+    with pytest.raises(CacheError, match="empty folder"):
         Checkpoint(tmp_path, ["run"])
     assert (tmp_path / "thesis.txt").read_text() == "precious"
 
 
 def test_a_file_is_no_checkpoint(tmp_path):
     (tmp_path / "c").write_text("")
-    with pytest.raises(CheckpointError, match="cannot be used"):
+    with pytest.raises(CacheError, match="cannot be used"):
         Checkpoint(tmp_path / "c", ["run"])
 
 
@@ -130,7 +130,7 @@ def test_vectors_that_are_none_are_refused(vectors, says):
         def encode_ids(self, sequences, *, pooling):
             return vectors
 
-    with pytest.raises(TokenVectorsError, match=says):
+    with pytest.raises(TeacherError, match=says):
         output_vectors(Broken(), [[1], [2], [3]])
 
 

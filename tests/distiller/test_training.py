@@ -15,12 +15,7 @@ from distiller import teachers
 from distiller import training_data as data
 from staticemb_distiller.cli import main as cli
 from staticemb_distiller.distillation import distill
-from staticemb_distiller.errors import (
-    CheckpointError,
-    RecipeError,
-    TrainingPackageError,
-    TrainingStartError,
-)
+from staticemb_distiller.errors import CacheError, MissingPackageError, RecipeError, TrainingError
 from staticemb_distiller.file import Parts, Settings, write
 from staticemb_distiller.recipe.recipe import Recipe
 from staticemb_distiller.training import loop, run
@@ -187,11 +182,11 @@ def test_a_checkpoint_of_another_training_or_a_damaged_one_is_refused(
 ):
     output, checkpoint = tmp_path / "out.staticemb", tmp_path / "checkpoint"
     broken_off(monkeypatch, start, knobs(examples), output, checkpoint, 12)
-    with pytest.raises(CheckpointError, match="another recipe"):
+    with pytest.raises(CacheError, match="another recipe"):
         trained(start, knobs(examples, seed=1), output, checkpoint=checkpoint)
     [kept] = checkpoint.iterdir()
     kept.write_bytes(kept.read_bytes()[:1000])
-    with pytest.raises(CheckpointError, match=r"damaged; delete it$"):
+    with pytest.raises(CacheError, match=r"damaged; delete it$"):
         trained(start, knobs(examples), output, checkpoint=checkpoint)
 
 
@@ -202,7 +197,7 @@ def test_processes_that_find_different_checkpoints_say_so(start, examples, tmp_p
 
     recipe = knobs(examples)
     monkeypatch.setattr(run, "joined", lambda device: nullcontext(Second(1, 2)))
-    with pytest.raises(CheckpointError, match="step 0 in this process's and step 7 in the first"):
+    with pytest.raises(CacheError, match="step 0 in this process's and step 7 in the first"):
         trained(start, recipe, tmp_path / "o.staticemb", checkpoint=tmp_path / "own")
 
 
@@ -291,7 +286,7 @@ def test_a_start_may_get_more_dimensions_and_its_own_stay_in_front(start, exampl
 
 @pytest.mark.parametrize(("dims", "says"), [(2, "at least"), (10**6, "fewer than the model's")])
 def test_dimensions_that_a_table_cannot_have_are_refused(start, examples, tmp_path, dims, says):
-    with pytest.raises(TrainingStartError, match=f"dims: expected {says}"):
+    with pytest.raises(TrainingError, match=f"dims: expected {says}"):
         trained(start, knobs(examples, dims=dims), tmp_path / "no.staticemb")
 
 
@@ -439,7 +434,7 @@ def test_tensorboard_is_asked_for_by_name_where_it_is_missing(
     start, examples, tmp_path, monkeypatch
 ):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(TrainingPackageError, match="pip install tensorboard"):
+    with pytest.raises(MissingPackageError, match="pip install tensorboard"):
         trained(start, knobs(examples), tmp_path / "o.staticemb", tensorboard=tmp_path / "board")
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from staticemb_distiller.errors import TooFewExamplesError
+from staticemb_distiller.errors import TrainingError
 from staticemb_distiller.training.batches import batches, check_batch_size, steps
 from staticemb_distiller.training.dataset import Dataset, Examples, Texts
 from strategies import pair_columns
@@ -195,7 +195,7 @@ def test_scores_stay_with_their_pairs():
 def test_a_source_that_fills_no_batch_is_named():
     check_batch_size(dataset(unique(10), unique(5, 2.0)), 10)
     for short in (unique(9), unique(10, 0.5)):
-        with pytest.raises(TooFewExamplesError, match=r"a.tsv: expected .* 10, found [59]; ask"):
+        with pytest.raises(TrainingError, match=r"a.tsv: expected .* 10, found [59]; ask"):
             check_batch_size(dataset(unique(10), short), 10)
     assert [len(batch) for _, batch in rows(dataset(unique(9)), 16)] == [9]
 

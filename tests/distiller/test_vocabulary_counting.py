@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from distiller.vocabulary_families import CORPUS, FAMILIES, TEXTS, plain
-from staticemb_distiller.errors import CountSettingError
+from staticemb_distiller.errors import VocabularyError
 from staticemb_distiller.vocabulary.build import build
 from staticemb_distiller.vocabulary.counting import count_tokens, count_words
 
@@ -126,5 +126,5 @@ def test_counted_words_make_a_vocabulary_in_both_modes(name):
 @pytest.mark.parametrize("setting", ["size", "min_count", "max_entries"])
 def test_settings_are_positive(setting):
     arguments = {"size": 1, setting: 0}
-    with pytest.raises(CountSettingError, match=f"{setting} is 0"):
+    with pytest.raises(VocabularyError, match=f"{setting} is 0"):
         count_words([], tokenizer=FAMILIES["roberta"], **arguments)

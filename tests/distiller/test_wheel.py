@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from conftest import ROOT
 from staticemb_distiller.cli.main import main
-from staticemb_distiller.errors import WheelNameError
+from staticemb_distiller.errors import PublishError
 from staticemb_distiller.file import Parts, Settings, write
 from staticemb_distiller.publish.wheel import Names, build_wheel
 from staticemb_runtime import StaticModel
@@ -208,7 +208,7 @@ def test_names_and_versions_are_refused_or_fit_a_file_name_that_pip_parses(name,
 
     try:
         names = Names(name, version, "m")
-    except WheelNameError:
+    except PublishError:
         return
     parsed, parsed_version, *_ = parse_wheel_filename(names.file)
     assert parsed == canonicalize_name(name)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from staticemb_distiller.errors import UnwritablePartsError, WriteError
+from staticemb_distiller.errors import OutputError, UnwritablePartsError
 from staticemb_distiller.file import Parts, Settings, serialize, write
 from staticemb_runtime.format.reader import read
 from strategies import word_level_tokenizer
@@ -115,7 +115,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, parts):
     path = tmp_path / "model.staticemb"
     write(path, parts, Settings())
     before = path.read_bytes()
-    with pytest.raises(WriteError):
+    with pytest.raises(OutputError):
         write(tmp_path / "no folder" / "model.staticemb", parts, Settings())
     with pytest.raises(UnwritablePartsError):
         write(path, replace(parts, embeddings=NAN), Settings())
@@ -138,7 +138,7 @@ def test_a_full_disk_leaves_nothing(tmp_path):
     run = subprocess.run(
         [sys.executable, "-c", code, path], cwd=TESTS, capture_output=True, text=True
     )
-    assert "WriteError" in run.stderr
+    assert "OutputError" in run.stderr
     assert list(tmp_path.iterdir()) == []
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from model2vec.distill.inference import compute_weights
 
-from staticemb_distiller.errors import WeightsError
+from staticemb_distiller.errors import TableError
 from staticemb_distiller.table.weights import count_probabilities, rank_probabilities, sif_weights
 
 
@@ -33,11 +33,11 @@ def test_probabilities_sum_to_one(tokens):
 
 @pytest.mark.parametrize("coefficient", [0.0, 1.0, -1e-4, 2.0, float("nan")])
 def test_a_coefficient_outside_its_range_is_refused(coefficient):
-    with pytest.raises(WeightsError, match="strictly between 0 and 1"):
+    with pytest.raises(TableError, match="strictly between 0 and 1"):
         sif_weights(rank_probabilities(3), coefficient)
 
 
 @pytest.mark.parametrize("counts", [[-1, 2], [0, 0], [np.nan], [[1]]])
 def test_counts_that_are_none_are_refused(counts):
-    with pytest.raises(WeightsError, match="token"):
+    with pytest.raises(TableError, match="token"):
         count_probabilities(counts)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .corpus import input_files as inputs
-from .errors import RotationError
+from .errors import TableError
 from .file.check import write_checked
 from .file.writer import Settings
 from .fitting import fit_recipe
@@ -149,13 +149,13 @@ def _check_dims(teacher: Teacher, vocabulary: Vocabulary, recipe: Recipe) -> Non
         if whole and recipe.dims > teacher.dim:
             most = f"at most {teacher.dim}, the teacher's dimension"
             msg = f"dims: expected {most}, found {recipe.dims}"
-            raise RotationError(msg)
+            raise TableError(msg)
         if recipe.dims >= len(vocabulary):
             msg = (
                 f"dims: {recipe.dims} principal components need more than {recipe.dims} tokens, "
                 f"found {len(vocabulary)}; ask for fewer, or for none to leave out the rotation"
             )
-            raise RotationError(msg)
+            raise TableError(msg)
 
 
 def _checkpoint(

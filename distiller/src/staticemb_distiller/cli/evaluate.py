@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 from ..corpus.input_files import model_files
-from ..errors import OutputError, PrefixError
+from ..errors import EvaluationError, OutputError
 from ..evaluation import page, record, report, tasks
 from ..evaluation.load import load_model
 from ..evaluation.models import Embedder, LexicalModel
@@ -164,6 +164,6 @@ def _prefixes(text: str) -> Prefixes:
     try:
         return [int(part) for part in text.split(",")]
     except ValueError:
-        raise PrefixError(
+        raise EvaluationError(
             f"--prefixes: expected numbers separated by commas, 'ladder' or 'full', found {text!r}"
         ) from None

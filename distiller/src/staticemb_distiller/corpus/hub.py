@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from ..errors import TextPackageError, TextSourceError
+from ..errors import MissingPackageError, TextSourceError
 from .records import Record
 
 
@@ -30,7 +30,7 @@ def hub_records(
 
     Raises:
         TextSourceError: There is no such data set, or it cannot be read.
-        TextPackageError: `datasets` is not installed.
+        MissingPackageError: `datasets` is not installed.
     """
     number = 0
     builder = _builder(name, config, revision)
@@ -61,7 +61,7 @@ def hub_version(name: str, *, config: str | None = None, revision: str | None = 
 
     Raises:
         TextSourceError: There is no such data set.
-        TextPackageError: `datasets` is not installed.
+        MissingPackageError: `datasets` is not installed.
     """
     return str(_builder(name, config, revision).hash)
 
@@ -71,7 +71,7 @@ def _builder(name: str, config: str | None, revision: str | None) -> Any:  # noq
     try:
         import datasets  # type: ignore[import-not-found, import-untyped, unused-ignore]
     except ImportError as error:
-        raise TextPackageError(f"hf:{name}: to read it, install datasets") from error
+        raise MissingPackageError(f"hf:{name}: to read it, install datasets") from error
     try:
         return datasets.load_dataset_builder(name, config, revision=revision)
     except Exception as error:

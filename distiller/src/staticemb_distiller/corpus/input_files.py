@@ -10,7 +10,7 @@ from staticemb_runtime.errors import InputError, StaticEmbError
 from staticemb_runtime.loading import find_installed
 from staticemb_runtime.records import PACKINGS, SUFFIXES, form_of, open_input, text_lines
 
-from ..errors import InputFileError
+from ..errors import TextSourceError
 from .digests import file_sha256, listing_sha256
 from .hub import hub_version
 
@@ -28,7 +28,7 @@ def check_readable(paths: Sequence[str]) -> None:
     """Make sure that files can be opened before hours of work depend on them.
 
     Raises:
-        InputFileError: One cannot.
+        TextSourceError: One cannot.
     """
     for path in paths:
         try:
@@ -36,7 +36,7 @@ def check_readable(paths: Sequence[str]) -> None:
                 pass
         except OSError as error:
             msg = f"{path}: cannot be read: {error.strerror or error}"
-            raise InputFileError(msg) from error
+            raise TextSourceError(msg) from error
 
 
 def model_files(model: str | os.PathLike[str]) -> Iterator[Path]:
@@ -68,7 +68,7 @@ def read_lines(paths: Sequence[str]) -> Iterator[str]:
             `.zst`).
 
     Raises:
-        InputFileError: A file is not plain text by its name, cannot be read, or is not UTF-8. The
+        TextSourceError: A file is not plain text by its name, cannot be read, or is not UTF-8. The
             message names the line.
     """
     for path in paths:
@@ -76,7 +76,7 @@ def read_lines(paths: Sequence[str]) -> Iterator[str]:
             plain = ", ".join(
                 suffix for suffix, form in SUFFIXES.items() if form == "lines" and suffix
             )
-            raise InputFileError(
+            raise TextSourceError(
                 f"{path}: expected a text a line, by a name without suffix or one that ends in "
                 f"{plain}, also with {' or '.join(PACKINGS)} after it"
             )
@@ -86,7 +86,7 @@ def read_lines(paths: Sequence[str]) -> Iterator[str]:
                     if text := line.strip():
                         yield text
         except InputError as error:
-            raise InputFileError(str(error)) from None
+            raise TextSourceError(str(error)) from None
 
 
 def digest(place: str, files: Sequence[Path]) -> str:
@@ -97,14 +97,14 @@ def digest(place: str, files: Sequence[Path]) -> str:
         files: The file itself, or the files in the folder that are read.
 
     Raises:
-        InputFileError: One of them cannot be read.
+        TextSourceError: One of them cannot be read.
     """
     path = Path(place)
     try:
         return listing_sha256(path, files) if path.is_dir() else file_sha256(path)
     except OSError as error:
         msg = f"{error.filename or place}: cannot be read: {error.strerror or error}"
-        raise InputFileError(msg) from error
+        raise TextSourceError(msg) from error
 
 
 def versions(sources: Iterable[PlaceSpec]) -> list[str]:
@@ -112,7 +112,7 @@ def versions(sources: Iterable[PlaceSpec]) -> list[str]:
 
     Raises:
         TextSourceError: There is no such data set.
-        TextPackageError: `datasets` is not installed.
+        MissingPackageError: `datasets` is not installed.
     """
     lines = [
         f"{hub_version(name, config=source.config, revision=source.revision)} {source.place}"

@@ -16,13 +16,7 @@ from typing import IO, Any
 from staticemb_runtime.errors import InputError
 from staticemb_runtime.records import MOST_MISSING, check_names, csv_rows, form_of, unpacked
 
-from ..errors import (
-    ColumnCountError,
-    TextColumnError,
-    TextEncodingError,
-    TextPackageError,
-    TextSourceError,
-)
+from ..errors import MissingPackageError, TextSourceError
 
 # A line without end must not fill the memory.
 _LONGEST_LINE = 1 << 24
@@ -59,10 +53,10 @@ def read_records(
         Where a row stands, for messages, and the row.
 
     Raises:
-        TextSourceError: The file cannot be read. Its sub-classes: TextEncodingError, bytes that are
-            not UTF-8; TextColumnError, a column is not there; ColumnCountError, by `strict`, or
+        TextSourceError: The file cannot be read. Its sub-classes: TextSourceError, bytes that are
+            not UTF-8; TextSourceError, a column is not there; TextSourceError, by `strict`, or
             where a row lacks more than 256 columns.
-        TextPackageError: Parquet needs pyarrow, `.zst` needs zstandard.
+        MissingPackageError: Parquet needs pyarrow, `.zst` needs zstandard.
     """
     kind = kind_of(path)
     with reading(path):
@@ -79,14 +73,14 @@ def reading(path: Path) -> Iterator[None]:
     """Turn what can go wrong while a file is read into this package's errors.
 
     Raises:
-        TextEncodingError: The bytes are not UTF-8; the message names the line.
+        TextSourceError: The bytes are not UTF-8; the message names the line.
         TextSourceError: The file cannot be read.
     """
     try:
         yield
     except UnicodeDecodeError as error:
         found = f"byte {error.object[error.start]:#04x}"
-        raise TextEncodingError(
+        raise TextSourceError(
             f"{path}, line {_undecodable_line(path)}: expected UTF-8, found {found}"
         ) from error
     except (OSError, EOFError, zlib.error) as error:
@@ -129,7 +123,7 @@ def _open(path: Path) -> Any:  # noqa: ANN401 - three packages' own readers of b
         try:
             return unpacked(path.open("rb"), suffix)
         except ImportError as error:
-            raise TextPackageError(f"{path}: to read it, install zstandard") from error
+            raise MissingPackageError(f"{path}: to read it, install zstandard") from error
     return path.open("rb")
 
 
@@ -181,7 +175,7 @@ def _table(
             where = f"{path}, line {number}"
             if len(cells) != len(names):
                 if strict or len(names) - len(cells) > MOST_MISSING:
-                    raise ColumnCountError(
+                    raise TextSourceError(
                         f"{where}: expected {len(names)} columns as in the first row, "
                         f"found {len(cells)}"
                     )
@@ -215,14 +209,14 @@ def _parquet(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, Record]]
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
-        raise TextPackageError(f"{path}: to read it, install pyarrow") from error
+        raise MissingPackageError(f"{path}: to read it, install pyarrow") from error
     number = 0
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
             names = file.schema_arrow.names
             if missing := [name for name in columns if name not in names]:
                 found = ", ".join(names)
-                raise TextColumnError(f"{path}: expected a column {missing[0]!r}, found {found}")
+                raise TextSourceError(f"{path}: expected a column {missing[0]!r}, found {found}")
             for batch in file.iter_batches(batch_size=4096, columns=list(columns) or names):
                 records: list[dict[str, Any]] = batch.to_pylist()
                 for record in records:

@@ -78,7 +78,7 @@ class Source(PlaceSpec):
 
         Raises:
             TextSourceError: The source cannot be read, or holds no such column.
-            TextPackageError: A package that it needs is not installed.
+            MissingPackageError: A package that it needs is not installed.
         """
         if self.dataset is None:
             return read_path(self.place, columns=self.columns)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from staticemb_runtime.records import SUFFIXES
 
-from ..errors import TextColumnError, TextSourceError
+from ..errors import TextSourceError
 from .records import Record, kind_of, open_text, read_lines, read_records, reading
 
 
@@ -26,8 +26,8 @@ def read_path(place: str, *, columns: tuple[str, ...] = ()) -> Iterator[str]:
 
     Raises:
         TextSourceError: Something cannot be read.
-        TextColumnError: There is no such column, or no telling which one is meant.
-        TextPackageError: Parquet needs pyarrow, `.zst` needs zstandard.
+        TextSourceError: There is no such column, or no telling which one is meant.
+        MissingPackageError: Parquet needs pyarrow, `.zst` needs zstandard.
     """
     paragraphs = Path(place).is_dir()
     found = files_of(place)
@@ -64,7 +64,7 @@ def joined(record: Record, columns: tuple[str, ...], place: str) -> str:
     """Join the texts of a record's columns.
 
     Raises:
-        TextColumnError: There is no such column, or no telling which one is meant.
+        TextSourceError: There is no such column, or no telling which one is meant.
     """
     if not columns:
         texts = [name for name, value in record.items() if isinstance(value, str)]
@@ -74,14 +74,14 @@ def joined(record: Record, columns: tuple[str, ...], place: str) -> str:
             columns = (texts[0],)
         else:
             names = ", ".join(record) or "nothing"
-            raise TextColumnError(f"{place}: no telling which column is the text; found {names}")
+            raise TextSourceError(f"{place}: no telling which column is the text; found {names}")
     for name in columns:
         if name not in record:
             names = ", ".join(record) or "nothing"
-            raise TextColumnError(f"{place}: expected a column {name!r}, found {names}")
+            raise TextSourceError(f"{place}: expected a column {name!r}, found {names}")
         if record[name] is not None and not isinstance(record[name], str):
             kind = type(record[name]).__name__
-            raise TextColumnError(f"{place}: expected text in column {name!r}, found {kind}")
+            raise TextSourceError(f"{place}: expected text in column {name!r}, found {kind}")
     return " ".join(str(record[name]) for name in columns if record[name])
 
 

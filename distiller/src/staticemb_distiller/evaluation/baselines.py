@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import MissingPackageError, UnknownModelError, WordVectorsError
+from ..errors import ConvertError, EvaluationError, MissingPackageError
 from ..interop.word_vector_text import read_rows
 from . import scoring
 from .models import Embedder, FunctionModel, LexicalModel
@@ -88,18 +88,18 @@ class WordVectors(FunctionModel):
     Words are matched as written, then in lower case; words that the file lacks are dropped.
 
     Raises:
-        UnknownModelError: the file cannot be read, a row is malformed, or has one number alone.
+        EvaluationError: the file cannot be read, a row is malformed, or has one number alone.
     """
 
     def __init__(self, path: Path, name: str) -> None:
         rows = io.BytesIO()
         try:
             read = read_rows(path, rows, strict=False)
-        except WordVectorsError as error:
-            raise UnknownModelError(str(error)) from None
+        except ConvertError as error:
+            raise EvaluationError(str(error)) from None
         if read.dim < 2:
             msg = f"{path}: expected words and at least 2 numbers each, found 1"
-            raise UnknownModelError(msg)
+            raise EvaluationError(msg)
         self._index = read.words
         self._table = np.frombuffer(rows.getbuffer(), np.float32).reshape(-1, read.dim)
         super().__init__(

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataRowError
+from ..errors import EvaluationError
 
 
 def lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -25,16 +25,16 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
                 ) from None
 
 
-def bad_row(path: Path, number: int, expected: str, found: str) -> DataRowError:
+def bad_row(path: Path, number: int, expected: str, found: str) -> EvaluationError:
     """The error for one row: what was read, what was expected, what was found."""
-    return DataRowError(f"{path}, row {number}: expected {expected}, found {found}")
+    return EvaluationError(f"{path}, row {number}: expected {expected}, found {found}")
 
 
 def tsv(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, list[str]]]:
     """Rows of exactly these columns, none of them empty.
 
     Raises:
-        DataRowError: another number of columns, or an empty one.
+        EvaluationError: another number of columns, or an empty one.
     """
     for number, line in lines(path):
         cells = line.split("\t")
@@ -51,7 +51,7 @@ def number_in(path: Path, row: int, cell: str, name: str = "score") -> float:
     """A finite number from a cell.
 
     Raises:
-        DataRowError: it is none.
+        EvaluationError: it is none.
     """
     try:
         value = float(cell)
@@ -66,7 +66,7 @@ def jsonl(path: Path, text_keys: tuple[str, ...]) -> Iterator[tuple[int, dict[st
     """Objects that hold a string under each of these keys.
 
     Raises:
-        DataRowError: a line is no JSON object, or a key is absent or no string.
+        EvaluationError: a line is no JSON object, or a key is absent or no string.
     """
     for number, line in lines(path):
         try:

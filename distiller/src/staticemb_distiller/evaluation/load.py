@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 
 from staticemb_runtime.loading import find_installed, not_installed
 
-from ..errors import MissingPackageError, TeacherError, UnknownModelError
+from ..errors import EvaluationError, MissingPackageError, TeacherError
 from . import baselines
 from .models import Embedder, FunctionModel, LexicalModel
 
@@ -30,7 +30,7 @@ def load_model(spec: str | Path, name: str | None = None) -> Embedder | LexicalM
         An `Embedder` or a `LexicalModel`.
 
     Raises:
-        UnknownModelError: it is none of these.
+        EvaluationError: it is none of these.
         MissingPackageError: a package that the kind of model needs is not installed.
     """
     text = str(spec)
@@ -45,14 +45,14 @@ def load_model(spec: str | Path, name: str | None = None) -> Embedder | LexicalM
             return _staticemb(path, name)
         if any(path.name.lower().endswith(end) for end in baselines.WORD_VECTOR_ENDINGS):
             return baselines.WordVectors(path, name)
-        raise UnknownModelError(
+        raise EvaluationError(
             f"{path}: expected a .staticemb file or word vectors "
             f"({', '.join(baselines.WORD_VECTOR_ENDINGS)}), found {path.suffix or 'no ending'}"
         )
     if path.is_dir():
         return _folder(path, name)
     if path.is_absolute() or text.startswith(".") or text.count("/") > 1 or path.suffix:
-        raise UnknownModelError(f"{path}: expected a model, found no such file or folder")
+        raise EvaluationError(f"{path}: expected a model, found no such file or folder")
     return _from_hub(text, name)
 
 
@@ -64,7 +64,7 @@ def _from_hub(spec: str, name: str) -> Embedder:
         source = find(spec if "/" in spec else f"sentence-transformers/{spec}")
     except TeacherError as error:
         tried = ", ".join(["no such file or folder", not_installed(), "no baseline"])
-        raise UnknownModelError(f"{spec}: {tried}; as a Sentence Transformer: {error}") from None
+        raise EvaluationError(f"{spec}: {tried}; as a Sentence Transformer: {error}") from None
     return _sentence_transformer(source.folder, name)
 
 
@@ -76,7 +76,7 @@ def _staticemb(path: Path, name: str) -> Embedder:
         file = read(path)
         model = StaticModel.load(path)
     except StaticEmbError as error:
-        raise UnknownModelError(str(error)) from None
+        raise EvaluationError(str(error)) from None
     metadata = file.metadata
     return FunctionModel(
         name,
@@ -114,12 +114,12 @@ def _folder(path: Path, name: str) -> Embedder:
             keys = json.loads(config.read_text("utf-8"))
             static = keys.get("model_type") == "model2vec" or "embedding_dtype" in keys
         except (ValueError, TypeError, AttributeError, RecursionError):
-            raise UnknownModelError(f"{config}: expected a JSON object, found none") from None
+            raise EvaluationError(f"{config}: expected a JSON object, found none") from None
         if static:
             # Such a folder has a modules.json as well.
             return _model2vec(path, name)
     elif not modules.is_file():
-        raise UnknownModelError(
+        raise EvaluationError(
             f"{path}: expected a model's folder, with modules.json or config.json, found neither"
         )
     return _sentence_transformer(path, name)
@@ -135,7 +135,7 @@ def _model2vec(path: Path, name: str) -> Embedder:
     try:
         model = StaticModel.from_pretrained(str(path))
     except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise UnknownModelError(f"{path}: model2vec cannot open it: {_first_line(error)}") from None
+        raise EvaluationError(f"{path}: model2vec cannot open it: {_first_line(error)}") from None
     return FunctionModel(
         name,
         model.encode,
@@ -167,9 +167,9 @@ def _sentence_transformer(path: Path, name: str) -> Embedder:
     try:
         model = open_peer(path)
     except TeacherError as error:
-        raise UnknownModelError(str(error)) from None
+        raise EvaluationError(str(error)) from None
     except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise UnknownModelError(
+        raise EvaluationError(
             f"{path}: sentence-transformers cannot open it: {_first_line(error)}"
         ) from None
     dim = int(model.encode(["a"], show_progress_bar=False).shape[1])

@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import BadVectorsError
+from ..errors import EvaluationError
 from .scoring import Outcome
 from .tasks import Task
 
@@ -102,12 +102,12 @@ class FunctionModel:
     def _checked(self, vectors: object, texts: Sequence[str]) -> Vectors:
         array = np.asarray(vectors, np.float32)
         if array.ndim != 2 or len(array) != len(texts):
-            raise BadVectorsError(
+            raise EvaluationError(
                 f"{self.name}: expected {len(texts)} vectors, found an array of shape {array.shape}"
             )
         if not np.isfinite(array).all():
             row = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
-            raise BadVectorsError(
+            raise EvaluationError(
                 f"{self.name}: expected finite numbers, found others in the vector of "
                 f"{texts[row][:60]!r}"
             )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import MissingPackageError, PrefixError, UnknownModelError
+from ..errors import EvaluationError, MissingPackageError
 from .load import load_model
 from .metrics import unit
 from .models import Embedder, LexicalModel, Vectors
@@ -32,7 +32,7 @@ class MtebModel:
 
     Raises:
         MissingPackageError: mteb is not installed.
-        PrefixError: the model's vectors are not that long.
+        EvaluationError: the model's vectors are not that long.
     """
 
     def __init__(self, model: Embedder, prefix: int | None = None) -> None:
@@ -42,7 +42,7 @@ class MtebModel:
             raise MissingPackageError("the adapter for MTEB needs `pip install mteb`") from None
         longest = model.prefixes[-1] if model.prefixes else None
         if prefix is not None and not 1 <= prefix <= (longest or prefix):
-            raise PrefixError(f"prefix: expected a length from 1 to {longest}, found {prefix}")
+            raise EvaluationError(f"prefix: expected a length from 1 to {longest}, found {prefix}")
         self.model = model
         self.prefix = prefix
         name = model.name if prefix is None else f"{model.name}-{prefix}"
@@ -66,11 +66,11 @@ class MtebModel:
         """Open what `load_model` opens.
 
         Raises:
-            UnknownModelError: it has no vectors.
+            EvaluationError: it has no vectors.
         """
         model = load_model(spec)
         if isinstance(model, LexicalModel):
-            raise UnknownModelError(f"{spec}: expected a model with vectors, found word counts")
+            raise EvaluationError(f"{spec}: expected a model with vectors, found word counts")
         return cls(model, prefix)
 
     @property

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from ..errors import ReportError, WriteError
+from ..errors import EvaluationError, OutputError
 from ..output_file import appearing, reported
 from ..version import __version__
 from .run import Results, Score
@@ -68,9 +68,9 @@ def save(path: Path, content: str) -> None:
     """Write a text file, which appears whole or not at all.
 
     Raises:
-        WriteError: it cannot be written.
+        OutputError: it cannot be written.
     """
-    with reported(path, WriteError), appearing(path) as temporary:
+    with reported(path, OutputError), appearing(path) as temporary:
         temporary.write_text(content, "utf-8")
 
 
@@ -92,13 +92,13 @@ def from_json(path: str | Path) -> Results:
     """Read a report's scores again; they carry no examples.
 
     Raises:
-        ReportError: the file is no report of this format.
+        EvaluationError: the file is no report of this format.
     """
     path = Path(path)
     try:
         report = json.loads(path.read_text("utf-8"))
         if (report["format"], report["version"]) != (FORMAT, FORMAT_VERSION):
-            raise ReportError(
+            raise EvaluationError(
                 f"{path}: expected a {FORMAT} report of version {FORMAT_VERSION}, "
                 f"found {report['format']} {report['version']}"
             )
@@ -109,9 +109,9 @@ def from_json(path: str | Path) -> Results:
         tasks, note = report["suite"]["tasks"], report.get("note")
         return Results(scores, report["models"], tasks, (), note)
     except OSError as error:
-        raise ReportError(f"{path}: cannot be read: {error.strerror}") from None
+        raise EvaluationError(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ReportError(
+        raise EvaluationError(
             f"{path}: expected a report made by this command, found something else ({error})"
         ) from None
 
@@ -122,14 +122,16 @@ def add_baseline(results: Results, report: Results, source: str) -> None:
     A model that was measured now as well, with the same scores, is not added a second time.
 
     Raises:
-        ReportError: a task's files are not those the report was made on, or no task is shared.
+        EvaluationError: a task's files are not those the report was made on, or no task is shared.
     """
     shared = [task for task in results.tasks if task in report.files]
     if not shared:
-        raise ReportError(f"{source}: expected a task that is measured now, found none")
+        raise EvaluationError(f"{source}: expected a task that is measured now, found none")
     for task in shared:
         if report.files[task] != results.files[task]:
-            raise ReportError(f"{source}: {task} was measured on other files than those given now")
+            raise EvaluationError(
+                f"{source}: {task} was measured on other files than those given now"
+            )
     names = []
     for name in report.models:
         if _measured_now(results, report, name, shared):

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..errors import PrefixError
+from ..errors import EvaluationError
 from . import scoring
 from .bootstrap import Difference, difference
 from .load import load_model
@@ -207,7 +207,7 @@ def evaluate(
         25.5
     """
     if not isinstance(prefixes, str) and any(p < 1 for p in prefixes):
-        raise PrefixError(f"prefix lengths: expected positive numbers, found {min(prefixes)}")
+        raise EvaluationError(f"prefix lengths: expected positive numbers, found {min(prefixes)}")
     found = discover(SAMPLE if folder is None else folder, tasks)
     results = Results([], {}, {task.name: dict(task.files) for task in found})
     results.note = SAMPLE_NOTE if folder is None else None

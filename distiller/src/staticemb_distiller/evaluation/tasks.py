@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from ..corpus.digests import file_sha256
-from ..errors import DataFolderError, UnknownTaskError
+from ..errors import EvaluationError
 from .files import bad_row, jsonl, number_in, tsv
 
 LAYOUT = """\
@@ -102,16 +102,16 @@ def discover(folder: str | Path, patterns: Sequence[str] | None = None) -> list[
         The tasks in the order of `KINDS`, then by name.
 
     Raises:
-        DataFolderError: there is no such folder, or no task in it.
-        UnknownTaskError: a pattern matches no task.
-        DataRowError: a row of a file is malformed.
+        EvaluationError: there is no such folder, or no task in it.
+        EvaluationError: a pattern matches no task.
+        EvaluationError: a row of a file is malformed.
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise DataFolderError(f"{folder}: expected a folder of evaluation data, found none")
+        raise EvaluationError(f"{folder}: expected a folder of evaluation data, found none")
     names = [name for kind in KINDS for name in _names(folder, kind)]
     if not names:
-        raise DataFolderError(
+        raise EvaluationError(
             f"{folder}: expected evaluation data in at least one of the folders "
             f"{', '.join(KINDS)}, found none"
         )
@@ -141,7 +141,7 @@ def _chosen(names: list[str], patterns: Sequence[str] | None, folder: Path) -> l
             or fnmatchcase(name.partition("/")[2], pattern)
         }
         if not matches:
-            raise UnknownTaskError(f"no task {pattern!r} in {folder}; it holds {', '.join(names)}")
+            raise EvaluationError(f"no task {pattern!r} in {folder}; it holds {', '.join(names)}")
         chosen |= matches
     return [name for name in names if name in chosen]
 
@@ -202,7 +202,7 @@ def _classification(folder: Path, name: str) -> ClassificationTask:
     stem = name.partition("/")[2]
     train_path, test_path = (folder / f"classification/{stem}-{s}.tsv" for s in ("train", "test"))
     if not train_path.is_file():
-        raise DataFolderError(f"{test_path}: expected {train_path.name} beside it, found none")
+        raise EvaluationError(f"{test_path}: expected {train_path.name} beside it, found none")
     train_labels, train = _labeled(train_path)
     test_labels, test = _labeled(test_path)
     numbers = {label: i for i, label in enumerate(sorted(set(train_labels)))}
@@ -227,7 +227,7 @@ def _retrieval(folder: Path, name: str) -> RetrievalTask:
     paths = [folder / name / file for file in ("corpus.jsonl", "queries.jsonl", "qrels/test.tsv")]
     for path in paths:
         if not path.is_file():
-            raise DataFolderError(f"{folder / name}: expected {path.name} in it, found none")
+            raise EvaluationError(f"{folder / name}: expected {path.name} in it, found none")
     corpus_path, queries_path, judged_path = paths
     corpus: dict[str, tuple[str, str]] = {}
     for row, entry in jsonl(corpus_path, ("_id", "text")):

@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UnwritablePartsError, WriteError
+from ..errors import OutputError, UnwritablePartsError
 from ..output_file import appearing, reported
 from ..table.parts import Parts
 from .optional_parts import optional_keys, optional_tensors, spell_prompts
@@ -103,11 +103,11 @@ def write(path: str | os.PathLike[str], parts: Parts, settings: Settings) -> Non
 
     Raises:
         UnwritablePartsError: the parts break a rule of the specification.
-        WriteError: the system refused (no space, no permission); nothing is left behind.
+        OutputError: the system refused (no space, no permission); nothing is left behind.
     """
     header, tensors = serialize(parts, settings)
     path = Path(path)
-    with reported(path, WriteError), appearing(path) as temporary, temporary.open("wb") as file:
+    with reported(path, OutputError), appearing(path) as temporary, temporary.open("wb") as file:
         file.write(header)
         for tensor in tensors:
             file.write(tensor.data.cast("B"))

@@ -110,9 +110,9 @@ def fit_recipe(
         progress: Where to show it.
 
     Raises:
-        TeacherCacheError: The cache is damaged or cannot be written.
+        CacheError: The cache is damaged or cannot be written.
         TeacherError: The teacher cannot encode.
-        FitDivergedError: The fit gave infinities or NaN.
+        DivergedError: The fit gave infinities or NaN.
     """
     assert recipe.length_power is not None  # resolved
     assert recipe.whiten is not None

@@ -94,7 +94,7 @@ def teacher_vectors(
         (n, D) float16 of the first n texts: of all without a time limit.
 
     Raises:
-        TeacherCacheError: The cache is damaged or cannot be written.
+        CacheError: The cache is damaged or cannot be written.
         TeacherError: The teacher cannot encode.
     """
     store = TeacherCache(cache, about, teacher.dim)
@@ -151,8 +151,8 @@ def fitted_table(
         fitted: Called after each round of the fit.
 
     Raises:
-        FitInputError: Nothing to fit on, or shapes that do not match.
-        TeacherCacheError: The cache is damaged or cannot be written.
+        TableError: Nothing to fit on, or shapes that do not match.
+        CacheError: The cache is damaged or cannot be written.
         TeacherError: The teacher cannot encode.
     """
     ids, lengths = TokenIds(tokenizer_json, unknown_token_id)(texts)

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
-from ..errors import FitDivergedError, FitInputError
+from ..errors import DivergedError, TableError
 from .conjugate_gradients import Floats, Solution, System, text_norms, transposed_product
 
 _COLUMNS = 128  # columns solved together: the block of the table stays in the cache
@@ -60,16 +60,16 @@ def count_matrix(
         (B, V) float32: entry (i, t) is how often t stands in text i over the text's length.
 
     Raises:
-        FitInputError: The lengths do not add up to the ids, or an id is not below `tokens`.
+        TableError: The lengths do not add up to the ids, or an id is not below `tokens`.
 
     >>> count_matrix(np.array([0, 2, 2, 1], np.int32), np.array([3, 1]), 3).toarray()
     array([[0.33333334, 0.        , 0.6666667 ],
            [0.        , 1.        , 0.        ]], dtype=float32)
     """
     if int(lengths.sum()) != len(ids):
-        raise FitInputError(f"lengths: they add up to {int(lengths.sum())} for {len(ids)} ids")
+        raise TableError(f"lengths: they add up to {int(lengths.sum())} for {len(ids)} ids")
     if len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < tokens:
-        raise FitInputError(
+        raise TableError(
             f"ids: expected 0 to {tokens - 1}, found {int(ids.min())} to {int(ids.max())}"
         )
     starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
@@ -138,22 +138,20 @@ def fit(
         (V, D) float32.
 
     Raises:
-        FitInputError: Shapes do not match, or a value is out of range.
-        FitDivergedError: Infinities or NaN, in the inputs or coming out.
+        TableError: Shapes do not match, or a value is out of range.
+        DivergedError: Infinities or NaN, in the inputs or coming out.
     """
     _check(counts, targets, prior)
     penalty = np.broadcast_to(np.asarray(regularization, np.float32), (counts.shape[1],))
     if not (np.isfinite(penalty).all() and (penalty > 0).all()):
-        raise FitInputError("regularization: expected finite numbers above 0")
+        raise TableError("regularization: expected finite numbers above 0")
     if rounds < 1 or iterations < 1:
-        raise FitInputError(
-            f"expected at least one round and iteration, found {rounds}, {iterations}"
-        )
+        raise TableError(f"expected at least one round and iteration, found {rounds}, {iterations}")
     weights = np.ones(counts.shape[0], np.float32)
     if text_weights is not None:
         weights = np.asarray(text_weights, np.float32)
         if weights.shape != (counts.shape[0],) or not (weights >= 0).all():
-            raise FitInputError(f"text_weights: expected {counts.shape[0]} numbers, none negative")
+            raise TableError(f"text_weights: expected {counts.shape[0]} numbers, none negative")
     weights = weights * (np.diff(counts.indptr) > 0)
 
     table = np.array(prior, np.float32)
@@ -173,14 +171,14 @@ def fit(
                 wanted = transposed_product(counts, targets, weights / norms, span)
                 wanted += penalty[:, None] * prior[:, span]
                 if not np.isfinite(wanted).all():
-                    raise FitDivergedError("fit: infinities or NaN in the targets or the prior")
+                    raise DivergedError("fit: infinities or NaN in the targets or the prior")
                 return system.solve(wanted, table[:, span], iterations, tolerance)
 
             solutions = list(pool.map(solve, spans))
             for span, solution in zip(spans, solutions, strict=True):
                 table[:, span] = solution.table
             if not np.isfinite(table).all():
-                raise FitDivergedError("fit: infinities or NaN came out")
+                raise DivergedError("fit: infinities or NaN came out")
             if progress is not None:
                 worst = max(solutions, key=lambda solution: solution.residual)
                 most = max(solution.iterations for solution in solutions)
@@ -191,10 +189,8 @@ def fit(
 def _check(counts: csr_matrix, targets: npt.NDArray[Any], prior: Floats) -> None:
     texts, tokens = counts.shape
     if targets.ndim != 2 or targets.shape[0] != texts:
-        raise FitInputError(
-            f"targets: expected ({texts}, D) for {texts} texts, found {targets.shape}"
-        )
+        raise TableError(f"targets: expected ({texts}, D) for {texts} texts, found {targets.shape}")
     if prior.shape != (tokens, targets.shape[1]):
-        raise FitInputError(f"prior: expected {(tokens, targets.shape[1])}, found {prior.shape}")
+        raise TableError(f"prior: expected {(tokens, targets.shape[1])}, found {prior.shape}")
     if not texts:
-        raise FitInputError("fit: there is no text to fit on")
+        raise TableError("fit: there is no text to fit on")

@@ -66,7 +66,7 @@ def convert_folder(
         ConvertError: the folder does what no file can say, or the file's vectors are not those of
             the source.
         OutputError: as `check_output`.
-        WriteError, UnwritablePartsError: as `write`.
+        OutputError, UnwritablePartsError: as `write`.
     """
     check_output(Path(path), model_files(source))
     file = read_folder(source, verify=True, rules=rules)
@@ -128,7 +128,7 @@ def write_compared(
 
     Raises:
         ConvertError: the vectors differ.
-        WriteError, UnwritablePartsError: as `write`.
+        OutputError, UnwritablePartsError: as `write`.
     """
     with reported(path, ConvertError), appearing(path) as temporary:
         write(temporary, parts, settings)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from staticemb_runtime.loading import locate, open_parts
 
-from ..errors import ExportError
+from ..errors import ConvertError
 from ..file.optional_names import optional_names
 from ..output_file import appearing_folder, check_folders, reported
 from . import model2vec_folder, onnx_folder, sentence_transformers_folder
@@ -76,14 +76,14 @@ def export(
         StaticEmbError: the source cannot be opened; a subclass says why.
         InexpressibleError: the library cannot do what the file says.
         OutputError: the folder cannot be made or written in.
-        ExportError: the folder is not empty, a package is missing, or the vectors differ.
+        ConvertError: the folder is not empty, a package is missing, or the vectors differ.
     """
     module, path = TARGETS[target], Path(folder)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise ExportError(f"{path}: expected a new or an empty folder, found something")
+        raise ConvertError(f"{path}: expected a new or an empty folder, found something")
     check_folders(path)
     file = open_parts(locate(source), verify=True)
-    with reported(path, ExportError), appearing_folder(path) as temporary:
+    with reported(path, ConvertError), appearing_folder(path) as temporary:
         wanted, notes = module.express(
             by_format(file), plain_mean=plain_mean, peer_unknown=peer_unknown
         )
@@ -138,13 +138,13 @@ def compare_export(
         The largest difference relative to the vectors' size, and what opened the export.
 
     Raises:
-        ExportError: the vectors differ.
+        ConvertError: the vectors differ.
     """
     expected = vectors(wanted, texts)
     found, compared_with = module.embed(folder, texts)
     difference = largest_difference(expected, found)
     if not difference <= CLOSE:
-        raise ExportError(
+        raise ConvertError(
             f"{wanted.path}: expected the export to give the same vectors, found differences of up "
             f"to {difference:.1e} of their size with {compared_with}; nothing was written"
         )

@@ -14,7 +14,7 @@ import numpy as np
 
 from staticemb_runtime.format import model_type
 
-from ..errors import ExportError
+from ..errors import ConvertError
 from .convert import plain_tokenizer
 from .damping_folding import without_damping
 from .folder_files import save_card, save_json, version
@@ -52,12 +52,12 @@ def express(
     """The parts as they are, or with the plain mean if that is asked for.
 
     Raises:
-        ExportError: the packages onnx and onnxruntime are missing.
+        ConvertError: the packages onnx and onnxruntime are missing.
     """
     del peer_unknown  # the graph drops what the file drops
     for package in ("onnx", "onnxruntime"):
         if version(package) is None:
-            raise ExportError(
+            raise ConvertError(
                 f"export to ONNX: expected the package {package}, found none: "
                 "pip install 'staticemb-distiller[onnx]'"
             )

@@ -17,7 +17,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from ..errors import ExportError
+from ..errors import ConvertError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,10 +33,10 @@ def build_graph(file: ModelParts) -> onnx.ModelProto:
     """The graph of a model, its table inside: int8 and float16 stay as they are.
 
     Raises:
-        ExportError: the table is larger than an ONNX file can be.
+        ConvertError: the table is larger than an ONNX file can be.
     """
     if file.embeddings.nbytes > MOST_BYTES:
-        raise ExportError(
+        raise ConvertError(
             f"{file.path}: expected a table of at most {MOST_BYTES} bytes, as one ONNX file holds, "
             f"found {file.embeddings.nbytes}"
         )

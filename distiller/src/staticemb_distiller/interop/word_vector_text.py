@@ -17,7 +17,7 @@ import numpy as np
 
 from staticemb_runtime.format import MAX_DIM, MAX_ROWS
 
-from ..errors import WordVectorsError
+from ..errors import ConvertError
 
 _LONGEST_LINE = 1 << 21
 
@@ -56,7 +56,7 @@ def read_rows(
             otherwise the bytes are replaced, and the rows are those that are there.
 
     Raises:
-        WordVectorsError: The source cannot be read, or a row is malformed; the message names the
+        ConvertError: The source cannot be read, or a row is malformed; the message names the
             line.
     """
     lines = _lines(source, errors="strict" if strict else "replace")
@@ -128,8 +128,8 @@ def _lines(source: Path, *, errors: str) -> Iterator[tuple[int, str]]:
         _refuse(source, number, "UTF-8", f"byte {error.object[error.start]:#04x}")
     except (OSError, EOFError) as error:
         message = f"{source}: cannot be read: {getattr(error, 'strerror', None) or error}"
-        raise WordVectorsError(message) from error
+        raise ConvertError(message) from error
 
 
 def _refuse(source: Path, number: int, expected: str, found: str) -> NoReturn:
-    raise WordVectorsError(f"{source}, line {number}: expected {expected}, found {found}")
+    raise ConvertError(f"{source}, line {number}: expected {expected}, found {found}")

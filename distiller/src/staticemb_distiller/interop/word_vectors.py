@@ -55,11 +55,11 @@ def convert_word_vectors(
         dtype: of the rows.
 
     Raises:
-        WordVectorsError: the source cannot be read, or a row is malformed; the message names the
+        ConvertError: the source cannot be read, or a row is malformed; the message names the
             line.
         ConvertError: the file's vectors are not those of the source.
         OutputError: as `check_output`.
-        WriteError, UnwritablePartsError: as `write`.
+        OutputError, UnwritablePartsError: as `write`.
     """
     source, path = Path(source), Path(path)
     check_output(path, [source])

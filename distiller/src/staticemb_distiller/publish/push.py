@@ -18,7 +18,7 @@ from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 from staticemb_runtime.format import read
 from staticemb_runtime.loading import FILE_NAME, locate
 
-from ..errors import InexpressibleError, PushError, PushRefusedError, ReportError
+from ..errors import EvaluationError, InexpressibleError, PublishError
 from ..interop.card import one_line, repository_card
 from . import repository_files as twin
 
@@ -104,20 +104,20 @@ def push(source: str | os.PathLike[str], target: Target, content: Content | None
     Raises:
         StaticEmbError: the file is broken; a subclass says how.
         InexpressibleError: a library cannot do what the file says.
-        ExportError: the twin has other vectors.
-        ReportError: the report is not about this file.
-        PushRefusedError: there is no token, or it does not suffice.
-        PushError: the repository is missing, public or another model's, or the Hub is out of reach.
+        ConvertError: the twin has other vectors.
+        EvaluationError: the report is not about this file.
+        PublishError: there is no token, or it does not suffice.
+        PublishError: the repository is missing, public or another model's, or the Hub is out of reach.
     """
     content = content or Content()
     with _translated(target):
         validate_repo_id(target.repo_id)
     if "/" not in target.repo_id:
-        raise PushError(f"{target.repo_id}: expected an id like organization/name")
+        raise PublishError(f"{target.repo_id}: expected an id like organization/name")
     path = Path(locate(source))
     file = read(path, verify=True)
     if get_token() is None:
-        raise PushRefusedError(
+        raise PublishError(
             f"{target.repo_id}: expected a token, found none: set HF_TOKEN, or log in with "
             "`hf auth login`"
         )
@@ -159,7 +159,7 @@ def _figures(file: ModelParts, path: Path) -> str:
     results = from_json(path)
     digests = [str(facts.get("digest")) for facts in results.facts.values()]
     if file.metadata.digest not in digests:
-        raise ReportError(
+        raise EvaluationError(
             f"{path}: expected a report on the file with digest {file.metadata.digest}, found "
             f"{', '.join(digests)}"
         )
@@ -176,7 +176,7 @@ def _commit(
     if FILE_NAME not in there:
         taken = sorted(there & (files.keys() - {CARD}))
         if taken:
-            raise PushError(
+            raise PublishError(
                 f"{target.repo_id}: expected a repository without a model, or one that was pushed "
                 f"before, found {', '.join(taken)} and no {FILE_NAME}"
             )
@@ -210,7 +210,9 @@ def _prepare(api: HfApi, target: Target) -> None:
         api.create_repo(target.repo_id, private=target.private)
     else:
         if target.private and not private:
-            raise PushError(f"{target.repo_id}: expected a private repository, found a public one")
+            raise PublishError(
+                f"{target.repo_id}: expected a private repository, found a public one"
+            )
     if target.revision is not None:
         api.create_branch(target.repo_id, branch=target.revision, exist_ok=True)
 
@@ -222,26 +224,28 @@ def _translated(target: Target) -> Iterator[None]:
     try:
         yield
     except errors.HFValidationError:
-        raise PushError(f"{name}: expected an id like organization/name") from None
+        raise PublishError(f"{name}: expected an id like organization/name") from None
     except errors.OfflineModeIsEnabled:
-        raise PushError(f"{name}: offline mode is on (HF_HUB_OFFLINE): nothing is sent") from None
+        raise PublishError(
+            f"{name}: offline mode is on (HF_HUB_OFFLINE): nothing is sent"
+        ) from None
     except errors.HfHubHTTPError as error:
         status = error.response.status_code
         reason = one_line(error.server_message or "") or f"status {status}"
         if status == 401:
-            raise PushRefusedError(f"{name}: the Hub does not know the token") from None
+            raise PublishError(f"{name}: the Hub does not know the token") from None
         if status == 403:
-            raise PushRefusedError(
+            raise PublishError(
                 f"{name}: the token may not write there ({reason}); it takes one with the right "
                 "to write"
             ) from None
         if isinstance(error, errors.RepositoryNotFoundError):
-            raise PushError(
+            raise PublishError(
                 f"{name}: no such repository, or one that the token may not see"
             ) from None
-        raise PushError(f"{name}: the Hub refused: {reason}") from None
+        raise PublishError(f"{name}: the Hub refused: {reason}") from None
     except _TRANSPORT as error:
-        raise PushError(f"{name}: the Hub cannot be reached: {one_line(str(error))}") from None
+        raise PublishError(f"{name}: the Hub cannot be reached: {one_line(str(error))}") from None
     except ValueError as error:
         # The client's own checks of the card, and of what the Hub answers.
-        raise PushError(f"{name}: {one_line(str(error))}") from None
+        raise PublishError(f"{name}: {one_line(str(error))}") from None

@@ -51,7 +51,7 @@ def write_twin(
 
     Raises:
         InexpressibleError: a library cannot do what the file says.
-        ExportError: the vectors differ.
+        ConvertError: the vectors differ.
     """
     file = by_format(file)
     choices = {"plain_mean": plain_mean, "peer_unknown": peer_unknown}

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from staticemb_runtime.format import read
 from staticemb_runtime.loading import FILE_NAME, GROUP, locate
 
-from ..errors import WheelError, WheelNameError
+from ..errors import OutputError, PublishError
 from ..interop.card import one_line
 from ..output_file import appearing, check_folders, check_output, reported
 
@@ -56,7 +56,7 @@ class Names:
         model: the name for `StaticModel.load`; without one, `name` less its `staticemb-model-`.
 
     Raises:
-        WheelNameError: one of them cannot be used.
+        PublishError: one of them cannot be used.
 
     Example:
         >>> Names("staticemb-model-news", "1.0").model
@@ -73,10 +73,10 @@ class Names:
         for label, value in (("name", self.name), ("model name", self.model)):
             if not _NAME.fullmatch(value):
                 expected = "letters, digits, and .-_ between them"
-                raise WheelNameError(f"{label}: expected {expected}, found {value!r}")
+                raise PublishError(f"{label}: expected {expected}, found {value!r}")
         if not _VERSION.fullmatch(self.version):
             expected = "a version like 1.0 or 2026.1rc1"
-            raise WheelNameError(f"version: expected {expected}, found {self.version!r}")
+            raise PublishError(f"version: expected {expected}, found {self.version!r}")
 
     @property
     def package(self) -> str:
@@ -112,7 +112,7 @@ def build_wheel(
         ModelNotFoundError: there is neither a file nor an installed model of that name.
         FormatError: the model is broken.
         OutputError: as `check_output`.
-        WheelError: the license cannot be read or the wheel cannot be written.
+        OutputError: the license cannot be read or the wheel cannot be written.
     """
     path = Path(locate(model))
     output = folder / names.file
@@ -131,8 +131,8 @@ def build_wheel(
             texts[f"{names.info}/licenses/{license_file.name}"] = license_file.read_bytes()
         except OSError as error:
             fault = error.strerror or error
-            raise WheelError(f"{license_file}: cannot be read: {fault}") from error
-    with reported(output, WheelError):
+            raise OutputError(f"{license_file}: cannot be read: {fault}") from error
+    with reported(output, OutputError):
         folder.mkdir(parents=True, exist_ok=True)
         with appearing(output) as temporary:
             _write(temporary, f"{names.package}/{FILE_NAME}", path, texts, f"{names.info}/RECORD")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import RotationError
+from ..errors import TableError
 from . import quantization as quantize
 from . import rotation as rotate
 from . import weights as zipf
@@ -61,7 +61,7 @@ def classical_table(
         The table of V rows.
 
     Raises:
-        RotationError: More dimensions asked for than the vectors or their number allow.
+        TableError: More dimensions asked for than the vectors or their number allow.
     """
     if recipe.dims == "none":
         return Table(vectors, weights, vectors.var(axis=0, dtype=np.float64))
@@ -83,7 +83,7 @@ def fitted_table(fitted: Fitted, recipe: Recipe) -> Table:
         The table of V rows.
 
     Raises:
-        RotationError: More dimensions asked for than the rows or the vectors' number allow.
+        TableError: More dimensions asked for than the rows or the vectors' number allow.
     """
     if recipe.dims == "none":
         rows, variances = fitted.rows, np.mean(np.square(fitted.vectors, dtype=np.float64), axis=0)
@@ -109,7 +109,7 @@ def token_weights(
         Shape (V,).
 
     Raises:
-        WeightsError: Nothing was counted.
+        TableError: Nothing was counted.
     """
     if recipe.weighting == "none":
         return np.ones(tokens)
@@ -123,7 +123,7 @@ def prefixes(table: Table, recipe: Recipe) -> tuple[int, ...]:
     """The prefix lengths to recommend, the full length last.
 
     Raises:
-        RotationError: The recipe names a prefix longer than the table's rows.
+        TableError: The recipe names a prefix longer than the table's rows.
     """
     width = table.rows.shape[1]
     if recipe.prefixes:
@@ -136,10 +136,10 @@ def check_prefixes(lengths: Sequence[int], width: int) -> None:
     """Make sure that ascending prefix lengths are at most as long as rows.
 
     Raises:
-        RotationError: The last is longer.
+        TableError: The last is longer.
     """
     if lengths and lengths[-1] > width:
-        raise RotationError(f"prefixes: expected lengths of at most {width}, found {lengths[-1]}")
+        raise TableError(f"prefixes: expected lengths of at most {width}, found {lengths[-1]}")
 
 
 def to_parts(table: Table, tokenizer: bytes, recipe: Recipe) -> Parts:
@@ -157,7 +157,7 @@ def to_parts(table: Table, tokenizer: bytes, recipe: Recipe) -> Parts:
         What `write` takes.
 
     Raises:
-        QuantizeError: The table cannot be stored so.
+        TableError: The table cannot be stored so.
     """
     token_rows: NDArray[Any] | None = None
     weights: NDArray[np.float64] | None = None

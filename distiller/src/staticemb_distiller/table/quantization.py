@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import QuantizeError
+from ..errors import TableError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,7 +38,7 @@ def to_float16(table: NDArray[np.float32]) -> tuple[NDArray[np.float16], int]:
         The table times 2**exponent as float16, and the exponent.
 
     Raises:
-        QuantizeError: The table spans more than float16 can hold.
+        TableError: The table spans more than float16 can hold.
     """
     _check_finite(table)
     largest = float(max((np.abs(block).max() for block in _blocks(table)), default=0.0))
@@ -57,7 +57,7 @@ def to_float16(table: NDArray[np.float32]) -> tuple[NDArray[np.float16], int]:
             f"dtype: float16 cannot hold rows as small as {smallest:.3g} beside elements as large "
             f"as {largest:.3g}; use float32, or store the weights apart"
         )
-        raise QuantizeError(msg)
+        raise TableError(msg)
     lifted = np.empty(table.shape, dtype=np.float16)
     for start in range(0, len(table), BLOCK_ROWS):
         block = slice(start, start + BLOCK_ROWS)
@@ -87,7 +87,7 @@ def to_int8(
         cut off.
 
     Raises:
-        QuantizeError: An element is not finite.
+        TableError: An element is not finite.
     """
     _check_finite(table)
     largest = np.maximum(table.max(axis=0), -table.min(axis=0)).astype(np.float64)
@@ -125,11 +125,11 @@ def cluster_rows(
         token's row, shape (V,).
 
     Raises:
-        QuantizeError: Not fewer clusters than tokens.
+        TableError: Not fewer clusters than tokens.
     """
     if not 1 <= clusters < len(vectors):
         msg = f"clusters: expected 1 to {len(vectors) - 1}, fewer than tokens, found {clusters}"
-        raise QuantizeError(msg)
+        raise TableError(msg)
     # Imported here: it takes a second that most runs have no use for.
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
@@ -162,7 +162,7 @@ def _check_finite(table: NDArray[Any]) -> None:
     for block in _blocks(table):
         if not np.isfinite(block).all():
             msg = "table: expected finite numbers, found NaN or infinity"
-            raise QuantizeError(msg)
+            raise TableError(msg)
 
 
 def _blocks(table: NDArray[Any]) -> list[NDArray[Any]]:

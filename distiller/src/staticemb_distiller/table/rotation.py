@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ..errors import RotationError
+from ..errors import TableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +69,7 @@ def principal_components(vectors: NDArray[np.floating[Any]], dims: Dims) -> Rota
         The rotation about the vectors' mean.
 
     Raises:
-        RotationError: More dimensions asked for than H, not more vectors than dimensions, or no
+        TableError: More dimensions asked for than H, not more vectors than dimensions, or no
             variance.
     """
     return _rotation(vectors, dims, center=True)
@@ -88,7 +88,7 @@ def second_moment_axes(vectors: NDArray[np.floating[Any]], dims: Dims) -> Rotati
         The rotation about the origin.
 
     Raises:
-        RotationError: As in `principal_components`.
+        TableError: As in `principal_components`.
     """
     return _rotation(vectors, dims, center=False)
 
@@ -97,14 +97,14 @@ def _rotation(vectors: NDArray[np.floating[Any]], dims: Dims, *, center: bool) -
     count, width = vectors.shape
     if isinstance(dims, int) and dims > width:
         msg = f"dims: expected at most {width}, the teacher's dimension, found {dims}"
-        raise RotationError(msg)
+        raise TableError(msg)
     wanted = width if dims == "all" else dims
     if isinstance(wanted, int) and count <= wanted:
         msg = (
             f"dims: {wanted} principal components need more than {wanted} tokens, found {count}; "
             "ask for fewer, or for none to leave out the rotation"
         )
-        raise RotationError(msg)
+        raise TableError(msg)
 
     origin = np.zeros(width, dtype=np.float64)
     if center:
@@ -121,7 +121,7 @@ def _rotation(vectors: NDArray[np.floating[Any]], dims: Dims, *, center: bool) -
     variances, axes = np.clip(variances[::-1], 0.0, None), axes[:, ::-1]
     if variances[0] == 0.0:
         msg = f"dims: all {count} token vectors are the same, so there are no principal components"
-        raise RotationError(msg)
+        raise TableError(msg)
     if isinstance(wanted, float):
         wanted = dims_for_share(variances, wanted)
     return Rotation(origin, _fix_signs(axes[:, :wanted]), variances)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import WeightsError
+from ..errors import TableError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -48,16 +48,16 @@ def count_probabilities(counts: ArrayLike) -> NDArray[np.float64]:
         The probabilities, shape (tokens,).
 
     Raises:
-        WeightsError: A count is negative or not finite, or nothing was counted.
+        TableError: A count is negative or not finite, or nothing was counted.
     """
     values = np.asarray(counts, dtype=np.float64)
     if values.ndim != 1 or not np.isfinite(values).all() or (values < 0).any():
         msg = "token counts: expected one finite, non-negative number for each token"
-        raise WeightsError(msg)
+        raise TableError(msg)
     total = values.sum()
     if total == 0:
         msg = "token counts: no token of the vocabulary occurs in the text that was counted"
-        raise WeightsError(msg)
+        raise TableError(msg)
     return np.asarray(values / total)
 
 
@@ -75,7 +75,7 @@ def sif_weights(
         The weights, shape (tokens,), each in (0, 1].
 
     Raises:
-        WeightsError: The coefficient is not strictly between 0 and 1.
+        TableError: The coefficient is not strictly between 0 and 1.
 
     Example:
         >>> sif_weights(np.array([0.0, 1e-4, 1e-2]), 1e-4).round(4)
@@ -83,5 +83,5 @@ def sif_weights(
     """
     if not 0.0 < coefficient < 1.0:
         msg = f"sif_coefficient: expected a number strictly between 0 and 1, found {coefficient:g}"
-        raise WeightsError(msg)
+        raise TableError(msg)
     return np.asarray(coefficient / (coefficient + np.asarray(probabilities, dtype=np.float64)))

@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from tqdm import tqdm  # type: ignore[import-untyped]
 
-from ..errors import InvalidTextError, NonFiniteVectorsError, TokenIdsError, UnsupportedModuleError
+from ..errors import TeacherError, UnsupportedModuleError
 from .encoder import pick_device
 from .layout import read_entries, read_prompts
 from .native import NativeBackend
@@ -174,12 +174,12 @@ class Teacher:
             (N, dim) float32, in the order of the texts.
 
         Raises:
-            InvalidTextError: An input is no text.
-            NonFiniteVectorsError: The teacher overflows in its number type.
-            TeacherOutOfMemoryError: Not even one text fits.
+            TeacherError: An input is no text.
+            TeacherError: The teacher overflows in its number type.
+            TeacherError: Not even one text fits.
         """
         if isinstance(texts, str):
-            raise InvalidTextError("expected a list of texts, found a single text")
+            raise TeacherError("expected a list of texts, found a single text")
         with _bar(len(texts), "Encoding", "texts", show_progress_bar, advance) as done:
             vectors = self._backend.encode(
                 texts,
@@ -212,8 +212,8 @@ class Teacher:
             (N, dim) float32 for "teacher", else (N, hidden size).
 
         Raises:
-            TokenIdsError: An empty sequence, one too long, or an id outside the vocabulary.
-            PoolerMissingError: There is no trained pooler.
+            TeacherError: An empty sequence, one too long, or an id outside the vocabulary.
+            TeacherError: There is no trained pooler.
             UnsupportedModuleError: It runs in sentence-transformers: texts only.
         """
         if pooling not in get_args(TokenPooling):
@@ -240,13 +240,13 @@ class Teacher:
         size, positions = self._backend.vocabulary_size, self._backend.positions
         for number, ids in enumerate(sequences):
             if ids.ndim != 1 or not len(ids):
-                raise TokenIdsError(f"sequence {number}: expected ids, found shape {ids.shape}")
+                raise TeacherError(f"sequence {number}: expected ids, found shape {ids.shape}")
             if positions is not None and len(ids) > positions:
-                raise TokenIdsError(
+                raise TeacherError(
                     f"sequence {number} has {len(ids)} tokens; the teacher takes {positions}"
                 )
             if ids.min() < 0 or ids.max() >= size:
-                raise TokenIdsError(
+                raise TeacherError(
                     f"sequence {number} has ids from {ids.min()} to {ids.max()}; "
                     f"expected 0 to {size - 1}"
                 )
@@ -269,7 +269,7 @@ def _bar(
 def _finite(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     bad = int((~np.isfinite(vectors).all(axis=1)).sum())
     if bad:
-        raise NonFiniteVectorsError(
+        raise TeacherError(
             f"{bad} of {len(vectors)} vectors have infinities or NaN in them; "
             "a teacher loaded with dtype float32 does not overflow"
         )

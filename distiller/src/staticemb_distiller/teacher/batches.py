@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..errors import TeacherOutOfMemoryError
+from ..errors import TeacherError
 
 _MESSAGES = ("out of memory", "can't allocate memory", "not enough memory")
 
@@ -37,7 +37,7 @@ def run_batches(
         The budget that worked: smaller than the one given if memory ran out on the way.
 
     Raises:
-        TeacherOutOfMemoryError: A single row does not fit.
+        TeacherError: A single row does not fit.
     """
     order = np.argsort(-lengths, kind="stable")
     start = 0
@@ -49,7 +49,7 @@ def run_batches(
         vectors = _attempt(forward, rows)
         if vectors is None:
             if len(rows) == 1:
-                raise TeacherOutOfMemoryError(
+                raise TeacherError(
                     f"out of memory on a single text of {longest} tokens; "
                     "choose another device or a smaller number type"
                 )

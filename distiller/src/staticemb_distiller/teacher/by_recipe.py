@@ -29,8 +29,8 @@ def token_vectors(
 
     Raises:
         TeacherError: The teacher cannot do what is asked.
-        TokenVectorsError: A vector is not finite.
-        CheckpointError: The checkpoint cannot be read or written.
+        TeacherError: A vector is not finite.
+        CacheError: The checkpoint cannot be read or written.
     """
     if recipe.vectors_from == "input":
         return tokens.input_vectors(teacher, vocabulary.token_ids)

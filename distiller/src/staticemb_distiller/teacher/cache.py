@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import TeacherCacheError
+from ..errors import CacheError
 from ..output_file import appearing
 
 _SHARD = 8_192
@@ -41,7 +41,7 @@ class TeacherCache:
         dim: Length of a vector.
 
     Raises:
-        TeacherCacheError: A shard is damaged, or the folder cannot be written.
+        CacheError: A shard is damaged, or the folder cannot be written.
     """
 
     def __init__(self, folder: Path, about: Mapping[str, str], dim: int) -> None:
@@ -59,7 +59,7 @@ class TeacherCache:
             for path in sorted(self.folder.glob("[0-9]*.npz")):
                 self._index(path, self._load(path)[0])
         except OSError as error:
-            raise TeacherCacheError(f"{self.folder}: {error.strerror or error}") from error
+            raise CacheError(f"{self.folder}: {error.strerror or error}") from error
 
     def __len__(self) -> int:
         return len(self._digests)
@@ -85,7 +85,7 @@ class TeacherCache:
             for which the teacher gives the zero vector keeps it.
 
         Raises:
-            TeacherCacheError: The vectors have another length, or cannot be kept.
+            CacheError: The vectors have another length, or cannot be kept.
         """
         digests = np.fromiter((_digest(text) for text in texts), dtype=np.uint64, count=len(texts))
         started, done = time.monotonic(), len(texts)
@@ -121,14 +121,14 @@ class TeacherCache:
     def _add(self, digests: NDArray[np.uint64], vectors: NDArray[np.float16]) -> None:
         if vectors.shape != (len(digests), self._dim):
             expected = (len(digests), self._dim)
-            raise TeacherCacheError(f"{self.folder}: expected {expected}, found {vectors.shape}")
+            raise CacheError(f"{self.folder}: expected {expected}, found {vectors.shape}")
         number = int(self._shards[-1].stem.partition("-")[0]) + 1 if self._shards else 0
         path = self.folder / f"{number:06d}-{secrets.token_hex(4)}.npz"
         try:
             with appearing(path) as temporary, temporary.open("wb") as file:
                 np.savez(file, digests=digests, vectors=vectors)
         except OSError as error:
-            raise TeacherCacheError(f"{path}: {error.strerror or error}") from error
+            raise CacheError(f"{path}: {error.strerror or error}") from error
         self._index(path, digests)
 
     def _index(self, path: Path, digests: NDArray[np.uint64]) -> None:
@@ -144,10 +144,10 @@ class TeacherCache:
             with np.load(path, allow_pickle=False) as shard:
                 digests, vectors = shard["digests"], shard["vectors"]
         except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise TeacherCacheError(f"{path}: damaged; delete it") from error
+            raise CacheError(f"{path}: damaged; delete it") from error
         shapes = (digests.ndim, vectors.shape, digests.dtype, vectors.dtype)
         if shapes != (1, (len(digests), self._dim), np.dtype(np.uint64), np.dtype(np.float16)):
-            raise TeacherCacheError(f"{path}: damaged; delete it (found {shapes})")
+            raise CacheError(f"{path}: damaged; delete it (found {shapes})")
         return digests, vectors
 
     def _read(self, digests: NDArray[np.uint64]) -> NDArray[np.float16]:

@@ -13,16 +13,7 @@ from safetensors import SafetensorError
 from tokenizers import Tokenizer, normalizers
 from torch import Tensor, nn
 
-from ..errors import (
-    DeviceError,
-    InvalidTeacherFileError,
-    MissingWeightsError,
-    SlowTokenizerError,
-    TeacherOutOfMemoryError,
-    UnknownArchitectureError,
-    UnsupportedModuleError,
-    UntrustedCodeError,
-)
+from ..errors import MissingWeightsError, TeacherError, UnsupportedModuleError, UntrustedCodeError
 from .layout import TRUST, read_object
 from .modules import no_safetensors
 from .settings import Settings
@@ -80,7 +71,7 @@ def pick_device(device: str) -> torch.device:
     """Turn "auto" into CUDA, MPS or the CPU, whichever comes first.
 
     Raises:
-        DeviceError: This machine has no such device.
+        TeacherError: This machine has no such device.
     """
     if device == "auto":
         if torch.cuda.is_available():
@@ -90,7 +81,7 @@ def pick_device(device: str) -> torch.device:
         chosen = torch.device(device)
         torch.empty(1, device=chosen)
     except (RuntimeError, AssertionError) as error:
-        raise DeviceError(f"device {device!r} is not available here: {error}") from error
+        raise TeacherError(f"device {device!r} is not available here: {error}") from error
     return chosen
 
 
@@ -123,16 +114,16 @@ def load_encoder(
         trust_remote_code: Whether Python code in the folder may run.
 
     Raises:
-        DeviceError: Unknown number type.
-        InvalidTeacherFileError: A file is malformed.
+        TeacherError: Unknown number type.
+        TeacherError: A file is malformed.
         MissingWeightsError: Weights are absent, incomplete or pickled.
-        SlowTokenizerError: No fast tokenizer.
-        UnknownArchitectureError: `transformers` does not know the architecture.
+        TeacherError: No fast tokenizer.
+        TeacherError: `transformers` does not know the architecture.
         UnsupportedModuleError: sentence-transformers runs it in a way of its own.
         UntrustedCodeError: The architecture is code in the folder.
     """
     if dtype not in ("auto", *_DTYPES):
-        raise DeviceError(f"number type {dtype!r}: expected auto, {', '.join(_DTYPES)}")
+        raise TeacherError(f"number type {dtype!r}: expected auto, {', '.join(_DTYPES)}")
     if dtype == "auto" and device.type == "cpu":
         dtype = "float32"
     with _quiet(), _explained(folder, trust_remote_code=trust_remote_code):
@@ -145,14 +136,14 @@ def load_encoder(
             folder, trust_remote_code=trust_remote_code, **(settings.tokenizer | limit)
         )
     if not getattr(fast, "is_fast", False):
-        raise SlowTokenizerError(
+        raise TeacherError(
             f"{folder}: tokenizer {type(fast).__name__} has no fast form; "
             "expected tokenizer.json or a tokenizer that transformers can convert"
         )
     try:
         model = model.eval().requires_grad_(requires_grad=False).to(device)
     except torch.cuda.OutOfMemoryError as error:
-        raise TeacherOutOfMemoryError(f"{folder}: the teacher does not fit on {device}") from error
+        raise TeacherError(f"{folder}: the teacher does not fit on {device}") from error
     positions = _positions(model)
     max_length = int(min(fast.model_max_length, _HUGE))
     if settings.max_length is None and "model_max_length" not in settings.tokenizer:
@@ -243,7 +234,7 @@ def _explained(folder: Path, *, trust_remote_code: bool) -> Iterator[None]:
     try:
         yield
     except SafetensorError as error:
-        raise InvalidTeacherFileError(f"{folder}: damaged weights: {error}") from error
+        raise TeacherError(f"{folder}: damaged weights: {error}") from error
     except (ValueError, OSError, KeyError, ImportError, RuntimeError) as error:
         text = " ".join(str(error).split())
         if not trust_remote_code and "trust_remote_code" in text:
@@ -252,11 +243,11 @@ def _explained(folder: Path, *, trust_remote_code: bool) -> Iterator[None]:
             ) from error
         if "does not recognize this architecture" in text:
             kind = read_object(folder / "config.json").get("model_type")
-            raise UnknownArchitectureError(
+            raise TeacherError(
                 f"{folder}: transformers {transformers.__version__} does not know the "
                 f"architecture {kind!r}; a newer one may: pip install -U transformers"
             ) from error
-        raise InvalidTeacherFileError(f"{folder}: cannot be loaded: {text}") from error
+        raise TeacherError(f"{folder}: cannot be loaded: {text}") from error
 
 
 @contextmanager

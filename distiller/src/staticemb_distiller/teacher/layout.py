@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import InvalidTeacherFileError, UntrustedCodeError
+from ..errors import TeacherError, UntrustedCodeError
 
 PEER_PREFIX = "sentence_transformers."
 TRUST = "distill runs it with --trust-remote-code (trust_remote_code=True) if you trust its author"
@@ -28,27 +28,25 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - JSON is anything
     """Read a JSON file.
 
     Raises:
-        InvalidTeacherFileError: The file is not JSON in UTF-8.
+        TeacherError: The file is not JSON in UTF-8.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InvalidTeacherFileError(f"{path}: expected JSON, found: {error}") from error
+        raise TeacherError(f"{path}: expected JSON, found: {error}") from error
 
 
 def read_object(path: Path) -> dict[str, Any]:
     """Read a JSON object, or `{}` where there is no such file.
 
     Raises:
-        InvalidTeacherFileError: The file is not a JSON object.
+        TeacherError: The file is not a JSON object.
     """
     if not path.is_file():
         return {}
     value = read_json(path)
     if not isinstance(value, dict):
-        raise InvalidTeacherFileError(
-            f"{path}: expected a JSON object, found {type(value).__name__}"
-        )
+        raise TeacherError(f"{path}: expected a JSON object, found {type(value).__name__}")
     return value
 
 
@@ -56,7 +54,7 @@ def read_entries(folder: Path, *, trust_remote_code: bool = False) -> list[Entry
     """Read modules.json of a teacher's folder; None where it has none.
 
     Raises:
-        InvalidTeacherFileError: The file is malformed or leads out of the folder.
+        TeacherError: The file is malformed or leads out of the folder.
         UntrustedCodeError: It names a class from outside sentence-transformers.
     """
     path = folder / "modules.json"
@@ -64,14 +62,14 @@ def read_entries(folder: Path, *, trust_remote_code: bool = False) -> list[Entry
         return None
     listed = read_json(path)
     if not isinstance(listed, list) or not listed:
-        raise InvalidTeacherFileError(f"{path}: expected a list of modules")
+        raise TeacherError(f"{path}: expected a list of modules")
     entries = []
     for item in listed:
         kind, sub = (item.get("type"), item.get("path")) if isinstance(item, dict) else (None, None)
         if not isinstance(kind, str) or not isinstance(sub, str):
-            raise InvalidTeacherFileError(f"{path}: expected `type` and `path`, found {item!r}")
+            raise TeacherError(f"{path}: expected `type` and `path`, found {item!r}")
         if not (folder / sub).resolve().is_relative_to(folder.resolve()):
-            raise InvalidTeacherFileError(f"{path}: module path {sub!r} leaves the folder")
+            raise TeacherError(f"{path}: module path {sub!r} leaves the folder")
         if not kind.startswith(PEER_PREFIX) and not trust_remote_code:
             raise UntrustedCodeError(
                 f"{path}: module {kind!r} is code of the teacher's own; {TRUST}"
@@ -84,18 +82,16 @@ def read_prompts(folder: Path) -> tuple[dict[str, str], str]:
     """Read a teacher's prompts by name, and the one it puts before every text ("": none).
 
     Raises:
-        InvalidTeacherFileError: The file is malformed.
+        TeacherError: The file is malformed.
     """
     path = folder / "config_sentence_transformers.json"
     config = read_object(path)
     prompts = config.get("prompts") or {}
     if not isinstance(prompts, dict):
-        raise InvalidTeacherFileError(f"{path}: prompts: expected an object, found {prompts!r}")
+        raise TeacherError(f"{path}: prompts: expected an object, found {prompts!r}")
     # sentence-transformers writes null where a prompt is not set.
     texts = {name: text for name, text in prompts.items() if isinstance(text, str)}
     default = config.get("default_prompt_name")
     if default is not None and default not in prompts:
-        raise InvalidTeacherFileError(
-            f"{path}: default prompt {default!r} is not among {sorted(prompts)}"
-        )
+        raise TeacherError(f"{path}: default prompt {default!r} is not among {sorted(prompts)}")
     return texts, texts.get(default, "")

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ..errors import InvalidTeacherFileError, MissingWeightsError, UnsupportedModuleError
+from ..errors import MissingWeightsError, TeacherError, UnsupportedModuleError
 from .layout import PEER_PREFIX, Entry, read_object
 from .pooling import MODES, pool
 
@@ -166,7 +166,7 @@ def read_module(entry: Entry) -> Module:
     Raises:
         UnsupportedModuleError: No such module is known here.
         MissingWeightsError: Its weights are not there as safetensors.
-        InvalidTeacherFileError: Its files are malformed.
+        TeacherError: Its files are malformed.
     """
     if not entry.type.startswith(PEER_PREFIX) or entry.kind not in _KINDS:
         raise UnsupportedModuleError(f"{entry.folder}: unknown module {entry.type!r}")
@@ -185,7 +185,7 @@ def _read_weights(folder: Path) -> dict[str, Tensor]:
     try:
         return {name: tensor.float() for name, tensor in load_file(path).items()}
     except (SafetensorError, OSError) as error:
-        raise InvalidTeacherFileError(f"{path}: not a safetensors file: {error}") from error
+        raise TeacherError(f"{path}: not a safetensors file: {error}") from error
 
 
 def check_not_pickled(folder: Path) -> None:
@@ -230,7 +230,7 @@ def _tensor(weights: dict[str, Tensor], name: str, folder: Path) -> Tensor:
 def _linear(weights: dict[str, Tensor], name: str, folder: Path) -> nn.Linear:
     weight = _tensor(weights, f"{name}.weight", folder)
     if weight.ndim != 2:
-        raise InvalidTeacherFileError(
+        raise TeacherError(
             f"{folder / 'model.safetensors'}: expected a matrix {name}.weight, "
             f"found shape {tuple(weight.shape)}"
         )

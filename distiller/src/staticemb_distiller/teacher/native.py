@@ -9,12 +9,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from ..errors import (
-    InvalidTeacherFileError,
-    InvalidTextError,
-    PoolerMissingError,
-    UnsupportedModuleError,
-)
+from ..errors import TeacherError, UnsupportedModuleError
 from .batches import chunks, run_batches
 from .encoder import Encoder, load_encoder
 from .layout import PEER_PREFIX, Entry, read_object
@@ -111,7 +106,7 @@ class NativeBackend:
     ) -> NDArray[np.float32]:
         """Encode complete id sequences; (N, dim), or (N, hidden) unless pooled by the teacher."""
         if pooling == "pooler" and not self._encoder.pooler:
-            raise PoolerMissingError("pooling 'pooler': this teacher has no trained pooler")
+            raise TeacherError("pooling 'pooler': this teacher has no trained pooler")
 
         def forward(rows: NDArray[np.int64]) -> Tensor:
             batch = [sequences[row] for row in rows]
@@ -140,7 +135,7 @@ class NativeBackend:
         try:
             return int(self._sentence([np.array([self._encoder.pad_id])], 0).shape[1])
         except (RuntimeError, KeyError) as error:
-            raise InvalidTeacherFileError(f"the modules do not fit together: {error}") from error
+            raise TeacherError(f"the modules do not fit together: {error}") from error
 
     def _tokenize(self, texts: Sequence[str], prompt: str) -> list[NDArray[np.int64]]:
         ids: list[NDArray[np.int64]] = []
@@ -149,7 +144,7 @@ class NativeBackend:
                 encodings = self._text_tokenizer.encode_batch_fast([prompt + t for t in chunk])
                 ids += [np.array(encoding.ids, np.int64) for encoding in encodings]
         except TypeError as error:
-            raise InvalidTextError(_first_bad_text(texts)) from error
+            raise TeacherError(_first_bad_text(texts)) from error
         return ids
 
     def _prompt_length(self, prompt: str) -> int:

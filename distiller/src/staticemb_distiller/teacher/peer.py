@@ -33,7 +33,7 @@ def open_peer(
         trust_remote_code: Whether Python code in the folder may run.
 
     Raises:
-        InvalidTeacherFileError: modules.json is malformed or leads out of the folder.
+        TeacherError: modules.json is malformed or leads out of the folder.
         UntrustedCodeError: It names a class from outside sentence-transformers.
         MissingWeightsError: Weights are pickled.
         ImportError: The package is not installed.

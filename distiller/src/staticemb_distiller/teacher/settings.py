@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import InvalidTeacherFileError, UnsupportedModuleError
+from ..errors import TeacherError, UnsupportedModuleError
 from .layout import read_object
 
 _CONFIG_FILES = tuple(
@@ -67,7 +67,7 @@ class Settings:
             raise UnsupportedModuleError(f"{path}: model argument {unknown[0]!r}")
         limit = raw.get("max_seq_length")
         if limit is not None and not (isinstance(limit, int) and limit > 0):
-            raise InvalidTeacherFileError(
+            raise TeacherError(
                 f"{path}: max_seq_length: expected a positive integer, found {limit!r}"
             )
         return cls(

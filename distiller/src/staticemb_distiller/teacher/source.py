@@ -15,12 +15,7 @@ from huggingface_hub.errors import (
 )
 
 from ..corpus.digests import listing_sha256
-from ..errors import (
-    HubUnavailableError,
-    TeacherGatedError,
-    TeacherNotFoundError,
-    TeacherRevisionError,
-)
+from ..errors import HubUnavailableError, TeacherNotFoundError
 from .model_card import read_head
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
@@ -57,9 +52,9 @@ def find(name_or_path: str, revision: str | None = None) -> Source:
 
     Raises:
         TeacherNotFoundError: Neither a folder nor an id that the Hub knows.
-        TeacherGatedError: The Hub wants conditions accepted first.
+        TeacherNotFoundError: The Hub wants conditions accepted first.
         HubUnavailableError: Offline, and not in the local cache.
-        TeacherRevisionError: No such revision.
+        TeacherNotFoundError: No such revision.
     """
     folder = Path(name_or_path).expanduser()
     if folder.is_dir():
@@ -67,7 +62,7 @@ def find(name_or_path: str, revision: str | None = None) -> Source:
         _check_is_model(folder, name_or_path)
         digest = "sha256:" + content_digest(folder)
         if revision not in (None, digest):
-            raise TeacherRevisionError(
+            raise TeacherNotFoundError(
                 f"{name_or_path}: expected revision {revision}, found {digest}: "
                 "the folder is not the one that was used before"
             )
@@ -108,7 +103,7 @@ def _download(repo_id: str, revision: str | None) -> Path:
             )
         )
     except GatedRepoError as error:
-        raise TeacherGatedError(
+        raise TeacherNotFoundError(
             f"{repo_id}: gated; accept its conditions at https://huggingface.co/{repo_id} "
             "and sign in with `hf auth login`"
         ) from error
@@ -118,7 +113,7 @@ def _download(repo_id: str, revision: str | None) -> Path:
             f"{repo_id}: no such folder, and the Hub knows no such model (or it is private){hint}"
         ) from error
     except RevisionNotFoundError as error:
-        raise TeacherRevisionError(f"{where}: the Hub knows no such revision") from error
+        raise TeacherNotFoundError(f"{where}: the Hub knows no such revision") from error
     except LocalEntryNotFoundError as error:
         raise HubUnavailableError(
             f"{where}: no such folder, not in the local Hub cache, and the Hub cannot be reached"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
-from ..errors import CheckpointError, TokenVectorsError
+from ..errors import CacheError, TeacherError
 from ..output_file import appearing
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def special_ids(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
         if inside:
             return list(framed.ids[: inside[0]]), list(framed.ids[inside[-1] + 1 :])
     msg = "tokenizer: gives no token for any of a, 1, '.' and 的"
-    raise TokenVectorsError(msg)
+    raise TeacherError(msg)
 
 
 def output_vectors(
@@ -86,8 +86,8 @@ def output_vectors(
         Shape (V, H), float32.
 
     Raises:
-        TokenVectorsError: The teacher gives something else than one finite vector for each token.
-        CheckpointError: The checkpoint cannot be read or written.
+        TeacherError: The teacher gives something else than one finite vector for each token.
+        CacheError: The checkpoint cannot be read or written.
     """
     order = np.argsort(np.array([len(ids) for ids in token_ids]), kind="stable")
     vectors: NDArray[np.float32] | None = None
@@ -105,7 +105,7 @@ def output_vectors(
         advance(len(members))
     if vectors is None:
         msg = "token vectors: the vocabulary is empty"
-        raise TokenVectorsError(msg)
+        raise TeacherError(msg)
     return vectors
 
 
@@ -120,7 +120,7 @@ def input_vectors(teacher: TokenEncoder, token_ids: Sequence[Sequence[int]]) -> 
         Shape (V, H), float32.
 
     Raises:
-        TokenVectorsError: An embedding is not finite.
+        TeacherError: An embedding is not finite.
     """
     embeddings = teacher.input_embeddings()
     vectors = np.empty((len(token_ids), embeddings.shape[1]), dtype=np.float32)
@@ -142,7 +142,7 @@ class Checkpoint:
             refused.
 
     Raises:
-        CheckpointError: The folder cannot be used, or belongs to another run.
+        CacheError: The folder cannot be used, or belongs to another run.
     """
 
     def __init__(self, folder: Path, identity: object) -> None:
@@ -154,16 +154,16 @@ class Checkpoint:
             if not record.exists():
                 if any(folder.iterdir()):
                     msg = f"{folder}: expected an empty folder or a checkpoint, found other files"
-                    raise CheckpointError(msg)
+                    raise CacheError(msg)
                 with appearing(record) as temporary:
                     temporary.write_text(json.dumps({"run": self._key}), encoding="utf-8")
             found = json.loads(record.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             msg = f"{folder}: cannot be used as a checkpoint folder: {error}"
-            raise CheckpointError(msg) from error
+            raise CacheError(msg) from error
         if found != {"run": self._key}:
             msg = f"{folder}: the checkpoint is of another teacher or recipe; name another folder"
-            raise CheckpointError(msg)
+            raise CacheError(msg)
 
     def load(self, number: int, rows: int) -> NDArray[np.float32] | None:
         """A block that was kept, or None where it is missing or damaged."""
@@ -181,7 +181,7 @@ class Checkpoint:
                 np.save(file, block, allow_pickle=False)
         except OSError as error:
             msg = f"{self.folder}: cannot write the checkpoint: {error}"
-            raise CheckpointError(msg) from error
+            raise CacheError(msg) from error
 
     def clear(self) -> None:
         """Remove the blocks and, where nothing else is in it, the folder."""
@@ -203,12 +203,12 @@ def _checked_block(
 ) -> NDArray[np.float32]:
     if block.ndim != 2 or len(block) != len(members):
         msg = f"token vectors: expected {len(members)} from the teacher, found shape {block.shape}"
-        raise TokenVectorsError(msg)
+        raise TeacherError(msg)
     finite = np.isfinite(block).all(axis=1)
     if not finite.all():
         msg = (
             f"token vectors: the teacher's vector of token {int(members[~finite][0])} "
             "is not finite; try the teacher in float32"
         )
-        raise TokenVectorsError(msg)
+        raise TeacherError(msg)
     return block.astype(np.float32, copy=False)

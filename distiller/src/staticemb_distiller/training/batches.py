@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import TooFewExamplesError
+from ..errors import TrainingError
 from .plan import in_label_groups, spread, without_duplicates
 
 if TYPE_CHECKING:
@@ -53,12 +53,12 @@ def check_batch_size(dataset: Dataset, batch_size: int) -> None:
     """Make sure that every source fills a batch.
 
     Raises:
-        TooFewExamplesError: One does not.
+        TrainingError: One does not.
     """
     for examples in dataset.examples:
         found = round(len(examples) * examples.weight)
         if found < batch_size:
-            raise TooFewExamplesError(
+            raise TrainingError(
                 f"{examples.name}: expected at least as many examples as a batch has, "
                 f"{batch_size}, found {found}; ask for smaller batches"
             )

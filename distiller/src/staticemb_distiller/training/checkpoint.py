@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import CheckpointError
+from ..errors import CacheError
 from ..output_file import appearing, sweep
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class TrainingCheckpoint:
         identity: All that the training depends on; another's state is refused.
 
     Raises:
-        CheckpointError: The folder cannot be made.
+        CacheError: The folder cannot be made.
     """
 
     def __init__(self, folder: Path, identity: Sequence[object]) -> None:
@@ -54,13 +54,13 @@ class TrainingCheckpoint:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise CheckpointError(f"{folder}: {error.strerror or error}") from error
+            raise CacheError(f"{folder}: {error.strerror or error}") from error
 
     def save(self, state: State) -> None:
         """Put a state in the place of the last one.
 
         Raises:
-            CheckpointError: It cannot be written; the last one stays.
+            CacheError: It cannot be written; the last one stays.
         """
         about = json.dumps({"identity": self._identity, "numbers": state.numbers})
         spelled = np.frombuffer(about.encode(), np.uint8)
@@ -69,13 +69,13 @@ class TrainingCheckpoint:
             with appearing(self.path) as temporary, temporary.open("wb") as file:
                 np.savez(file, **arrays)
         except OSError as error:
-            raise CheckpointError(f"{self.path}: {error.strerror or error}") from error
+            raise CacheError(f"{self.path}: {error.strerror or error}") from error
 
     def load(self) -> State | None:
         """The last state, or None where there is none yet.
 
         Raises:
-            CheckpointError: It is damaged, or belongs to another training.
+            CacheError: It is damaged, or belongs to another training.
         """
         if not self.path.exists():
             return None
@@ -85,7 +85,7 @@ class TrainingCheckpoint:
                 identity, numbers = about["identity"], about["numbers"]
                 arrays = {name: file[name] for name in file.files if name != "about"}
         except OSError as error:
-            raise CheckpointError(f"{self.path}: {error.strerror or error}") from error
+            raise CacheError(f"{self.path}: {error.strerror or error}") from error
         except (
             ValueError,
             LookupError,
@@ -95,9 +95,9 @@ class TrainingCheckpoint:
             zipfile.BadZipFile,
         ) as error:
             # numpy's own words would advise to unpickle it.
-            raise CheckpointError(f"{self.path}: damaged; delete it") from error
+            raise CacheError(f"{self.path}: damaged; delete it") from error
         if identity != self._identity:
-            raise CheckpointError(
+            raise CacheError(
                 f"{self.path}: belongs to a training of another start, other examples or another "
                 "recipe; delete it or name another folder"
             )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from ..corpus.records import Record
-from ..errors import ExampleKindError, MissingColumnError, TextColumnError
+from ..errors import TextSourceError, TrainingError
 
 Kind = Literal["pairs", "triplets", "scored", "labeled"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -79,17 +79,17 @@ def told(place: str, roles: Mapping[str, tuple[str, ...]], kind: Kind | None) ->
         kind: Where the user named it, too.
 
     Raises:
-        ExampleKindError: These roles make no kind of examples, or another one.
+        TrainingError: These roles make no kind of examples, or another one.
     """
     needed = {frozenset(names): name for name, names in _NEEDED.items()}
     found = needed.get(frozenset(roles))
     if found is None or kind not in (None, found):
         expected = _NEEDED[kind] if kind else "anchor and positive, or text and label"
         expected = expected if isinstance(expected, str) else ", ".join(expected)
-        raise ExampleKindError(f"{place}: expected {expected}, found {', '.join(sorted(roles))}")
+        raise TrainingError(f"{place}: expected {expected}, found {', '.join(sorted(roles))}")
     for role, columns in roles.items():
         if len(columns) != 1 and role != "negative":
-            raise ExampleKindError(
+            raise TrainingError(
                 f"{place}: expected one column as {role}, found {', '.join(columns) or 'none'}"
             )
     if found == "labeled":
@@ -110,8 +110,8 @@ def recognized(where: str, record: Record, kind: Kind | None) -> Layout:
         kind: Where the user named it.
 
     Raises:
-        MissingColumnError: There are too few columns.
-        ExampleKindError: There is no telling.
+        TrainingError: There are too few columns.
+        TrainingError: There is no telling.
     """
     names = [name for name in record if name]
     numbered = names == [str(place) for place, _ in enumerate(names, 1)]
@@ -129,20 +129,20 @@ def recognized(where: str, record: Record, kind: Kind | None) -> Layout:
         labels, texts = names[:1], names[1:]
     targets = labels if kind == "labeled" else scores or labels
     if kind in ("scored", "labeled") and not targets:
-        raise MissingColumnError(
+        raise TrainingError(
             f"{where}: expected a {'label' if kind == 'labeled' else 'score'} beside the text, "
             f"found columns {', '.join(names)}"
         )
     least = _TEXTS[kind] if kind else 2
     if len(texts) < least:
-        raise MissingColumnError(
+        raise TrainingError(
             f"{where}: expected {least} columns of text{f' for {kind}' if kind else ''}, "
             f"found {len(texts)} (columns {', '.join(names) or 'none'})"
         )
     sure = numbered or all(role[name] is not None for name in texts)
     extra = len(texts) > (2 if kind == "triplets" else least)
     if kind is None or (extra and not sure and given != "triplets"):
-        raise ExampleKindError(
+        raise TrainingError(
             f"{where}: no telling which columns are meant; name them, such as "
             f"anchor={texts[0]},positive={texts[1]}; found {', '.join(names)}"
         )
@@ -154,12 +154,12 @@ def check_columns(where: str, record: Record, layout: Layout) -> None:
     """Make sure that a row has the columns.
 
     Raises:
-        TextColumnError: One is not there.
+        TextSourceError: One is not there.
     """
     for name in layout.columns:
         if name not in record:
             names = ", ".join(record) or "nothing"
-            raise TextColumnError(f"{where}: expected a column {name!r}, found {names}")
+            raise TextSourceError(f"{where}: expected a column {name!r}, found {names}")
 
 
 def _said(column: str) -> str:

@@ -46,7 +46,7 @@ def teacher_vectors(
 
     Raises:
         TeacherError: The teacher cannot encode.
-        TeacherCacheError: The cache is damaged or cannot be written.
+        CacheError: The cache is damaged or cannot be written.
     """
     store = TeacherCache(cache, about_vectors(teacher, "auto"), teacher.dim)
     vectors = np.lib.format.open_memmap(

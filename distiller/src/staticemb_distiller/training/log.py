@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from ..errors import OutputError, TrainingPackageError
+from ..errors import MissingPackageError, OutputError
 from ..output_file import appearing, is_stream, reported
 from .curve import draw
 
@@ -25,7 +25,7 @@ class Log:
         tensorboard: The folder for TensorBoard's event files; None: none are written.
 
     Raises:
-        TrainingPackageError: TensorBoard is asked for and not installed.
+        MissingPackageError: TensorBoard is asked for and not installed.
     """
 
     def __init__(self, progress: Progress, tensorboard: Path | None = None) -> None:
@@ -35,7 +35,7 @@ class Log:
             try:
                 from torch.utils.tensorboard import SummaryWriter
             except ImportError as error:
-                raise TrainingPackageError(
+                raise MissingPackageError(
                     "TensorBoard's event files need the package tensorboard: "
                     "pip install tensorboard"
                 ) from error

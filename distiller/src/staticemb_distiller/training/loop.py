@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from ..errors import CheckpointError, TrainingDivergedError
+from ..errors import CacheError, DivergedError
 from .bag import Bag, RowAdam
 from .batches import batches, steps
 from .checkpoint import State
@@ -95,8 +95,8 @@ def train(
         note: Called with each entry of the history as it is made.
 
     Raises:
-        TrainingDivergedError: A loss was no longer finite.
-        CheckpointError: The state cannot be read or written.
+        DivergedError: A loss was no longer finite.
+        CacheError: The state cannot be read or written.
     """
     run = _Run(material, recipe, batch_size, device, workers or Workers(), checkpoint, note)
     run.restore()
@@ -185,7 +185,7 @@ class _Run:
     def _step(self, objective: Objective, batch: Batch) -> float:
         loss, which, gradient = objective.gradient(batch)
         if not math.isfinite(loss):
-            raise TrainingDivergedError(
+            raise DivergedError(
                 f"step {self.step + 1}: expected a finite loss, found {loss}; a lower "
                 "learning_rate or a higher temperature may help"
             )
@@ -279,7 +279,7 @@ class _Run:
         step = 0 if state is None else state.numbers["step"]
         there = self.workers.tell((step, 0), self.bag.device)
         if there is not None and there[0] != step:
-            raise CheckpointError(
+            raise CacheError(
                 f"checkpoint: expected one folder for all processes, found step {step} in this "
                 f"process's and step {there[0]:.0f} in the first one's"
             )

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from ..corpus import input_files as inputs
-from ..errors import EmptyTextError, TooFewExamplesError
+from ..errors import TrainingError
 from ..file.check import write_checked
 from ..file.writer import Settings
 from ..fitting.fit_texts import Fitted, rotation_vectors
@@ -133,9 +133,9 @@ def train_file(
             progress=progress,
         )
         if not len(examples.texts.ids):
-            raise EmptyTextError("expected texts with tokens that the model knows, found none")
+            raise TrainingError("expected texts with tokens that the model knows, found none")
         if recipe.patience is not None and not any(map(len, held_out.examples)):
-            raise TooFewExamplesError(
+            raise TrainingError(
                 "patience: expected examples to validate on, found too few to hold any out; ask "
                 "for a number with held_out"
             )
@@ -198,9 +198,7 @@ def _batch_size(examples: Dataset, recipe: TrainingRecipe, workers: Workers) -> 
     most = max(len(part) for part in examples.examples)
     size = max(2 * workers.world, min(_BATCH, most // _LEAST_BATCHES))
     if not steps(examples, size):
-        raise TooFewExamplesError(
-            "expected an example or more an epoch, found weights that leave none"
-        )
+        raise TrainingError("expected an example or more an epoch, found weights that leave none")
     return size
 
 

@@ -15,14 +15,7 @@ from ..corpus.hub import hub_records
 from ..corpus.records import Record, kind_of, read_records
 from ..corpus.source_spec import PlaceSpec, named_columns, parse_spec
 from ..corpus.text_files import files_of
-from ..errors import (
-    EmptyTextError,
-    LabelError,
-    NoExamplesError,
-    ScoreError,
-    TextColumnError,
-    TextSourceError,
-)
+from ..errors import TextSourceError, TrainingError
 from .columns import KINDS, ROLES, Kind, Layout, check_columns, is_header, recognized, told
 
 if TYPE_CHECKING:
@@ -79,7 +72,7 @@ class PairSource(PlaceSpec):
 
         Raises:
             TextSourceError: An unknown key or an impossible value.
-            ExampleKindError: The columns named make no kind of examples.
+            TrainingError: The columns named make no kind of examples.
 
         >>> PairSource.parse("faq.jsonl::anchor=title,positive=body").roles
         {'anchor': ('title',), 'positive': ('body',)}
@@ -127,19 +120,19 @@ class PairSource(PlaceSpec):
                 out; None: such an example is an error.
 
         Raises:
-            TextSourceError: The source cannot be read. Its sub-classes: TextEncodingError, bytes
-                that are not UTF-8; TextColumnError, a column that is not there; ColumnCountError, a
+            TextSourceError: The source cannot be read. Its sub-classes: TextSourceError, bytes
+                that are not UTF-8; TextSourceError, a column that is not there; TextSourceError, a
                 row of fewer or more columns.
-            ExampleKindError: There is no telling which columns are meant.
-            MissingColumnError: There are too few.
-            NoExamplesError: There is none at all.
-            EmptyTextError: A text is empty. Raised while reading, as the next two are.
-            ScoreError: A score is no finite number, or outside the range given.
-            LabelError: A label is empty.
+            TrainingError: There is no telling which columns are meant.
+            TrainingError: There are too few.
+            TrainingError: There is none at all.
+            TrainingError: A text is empty. Raised while reading, as the next two are.
+            TrainingError: A score is no finite number, or outside the range given.
+            TrainingError: A label is empty.
         """
         first = next(self._records(()), None)
         if first is None:
-            raise NoExamplesError(f"{self.place}: expected examples, found none")
+            raise TrainingError(f"{self.place}: expected examples, found none")
         where, record = first
         if self.roles:
             layout = told(self.place, self.roles, self.kind)
@@ -152,7 +145,7 @@ class PairSource(PlaceSpec):
         for where, record in self._records(layout.columns):
             try:
                 yield self._row(where, record, layout)
-            except EmptyTextError as error:
+            except TrainingError as error:
                 if on_empty is None:
                     raise
                 on_empty(str(error))
@@ -181,20 +174,20 @@ class PairSource(PlaceSpec):
         score = _score(where, layout.target, value)
         if self.score_range is not None and not self.score_range[0] <= score <= self.score_range[1]:
             low, high = self.score_range
-            raise ScoreError(f"{where}: expected a score of {low:g} to {high:g}, found {value}")
+            raise TrainingError(f"{where}: expected a score of {low:g} to {high:g}, found {value}")
         return Row(where, texts, score=score)
 
 
 def _text(where: str, name: str, value: object) -> str:
     if not isinstance(value, str):
         if value is None:
-            raise EmptyTextError(f"{where}: expected text in column {name!r}, found none")
+            raise TrainingError(f"{where}: expected text in column {name!r}, found none")
         kind = type(value).__name__
-        raise TextColumnError(f"{where}: expected text in column {name!r}, found {kind}")
+        raise TextSourceError(f"{where}: expected text in column {name!r}, found {kind}")
     # Half a surrogate pair, which JSON can spell, is no character.
     text = value.strip() if value.isascii() else value.encode(errors="replace").decode().strip()
     if not text:
-        raise EmptyTextError(f"{where}: expected text in column {name!r}, found none")
+        raise TrainingError(f"{where}: expected text in column {name!r}, found none")
     return text
 
 
@@ -204,14 +197,14 @@ def _score(where: str, name: str, value: object) -> float:
     except (ValueError, OverflowError):
         score = math.nan
     if isinstance(value, bool) or not math.isfinite(score):
-        raise ScoreError(f"{where}: expected a finite score in column {name!r}, found {value!r}")
+        raise TrainingError(f"{where}: expected a finite score in column {name!r}, found {value!r}")
     return score
 
 
 def _label(where: str, name: str, value: object) -> str:
     label = str(value).strip() if isinstance(value, (str, int)) else ""
     if not label:
-        raise LabelError(f"{where}: expected a label in column {name!r}, found {value!r}")
+        raise TrainingError(f"{where}: expected a label in column {name!r}, found {value!r}")
     return label
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from staticemb_runtime.errors import NotAModelError, UnsupportedModelError
 from staticemb_runtime.loading import find_installed, not_installed, open_parts
 
-from ..errors import HubUnavailableError, TeacherNotFoundError, TrainingStartError
+from ..errors import HubUnavailableError, TeacherNotFoundError, TrainingError
 from ..file.optional_names import optional_names
 from ..interop.convert import plain_tokenizer
 from ..interop.folder_files import dense_rows
@@ -90,7 +90,7 @@ def open_start(
     Raises:
         StaticEmbError: The model cannot be opened.
         TeacherError: The teacher cannot be loaded.
-        TrainingStartError: The recipe asks for what this start does not have.
+        TrainingError: The recipe asks for what this start does not have.
     """
     file = _open_model(name)
     if file is not None:
@@ -106,7 +106,7 @@ def open_start(
     width = recipe.dims or rows.shape[1]
     if recipe.dims is not None and width >= len(rows):
         msg = f"dims: expected fewer than the model's {len(rows)} tokens, found {width}"
-        raise TrainingStartError(msg)
+        raise TrainingError(msg)
     if recipe.start == "random":
         random = np.random.default_rng(recipe.seed)
         rows = random.standard_normal((len(rows), width), dtype=np.float32)
@@ -114,14 +114,14 @@ def open_start(
             rows[start.unknown_token_id] = 0
     elif width < rows.shape[1]:
         msg = f"dims: expected at least {rows.shape[1]}, as the model has them, found {width}"
-        raise TrainingStartError(msg)
+        raise TrainingError(msg)
     elif width > rows.shape[1]:
         rows = widened(rows, width, recipe.seed)
     lengths = start.prefixes if width == start.rows.shape[1] else prefix_ladder(width)
     if recipe.prefixes:
         if recipe.prefixes[-1] > width:
             msg = f"prefixes: expected lengths of at most {width}, found {recipe.prefixes[-1]}"
-            raise TrainingStartError(msg)
+            raise TrainingError(msg)
         lengths = recipe.prefixes
     return Start(
         rows,
@@ -246,7 +246,7 @@ def _damping(
     if pooling == "mean":
         if given:
             msg = f"{given[0]}: expected pooling damped_mean, found the plain mean"
-            raise TrainingStartError(msg)
+            raise TrainingError(msg)
         return None
     beta, dims = own or _DAMPING
     beta = beta if recipe.damping_beta is None else recipe.damping_beta

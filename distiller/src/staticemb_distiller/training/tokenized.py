@@ -16,15 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import (
-    DataFileError,
-    DuplicatesOnlyError,
-    EmptyTextError,
-    LabelError,
-    NoExamplesError,
-    ScoreError,
-    TooFewExamplesError,
-)
+from ..errors import CacheError, TrainingError
 from ..progress import Progress
 from ..vocabulary.token_ids import TokenIds
 from .columns import Layout
@@ -76,11 +68,11 @@ def prepare(
 
     Raises:
         TextSourceError: A source cannot be read; its sub-classes as in `PairSource.read`.
-        TrainingDataError: The examples are not fit for training; a sub-class for each reason.
-        DataFileError: The folder cannot be written.
+        TrainingError: The examples are not fit for training; a sub-class for each reason.
+        CacheError: The folder cannot be written.
     """
     if not sources:
-        raise NoExamplesError("expected at least one source of examples, found none")
+        raise TrainingError("expected at least one source of examples, found none")
     progress = progress or Progress(quiet=True)
     numbering = Numbering()
     try:
@@ -103,13 +95,13 @@ def prepare(
             for side, name in enumerate(("train", "validation"))
         ]
     except OSError as error:
-        raise DataFileError(f"{folder}: {error.strerror or error}") from error
+        raise CacheError(f"{folder}: {error.strerror or error}") from error
     turned = sum(int((~(kept_in | kept_out)).sum()) for kept_in, kept_out in chosen)
     if turned:
         progress.note(f"{turned} examples left out: held-out ones the other way round")
     for examples, (kept_in, kept_out) in zip(found, chosen, strict=True):
         if kept_in.sum() < 2:
-            raise TooFewExamplesError(
+            raise TrainingError(
                 f"{examples.name}: expected two examples or more to train on, found "
                 f"{kept_in.sum()} beside {kept_out.sum()} that are held out"
             )
@@ -145,7 +137,7 @@ def _read(
     if empty.count:
         progress.note(f"{empty.count} examples left out, the first: {empty.first}")
         if len(columns.array(np.int32, len(layout.texts))) < 2:
-            raise EmptyTextError(empty.first)
+            raise TrainingError(empty.first)
     examples = Examples(
         layout.kind,
         columns.array(np.int32, len(layout.texts)),
@@ -222,10 +214,10 @@ class _Labels:
     def check(self) -> None:
         if len(self) < 2:
             only = next(iter(self._numbers))
-            raise LabelError(f"{self._place}: expected two labels or more, found only {only!r}")
+            raise TrainingError(f"{self._place}: expected two labels or more, found only {only!r}")
         for label, number in self._numbers.items():
             if self._counts[number] < 2:
-                raise LabelError(
+                raise TrainingError(
                     f"{self._first[number]}: expected two examples or more of label {label!r}, "
                     "found one"
                 )
@@ -234,13 +226,11 @@ class _Labels:
 def _check(examples: Examples, layout: Layout) -> None:
     columns = examples.columns
     if len(columns) < 2:
-        raise TooFewExamplesError(
-            f"{examples.name}: expected two examples or more, found {len(columns)}"
-        )
+        raise TrainingError(f"{examples.name}: expected two examples or more, found {len(columns)}")
     if examples.kind in ("pairs", "triplets"):
         for column in range(2):
             if (columns[:, :2] == columns[0, column]).any(axis=1).all():
-                raise DuplicatesOnlyError(
+                raise TrainingError(
                     f"{examples.name}: expected examples of different texts, found the same text "
                     f"of column {layout.texts[column]!r} in all {len(columns)}"
                 )
@@ -249,7 +239,7 @@ def _check(examples: Examples, layout: Layout) -> None:
 def _range(place: str, scores: NDArray[np.float64]) -> tuple[float, float]:
     low, high = float(scores.min()), float(scores.max())
     if low == high:
-        raise ScoreError(f"{place}: expected scores that differ, found {low:g} alone")
+        raise TrainingError(f"{place}: expected scores that differ, found {low:g} alone")
     return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
 
 

@@ -20,19 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from ..errors import (
-    BlankVocabularyError,
-    DuplicateWordError,
-    EmptyVocabularyError,
-    InvalidPatternError,
-    MissingWordsError,
-    PatternDropsEverythingError,
-    TokenCountsError,
-    UnexpectedWordsError,
-    UnknownModeError,
-    UnusedVocabularyError,
-    VocabularyFileError,
-)
+from ..errors import TextSourceError, VocabularyError
 from ..recipe.recipe import UNUSED
 from . import given_words
 from . import tokenizer_json as editing
@@ -106,9 +94,9 @@ def build(
     (['[UNK]', 'a', '##b'], [[0], [1], [2]], 0)
     """
     if mode not in MODES:
-        raise UnknownModeError(f"mode is {mode!r}; expected one of {', '.join(MODES)}")
+        raise VocabularyError(f"mode is {mode!r}; expected one of {', '.join(MODES)}")
     if mode == "output" and words is not None:
-        raise UnexpectedWordsError(
+        raise VocabularyError(
             "mode 'output' takes no words; use 'subword' to add words to the subwords"
         )
     document = editing.parse(tokenizer)
@@ -118,7 +106,7 @@ def build(
         kept = _kept(document, drop_pattern, counts, min_count)
         return _vocabulary(document, editing.cut(document, kept), {})
     if words is None:
-        raise MissingWordsError(f"mode {mode!r} needs a vocabulary of words; none was given")
+        raise VocabularyError(f"mode {mode!r} needs a vocabulary of words; none was given")
     texts = _checked(words)
     if mode == "word":
         return _vocabulary(document, *given_words.replace(document, texts))
@@ -130,14 +118,14 @@ def read_words(path: str | Path) -> list[str]:
     """The words and phrases of a text file, one a line; blank lines are skipped.
 
     Raises:
-        VocabularyFileError: the file cannot be read, or is not UTF-8.
+        TextSourceError: the file cannot be read, or is not UTF-8.
     """
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise VocabularyFileError(f"vocabulary file {path}: {error.strerror}") from error
+        raise TextSourceError(f"vocabulary file {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise VocabularyFileError(
+        raise TextSourceError(
             f"vocabulary file {path}: expected UTF-8,"
             f" found byte {error.object[error.start]:#04x} at {error.start}"
         ) from error
@@ -163,12 +151,12 @@ def _kept(
     pinned = {index for index in kept if tokens[index] in KEPT_SPECIAL or tokens[index] == unknown}
     if counts is not None:
         if counts.ndim != 1 or len(counts) <= max(tokens):
-            raise TokenCountsError(
+            raise VocabularyError(
                 f"token counts have shape {counts.shape}; the tokenizer has ids up to {max(tokens)}"
             )
         used = {index for index in kept - pinned if counts[index] >= min_count}
         if not used:
-            raise UnusedVocabularyError(
+            raise VocabularyError(
                 f"the corpus uses none of {len(kept)} tokens at least {min_count} times"
             )
         kept = used | pinned | (_alphabet(document, used) & kept)
@@ -176,12 +164,12 @@ def _kept(
         try:
             matches = re.compile(drop_pattern).match
         except re.error as error:
-            raise InvalidPatternError(
+            raise VocabularyError(
                 f"the pattern {drop_pattern!r} is no regular expression: {error}"
             ) from error
         kept = {index for index in kept if tokens[index] == unknown or not matches(tokens[index])}
         if kept <= pinned:
-            raise PatternDropsEverythingError(f"the pattern {drop_pattern!r} drops every token")
+            raise VocabularyError(f"the pattern {drop_pattern!r} drops every token")
     return editing.close(document, kept)
 
 
@@ -207,14 +195,14 @@ def _alphabet(document: editing.Document, kept: Iterable[int]) -> set[int]:
 def _checked(words: Sequence[str]) -> list[str]:
     """The entries without outer blanks and blank entries."""
     if not words:
-        raise EmptyVocabularyError("the vocabulary holds no entry")
+        raise VocabularyError("the vocabulary holds no entry")
     texts = [text for word in words if (text := " ".join(word.split()))]
     if not texts:
-        raise BlankVocabularyError(f"all {len(words)} entries of the vocabulary are white space")
+        raise VocabularyError(f"all {len(words)} entries of the vocabulary are white space")
     seen: set[str] = set()
     for text in texts:
         if text in seen:
-            raise DuplicateWordError(f"{text!r} stands twice in the vocabulary")
+            raise VocabularyError(f"{text!r} stands twice in the vocabulary")
         seen.add(text)
     return texts
 

@@ -26,7 +26,7 @@ def make_vocabulary(tokenizer: Tokenizer, recipe: Recipe) -> Vocabulary:
 
     Raises:
         VocabularyError: It would be empty, or cannot be made from this tokenizer.
-        InputFileError: A text file cannot be read.
+        TextSourceError: A text file cannot be read.
     """
     words: list[str] | None = None
     if recipe.vocabulary is not None:

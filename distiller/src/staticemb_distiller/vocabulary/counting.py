@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from ..errors import CountSettingError
+from ..errors import VocabularyError
 from . import tokenizer_json as editing
 from .given_words import spell
 
@@ -71,7 +71,7 @@ def count_words(
             forgotten, so that a count may fall short by as much as the rarest count that was kept.
 
     Raises:
-        CountSettingError: `size`, `min_count` or `max_entries` is not positive.
+        VocabularyError: `size`, `min_count` or `max_entries` is not positive.
 
     >>> from tokenizers import models
     >>> count_words(["a b, a", "B a"], 2, tokenizer=Tokenizer(models.BPE()))
@@ -79,7 +79,7 @@ def count_words(
     """
     for name, value in (("size", size), ("min_count", min_count), ("max_entries", max_entries)):
         if value < 1:
-            raise CountSettingError(f"{name} is {value}; expected at least 1")
+            raise VocabularyError(f"{name} is {value}; expected at least 1")
     cutter = editing.load(editing.word_level(editing.parse(tokenizer), [], set()))
     words = _BoundedCounter(max_entries)
     pairs = _BoundedCounter(max_entries)

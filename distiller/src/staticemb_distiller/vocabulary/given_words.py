@@ -25,7 +25,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from ..errors import UnusableVocabularyError
+from ..errors import VocabularyError
 from . import tokenizer_json as editing
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ def replace(document: editing.Document, texts: Sequence[str]) -> Built:
     """A word tokenizer of the given entries, in their order.
 
     Raises:
-        UnusableVocabularyError: the teacher can spell none of them.
+        VocabularyError: the teacher can spell none of them.
     """
     cutter = editing.load(editing.word_level(document, [], set()))
     names = {entry.token or entry.text: entry for entry in _entries(document, texts, cutter)}
@@ -56,7 +56,7 @@ def add(document: editing.Document, texts: Sequence[str], kept: AbstractSet[int]
     An entry that is a token of the teacher's already stays, or comes back, as that token.
 
     Raises:
-        UnusableVocabularyError: the teacher can spell none of the entries.
+        VocabularyError: the teacher can spell none of the entries.
     """
     teacher = editing.load(document)
     model = document["model"]
@@ -123,7 +123,7 @@ def _entries(document: editing.Document, texts: Sequence[str], cutter: Tokenizer
     if len(entries) + len(skipped) < len(texts):
         logger.info("%d entries spell others", len(texts) - len(skipped) - len(entries))
     if not entries:
-        raise UnusableVocabularyError(f"the teacher can spell none of {len(texts)} entries")
+        raise VocabularyError(f"the teacher can spell none of {len(texts)} entries")
     return list(entries.values())
 
 

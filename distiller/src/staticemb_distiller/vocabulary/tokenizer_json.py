@@ -32,7 +32,7 @@ from tokenizers import Tokenizer
 
 from staticemb_runtime.format import missing_unknown
 
-from ..errors import UnsupportedTokenizerError
+from ..errors import VocabularyError
 from .bpe import Merges
 
 Document = dict[str, Any]
@@ -48,19 +48,19 @@ def parse(tokenizer: Tokenizer) -> Document:
     Special tokens, truncation and padding go, and so does BPE's dropout, which is random.
 
     Raises:
-        UnsupportedTokenizerError: its model is none of WordPiece, BPE, Unigram and WordLevel, or
+        VocabularyError: its model is none of WordPiece, BPE, Unigram and WordLevel, or
             needs an unknown token and has none, so that it fails at some texts.
     """
     document: Document = json.loads(tokenizer.to_str())
     kind = document["model"].get("type")
     if kind not in MODELS:
-        raise UnsupportedTokenizerError(
+        raise VocabularyError(
             f"the tokenizer's model is {kind!r}; expected one of {', '.join(MODELS)}"
         )
     missing = missing_unknown(document["model"])
     if missing is not None:
         expected, found = missing
-        raise UnsupportedTokenizerError(f"the tokenizer: expected {expected}, found {found}")
+        raise VocabularyError(f"the tokenizer: expected {expected}, found {found}")
     model = {**document["model"], "dropout": None} if kind == "BPE" else document["model"]
     return {**document, "model": model, "truncation": None, "padding": None, "post_processor": None}
 

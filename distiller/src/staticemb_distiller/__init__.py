@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["DistillerError", "Recipe", "Teacher", "distill"]
 
 # These import numpy or torch. Help does not wait for them, and commands handle Ctrl-C before them.
-_LAZY = {"Recipe": ".recipe", "Teacher": ".teacher", "distill": ".pipeline"}
+_LAZY = {"Recipe": ".recipe.recipe", "Teacher": ".teacher", "distill": ".distillation"}
 
 
 def __getattr__(name: str) -> object:

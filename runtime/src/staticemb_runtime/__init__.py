@@ -25,8 +25,8 @@ __all__ = [
 __version__ = "0.1.0"
 
 # These import numpy. Commands handle Ctrl-C before that.
-_LAZY = {"StaticModel": ".model", "Token": ".embedder"} | dict.fromkeys(
-    ["normalize", "quantize", "similarity", "similarity_pairwise", "truncate"], ".vectors"
+_LAZY = {"StaticModel": ".model", "Token": ".encoding.encoder"} | dict.fromkeys(
+    ["normalize", "quantize", "similarity", "similarity_pairwise", "truncate"], ".encoding.vectors"
 )
 
 

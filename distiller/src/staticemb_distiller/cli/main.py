@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 COMMANDS = {
-    "convert": (".commands.convert", "rewrite a model of another library as a file"),
-    "distill": (".commands.distill", "make a static embedding file from a Sentence Transformer"),
-    "evaluate": (".commands.evaluate", "measure models on tasks in plain files, beside baselines"),
-    "export": (".commands.export", "write a file as a model of another library"),
-    "push": (".commands.push", "upload a file to the Hugging Face Hub"),
-    "recipe": (".commands.recipe", "print the recipe that a file was made by, or the defaults"),
-    "train": (".commands.train", "train a static embedding file on pairs and other examples"),
-    "wheel": (".commands.wheel", "make a wheel for pip of a static embedding file"),
+    "convert": (".convert", "rewrite a model of another library as a file"),
+    "distill": (".distill", "make a static embedding file from a Sentence Transformer"),
+    "evaluate": (".evaluate", "measure models on tasks in plain files, beside baselines"),
+    "export": (".export", "write a file as a model of another library"),
+    "push": (".push", "upload a file to the Hugging Face Hub"),
+    "recipe": (".recipe", "print the recipe that a file was made by, or the defaults"),
+    "train": (".train", "train a static embedding file on pairs and other examples"),
+    "wheel": (".wheel", "make a wheel for pip of a static embedding file"),
 }
 
 

@@ -20,7 +20,7 @@ from staticemb_distiller.training.losses import (
 from staticemb_distiller.training.mining import hardest
 from staticemb_distiller.training.ranking import ranks
 from staticemb_distiller.training.validation import validate
-from staticemb_runtime.encoding.pooling import Table, pool
+from staticemb_runtime.encoding import EmbeddingTable, pool
 
 
 def unit(vectors):
@@ -125,7 +125,7 @@ def test_the_bag_pools_as_the_runtime_does(damping):
     ids = random.integers(9, size=20).astype(np.int32)
     offsets = np.array([0, 7, 7, 8, 20])
     beta, dims = damping or (0.0, 1)
-    wanted = pool(Table(rows), ids, np.diff(offsets), pooling="damped_mean", beta=beta, dims=dims)
+    wanted = pool(EmbeddingTable(rows), ids, np.diff(offsets), pooling="damped_mean", beta=beta, dims=dims)
     found = Bag(rows, damping=damping).vectors(ids, offsets).numpy()
     np.testing.assert_allclose(found, wanted, atol=1e-5)
 

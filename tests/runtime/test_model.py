@@ -517,8 +517,9 @@ def test_workers_end_silently_with_a_program_that_ends_without_a_word(path, end,
     # A fork of the program keeps the workers' pipes open.
     program = (
         "import itertools, os, signal, sys, time\n"
-        "from staticemb_runtime import StaticModel, request\n"
-        "request.cores = lambda: 2\n"
+        "from staticemb_runtime import StaticModel\n"
+        "from staticemb_runtime.encoding import options\n"
+        "options.cores = lambda: 2\n"
         f"model = StaticModel.load({str(path)!r})\n"
         "texts = itertools.repeat('w1 ' * 500)\n"
         f"if {when!r} == 'idle': texts = itertools.islice(texts, 2000)\n"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 OnEmpty = Literal["warn", "zero", "raise"]
 
 ON_EMPTY: Final[tuple[str, ...]] = get_args(OnEmpty)
-_PACKAGE: Final = __name__.rpartition(".")[0]
+_PACKAGE: Final = __name__.partition(".")[0]
 
 
 class EmptyTexts:
@@ -106,7 +106,7 @@ vectors are zero; the first is text 4'
     def warn(self, total: int | None) -> None:
         """Warn the caller of the package."""
         depth, frame = 1, sys._getframe(0)
-        while frame.f_back and frame.f_globals.get("__package__") == _PACKAGE:
+        while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
             depth, frame = depth + 1, frame.f_back
         text = self.describe(total, f"text {self.first}")
         hint = "this warning comes once a model; on_empty= says what to do: 'zero' or 'raise'"

@@ -121,7 +121,7 @@ def test_every_kind_of_file(tmp_path, wordpiece, target, kind, normalize):
 @pytest.mark.parametrize("name", families())
 def test_every_tokenizer(tmp_path, name, target):
     path = save(tmp_path / "m.staticemb", family(name))
-    export(path, tmp_path / "out", target, peer_unknown=True)
+    export(path, tmp_path / "out", target, unknown_tokens="peer")
     opened = StaticModel.load(tmp_path / "out") if target != "onnx" else None
     found = BY[target](tmp_path / "out")
     expected = (opened or StaticModel.load(path)).encode(TEXTS)
@@ -187,7 +187,7 @@ def test_onnx_of_no_tokens_at_all(tmp_path, wordpiece):
 @pytest.mark.parametrize("target", ["model2vec", "sentence-transformers"])
 def test_damping_is_left_out_on_request(tmp_path, wordpiece, target):
     path = save(tmp_path / "m.staticemb", wordpiece, damping=(1.0, 8), unknown_token_id=100)
-    export(path, tmp_path / "out", target, plain_mean=True)
+    export(path, tmp_path / "out", target, pooling="mean")
     expected = StaticModel.load(path).encode(TEXTS, pooling="mean")
     assert np.abs(BY[target](tmp_path / "out") - expected).max() < CLOSE
 
@@ -262,8 +262,8 @@ def test_unknown_tokens_that_the_library_treats_otherwise(tmp_path, wordpiece):
     drops = save(tmp_path / "drops.staticemb", wordpiece, normalize=False, unknown_token_id=100)
     with pytest.raises(InexpressibleError, match="unknown tokens that count"):
         export(drops, tmp_path / "out", "sentence-transformers")
-    export(counts, tmp_path / "m2v", "model2vec", peer_unknown=True)
-    export(drops, tmp_path / "st", "sentence-transformers", peer_unknown=True)
+    export(counts, tmp_path / "m2v", "model2vec", unknown_tokens="peer")
+    export(drops, tmp_path / "st", "sentence-transformers", unknown_tokens="peer")
     for source, folder in ((drops, "m2v"), (counts, "st")):
         target = "model2vec" if folder == "m2v" else "sentence-transformers"
         expected = StaticModel.load(source).encode(TEXTS, normalize_embeddings=folder == "m2v")

@@ -211,10 +211,10 @@ def test_what_a_killed_process_left_beside_a_checkpoint_goes_with_it(start, exam
 
 def test_held_out_texts_have_the_teachers_vectors_too(start, examples, tmp_path, monkeypatch):
     materials = []
-    whole = loop.train
+    whole = loop.run_steps
     monkeypatch.setattr(
         run,
-        "train",
+        "run_steps",
         lambda material, *a, **k: materials.append(material) or whole(material, *a, **k),
     )
     teacher = teachers.build("bert", tmp_path / "teacher")
@@ -351,7 +351,7 @@ def test_the_command_writes_model_log_and_curve_and_tells_the_recipe(
 ):
     out = tmp_path / "out.staticemb"
     spelled = [
-        "train",
+        "run_steps",
         str(start),
         "--pairs",
         str(examples),

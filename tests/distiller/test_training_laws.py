@@ -125,7 +125,9 @@ def test_the_bag_pools_as_the_runtime_does(damping):
     ids = random.integers(9, size=20).astype(np.int32)
     offsets = np.array([0, 7, 7, 8, 20])
     beta, dims = damping or (0.0, 1)
-    wanted = pool(EmbeddingTable(rows), ids, np.diff(offsets), pooling="damped_mean", beta=beta, dims=dims)
+    wanted = pool(
+        EmbeddingTable(rows), ids, np.diff(offsets), pooling="damped_mean", beta=beta, dims=dims
+    )
     found = Bag(rows, damping=damping).vectors(ids, offsets).numpy()
     np.testing.assert_allclose(found, wanted, atol=1e-5)
 

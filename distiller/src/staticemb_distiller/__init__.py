@@ -1,4 +1,4 @@
-"""Distill a Sentence Transformer into a static embedding file.
+"""Make static embedding files: distill, train, convert, export, evaluate.
 
 from staticemb_distiller import Recipe, distill
 
@@ -15,13 +15,37 @@ from .version import __version__ as __version__
 
 if TYPE_CHECKING:
     from .distillation import distill
+    from .evaluation import evaluate
+    from .interop.convert_source import convert
+    from .interop.export import export
     from .recipe.recipe import Recipe
     from .teacher import Teacher
+    from .training.recipe import TrainingRecipe
+    from .training.run import train
 
-__all__ = ["DistillerError", "Recipe", "Teacher", "distill"]
+__all__ = [
+    "DistillerError",
+    "Recipe",
+    "Teacher",
+    "TrainingRecipe",
+    "convert",
+    "distill",
+    "evaluate",
+    "export",
+    "train",
+]
 
 # These import numpy or torch. Help does not wait for them, and commands handle Ctrl-C before them.
-_LAZY = {"Recipe": ".recipe.recipe", "Teacher": ".teacher", "distill": ".distillation"}
+_LAZY = {
+    "Recipe": ".recipe.recipe",
+    "Teacher": ".teacher",
+    "TrainingRecipe": ".training.recipe",
+    "convert": ".interop.convert_source",
+    "distill": ".distillation",
+    "evaluate": ".evaluation",
+    "export": ".interop.export",
+    "train": ".training.run",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
-
-from staticemb_runtime.loading import locate
-
-from ..errors import ConvertError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,31 +50,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Convert."""
-    from ..interop.convert import convert_folder
-    from ..interop.word_vectors import convert_word_vectors
+    from ..interop.convert_source import convert
     from ..output_file import described
     from ..progress import Progress
 
-    if not Path(arguments.source).exists():
-        file = locate(arguments.source)  # or it says where it looked
-        if file != arguments.source:
-            raise ConvertError(f"{arguments.source}: {file} is a static embedding file already")
     with Progress() as progress:
         progress.status(f"Converting {arguments.source}")
-        if Path(arguments.source).is_dir():
-            done = convert_folder(
-                arguments.source, arguments.output, rules=arguments.rules, dim=arguments.dim
-            )
-        else:
-            done = convert_word_vectors(
-                arguments.source,
-                arguments.output,
-                tokens=arguments.tokens,
-                lowercase=arguments.lowercase,
-                limit=arguments.limit,
-                normalize=arguments.normalize,
-                dtype=arguments.dtype,
-            )
+        done = convert(
+            arguments.source,
+            arguments.output,
+            rules=arguments.rules,
+            dim=arguments.dim,
+            tokens=arguments.tokens,
+            lowercase=arguments.lowercase,
+            limit=arguments.limit,
+            normalize=arguments.normalize,
+            dtype=arguments.dtype,
+        )
     lines = [f"note: {note}" for note in done.notes]
     lines.append(
         f"Wrote {described(done.path)}; its vectors are those of the source "

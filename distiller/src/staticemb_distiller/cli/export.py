@@ -44,8 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.model,
             arguments.output,
             arguments.to,
-            plain_mean=arguments.pooling == "mean",
-            peer_unknown=arguments.unknown_tokens == "peer",
+            pooling=arguments.pooling,
+            unknown_tokens=arguments.unknown_tokens,
         )
     lines = [f"warning: {note}" for note in done.notes]
     lines.append(

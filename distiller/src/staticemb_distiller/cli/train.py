@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from ..training.recipe import TrainingRecipe
 from .knob_flags import add_knobs, flags_named, given_recipe
@@ -61,19 +60,17 @@ def run(arguments: argparse.Namespace) -> int:
 
     # Imported here: torch takes seconds, and a wrong flag should be refused at once.
     from ..progress import Progress
-    from ..training.run import Places, train_file
+    from ..training.run import train
 
-    places = Places(
-        Path(arguments.output),
-        device=arguments.device,
-        checkpoint=_folder(arguments.checkpoint),
-        teacher_cache=_folder(arguments.teacher_cache),
-        tensorboard=_folder(arguments.tensorboard),
-    )
     with Progress(quiet=arguments.quiet) as progress, flags_named(TrainingRecipe):
-        train_file(arguments.model, recipe, places, progress)
+        train(
+            arguments.model,
+            recipe,
+            arguments.output,
+            device=arguments.device,
+            checkpoint=arguments.checkpoint,
+            teacher_cache=arguments.teacher_cache,
+            tensorboard=arguments.tensorboard,
+            progress=progress,
+        )
     return 0
-
-
-def _folder(name: str | None) -> Path | None:
-    return None if name is None else Path(name)

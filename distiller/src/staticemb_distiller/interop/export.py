@@ -50,12 +50,12 @@ class Exported:
 
 
 def export(
-    source: str | os.PathLike[str],
-    folder: str | os.PathLike[str],
-    target: Target,
+    model: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    to: Target,
     *,
-    plain_mean: bool = False,
-    peer_unknown: bool = False,
+    pooling: Literal["mean"] | None = None,
+    unknown_tokens: Literal["peer"] | None = None,
 ) -> Exported:
     """Write a model as a folder of another library, and compare the two vector by vector.
 
@@ -65,27 +65,30 @@ def export(
     folder appears only when the comparison is done.
 
     Args:
-        source: a static embedding file, an installed model's name, or a folder that the runtime
+        model: a static embedding file, an installed model's name, or a folder that the runtime
             opens.
-        folder: the folder to write; it must be new or empty.
-        target: whose.
-        plain_mean: take the plain mean of the rows as they are, with no damping folded in.
-        peer_unknown: where the library treats unknown tokens in another way, leave it to it.
+        output: the folder to write; it must be new or empty.
+        to: the library.
+        pooling: `mean` takes the plain mean of the rows as they are, with no damping folded in.
+        unknown_tokens: `peer` leaves unknown tokens to the library where it treats them in another
+            way.
 
     Raises:
-        StaticEmbError: the source cannot be opened; a subclass says why.
+        StaticEmbError: the model cannot be opened; a subclass says why.
         InexpressibleError: the library cannot do what the file says.
         OutputError: the folder cannot be made or written in.
         ConvertError: the folder is not empty, a package is missing, or the vectors differ.
     """
-    module, path = TARGETS[target], Path(folder)
+    module, path = TARGETS[to], Path(output)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise ConvertError(f"{path}: expected a new or an empty folder, found something")
     check_folders(path)
-    file = open_parts(locate(source), verify=True)
+    file = open_parts(locate(model), verify=True)
     with reported(path, ConvertError), appearing_folder(path) as temporary:
         wanted, notes = module.express(
-            by_format(file), plain_mean=plain_mean, peer_unknown=peer_unknown
+            by_format(file),
+            plain_mean=pooling == "mean",
+            peer_unknown=unknown_tokens == "peer",
         )
         module.write_folder(temporary, wanted)
         notes = [*changes(file, wanted), *notes]

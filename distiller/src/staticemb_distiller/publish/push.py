@@ -106,8 +106,8 @@ def push(source: str | os.PathLike[str], target: Target, content: Content | None
         InexpressibleError: a library cannot do what the file says.
         ConvertError: the twin has other vectors.
         EvaluationError: the report is not about this file.
-        PublishError: there is no token, or it does not suffice.
-        PublishError: the repository is missing, public or another model's, or the Hub is out of reach.
+        PublishError: there is no token, or it does not suffice; the repository is missing, public
+            or another model's, or the Hub is out of reach.
     """
     content = content or Content()
     with _translated(target):

@@ -71,7 +71,7 @@ class Trained:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-def train(
+def run_steps(
     material: Material,
     recipe: TrainingRecipe,
     *,

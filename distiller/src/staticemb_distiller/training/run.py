@@ -35,7 +35,7 @@ from .checkpoint import TrainingCheckpoint
 from .guide import teacher_vectors
 from .holding_out import LEAST
 from .log import Log, log_files, write_beside
-from .loop import Material, Trained, total_steps, train
+from .loop import Material, Trained, run_steps, total_steps
 from .shaping import sampled_vectors, shaped_start
 from .sources import PairSource
 from .start import Start, open_start
@@ -43,6 +43,8 @@ from .tokenized import prepare
 from .workers import Workers, joined, own_device
 
 if TYPE_CHECKING:
+    import os
+
     from numpy.typing import NDArray
 
     from .dataset import Dataset
@@ -71,6 +73,51 @@ class Places:
     checkpoint: Path | None = None
     teacher_cache: Path | None = None
     tensorboard: Path | None = None
+
+
+def train(
+    model: str,
+    recipe: TrainingRecipe,
+    output: str | os.PathLike[str] = "model.staticemb",
+    *,
+    device: str = "auto",
+    checkpoint: str | os.PathLike[str] | None = None,
+    teacher_cache: str | os.PathLike[str] | None = None,
+    tensorboard: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Train a static embedding file on pairs and other examples.
+
+    The same model, recipe, files and machine give the same bytes, on the CPU.
+
+    Args:
+        model: As `start` of `train_file`.
+        recipe: The examples, and how to train on them.
+        output: The file to write. It appears, or is replaced, only once it is whole and checked.
+        device: As in `Places`.
+        checkpoint: As in `Places`.
+        teacher_cache: As in `Places`.
+        tensorboard: As in `Places`.
+        progress: Where to show progress; nothing is shown if None.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        DistillerError: A subclass for each thing that can be wrong.
+        StaticEmbError: The model cannot be opened.
+
+    Example:
+        >>> recipe = TrainingRecipe(pairs=["pairs.tsv"])  # doctest: +SKIP
+        >>> train("minilm-en-small", recipe, "mine.staticemb")  # doctest: +SKIP
+        PosixPath('mine.staticemb')
+    """
+    folders = [
+        None if name is None else Path(name) for name in (checkpoint, teacher_cache, tensorboard)
+    ]
+    places = Places(Path(output), device, *folders)
+    train_file(model, recipe, places, progress)
+    return places.output
 
 
 def train_file(
@@ -166,7 +213,7 @@ def train_file(
         material = Material(shaped_start(begin, examples, recipe), examples, held_out, guide)
         total = total_steps(examples, recipe, batch_size)
         with progress.track("Training", total, "steps") as advance:
-            trained = train(
+            trained = run_steps(
                 material,
                 recipe,
                 batch_size=batch_size,

@@ -1,0 +1,74 @@
+"""Any model of another library as a static embedding file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from staticemb_runtime.loading import locate
+
+from ..errors import ConvertError
+from .convert import convert_folder
+from .word_vectors import convert_word_vectors
+
+if TYPE_CHECKING:
+    import os
+
+    from staticemb_runtime.loading import Rules
+
+    from .convert import Converted
+    from .word_vectors import Dtype, Tokens
+
+
+def convert(
+    source: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    rules: Rules | None = None,
+    dim: int | None = None,
+    tokens: Tokens = "words",
+    lowercase: bool | None = None,
+    limit: int | None = None,
+    normalize: bool = True,
+    dtype: Dtype = "float32",
+) -> Converted:
+    """Write a model of another library as a static embedding file, and compare their vectors.
+
+    Args:
+        source: a folder of model2vec or of sentence-transformers (StaticEmbedding), or a file of
+            word vectors as text: GloVe, word2vec, fastText's `.vec`.
+        output: the file to write.
+        rules: of a folder; as in `convert_folder`.
+        dim: of a folder; as in `convert_folder`.
+        tokens: of word vectors; as in `convert_word_vectors`.
+        lowercase: of word vectors; as in `convert_word_vectors`.
+        limit: of word vectors; as in `convert_word_vectors`.
+        normalize: of word vectors; as in `convert_word_vectors`.
+        dtype: of word vectors; as in `convert_word_vectors`.
+
+    Raises:
+        ModelNotFoundError: there is no such file or folder.
+        ConvertError: the source cannot be read or is a static embedding file already; the file's
+            vectors are not those of the source.
+        OutputError: the file cannot be written.
+
+    Example:
+        >>> convert("glove.6B.100d.txt", "glove.staticemb").path  # doctest: +SKIP
+        PosixPath('glove.staticemb')
+    """
+    path = Path(source)
+    if not path.exists():
+        file = locate(source)  # or it says where it looked
+        if file != str(source):
+            raise ConvertError(f"{source}: {file} is a static embedding file already")
+    if path.is_dir():
+        return convert_folder(source, output, rules=rules, dim=dim)
+    return convert_word_vectors(
+        source,
+        output,
+        tokens=tokens,
+        lowercase=lowercase,
+        limit=limit,
+        normalize=normalize,
+        dtype=dtype,
+    )

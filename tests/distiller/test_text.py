@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from distiller import tables
 from staticemb_distiller.corpus.input_files import read_lines
-from staticemb_distiller.corpus.sampling import Source, gather, passages, sample
+from staticemb_distiller.corpus.sampling import TextSource, gather, passages, sample
 from staticemb_distiller.corpus.text_files import read_path
 from staticemb_distiller.errors import DistillerError, MissingPackageError, TextSourceError
 
@@ -27,7 +27,7 @@ def tokenizer():
 
 
 def read(place, **knobs):
-    return list(Source(str(place), **knobs).documents())
+    return list(TextSource(str(place), **knobs).documents())
 
 
 def write(path, texts):
@@ -144,10 +144,10 @@ def test_a_data_set_in_the_hubs_form(tmp_path, monkeypatch):
 
 def test_a_source_is_read_from_its_spec():
     full = "hf:a/b::column=title+text,weight=2.5,limit=7,split=test,config=en,revision=abc"
-    assert Source.parse(full) == Source(
+    assert TextSource.parse(full) == TextSource(
         "hf:a/b", ("title", "text"), weight=2.5, limit=7, split="test", config="en", revision="abc"
     )
-    assert Source.parse("C:\\docs", limit=9) == Source("C:\\docs", limit=9)
+    assert TextSource.parse("C:\\docs", limit=9) == TextSource("C:\\docs", limit=9)
     for bad in [
         "",
         "::limit=3",
@@ -158,7 +158,7 @@ def test_a_source_is_read_from_its_spec():
         "a::limit",
     ]:
         with pytest.raises(TextSourceError):
-            Source.parse(bad)
+            TextSource.parse(bad)
 
 
 @given(st.lists(st.text(max_size=3)), st.integers(1, 9), st.integers(0, 3), st.randoms())
@@ -212,7 +212,7 @@ def test_the_teacher_reads_every_passage_whole(minilm):
 def test_sources_share_no_text(tmp_path, tokenizer):
     mine = write(tmp_path / "mine.txt", ["shared", "mine"])
     other = write(tmp_path / "other.txt", ["shared", "a", "b", "c", "d"])
-    sources = [Source(str(mine), weight=3), Source(str(other), limit=3)]
+    sources = [TextSource(str(mine), weight=3), TextSource(str(other), limit=3)]
     first, second = gather(sources, tokenizer, 100)
     assert set(first) == {"mine", "shared"}
     assert len(second) == 3
@@ -223,9 +223,9 @@ def test_sources_share_no_text(tmp_path, tokenizer):
 
 def test_no_text_at_all_makes_sequences_of_the_teachers_words(minilm):
     teacher = Tokenizer.from_file(str(minilm / "tokenizer.json"))
-    (texts,) = gather([Source("generated", limit=500)], teacher, 254)
+    (texts,) = gather([TextSource("generated", limit=500)], teacher, 254)
     assert len(texts) > 450  # the shortest sequences come twice
-    assert gather([Source("generated", limit=500)], teacher, 254) == [texts]
+    assert gather([TextSource("generated", limit=500)], teacher, 254) == [texts]
     assert "the" in " ".join(texts).split()
 
 

@@ -32,7 +32,7 @@ _GENERATED_COUNT = 100_000
 
 
 @dataclass(frozen=True)
-class Source(PlaceSpec):
+class TextSource(PlaceSpec):
     """One place that text comes from.
 
     Attributes:
@@ -45,7 +45,7 @@ class Source(PlaceSpec):
     columns: tuple[str, ...] = ()
 
     @classmethod
-    def parse(cls, spec: str, *, limit: int | None = None) -> Source:
+    def parse(cls, spec: str, *, limit: int | None = None) -> TextSource:
         """Read a source as the command line has it: `PLACE[::KEY=VALUE[,KEY=VALUE...]]`.
 
         Args:
@@ -56,7 +56,7 @@ class Source(PlaceSpec):
         Raises:
             TextSourceError: An unknown key or an impossible value.
 
-        >>> Source.parse("reviews.jsonl::column=title+body,weight=3").columns
+        >>> TextSource.parse("reviews.jsonl::column=title+body,weight=3").columns
         ('title', 'body')
         """
         common, knobs = parse_spec(spec, {"column"}, limit=limit)
@@ -183,7 +183,7 @@ def sample(
 
 
 def gather(
-    sources: Iterable[Source],
+    sources: Iterable[TextSource],
     tokenizer: Tokenizer,
     max_tokens: int,
     *,

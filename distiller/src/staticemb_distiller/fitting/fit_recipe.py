@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tokenizers import Tokenizer
 
-from ..corpus.sampling import Source, gather
+from ..corpus.sampling import TextSource, gather
 from ..progress import BlockProgress
 from ..recipe.budget import Budget
 from ..teacher.reporting import ReportingTeacher
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .ridge_fit import FitStep
 
 
-def sources(recipe: Recipe) -> list[Source]:
+def sources(recipe: Recipe) -> list[TextSource]:
     """The sources of text that a recipe names; none for the classical table.
 
     Raises:
@@ -39,9 +39,9 @@ def sources(recipe: Recipe) -> list[Source]:
     """
     if not recipe.fitted:
         return []
-    own = [Source.parse(spec, limit=recipe.limit) for spec in recipe.text]
+    own = [TextSource.parse(spec, limit=recipe.limit) for spec in recipe.text]
     limit = None if own else recipe.limit  # of text alone: few sequences would make a poor table
-    return own + [Source.parse(spec, limit=limit) for spec in recipe.fit]
+    return own + [TextSource.parse(spec, limit=limit) for spec in recipe.fit]
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from staticemb_runtime.loading import Settings, model2vec_limits, read_folder
+from staticemb_runtime.loading import FolderSettings, model2vec_limits, read_folder
 
 from ..errors import InexpressibleError
 from .comparison import vectors
@@ -46,7 +46,7 @@ def express(
     """
     file = without_damping(file, plain=plain_mean)
     most = file.metadata.max_tokens
-    settings = Settings(file.metadata.normalize, max_length=most)
+    settings = FolderSettings(file.metadata.normalize, max_length=most)
     limits = model2vec_limits(file.tokenizer_view, settings, file.path)
     theirs, ours = limits.unknown_token_id, file.metadata.unknown_token_id
     if theirs != ours:

@@ -20,7 +20,7 @@ from .encoder import pick_device
 from .layout import read_entries, read_prompts
 from .native import NativeBackend
 from .peer import PeerBackend
-from .source import Source, find
+from .source import TeacherSource, find
 from .token_vectors import TokenPooling
 
 __all__ = ["Teacher"]
@@ -72,7 +72,7 @@ class Teacher:
         (2, 384)
     """
 
-    def __init__(self, source: Source, backend: _Backend, device: torch.device) -> None:
+    def __init__(self, source: TeacherSource, backend: _Backend, device: torch.device) -> None:
         self.name = source.name
         self.revision = source.revision
         self.license = source.license

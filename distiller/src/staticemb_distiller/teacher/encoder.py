@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ..errors import MissingWeightsError, TeacherError, UnsupportedModuleError, UntrustedCodeError
 from .layout import TRUST, read_object
 from .modules import no_safetensors
-from .settings import Settings
+from .settings import TeacherSettings
 
 # Encoder-decoders of which only the encoder is wanted.
 _ENCODER_CLASSES = {
@@ -97,7 +97,7 @@ def unused_cuda() -> str | None:
 
 def load_encoder(
     folder: Path,
-    settings: Settings,
+    settings: TeacherSettings,
     *,
     device: torch.device,
     dtype: str = "auto",

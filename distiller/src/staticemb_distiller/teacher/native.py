@@ -15,7 +15,7 @@ from .encoder import Encoder, load_encoder
 from .layout import PEER_PREFIX, Entry, read_object
 from .modules import Module, Pooling, read_module
 from .pooling import pool
-from .settings import Settings
+from .settings import TeacherSettings
 
 _WINDOW = 16_384  # texts tokenized and sorted together; bounds memory, whatever the corpus
 _UNPADDED = {"cpu"}  # others want batches large rather than exact
@@ -72,7 +72,7 @@ class NativeBackend:
                 raise UnsupportedModuleError(f"{folder}: no Pooling module")
         encoder = load_encoder(
             folder,
-            Settings.read(folder),
+            TeacherSettings.read(folder),
             device=device,
             dtype=dtype,
             trust_remote_code=trust_remote_code,

@@ -30,8 +30,8 @@ _HARMLESS = {"dtype", "torch_dtype", "attn_implementation", "add_pooling_layer"}
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Settings of a Transformer module.
+class TeacherSettings:
+    """TeacherSettings of a Transformer module.
 
     Attributes:
         max_length: Most tokens of a text; None: the tokenizer and the model decide.
@@ -46,7 +46,7 @@ class Settings:
     config: dict[str, Any]
 
     @classmethod
-    def read(cls, folder: Path) -> "Settings":
+    def read(cls, folder: Path) -> "TeacherSettings":
         """Read sentence_bert_config.json, or one of its older names.
 
         Raises:

@@ -25,7 +25,7 @@ _EXPORTS = ("onnx/*", "openvino/*", "*/onnx/*", "*/openvino/*", "checkpoint-*/*"
 
 
 @dataclass(frozen=True)
-class Source:
+class TeacherSource:
     """A teacher's folder on this machine and where it is from.
 
     Attributes:
@@ -43,7 +43,7 @@ class Source:
     languages: str
 
 
-def find(name_or_path: str, revision: str | None = None) -> Source:
+def find(name_or_path: str, revision: str | None = None) -> TeacherSource:
     """Find a teacher: a folder of that name if there is one, else the Hub's files for that id.
 
     Args:
@@ -66,14 +66,14 @@ def find(name_or_path: str, revision: str | None = None) -> Source:
                 f"{name_or_path}: expected revision {revision}, found {digest}: "
                 "the folder is not the one that was used before"
             )
-        return Source(folder.name, folder, digest, *_card(folder))
+        return TeacherSource(folder.name, folder, digest, *_card(folder))
     if folder.exists():
         raise TeacherNotFoundError(f"{name_or_path}: a file; a teacher is a folder or a Hub id")
     if not _HUB_ID.fullmatch(name_or_path):
         raise TeacherNotFoundError(f"{name_or_path}: no such folder")
     folder = _download(name_or_path, revision)
     _check_is_model(folder, name_or_path)
-    return Source(name_or_path, folder, folder.name, *_card(folder))
+    return TeacherSource(name_or_path, folder, folder.name, *_card(folder))
 
 
 def content_digest(folder: Path) -> str:

@@ -20,7 +20,7 @@ from .batches import batches, steps
 from .checkpoint import State
 from .mining import mine
 from .objective import Objective
-from .validation import Score, validate
+from .validation import ValidationScore, validate
 from .workers import Workers
 
 if TYPE_CHECKING:
@@ -228,7 +228,7 @@ class _Run:
 
     def _validate(self) -> None:
         """Measure in the first process alone; the others hear what it found."""
-        score: Score | None = None
+        score: ValidationScore | None = None
         if self.workers.first:
             alone = self._objective(self.material.held_out, Workers())
             held_out, others = self.material.held_out, self.material.train

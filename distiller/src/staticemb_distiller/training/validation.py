@@ -24,7 +24,7 @@ _POOL = 10_000
 
 
 @dataclass(frozen=True)
-class Score:
+class ValidationScore:
     """What a validation found.
 
     Attributes:
@@ -40,7 +40,7 @@ class Score:
 
 def validate(
     objective: Objective, dataset: Dataset, others: Dataset, batch_size: int
-) -> Score | None:
+) -> ValidationScore | None:
     """Measure the table of an objective.
 
     Pairs and triplets: recall among the first and the first ten, and mean reciprocal rank (the
@@ -69,7 +69,9 @@ def validate(
     if not main:
         return None
     losses = [objective.value(batch) for batch in batches(dataset, batch_size, seed=0, epoch=0)]
-    return Score(float(np.mean(main)), float(np.mean(losses)) if losses else 0.0, measures)
+    return ValidationScore(
+        float(np.mean(main)), float(np.mean(losses)) if losses else 0.0, measures
+    )
 
 
 @torch.no_grad()

@@ -22,7 +22,7 @@ from .path import open_parts
 
 if TYPE_CHECKING:
     from .foreign import Rules, read_folder
-    from .foreign_folder import Settings
+    from .foreign_folder import FolderSettings
     from .foreign_tokenizer import model2vec_limits
 
 __all__ = [
@@ -30,8 +30,8 @@ __all__ = [
     "DEFAULT_MODEL",
     "FILE_NAME",
     "GROUP",
+    "FolderSettings",
     "Rules",
-    "Settings",
     "find_installed",
     "locate",
     "model2vec_limits",
@@ -43,7 +43,7 @@ __all__ = [
 # Most programs open files: reading other libraries' folders is imported where it is used.
 _LAZY = {
     "Rules": ".foreign",
-    "Settings": ".foreign_folder",
+    "FolderSettings": ".foreign_folder",
     "model2vec_limits": ".foreign_tokenizer",
     "read_folder": ".foreign",
 }

@@ -34,7 +34,7 @@ from ..format.reader import check_contents, check_values
 from ..format.tensors import SafetensorsFile
 from . import foreign_folder as peer_folder
 from . import foreign_tokenizer as peer_tokenizer
-from .foreign_folder import Settings
+from .foreign_folder import FolderSettings
 
 Rules = Literal["model2vec", "sentence-transformers"]
 
@@ -160,7 +160,7 @@ def _to_float32(values: NDArray[Any], dtype: str) -> NDArray[np.float32]:
         return values.astype(np.float32, copy=False)
 
 
-def _metadata(dim: int, rules: Rules, settings: Settings, limits: TextLimits) -> Metadata:
+def _metadata(dim: int, rules: Rules, settings: FolderSettings, limits: TextLimits) -> Metadata:
     short = settings.dim(dim)
     return Metadata(
         format_version="",

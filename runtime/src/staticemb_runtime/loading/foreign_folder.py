@@ -36,7 +36,7 @@ class Module(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Settings:
+class FolderSettings:
     """What a folder's settings say.
 
     Attributes:
@@ -126,7 +126,7 @@ def settings_files(folder: Path) -> list[Path]:
     return [file for file in files if file.is_file()]
 
 
-def model2vec_settings(folder: Path, *, root: bool) -> Settings:
+def model2vec_settings(folder: Path, *, root: bool) -> FolderSettings:
     """The settings by model2vec's rules.
 
     Args:
@@ -149,10 +149,10 @@ def model2vec_settings(folder: Path, *, root: bool) -> Settings:
             f"{file}: normalize: expected a boolean or null, found {normalize!r:.60}"
         )
     max_length = _count(config.get("max_length", _DEFAULT_MAX_LENGTH), "max_length", file)
-    return Settings(bool(normalize), max_length)
+    return FolderSettings(bool(normalize), max_length)
 
 
-def sentence_transformers_settings(folder: Path, modules: list[Module]) -> Settings:
+def sentence_transformers_settings(folder: Path, modules: list[Module]) -> FolderSettings:
     """The settings by sentence-transformers' rules.
 
     Raises:
@@ -179,7 +179,7 @@ def sentence_transformers_settings(folder: Path, modules: list[Module]) -> Setti
             "put before each by default; remove default_prompt_name and pass prompt= to encode"
         )
     short = _count(config.get("truncate_dim"), "truncate_dim", file)
-    return Settings(normalize=len(modules) > 1, truncate_dim=short, prompts=prompts)
+    return FolderSettings(normalize=len(modules) > 1, truncate_dim=short, prompts=prompts)
 
 
 def _prompts(config: dict[str, Any], file: Path) -> dict[str, str]:

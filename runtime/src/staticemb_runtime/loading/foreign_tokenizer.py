@@ -19,7 +19,7 @@ from ..format.header import MAX_TOKENIZER_BYTES
 from ..format.parts import TextLimits
 from ..format.tensors import content
 from ..format.tokenizer_check import model_type, parse_tokenizer, token_ids
-from .foreign_folder import Settings
+from .foreign_folder import FolderSettings
 
 
 def map_tokenizer(path: Path, *, mmap: bool = True) -> NDArray[np.uint8]:
@@ -42,7 +42,9 @@ def map_tokenizer(path: Path, *, mmap: bool = True) -> NDArray[np.uint8]:
         raise NotAModelError(f"{path}: {error.strerror}") from None
 
 
-def model2vec_limits(definition: NDArray[np.uint8], settings: Settings, source: str) -> TextLimits:
+def model2vec_limits(
+    definition: NDArray[np.uint8], settings: FolderSettings, source: str
+) -> TextLimits:
     """Characters, tokens and the unknown token, by model2vec's rules.
 
     The characters are as many tokens as there may be, each as long as half the vocabulary's.

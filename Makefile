@@ -38,6 +38,7 @@ check: $(VENV)/.test
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m mypy
+	$(BIN)/lint-imports
 	$(BIN)/python conformance/check_spec.py
 
 bench: $(VENV)/.test

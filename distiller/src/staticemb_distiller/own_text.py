@@ -1,6 +1,6 @@
 """Text of the user's own on top of generated sequences: the means made one, and the rows' shape.
 
-The figures behind both: benchmarks/quality.md, "Text on top of generated sequences".
+The figures behind both: docs/benchmarks/research/fit.md, "Text on top of generated sequences".
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import pytest
 
 import staticemb_distiller
 import staticemb_runtime
+from end_to_end.readme_blocks import blocks
 from staticemb_distiller.cli import COMMANDS
 from staticemb_runtime import StaticModel
 
@@ -96,6 +97,14 @@ def test_a_page_says_first_what_question_it_answers():
         text = page.read_text("utf-8")
         if page.name != "index.md" and not text.startswith("--8<--"):
             assert re.match(r"# .+\n\nThis page ", text), named(page)
+
+
+def test_code_fits_into_the_page():
+    for page in PAGES:
+        if "research" not in page.parts:
+            for block in blocks(page.read_text("utf-8")):
+                longest = max(block.code.splitlines(), key=len, default="")
+                assert len(longest) <= 79, f"{named(page)}:{block.line}: {longest}"
 
 
 def entries(page):

@@ -3,7 +3,8 @@
 #   make demo     distill a real Sentence Transformer and see what came out
 #   make test     every test
 #   make check    formatting, lint, types, and the specification's tables against the code
-#   make bench    measure speed, start and memory beside the peers; fills in the README's figures
+#   make bench    measure speed, start and memory beside the peers; fills in the figures of docs/benchmarks
+#   make docs     build the documentation site into site/ (Python 3.11 or newer)
 #   make model    remake the model in the runtime's wheel (TEXT=FOLDER/cc.txt.gz: what it is fitted to)
 #   make quality  make and measure models beside the peers' (DATA=../shared; hours on two cores)
 #   make vectors  regenerate the conformance vectors and the specification's examples
@@ -26,7 +27,7 @@ TORCH  := $(shell sed -n 's/^torch==//p' constraints.txt)
 MODEL  := $(CURDIR)/runtime/src/staticemb_runtime/models/minilm-en-small
 TEXT   ?= ../shared/text/cc.txt.gz
 
-.PHONY: demo test check bench model quality vectors arm64 clean
+.PHONY: demo test check bench docs model quality vectors arm64 clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python distiller/demo/demo.py $(TEACHER)
@@ -43,6 +44,12 @@ check: $(VENV)/.test
 
 bench: $(VENV)/.test
 	$(BIN)/python benchmarks/run.py $(ARGS)
+
+docs: $(VENV)/.docs
+	$(BIN)/python docs/tools/command_help.py build/docs
+	$(BIN)/zensical build --strict --clean
+	$(BIN)/python docs/tools/check_site.py site
+	@echo "site/index.html; with search: $(BIN)/python -m http.server -d site"
 
 # The recipe names its text without a folder, so that the bytes do not depend on where it lies.
 model: $(VENV)/.demo
@@ -61,7 +68,12 @@ arm64: $(VENV)/.pip
 	PYTHON=$(BIN)/python tests/arm64/run.sh $(ARGS)
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/.docs: $(VENV)/.pip $(SETUP)
+	$(BIN)/python -c "import sys; sys.exit(sys.version_info < (3, 11) and 'make docs needs Python 3.11 or newer: make PYTHON=...')"
+	$(PIP) --group docs --editable runtime
+	touch $@
 
 # pip is brought up to date first: older ones know no dependency groups.
 $(VENV)/.pip: constraints.txt

@@ -1,10 +1,11 @@
-"""Fill the figures in the card of the bundled model and in the README, and draw its chart.
+"""Fill the figures in the card of the bundled model and in the docs, and draw its chart.
 
 python benchmarks/bundled.py           write
 python benchmarks/bundled.py --check   exit 1 if a page or the chart differs
 
 Scores come from results/bundled.json, which `staticemb-distiller evaluate` writes (the command
-stands in bundled.md); what the model is, and the examples of its limits, from the model itself.
+stands in docs/benchmarks/research/bundled.md); what the model is, and the examples of its limits,
+from the model itself.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import drawing
-from harness import RESULTS, ROOT
-from pages import fill, settle
+from harness import RESULTS
+from pages import PAGES, PICTURES, fill, settle
 
 from staticemb_runtime import StaticModel
 from staticemb_runtime.format import read
@@ -25,7 +26,6 @@ from staticemb_runtime.loading import DEFAULT_FILE, DEFAULT_MODEL
 
 FILE = Path(DEFAULT_FILE)
 CARD = FILE.with_suffix(".md")
-PAGES = (CARD, ROOT / "README.md")
 Results = dict[str, Any]
 
 TASKS = {
@@ -84,11 +84,11 @@ LIMITS = {
 def main() -> int:
     """Write, or compare with what is written."""
     content = json.loads((RESULTS / "bundled.json").read_text(encoding="utf-8"))
-    wanted = {page: page.read_text(encoding="utf-8") for page in PAGES}
+    wanted = {page: page.read_text(encoding="utf-8") for page in (CARD, *PAGES)}
     for name, section in SECTIONS.items():
         body = section(content)
         wanted = {page: fill(text, name, body) for page, text in wanted.items()}
-    return settle({**wanted, RESULTS / "bundled.svg": chart(content)})
+    return settle({**wanted, PICTURES / "bundled.svg": chart(content)})
 
 
 def facts(content: Results) -> str:

@@ -1,4 +1,4 @@
-"""What the README's figures are made of: tables, the line about the machine, plain SVG pictures."""
+"""What the figures of docs/ are made of: tables, the line about the machine, plain SVG pictures."""
 
 from __future__ import annotations
 

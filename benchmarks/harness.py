@@ -148,7 +148,7 @@ def environment() -> dict[str, Any]:
 
 def _commit() -> str:
     """The commit that was measured; what benchmarks themselves write does not make it dirty."""
-    code = ("--", ".", ":!benchmarks/results", ":!README.md")
+    code = ("--", ".", ":!benchmarks/results", ":!docs/benchmarks")
     commit = _git("rev-parse", "--short=12", "HEAD")
     return f"{commit}-dirty" if _git("status", "--porcelain", *code) else commit
 

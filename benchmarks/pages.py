@@ -9,6 +9,9 @@ from pathlib import Path
 
 from harness import ROOT
 
+PICTURES = ROOT / "docs" / "benchmarks"
+PAGES = tuple(sorted((ROOT / "docs").rglob("*.md")))
+
 
 def fill(text: str, name: str, body: str) -> str:
     """Replace what stands between `<!-- figures: NAME -->` and `<!-- end -->`."""

@@ -1,4 +1,4 @@
-"""Fill the pages' figures and draw their pictures from results/*.json, as `figures` says.
+"""Fill the figures of docs/benchmarks and draw its pictures from results/*.json, as `figures` says.
 
 python benchmarks/report.py           write
 python benchmarks/report.py --check   exit 1 if a page or a picture says anything else
@@ -12,10 +12,8 @@ import pkgutil
 import sys
 
 import figures
-from harness import RESULTS, ROOT
-from pages import fill, settle
-
-PAGES = (ROOT / "README.md", *sorted((ROOT / "benchmarks").glob("*.md")))
+from harness import RESULTS
+from pages import PAGES, PICTURES, fill, settle
 
 
 def main() -> int:
@@ -30,7 +28,7 @@ def main() -> int:
         section = figure.section(content)
         wanted |= {page: fill(wanted[page], module.name, section) for page in PAGES}
         for name, drawn in getattr(figure, "pictures", lambda _: {})(content).items():
-            wanted[RESULTS / name] = drawn
+            wanted[PICTURES / name] = drawn
     return settle(wanted)
 
 

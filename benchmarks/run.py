@@ -1,4 +1,4 @@
-"""Run benchmarks one after the other, each in a process of its own, then fill in the README.
+"""Run benchmarks one after the other, each in a process of its own, then fill in docs/benchmarks.
 
 python benchmarks/run.py                    all of them, ten to fifteen minutes
 python benchmarks/run.py throughput start   some

@@ -12,7 +12,7 @@ import staticemb_distiller
 import staticemb_runtime
 
 PACKAGES = (staticemb_runtime, staticemb_distiller)
-# Their examples name files or models of the reader's: what they show runs in the READMEs' blocks.
+# Their examples name files or models of the reader's: what they show runs in the pages' blocks.
 NOT_RUN = {
     "staticemb_distiller.output_file",
     "staticemb_distiller.evaluation.mteb",

@@ -1,4 +1,4 @@
-"""The code blocks of a README, and why some of them are not run."""
+"""The code blocks of a page in Markdown, and why some of them are not run."""
 
 import re
 from dataclasses import dataclass

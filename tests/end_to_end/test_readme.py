@@ -1,8 +1,9 @@
-"""Every command and program in the READMEs is run as it is printed, in an empty folder of its own.
+"""Every command and program in the READMEs and in docs/ is run as it is printed.
 
-A block has the bundled model and what it makes itself, nothing else. A Hub stands at HF_ENDPOINT,
-with a small teacher under the name of a real one; what one block pushes there, later ones find. A
-block that cannot run, or that needs a clone of the repository, is marked in the line above it:
+The blocks of a page run in order, in one folder that is empty at first; those of Python share their
+names. A page has the bundled model and what it makes itself, nothing else. A Hub stands at
+HF_ENDPOINT, with a small teacher under the name of a real one. A block that cannot run, or that
+needs a clone of the repository, is marked in the line above it:
 
     <!-- not run: why -->
     <!-- run in: the clone -->
@@ -20,6 +21,7 @@ import pytest
 from hub_client import environment
 from hub_server import WRITER, files_in, serve
 
+from . import page_runner
 from .readme_blocks import COMMANDS, blocks
 
 pytest.importorskip("sentence_transformers")
@@ -28,11 +30,16 @@ pytest.importorskip("pyarrow")
 
 ROOT = Path(__file__).resolve().parents[2]
 READMES = ("README.md", "runtime/README.md", "distiller/README.md")
+PAGES = (*READMES, *sorted(p.relative_to(ROOT).as_posix() for p in ROOT.glob("docs/**/*.md")))
 TEACHER = "sentence-transformers/all-MiniLM-L6-v2"
 # The teacher's tokens, in the order of its own vocabulary: letters, then frequent words.
 TOKENS = 4000
-ALL = [(name, block) for name in READMES for block in blocks((ROOT / name).read_text("utf-8"))]
-RUN = [(name, block) for name, block in ALL if block.language in COMMANDS and not block.not_run]
+BLOCKS = {page: blocks((ROOT / page).read_text("utf-8")) for page in PAGES}
+RUN = {
+    page: chosen
+    for page, found in BLOCKS.items()
+    if (chosen := [b for b in found if b.language in COMMANDS and not b.not_run])
+}
 
 
 @pytest.fixture(scope="session")
@@ -93,22 +100,22 @@ def hub(teacher):
         yield endpoint
 
 
-@pytest.mark.parametrize("readme", READMES)
-def test_every_block_is_run_or_says_why_not(readme):
-    found = [block for name, block in ALL if name == readme]
-    assert [block for block in found if block.language in COMMANDS]
-    for block in found:
-        assert block.language, f"{readme}:{block.line}: say what language the block is in"
+@pytest.mark.parametrize("page", PAGES)
+def test_every_block_is_run_or_says_why_not(page):
+    for block in BLOCKS[page]:
+        assert block.language, f"{page}:{block.line}: say what language the block is in"
         if block.not_run:
-            assert block.language in COMMANDS, f"{readme}:{block.line}: nothing is run anyway"
+            assert block.language in COMMANDS, f"{page}:{block.line}: nothing is run anyway"
+
+
+def test_the_readmes_and_most_pages_on_how_to_do_something_run():
+    assert set(READMES) < set(RUN)
+    assert len([page for page in RUN if page.startswith("docs/how-to/")]) > 15
 
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="the blocks are written for bash")
-@pytest.mark.parametrize(
-    ("readme", "block"), RUN, ids=[f"{name}:{block.line}" for name, block in RUN]
-)
-def test_blocks_run_as_printed(readme, block, commands, hub, tmp_path, tmp_path_factory):
-    folder = ROOT if block.in_clone else tmp_path
+@pytest.mark.parametrize("page", RUN)
+def test_blocks_run_as_printed(page, commands, hub, tmp_path, tmp_path_factory):
     installed = tmp_path_factory.mktemp("installed")  # where pip puts what a block installs
     env = environment(tmp_path_factory.getbasetemp() / "hub-cache", hub, token=WRITER) | {
         "PATH": os.pathsep.join([str(commands), os.environ["PATH"]]),
@@ -118,20 +125,22 @@ def test_blocks_run_as_printed(readme, block, commands, hub, tmp_path, tmp_path_
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "OMP_NUM_THREADS": "1",
     }
-    interpreter = ["python", "-"] if block.language == "python" else ["bash", "-euo", "pipefail"]
+    session = [
+        (b.language, b.code, f"{page}:{b.line}", str(ROOT if b.in_clone else tmp_path))
+        for b in RUN[page]
+    ]
     done = subprocess.run(
-        interpreter,
-        cwd=folder,
+        [sys.executable, page_runner.__file__],
+        cwd=tmp_path,
         env=env,
-        input=block.code,
+        input=json.dumps(session),
         capture_output=True,
         text=True,
         timeout=1200,
         check=False,
     )
-    place = f"{readme}:{block.line}"
-    assert done.returncode == 0, f"{place}\n{block.code}\n{done.stdout}\n{done.stderr}"
-    assert "Traceback" not in done.stderr, place
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert "Traceback" not in done.stderr
 
 
 def test_blocks_are_found_with_their_marks():

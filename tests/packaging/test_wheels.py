@@ -42,7 +42,7 @@ def wheels(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def bare(wheels, tmp_path_factory):
-    """The README's smallest install: no dependency of tokenizers, which imports none of them."""
+    """The smallest install of the documentation: without what tokenizers needs to download."""
     folder = tmp_path_factory.mktemp("bare") / "venv"
     venv.create(folder, with_pip=True)
     bin_folder = folder / ("Scripts" if os.name == "nt" else "bin")

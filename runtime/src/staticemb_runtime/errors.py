@@ -1,6 +1,6 @@
 """One error class for each way that a file or an input can be wrong.
 
-Every class derives from `StaticEmbError`. Those for files carry the error code of the
+Every error derives from `StaticEmbError`. Those for files carry the error code of the
 specification (conformance/SPEC.md, section 13.3) as `code`.
 """
 

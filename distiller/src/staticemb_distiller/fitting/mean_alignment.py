@@ -1,6 +1,6 @@
 """Text of the user's own on top of generated sequences: the means of their vectors made one.
 
-The figures behind it: benchmarks/quality.md, "Text on top of generated sequences".
+The figures behind it: docs/benchmarks/research/fit.md, "Text on top of generated sequences".
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The row shape of a fitted table: defaults, limits, and how it follows from the amount of text.
 
-The figures behind it: benchmarks/quality.md, "Text on top of generated sequences".
+The figures behind it: docs/benchmarks/research/fit.md, "Text on top of generated sequences".
 """
 
 from __future__ import annotations

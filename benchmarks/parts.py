@@ -22,9 +22,9 @@ from tokenizers import Tokenizer
 
 from staticemb_runtime import StaticModel
 from staticemb_runtime.embedder import Embedder
+from staticemb_runtime.encoder import BATCH_SIZE
 from staticemb_runtime.format import read
 from staticemb_runtime.inputs import slices
-from staticemb_runtime.model import BATCH_SIZE
 from staticemb_runtime.pooling import pool
 from staticemb_runtime.table import Table
 from staticemb_runtime.vectors import normalize

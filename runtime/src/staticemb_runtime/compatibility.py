@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from typing_extensions import Self
 
-    from .embedder import Embedder
+    from .encoder import Encoder
     from .metadata import Metadata
 
 # Attributes and methods that are not here.
@@ -107,7 +107,7 @@ class PeerNames:
     """
 
     metadata: Metadata
-    _embedder: Embedder
+    _encoder: Encoder
 
     @property
     def dim(self) -> int:
@@ -151,7 +151,7 @@ class PeerNames:
         Raises:
             FormatError: the file's tokenizer is invalid.
         """
-        return self._embedder.copy_tokenizer()
+        return self._encoder.embedder.copy_tokenizer()
 
     @property
     def device(self) -> str:
@@ -234,7 +234,7 @@ class PeerNames:
         if max_length is not None:
             raise InvalidOptionError(f"max_length: expected None, found {max_length!r}; {LIMIT}")
         return token_vectors(
-            self._embedder.without_limits(),
+            self._encoder.embedder.without_limits(),
             sentences,
             prefix=self.dim,
             batch_size=check_count("batch_size", batch_size),

@@ -1,95 +1,43 @@
 """`StaticModel`: a static embedding file as an object that embeds text.
 
-It composes the other modules and does no arithmetic of its own. Names and meanings of methods and
-parameters are those of sentence-transformers wherever it has them.
+It opens a model and composes the other modules. Names and meanings of methods and parameters are
+those of sentence-transformers wherever it has them.
 """
 
 from __future__ import annotations
 
 import os
-import threading
-import weakref
-from contextlib import closing
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, overload
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Final
 
 from . import peer_parameters, vectors
 from .compatibility import PeerNames
-from .embedder import Embedder, Token, token_vectors
-from .empty import EmptyTexts
-from .inputs import size_hint, slices
+from .encode_methods import EncodeMethods
+from .encoder import Encoder
 from .installed import check_path, locate
 from .opening import open_parts
 from .peer_parameters import check_max_length, check_peers
-from .progress import Progress
-from .request import (
-    check_compatibility,
-    check_count,
-    check_workers,
-    find_prompt,
-    make_request,
-)
+from .token_methods import TokenMethods
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
     from types import TracebackType
 
+    import numpy as np
     from numpy.typing import ArrayLike, NDArray
     from typing_extensions import Self, Unpack
 
-    from .embedder import Block
-    from .empty import OnEmpty
     from .format import StaticFile
-    from .inputs import Slice
-    from .metadata import Metadata, Pooling
-    from .peer_parameters import ConstructorPeers, EncodePeers, PretrainedPeers
-    from .request import Options, Request
-    from .vectors import Precision
-    from .workers import Workers
+    from .metadata import Metadata
+    from .peer_parameters import ConstructorPeers, PretrainedPeers
 
-    Vector = np.ndarray[tuple[int], np.dtype[np.float32]]
-    Vectors = np.ndarray[tuple[int, int], np.dtype[np.float32]]
-    SignedVector = np.ndarray[tuple[int], np.dtype[np.int8]]
-    SignedVectors = np.ndarray[tuple[int, int], np.dtype[np.int8]]
-    UnsignedVector = np.ndarray[tuple[int], np.dtype[np.uint8]]
-    UnsignedVectors = np.ndarray[tuple[int, int], np.dtype[np.uint8]]
-
-_Function = TypeVar("_Function", bound="Callable[..., Any]")
-
-BATCH_SIZE: Final = 1024
-LEAST_BATCH: Final = 256
 # What a model has of its own; whatever else is among its attributes is a program's.
-_ATTRIBUTES: Final = frozenset(
-    (
-        "metadata",
-        "_embedder",
-        "_identity",
-        "_lock",
-        "_mapped",
-        "_path",
-        "_place",
-        "_truncate_dim",
-        "_warned",
-        "_workers",
-    )
-)
+_ATTRIBUTES: Final = frozenset(("metadata", "_encoder", "_path"))
 
 
-def _with_the_types_of(template: _Function) -> Callable[[Callable[..., Any]], _Function]:
-    """Declare that a method takes what another takes and returns what the other returns."""
-
-    def declare(method: Any) -> Any:  # noqa: ANN401 - a function, and what it is declared to be
-        method.__wrapped__ = template  # what inspect.signature reads
-        return method
-
-    return declare
-
-
-class StaticModel(PeerNames):
+class StaticModel(EncodeMethods, TokenMethods, PeerNames):
     """A static embedding model; safe to use from several threads.
 
-    What else its peers offer under names of their own, `PeerNames` holds.
+    `EncodeMethods` and `TokenMethods` hold what it does with texts, `PeerNames` what its peers
+    offer under names of their own.
 
     Args:
         model: as `path` in `load`.
@@ -141,16 +89,7 @@ class StaticModel(PeerNames):
     def _open(self, file: StaticFile, truncate_dim: int | None) -> None:
         self.metadata = file.metadata
         self._path = file.path
-        self._place = os.path.abspath(file.path)  # the folder that a program works in may change
-        self._identity = file.identity
-        self._mapped = bool(file.mapped)
-        self._embedder = Embedder(file)
-        self._truncate_dim = vectors.check_dim(
-            file.default_dim if truncate_dim is None else truncate_dim, file.metadata.dim
-        )
-        self._lock = threading.Lock()
-        self._workers: Workers | None = None
-        self._warned = False  # of empty texts
+        self._encoder = Encoder(file, truncate_dim)
 
     @classmethod
     def load(
@@ -247,13 +186,14 @@ class StaticModel(PeerNames):
         return loaded
 
     def __reduce__(self) -> tuple[Any, ...]:
-        arguments = (type(self), self._place, self._truncate_dim, self._mapped)
+        encoder = self._encoder
+        arguments = (type(self), encoder.place, encoder.dim, encoder.mapped)
         return _load, arguments, self._others() or None
 
     def __copy__(self) -> Self:
         """A model of the same open file: it can neither be missing now nor be another."""
-        model = self.from_parts(self._embedder.file, truncate_dim=self._truncate_dim)
-        model._place = self._place
+        model = self.from_parts(self._encoder.embedder.file, truncate_dim=self.dim)
+        model._encoder.place = self._encoder.place
         model.__dict__.update(self._others())
         return model
 
@@ -285,394 +225,17 @@ class StaticModel(PeerNames):
 
     def close(self) -> None:
         """End the worker processes, if there are any; the model can still be used."""
-        if self._workers is not None:
-            self._workers.close()
+        self._encoder.close()
 
     @property
     def dim(self) -> int:
         """The length of the vectors that `encode` gives by default."""
-        return self._truncate_dim
+        return self._encoder.dim
 
     @property
     def prefixes(self) -> tuple[int, ...]:
         """The lengths that are good values for `truncate_dim`, ascending; the last is the whole."""
         return self.metadata.prefixes
-
-    @overload
-    def encode(  # type: ignore[overload-overlap]  # a string is an iterable of strings
-        self,
-        sentences: str,
-        prompt_name: str | None = ...,
-        prompt: str | None = ...,
-        batch_size: int = ...,
-        *,
-        precision: Literal["float32"] = ...,
-        **options: Unpack[Options],
-    ) -> Vector: ...
-
-    @overload
-    def encode(
-        self,
-        sentences: Iterable[str],
-        prompt_name: str | None = ...,
-        prompt: str | None = ...,
-        batch_size: int = ...,
-        *,
-        precision: Literal["float32"] = ...,
-        **options: Unpack[Options],
-    ) -> Vectors: ...
-
-    @overload
-    def encode(  # type: ignore[overload-overlap]  # a string is an iterable of strings
-        self,
-        sentences: str,
-        prompt_name: str | None = ...,
-        prompt: str | None = ...,
-        batch_size: int = ...,
-        *,
-        precision: Literal["int8", "binary"],
-        **options: Unpack[Options],
-    ) -> SignedVector: ...
-
-    @overload
-    def encode(
-        self,
-        sentences: Iterable[str],
-        prompt_name: str | None = ...,
-        prompt: str | None = ...,
-        batch_size: int = ...,
-        *,
-        precision: Literal["int8", "binary"],
-        **options: Unpack[Options],
-    ) -> SignedVectors: ...
-
-    @overload
-    def encode(  # type: ignore[overload-overlap]  # a string is an iterable of strings
-        self,
-        sentences: str,
-        prompt_name: str | None = ...,
-        prompt: str | None = ...,
-        batch_size: int = ...,
-        *,
-        precision: Literal["uint8", "ubinary"],
-        **options: Unpack[Options],
-    ) -> UnsignedVector: ...
-
-    @overload
-    def encode(
-        self,
-        sentences: Iterable[str],
-        prompt_name: str | None = ...,
-        prompt: str | None = ...,
-        batch_size: int = ...,
-        *,
-        precision: Literal["uint8", "ubinary"],
-        **options: Unpack[Options],
-    ) -> UnsignedVectors: ...
-
-    @overload
-    def encode(
-        self,
-        sentences: str | Iterable[str],
-        prompt_name: str | None = ...,
-        prompt: str | None = ...,
-        batch_size: int = ...,
-        *,
-        precision: Precision,
-        **options: Unpack[Options],
-    ) -> NDArray[Any]: ...
-
-    def encode(
-        self,
-        sentences: str | Iterable[str],
-        prompt_name: str | None = None,
-        prompt: str | None = None,
-        batch_size: int = BATCH_SIZE,
-        show_progress_bar: bool | None = False,
-        output_value: str | None = "sentence_embedding",
-        precision: Precision = "float32",
-        convert_to_numpy: bool = True,
-        convert_to_tensor: bool = False,
-        device: object = None,
-        normalize_embeddings: bool | None = None,
-        truncate_dim: int | None = None,
-        *,
-        pooling: Pooling | None = None,
-        on_empty: OnEmpty | EmptyTexts = "warn",
-        workers: int | Literal["auto"] = 1,
-        **peer: Unpack[EncodePeers],
-    ) -> NDArray[Any]:
-        """Embed texts.
-
-        The vector of a text is the same bit for bit whatever it is embedded with, and whatever
-        `batch_size` and `workers` are.
-
-        Args:
-            sentences: one text, or any iterable of texts in an order: a list, a generator, an array
-                of one axis, a Series, a column, the lines of an open file. Tables, sets and
-                dictionaries are refused with what to pass in their place.
-            prompt_name: the name of one of `metadata.prompts`, which is put before each text where
-                `prompt` is None. `query`, `document`, `passage`, `corpus`, `classification` and
-                `clustering` are taken for no prompt where the file has none of that name.
-            prompt: put before each text.
-            batch_size: how many texts are worked on at a time. Fewer than 256 are taken for 256,
-                which need hardly more memory and are faster.
-            show_progress_bar: a line on standard error.
-            precision: `float32`, or smaller: see `quantize`.
-            normalize_embeddings: whether vectors get unit length; None: what the file says.
-            truncate_dim: the length of the vectors; None: what the model was loaded with.
-                `prefixes` names good ones.
-            pooling: `mean` for the plain mean where the file says `damped_mean`; None: what the
-                file says.
-            on_empty: what to do about texts without a token that the model knows, whose vectors are
-                zero: empty and blank ones, and those in a script or of words that it does not know.
-                `warn` counts them and issues one `EmptyTextWarning` in the life of the model,
-                `raise` makes the first one an error, `zero` accepts them; an `EmptyTexts` counts
-                them for the caller. The tokens of a prompt are a text's own.
-            workers: how many processes share the work, this one among them; `auto`: one a core. No
-                more are started than there are cores, or batches of texts. The others are started
-                by the first call that needs them and kept until `close` or the end of the program;
-                each holds a word cache of its own. They pay off from some ten thousand texts on.
-            output_value: `sentence_embedding`.
-            convert_to_numpy: True.
-            convert_to_tensor: False.
-            device: None or `cpu`.
-            peer: other parameters of sentence-transformers and model2vec: `normalize`, and those
-                that change nothing here. What would change a result is refused with what replaces
-                it.
-
-        Returns:
-            (n, d) for an iterable and (d,) for one text; d is `truncate_dim`, or an eighth of it,
-            rounded up, where bits are packed; float32, int8 or uint8 by `precision`. Beside it a
-            call needs constant memory, except that the result of an iterable without a length may
-            be moved as it grows.
-
-        Raises:
-            TypeError: `sentences` is not an iterable of texts in an order, or an element or
-                `prompt` is not a string.
-            InvalidTextError: a text or the prompt holds a surrogate, or the tokenizer fails at a
-                text.
-            EmptyTextError: a text has no token that the model knows, and `on_empty` is `raise`.
-            InvalidDimensionError: `truncate_dim` is below 1 or above the file's dimension.
-            InvalidOptionError: another parameter has a value that it cannot have.
-            FormatError: the file's tokenizer is invalid, or does not fit its table.
-            FileChangedError: the file was written to since it was loaded (see `load`).
-            WorkerError: a worker process could not be started, or died.
-        """
-        prompt = find_prompt(prompt, prompt_name, self.metadata.prompts)
-        check_compatibility(
-            output_value=output_value,
-            convert_to_numpy=convert_to_numpy,
-            convert_to_tensor=convert_to_tensor,
-            device=device,
-        )
-        check_peers("encode", peer_parameters.ENCODE, peer)
-        check_max_length(peer, self.metadata)
-        if peer.get("normalize") is not None:
-            normalize_embeddings = peer["normalize"]
-        empty = EmptyTexts.of(on_empty)
-        request = self._request(truncate_dim, normalize_embeddings, precision, pooling)
-        size = max(LEAST_BATCH, check_count("batch_size", batch_size))
-        processes = check_workers(workers)
-        if isinstance(sentences, str):
-            (some,) = slices([sentences], 1, prompt)
-            block = self._embedder.embed(some, request)
-            if len(block.empty):
-                empty.add(some, block.empty)
-                self._warn(empty, 1)
-            vector: NDArray[Any] = block.vectors[0]
-            return vector
-        source = slices(sentences, size, prompt)
-        total = size_hint(sentences)
-        found = np.empty((total or 0, request.width), request.dtype)
-        done = 0
-        with (
-            closing(self._blocks(source, request, processes)) as blocks,
-            Progress(total, unit="texts", enabled=bool(show_progress_bar)) as progress,
-        ):
-            for some, block in blocks:
-                if len(block.empty):
-                    empty.add(some, block.empty)
-                rows = block.vectors
-                if done + len(rows) > len(found):
-                    found.resize((done + len(rows)) * 5 // 4, request.width, refcheck=False)
-                found[done : done + len(rows)] = rows
-                done += len(rows)
-                progress.advance(len(rows))
-        if empty.count:
-            self._warn(empty, done)
-        if done < len(found):
-            found.resize(done, request.width, refcheck=False)
-        return found
-
-    @_with_the_types_of(encode)
-    def encode_query(
-        self,
-        sentences: str | Iterable[str],
-        prompt_name: str | None = None,
-        prompt: str | None = None,
-        *arguments: Any,  # noqa: ANN401 - the others of encode
-        **options: Any,  # noqa: ANN401
-    ) -> Any:  # noqa: ANN401
-        """Embed queries: `encode` with the file's prompt `query`, if it has one.
-
-        Another `prompt` or `prompt_name` wins. Without prompts in the file it is `encode`.
-        """
-        if prompt is None and prompt_name is None:
-            prompt_name = "query"
-        return self.encode(sentences, prompt_name, prompt, *arguments, **options)
-
-    @_with_the_types_of(encode)
-    def encode_document(
-        self,
-        sentences: str | Iterable[str],
-        prompt_name: str | None = None,
-        prompt: str | None = None,
-        *arguments: Any,  # noqa: ANN401 - the others of encode
-        **options: Any,  # noqa: ANN401
-    ) -> Any:  # noqa: ANN401
-        """Embed documents: `encode` with the file's prompt `document`, if it has one.
-
-        Another `prompt` or `prompt_name` wins. Without prompts in the file it is `encode`. A prompt
-        that is called `passage` or `corpus` is used by that name only, as in sentence-transformers.
-        """
-        if prompt is None and prompt_name is None:
-            prompt_name = "document"
-        return self.encode(sentences, prompt_name, prompt, *arguments, **options)
-
-    def encode_stream(
-        self,
-        sentences: Iterable[str],
-        *,
-        prompt_name: str | None = None,
-        prompt: str | None = None,
-        batch_size: int = BATCH_SIZE,
-        precision: Precision = "float32",
-        normalize_embeddings: bool | None = None,
-        truncate_dim: int | None = None,
-        pooling: Pooling | None = None,
-        on_empty: OnEmpty | EmptyTexts = "warn",
-        workers: int | Literal["auto"] = 1,
-    ) -> Iterator[NDArray[Any]]:
-        """Embed texts without end in constant memory.
-
-        Args:
-            sentences: texts; with one worker no more than `batch_size` of them are read ahead.
-            prompt_name: as in `encode`.
-            prompt: as in `encode`.
-            batch_size: how many texts are read, and how many vectors given, at a time.
-            precision: as in `encode`.
-            normalize_embeddings: as in `encode`.
-            truncate_dim: as in `encode`.
-            pooling: as in `encode`.
-            on_empty: as in `encode`; `warn` warns at the first block with such a text.
-            workers: as in `encode`.
-
-        Returns:
-            An iterator over arrays of 1 to `batch_size` vectors, in the order of the texts.
-
-        Raises:
-            TypeError, StaticEmbError: as `encode` does: for wrong parameters at the call, for wrong
-                texts when they are reached.
-        """
-        prompt = find_prompt(prompt, prompt_name, self.metadata.prompts)
-        request = self._request(truncate_dim, normalize_embeddings, precision, pooling)
-        size = check_count("batch_size", batch_size)
-        if isinstance(sentences, str):
-            raise TypeError("sentences: expected an iterable of strings, found a string")
-        empty = EmptyTexts.of(on_empty)
-        source = slices(sentences, size, prompt)
-        return self._stream(self._blocks(source, request, check_workers(workers)), empty)
-
-    @overload
-    def encode_tokens(  # type: ignore[overload-overlap]  # a string is an iterable of strings
-        self,
-        sentences: str,
-        *,
-        normalize_embeddings: bool = ...,
-        truncate_dim: int | None = ...,
-        on_empty: OnEmpty | EmptyTexts = ...,
-    ) -> NDArray[np.float32]: ...
-
-    @overload
-    def encode_tokens(
-        self,
-        sentences: Iterable[str],
-        *,
-        normalize_embeddings: bool = ...,
-        truncate_dim: int | None = ...,
-        on_empty: OnEmpty | EmptyTexts = ...,
-    ) -> list[NDArray[np.float32]]: ...
-
-    def encode_tokens(
-        self,
-        sentences: str | Iterable[str],
-        *,
-        normalize_embeddings: bool = False,
-        truncate_dim: int | None = None,
-        on_empty: OnEmpty | EmptyTexts = "warn",
-    ) -> NDArray[np.float32] | list[NDArray[np.float32]]:
-        """The vectors of each text's tokens, for late interaction or highlighting.
-
-        Args:
-            sentences: one text, or an iterable of texts.
-            normalize_embeddings: whether each row gets unit length.
-            truncate_dim: the length of the rows; None: what the model was loaded with.
-            on_empty: as in `encode`; such a text has no rows.
-
-        Returns:
-            For each text (tokens, d) float32, whose rows stand as `tokenize` gives the tokens; a
-            list of such arrays for an iterable, one array for one text.
-
-        Raises:
-            TypeError, StaticEmbError: as `encode` does.
-        """
-        prefix = vectors.check_dim(
-            self._truncate_dim if truncate_dim is None else truncate_dim, self.metadata.dim
-        )
-        empty = EmptyTexts.of(on_empty)
-        found = token_vectors(
-            self._embedder,
-            sentences,
-            prefix=prefix,
-            batch_size=BATCH_SIZE,
-            normalize_rows=normalize_embeddings,
-            empty=empty,
-        )
-        if empty.count:
-            self._warn(empty, len(found) if isinstance(found, list) else 1)
-        return found
-
-    @overload
-    def tokenize(self, sentences: str) -> list[str]: ...  # type: ignore[overload-overlap]
-
-    @overload
-    def tokenize(self, sentences: Iterable[str]) -> list[list[str]]: ...
-
-    def tokenize(self, sentences: str | Iterable[str]) -> list[str] | list[list[str]]:
-        """The spelling of each text's tokens, without those that the model drops.
-
-        Returns:
-            A list of strings for one text, a list of such lists for an iterable.
-
-        Raises:
-            TypeError, StaticEmbError: as `encode` does.
-        """
-        single = isinstance(sentences, str)
-        found: list[list[str]] = []
-        for some in slices([sentences] if single else sentences, BATCH_SIZE):
-            self._embedder.ids(some)
-            found += map(self._embedder.tokenizer().tokens, some.texts)
-        return found[0] if single else found
-
-    def explain(self, text: str) -> list[Token]:
-        """What each token of a text brings to its vector.
-
-        Raises:
-            TypeError, StaticEmbError: as `encode` does.
-        """
-        (some,) = slices([text], 1)
-        return self._embedder.explain(some)
 
     def similarity(self, a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
         """The cosine of each vector of `a`, (n, d) or (d,), with each of `b`: (n, m) float32.
@@ -683,59 +246,6 @@ class StaticModel(PeerNames):
             InvalidOptionError: the vectors are uint8, whose zero is not 0 or whose bits are packed.
         """
         return vectors.similarity(a, b)
-
-    def _request(
-        self,
-        truncate_dim: int | None,
-        normalize_embeddings: bool | None,
-        precision: Precision,
-        pooling: Pooling | None,
-    ) -> Request:
-        return make_request(
-            self.metadata,
-            truncate_dim=self._truncate_dim if truncate_dim is None else truncate_dim,
-            normalize_embeddings=normalize_embeddings,
-            precision=precision,
-            pooling=pooling,
-        )
-
-    def _blocks(
-        self, source: Iterator[Slice], request: Request, workers: int
-    ) -> Generator[tuple[Slice, Block], None, None]:
-        """Each slice and its vectors, in order."""
-        if workers > 1:
-            # The method holds this model, whose end would end the workers, until the last block.
-            return self._share().map(workers - 1, source, request, self._embed)
-        return ((some, self._embed(some, request)) for some in source)
-
-    def _embed(self, some: Slice, request: Request) -> Block:
-        """The vectors of one slice, by this process."""
-        return self._embedder.embed(some, request)
-
-    def _stream(
-        self, blocks: Generator[tuple[Slice, Block], None, None], empty: EmptyTexts
-    ) -> Generator[NDArray[Any], None, None]:
-        """The vectors of each slice, in order."""
-        with closing(blocks):
-            for some, (rows, indices) in blocks:
-                if len(indices):
-                    empty.add(some, indices)
-                    self._warn(empty, some.start + len(some.texts))
-                yield rows
-
-    def _warn(self, empty: EmptyTexts, total: int) -> None:
-        if empty.on_empty == "warn" and not self._warned:
-            self._warned = True
-            empty.warn(total)
-
-    def _share(self) -> Workers:
-        from .workers import Workers  # most programs never need them
-
-        with self._lock:
-            if self._workers is None:
-                self._workers = Workers(self._place, self._identity, mmap=self._mapped)
-                weakref.finalize(self, self._workers.close)
-            return self._workers
 
 
 def _load(kind: type[StaticModel], path: str, truncate_dim: int, mmap: bool) -> StaticModel:

@@ -23,10 +23,10 @@ from tokenizers import Tokenizer
 from staticemb_runtime import StaticModel
 from staticemb_runtime.encoding import EmbeddingTable, pool
 from staticemb_runtime.encoding.batching import slices
-from staticemb_runtime.encoding.encoder import Embedder
+from staticemb_runtime.encoding.embedder import Embedder
 from staticemb_runtime.encoding.vectors import normalize
-from staticemb_runtime.format import read
-from staticemb_runtime.model import BATCH_SIZE
+from staticemb_runtime.format.reader import read
+from staticemb_runtime.model.encoder import BATCH_SIZE
 
 COUNTS = {"titles": 20_000, "news": 7_600, "posts": 2_000}
 REPETITIONS = 9

@@ -52,7 +52,7 @@ def vectors() -> dict[str, bytes]:
         add("valid", right.name, right.notes, {"cases": list(cases(right))}, right.file.build())
     for wrong in invalid():
         flags = ["deferred"] if wrong.deferred else []
-        case = {"id": f"invalid/{wrong.name}", "class": "reader", "flags": flags}
+        case = {"id": f"invalid/{wrong.name}", "class": wrong.kind, "flags": flags}
         codes = {"code": wrong.code} | ({"also": list(wrong.also)} if wrong.also else {})
         add("invalid", wrong.name, wrong.notes, {"cases": [case | codes]}, wrong.raw)
     for kind, notes, asked in requests():

@@ -36,6 +36,33 @@ _CONTENTS = [
     *["\xa0", "\u3000", "\u200b", "\0", "\u0301", "a", "ab", "b", "a b", " a", "a ", "a\n", "\na"],
     *["▁a", "a▁", "a▁b", "##a", "Ġ", "Ġa", ".", "-", "<m>", "[M]", "A", "é", "e\u0301", "½", "1"],
     *["北", "aa", "\x01", "\xad", "ﬁ", "'", "\ufffd", "Ċ", "x a", "\ufeff"],
+    *[
+        "北京",
+        "a北",
+        "\u0301\u0301",
+        "a\u0301",
+        "\u20dd",
+        "\u0903",
+        "👍",
+        "🏽",
+        "👍🏽",
+        "가",
+        "\u1161",
+    ],
+    *[
+        "İ",
+        "i\u0307",
+        "ß",
+        "Σ",
+        "\u3000a",
+        "a\xa0",
+        " \u0301",
+        "▁\u0301",
+        "\t ",
+        " \n",
+        "##",
+        "a.b",
+    ],
 ]
 _PIECES = [
     *[" ", " ", " ", " ", "a", "b", "ab", "ba", "aab", "x", "A", "B"],
@@ -202,6 +229,15 @@ _ADDED = st.sampled_from(
 )
 
 
+_PROCESSORS = st.sampled_from(
+    [
+        *[None, None, processors.ByteLevel(), processors.BertProcessing(("a", 1), ("<unk>", 0))],
+        processors.RobertaProcessing(("a", 1), ("<unk>", 0), trim_offsets=True),
+        processors.TemplateProcessing("<unk> $0 a", None, [("<unk>", 0), ("a", 1)]),
+    ]
+)
+
+
 def _pieces(tokenizer: Tokenizer) -> list[str]:
     """What a tokenizer gives its model of the corpus, and the substrings of that, sorted."""
     found = set()
@@ -231,16 +267,21 @@ def _models(draw: st.DrawFn, pieces: list[str], *, whole: bool) -> models.Model:
     kind = "BPE" if whole else draw(st.sampled_from(kinds))
     if kind == "Unigram":
         scores = {piece: -float(3 + i % 5) for i, piece in enumerate([*single, *chosen])}
-        return models.Unigram(
-            [("<unk>", 0.0), *scores.items()], unk_id=0, byte_fallback=draw(_flag)
-        )
+        unknown = draw(st.integers(0, len(scores)))
+        entries = [*scores.items()]
+        entries.insert(unknown, ("<unk>", 0.0))
+        if draw(_flag):
+            entries += [(f"<0x{byte:02X}>", -9.0) for byte in range(256)]
+        return models.Unigram(entries, unk_id=unknown, byte_fallback=draw(_flag))
     tokens = ["<unk>", *single, *chosen]
     if kind == "WordPiece":
-        tokens += ["##" + piece for piece in tokens[1:]]
+        prefix = draw(st.sampled_from(["##", "##", "##", "", "@@", "▁", "a", " "]))
+        tokens += [prefix + piece for piece in tokens[1:]]
         return models.WordPiece(
             {token: index for index, token in enumerate(dict.fromkeys(tokens))},
-            unk_token="<unk>",
-            max_input_chars_per_word=draw(st.sampled_from([20, 100])),
+            unk_token=draw(st.sampled_from(["<unk>", tokens[-1]])),
+            max_input_chars_per_word=draw(st.sampled_from([0, 1, 2, 20, 100])),
+            continuing_subword_prefix=prefix,
         )
     if kind == "WordLevel":
         return models.WordLevel({token: index for index, token in enumerate(tokens)}, "<unk>")
@@ -250,6 +291,11 @@ def _models(draw: st.DrawFn, pieces: list[str], *, whole: bool) -> models.Model:
         for at in range(2, len(piece) + 1):
             pair = (piece[: at - 1], piece[at - 1 : at]) if left else (piece[-at], piece[1 - at :])
             merges[pair] = None
+    suffix = None if whole else draw(st.sampled_from([None, None, None, "</w>", "a", "▁"]))
+    if suffix is not None:
+        tokens += [token + suffix for token in tokens[1:]]
+        last = {(left, right + suffix): None for left, right in merges}
+        merges = {**merges, **last} if draw(_flag) else {**last, **merges}
     tokens += [token for pair in merges for token in (*pair, "".join(pair))]
     tokens += [f"<0x{byte:02X}>" for byte in (0x20, 0xE2, 0x96, 0x81, 0x61, 0xCC)]
     return models.BPE(
@@ -258,6 +304,8 @@ def _models(draw: st.DrawFn, pieces: list[str], *, whole: bool) -> models.Model:
         unk_token=draw(st.sampled_from([None, "<unk>", "<unk>"])),
         fuse_unk=draw(_flag),
         byte_fallback=draw(_flag),
+        dropout=draw(st.sampled_from([None, None, None, 0.0])),
+        **({} if suffix is None else {"end_of_word_suffix": suffix}),
         ignore_merges=not whole and draw(_flag),
     )
 
@@ -281,7 +329,7 @@ def designs(draw: st.DrawFn) -> str:
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence(splits)
     whole = family in {"llama", "gemma", "mistral"}
     tokenizer.model = draw(_models(_pieces(tokenizer), whole=whole))
-    tokenizer.post_processor = draw(st.sampled_from([None, processors.ByteLevel()]))
+    tokenizer.post_processor = draw(_PROCESSORS)
     # `tokenizers` gives either id, by chance, where two added tokens are looked for as the same.
     added = draw(
         st.lists(draw(_ADDED), max_size=3, unique_by=lambda token: _spelling(tokenizer, token))

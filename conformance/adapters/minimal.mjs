@@ -431,7 +431,11 @@ function checkTokenizer(bytes, tokenCount) {
   const text = decode(bytes, "tokenizer_not_utf8");
   let members;
   try {
-    members = JSON.parse(text);
+    JSON.parse(text);
+    // A number that is not spelled as an integer is no id; JSON.parse takes 1.0 for 1.
+    const number = /"(?:[^"\\]|\\.)*"|-?[0-9][0-9.eE+-]*/g;
+    const whole = /^(?:"|0$|-?[1-9][0-9]*$)/;
+    members = JSON.parse(text.replace(number, (found) => (whole.test(found) ? found : "null")));
   } catch {
     refuse("tokenizer_not_json");
   }

@@ -384,7 +384,8 @@ def check_tokenizer(definition: bytes, n_token_ids: int) -> None:
         refuse("tokenizer_not_json")
     if not isinstance(members, dict):
         refuse("tokenizer_not_json")
-    model, added = members.get("model"), members.get("added_tokens") or []
+    model, added = members.get("model"), members.get("added_tokens")
+    added = [] if added is None else added
     kind = model_type(model) if isinstance(model, dict) else None
     if kind not in ("WordPiece", "BPE", "Unigram", "WordLevel") or not isinstance(added, list):
         refuse("tokenizer_invalid")
@@ -397,13 +398,13 @@ def check_tokenizer(definition: bytes, n_token_ids: int) -> None:
         ids += vocabulary.values()
     else:
         ids.append(Number(max(0, len(vocabulary) - 1)))
-    if not all(type(i) is Number and re.fullmatch("-?[0-9]+", i) for i in ids):
+    if not all(type(i) is Number and re.fullmatch("0|-?[1-9][0-9]*", i) for i in ids):
         refuse("tokenizer_invalid")
     if not all(0 <= int(i) < n_token_ids for i in ids):
         refuse("token_id_out_of_range")
     if isinstance(vocabulary, list):
         unknown = model.get("unk_id")
-        whole = type(unknown) is Number and re.fullmatch("-?[0-9]+", unknown)
+        whole = type(unknown) is Number and re.fullmatch("0|-?[1-9][0-9]*", unknown)
         lacking = not whole or not 0 <= int(unknown) < len(vocabulary)
     else:
         unknown = model.get("unk_token")

@@ -22,6 +22,7 @@ class Invalid:
         notes: the fault in words.
         raw: the file's bytes.
         deferred: whether only full verification finds it.
+        kind: the class of implementation that finds it.
         also: codes as right as `code`, where one fault is two in the letter of the table.
     """
 
@@ -30,6 +31,7 @@ class Invalid:
     notes: str
     raw: bytes
     deferred: bool = False
+    kind: str = "reader"
     also: tuple[str, ...] = ()
 
 

@@ -122,6 +122,16 @@ def deferred() -> Iterator[Invalid]:
          model(words | {"vocab": {"w0": 0, "w1": "1"}})),
         ("id_fraction", "tokenizer_invalid", "An id that is not whole.",
          model(words | {"vocab": {"w0": 0, "w1": 1.5}})),
+        ("id_fraction_zero", "tokenizer_invalid", "An id of 1.0.",
+         tokenizer(right.replace(b'"w1":1', b'"w1":1.0'))),
+        ("id_exponent", "tokenizer_invalid", "An id of 1e0.",
+         tokenizer(right.replace(b'"w1":1', b'"w1":1e0'))),
+        ("id_minus_zero", "tokenizer_invalid", "An id of -0.",
+         tokenizer(right.replace(b'"w0":0', b'"w0":-0'))),
+        ("added_object", "tokenizer_invalid", "Added tokens in an object.",
+         model(words, added_tokens={})),
+        ("added_false", "tokenizer_invalid", "Added tokens of false.",
+         model(words, added_tokens=False)),
         ("id_v", "token_id_out_of_range", "An id of V.",
          model(words | {"vocab": {"w0": 0, "w1": 4}})),
         ("id_2_to_32", "token_id_out_of_range", "An id that 32 bits would turn into 0.",
@@ -138,6 +148,16 @@ def deferred() -> Iterator[Invalid]:
         # On opening nobody looks, and then a text that needs the unknown token shows it.
         also = ("request_text_invalid",) if name.startswith("unk_") else ()
         yield Invalid(f"tokenizer_{name}", code, notes, raw, deferred=True, also=also)
+    split = {"type": "Split", "pattern": {"Regex": "("}, "behavior": "Isolated", "invert": False}
+    for name, notes, raw in (
+        ("normalizer", "A normalizer of an unknown type.",
+         model(words, normalizer={"type": "Morse"})),
+        ("pattern", "A pattern with an open parenthesis.", model(words, pre_tokenizer=split)),
+        ("merges", "BPE without merges.", model(words | {"type": "BPE"})),
+        ("version", "A version that the library does not have.", model(words, version="2.0")),
+    ):  # fmt: skip
+        yield Invalid(f"tokenizer_unbuildable_{name}", "tokenizer_invalid", notes, raw,
+                      deferred=True, kind="text")  # fmt: skip
     signed = base(description="here").build()
     flips = {
         "digest_of_other_metadata": signed.replace(b'"here"', b'"hear"'),

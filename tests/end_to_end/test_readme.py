@@ -80,8 +80,9 @@ def commands(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bin")
     # The default number of sequences takes minutes.
     (folder / "fewer.py").write_text(
-        "import sys\nfrom staticemb_distiller import cli, text\n"
-        "text._GENERATED_COUNT = 1000\nsys.exit(cli.main())\n"
+        "import sys\nfrom staticemb_distiller import __main__ as cli\n"
+        "from staticemb_distiller.corpus import sampling\n"
+        "sampling._GENERATED_COUNT = 1000\nsys.exit(cli.main())\n"
     )
     for name, start in {
         "python": "",

@@ -309,6 +309,14 @@ def test_whatever_the_arrays_the_error_is_documented(a, b):
                 raise
 
 
+@pytest.mark.parametrize("name", ["precision", "pooling", "on_empty", "output_value"])
+@pytest.mark.parametrize("wrong", [np.array([1, 2]), [], 3, np.array(["mean", "mean"])])
+def test_an_option_of_names_is_a_string(tmp_path, name, wrong):
+    model = StaticModel(save(tmp_path / "model.staticemb"))
+    with pytest.raises(InvalidOptionError, match=f"^{name}: expected "):
+        model.encode("w1", **{name: wrong})
+
+
 @pytest.mark.parametrize("wrong", ["no", 1, 0.0, [True], np.array([True, False])])
 def test_normalize_embeddings_is_a_boolean(tmp_path, wrong):
     model = StaticModel(save(tmp_path / "model.staticemb"))

@@ -93,7 +93,7 @@ def test_a_change_between_two_blocks_of_a_stream_is_seen(tmp_path):
 
 
 def test_a_change_during_a_block_is_seen(tmp_path, monkeypatch):
-    from staticemb_runtime.encoding import encoder as embedder
+    from staticemb_runtime.encoding import embedder
 
     place, file = make_file(tmp_path)
     content = another(make_file, tmp_path)

@@ -588,7 +588,7 @@ def test_a_lock_that_an_interrupt_left_taken_does_not_keep_workers_alive(path):
         "from staticemb_runtime import StaticModel\n"
         f"model = StaticModel.load({str(path)!r})\n"
         "model.encode(['w1'] * 5000, workers=2)\n"
-        "model._workers._idle._change.acquire()\n"
+        "model._encoder._workers._idle._change.acquire()\n"
         "model.close()\n"
         "print('closed')\n"
     )

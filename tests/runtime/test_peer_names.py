@@ -9,12 +9,12 @@ import warnings
 
 import numpy as np
 import pytest
+from staticemb_runtime.compatibility import REPLACED
 from tokenizers import Tokenizer
 
 from peer_models import TEXTS, save_model2vec, save_sentence_transformers
 from runtime.test_model import DIM, save
 from staticemb_runtime import StaticModel
-from staticemb_runtime.compatibility import REPLACED
 from staticemb_runtime.errors import InvalidDimensionError, InvalidOptionError
 from tokenizer_families import family
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .errors import StaticEmbError
 
 if TYPE_CHECKING:
-    from .encoding.encoder import Token
+    from .encoding.embedder import Token
     from .encoding.vectors import normalize, quantize, similarity, similarity_pairwise, truncate
     from .model import StaticModel
 
@@ -25,7 +25,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 # These import numpy. Commands handle Ctrl-C before that.
-_LAZY = {"StaticModel": ".model", "Token": ".encoding.encoder"} | dict.fromkeys(
+_LAZY = {"StaticModel": ".model", "Token": ".encoding.embedder"} | dict.fromkeys(
     ["normalize", "quantize", "similarity", "similarity_pairwise", "truncate"], ".encoding.vectors"
 )
 

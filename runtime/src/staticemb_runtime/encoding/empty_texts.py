@@ -43,7 +43,7 @@ class EmptyTexts:
     """
 
     def __init__(self, on_empty: str, *, keep: bool = False) -> None:
-        if on_empty not in ON_EMPTY:
+        if not isinstance(on_empty, str) or on_empty not in ON_EMPTY:
             expected = ", ".join(ON_EMPTY)
             raise InvalidOptionError(f"on_empty: expected one of {expected}, found {on_empty!r}")
         self.on_empty = on_empty

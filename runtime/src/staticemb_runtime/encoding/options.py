@@ -93,7 +93,7 @@ def make_request(
         )
     chosen = metadata.pooling
     if pooling is not None:
-        if pooling not in get_args(Pooling):
+        if not isinstance(pooling, str) or pooling not in get_args(Pooling):
             expected = " or ".join(get_args(Pooling))
             raise InvalidOptionError(f"pooling: expected {expected}, found {pooling!r}")
         if pooling not in ("mean", metadata.pooling):
@@ -191,7 +191,7 @@ def check_compatibility(
             "convert_to_tensor: expected False, found True: results are numpy arrays; "
             "torch.from_numpy(result) makes a tensor of one without copying it"
         )
-    if output_value != "sentence_embedding":
+    if not isinstance(output_value, str) or output_value != "sentence_embedding":
         raise InvalidOptionError(
             f"output_value: expected 'sentence_embedding', found {output_value!r}; "
             "encode_tokens() gives the vectors of single tokens"

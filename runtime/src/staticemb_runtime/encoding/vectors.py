@@ -39,7 +39,7 @@ def check_precision(precision: str) -> Precision:
     Raises:
         InvalidOptionError: there is not.
     """
-    if precision not in PRECISIONS:
+    if not isinstance(precision, str) or precision not in PRECISIONS:
         expected = ", ".join(PRECISIONS)
         raise InvalidOptionError(f"precision: expected one of {expected}, found {precision!r}")
     return cast(Precision, precision)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..encoding.batching import Slice
-from ..encoding.encoder import Block
+from ..encoding.embedder import Block
 from ..encoding.options import Request
 
 

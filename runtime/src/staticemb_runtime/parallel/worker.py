@@ -9,7 +9,7 @@ import time
 from typing import IO, NoReturn
 
 from ..encoding.batching import Slice
-from ..encoding.encoder import Embedder
+from ..encoding.embedder import Embedder
 from ..encoding.options import Request
 from ..loading.path import open_parts
 from .protocol import pack_text, receive_job, write_all, write_block

@@ -34,7 +34,7 @@ from itertools import chain, islice
 from typing import IO, Final
 
 from ..encoding.batching import Slice
-from ..encoding.encoder import Block
+from ..encoding.embedder import Block
 from ..encoding.options import Request
 from ..errors import WorkerError
 from .protocol import pack_job, receive_block, receive_text, write_all

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NoReturn, overload
 
-from .encoding.encoder import token_vectors
-from .encoding.options import check_count
-from .encoding.peer_parameters import (
+from ..encoding.embedder import token_vectors
+from ..encoding.options import check_count
+from ..encoding.peer_parameters import (
     CONVERT,
     EXPORT,
     LIMIT,
@@ -21,8 +21,8 @@ from .encoding.peer_parameters import (
     TORCH,
     check_device,
 )
-from .encoding.vectors import similarity_pairwise
-from .errors import InvalidOptionError
+from ..encoding.vectors import similarity_pairwise
+from ..errors import InvalidOptionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from typing_extensions import Self
 
-    from .encoding.encoder import Embedder
-    from .format.metadata import Metadata
+    from ..format.metadata import Metadata
+    from .encoder import Encoder
 
 # Attributes and methods that are not here.
 REPLACED: Final = {
@@ -107,7 +107,7 @@ class PeerNames:
     """
 
     metadata: Metadata
-    _embedder: Embedder
+    _encoder: Encoder
 
     @property
     def dim(self) -> int:
@@ -151,7 +151,7 @@ class PeerNames:
         Raises:
             FormatError: the file's tokenizer is invalid.
         """
-        return self._embedder.copy_tokenizer()
+        return self._encoder.embedder.copy_tokenizer()
 
     @property
     def device(self) -> str:
@@ -234,7 +234,7 @@ class PeerNames:
         if max_length is not None:
             raise InvalidOptionError(f"max_length: expected None, found {max_length!r}; {LIMIT}")
         return token_vectors(
-            self._embedder.without_limits(),
+            self._encoder.embedder.without_limits(),
             sentences,
             prefix=self.dim,
             batch_size=check_count("batch_size", batch_size),

@@ -1,0 +1,209 @@
+"""The work behind `encode`: texts go to the embedder or the workers, vectors come back in order."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from ..encoding.batching import size_hint, slices
+from ..encoding.embedder import Embedder
+from ..encoding.options import make_request
+from ..encoding.progress import Progress
+from ..encoding.vectors import check_dim
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    from ..encoding.batching import Slice
+    from ..encoding.embedder import Block
+    from ..encoding.empty_texts import EmptyTexts
+    from ..encoding.options import Request
+    from ..encoding.vectors import Precision
+    from ..format.metadata import Pooling
+    from ..format.parts import ModelParts
+    from ..parallel.workers import Workers
+
+BATCH_SIZE: Final = 1024
+LEAST_BATCH: Final = 256
+
+
+class Encoder:
+    """A model's embedder and its workers; safe to use from several threads.
+
+    Args:
+        file: the model's parts.
+        truncate_dim: the length of vectors where a call does not say another; None: the file's.
+
+    Attributes:
+        embedder: what embeds in this process.
+        dim: that length.
+        place: the absolute path of the file; the folder that a program works in may change.
+
+    Raises:
+        InvalidDimensionError: `truncate_dim` is below 1 or above the file's dimension.
+    """
+
+    def __init__(self, file: ModelParts, truncate_dim: int | None) -> None:
+        self.embedder = Embedder(file)
+        self.place = os.path.abspath(file.path)
+        length = file.default_dim if truncate_dim is None else truncate_dim
+        self.dim = check_dim(length, file.metadata.dim)
+        self._lock = threading.Lock()
+        self._workers: Workers | None = None
+        self._warned = False  # of empty texts
+
+    @property
+    def mapped(self) -> bool:
+        """Whether the file is memory-mapped."""
+        return bool(self.embedder.file.mapped)
+
+    def close(self) -> None:
+        """End the worker processes, if there are any."""
+        if self._workers is not None:
+            self._workers.close()
+
+    def prefix(self, truncate_dim: int | None) -> int:
+        """The length of a call's vectors.
+
+        Raises:
+            InvalidDimensionError: `truncate_dim` is below 1 or above the file's dimension.
+        """
+        length = self.dim if truncate_dim is None else truncate_dim
+        return check_dim(length, self.embedder.file.metadata.dim)
+
+    def request(
+        self,
+        truncate_dim: int | None,
+        normalize_embeddings: bool | None,
+        precision: Precision,
+        pooling: Pooling | None,
+    ) -> Request:
+        """What a call asks for, with the model's own settings where it says nothing.
+
+        Raises:
+            InvalidDimensionError, InvalidOptionError: as `make_request` does.
+        """
+        return make_request(
+            self.embedder.file.metadata,
+            truncate_dim=self.dim if truncate_dim is None else truncate_dim,
+            normalize_embeddings=normalize_embeddings,
+            precision=precision,
+            pooling=pooling,
+        )
+
+    def encode_one(
+        self, text: str, request: Request, *, prompt: str | None, empty: EmptyTexts
+    ) -> NDArray[Any]:
+        """The vector of one text, (width,)."""
+        (some,) = slices([text], 1, prompt)
+        block = self.embedder.embed(some, request)
+        if len(block.empty):
+            empty.add(some, block.empty)
+            self.warn(empty, 1)
+        vector: NDArray[Any] = block.vectors[0]
+        return vector
+
+    def encode(
+        self,
+        texts: Iterable[str],
+        request: Request,
+        *,
+        prompt: str | None,
+        batch_size: int,
+        empty: EmptyTexts,
+        workers: int,
+        show_progress_bar: bool,
+    ) -> NDArray[Any]:
+        """The vectors of texts, (n, width), in one array that grows where their number is unknown.
+
+        Raises:
+            TypeError, StaticEmbError: as `StaticModel.encode` does for wrong texts.
+        """
+        source = slices(texts, batch_size, prompt)
+        total = size_hint(texts)
+        found = np.empty((total or 0, request.width), request.dtype)
+        done = 0
+        with (
+            closing(self._blocks(source, request, workers)) as blocks,
+            Progress(total, unit="texts", enabled=show_progress_bar) as progress,
+        ):
+            for some, block in blocks:
+                if len(block.empty):
+                    empty.add(some, block.empty)
+                rows = block.vectors
+                if done + len(rows) > len(found):
+                    found.resize((done + len(rows)) * 5 // 4, request.width, refcheck=False)
+                found[done : done + len(rows)] = rows
+                done += len(rows)
+                progress.advance(len(rows))
+        if empty.count:
+            self.warn(empty, done)
+        if done < len(found):
+            found.resize(done, request.width, refcheck=False)
+        return found
+
+    def stream(
+        self,
+        texts: Iterable[str],
+        request: Request,
+        *,
+        prompt: str | None,
+        batch_size: int,
+        empty: EmptyTexts,
+        workers: int,
+    ) -> Iterator[NDArray[Any]]:
+        """The vectors of texts, a batch at a time.
+
+        Raises:
+            TypeError, InvalidTextError: at the call for what `slices` refuses at once, later for
+                wrong texts.
+        """
+        blocks = self._blocks(slices(texts, batch_size, prompt), request, workers)
+        return self._stream(blocks, empty)
+
+    def warn(self, empty: EmptyTexts, total: int) -> None:
+        """Warn of empty texts, once in the life of the model and where the caller wants it."""
+        if empty.on_empty == "warn" and not self._warned:
+            self._warned = True
+            empty.warn(total)
+
+    def _blocks(
+        self, source: Iterator[Slice], request: Request, workers: int
+    ) -> Generator[tuple[Slice, Block], None, None]:
+        """Each slice and its vectors, in order."""
+        if workers > 1:
+            # The method holds this object, whose end would end the workers, until the last block.
+            return self._share().map(workers - 1, source, request, self._embed)
+        return ((some, self._embed(some, request)) for some in source)
+
+    def _embed(self, some: Slice, request: Request) -> Block:
+        """The vectors of one slice, by this process."""
+        return self.embedder.embed(some, request)
+
+    def _stream(
+        self, blocks: Generator[tuple[Slice, Block], None, None], empty: EmptyTexts
+    ) -> Generator[NDArray[Any], None, None]:
+        """The vectors of each slice, in order."""
+        with closing(blocks):
+            for some, (rows, indices) in blocks:
+                if len(indices):
+                    empty.add(some, indices)
+                    self.warn(empty, some.start + len(some.texts))
+                yield rows
+
+    def _share(self) -> Workers:
+        from ..parallel.workers import Workers  # most programs never need them
+
+        with self._lock:
+            if self._workers is None:
+                identity = self.embedder.file.identity
+                self._workers = Workers(self.place, identity, mmap=self.mapped)
+                weakref.finalize(self, self._workers.close)
+            return self._workers

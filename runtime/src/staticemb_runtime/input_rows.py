@@ -18,6 +18,7 @@ from typing import IO, Any, Final
 from . import strict_json
 from .errors import InputEncodingError, InputError
 from .packing import packing_of, unpacked
+from .surrogates import lone_surrogate
 
 Record = dict[str, Any]
 
@@ -199,13 +200,8 @@ def check_unicode(text: str, place: str) -> None:
     Raises:
         InputError: the text holds one.
     """
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise InputError(
-            f"{place}: expected valid Unicode, found the surrogate "
-            f"U+{ord(text[error.start]):04X} at position {error.start}"
-        ) from None
+    if found := lone_surrogate(text):
+        raise InputError(f"{place}: expected valid Unicode, found {found}")
 
 
 def _members(pairs: list[tuple[str, Any]]) -> Record:

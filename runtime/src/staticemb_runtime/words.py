@@ -20,6 +20,7 @@ from .errors import InvalidTextError
 from .pieces import END
 from .separable import find_splitter
 from .splitters import Splitter
+from .surrogates import lone_surrogate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -151,8 +152,9 @@ class WordTokenizer:
                 if not is_failure(error):
                     raise
                 raise InvalidTextError(
-                    f"text {index}: expected text that the tokenizer has tokens for, found an "
-                    f"error of `tokenizers`: {error}"
+                    "expected text that the tokenizer has tokens for, found an error of "
+                    f"`tokenizers`: {error}",
+                    index=index,
                 ) from None
         return found if self._limit is None else [ids[: self._limit] for ids in found]
 
@@ -279,13 +281,8 @@ def _join(cut: list[str], words: dict[str, bytes], learned: dict[str, bytes]) ->
 def _surrogate(texts: Sequence[str], start: int) -> InvalidTextError:
     """The error that names the first lone surrogate."""
     for index, text in enumerate(texts, start):
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            return InvalidTextError(
-                f"text {index}: expected valid Unicode, found the lone surrogate "
-                f"U+{ord(text[error.start]):04X} at position {error.start}"
-            )
+        if found := lone_surrogate(text):
+            return InvalidTextError(f"expected valid Unicode, found {found}", index=index)
     raise AssertionError("no text holds a lone surrogate")
 
 

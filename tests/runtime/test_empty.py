@@ -164,7 +164,8 @@ def test_the_command_counts_over_all_blocks_and_names_the_first_row(path, tmp_pa
     assert run.returncode == 0
     assert run.stderr.decode() == (
         "staticemb: 4 of 9,006 texts have no token that the model knows (2 of them empty or "
-        "blank): their vectors are zero; the first is row 9002\n"
+        "blank): their vectors are zero; the first is standard "
+        "input, line 9002\n"
     )
     assert len(np.load(out)) == 9006
     assert (

@@ -9,13 +9,13 @@ import warnings
 
 import numpy as np
 import pytest
-from staticemb_runtime.compatibility import REPLACED
 from tokenizers import Tokenizer
 
 from peer_models import TEXTS, save_model2vec, save_sentence_transformers
 from runtime.test_model import DIM, save
 from staticemb_runtime import StaticModel
 from staticemb_runtime.errors import InvalidDimensionError, InvalidOptionError
+from staticemb_runtime.model.peer_names import REPLACED
 from tokenizer_families import family
 
 # Every text of theirs has a token, so that no vector is zero and cosines are defined.

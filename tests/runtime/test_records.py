@@ -161,6 +161,6 @@ def test_places_are_those_of_the_file(tmp_path):
 def test_a_text_that_cannot_be_embedded_is_named_by_its_place():
     places = ["u.csv, line 7", "u.csv, line 9"]
     with pytest.raises(InvalidTextError, match=r"^u.csv, line 9: expected: this$"), _placed(places):
-        raise InvalidTextError("text 1: expected: this")
+        raise InvalidTextError("expected: this", index=1)
     with pytest.raises(InvalidTextError, match=r"^prompt: expected"), _placed(places):
         raise InvalidTextError("prompt: expected valid Unicode")

@@ -309,9 +309,26 @@ class InvalidTextError(RequestError):
     """A text holds a surrogate, which no encoding of Unicode text can, or has no token ids.
 
     The latter is the fault of a tokenizer that has no unknown token for something in the text.
+
+    Args:
+        reason: what was expected and what was found.
+        index: the number of the text, from 0; None where it is a prompt.
+
+    Attributes:
+        reason: as given.
+        index: as given; the message begins with it.
+
+    Example:
+        >>> InvalidTextError("expected valid Unicode, found none", index=2)
+        InvalidTextError('text 2: expected valid Unicode, found none')
     """
 
     code = "request_text_invalid"
+
+    def __init__(self, reason: str, *, index: int | None = None) -> None:
+        super().__init__(reason if index is None else f"text {index}: {reason}")
+        self.reason = reason
+        self.index = index
 
 
 class EmptyTextError(StaticEmbError, ValueError):

@@ -104,6 +104,10 @@ def build(
     platforms = wheel_platforms(architecture, python)
     if not output.parent.is_dir():
         raise BundleError(f"{output}: cannot be written: there is no folder {output.parent}")
+    if output.is_dir():
+        raise BundleError(
+            f"{output}: cannot be written: expected the name of a file, found a folder"
+        )
     read(model, verify=True)
     try:
         with tempfile.TemporaryDirectory(prefix="staticemb-bundle-") as folder:

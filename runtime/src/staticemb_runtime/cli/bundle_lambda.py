@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import InvalidOptionError
 from ..loading.installed import locate
-from ..records.output_file import output_file, reported
+from ..records.output_file import output_file, refuse_inputs, reported
 
 if TYPE_CHECKING:
     from ..aws_lambda.bundle import Bundle
@@ -58,7 +58,9 @@ def add_parser(commands: argparse._SubParsersAction[Any], model: argparse.Argume
     own = "{}.{}".format(*sys.version_info)
     parser.add_argument("--python", default=own, metavar="X.Y", help=f"Lambda's Python [{own}]")
     parser.add_argument("--constraint", type=Path, metavar="FILE", help="versions pinned for pip")
-    parser.add_argument("-o", "--output", type=Path, default=Path("function.zip"), metavar="ZIP")
+    parser.add_argument("-o", "--output", type=Path, default=Path("function.zip"), metavar="ZIP",
+                        help=f"the zip to write; {TEMPLATE_NAME} goes into the same folder "
+                        "[function.zip]")  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:
@@ -66,14 +68,17 @@ def run(options: argparse.Namespace) -> int:
     from ..aws_lambda.bundle import MAX_ZIPPED, build  # only this command needs what it imports
 
     output: Path = options.output
-    if output.suffix != ".zip":
+    constraint: Path | None = options.constraint
+    if output.suffix.lower() != ".zip":
         raise InvalidOptionError(f"--output: expected a name ending in .zip, found {output}")
+    model = locate(options.model)
+    refuse_inputs(str(output), [model, *([] if constraint is None else [str(constraint)])])
     bundle = build(
-        Path(locate(options.model)),
+        Path(model),
         output,
         architecture=options.architecture,
         python=options.python,
-        constraint=options.constraint,
+        constraint=constraint,
     )
     template = output.with_name(TEMPLATE_NAME)
     text = sam_template(output.name, architecture=options.architecture, python=options.python)
@@ -83,7 +88,8 @@ def run(options: argparse.Namespace) -> int:
         print(f"{template}: a SAM template; `sam deploy --guided` deploys both")
     else:
         print(f"{template}: was there already and stays as it is")
-        _compare(template, (f"python{options.python}", options.architecture))
+        if template.is_file():
+            _compare(template, (f"python{options.python}", options.architecture))
     if not bundle.compiled:
         print(
             f"staticemb: note: no byte code, as there is no python{options.python} here: "
@@ -101,7 +107,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _compare(template: Path, named: tuple[str, ...]) -> None:
     """Say what of the zip's Python and architecture somebody's template does not name."""
-    theirs = template.read_text(encoding="utf-8")
+    theirs = template.read_bytes().decode(errors="replace")
     other = [name for name in named if name not in theirs]
     if other:
         print(
@@ -137,7 +143,7 @@ def sam_template(code: str, *, architecture: str, python: str) -> str:
 def _write_new(path: Path, text: str) -> bool:
     """Write a file unless one is there, which its owner may have changed."""
     if path.exists():
-        return path.read_text(encoding="utf-8") == text
+        return path.is_file() and path.read_bytes().replace(b"\r\n", b"\n") == text.encode()
     with output_file(path) as file, reported(str(path)):
         file.write(text.encode())
     return True

@@ -20,7 +20,7 @@ from ..encoding.progress import InputPosition, Progress
 from ..encoding.vectors import PRECISIONS
 from ..errors import EmptyTextError, InvalidOptionError, InvalidTextError
 from ..format.metadata import Pooling
-from ..loading.installed import MODEL_HELP, chosen
+from ..loading.installed import MODEL_HELP, chosen, model_files
 from ..model import StaticModel
 from ..records.forms import INPUT_FORMATS, blocks, given_texts, input_form, read_records
 from ..records.output_file import refuse_inputs
@@ -74,8 +74,8 @@ def _parser() -> tuple[CommandParser, argparse._SubParsersAction[CommandParser]]
         "--input",
         default="-",
         metavar="FILE",
-        help=".jsonl, .csv, .tsv or .parquet; .txt, .md or no suffix: a text a line; all but "
-        ".parquet also packed as .gz or .zst; -: lines on standard input",
+        help=".jsonl, .ndjson, .csv, .tsv or .parquet; .txt, .text, .md, .rst or no suffix: a text "
+        "a line; all but .parquet also packed as .gz or .zst; -: lines on standard input [-]",
     )
     encode.add_argument("--input-format", choices=INPUT_FORMATS, help="default: by the file's name")
     encode.add_argument("--column", metavar="NAME", help="the column that holds the text [text]")
@@ -84,14 +84,14 @@ def _parser() -> tuple[CommandParser, argparse._SubParsersAction[CommandParser]]
         "--output",
         default="-",
         metavar="FILE",
-        help=".npy (vectors alone), .parquet, .jsonl or packed as .jsonl.gz, .jsonl.zst (input "
-        "columns kept); -, a FIFO or a device: JSON lines",
+        help=".npy (vectors alone), .parquet, .jsonl or .ndjson, these two also packed, as "
+        ".jsonl.gz or .jsonl.zst (input columns kept); -, a FIFO or a device: JSON lines [-]",
     )
     encode.add_argument(
         "--output-format", choices=OUTPUT_FORMATS, help="default: by the file's name"
     )
     _add_request(encode)
-    encode.add_argument("--precision", choices=PRECISIONS, default="float32")
+    encode.add_argument("--precision", choices=PRECISIONS, default="float32", help="[float32]")
     encode.add_argument(
         "--workers",
         type=lambda text: int(text) if text.isdecimal() else text,
@@ -113,8 +113,8 @@ def _parser() -> tuple[CommandParser, argparse._SubParsersAction[CommandParser]]
 
     similarity = commands.add_parser("similarity", parents=[model], help="the cosine of two texts")
     similarity.set_defaults(run=_similarity)
-    similarity.add_argument("a", type=given_text, metavar="A")
-    similarity.add_argument("b", type=given_text, metavar="B")
+    similarity.add_argument("a", type=given_text, metavar="A", help="a text")
+    similarity.add_argument("b", type=given_text, metavar="B", help="a text to compare with it")
     _add_request(similarity)
 
     tokens = commands.add_parser(
@@ -145,10 +145,10 @@ def _encode(options: argparse.Namespace) -> int:
                 f"found {len(options.texts)}"
             )
         source = given_texts(options.texts)
-        refuse_inputs(options.output, filter(None, [options.model]))
+        refuse_inputs(options.output, model_files(options.model))
     else:
         read = input_form(options.input, options.input_format)
-        refuse_inputs(options.output, [options.input, *filter(None, [options.model])])
+        refuse_inputs(options.output, [options.input, *model_files(options.model)])
         reserved = None if form == "npy" else VECTOR_COLUMN
         source = read_records(
             options.input, read, options.column, reserved=reserved, opened=position.follow
@@ -163,7 +163,7 @@ def _encode(options: argparse.Namespace) -> int:
     # The vectors of no text tell the width and the type, and a bad request is refused before
     # anything is opened.
     shape = model.encode([], **request)
-    writing: AbstractContextManager[Writer | ShortVectors] = ShortVectors()
+    writing: AbstractContextManager[Writer | ShortVectors] = ShortVectors(hint=not options.quiet)
     if options.full or options.output_format or options.output != "-" or not sys.stdout.isatty():
         writing = open_writer(options.output, form, shape.shape[1], shape.dtype)
     if typed and not options.quiet:
@@ -171,6 +171,7 @@ def _encode(options: argparse.Namespace) -> int:
     show = not options.quiet and options.output != "-" and sys.stderr.isatty()
     size = 1 if typed else BLOCK_TEXTS * request["workers"]
     empty = EmptyTexts("zero")
+    first_empty = ""
     with (
         writing as writer,
         Progress(None, unit="texts", enabled=show, position=position) as progress,
@@ -178,16 +179,17 @@ def _encode(options: argparse.Namespace) -> int:
         for places, texts, records in blocks(source, size):
             with _placed(places):
                 vectors = model.encode(texts, on_empty=empty, **request)
-            if empty.first is not None and options.on_empty == "raise":
-                raise EmptyTextError(
-                    f"{places[empty.first - empty.start]}: expected a token that the model knows, "
-                    "found none"
-                )
+            if empty.first is not None and not first_empty:
+                first_empty = places[empty.first - empty.start]
+                if options.on_empty == "raise":
+                    raise EmptyTextError(
+                        f"{first_empty}: expected a token that the model knows, found none"
+                    )
             writer.write(records, vectors)
             progress.advance(len(texts))
             empty.start += len(texts)
     if options.on_empty == "warn":
-        _note(empty, empty.start, "row")
+        _note(empty, empty.start, first_empty)
     return 0
 
 
@@ -197,34 +199,35 @@ def _placed(places: Sequence[str]) -> Iterator[None]:
     try:
         yield
     except InvalidTextError as error:
-        name, _, reason = str(error).partition(": ")
-        number = name.removeprefix("text ")
-        if not number.isdecimal():
+        if error.index is None:
             raise
-        raise InvalidTextError(f"{places[int(number)]}: {reason}") from None
+        raise InvalidTextError(f"{places[error.index]}: {error.reason}") from None
 
 
-def _note(empty: EmptyTexts, total: int, unit: str) -> None:
-    """Say on standard error how many texts were empty, if any were."""
+def _note(empty: EmptyTexts, total: int, first: str) -> None:
+    """Say on standard error how many texts were empty, if any were, and the place of the first."""
     if empty.first is not None:
-        text = empty.describe(total, f"{unit} {empty.first + 1}")
-        print(f"staticemb: {text}", file=sys.stderr)
+        print(f"staticemb: {printable(empty.describe(total, first))}", file=sys.stderr)
 
 
 def _similarity(options: argparse.Namespace) -> int:
     model = StaticModel.load(options.model)
     request = {"truncate_dim": options.truncate_dim, "pooling": options.pooling}
     empty = EmptyTexts("zero")
-    vectors = model.encode([options.a, options.b], on_empty=empty, **request)
+    places = ["text 1", "text 2"]
+    with _placed(places):
+        vectors = model.encode([options.a, options.b], on_empty=empty, **request)
     print(f"{float(model.similarity(vectors[0], vectors[1])[0, 0]):.4f}")
-    _note(empty, 2, "text")
+    _note(empty, 2, places[empty.first or 0])
     return 0
 
 
 def _tokens(options: argparse.Namespace) -> int:
     model = StaticModel.load(options.model)
     table = [("token", "id", "row", "weight", "norm")]
-    for token in model.explain(options.text):
+    with _placed(["text 1"]):
+        tokens = model.explain(options.text)
+    for token in tokens:
         table.append(
             (
                 printable(token.piece),

@@ -22,6 +22,10 @@ class CommandParser(argparse.ArgumentParser):
         said = printable(" ".join(message.split()))
         self.exit(2, f"{program}: error: {said} (see {self.prog} --help)\n")
 
+    def _print_message(self, message: str, file: Any = None) -> None:  # noqa: ANN401
+        """Print; what cannot be printed, on a full disk say, is an error, not passed over."""
+        (file or sys.stderr).write(message or "")
+
 
 def parse_command(
     parser: CommandParser,

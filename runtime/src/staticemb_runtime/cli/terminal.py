@@ -20,9 +20,14 @@ _NUMBERS: Final = 8
 
 
 class ShortVectors:
-    """Shows each text with the first numbers of its vector, in the place of a `Writer`."""
+    """Shows each text with the first numbers of its vector, in the place of a `Writer`.
 
-    def __init__(self) -> None:
+    Args:
+        hint: whether to say at the end how whole vectors are printed.
+    """
+
+    def __init__(self, *, hint: bool = True) -> None:
+        self._hint = hint
         self._count = 0
 
     def __enter__(self) -> ShortVectors:
@@ -42,7 +47,7 @@ class ShortVectors:
         self._count += len(records)
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        if kind is None and self._count:
+        if kind is None and self._hint and self._count:
             sys.stderr.write("staticemb: --full prints whole vectors, as JSON lines\n")
 
 

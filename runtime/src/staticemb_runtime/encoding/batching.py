@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from ..errors import InvalidTextError
+from ..format.surrogates import lone_surrogate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +68,7 @@ def slices(sentences: object, size: int, prompt: str | None = None) -> Iterator[
         prompt = ""
     if not isinstance(prompt, str):
         raise TypeError(f"prompt: expected a string, found {type(prompt).__name__}")
-    if not prompt.isascii() and (found := _surrogate(prompt)):
+    if not prompt.isascii() and (found := lone_surrogate(prompt)):
         raise InvalidTextError(f"prompt: expected valid Unicode, found {found}")
     return _slices(iter(check_texts(sentences)), min(size, sys.maxsize), str.__str__(prompt))
 
@@ -186,12 +187,3 @@ def _by_characters(texts: list[str], more: int) -> Iterator[list[str]]:
             begin, characters = index, 0
         characters += size
     yield texts[begin:]
-
-
-def _surrogate(text: str) -> str:
-    """Name the first surrogate of a text; an empty string where it has none."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        return f"the surrogate U+{ord(text[error.start]):04X} at position {error.start}"
-    return ""

@@ -6,6 +6,7 @@ group `staticemb.models` whose name is the model's and whose value is `P`. Nothi
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from typing import TYPE_CHECKING, Final
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from ..errors import AmbiguousModelError, ModelNotFoundError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from importlib.metadata import EntryPoints
 
 DEFAULT_MODEL: Final = "minilm-en-small"
@@ -81,6 +83,11 @@ def locate(model: str | os.PathLike[str] | None) -> str:
         if file is None:
             raise ModelNotFoundError(f"{model}: no such file, and {not_installed()}")
         return file
+    if os.path.basename(model) == model:  # bare, with what no name of a model holds
+        from ..format.tensors import path_error  # spells it
+
+        missing = path_error(model, FileNotFoundError(errno.ENOENT, ""))
+        raise ModelNotFoundError(f"{missing}, and {not_installed()}")
     if _is_hub_id(model):
         raise ModelNotFoundError(
             f"{model}: no such file or folder. If it is a Sentence Transformer on the Hub, distill "
@@ -88,6 +95,32 @@ def locate(model: str | os.PathLike[str] | None) -> str:
             f"model on the Hub, StaticModel.from_pretrained({model!r}) opens it"
         )
     return model
+
+
+def model_files(model: str | None) -> Iterator[str]:
+    """The files that a model is read from, so that no output takes the place of one.
+
+    Args:
+        model: as for `locate`.
+
+    Yields:
+        The file. Of a folder: `model.staticemb`, or the `.json` and `.safetensors` files in it and
+        in the folders in it, of which peers' models consist.
+
+    Raises:
+        ModelNotFoundError, AmbiguousModelError: as for `locate`.
+    """
+    from pathlib import Path  # only commands ask
+
+    path = locate(model)
+    own = os.path.join(path, FILE_NAME)
+    if not os.path.isdir(path):
+        yield path
+    elif os.path.isfile(own):
+        yield own
+    else:
+        for pattern in ("*.json", "*.safetensors", "*/*.json", "*/*.safetensors"):
+            yield from map(str, Path(path).glob(pattern))
 
 
 def find_installed(name: str) -> str | None:

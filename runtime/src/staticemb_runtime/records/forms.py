@@ -69,6 +69,9 @@ def input_form(path: str, form: str | None = None) -> str:
     Raises:
         InvalidOptionError: the name has a suffix that says nothing.
     """
+    if not path:
+        raise InvalidOptionError("input: expected the name of a file, or - for standard input, "
+                                 "found an empty name")  # fmt: skip
     form = form or ("lines" if path == "-" else form_of(path))
     if form is None:
         known = ", ".join(filter(None, SUFFIXES))

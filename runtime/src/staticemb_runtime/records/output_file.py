@@ -86,8 +86,14 @@ def reported(path: str) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        name = "standard output" if path == "-" else path
-        raise OutputError(f"{name}: cannot be written: {error.strerror or error}") from None
+        raise OutputError(
+            f"{output_name(path)}: cannot be written: {error.strerror or error}"
+        ) from None
+
+
+def output_name(path: str) -> str:
+    """What messages call an output: `standard output` for `-`, else its path."""
+    return "standard output" if path == "-" else path
 
 
 def is_stream(path: str) -> bool:
@@ -128,10 +134,10 @@ def refuse_inputs(output: str, inputs: Iterable[str]) -> None:
     """
     for read in inputs:
         if same_file(read, output):
-            names = ("standard output" if output == "-" else output,
-                     "standard input" if read == "-" else read)  # fmt: skip
+            source = "standard input" if read == "-" else read
             raise OutputError(
-                f"{names[0]}: expected another file than the input {names[1]}, found the same one"
+                f"{output_name(output)}: expected another file than the input {source}, found the "
+                "same one"
             )
 
 

@@ -47,8 +47,8 @@ class ParquetWriter(Writer):
         """Add a row group."""
         names = dict.fromkeys(name for record in records for name in record)
         columns = {name: self._column(name, records) for name in names}
-        schema = self._arrow.schema([(name, column.type) for name, column in columns.items()])
         with self._errors(f"records {self.count + 1} to {self.count + len(records)}"):
+            schema = self._arrow.schema([(name, column.type) for name, column in columns.items()])
             if self._schema is not None:
                 schema = self._arrow.unify_schemas(
                     [self._schema, schema], promote_options="permissive"

@@ -17,6 +17,7 @@ from typing import IO, Any, Final
 
 from ..errors import InputEncodingError, InputError
 from ..format import strict_json
+from ..format.surrogates import lone_surrogate
 from .compression import packing_of, unpacked
 
 Record = dict[str, Any]
@@ -199,13 +200,8 @@ def check_unicode(text: str, place: str) -> None:
     Raises:
         InputError: the text holds one.
     """
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise InputError(
-            f"{place}: expected valid Unicode, found the surrogate "
-            f"U+{ord(text[error.start]):04X} at position {error.start}"
-        ) from None
+    if found := lone_surrogate(text):
+        raise InputError(f"{place}: expected valid Unicode, found {found}")
 
 
 def _members(pairs: list[tuple[str, Any]]) -> Record:

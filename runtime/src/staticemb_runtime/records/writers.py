@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..errors import InvalidOptionError, OutputError
 from .compression import PACKINGS, packed, packing_of
-from .output_file import is_stream, output_file, reported
+from .output_file import is_stream, output_file, output_name, reported
 from .readers import Record
 
 OUTPUT_FORMATS: Final = ("npy", "jsonl", "parquet")
@@ -40,6 +40,9 @@ def output_form(path: str, form: str | None = None) -> str:
     Raises:
         InvalidOptionError: the name does not say, or the format cannot be packed or carried.
     """
+    if not path:
+        raise InvalidOptionError("output: expected the name of a file, or - for standard output, "
+                                 "found an empty name")  # fmt: skip
     packing = packing_of(path)
     suffix = os.path.splitext(path[: len(path) - len(packing)])[1].lower()  # noqa: PTH122
     if path == "-":
@@ -162,8 +165,8 @@ class JsonLinesWriter(Writer):
         if vectors.dtype.kind == "f" and not np.isfinite(vectors).all():
             at = self.count + int(np.argmin(np.isfinite(vectors).all(axis=1))) + 1
             raise OutputError(
-                f"{self.path}, record {at}: expected finite vectors, which JSON can hold, found "
-                "NaN or infinity"
+                f"{output_name(self.path)}, record {at}: expected finite vectors, which JSON "
+                "can hold, found NaN or infinity"
             )
         # Nine significant digits give every float32 back exactly.
         number = "%.9g" if vectors.dtype.kind == "f" else "%d"
@@ -172,7 +175,7 @@ class JsonLinesWriter(Writer):
             try:
                 members = _spelled(record)
             except (TypeError, ValueError, RecursionError) as error:
-                place = f"{self.path}, record {self.count + at}"
+                place = f"{output_name(self.path)}, record {self.count + at}"
                 raise OutputError(f"{place}: expected what JSON can hold, {error}") from None
             line = f'{members[:-1]}, "{VECTOR_COLUMN}": [{numbers % tuple(vector)}]}}\n'
             # Half a surrogate pair becomes the escape that JSON has for it.

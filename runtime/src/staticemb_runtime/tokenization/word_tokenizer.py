@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ..errors import InvalidTextError
+from ..format.surrogates import lone_surrogate
 from ..format.tokenizer_library import is_failure
 from .backend import Backend, SurrogateError, check_surrogates, pack_id
 from .segmenters import Splitter
@@ -152,8 +153,9 @@ class WordTokenizer:
                 if not is_failure(error):
                     raise
                 raise InvalidTextError(
-                    f"text {index}: expected text that the tokenizer has tokens for, found an "
-                    f"error of `tokenizers`: {error}"
+                    "expected text that the tokenizer has tokens for, found an error of "
+                    f"`tokenizers`: {error}",
+                    index=index,
                 ) from None
         return found if self._limit is None else [ids[: self._limit] for ids in found]
 
@@ -280,13 +282,8 @@ def _join(cut: list[str], words: dict[str, bytes], learned: dict[str, bytes]) ->
 def _surrogate(texts: Sequence[str], start: int) -> InvalidTextError:
     """The error that names the first lone surrogate."""
     for index, text in enumerate(texts, start):
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            return InvalidTextError(
-                f"text {index}: expected valid Unicode, found the lone surrogate "
-                f"U+{ord(text[error.start]):04X} at position {error.start}"
-            )
+        if found := lone_surrogate(text):
+            return InvalidTextError(f"expected valid Unicode, found {found}", index=index)
     raise AssertionError("no text holds a lone surrogate")
 
 

@@ -87,7 +87,7 @@ def broken_gzip():
         ("a.jsonl", b'{"a": "x"}\n', {"columns": ("text",)}, "expected a column 'text', found a"),
         ("a.jsonl", b'{"a": 3}\n', {"columns": ("a",)}, "found int"),
         ("a.jsonl", b'{"a": "x"}\nnot json\n', {}, "line 2: expected JSON"),
-        ("a.jsonl", b"[1]\n", {}, "expected an object, found list"),
+        ("a.jsonl", b"[1]\n", {}, "expected a JSON object, found list"),
         ("a.jsonl", b"[" * 100_000, {}, "expected JSON"),
         ("a.csv", b"a,b\nx,y\n", {"columns": ("c",)}, "expected a column 'c', found a, b"),
         ("a.txt", b"good\n\xff\xfe\n", {}, "expected UTF-8, found byte 0xff"),

@@ -308,7 +308,7 @@ def test_file_of_words(tmp_path):
     path.write_bytes("\ufeffcity\r\n\r\n  New York \n東京\n".encode())
     assert read_words(path) == ["city", "New York", "東京"]
     path.write_bytes(b"city\nnew \xff york\n")
-    with pytest.raises(errors.TextSourceError, match="0xff at 9"):
+    with pytest.raises(errors.TextSourceError, match="line 2: expected UTF-8, found byte 0xff"):
         read_words(path)
     with pytest.raises(errors.TextSourceError, match=r"none\.txt"):
         read_words(tmp_path / "none.txt")

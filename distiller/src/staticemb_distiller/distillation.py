@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 from dataclasses import replace
 from importlib import metadata
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .arguments import check_path, check_type
 from .corpus import input_files as inputs
+from .corpus.text_files import not_read
 from .errors import TableError
 from .file.check import write_checked
 from .file.writer import Settings
@@ -30,17 +33,13 @@ from .version import __version__
 from .vocabulary.build import Vocabulary
 from .vocabulary.by_recipe import make_vocabulary, token_counts
 
-if TYPE_CHECKING:
-    import os
-
-
 _FIT_PACKAGES = ("scipy", "sentencex")
 _TEXTS = "texts"  # in the checkpoint's folder
 _PACKAGES = ("numpy", "scikit-learn", "tokenizers", "torch", "transformers")
 
 
 def distill(
-    teacher: str | Teacher,
+    teacher: str | os.PathLike[str] | Teacher,
     recipe: Recipe | None = None,
     output: str | os.PathLike[str] = "model.staticemb",
     *,
@@ -72,6 +71,7 @@ def distill(
         The path of the file.
 
     Raises:
+        TypeError: An argument is of another type, such as the output's name in the recipe's place.
         DistillerError: One of its sub-classes for each thing that can be wrong.
 
     Example:
@@ -79,6 +79,9 @@ def distill(
         ... # doctest: +SKIP
         PosixPath('minilm.staticemb')
     """
+    _check_arguments(teacher, recipe, output, checkpoint, teacher_cache, trust_remote_code)
+    if isinstance(teacher, os.PathLike):
+        teacher = os.fspath(teacher)
     recipe = (recipe or Recipe()).resolved()
     progress = progress or Progress(quiet=True)
     path = Path(output)
@@ -106,6 +109,9 @@ def distill(
     gathered = None
     if recipe.fitted:  # before the teacher's long pass, which text that cannot be read would waste
         progress.note(f"Reading text: {' '.join((*recipe.text, *recipe.fit))}")
+        for source in fit_recipe.sources(recipe):
+            if note := not_read(source.place, source.files):
+                progress.note(note)
         gathered = fit_recipe.fit_texts(teacher, vocabulary, recipe)
         recipe = settled(recipe, gathered.own_share)
 
@@ -130,7 +136,7 @@ def distill(
     if lost:
         progress.note(
             f"{lost} tokens weigh so little that int8 rounds their rows to zero: a text of nothing "
-            "else gets no vector; store_weights keeps them, at the price of some speed"
+            "else gets no vector; store_weights= keeps them, at the price of some speed"
         )
     settings = _settings(finished, teacher, vocabulary, recipe, texts)
     write_checked(path, parts, settings, finished, recipe)
@@ -139,6 +145,27 @@ def distill(
             shutil.rmtree(kept.folder / _TEXTS, ignore_errors=True)
         kept.clear()
     return path
+
+
+def _check_arguments(
+    teacher: object,
+    recipe: object,
+    output: object,
+    checkpoint: object,
+    teacher_cache: object,
+    trust_remote_code: object,
+) -> None:
+    """Refuse arguments of other types than `distill` takes."""
+    if isinstance(teacher, bytes | int | float | dict | list | tuple | set | type(None)):
+        check_type("teacher", teacher, (str,), "a folder, a Hub id or a Teacher")
+    order = "distill(teacher, recipe, output)"
+    expected = f"a Recipe or None, as in {order}"
+    check_type("recipe", recipe, (Recipe, type(None)), expected)
+    check_type("output", output, (str, os.PathLike), f"a path, as in {order}")
+    for name, folder in (("checkpoint", checkpoint), ("teacher_cache", teacher_cache)):
+        if folder is not None:
+            check_path(name, folder)
+    check_type("trust_remote_code", trust_remote_code, (bool,), "True or False")
 
 
 def _check_dims(teacher: Teacher, vocabulary: Vocabulary, recipe: Recipe) -> None:

@@ -2,7 +2,7 @@
 
 A regular file is written under a temporary name in the same folder and then renamed. Its mode and
 owner stay, a new one has those that the umask gives. Symbolic links are followed. A device, a FIFO,
-or a descriptor (`/dev/stdout`, `/dev/fd/63`) is written through once the content is complete.
+or a descriptor (`-`, `/dev/stdout`, `/dev/fd/63`) is written through once the content is complete.
 """
 
 from __future__ import annotations
@@ -18,9 +18,13 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from .errors import DistillerError, OutputError
+from .places import is_there
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+STANDARD_OUTPUT: Final = "-"
+"""The name of standard output among files; a file of this name is written by its whole path."""
 
 _MOST_LINKS: Final = 40
 # Of a file's name in its temporary name: 255 bytes are the most that a name may have.
@@ -148,8 +152,8 @@ def check_output(path: Path, inputs: Iterable[str | os.PathLike[str]] = ()) -> N
         held = _held(path)
         if held is not None and stat.S_ISDIR(held.st_mode):
             raise OutputError(f"{path}: expected the name of a file to write, found a folder")
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:
+        raise _not_writable(path, error) from error
     if held is None or (stat.S_ISREG(held.st_mode) and _descriptor(path) is None):
         folder = Path(os.path.realpath(path)).parent
         if not folder.is_dir():
@@ -180,9 +184,12 @@ def check_folders(*paths: str | os.PathLike[str] | None) -> None:
     for path in paths:
         if path is None:
             continue
-        place = Path(os.path.realpath(path))
-        while not place.exists() and place != place.parent:
-            place = place.parent
+        if os.fspath(path) == STANDARD_OUTPUT:
+            raise OutputError(f"{path}: expected a folder, found the name of standard output")
+        try:
+            place = _deepest(Path(os.path.realpath(path)))
+        except (OSError, ValueError) as error:
+            raise _not_writable(path, error) from error
         if not place.is_dir():
             raise OutputError(f"{path}: expected a folder, found the file {place}")
         if not _permitted(place, os.W_OK | os.X_OK):
@@ -207,6 +214,25 @@ def working_folder(path: Path) -> Path | None:
 def described(path: Path) -> str:
     """An output that was written, with its size where it is a regular file."""
     return f"{path}" if is_stream(path) else f"{path} ({path.stat().st_size / 1e6:.1f} MB)"
+
+
+def _not_writable(path: str | os.PathLike[str], error: OSError | ValueError) -> OutputError:
+    return OutputError(f"{path}: cannot be written: {getattr(error, 'strerror', None) or error}")
+
+
+def _deepest(path: Path) -> Path:
+    """The deepest of a folder and those around it that is there.
+
+    Raises:
+        OSError: One of those that are not there can have no such name.
+    """
+    place = path
+    while not is_there(place) and place != place.parent:
+        place = place.parent
+    for part in path.relative_to(place).parts:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            (place / part).lstat()
+    return place
 
 
 def _held(path: Path) -> os.stat_result | None:
@@ -241,6 +267,8 @@ def _stream(path: Path) -> IO[bytes] | None:
 def _descriptor(path: Path) -> int | None:
     """The descriptor of this process that a name such as `/dev/stdout` leads to."""
     own = ("/dev/fd", f"/proc/{os.getpid()}/fd")
+    if str(path) == STANDARD_OUTPUT:
+        return 1
     for _ in range(_MOST_LINKS):
         folder = os.path.realpath(path.parent)
         if folder in own and path.name.isdecimal():

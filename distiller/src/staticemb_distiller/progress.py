@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from tqdm import tqdm  # type: ignore[import-untyped]
 
+from staticemb_runtime.cli import printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
@@ -30,13 +32,21 @@ class Progress:
     Args:
         stream: Where to; standard error if None.
         quiet: Show nothing.
+        spell: Rewrites each note, as a command does to name knobs by its flags.
 
     Example:
         >>> with Progress(quiet=True) as progress:
         ...     progress.note("Reading")
     """
 
-    def __init__(self, stream: TextIO | None = None, *, quiet: bool = False) -> None:
+    def __init__(
+        self,
+        stream: TextIO | None = None,
+        *,
+        quiet: bool = False,
+        spell: Callable[[str], str] = str,
+    ) -> None:
+        self._spell = spell
         self._stream = _Stream(sys.stderr if stream is None else stream)
         self._quiet = quiet
         self._live = not quiet and self._stream.isatty()
@@ -77,7 +87,7 @@ class Progress:
                 self._bar.clear()
             else:
                 self._end_step()
-            self._stream.write(text + "\n")
+            self._stream.write(printable(self._spell(text)) + "\n")
             self._stream.flush()
             if self._bar is not None:
                 self._bar.refresh()
@@ -89,7 +99,7 @@ class Progress:
         if self._live:
             with self._lock:
                 self._end_step()
-                self._begin_status(text)
+                self._begin_status(printable(text))
                 if text:
                     self._draw()
 

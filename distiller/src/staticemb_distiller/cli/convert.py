@@ -12,7 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "source",
         metavar="SOURCE",
         help="a folder of model2vec or sentence-transformers (StaticEmbedding), or word vectors "
-        "as text: GloVe, word2vec, fastText's .vec, also packed as .gz",
+        "as text: GloVe, word2vec, fastText's .vec, also packed as .gz or .zst",
     )
     parser.add_argument(
         "-o", "--output", required=True, metavar="FILE", help="the file to write (.staticemb)"

@@ -6,7 +6,7 @@ import argparse
 
 from ..errors import RecipeError
 from ..recipe.recipe import Recipe
-from .knob_flags import add_knobs, flags_named, given_recipe
+from .knob_flags import add_knobs, commands_progress, flags_named, given_recipe
 from .recipe import read_recipe
 
 _GROUPS = {
@@ -65,9 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
     # Imported here: torch takes seconds, and a wrong flag should be refused at once.
     from ..distillation import distill
     from ..output_file import described
-    from ..progress import Progress
 
-    with Progress(quiet=arguments.quiet) as progress, flags_named(Recipe):
+    with commands_progress(Recipe, quiet=arguments.quiet) as progress, flags_named(Recipe):
         path = distill(
             arguments.teacher,
             recipe,

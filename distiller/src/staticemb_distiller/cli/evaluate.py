@@ -15,7 +15,8 @@ from ..evaluation import page, record, report, tasks
 from ..evaluation.load import load_model
 from ..evaluation.models import Embedder, LexicalModel
 from ..evaluation.run import Prefixes, evaluate
-from ..output_file import check_output, is_stream
+from ..output_file import STANDARD_OUTPUT, check_output, is_stream
+from ..places import is_there
 from ..progress import Progress
 
 EPILOG = f"""\
@@ -115,7 +116,9 @@ def run(arguments: argparse.Namespace) -> int:
     for path, content in written:
         if path is not None:
             record.save(path, content())
-    sys.stdout.write(report.summary(results) + "\n")
+    taken = Path(STANDARD_OUTPUT) in (path for path, _ in written)
+    table = sys.stderr if taken else sys.stdout
+    table.write(report.summary(results) + "\n")
     if results.note:
         sys.stderr.write(f"{results.note} --data FOLDER measures on data of yours.\n")
     return 0
@@ -142,7 +145,7 @@ def _check_reports(arguments: argparse.Namespace) -> None:
 def _place(spec: str) -> tuple[str, str | None]:
     """A model's place, and the name that stands before a `=` where there is one."""
     name, given, rest = spec.partition("=")
-    return (rest, name) if given and not Path(spec).exists() else (spec, None)
+    return (rest, name) if given and not is_there(spec) else (spec, None)
 
 
 def _named(

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 from ..errors import DistillerError, RecipeError
 from ..interop.card import one_line
 from ..output_file import check_output
-from ..recipe.knobs import Knobs
+from ..recipe.knobs import Knobs, as_flags, flag
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from ..progress import Progress
 
 K = TypeVar("K", bound=Knobs)
 
@@ -94,6 +96,13 @@ def given_recipe(arguments: argparse.Namespace, recipe: type[K], read: Callable[
     return asked
 
 
+def commands_progress(recipe: type[Knobs], *, quiet: bool) -> Progress:
+    """Progress whose notes name knobs as they are typed."""
+    from ..progress import Progress  # the help does without
+
+    return Progress(quiet=quiet, spell=lambda text: as_flags(recipe, text))
+
+
 @contextmanager
 def flags_named(recipe: type[Knobs]) -> Iterator[None]:
     """Let the errors of a block name knobs as they are typed: `--held-out`, not `held_out`."""
@@ -109,15 +118,11 @@ def _as_typed(recipe: type[Knobs], message: str) -> str:
     message = message.removeprefix(f"{_SOURCE}: ")
     first, colon, rest = message.partition(":")
     if colon and first in knobs:
-        message = f"{_flag(first)}:{rest}"
+        message = f"{flag(first)}:{rest}"
     long = "|".join(name for name in knobs if "_" in name)
     # Not within a file's name or a quoted value.
     named = rf"(?<![\w./'\"-])({long})(?![\w/'\"-]|\.\w)"
-    return re.sub(named, lambda match: _flag(match[1]), message)
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
+    return re.sub(named, lambda match: flag(match[1]), as_flags(recipe, message))
 
 
 @contextmanager
@@ -149,7 +154,7 @@ def _add_knob(
         types = [option for option in get_args(kind) or (kind,) if option is not NoneType]
         options |= {"type": lambda text: _parse(name, types, text)}
         options |= {"metavar": _metavar(name, types)}
-    group.add_argument(_flag(name), help=meaning.replace("%", "%%"), **options)
+    group.add_argument(flag(name), help=meaning.replace("%", "%%"), **options)
 
 
 def _metavar(name: str, types: Iterable[Any]) -> str:
@@ -172,5 +177,5 @@ def _parse(name: str, types: list[Any], text: str) -> int | float | str:
                 continue
     if str in types or any(get_origin(kind) is Literal for kind in types):
         return text
-    msg = f"{_flag(name)}: expected a number, found {text!r}"
+    msg = f"{flag(name)}: expected a number, found {text!r}"
     raise RecipeError(msg)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ..training.recipe import TrainingRecipe
-from .knob_flags import add_knobs, flags_named, given_recipe
+from .knob_flags import add_knobs, commands_progress, flags_named, given_recipe
 from .recipe import read_training_recipe
 
 _GROUPS = {
@@ -59,10 +59,12 @@ def run(arguments: argparse.Namespace) -> int:
     recipe = given_recipe(arguments, TrainingRecipe, read_training_recipe)
 
     # Imported here: torch takes seconds, and a wrong flag should be refused at once.
-    from ..progress import Progress
     from ..training.run import train
 
-    with Progress(quiet=arguments.quiet) as progress, flags_named(TrainingRecipe):
+    with (
+        commands_progress(TrainingRecipe, quiet=arguments.quiet) as progress,
+        flags_named(TrainingRecipe),
+    ):
         train(
             arguments.model,
             recipe,

@@ -11,6 +11,7 @@ from staticemb_runtime.loading import find_installed
 from staticemb_runtime.records import PACKINGS, SUFFIXES, form_of, open_input, text_lines
 
 from ..errors import TextSourceError
+from ..places import is_folder, is_there
 from .digests import file_sha256, listing_sha256
 from .hub import hub_version
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from .source_spec import PlaceSpec
 
 # A line without end must not fill the memory.
-_LONGEST_LINE = 1 << 24  # bytes
+LONGEST_LINE = 1 << 24  # bytes
 
 
 def check_readable(paths: Sequence[str]) -> None:
@@ -34,8 +35,8 @@ def check_readable(paths: Sequence[str]) -> None:
         try:
             with Path(path).open("rb"):
                 pass
-        except OSError as error:
-            msg = f"{path}: cannot be read: {error.strerror or error}"
+        except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+            msg = f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"
             raise TextSourceError(msg) from error
 
 
@@ -50,9 +51,9 @@ def model_files(model: str | os.PathLike[str]) -> Iterator[Path]:
         a part of its model, and people put them there.
     """
     path = Path(model)
-    if path.is_dir():
+    if is_folder(path):
         yield from (p for p in path.rglob("*") if p.is_file() and p.suffix != ".staticemb")
-    elif path.exists():
+    elif is_there(path):
         yield path
     elif isinstance(model, str):
         with suppress(StaticEmbError):
@@ -82,11 +83,13 @@ def read_lines(paths: Sequence[str]) -> Iterator[str]:
             )
         try:
             with open_input(path) as file:
-                for _, line in text_lines(file, path, longest=_LONGEST_LINE):
+                for _, line in text_lines(file, path, longest=LONGEST_LINE):
                     if text := line.strip():
                         yield text
         except InputError as error:
             raise TextSourceError(str(error)) from None
+        except ValueError as error:  # a name that no file can have
+            raise TextSourceError(f"{path}: cannot be read: {error}") from None
 
 
 def digest(place: str, files: Sequence[Path]) -> str:

@@ -6,7 +6,6 @@ import codecs
 import csv
 import gzip
 import io
-import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +13,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from staticemb_runtime.errors import InputError
-from staticemb_runtime.records import MOST_MISSING, check_names, csv_rows, form_of, unpacked
+from staticemb_runtime.records import (
+    MOST_MISSING,
+    check_names,
+    csv_rows,
+    form_of,
+    json_record,
+    unpacked,
+)
 
 from ..errors import MissingPackageError, TextSourceError
 
@@ -98,7 +104,7 @@ def _reported() -> Iterator[None]:
 
 def open_text(path: Path) -> IO[str]:
     """Open a file in UTF-8, unpacking `.gz` and `.zst`; line ends stay as they are."""
-    return io.TextIOWrapper(_open(path), encoding="utf-8-sig", newline="")
+    return io.TextIOWrapper(open_bytes(path), encoding="utf-8-sig", newline="")
 
 
 def read_lines(file: IO[str], path: Path) -> Iterator[str]:
@@ -115,7 +121,12 @@ def read_lines(file: IO[str], path: Path) -> Iterator[str]:
         yield line
 
 
-def _open(path: Path) -> Any:  # noqa: ANN401 - three packages' own readers of bytes
+def open_bytes(path: Path) -> Any:  # noqa: ANN401 - three packages' own readers of bytes
+    """Open a file to read its bytes, unpacking `.gz` and `.zst`.
+
+    Raises:
+        MissingPackageError: `.zst` needs zstandard.
+    """
     suffix = path.suffix.lower()
     if suffix == ".gz":
         return gzip.open(path, "rb")
@@ -131,7 +142,7 @@ def _undecodable_line(path: Path) -> int:
     """The number of the first line that is not UTF-8. No character's bytes hold a line feed."""
     number = 1
     decoder = codecs.getincrementaldecoder("utf-8")()
-    with _open(path) as file:
+    with open_bytes(path) as file:
         while block := file.read(1 << 20):
             try:
                 decoder.decode(block)
@@ -147,15 +158,8 @@ def _json_lines(path: Path) -> Iterator[tuple[str, Record]]:
             if not line.strip():
                 continue
             where = f"{path}, line {number}"
-            try:
-                record = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise TextSourceError(f"{where}: expected JSON ({error})") from error
-            if isinstance(record, str):
-                record = {"text": record}
-            if not isinstance(record, dict):
-                kind = type(record).__name__
-                raise TextSourceError(f"{where}: expected an object, found {kind}")
+            with _reported():
+                record = json_record(line, where)
             yield where, record
 
 
@@ -214,6 +218,8 @@ def _parquet(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, Record]]
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
             names = file.schema_arrow.names
+            with _reported():
+                check_names(names, str(path))
             if missing := [name for name in columns if name not in names]:
                 found = ", ".join(names)
                 raise TextSourceError(f"{path}: expected a column {missing[0]!r}, found {found}")
@@ -222,5 +228,5 @@ def _parquet(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, Record]]
                 for record in records:
                     number += 1
                     yield f"{path}, row {number}", record
-    except pyarrow.ArrowException as error:
+    except (pyarrow.ArrowException, ValueError, OverflowError) as error:
         raise TextSourceError(f"{path}: expected Parquet ({error})") from error

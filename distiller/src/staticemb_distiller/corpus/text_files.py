@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from staticemb_runtime.records import SUFFIXES
 
 from ..errors import TextSourceError
+from ..places import is_file, is_folder
 from .records import Record, kind_of, open_text, read_lines, read_records, reading
 
 
@@ -29,7 +30,7 @@ def read_path(place: str, *, columns: tuple[str, ...] = ()) -> Iterator[str]:
         TextSourceError: There is no such column, or no telling which one is meant.
         MissingPackageError: Parquet needs pyarrow, `.zst` needs zstandard.
     """
-    paragraphs = Path(place).is_dir()
+    paragraphs = is_folder(place)
     found = files_of(place)
     return (text for file in found for text in _read(file, columns, paragraphs=paragraphs))
 
@@ -44,13 +45,12 @@ def files_of(place: str) -> list[Path]:
         TextSourceError: There is no such file, or none of a kind that is read.
     """
     path = Path(place)
-    if path.is_dir():
-        found = sorted(p for p in path.rglob("*") if p.is_file() and kind_of(p) is not None)
-        files = [p for p in found if not any(s.startswith(".") for s in p.relative_to(path).parts)]
+    if is_folder(path):
+        files = sorted(p for p in _visible(path) if p.is_file() and kind_of(p) is not None)
         if not files:
             raise TextSourceError(f"{path}: expected files of text, found none")
         return files
-    if not path.is_file():
+    if not is_file(path):
         raise TextSourceError(f"{path}: expected a file or a folder, found neither")
     if kind_of(path) is None:
         raise TextSourceError(
@@ -58,6 +58,34 @@ def files_of(place: str) -> list[Path]:
             f"{', '.join(filter(None, SUFFIXES))}, all but the last also with .gz or .zst after it"
         )
     return [path]
+
+
+def not_read(place: str, read: Collection[Path]) -> str:
+    """Say which files of a folder of texts or examples are of no kind that is read.
+
+    Args:
+        place: A folder, or anything else that text comes from.
+        read: The files that are read there.
+
+    Returns:
+        A line for the user; empty where every file that is not hidden is read.
+    """
+    if not is_folder(place):
+        return ""
+    folder = Path(place)
+    files = {path for path in _visible(folder) if path.is_file()}
+    left_out = sorted(files.difference(read))
+    if not left_out:
+        return ""
+    files_are = "file is" if len(left_out) == 1 else "files are"
+    first = left_out[0].relative_to(folder)
+    return f"{place}: {len(left_out)} {files_are} of a kind that is not read, the first: {first}"
+
+
+def _visible(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts):
+            yield path
 
 
 def joined(record: Record, columns: tuple[str, ...], place: str) -> str:

@@ -4,11 +4,14 @@ A `.tsv` file is UTF-8 text, one row a line, columns separated by one tab, witho
 without quoting. A `.jsonl` file has one JSON object a line.
 """
 
-import json
+import codecs
 import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from staticemb_runtime.errors import InputError
+from staticemb_runtime.records import json_record
 
 from ..errors import EvaluationError
 
@@ -18,6 +21,7 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
     with path.open("rb") as file:
         for number, raw in enumerate(file, start=1):
             try:
+                raw = raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw
                 yield number, raw.decode("utf-8").removesuffix("\n").removesuffix("\r")
             except UnicodeDecodeError as error:
                 raise bad_row(
@@ -70,11 +74,9 @@ def jsonl(path: Path, text_keys: tuple[str, ...]) -> Iterator[tuple[int, dict[st
     """
     for number, line in lines(path):
         try:
-            value = json.loads(line)
-        except (ValueError, RecursionError):
-            raise bad_row(path, number, "a JSON object", repr(line[:40])) from None
-        if not isinstance(value, dict):
-            raise bad_row(path, number, "a JSON object", type(value).__name__)
+            value = json_record(line, f"{path}, row {number}")
+        except InputError as error:
+            raise EvaluationError(str(error)) from None
         for key in text_keys:
             if not isinstance(value.get(key), str):
                 found = type(value[key]).__name__ if key in value else "no such key"

@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from staticemb_runtime.loading import find_installed, not_installed
 
 from ..errors import EvaluationError, MissingPackageError, TeacherError
+from ..places import is_file, is_folder, is_there
 from . import baselines
 from .models import Embedder, FunctionModel, LexicalModel
 
@@ -37,10 +38,10 @@ def load_model(spec: str | Path, name: str | None = None) -> Embedder | LexicalM
     if text in baselines.NAMES:
         return baselines.load(text, name)
     path = Path(spec)
-    if not path.exists() and isinstance(spec, str) and (file := find_installed(text)) is not None:
+    if not is_there(path) and isinstance(spec, str) and (file := find_installed(text)) is not None:
         return _staticemb(Path(file), name or text)
     name = name or path.name.removesuffix(".staticemb")
-    if path.is_file():
+    if is_file(path):
         if path.suffix.lower() == ".staticemb":
             return _staticemb(path, name)
         if any(path.name.lower().endswith(end) for end in baselines.WORD_VECTOR_ENDINGS):
@@ -49,7 +50,7 @@ def load_model(spec: str | Path, name: str | None = None) -> Embedder | LexicalM
             f"{path}: expected a .staticemb file or word vectors "
             f"({', '.join(baselines.WORD_VECTOR_ENDINGS)}), found {path.suffix or 'no ending'}"
         )
-    if path.is_dir():
+    if is_folder(path):
         return _folder(path, name)
     if path.is_absolute() or text.startswith(".") or text.count("/") > 1 or path.suffix:
         raise EvaluationError(f"{path}: expected a model, found no such file or folder")

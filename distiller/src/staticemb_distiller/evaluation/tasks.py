@@ -16,6 +16,7 @@ from scipy.sparse import csr_matrix
 
 from ..corpus.digests import file_sha256
 from ..errors import EvaluationError
+from ..places import is_folder
 from .files import bad_row, jsonl, number_in, tsv
 
 LAYOUT = """\
@@ -107,7 +108,7 @@ def discover(folder: str | Path, patterns: Sequence[str] | None = None) -> list[
         EvaluationError: a row of a file is malformed.
     """
     folder = Path(folder)
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise EvaluationError(f"{folder}: expected a folder of evaluation data, found none")
     names = [name for kind in KINDS for name in _names(folder, kind)]
     if not names:

@@ -13,6 +13,7 @@ from staticemb_runtime import StaticModel
 from staticemb_runtime.encoding import check_dim
 from staticemb_runtime.loading import Rules, read_folder
 
+from ..arguments import check_path
 from ..corpus.input_files import model_files
 from ..errors import ConvertError
 from ..file.writer import Settings, write
@@ -68,6 +69,8 @@ def convert_folder(
         OutputError: as `check_output`.
         OutputError, UnwritablePartsError: as `write`.
     """
+    check_path("source", source)
+    check_path("path", path)
     check_output(Path(path), model_files(source))
     file = read_folder(source, verify=True, rules=rules)
     limits = file.limits

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from staticemb_runtime.loading import locate
 
+from ..arguments import check_path
 from ..errors import ConvertError
+from ..places import is_folder, is_there
 from .convert import convert_folder
 from .word_vectors import convert_word_vectors
 
@@ -56,12 +57,12 @@ def convert(
         >>> convert("glove.6B.100d.txt", "glove.staticemb").path  # doctest: +SKIP
         PosixPath('glove.staticemb')
     """
-    path = Path(source)
-    if not path.exists():
+    check_path("source", source)
+    if not is_there(source):
         file = locate(source)  # or it says where it looked
         if file != str(source):
             raise ConvertError(f"{source}: {file} is a static embedding file already")
-    if path.is_dir():
+    if is_folder(source):
         return convert_folder(source, output, rules=rules, dim=dim)
     return convert_word_vectors(
         source,

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Literal
 
 from staticemb_runtime.loading import locate, open_parts
 
+from ..arguments import check_path, check_type
 from ..errors import ConvertError
 from ..file.optional_names import optional_names
 from ..output_file import appearing_folder, check_folders, reported
+from ..places import is_folder, is_there
 from . import model2vec_folder, onnx_folder, sentence_transformers_folder
 from .comparison import CLOSE, largest_difference, sample_texts, vectors
 from .damping_folding import closeness
@@ -79,8 +81,12 @@ def export(
         OutputError: the folder cannot be made or written in.
         ConvertError: the folder is not empty, a package is missing, or the vectors differ.
     """
+    check_path("output", output)
+    check_type("to", to, (str,), "a library's name")
+    if to not in TARGETS:
+        raise ConvertError(f"to: expected one of {', '.join(TARGETS)}, found {to!r}")
     module, path = TARGETS[to], Path(output)
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    if is_there(path) and (not is_folder(path) or any(path.iterdir())):
         raise ConvertError(f"{path}: expected a new or an empty folder, found something")
     check_folders(path)
     file = open_parts(locate(model), verify=True)

@@ -7,7 +7,7 @@ alone.
 
 from __future__ import annotations
 
-import gzip
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ import numpy as np
 
 from staticemb_runtime.format import MAX_DIM, MAX_ROWS
 
+from ..corpus.records import open_bytes
 from ..errors import ConvertError
 
 _LONGEST_LINE = 1 << 21
@@ -48,7 +49,7 @@ def read_rows(
     """Copy the rows of a file to `sink`, one after the other.
 
     Args:
-        source: A text file in UTF-8, or one packed by gzip (`.gz`).
+        source: A text file in UTF-8, or one packed by gzip (`.gz`) or Zstandard (`.zst`).
         sink: Gets the rows as bytes.
         limit: How many rows to read; None: all.
         dtype: Of the rows.
@@ -58,6 +59,7 @@ def read_rows(
     Raises:
         ConvertError: The source cannot be read, or a row is malformed; the message names the
             line.
+        MissingPackageError: `.zst` needs zstandard.
     """
     lines = _lines(source, errors="strict" if strict else "replace")
     number, line = next(lines, (1, ""))
@@ -115,8 +117,7 @@ def _lines(source: Path, *, errors: str) -> Iterator[tuple[int, str]]:
     """The lines that are not blank, with their numbers, without blanks at their end."""
     number = 0
     try:
-        opener = gzip.open if source.suffix.lower() == ".gz" else open
-        with opener(source, "rb") as file:
+        with open_bytes(source) as file:
             while line := file.readline(_LONGEST_LINE):
                 number += 1
                 if len(line) == _LONGEST_LINE:
@@ -126,7 +127,7 @@ def _lines(source: Path, *, errors: str) -> Iterator[tuple[int, str]]:
                     yield number, text.replace("\t", " ") if " " not in text else text
     except UnicodeDecodeError as error:
         _refuse(source, number, "UTF-8", f"byte {error.object[error.start]:#04x}")
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         message = f"{source}: cannot be read: {getattr(error, 'strerror', None) or error}"
         raise ConvertError(message) from error
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from ..arguments import check_path
 from ..errors import ConvertError
 from ..file.writer import Settings
 from ..output_file import check_output, reported, working_folder
@@ -44,7 +45,7 @@ def convert_word_vectors(
     Words that the source does not hold are dropped from a text.
 
     Args:
-        source: a text file in UTF-8, or one packed by gzip (`.gz`).
+        source: a text file in UTF-8, or one packed by gzip (`.gz`) or Zstandard (`.zst`).
         path: the file to write.
         tokens: `words` cuts texts at blanks and around punctuation, `blanks` at blanks alone, for
             texts that are cut into words already.
@@ -61,6 +62,8 @@ def convert_word_vectors(
         OutputError: as `check_output`.
         OutputError, UnwritablePartsError: as `write`.
     """
+    check_path("source", source)
+    check_path("path", path)
     source, path = Path(source), Path(path)
     check_output(path, [source])
     where = working_folder(path)

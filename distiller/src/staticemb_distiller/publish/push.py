@@ -18,6 +18,7 @@ from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 from staticemb_runtime.format import read
 from staticemb_runtime.loading import FILE_NAME, locate
 
+from ..arguments import check_type
 from ..errors import EvaluationError, InexpressibleError, PublishError
 from ..interop.card import one_line, repository_card
 from . import repository_files as twin
@@ -109,6 +110,7 @@ def push(source: str | os.PathLike[str], target: Target, content: Content | None
         PublishError: there is no token, or it does not suffice; the repository is missing, public
             or another model's, or the Hub is out of reach.
     """
+    check_type("target", target, (Target,), "a Target")
     content = content or Content()
     with _translated(target):
         validate_repo_id(target.repo_id)

@@ -19,9 +19,11 @@ from typing import TYPE_CHECKING, Final
 from staticemb_runtime.format import read
 from staticemb_runtime.loading import FILE_NAME, GROUP, locate
 
+from ..arguments import check_path, check_type
 from ..errors import OutputError, PublishError
 from ..interop.card import one_line
 from ..output_file import appearing, check_folders, check_output, reported
+from ..places import is_there
 
 if TYPE_CHECKING:
     import os
@@ -114,10 +116,12 @@ def build_wheel(
         OutputError: as `check_output`.
         OutputError: the license cannot be read or the wheel cannot be written.
     """
-    path = Path(locate(model))
+    check_path("folder", folder)
+    check_type("names", names, (Names,), "Names")
+    folder, path = Path(folder), Path(locate(model))
     output = folder / names.file
     check_folders(folder)
-    if folder.exists():
+    if is_there(folder):
         check_output(output, [path] if license_file is None else [path, license_file])
     metadata = read(path, verify=True).metadata
     entry_point = f"[{GROUP}]\n{names.model} = {names.package}\n"

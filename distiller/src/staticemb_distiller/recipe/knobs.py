@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 import warnings
 from dataclasses import dataclass, field, fields
@@ -153,9 +154,10 @@ class Knobs:
             RecipeError: The file cannot be read, or is no recipe.
         """
         try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            msg = f"{path}: cannot read the recipe: {error}"
+            text = path.read_text(encoding="utf-8-sig")
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            msg = f"{path}: cannot read the recipe: {reason}"
             raise RecipeError(msg) from error
         return cls.from_toml(text, source=str(path))
 
@@ -231,6 +233,30 @@ def describe_type(kind: Any) -> str:  # noqa: ANN401 - types as values
             describe_type(option) for option in get_args(kind) if option is not NoneType
         )
     return words[kind]
+
+
+def as_flags(recipe: type[Knobs], message: str) -> str:
+    """Spell the knobs that a message names as the command's flags.
+
+    A message spells a knob as Python does, `two_words=`, with a value in quotes after it or none.
+
+    Args:
+        recipe: Whose knobs.
+        message: What was written for a caller in Python.
+
+    Returns:
+        The message with `--two-words` in place of `two_words=`, `--dtype int8` of `dtype="int8"`.
+    """
+    names = "|".join(recipe.knob_types())
+    spelled = rf"(?<![\w./:,'\"-])({names})=(?:\"(\w+)\"|(?=[\s,;:.)]|$))"
+    return re.sub(
+        spelled, lambda match: flag(match[1]) + (f" {match[2]}" if match[2] else ""), message
+    )
+
+
+def flag(name: str) -> str:
+    """A knob as an option of the command."""
+    return "--" + name.replace("_", "-")
 
 
 def refuse(name: str, expected: str, found: object) -> NoReturn:

@@ -221,11 +221,14 @@ class Recipe(Knobs):
     def _check_agreement(self) -> None:
         given = [self.vocabulary is not None, bool(self.vocabulary_from)]
         if self.mode == "output" and any(given):
-            msg = "mode: output takes no vocabulary; choose word or subword to use the one given"
+            msg = (
+                'mode="output" takes no vocabulary= and no vocabulary_from=; '
+                'mode="word" or mode="subword" does'
+            )
             raise RecipeError(msg)
         if self.mode != "output" and sum(given) != 1:
             found = "both" if any(given) else "neither"
-            msg = f"mode: {self.mode} needs vocabulary or vocabulary_from, found {found}"
+            msg = f'mode="{self.mode}" needs vocabulary= or vocabulary_from=, found {found}'
             raise RecipeError(msg)
         if self.vocabulary_from and self.vocabulary_size is None:
             msg = "vocabulary_size: expected how many words to take from the text, found nothing"
@@ -236,39 +239,40 @@ class Recipe(Knobs):
             msg = "vocabulary_from: expected the text to count the vocabulary from, found nothing"
             raise RecipeError(msg)
         if (self.weighting == "counts") != bool(self.counts_from):
-            msg = "counts_from: give text files exactly when weighting is counts"
+            msg = 'counts_from: give text files exactly with weighting="counts"'
             raise RecipeError(msg)
         places = [spec.partition("::")[0] for spec in self.fit]
         if self.text and set(places) != {GENERATED}:
             msg = (
-                f"text: comes on top of generated sequences, found fit {' '.join(self.fit)}; "
-                "to fit to text alone, name it in fit"
+                f"text: comes on top of generated sequences, found fit= {' '.join(self.fit)}; "
+                "to fit to text alone, give it to fit="
             )
             raise RecipeError(msg)
         if GENERATED in (spec.partition("::")[0] for spec in self.text):
             refuse("text", "text of yours, as generated sequences are there", list(self.text))
         if not self.fitted and (self.limit, self.teacher_budget) != (None, None):
             name = "teacher_budget" if self.limit is None else "limit"
-            msg = f"{name}: there is no text to limit, because fit is none"
+            msg = f'{name}: there is no text to limit, because of fit="none"'
             raise RecipeError(msg)
         for name, neutral in (("length_power", 1.0), ("whiten", 0.0)):
             value = getattr(self, name)
             if not self.fitted and value not in (None, neutral):
-                msg = f"{name}: only a fitted table is shaped, found {value:g} and fit none"
+                msg = f'{name}: only a fitted table is shaped, found {value:g} and fit="none"'
                 raise RecipeError(msg)
         if self.fitted and (self.vectors_from, self.teacher_pooling) != ("output", "teacher"):
             msg = (
                 "fit: a table is fitted around vectors of the teacher's own kind, which takes "
-                f"vectors_from output and teacher_pooling teacher, found {self.vectors_from} and "
-                f"{self.teacher_pooling}; those make the classical table: fit none"
+                'vectors_from="output" and teacher_pooling="teacher", found '
+                f"{self.vectors_from} and {self.teacher_pooling}; those make the classical table: "
+                'fit="none"'
             )
             raise RecipeError(msg)
         if self.clip and self.dtype != "int8":
-            msg = f"clip: only an int8 table is clipped, found dtype {self.dtype}"
+            msg = f'clip: only an int8 table is clipped, found dtype="{self.dtype}"'
             raise RecipeError(msg)
         if self.coarse_step is not None and (self.clip or self.dtype != "int8"):
-            found = "clip" if self.clip else f"dtype {self.dtype}"
-            msg = f"coarse_step: only an int8 table without clip has one step, found {found}"
+            found = "clip=" if self.clip else f'dtype="{self.dtype}"'
+            msg = f"coarse_step: only an int8 table without clip= has one step, found {found}"
             raise RecipeError(msg)
 
     def to_dict(self, *, defaults: bool = True) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from huggingface_hub.errors import (
 
 from ..corpus.digests import listing_sha256
 from ..errors import HubUnavailableError, TeacherNotFoundError
+from ..places import is_folder, is_there
 from .model_card import read_head
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
@@ -56,8 +57,13 @@ def find(name_or_path: str, revision: str | None = None) -> TeacherSource:
         HubUnavailableError: Offline, and not in the local cache.
         TeacherNotFoundError: No such revision.
     """
-    folder = Path(name_or_path).expanduser()
-    if folder.is_dir():
+    if not name_or_path:
+        raise TeacherNotFoundError("expected a teacher's folder or Hub id, found an empty name")
+    try:
+        folder = Path(name_or_path).expanduser()
+    except RuntimeError as error:  # ~nobody
+        raise TeacherNotFoundError(f"{name_or_path}: no such folder: {error}") from None
+    if is_folder(folder):
         folder = folder.resolve()
         _check_is_model(folder, name_or_path)
         digest = "sha256:" + content_digest(folder)
@@ -67,7 +73,7 @@ def find(name_or_path: str, revision: str | None = None) -> TeacherSource:
                 "the folder is not the one that was used before"
             )
         return TeacherSource(folder.name, folder, digest, *_card(folder))
-    if folder.exists():
+    if is_there(folder):
         raise TeacherNotFoundError(f"{name_or_path}: a file; a teacher is a folder or a Hub id")
     if not _HUB_ID.fullmatch(name_or_path):
         raise TeacherNotFoundError(f"{name_or_path}: no such folder")

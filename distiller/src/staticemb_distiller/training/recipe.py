@@ -156,8 +156,8 @@ class TrainingRecipe(Knobs):
             )
             raise RecipeError(msg)
         if self.patience is not None and self.held_out == 0:
-            msg = "patience: expected held_out above 0 to validate on, found 0"
+            msg = "patience: expected held_out= above 0 to validate on, found 0"
             raise RecipeError(msg)
         if self.teacher_revision is not None and self.teacher is None:
-            msg = "teacher_revision: expected a teacher beside it, found none"
+            msg = "teacher_revision: expected teacher= with it, found none"
             raise RecipeError(msg)

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from ..arguments import check_path, check_type
 from ..corpus import input_files as inputs
+from ..corpus.text_files import not_read
 from ..errors import TrainingError
 from ..file.check import write_checked
 from ..file.writer import Settings
@@ -36,6 +38,7 @@ from .guide import teacher_vectors
 from .holding_out import LEAST
 from .log import Log, log_files, write_beside
 from .loop import Material, Trained, run_steps, total_steps
+from .recipe import TrainingRecipe
 from .shaping import sampled_vectors, shaped_start
 from .sources import PairSource
 from .start import Start, open_start
@@ -48,7 +51,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .dataset import Dataset
-    from .recipe import TrainingRecipe
 
 _BATCH = 1_024
 _LEAST_BATCHES = 8  # in an epoch, where the batch size is left to us
@@ -146,6 +148,9 @@ def train_file(
         >>> recipe = TrainingRecipe(pairs=["pairs.tsv"])  # doctest: +SKIP
         >>> train_file("model.staticemb", recipe, Places(Path("mine.staticemb")))  # doctest: +SKIP
     """
+    check_path("start", start)
+    check_type("recipe", recipe, (TrainingRecipe,), "a TrainingRecipe")
+    check_type("places", places, (Places,), "Places")
     path = places.output
     sources = [PairSource.parse(spec, limit=recipe.limit) for spec in recipe.pairs]
     examples_files = [str(file) for source in sources for file in source.files]
@@ -169,6 +174,9 @@ def train_file(
             shown.warn(f"{start}: training changes the table, so the new file has no {lost}")
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="staticemb-")))
         progress.note(f"Reading examples: {' '.join(recipe.pairs)}")
+        for source in sources:
+            if note := not_read(source.place, source.files):
+                progress.note(note)
         examples, held_out = prepare(
             sources,
             begin.tokenizer,
@@ -184,7 +192,7 @@ def train_file(
         if recipe.patience is not None and not any(map(len, held_out.examples)):
             raise TrainingError(
                 "patience: expected examples to validate on, found too few to hold any out; ask "
-                "for a number with held_out"
+                "for a number with held_out="
             )
         batch_size = _batch_size(examples, recipe, workers)
         progress.note(_described(examples, held_out, batch_size))

@@ -16,6 +16,7 @@ from ..errors import HubUnavailableError, TeacherNotFoundError, TrainingError
 from ..file.optional_names import optional_names
 from ..interop.convert import plain_tokenizer
 from ..interop.folder_files import dense_rows
+from ..places import is_folder, is_there
 from ..recipe.recipe import Recipe
 from ..table.build import classical_table, prefixes, token_weights
 from ..table.rotation import prefix_ladder
@@ -99,7 +100,7 @@ def open_start(
         try:
             start = _of_teacher(name, recipe, device, progress)
         except (TeacherNotFoundError, HubUnavailableError) as error:
-            if Path(name).exists():
+            if is_there(name):
                 raise
             raise type(error)(f"{name}: {not_installed()}; as a teacher: {error}") from None
     rows = start.rows
@@ -168,13 +169,13 @@ def widened(rows: NDArray[np.float32], width: int, seed: int) -> NDArray[np.floa
 
 def _open_model(name: str) -> ModelParts | None:
     """The static model of that name, or None where it can only be a teacher."""
-    if not Path(name).exists():
+    if not is_there(name):
         installed = find_installed(name)
         return None if installed is None else open_parts(installed, verify=True)
     try:
         return open_parts(name, verify=True)
     except (NotAModelError, UnsupportedModelError):
-        if Path(name).is_dir():
+        if is_folder(name):
             return None
         raise
 

@@ -20,6 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from staticemb_runtime.errors import InputError
+from staticemb_runtime.records import open_input, text_lines
+
+from ..corpus.input_files import LONGEST_LINE
 from ..errors import TextSourceError, VocabularyError
 from ..recipe.recipe import UNUSED
 from . import given_words
@@ -117,19 +121,20 @@ def build(
 def read_words(path: str | Path) -> list[str]:
     """The words and phrases of a text file, one a line; blank lines are skipped.
 
+    The file may be packed (`.gz`, `.zst`).
+
     Raises:
-        TextSourceError: the file cannot be read, or is not UTF-8.
+        TextSourceError: the file cannot be read, or is not UTF-8; the message names the line.
     """
+    name = str(Path(path))
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise TextSourceError(f"vocabulary file {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise TextSourceError(
-            f"vocabulary file {path}: expected UTF-8,"
-            f" found byte {error.object[error.start]:#04x} at {error.start}"
-        ) from error
-    return [line.strip() for line in text.split("\n") if line.strip()]
+        with open_input(name) as file:
+            lines = text_lines(file, name, longest=LONGEST_LINE)
+            return [word for _, line in lines if (word := line.strip())]
+    except InputError as error:
+        raise TextSourceError(f"vocabulary file {error}") from None
+    except ValueError as error:  # a name that no file can have
+        raise TextSourceError(f"vocabulary file {path}: cannot be read: {error}") from None
 
 
 def _kept(

@@ -5,6 +5,6 @@ May use: everything else. Public: the names below, which import nothing slow.
 """
 
 from .parser import CommandParser, parse_command
-from .process import run_command
+from .process import printable, run_command
 
-__all__ = ["CommandParser", "parse_command", "run_command"]
+__all__ = ["CommandParser", "parse_command", "printable", "run_command"]

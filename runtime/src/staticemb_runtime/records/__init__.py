@@ -6,7 +6,7 @@ May use: `errors`. Public.
 
 from .compression import PACKINGS, unpacked
 from .forms import MOST_MISSING, SUFFIXES, form_of
-from .readers import check_names, csv_rows, open_input, text_lines
+from .readers import check_names, csv_rows, json_record, open_input, text_lines
 
 __all__ = [
     "MOST_MISSING",
@@ -15,6 +15,7 @@ __all__ = [
     "check_names",
     "csv_rows",
     "form_of",
+    "json_record",
     "open_input",
     "text_lines",
     "unpacked",

@@ -56,7 +56,7 @@ class CacheError(DistillerError):
     """A cache or checkpoint is damaged, belongs to another run, or cannot be written."""
 
 
-class TableError(DistillerError, ValueError):
+class TableError(DistillerError):
     """A table cannot be computed, rotated, weighted or rounded as asked."""
 
 
@@ -72,7 +72,7 @@ class CheckError(DistillerError):
     """A file that was written does not give the vectors of the table it was made from."""
 
 
-class OutputError(DistillerError, OSError):
+class OutputError(DistillerError):
     """An output cannot be written. What was there before is unchanged."""
 
 

@@ -132,7 +132,7 @@ def reported(path: Path, kind: type[DistillerError]) -> Iterator[None]:
     """
     try:
         yield
-    except (BrokenPipeError, DistillerError):  # some of this package's errors are OSErrors, too
+    except BrokenPipeError:
         raise
     except OSError as error:
         raise kind(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -66,7 +66,7 @@ def teacher(tmp_path_factory):
         (lambda: convert_word_vectors(1, "a"), "source: expected a path"),
         (lambda: export("a", 1, "model2vec"), "output: expected a path"),
         (lambda: export("a", "b", None), "to: expected a library's name"),
-        (lambda: build_wheel("a", 1, Names("n", "1")), "output: expected a path"),
+        (lambda: build_wheel("a", 1, Names("n", "1")), "folder: expected a path"),
         (lambda: build_wheel("a", Path(), "name"), "names: expected Names"),
         (lambda: train_file("a", "pairs.tsv", Places(Path("o"))), "recipe: expected a Training"),
         (lambda: train_file("a", TrainingRecipe(pairs=["p.tsv"]), "o"), "places: expected Places"),

@@ -1,0 +1,40 @@
+"""What subcommands for texts share: options, places in errors, notes on empty texts."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, get_args
+
+from ..errors import InvalidTextError
+from ..format.metadata import Pooling
+from .process import printable
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Sequence
+
+    from ..encoding.empty_texts import EmptyTexts
+
+
+def add_request(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of a request."""
+    parser.add_argument("--truncate-dim", type=int, metavar="D", help="keep the first D dimensions")
+    parser.add_argument("--pooling", choices=get_args(Pooling), help="default: the file's own")
+
+
+@contextmanager
+def placed(places: Sequence[str]) -> Iterator[None]:
+    """Name the place of a text that cannot be embedded, which `encode` counts in its block."""
+    try:
+        yield
+    except InvalidTextError as error:
+        if error.index is None:
+            raise
+        raise InvalidTextError(f"{places[error.index]}: {error.reason}") from None
+
+
+def note_empty(empty: EmptyTexts, total: int, first: str) -> None:
+    """Say on standard error how many texts were empty, if any were, and the place of the first."""
+    if empty.first is not None:
+        print(f"staticemb: {printable(empty.describe(total, first))}", file=sys.stderr)

@@ -16,6 +16,7 @@ PACKAGES = (staticemb_runtime, staticemb_distiller)
 NOT_RUN = {
     "staticemb_distiller.output_file",
     "staticemb_distiller.evaluation.mteb",
+    "staticemb_distiller.interop.convert_source",
     "staticemb_distiller.evaluation.run",
     "staticemb_distiller.distillation",
     "staticemb_distiller.teacher",

@@ -164,3 +164,18 @@ def test_a_text_that_cannot_be_embedded_is_named_by_its_place():
         raise InvalidTextError("expected: this", index=1)
     with pytest.raises(InvalidTextError, match=r"^prompt: expected"), placed(places):
         raise InvalidTextError("prompt: expected valid Unicode")
+
+
+@pytest.mark.parametrize("name", ["e.csv", "e.tsv", "e.parquet"])
+def test_a_file_without_rows_names_a_column_that_it_lacks(tmp_path, name):
+    path = tmp_path / name
+    if name == "e.parquet":
+        pyarrow = pytest.importorskip("pyarrow")
+        parquet = pytest.importorskip("pyarrow.parquet")
+        schema = pyarrow.schema([("title", pyarrow.string())])
+        parquet.write_table(pyarrow.Table.from_pylist([], schema=schema), path)
+    else:
+        path.write_text("title\n")
+    assert list(read_records(str(path), column="title")) == []
+    with pytest.raises(InputError, match=r"expected a column 'text', found title$"):
+        list(read_records(str(path)))

@@ -114,7 +114,9 @@ def read_records(
     unit = "row" if form == "parquet" else "line"
     key = TEXT_COLUMN if column is None else column
     with open_input(path, opened) as file:
-        for number, record in _READERS[form](file, source):
+        names: list[str] = []
+        number = 0
+        for number, record in _READERS[form](file, source, names):
             text, place = record.get(key), f"{source}, {unit} {number}"
             if not isinstance(text, str):
                 found = "none" if key not in record else type(text).__name__
@@ -130,6 +132,8 @@ def read_records(
                     "vectors; rename or drop it, or write .npy"
                 )
             yield place, text, record
+        if not number and names and key not in names:
+            raise InputError(f"{source}: expected a column {key!r}, found {', '.join(names)}")
 
 
 def given_texts(texts: Sequence[str]) -> Iterator[tuple[str, str, Record]]:
@@ -154,21 +158,25 @@ def blocks(
         yield list(places), list(texts), list(rows)
 
 
-def _lines(file: IO[bytes], source: str) -> Iterator[tuple[int, Record]]:
+# A reader yields each row with its number, and puts the names in a header into the list.
+def _lines(file: IO[bytes], source: str, header: list[str]) -> Iterator[tuple[int, Record]]:
     for number, line in text_lines(file, source):
         yield number, {TEXT_COLUMN: line.removesuffix("\n").removesuffix("\r")}
 
 
-def _json_lines(file: IO[bytes], source: str) -> Iterator[tuple[int, Record]]:
+def _json_lines(file: IO[bytes], source: str, header: list[str]) -> Iterator[tuple[int, Record]]:
     for number, line in text_lines(file, source):
         if line.strip():
             yield number, json_record(line, f"{source}, line {number}")
 
 
-def _csv(file: IO[bytes], source: str, dialect: str = "excel") -> Iterator[tuple[int, Record]]:
+def _csv(
+    file: IO[bytes], source: str, header: list[str], dialect: str = "excel"
+) -> Iterator[tuple[int, Record]]:
     rows = csv_rows(text_lines(file, source), source, dialect)
     first, names = next(rows, (1, []))
     check_names(names, f"{source}, line {first}")
+    header += names
     for number, cells in rows:
         if not 0 <= len(names) - len(cells) <= MOST_MISSING:
             raise InputError(
@@ -177,13 +185,13 @@ def _csv(file: IO[bytes], source: str, dialect: str = "excel") -> Iterator[tuple
         yield number, dict(itertools.zip_longest(names, cells))
 
 
-def _tsv(file: IO[bytes], source: str) -> Iterator[tuple[int, Record]]:
-    return _csv(file, source, "excel-tab")
+def _tsv(file: IO[bytes], source: str, header: list[str]) -> Iterator[tuple[int, Record]]:
+    return _csv(file, source, header, "excel-tab")
 
 
-def _parquet(file: IO[bytes], source: str) -> Iterator[tuple[int, Record]]:
+def _parquet(file: IO[bytes], source: str, header: list[str]) -> Iterator[tuple[int, Record]]:
     try:
-        yield from enumerate(parquet_rows(file, source), 1)
+        yield from enumerate(parquet_rows(file, source, header=header), 1)
     except ImportError:
         raise InputError(
             f"{source}: Parquet needs pyarrow: pip install 'staticemb-runtime[parquet]'"

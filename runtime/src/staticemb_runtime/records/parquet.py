@@ -137,6 +137,6 @@ class ParquetWriter(Writer):
         except (self._arrow.ArrowException, ValueError, TypeError, OverflowError) as error:
             reason = (str(error).splitlines() or ["an error"])[0]
             raise OutputError(
-                f"{self.path}, {place}: expected values of one type in each column, which Parquet "
-                f"can hold, found an error: {reason}"
+                f"{self.path}, {place}: expected values of one type in each column, and one that "
+                f"can be told from the values, found an error: {reason}"
             ) from None

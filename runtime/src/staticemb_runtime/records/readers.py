@@ -159,13 +159,19 @@ def check_names(names: Sequence[str], place: str) -> None:
         raise InputError(f"{place}: expected columns of different names, found {twice!r} twice")
 
 
-def parquet_rows(file: IO[bytes], source: str, columns: Sequence[str] = ()) -> Iterator[Record]:
+def parquet_rows(
+    file: IO[bytes],
+    source: str,
+    columns: Sequence[str] = (),
+    header: list[str] | None = None,
+) -> Iterator[Record]:
     """Read the rows of a Parquet file.
 
     Args:
         file: one that cannot seek is read into memory.
         source: what to call it in messages.
         columns: those to read; none: all.
+        header: takes the names of all columns.
 
     Raises:
         ImportError: pyarrow is missing.
@@ -181,6 +187,8 @@ def parquet_rows(file: IO[bytes], source: str, columns: Sequence[str] = ()) -> I
         with pyarrow.parquet.ParquetFile(seekable) as table:
             names = table.schema_arrow.names
             check_names(names, source)
+            if header is not None:
+                header += names
             if missing := [name for name in columns if name not in names]:
                 found = ", ".join(names)
                 raise InputError(f"{source}: expected a column {missing[0]!r}, found {found}")

@@ -128,12 +128,16 @@ def chart(content: Results) -> str:
         (name,) = TASKS[task]
         values = {model: main.get((model, name)) for model in _models(content)}
         rows = [
-            (LABELS.get(model, model), value, f"{value:.1f}", model == DEFAULT_MODEL)
+            (LABELS.get(model, model), value, f"{value:.1f}", _color(model))
             for model, value in values.items()
             if value is not None and not (model in WORD_COUNTS and task == "STS-B, test")
         ]
         groups.append((title, rows))
-    return drawing.grouped_bars("Quality of the bundled model and its peers", groups)
+    return drawing.bars("Quality of the bundled model and its peers", groups)
+
+
+def _color(model: str) -> str:
+    return drawing.OURS if model == DEFAULT_MODEL else drawing.PEER
 
 
 def against(content: Results) -> str:

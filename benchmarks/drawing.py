@@ -1,18 +1,13 @@
-"""What the figures of docs/ are made of: tables, the line about the machine, plain SVG pictures."""
+"""What the figures of docs/ are made of: tables, the line about the machine, charts of bars."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
-# One color for ours and one for the peers, on light and on dark pages.
-_STYLE = (
-    "text{font:14px system-ui,sans-serif;fill:#333}.o{fill:#0b6e8a}.p{fill:#9a9a9a}"
-    ".os{stroke:#0b6e8a;fill:none}.ps{stroke:#9a9a9a;fill:none}.g{stroke:#8884}"
-    "@media(prefers-color-scheme:dark){text{fill:#ddd}.o{fill:#4cb5d1}.p{fill:#777}"
-    ".os{stroke:#4cb5d1}.ps{stroke:#777}}"
-)
+from staticemb_distiller.evaluation.drawing import LIGHT, canvas, heading, panel, to_svg
+
+OURS, PEER, TEACHER = LIGHT["c6"], LIGHT["peer"], LIGHT["faint"]
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], names: int = 1) -> str:
@@ -47,52 +42,54 @@ def not_measured(content: Mapping[str, Any]) -> str:
     return " ".join(f"{name}: not measured; {reason}." for name, reason in absent.items())
 
 
-def picture(width: float, height: float, label: str, parts: Sequence[str]) -> str:
-    """An SVG file for light and dark pages.
-
-    Classes: `o` and `p` fill ours and the peers, `os` and `ps` draw their lines, `g` a grid.
-    """
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img"'
-        f' aria-label="{escape(label)}">'
-    )
-    return "\n".join([head, f"<style>{_STYLE}</style>", *parts, "</svg>", ""])
+Bar = tuple[str, float, str, str]
+"""Name, length, the figure written at its end, and the color: one of `OURS`, `PEER`, `TEACHER`."""
 
 
-Bar = tuple[str, float, str, bool]
-"""Name, length, the figure written at its end, whether it is ours."""
-
-
-def bars(title: str, rows: Sequence[Bar]) -> str:
-    """A chart of level bars.
+def bars(
+    label: str,
+    groups: Sequence[tuple[str, Sequence[Bar]]],
+    intervals: Mapping[tuple[str, str], tuple[float, float]] | None = None,
+) -> str:
+    """Charts of level bars, one below the other, as an SVG file for light and dark pages.
 
     Args:
-        title: stands above it.
-        rows: the bars; the longest fills the width.
+        label: Names the whole picture for who cannot see it.
+        groups: For each chart its title and its bars; the longest fills the width.
+        intervals: For a chart's title and a bar's name, the ends of a line drawn over the bar.
     """
-    return grouped_bars(title, [(title, rows)])
-
-
-def grouped_bars(label: str, groups: Sequence[tuple[str, Sequence[Bar]]]) -> str:
-    """Charts of level bars, one below the other.
-
-    Args:
-        label: names the whole picture for who cannot see it.
-        groups: for each chart its title and its bars; the longest bar fills the width.
-    """
-    width, left, step = 720, 200, 30
-    parts, top = [], 0
-    for title, rows in groups:
-        longest = max(value for _, value, _, _ in rows)
-        parts.append(f'<text x="0" y="{top + 18}" font-weight="600">{escape(title)}</text>')
-        for at, (name, value, figure, own) in enumerate(rows):
-            y = top + 32 + at * step
-            length = round((width - left - 130) * value / longest, 1)
-            parts += [
-                f'<text x="{left - 10}" y="{y + 16}" text-anchor="end">{escape(name)}</text>',
-                f'<rect class="{"o" if own else "p"}" x="{left}" y="{y}" width="{length}"'
-                ' height="22" rx="3"/>',
-                f'<text x="{left + length + 8}" y="{y + 16}">{escape(figure)}</text>',
-            ]
-        top += step * len(rows) + 48
-    return picture(width, top, label, parts)
+    width, left, step, gap = 720, 220, 28, 48
+    height = sum(step * len(rows) + gap for _, rows in groups) - 16
+    with canvas(width, height) as figure:
+        top = 0.0
+        for title, rows in groups:
+            bottom = top + 30 + step * len(rows)
+            heading(figure, title, 0, top + 18)
+            axes = panel(figure, left, top + 30, width - 130, bottom)
+            axes.set_axis_off()
+            spans = {name: (intervals or {}).get((title, name)) for name, *_ in rows}
+            longest = max(max((value, *(spans[name] or ()))) for name, value, *_ in rows)
+            axes.set(xlim=(0, longest), ylim=(bottom, top + 30))
+            for at, (name, value, figure_text, color) in enumerate(rows):
+                middle = top + 30 + (at + 0.5) * step
+                end = value
+                axes.barh(middle, value, step - 8, color=color)
+                if span := spans[name]:
+                    axes.plot(span, [middle] * 2, color=LIGHT["ink"], linewidth=1, clip_on=False)
+                    end = span[1]
+                for text, where, shift, side in (
+                    (name, 0.0, -10, "right"),
+                    (figure_text, end, 8, "left"),
+                ):
+                    axes.annotate(
+                        text,
+                        (where, middle + 5),
+                        (shift, 0),
+                        textcoords="offset points",
+                        annotation_clip=False,
+                        ha=side,
+                        va="baseline",
+                        fontsize=13,
+                    )
+            top = bottom + gap - 30
+        return to_svg(figure, label, alone=True)

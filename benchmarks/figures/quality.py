@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import drawing
+
 Results = dict[str, Any]
 
 COLUMNS = ("STS-B", "SICK", "words", "NFCorpus", "Cranfield", "Banking77", "SST-2")
@@ -12,7 +14,6 @@ CHARTED = (
     ("words", "Word similarity, mean of seven sets"),
     ("NFCorpus", "Retrieval: NFCorpus, NDCG@10 × 100"),
 )
-_WIDTH, _LEFT, _STEP = 720, 220, 24
 
 
 def section(content: Results) -> str:
@@ -80,33 +81,20 @@ def pictures(content: Results) -> dict[str, str]:
     """Bars with 95 % intervals for each model at its largest dimension."""
     scores = content["results"]["scores"]
     models = [name for name in scores if "documents" not in name]
-    height = len(CHARTED) * (_STEP * len(models) + 44)
-    svg = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img"'
-        ' aria-label="Quality of static models made from one teacher">',
-        "<style>text{font:13px system-ui,sans-serif;fill:#333}.o{fill:#0b6e8a}.p{fill:#9a9a9a}"
-        ".t{fill:#c9c9c9}line{stroke:#333}@media(prefers-color-scheme:dark){text{fill:#ddd}"
-        ".o{fill:#4cb5d1}.p{fill:#777}.t{fill:#4a4a4a}line{stroke:#ddd}}</style>",
-    ]
-    y = 0
+    groups, intervals = [], {}
     for column, title in CHARTED:
-        svg.append(f'<text x="0" y="{y + 18}" font-weight="600">{title}</text>')
         cells = {name: scores[name][max(scores[name], key=int)].get(column) for name in models}
-        known = {name: cell for name, cell in cells.items() if cell}
-        top = max(cell["high"] for cell in known.values())
-        for at, (name, cell) in enumerate(known.items()):
-            svg += _bar(name, cell, y + 28 + at * _STEP, (_WIDTH - _LEFT - 60) / top)
-        y += _STEP * len(models) + 44
-    return {"quality.svg": "\n".join(svg) + "\n</svg>\n"}
+        rows = []
+        for name, cell in cells.items():
+            if cell:
+                rows.append((name, cell["value"], f"{cell['value']:.1f}", _color(name)))
+                intervals[title, name] = cell["low"], cell["high"]
+        groups.append((title, rows))
+    label = "Quality of static models made from one teacher"
+    return {"quality.svg": drawing.bars(label, groups, intervals)}
 
 
-def _bar(name: str, cell: dict[str, Any], y: int, scale: float) -> list[str]:
-    kind = "o" if name.startswith("ours") else "t" if name == "teacher" else "p"
-    low, high = (round(_LEFT + scale * cell[end], 1) for end in ("low", "high"))
-    return [
-        f'<text x="{_LEFT - 10}" y="{y + 14}" text-anchor="end">{name}</text>',
-        f'<rect class="{kind}" x="{_LEFT}" y="{y}" width="{scale * cell["value"]:.1f}" '
-        f'height="{_STEP - 6}" rx="3"/>',
-        f'<line x1="{low}" x2="{high}" y1="{y + 9}" y2="{y + 9}"/>',
-        f'<text x="{high + 8}" y="{y + 14}">{cell["value"]:.1f}</text>',
-    ]
+def _color(name: str) -> str:
+    if name.startswith("ours"):
+        return drawing.OURS
+    return drawing.TEACHER if name == "teacher" else drawing.PEER

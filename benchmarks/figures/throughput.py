@@ -108,9 +108,14 @@ def pictures(content: dict[str, Any]) -> dict[str, str]:
         ("the transformer", "transformer", False),
     ]
     shown = [
-        (label, rows[name]["texts_per_second"], _cell(rows[name]), own)
+        (
+            label,
+            rows[name]["texts_per_second"],
+            _cell(rows[name]),
+            drawing.OURS if own else drawing.PEER,
+        )
         for label, name, own in chosen
         if name in rows
     ]
     title = "News paragraphs a second on one core (× model2vec)"
-    return {"speed.svg": drawing.bars(title, shown)}
+    return {"speed.svg": drawing.bars(title, [(title, shown)])}

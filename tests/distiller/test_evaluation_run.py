@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 from distiller import evaluation_data as data
 from staticemb_distiller.cli.main import main
 from staticemb_distiller.errors import EvaluationError
-from staticemb_distiller.evaluation import KINDS, FunctionModel, discover, evaluate, svg
+from staticemb_distiller.evaluation import KINDS, FunctionModel, discover, evaluate, labels
+from staticemb_distiller.evaluation.charts import prefixes
 from staticemb_distiller.evaluation.page import html
 from staticemb_distiller.evaluation.record import add_baseline, dumps, from_json, to_json
 from staticemb_distiller.evaluation.report import differences, label, markdown, rows
@@ -191,10 +193,17 @@ class Page(HTMLParser):
     def __init__(self):
         super().__init__()
         self.open, self.drawings, self.text, self.fetched = [], 0, [], []
+        self.ids, self.uses, self.tags, self.attributes = [], [], set(), set()
 
     def handle_starttag(self, tag, attrs):
         self.drawings += tag == "svg"
-        self.fetched += [v for k, v in attrs if k in {"src", "href", "xlink:href", "data"}]
+        self.tags.add(tag)
+        self.attributes.update(name for name, _ in attrs)
+        links = [v for k, v in attrs if k in {"src", "href", "xlink:href", "data"}]
+        self.fetched += [v for v in links if not v.startswith("#")]
+        self.uses += [v[1:] for v in links if v.startswith("#")]
+        self.uses += [v[5:-1] for _, v in attrs if v and v.startswith("url(#")]
+        self.ids += [v for k, v in attrs if k == "id"]
         if tag not in {"meta"}:
             self.open.append(tag)
 
@@ -211,12 +220,54 @@ def test_the_page_stands_alone_and_escapes_names(results):
     page.feed(content)
     assert page.open == []
     assert page.fetched == []
-    assert "url(" not in content
+    assert content.count("url(") == content.count('"url(#')
     assert "@import" not in content
+    assert "http" not in content
     assert "nan" not in "".join(page.text)
     assert "noise & <noise>" in page.text
     # Bubbles for wide and narrow, seven charts of prefixes, six of bars.
     assert page.drawings >= 2 + 7 + 6
+
+
+def test_ids_of_inlined_drawings_do_not_clash(results):
+    page = Page()
+    page.feed(html(results))
+    assert len(page.ids) == len(set(page.ids))
+    assert set(page.uses) == set(page.ids)
+
+
+def test_a_page_is_the_same_bytes_each_time(results):
+    assert html(results, differences(results, resamples=50)) == html(
+        results, differences(results, resamples=50)
+    )
+
+
+HOSTILE = [
+    "</svg><script>alert(1)</script>",
+    '" onload="alert(1)',
+    r"$\frac{a}$ and $x_",
+    "_hidden",
+    '#0b62b5 url(#x) style="fill: #0b62b5"',
+    "a\0b\x1b[31m\nc\ud800",
+    "模型 🤖 " * 20,
+    "{{ 7 * 7 }}{% raw %}",
+]
+
+
+def test_names_from_strangers_stay_text(folder):
+    models = [FunctionModel(name, data.noise, bytes=1) for name in HOSTILE]
+    found = evaluate(
+        models, folder, tasks=["sts", "wordsim"], prefixes=[2, 4], baseline=data.topics
+    )
+    page = Page()
+    content = html(found)
+    page.feed(content)
+    assert page.open == []
+    assert "script" not in page.tags
+    assert "onload" not in page.attributes
+    for name in HOSTILE[:5] + HOSTILE[7:]:
+        assert name in page.text
+    ElementTree.fromstring(prefixes(found, "sts"))
 
 
 def test_a_model_compared_with_itself_has_each_row_once(folder, tmp_path):
@@ -279,20 +330,12 @@ def test_a_page_of_one_model_and_one_task(folder):
     )
 )
 def test_labels_do_not_collide(marks):
-    labels = [f"a model · {i}.0 MB" for i in range(len(marks))]
-    frame = svg.Box(0, 0, 720, 400)
-    boxes = svg.place_labels(marks, labels, frame)
+    texts = [f"a model · {i}.0 MB" for i in range(len(marks))]
+    frame = labels.Box(0, 0, 720, 400)
+    boxes = labels.place_labels(marks, texts, frame)
     for i, box in enumerate(boxes):
         assert box.outside(frame) < 1e-6
         assert all(box.overlap(other) < 1e-6 for other in boxes[:i])
-
-
-@given(st.floats(-100, 100), st.floats(1e-3, 200), st.integers(2, 8))
-def test_ticks_are_round_and_enclose(low, span, count):
-    ticks = svg.round_ticks(low, low + span, count)
-    assert ticks[0] <= low + 1e-6 * span
-    assert ticks[-1] >= low + span - 1e-6 * span
-    assert 2 <= len(ticks) <= count + 2
 
 
 def test_speed_is_a_rate():

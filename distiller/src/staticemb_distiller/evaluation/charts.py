@@ -1,17 +1,26 @@
-"""The report's drawings, as SVG that takes its colors from the page."""
+"""The report's charts: quality against speed, against the vectors' length, and by task."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from html import escape
+from typing import TYPE_CHECKING, Any, Final
 
-from . import svg
+from .drawing import LIGHT, MARKERS, SERIES, canvas, heading, panel, printable, to_svg
+from .labels import Box, place_labels, text_width
 from .report import TITLES, megabytes, number, rows
-from .run import Results
 
-WIDTH = 350
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+
+    from .run import Results
+
+WIDTH: Final = 350
 """Pixels: a drawing that fits a phone as it is, and stands beside others on a desktop."""
+WIDE: Final = 720
+LEVELS: Final = ("dashed", "dotted", "solid")
+"""How the lines of baselines are drawn, in their order: by these names in CSS too."""
 
 
 def series(results: Results) -> list[str]:
@@ -19,25 +28,29 @@ def series(results: Results) -> list[str]:
     return [name for name in results.models if name not in results.baseline]
 
 
-def color(results: Results, model: str) -> int | None:
-    """Number of a model's color and mark; None for a baseline, drawn in the text's color."""
+def color_number(results: Results, model: str) -> int | None:
+    """Number of a model's color; None for a baseline, drawn in the text's color."""
     names = series(results)
-    return names.index(model) if model in names else None
+    return names.index(model) % len(SERIES) if model in names else None
 
 
-def _mark(results: Results, model: str, x: float, y: float, size: float = 5) -> str:
-    index = color(results, model)
-    if index is None:
-        return svg.tag("circle", cx=float(x), cy=float(y), r=float(size), class_="ink")
-    return svg.mark(index, x, y, size)
+def level_style(results: Results, model: str) -> str:
+    """How the level line of a model is drawn, one of `LEVELS`."""
+    at = results.baseline.index(model) if model in results.baseline else 0
+    return LEVELS[at % len(LEVELS)]
 
 
-def swatch(results: Results, model: str, as_line: bool = False) -> str:
-    """How a model is drawn, for a legend: its mark, or a level line for one without prefixes."""
-    if color(results, model) is None or (as_line and results.prefixes(model) == [0]):
-        parts = [svg.line(0, 7, 22, 7, class_=_level_style(results, model))]
-        return svg.drawing(22, 14, model, parts, "swatch")
-    return svg.drawing(14, 14, model, [_mark(results, model, 7, 7)], "swatch")
+def marker(results: Results, model: str) -> str:
+    """Marker of a model that is no baseline.
+
+    Colors repeat after eight and markers after five, so that no two of forty models look alike.
+    """
+    return MARKERS[series(results).index(model) % len(MARKERS)]
+
+
+def is_level(results: Results, model: str) -> bool:
+    """Whether a model is a level line in the charts by length: a baseline, or without vectors."""
+    return model in results.baseline or results.prefixes(model) == [0]
 
 
 def speed(results: Results, width: int) -> str | None:
@@ -50,93 +63,44 @@ def speed(results: Results, width: int) -> str | None:
             points.append((model, float(rate), mean, float(facts.get("bytes") or 0)))
     if not points:
         return None
-    height = 400 if width > WIDTH else 340
-    frame = svg.Box(34, 30, width - 8, height - 40)
-    across = svg.decades(min(p[1] for p in points), max(p[1] for p in points))
-    low, high = min(p[2] for p in points), max(p[2] for p in points)
-    room = 0.15 * (high - low) + 1  # for the bubbles' own size
-    up = svg.round_ticks(low - room, high + room)
-    x = svg.Scale(across[0], across[-1], frame.left + 12, frame.right - 12, log=True)
-    y = svg.Scale(up[0], up[-1], frame.bottom, frame.top)
-    parts = _axes(
-        frame, [(x(v), svg.short_number(v)) for v in across], [(y(v), f"{v:g}") for v in up]
-    )
-    parts.append(svg.text(frame.left - 26, 16, "Mean of the kinds of task", class_="axis"))
-    parts.append(
-        svg.text(frame.right, height - 6, "texts per second →", class_="axis", text_anchor="end")
-    )
-    largest = max(p[3] for p in points) or 1.0
-    reach = 34 if width > WIDTH else 24
-    points.sort(key=lambda p: -p[3])
-    marks = [(x(p[1]), y(p[2]), max(4.0, reach * math.sqrt(p[3] / largest))) for p in points]
-    labels = [_bubble_label(results, p[0]) for p in points]
-    for (model, rate, mean, _), (cx, cy, r) in zip(points, marks, strict=True):
-        index = color(results, model)
-        what = f"{model}: {number(mean)}, {rate:,.0f} texts/s, {megabytes(results.facts[model])} MB"
-        parts.append(
-            svg.tag(
-                "circle",
-                svg.tag("title", escape(what)),
-                cx=cx,
-                cy=cy,
-                r=r,
-                class_="bubble ink" if index is None else f"bubble fill{index % 8}",
+    height, reach = (400, 34) if width == WIDE else (340, 24)
+    points.sort(key=lambda point: -point[3])
+    largest = points[0][3] or 1.0
+    radii = [max(4.0, reach * math.sqrt(point[3] / largest)) for point in points]
+    labels = [_bubble_label(results, point[0]) for point in points]
+    notes: dict[str, str] = {}
+    with canvas(width, height) as figure:
+        axes = panel(figure, 34, 30, width - 8, height - 40)
+        axes.set_xscale("log")
+        _grid(axes)
+        axes.margins(0, 0.2)
+        rates = [math.log10(rate) for _, rate, _, _ in points]
+        # Whole decades, the last one where there is but one rate too.
+        decades = math.floor(min(rates)), max(math.ceil(max(rates)), math.floor(min(rates)) + 1)
+        axes.set_xlim(0.85 * 10.0 ** decades[0], 10.0 ** decades[1] / 0.85)
+        for (model, rate, mean, _), radius in zip(points, radii, strict=True):
+            size = megabytes(results.facts[model])
+            shown = f"{model}: {number(mean)}, {rate:,.0f} texts/s, {size} MB"
+            axes.scatter(
+                rate,
+                mean,
+                s=(2 * radius) ** 2,
+                color=_color(results, model),
+                alpha=0.75,
+                edgecolors="none",
+                clip_on=False,
+                gid=_note(notes, shown),
             )
-        )
-    for (cx, cy, r), text, box in zip(
-        marks,
-        labels,
-        svg.place_labels(marks, labels, svg.Box(2, 22, width - 2, frame.bottom)),
-        strict=True,
-    ):
-        parts += _leader(cx, cy, r, box)
-        parts.append(_beside(cx, box, text))
-    return svg.drawing(width, height, "Quality against texts per second", parts)
-
-
-def _bubble_label(results: Results, model: str) -> str:
-    size = megabytes(results.facts[model])
-    return svg.shortened(model, 24) + (f" · {size} MB" if size != "–" else "")
-
-
-def _beside(cx: float, box: svg.Box, text: str) -> str:
-    """A label in its box, ending or beginning on the side of its mark."""
-    where, anchor = (box.left + box.right) / 2, "middle"
-    if box.right <= cx:
-        where, anchor = box.right, "end"
-    elif box.left >= cx:
-        where, anchor = box.left, "start"
-    return svg.text(where, box.bottom - 4, text, class_="label", text_anchor=anchor)
-
-
-def _leader(cx: float, cy: float, r: float, box: svg.Box) -> list[str]:
-    """A thin line from a mark to a label that stands away from it."""
-    tx, ty = min(max(cx, box.left), box.right), min(max(cy, box.top + 3), box.bottom - 3)
-    away = math.hypot(tx - cx, ty - cy)
-    if away <= r + 12:
-        return []
-    sx, sy = cx + (tx - cx) * r / away, cy + (ty - cy) * r / away
-    return [svg.line(sx, sy, tx, ty, class_="leader")]
-
-
-def _axes(
-    frame: svg.Box, across: Sequence[tuple[float, str]], up: Sequence[tuple[float, str]]
-) -> list[str]:
-    """Grid, ticks and their labels; of labels across that touch, the earlier stays."""
-    parts = []
-    for y, label in up:
-        parts.append(svg.line(frame.left, y, frame.right, y, class_="grid"))
-        parts.append(svg.text(frame.left - 6, y + 4, label, class_="tick", text_anchor="end"))
-    written: list[tuple[float, float]] = []
-    for x, label in across:
-        half = svg.text_width(label) / 2
-        parts.append(svg.line(x, frame.bottom, x, frame.bottom + 4, class_="axis-line"))
-        # A label that would touch one written before it is left out.
-        if all(abs(x - other) > half + width + 4 for other, width in written):
-            parts.append(svg.text(x, frame.bottom + 18, label, class_="tick", text_anchor="middle"))
-            written.append((x, half))
-    parts.append(svg.line(frame.left, frame.bottom, frame.right, frame.bottom, class_="axis-line"))
-    return parts
+        axes.xaxis.set_major_formatter(_short_number)
+        axes.minorticks_off()
+        heading(figure, "Mean of the kinds of task", 8, 16, 12)
+        _below(axes, "texts per second →")
+        centers = axes.transData.transform([(rate, mean) for _, rate, mean, _ in points])
+        marks = [(x, height - y, r) for (x, y), r in zip(centers, radii, strict=True)]
+        boxes = place_labels(marks, labels, Box(2, 22, width - 2, height - 40))
+        for mark, box, label in zip(marks, boxes, labels, strict=True):
+            _write_label(axes, height, mark, box, label)
+        return to_svg(figure, "Quality against texts per second", notes)
 
 
 def prefixes(results: Results, kind: str | None) -> str | None:
@@ -144,105 +108,167 @@ def prefixes(results: Results, kind: str | None) -> str | None:
 
     None where no model was measured at two prefixes.
     """
-    lines = {
-        name: [
-            (p, results.mean(name, kind, p))
-            for p in sorted(results.prefixes(name))
-            if not math.isnan(results.mean(name, kind, p))
-        ]
-        for name in results.models
-    }
-    lines = {name: points for name, points in lines.items() if points}
-    shown = [p for name in series(results) for p, _ in lines.get(name, ()) if p]
-    # The lengths of most models come first: their labels are the ones to keep.
-    lengths = sorted(set(shown), key=lambda p: (-shown.count(p), -p))
-    if not any(len(points) > 1 for points in lines.values()):
+    lines = {}
+    for name in results.models:
+        values = [(p, results.mean(name, kind, p)) for p in sorted(results.prefixes(name))]
+        if known := [(p, value) for p, value in values if not math.isnan(value)]:
+            lines[name] = known
+    if not any(len(points) > 1 for name, points in lines.items() if not is_level(results, name)):
         return None
-    values = [v for points in lines.values() for _, v in points]
+    title = TITLES[kind] if kind else "Mean of the kinds"
     height = 250
-    frame = svg.Box(34, 30, WIDTH - 8, height - 36)
-    up = svg.round_ticks(min(values), max(values), 4)
-    x = svg.Scale(min(lengths), max(lengths), frame.left + 12, frame.right - 14, log=True)
-    y = svg.Scale(up[0], up[-1], frame.bottom, frame.top)
-    parts = _axes(frame, [(x(p), str(p)) for p in lengths], [(y(v), f"{v:g}") for v in up])
-    heading = TITLES[kind] if kind else "Mean of the kinds"
-    parts.append(svg.text(0, 15, heading, class_="heading"))
-    parts.append(svg.text(frame.right, height - 2, "dimensions", class_="axis", text_anchor="end"))
-    for name, points in lines.items():
-        index = color(results, name)
-        if index is None or points == [(0, points[0][1])]:
-            style = _level_style(results, name)
-            parts.append(
-                svg.line(frame.left, y(points[-1][1]), frame.right, y(points[-1][1]), class_=style)
-            )
-            continue
-        path = " ".join(f"{x(p):.1f},{y(v):.1f}" for p, v in points)
-        parts.append(svg.tag("polyline", points=path, class_=f"line stroke{index % 8}"))
-        for p, v in points:
-            what = f"{name}, {p} dimensions: {number(v)}"
-            parts.append(
-                svg.tag("g", svg.tag("title", escape(what)) + svg.mark(index, x(p), y(v), 4.5))
-            )
-    return svg.drawing(WIDTH, height, f"{heading} against prefix length", parts)
-
-
-def _level_style(results: Results, model: str) -> str:
-    """How a model without prefixes is drawn: a level line."""
-    index = color(results, model)
-    if index is None:
-        return f"base base{results.baseline.index(model) % 3}"
-    return f"base stroke{index % 8}"
+    notes: dict[str, str] = {}
+    with canvas(WIDTH, height) as figure:
+        axes = panel(figure, 34, 30, WIDTH - 8, height - 36)
+        axes.set_xscale("log")
+        _grid(axes, 4)
+        lengths: list[int] = []
+        for name, points in lines.items():
+            color = _color(results, name)
+            if is_level(results, name):
+                gid = _note(notes, f"{name}: {number(points[-1][1])}")
+                style = level_style(results, name)
+                axes.axhline(points[-1][1], color=color, ls=style, lw=1.5, gid=gid)
+                continue
+            axes.plot(*zip(*points, strict=True), color=color, zorder=3)
+            for p, value in points:
+                gid = _note(notes, f"{name}, {p} dimensions: {number(value)}")
+                axes.plot(
+                    p, value, marker(results, name), color=color, zorder=4, gid=gid, clip_on=False
+                )
+            lengths += [p for p, _ in points]
+        axes.set_xlim(min(lengths) / 1.08, max(lengths) * 1.08)
+        # The lengths of most models come first: their labels are the ones to keep.
+        lengths = sorted(set(lengths), key=lambda p: (-lengths.count(p), -p))
+        axes.set_xticks(lengths, _apart(axes, lengths))
+        axes.minorticks_off()
+        heading(figure, title, 0, 15)
+        _below(axes, "dimensions")
+        return to_svg(figure, f"{title} against prefix length", notes)
 
 
 def bars(results: Results, kind: str) -> str:
     """One kind's tasks: a bar for each model, a line across them for each baseline."""
-    x = svg.Scale(0, 100, 0, WIDTH - 42)
-    parts = [svg.text(0, 15, TITLES[kind], class_="heading")]
-    top = 30.0
-    for task in (t for t in results.tasks if t.startswith(f"{kind}/")):
-        levels = [(b, results.value(b, task)) for b in results.baseline]
-        levels = [(b, v) for b, v in levels if not math.isnan(v)]
-        parts.append(
-            svg.text(0, top + 10, svg.shortened(task.partition("/")[2], 32), class_="label")
-        )
-        bottom = top + 17
-        for model, prefix in _longest(results):
-            value = results.value(model, task, prefix)
-            index = color(results, model)
-            if math.isnan(value) or index is None:
-                continue
-            what = svg.tag("title", escape(f"{model}: {number(value)}"))
-            parts.append(
-                svg.tag(
-                    "rect",
-                    what,
-                    x=0.0,
-                    y=bottom,
-                    width=max(x(min(value, 100)), 0.0),
-                    height=10.0,
-                    rx=1.5,
-                    class_=f"fill{index % 8}",
-                )
-            )
-            parts.append(
-                svg.text(WIDTH, bottom + 9, number(value), class_="value", text_anchor="end")
-            )
-            bottom += 13
-        for name, value in levels:
-            style = f"base base{results.baseline.index(name) % 3} over"
-            what = svg.tag("title", escape(f"{name}: {number(value)}"))
-            parts.append(
-                svg.tag("g", what + svg.line(x(value), top + 14, x(value), bottom, class_=style))
-            )
-        if levels:
-            shown = ", ".join(number(value) for _, value in levels)
-            parts.append(svg.text(WIDTH, top + 10, shown, class_="value", text_anchor="end"))
-        top = bottom + 12
-    return svg.drawing(WIDTH, top, f"{TITLES[kind]} by task", parts)
+    tasks = [task for task in results.tasks if task.startswith(f"{kind}/")]
+    whole = {model: results.prefixes(model)[0] for model, _ in rows(results)}
+    height = 30 + len(tasks) * (29 + 13 * len(series(results)))
+    notes: dict[str, str] = {}
+    with canvas(WIDTH, height) as figure:
+        axes = panel(figure, 0, 0, WIDTH - 42, height)
+        axes.set_axis_off()
+        axes.set(xlim=(0, 100), ylim=(height, 0))
+        side: dict[str, Any] = {
+            "fontsize": 11,
+            "color": LIGHT["soft"],
+            "ha": "right",
+            "va": "baseline",
+        }
+        right = 100 * WIDTH / (WIDTH - 42)
+        heading(figure, TITLES[kind], 0, 15)
+        top = 30.0
+        for task in tasks:
+            axes.text(0, top + 10, printable(task.partition("/")[2], 32), va="baseline")
+            bottom = top + 17
+            for model, prefix in whole.items():
+                value = results.value(model, task, prefix)
+                if math.isnan(value) or model in results.baseline:
+                    continue
+                gid = _note(notes, f"{model}: {number(value)}")
+                length = max(min(value, 100), 0)
+                axes.barh(bottom + 5, length, 10, color=_color(results, model), gid=gid)
+                axes.text(right, bottom + 9, number(value), **side)
+                bottom += 13
+            levels = [(name, results.value(name, task)) for name in results.baseline]
+            levels = [(name, value) for name, value in levels if not math.isnan(value)]
+            for name, value in levels:
+                gid = _note(notes, f"{name}: {number(value)}")
+                style = level_style(results, name)
+                axes.plot([value] * 2, [top + 14, bottom], color=LIGHT["ink"], ls=style, gid=gid)
+            if levels:
+                shown = ", ".join(number(value) for _, value in levels)
+                axes.text(right, top + 10, shown, **side)
+            top = bottom + 12
+        return to_svg(figure, f"{TITLES[kind]} by task", notes)
 
 
-def _longest(results: Results) -> list[tuple[str, int]]:
-    longest: dict[str, int] = {}
-    for model, prefix in rows(results):
-        longest.setdefault(model, prefix)
-    return list(longest.items())
+def _note(notes: dict[str, str], text: str) -> str:
+    """Keep a note for `to_svg`, and give the `gid` of its artist."""
+    gid = f"note{len(notes)}"
+    notes[gid] = text
+    return gid
+
+
+def _color(results: Results, model: str) -> str:
+    index = color_number(results, model)
+    return LIGHT["ink"] if index is None else SERIES[index]
+
+
+def _grid(axes: Axes, steps: int = 5) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.grid(axis="y")
+    axes.yaxis.set_major_locator(MaxNLocator(steps, steps=[1, 2, 2.5, 5, 10]))
+
+
+def _below(axes: Axes, text: str) -> None:
+    """Name the axis across, at its right end below the ticks' labels."""
+    axes.annotate(
+        text,
+        (1, 0),
+        (0, -34),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        ha="right",
+        va="baseline",
+        color=LIGHT["soft"],
+    )
+
+
+def _short_number(value: float, _: object = None) -> str:
+    """A tick's label: 1000 as 1k, 1000000 as 1M."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:g}{unit}"
+    return f"{value:g}"
+
+
+def _apart(axes: Axes, values: Sequence[int]) -> list[str]:
+    """Labels of ticks, empty for one that would touch a label before it."""
+    places = axes.transData.transform([(value, axes.get_ylim()[0]) for value in values])[:, 0]
+    written: list[tuple[float, float]] = []
+    labels = []
+    for value, place in zip(values, places, strict=True):
+        half = text_width(str(value)) / 2
+        free = all(abs(place - other) > half + width + 4 for other, width in written)
+        written += [(place, half)] if free else []
+        labels.append(str(value) if free else "")
+    return labels
+
+
+def _bubble_label(results: Results, model: str) -> str:
+    size = megabytes(results.facts[model])
+    return printable(model, 24) + (f" · {size} MB" if size != "–" else "")
+
+
+def _write_label(
+    axes: Axes, height: float, mark: tuple[float, float, float], box: Box, label: str
+) -> None:
+    """Write a label in its box, with a thin line to its mark if it stands away from it."""
+    from matplotlib.transforms import IdentityTransform
+
+    x, y, r = mark
+    side, place = "center", (box.left + box.right) / 2
+    if box.right <= x:
+        side, place = "right", box.right
+    elif box.left >= x:
+        side, place = "left", box.left
+    pixels: dict[str, Any] = {"transform": IdentityTransform(), "zorder": 6}
+    axes.text(place, height - box.bottom + 4, label, ha=side, va="baseline", **pixels)
+    to_x = min(max(x, box.left), box.right)
+    to_y = min(max(y, box.top + 3), box.bottom - 3)
+    away = math.hypot(to_x - x, to_y - y)
+    if away > r + 12:
+        from_x, from_y = x + (to_x - x) * r / away, y + (to_y - y) * r / away
+        look: dict[str, Any] = {"color": LIGHT["soft"], "linewidth": 0.75, "clip_on": False}
+        ends = [height - from_y, height - to_y]
+        axes.plot([from_x, to_x], ends, scalex=False, scaley=False, **look, **pixels)

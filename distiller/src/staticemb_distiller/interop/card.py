@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-import yaml  # type: ignore[import-untyped]
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -57,6 +55,8 @@ def front_matter(file: ModelParts, library: str, tags: Sequence[str] = ()) -> st
         library: the library that the Hub names first.
         tags: more tags.
     """
+    from huggingface_hub import ModelCardData
+
     extra = file.metadata.extra
     head: dict[str, Any] = {"library_name": library, "tags": [*TAGS, *tags]}
     licenses = [part.strip() for part in extra.get("license", "").split(",") if part.strip()]
@@ -70,7 +70,7 @@ def front_matter(file: ModelParts, library: str, tags: Sequence[str] = ()) -> st
         head["language"] = extra["languages"].split(" ")
     if _HUB_ID.fullmatch(extra.get("teacher", "")):
         head["base_model"] = extra["teacher"]
-    return f"---\n{yaml.safe_dump(head, sort_keys=True, allow_unicode=True)}---\n"
+    return f"---\n{ModelCardData(**head).to_yaml()}\n---\n"
 
 
 def repository_card(

@@ -1,4 +1,8 @@
-"""The head of a model card: the YAML between two lines `---` at the start of a `README.md`."""
+"""The head of a model card: the YAML between two lines `---` at the start of a `README.md`.
+
+`huggingface_hub.metadata_load` is not used, because cards come from strangers: it reads a file of
+any size, and its YAML follows references, so that a card of 1 KB can take hours.
+"""
 
 from __future__ import annotations
 

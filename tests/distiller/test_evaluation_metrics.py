@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
-from scipy.stats import spearmanr
+from scipy.stats import bootstrap, rankdata, spearmanr
 from sklearn.metrics import average_precision_score, v_measure_score
 
 from staticemb_distiller.evaluation import difference, metrics
@@ -155,6 +155,38 @@ def test_the_interval_of_a_mean_has_its_known_width():
     found = difference([outcome(a)], [outcome(b)], resamples=2000)
     expected = 2 * 1.96 * 100 * (a - b).std() / np.sqrt(2000)
     assert found.high - found.low == pytest.approx(expected, rel=0.08)
+
+
+@pytest.mark.parametrize("statistic", ["mean", "spearman"])
+def test_the_interval_is_that_of_scipys_paired_bootstrap(statistic):
+    rng = np.random.default_rng(5)
+    gold = rng.normal(size=120)
+    ours, theirs = gold + rng.normal(size=120), gold + 1.3 * rng.normal(size=120)
+
+    def value(gold, output, axis=-1):
+        if statistic == "mean":
+            return 100 * output.mean(axis)
+        ranks = [rankdata(x, axis=axis) for x in (gold, output)]
+        a, b = (x - x.mean(axis, keepdims=True) for x in ranks)
+        return 100 * (a * b).sum(axis) / np.sqrt((a * a).sum(axis) * (b * b).sum(axis))
+
+    found = difference(
+        [Outcome(statistic, value(gold, ours), statistic, gold, ours)],
+        [Outcome(statistic, value(gold, theirs), statistic, gold, theirs)],
+        resamples=8000,
+    )
+    expected = bootstrap(
+        (gold, ours, theirs),
+        lambda g, a, b, axis=-1: value(g, a, axis) - value(g, b, axis),
+        paired=True,
+        vectorized=True,
+        n_resamples=8000,
+        batch=500,
+        method="percentile",
+        random_state=0,
+    ).confidence_interval
+    width = expected.high - expected.low
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=width / 20)
 
 
 def test_the_mean_of_several_tasks_varies_less_than_one():

@@ -3,6 +3,10 @@
 A resample of N examples is a weight for each of them, how often it was drawn (Efron 1979). Both
 models see the same resamples. The metrics are computed for weighted examples directly, so that a
 thousand resamples cost a sort and some cumulative sums rather than a thousand sorts.
+
+`scipy.stats.bootstrap` gives the same intervals. It sorts each resample, and it draws for a pair of
+models what is drawn here once for each model: for average precision and the V-measure a comparison
+would take ten to ninety times as long.
 """
 
 from __future__ import annotations

@@ -136,6 +136,11 @@ def input_vectors(teacher: TokenEncoder, token_ids: Sequence[Sequence[int]]) -> 
 class Checkpoint:
     """A folder of finished blocks that belongs to one run: one teacher, one list of tokens.
 
+    `TeacherCache` cannot take its place: that keeps float16 unit vectors of texts for all runs, and
+    a run encodes whichever texts are missing. Which sequences are encoded together can change a
+    vector's last bits, so a resumed run gives the same bytes only if its blocks are always the
+    same ones.
+
     Args:
         folder: Made where it is missing.
         identity: What decides the vectors, as JSON holds it. A folder made for another identity is

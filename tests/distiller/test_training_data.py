@@ -225,7 +225,7 @@ def test_examples_with_an_empty_text_are_left_out_and_counted(tmp_path):
         ("a.tsv", b"a\tb\nc\t\xff\n", "", errors.TextSourceError,
          "a.tsv, line 2: expected UTF-8, found byte 0xff"),
         ("a.csv", b"a,b\n" * 9000 + b"c,\xc3\n", "", errors.TextSourceError, "line 9001"),
-        ("a.jsonl.gz", gzip.compress(b'{"a": "b", "c": "d"}\n"\xe4"\n'), "",
+        ("a.jsonl.gz", gzip.compress(b'{"a": "b", "c": "d"}\n"\xe4"\n', mtime=0), "",
          errors.TextSourceError, "line 2: expected UTF-8, found byte 0xe4"),
         ("a.csv", b"question,answer\na,b\n", "anchor=quest,positive=answer",
          errors.TextSourceError, "line 2: expected a column 'quest', found question, answer"),

@@ -1,7 +1,10 @@
 # Each target sets up what it needs in .venv by itself; a second call starts in seconds.
 #
 #   make demo     distill a real Sentence Transformer and see what came out
-#   make test     every test
+#   make test     every test, in two processes; JOBS=0 for one
+#   make test-runtime  the runtime's tests alone, without torch: minutes
+#   make test-lowest   the same on the lowest declared versions (Python 3.10)
+#   make coverage every test, and which lines they run
 #   make check    formatting, lint, types, and the specification's tables against the code
 #   make bench    measure speed, start and memory beside the peers; fills in the figures of docs/benchmarks
 #   make docs     build the documentation site into site/ (Python 3.11 or newer)
@@ -9,7 +12,7 @@
 #   make quality  make and measure models beside the peers' (DATA=../shared; hours on two cores)
 #   make vectors  regenerate the conformance vectors and the specification's examples
 #   make arm64    conformance and exactness tests on emulated Arm (ARM=armhf: 32 bits)
-#   make clean    remove .venv and what tools left behind
+#   make clean    remove .venv, .venv-runtime and what tools left behind
 
 PYTHON ?= python3
 DATA   ?= ../shared
@@ -27,13 +30,43 @@ TORCH  := $(shell sed -n 's/^torch==//p' constraints.txt)
 MODEL  := $(CURDIR)/runtime/src/staticemb_runtime/models/minilm-en-small
 TEXT   ?= ../shared/text/cc.txt.gz
 
-.PHONY: demo test check bench docs model quality vectors arm64 clean
+# Two processes share the tests by file. Tests that compare durations run alone after them.
+JOBS   ?= 2
+PYTEST := -m pytest
+TOGETHER := $(if $(filter-out 0,$(JOBS)),--numprocesses $(JOBS) --dist loadfile)
+RUNTIME_TESTS := tests/runtime tests/conformance tests/property tests/end_to_end/test_encode_files.py \
+	tests/end_to_end/test_lambda_handler.py
+RUNTIME_VENV  := .venv-runtime
+RUNTIME_BIN   := $(RUNTIME_VENV)/$(notdir $(BIN))
+LOWEST_VENV   := .venv-lowest
+LOWEST_BIN    := $(LOWEST_VENV)/$(notdir $(BIN))
+
+.PHONY: demo test test-runtime test-lowest coverage check bench docs model quality vectors arm64 clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python distiller/demo/demo.py $(TEACHER)
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest $(ARGS)
+ifdef ARGS
+	$(BIN)/python $(PYTEST) $(ARGS)
+else
+	$(BIN)/python $(PYTEST) $(TOGETHER) -m "not serial"
+	$(BIN)/python $(PYTEST) -m serial
+endif
+
+test-runtime: $(RUNTIME_VENV)/.done
+	$(RUNTIME_BIN)/python $(PYTEST) $(TOGETHER) -m "not serial" $(RUNTIME_TESTS) $(ARGS)
+	$(RUNTIME_BIN)/python $(PYTEST) -m serial $(RUNTIME_TESTS) $(ARGS)
+
+test-lowest: $(LOWEST_VENV)/.done
+	$(LOWEST_BIN)/python $(PYTEST) $(TOGETHER) -m "not serial" $(RUNTIME_TESTS) $(ARGS)
+
+# Processes that tests start are measured too. Tests that compare durations are not run: a tracer changes them.
+coverage: $(VENV)/.test
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest -m "not serial" $(ARGS)
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
 
 check: $(VENV)/.test
 	$(BIN)/python -m ruff format --check .
@@ -68,7 +101,7 @@ arm64: $(VENV)/.pip
 	PYTHON=$(BIN)/python tests/arm64/run.sh $(ARGS)
 
 clean:
-	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(RUNTIME_VENV) $(LOWEST_VENV) .coverage build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/.docs: $(VENV)/.pip $(SETUP)
 	$(BIN)/python -c "import sys; sys.exit(sys.version_info < (3, 11) and 'make docs needs Python 3.11 or newer: make PYTHON=...')"
@@ -95,4 +128,18 @@ $(VENV)/.demo: $(VENV)/.torch $(SETUP)
 $(VENV)/.test: $(VENV)/.torch $(SETUP)
 	@echo "Setting up $(VENV) for the tests: once, 2.4 GB on disk; with a torch for CUDA some 6 GB."
 	$(PIP) --group demo --group test --group lint --editable runtime --editable distiller
+	touch $@
+
+$(RUNTIME_VENV)/.done: constraints.txt pyproject.toml runtime/pyproject.toml
+	$(PYTHON) -m venv $(RUNTIME_VENV)
+	$(RUNTIME_BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pip
+	$(RUNTIME_BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--group test-runtime --editable "runtime[hub,parquet,zstd]"
+	touch $@
+
+$(LOWEST_VENV)/.done: constraints-lowest.txt pyproject.toml runtime/pyproject.toml
+	$(PYTHON) -m venv $(LOWEST_VENV)
+	$(LOWEST_BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(LOWEST_BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints-lowest.txt \
+		--group test-runtime --editable "runtime[hub,parquet,zstd]"
 	touch $@

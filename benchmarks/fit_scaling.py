@@ -15,7 +15,7 @@ import sys
 import time
 
 import numpy as np
-from harness import save
+from harness import check_clean, save
 
 from staticemb_distiller.fitting.ridge_fit import FitStep, count_matrix, fit
 
@@ -56,6 +56,7 @@ def main() -> None:
     parser.add_argument("--sentences", type=int)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
+    check_clean()
     if options.sentences:
         print(json.dumps(measure(options.sentences, options.threads)), flush=True)
         return

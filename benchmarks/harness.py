@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ ONE_THREAD = THREADS | {
 }
 
 
-_OPTIONS = argparse.Namespace(quick=False, results=None)
+OPTIONS = argparse.Namespace(quick=False, results=None)
 
 
 def read_options() -> None:
@@ -49,7 +49,8 @@ def read_options() -> None:
     parser = argparse.ArgumentParser(description=getattr(sys.modules["__main__"], "__doc__", None))
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add_options(parser)
-    parser.parse_args(namespace=_OPTIONS)
+    parser.parse_args(namespace=OPTIONS)
+    check_clean()
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +63,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def quick() -> bool:
     """Whether this is to be a quick run."""
-    return bool(_OPTIONS.quick)
+    return bool(OPTIONS.quick)
 
 
 def fewer(count: int, least: int = 1) -> int:
@@ -168,9 +169,66 @@ def _processor() -> str:
     return platform.processor()
 
 
+def check_clean() -> None:
+    """Refuse to measure code that is not committed, where the results go into the repository.
+
+    Raises:
+        SystemExit: if files other than the results and the pages filled from them have changes, or
+            if the folder is not a Git repository.
+    """
+    if quick() or OPTIONS.results is not None:
+        return
+    commit = _commit()
+    if not commit or commit.endswith("-dirty"):
+        reason = "has changes that are not committed" if commit else "is not a Git repository"
+        sys.exit(f"{ROOT} {reason}: commit them, or save elsewhere with --results FOLDER")
+
+
+class MixedCommitsError(Exception):
+    """One results file holds measurements of two commits."""
+
+    def __init__(self, name: str, commits: list[str]) -> None:
+        found = ", ".join(commits)
+        super().__init__(f"{name}: expected results of one commit, found {found}: measure it again")
+
+
+def commit_of(path: Path, content: Mapping[str, Any]) -> str | None:
+    """The commit that a results file was measured at.
+
+    All entries of one file make one table, so that they must be of one commit.
+
+    Args:
+        path: the file, for the message.
+        content: what the file holds; commits stand in its environment and in those of its entries.
+
+    Returns:
+        The commit, or None if the file names none.
+
+    Raises:
+        MixedCommitsError: if the file names two commits.
+    """
+    commits = sorted(set(_commits(content)))
+    if len(commits) > 1:
+        raise MixedCommitsError(path.name, commits)
+    return commits[0] if commits else None
+
+
+def _commits(content: Any) -> Iterator[str]:
+    if isinstance(content, Mapping):
+        for key, value in content.items():
+            if key == "commit" and isinstance(value, str):
+                yield value
+            else:
+                yield from _commits(value)
+    elif isinstance(content, list):
+        for value in content:
+            yield from _commits(value)
+
+
 def save(name: str, results: Mapping[str, Any]) -> None:
     """Write one benchmark's results, with what they depend on, to results/NAME.json."""
-    folder = _OPTIONS.results
+    check_clean()
+    folder = OPTIONS.results
     if folder is None and quick():
         print("a quick run: its figures mean nothing and are not saved")
         return
@@ -178,6 +236,7 @@ def save(name: str, results: Mapping[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
     content = {"benchmark": name, "environment": environment(), "results": results}
+    commit_of(path, content)
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     print(f"wrote {path}", file=sys.stderr)
 

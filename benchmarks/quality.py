@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from harness import SHARED, environment, save
+from harness import SHARED, check_clean, environment, save
 from quality_models import Contestant, Maker, contestants, processor_seconds
 
 from staticemb_distiller.evaluation import Results, evaluate
@@ -169,6 +169,7 @@ def main() -> int:
     )
     parser.add_argument("--only", nargs="+", metavar="MODEL", help="work on these alone")
     options = parser.parse_args()
+    check_clean()
     maker = Maker(options.data, options.work, options.teacher, options.teacher_cache)
     models = {contestant.name: contestant for contestant in contestants(maker)}
     wanted = options.only or list(models)

@@ -26,7 +26,8 @@ def main() -> int:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(ALL)}")
     harness.add_options(parser)
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(namespace=harness.OPTIONS)
+    harness.check_clean()
     for name in chosen.names:
         if name not in ALL:
             parser.error(f"no benchmark is called {name!r}: there are {', '.join(ALL)}")
@@ -44,7 +45,9 @@ def main() -> int:
             failed.append(name)
         print(f"   {time.perf_counter() - began:.0f} seconds", flush=True)
     if not passed_on:
-        subprocess.run([sys.executable, str(folder / "report.py")], check=True)
+        report = [sys.executable, str(folder / "report.py")]
+        if subprocess.run(report, check=False).returncode:
+            failed.append("report")
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0

@@ -14,7 +14,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from harness import SHARED, save
+from harness import SHARED, check_clean, save
 from quality import RESAMPLES, Scores, make, measured, summarized
 from quality_models import Contestant, Maker
 
@@ -48,6 +48,7 @@ def main() -> None:
     parser.add_argument("--teacher-cache", type=Path, help="(default: WORK/teacher)")
     parser.add_argument("--sentences", type=int, nargs="+", default=list(SENTENCES))
     options = parser.parse_args()
+    check_clean()
     maker = Maker(options.data, options.work, None, options.teacher_cache)
     scores: dict[str, Scores] = {}
     facts = {}

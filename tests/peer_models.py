@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 from tokenizers import Tokenizer
 
 from tokenizer_families import SENTENCES
@@ -29,7 +30,7 @@ def vectors_for(tokenizer: Tokenizer, dim: int = 24, seed: int = 5) -> np.ndarra
 
 def save_model2vec(folder: Path, tokenizer: Tokenizer, *, dtype="float32", clusters=0, **options):
     """Save a model2vec model; return it."""
-    from model2vec import StaticModel
+    StaticModel = pytest.importorskip("model2vec").StaticModel
 
     vectors = vectors_for(tokenizer)
     if clusters:
@@ -49,7 +50,8 @@ def save_sentence_transformers(
     folder: Path, tokenizer: Tokenizer, *, normalize=False, truncate_dim=None, dtype="float32"
 ):
     """Save a sentence-transformers model that is a table; return it as it is loaded."""
-    import torch
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("sentence_transformers")
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Normalize, StaticEmbedding
 

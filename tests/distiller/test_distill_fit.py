@@ -33,16 +33,6 @@ def sentences(count, seed):
 HELD_OUT = sentences(200, seed=99)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return teachers.build("mpnet", tmp_path_factory.mktemp("mpnet"))
-
-
-@pytest.fixture
-def teacher(folder):
-    return Teacher.load(str(folder), device="cpu")
-
-
 @pytest.fixture
 def text(tmp_path):
     path = tmp_path / "text.txt"

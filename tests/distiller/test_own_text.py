@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from distiller import teachers
 from distiller.test_distill import encode, unit
 from distiller.test_distill_fit import counted, sentences
 from staticemb_distiller.cli import main as cli
@@ -22,16 +21,6 @@ from staticemb_runtime.format.reader import read
 
 shares = st.floats(0, 1)
 GENERATED = "generated::limit=300"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return teachers.build("mpnet", tmp_path_factory.mktemp("mpnet"))
-
-
-@pytest.fixture
-def teacher(folder):
-    return Teacher.load(str(folder), device="cpu")
 
 
 @pytest.fixture

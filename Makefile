@@ -10,6 +10,7 @@
 #   make docs     build the documentation site into site/ (Python 3.11 or newer)
 #   make model    remake the model in the runtime's wheel (TEXT=FOLDER/cc.txt.gz: what it is fitted to)
 #   make quality  make and measure models beside the peers' (DATA=../shared; hours on two cores)
+#   make lock     renew the hashed lists of versions in requirements/
 #   make vectors  regenerate the conformance vectors and the specification's examples
 #   make arm64    conformance and exactness tests on emulated Arm (ARM=armhf: 32 bits)
 #   make clean    remove .venv, .venv-runtime and what tools left behind
@@ -41,7 +42,7 @@ RUNTIME_BIN   := $(RUNTIME_VENV)/$(notdir $(BIN))
 LOWEST_VENV   := .venv-lowest
 LOWEST_BIN    := $(LOWEST_VENV)/$(notdir $(BIN))
 
-.PHONY: demo test test-runtime test-lowest coverage check bench docs model quality vectors arm64 clean
+.PHONY: demo test test-runtime test-lowest coverage lock check bench docs model quality vectors arm64 clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python distiller/demo/demo.py $(TEACHER)
@@ -130,11 +131,23 @@ $(VENV)/.test: $(VENV)/.torch $(SETUP)
 	$(PIP) --group demo --group test --group lint --editable runtime --editable distiller
 	touch $@
 
-$(RUNTIME_VENV)/.done: constraints.txt pyproject.toml runtime/pyproject.toml
+# The hashed lists name no index, so that they can be installed from any.
+LOCK := $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-annotate \
+	--no-emit-index-url --no-emit-find-links --constraint constraints.txt --upgrade \
+	--custom-compile-command "make lock"
+
+lock: $(VENV)/.pip
+	$(PIP) uv
+	printf "build\nhatchling\n" | $(LOCK) --output-file requirements/build.txt -
+	$(LOCK) --output-file requirements/test-runtime.txt --all-extras \
+		--group pyproject.toml:test-runtime runtime/pyproject.toml
+
+$(RUNTIME_VENV)/.done: requirements/test-runtime.txt
 	$(PYTHON) -m venv $(RUNTIME_VENV)
 	$(RUNTIME_BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pip
-	$(RUNTIME_BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-		--group test-runtime --editable "runtime[hub,parquet,zstd]"
+	$(RUNTIME_BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		--requirement requirements/test-runtime.txt
+	$(RUNTIME_BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable runtime
 	touch $@
 
 $(LOWEST_VENV)/.done: constraints-lowest.txt pyproject.toml runtime/pyproject.toml

@@ -1,5 +1,6 @@
 """Settings every test shares."""
 
+import gzip
 import os
 from pathlib import Path
 
@@ -40,6 +41,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def shared() -> Path:
     """The folder of evaluation data."""
     return SHARED
+
+
+@pytest.fixture(
+    scope="session", params=["sample", pytest.param("shared", marks=pytest.mark.shared)]
+)
+def multilingual(request: pytest.FixtureRequest) -> list[str]:
+    """Lines in many scripts: the sample of the repository, and all of the evaluation data."""
+    sample = Path(__file__).parent / "data" / "multilingual.txt.gz"
+    path = sample if request.param == "sample" else SHARED / "text" / "multilingual.txt.gz"
+    with gzip.open(path, "rt", encoding="utf-8", newline="\n") as lines:
+        return [line.rstrip("\n") for line in lines]
 
 
 @pytest.fixture(scope="session")

@@ -177,12 +177,8 @@ def test_quarter_of_a_million_pieces_are_cut_to_one_language():
         assert pieces(cut, text) == pieces(tokenizer, text)
 
 
-@pytest.mark.shared
-def test_one_half_of_the_languages_is_cut_out(shared, minilm_tokenizer):
-    import gzip
-
-    with gzip.open(shared / "text" / "multilingual.txt.gz", "rt", encoding="utf-8") as file:
-        lines = [line.rstrip("\n") for line in file]
+def test_one_half_of_the_languages_is_cut_out(multilingual, minilm_tokenizer):
+    lines = multilingual
     first, second = lines[: len(lines) // 2], lines[len(lines) // 2 :]
     bert = plain(minilm_tokenizer)
     for tokenizer in (bert, *(FAMILIES[name] for name in ("roberta", "gemma", "unigram", "clip"))):

@@ -1,6 +1,5 @@
 """The word cache beside the ids: bounds, threads, bad input, the real tokenizer."""
 
-import gzip
 import json
 import pickle
 import subprocess
@@ -51,16 +50,14 @@ def test_the_real_tokenizer(minilm_json: bytes) -> None:
     assert tokenizer.vocab_size == 30522
 
 
-@pytest.mark.shared
-def test_the_real_tokenizer_on_112_languages(minilm_json: bytes, shared: Path) -> None:
-    texts = multilingual(shared)
+def test_the_real_tokenizer_on_many_languages(minilm_json: bytes, multilingual: list[str]) -> None:
+    texts = multilingual
     assert found(WordTokenizer(minilm_json), texts) == expected(minilm_json, texts)
 
 
-@pytest.mark.shared
 @pytest.mark.parametrize("name", NAMES)
-def test_380_languages(name: str, shared: Path) -> None:
-    texts = multilingual(shared)[::3]
+def test_many_languages(name: str, multilingual: list[str]) -> None:
+    texts = multilingual[::3]
     # Whole paragraphs, line feeds and double blanks included, beside the lines.
     texts += ["\n".join(texts[i : i + 4]) for i in range(0, 400, 4)]
     texts += ["  ".join(texts[i : i + 3]) for i in range(0, 300, 3)]
@@ -68,11 +65,6 @@ def test_380_languages(name: str, shared: Path) -> None:
     right = expected(family_json(name), texts)
     assert found(tokenizer, texts) == right
     assert found(tokenizer, texts) == right, "with every word known"
-
-
-def multilingual(shared: Path) -> list[str]:
-    with gzip.open(shared / "text" / "multilingual.txt.gz", "rt", encoding="utf-8") as lines:
-        return [line.rstrip("\n") for line in lines]
 
 
 @pytest.mark.parametrize("name", NAMES)

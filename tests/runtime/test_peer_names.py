@@ -106,6 +106,7 @@ def test_calls_of_sentence_transformers(sentence_transformers, call):
 
 
 def test_parameters_stand_where_sentence_transformers_has_them():
+    pytest.importorskip("sentence_transformers")
     from sentence_transformers import SentenceTransformer
 
     for name in ("encode", "encode_query", "encode_document"):
@@ -282,6 +283,8 @@ def test_attributes_that_are_not_here(model, name):
 
 
 def test_every_name_of_the_peers_is_here_or_is_replaced():
+    pytest.importorskip("sentence_transformers")
+    pytest.importorskip("model2vec")
     from model2vec import StaticModel as Model2Vec
     from sentence_transformers import SentenceTransformer
     from torch import nn

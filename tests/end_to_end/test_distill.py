@@ -65,6 +65,7 @@ def test_a_stopped_run_leaves_no_file(minilm, tmp_path, number, status):
     assert "Traceback" not in err
 
 
+@pytest.mark.file_size_limit
 def test_a_full_disk_is_one_line_and_leaves_nothing(folder, tmp_path):
     resource = pytest.importorskip("resource")
 

@@ -78,6 +78,7 @@ def test_descriptors_of_the_shell_are_written_through(model, tmp_path, output):
     assert [json.loads(row)["text"] for row in rows] == ["w1", "w2"]
 
 
+@pytest.mark.file_size_limit
 @pytest.mark.parametrize("name", ["o.jsonl", "o.jsonl.gz", "o.npy", "o.parquet"])
 def test_a_full_disk_is_one_line_and_leaves_the_old_file(model, tmp_path, name):
     if name == "o.parquet":

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness import commits_of
+
 from staticemb_distiller.evaluation.drawing import LIGHT, canvas, heading, panel, to_svg
 
 OURS, PEER, TEACHER = LIGHT["c6"], LIGHT["peer"], LIGHT["faint"]
@@ -24,8 +26,14 @@ def machine(content: Mapping[str, Any], *packages: str) -> str:
     )
     return (
         f"{made['processor']}, Python {made['python']}{versions}; "
-        f"commit {made['commit']}, {made['date']}."
+        f"{commits(content)}, {made['date']}."
     )
+
+
+def commits(content: Mapping[str, Any]) -> str:
+    """The commits that were measured, in words; `-dirty` marks changes that were not committed."""
+    names = commits_of(content)
+    return f"commit{'s' if len(names) > 1 else ''} {', '.join(names)}"
 
 
 def times(ratio: Mapping[str, float] | None) -> str:

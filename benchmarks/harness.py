@@ -192,25 +192,9 @@ class MixedCommitsError(Exception):
         super().__init__(f"{name}: expected results of one commit, found {found}: measure it again")
 
 
-def commit_of(path: Path, content: Mapping[str, Any]) -> str | None:
-    """The commit that a results file was measured at.
-
-    All entries of one file make one table, so that they must be of one commit.
-
-    Args:
-        path: the file, for the message.
-        content: what the file holds; commits stand in its environment and in those of its entries.
-
-    Returns:
-        The commit, or None if the file names none.
-
-    Raises:
-        MixedCommitsError: if the file names two commits.
-    """
-    commits = sorted(set(_commits(content)))
-    if len(commits) > 1:
-        raise MixedCommitsError(path.name, commits)
-    return commits[0] if commits else None
+def commits_of(content: Mapping[str, Any]) -> list[str]:
+    """The commits that results were measured at: of the whole, and of its entries."""
+    return sorted(set(_commits(content)))
 
 
 def _commits(content: Any) -> Iterator[str]:
@@ -236,7 +220,8 @@ def save(name: str, results: Mapping[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
     content = {"benchmark": name, "environment": environment(), "results": results}
-    commit_of(path, content)
+    if len(commits := commits_of(content)) > 1:
+        raise MixedCommitsError(path.name, commits)
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     print(f"wrote {path}", file=sys.stderr)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import drawing
+import references
 
 Results = dict[str, Any]
 
@@ -33,6 +34,8 @@ def section(content: Results) -> str:
             if timed:
                 cells.append(seconds.get(name, "") if whole else "")
             lines.append(f"| {label} | " + " | ".join(cells) + " |")
+    for name, cells in references.rows(COLUMNS):
+        lines.append(f"| {name} | " + " | ".join([*cells, *([""] if timed else [])]) + " |")
     return "\n".join(lines) + "\n\n" + _note(content, timed=timed)
 
 
@@ -72,7 +75,7 @@ def _note(content: Results, *, timed: bool) -> str:
         f"{results['baseline']} at the same dimensions equals within the 95 % interval of a paired "
         f"bootstrap ({results['resamples']:,} resamples), ↓ what is worse; all else is better "
         f"outside it. {making if timed else ''}"
-        f"{machine['processor']}, {machine['cores']} cores, {peers}; commit {machine['commit']}, "
+        f"{machine['processor']}, {machine['cores']} cores, {peers}; {drawing.commits(content)}, "
         f"{machine['date']}. Intervals and commands: `benchmarks/results/quality.json`."
     )
 

@@ -10,6 +10,7 @@ import pytest
 from conftest import ROOT
 
 git = shutil.which("git")
+IDENTITY = ["-c", "user.name=a", "-c", "user.email=a@b.invalid"]
 pytestmark = pytest.mark.skipif(git is None, reason="needs git")
 
 
@@ -28,11 +29,11 @@ def checkout(tmp_path):
     (folder / "figures").mkdir()
     (folder / "figures" / "__init__.py").write_text("")
     (folder / "figures" / "one.py").write_text("def section(content):\n    return 'filled'\n")
-    (tmp_path / "README.md").write_text("<!-- figures: one -->\nold\n<!-- end -->\n")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "page.md").write_text("<!-- figures: one -->\nold\n<!-- end -->\n")
     (tmp_path / ".gitignore").write_text("__pycache__/\n")
     for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "one"]):
-        identity = ["-c", "user.name=a", "-c", "user.email=a@b.invalid"]
-        subprocess.run([git, *identity, *arguments], cwd=tmp_path, check=True)
+        subprocess.run([git, *IDENTITY, *arguments], cwd=tmp_path, check=True)
     return tmp_path
 
 
@@ -48,7 +49,7 @@ def test_committed_code_is_measured_and_its_own_results_do_not_hinder_the_next_r
     saved = json.loads((checkout / "benchmarks" / "results" / "one.json").read_text())
     assert "dirty" not in saved["environment"]["commit"]
     assert run(checkout, "report.py").returncode == 0
-    assert "filled" in (checkout / "README.md").read_text()
+    assert "filled" in (checkout / "docs" / "page.md").read_text()
 
 
 @pytest.mark.parametrize("change", ["changed", "new"])
@@ -66,13 +67,10 @@ def test_changed_code_is_refused_before_it_is_measured(checkout, change):
 
 
 def test_a_table_of_two_commits_is_refused(checkout):
-    assert run(checkout, "one.py").returncode == 0
-    path = checkout / "benchmarks" / "results" / "one.json"
-    content = json.loads(path.read_text())
-    content["results"] = {"models": [{"machine": {"commit": "0" * 12}}]}
-    path.write_text(json.dumps(content))
-    before = (checkout / "README.md").read_text()
-    done = run(checkout, "report.py")
+    script = checkout / "benchmarks" / "one.py"
+    script.write_text(script.read_text().replace("{'a': 1}", "{'models': [{'commit': '0' * 12}]}"))
+    subprocess.run([git, *IDENTITY, "commit", "-qam", "two"], cwd=checkout, check=True)
+    done = run(checkout, "one.py")
     assert done.returncode == 1
-    assert "one.json: expected results of one commit" in done.stderr
-    assert (checkout / "README.md").read_text() == before
+    assert "one.json: expected results of one commit, found 000000000000, " in done.stderr
+    assert not (checkout / "benchmarks" / "results" / "one.json").exists()

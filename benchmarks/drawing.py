@@ -66,14 +66,14 @@ def bars(
         groups: For each chart its title and its bars; the longest fills the width.
         intervals: For a chart's title and a bar's name, the ends of a line drawn over the bar.
     """
-    width, left, step, gap = 720, 220, 28, 48
+    width, left, step, gap = 580, 220, 28, 48
     height = sum(step * len(rows) + gap for _, rows in groups) - 16
     with canvas(width, height) as figure:
         top = 0.0
         for title, rows in groups:
             bottom = top + 30 + step * len(rows)
             heading(figure, title, 0, top + 18)
-            axes = panel(figure, left, top + 30, width - 130, bottom)
+            axes = panel(figure, left, top + 30, width - 110, bottom)
             axes.set_axis_off()
             spans = {name: (intervals or {}).get((title, name)) for name, *_ in rows}
             longest = max(max((value, *(spans[name] or ()))) for name, value, *_ in rows)

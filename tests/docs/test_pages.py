@@ -10,7 +10,7 @@ import pytest
 import staticemb_distiller
 import staticemb_runtime
 from end_to_end.readme_blocks import blocks
-from staticemb_distiller.cli import COMMANDS
+from staticemb_distiller.cli.main import COMMANDS
 from staticemb_runtime import StaticModel
 
 if sys.version_info >= (3, 11):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ON_CPU: Final = "this package computes on the CPU alone: leave it out"
 HUB: Final = "StaticModel.from_pretrained(...) takes it"
 POOL: Final = "encode(texts, workers=N) starts N processes and keeps them"
-TORCH: Final = "this model is not a torch module; `staticemb-distiller train` trains one"
+TORCH: Final = "this model is not a torch module; `staticemb-distiller train` trains a model"
 TO_HUB: Final = "`staticemb-distiller push` uploads a file"
 EXPORT: Final = "copy the file, or write another format with `staticemb-distiller export`"
 CONVERT: Final = "`staticemb-distiller` (`distill`, `convert`) writes a file with another table"

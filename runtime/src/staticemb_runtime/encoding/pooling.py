@@ -171,7 +171,7 @@ class _Texts(NamedTuple):
         Args:
             tokens: the maximum number of tokens in a block (a larger piece is one block).
         """
-        if len(self.lengths) == 1:  # one query: the same pieces by a faster way
+        if len(self.lengths) == 1:  # one query: the same pieces, made faster
             begin = int(self.starts[0])
             end = begin + int(self.lengths[0])
             while begin < end:

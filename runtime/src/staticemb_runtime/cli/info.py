@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(facts, ensure_ascii=True, indent=2))
     elif options.all or not sys.stdout.isatty():
-        print("\n".join(_spelled(facts)))
+        print("\n".join(_table_lines(facts)))
     else:
         print("\n".join(_fitted(facts, [*extra, "vectors_digest"])))
     return 0
@@ -83,7 +83,7 @@ def _settings(file: ModelParts) -> dict[str, Any]:
     return facts
 
 
-def _spelled(facts: dict[str, Any]) -> list[str]:
+def _table_lines(facts: dict[str, Any]) -> list[str]:
     """Return a table of names and values as lines."""
     width = max(map(len, facts))
     table = []
@@ -108,10 +108,10 @@ def _fitted(facts: dict[str, Any], extra: list[str]) -> list[str]:
     while optional and len(short) > rows - 1:
         del short[optional.pop()]
         hidden += 1
-    lines = _spelled(short)
-    whole = hidden == 0 and all(len(line) <= columns for line in lines) and short == facts
+    lines = _table_lines(short)
+    complete = hidden == 0 and all(len(line) <= columns for line in lines) and short == facts
     lines = [cut(line, columns) for line in lines]
-    if whole:
+    if complete:
         return lines
     return [*lines, f"{hidden} more, and whole values: --all" if hidden else "whole values: --all"]
 

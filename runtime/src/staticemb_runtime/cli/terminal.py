@@ -20,7 +20,7 @@ _NUMBERS: Final = 8
 
 
 class ShortVectors:
-    """Prints each text with the first numbers of its vector, instead of a `Writer`.
+    """A `Writer` for a terminal: each text with the first numbers of its vector.
 
     Args:
         hint: whether to name the flag `--full` at the end.

@@ -63,7 +63,7 @@ class Block(NamedTuple):
 
 
 class Embedder:
-    """Embeds texts with the parts of a file; safe to use from several threads.
+    """The tokenizer and table of a file, to embed texts; safe to use from several threads.
 
     Args:
         file: the parts.

@@ -181,11 +181,11 @@ class _Texts(NamedTuple):
             return
         first_sizes = self.lengths % _PIECE
         yield from self._first_pieces(first_sizes, tokens)
-        whole = self.lengths // _PIECE
+        full_pieces = self.lengths // _PIECE
         step = max(1, tokens // _PIECE)
         within = np.arange(_PIECE)[:, None]
-        for number in range(int(whole.max(initial=0))):
-            texts = np.flatnonzero(whole > number)
+        for number in range(int(full_pieces.max(initial=0))):
+            texts = np.flatnonzero(full_pieces > number)
             begins = (self.starts + first_sizes)[texts] + number * _PIECE
             for at in range(0, len(texts), step):
                 part = slice(at, at + step)

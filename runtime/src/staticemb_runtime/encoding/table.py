@@ -110,10 +110,10 @@ class EmbeddingTable:
         Returns:
             float64, in the shape of `ids`.
         """
-        known = self._norms.get(dims)
-        if known is None:
-            known = self._norms.setdefault(dims, np.zeros(self.vocab_size))
-        norms = known.take(ids)
+        cached = self._norms.get(dims)
+        if cached is None:
+            cached = self._norms.setdefault(dims, np.zeros(self.vocab_size))
+        norms = cached.take(ids)
         # 0 means "not computed yet". Two threads may compute the same value.
         if np.count_nonzero(norms) < norms.size:
             missing = np.unique(ids[norms == 0])
@@ -126,13 +126,13 @@ class EmbeddingTable:
                 if self.weights is not None:
                     norm *= np.sign(self.weights.take(part))
                 norm[norm == 0] = np.inf
-                known[part] = norm
-            norms = known.take(ids)
+                cached[part] = norm
+            norms = cached.take(ids)
         return norms
 
 
 class Gather:
-    """Gathers rows of a table, cut to their first columns, into a reused buffer.
+    """A reused buffer for rows of a table, cut to their first columns.
 
     Args:
         table: the table.

@@ -24,7 +24,7 @@ from .writers import VECTOR_COLUMN, Writer
 
 
 class ParquetWriter(Writer):
-    """Writes the input's columns and the column `embedding`, a fixed-size list."""
+    """A writer of the input's columns and the column `embedding`, a fixed-size list."""
 
     seeks = True
 
@@ -84,14 +84,14 @@ class ParquetWriter(Writer):
         part = self._temporary() if self._parts else self.file
         self._schema = schema
         self._parts.append(part)
-        whole = schema.append(self._arrow.field(VECTOR_COLUMN, self._vectors))
-        self._writer = self._arrow.parquet.ParquetWriter(part, whole)
+        full_schema = schema.append(self._arrow.field(VECTOR_COLUMN, self._vectors))
+        self._writer = self._arrow.parquet.ParquetWriter(part, full_schema)
 
     def _join(self) -> None:
         """Rewrite all parts with the last schema."""
-        whole = self._schema.append(self._arrow.field(VECTOR_COLUMN, self._vectors))
+        full_schema = self._schema.append(self._arrow.field(VECTOR_COLUMN, self._vectors))
         with self._temporary() as joined:
-            with self._arrow.parquet.ParquetWriter(joined, whole) as writer:
+            with self._arrow.parquet.ParquetWriter(joined, full_schema) as writer:
                 for part in self._parts:
                     part.seek(0)
                     with self._arrow.parquet.ParquetFile(part) as read:
@@ -118,8 +118,8 @@ class ParquetWriter(Writer):
                 else:
                     column = column.cast(field.type)
             arrays.append(column)
-        whole = self._schema.append(self._arrow.field(VECTOR_COLUMN, self._vectors))
-        return self._arrow.Table.from_arrays([*arrays, vectors], schema=whole)
+        full_schema = self._schema.append(self._arrow.field(VECTOR_COLUMN, self._vectors))
+        return self._arrow.Table.from_arrays([*arrays, vectors], schema=full_schema)
 
     def _column(self, name: str, records: Sequence[Record]) -> Any:  # noqa: ANN401
         place = f"records {self.count + 1} to {self.count + len(records)}, column {name!r}"

@@ -100,7 +100,7 @@ def open_writer(path: str, form: str | None, dim: int, dtype: np.dtype[Any]) -> 
 
 
 class Writer:
-    """Writes records and vectors to an open file.
+    """A writer of records and vectors to an open file.
 
     Args:
         path: the file's name.
@@ -144,7 +144,7 @@ class Writer:
 
 
 class JsonLinesWriter(Writer):
-    """Writes one JSON object per line: the record's members and `embedding`.
+    """A writer of JSON lines: the record's members and `embedding`.
 
     Dates and times become ISO 8601 strings, decimal numbers strings, NaN and infinities null.
     """
@@ -174,7 +174,7 @@ class JsonLinesWriter(Writer):
                 members = _json(record)
             except (TypeError, ValueError, RecursionError) as error:
                 place = f"{output_name(self.path)}, record {self.count + at}"
-                raise OutputError(f"{place}: expected what JSON can hold, {error}") from None
+                raise OutputError(f"{place}: expected values that JSON can hold, {error}") from None
             line = f'{members[:-1]}, "{VECTOR_COLUMN}": [{numbers % tuple(vector)}]}}\n'
             # A lone surrogate becomes an escape sequence, which is valid JSON.
             self.lines.write(line.encode("utf-8", "backslashreplace"))
@@ -186,7 +186,7 @@ class JsonLinesWriter(Writer):
 
 
 class NpyWriter(Writer):
-    """Writes the vectors alone, as a .npy array; `finish` writes its length into the header."""
+    """A writer of the vectors alone, as a .npy array; `finish` puts its length into the header."""
 
     seeks = True
 

@@ -234,7 +234,7 @@ def test_what_cannot_be_compared(function):
                 function(*sides)
     with pytest.raises(InvalidOptionError, match="found uint8"):
         function(GOOD, np.ones((3, 4), np.uint8))
-    with pytest.raises(InvalidDimensionError, match="as many on both sides, found 2 and 3"):
+    with pytest.raises(InvalidDimensionError, match="equal numbers of vectors, found 2 and 3"):
         similarity_pairwise(GOOD[:2], GOOD)
 
 

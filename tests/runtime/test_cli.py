@@ -143,7 +143,7 @@ def test_what_cannot_be_done_is_said_in_one_line(model, tmp_path):
     assert "cannot be written" in error_of(staticemb("encode", "-m", model, "-o", nowhere, "a"))
     assert "a folder" in error_of(staticemb("encode", "-m", model, "-o", tmp_path, "a"))
     both = staticemb("encode", "-m", model, "-i", tmp_path / "no.txt", "a")
-    assert "expected none beside --input" in error_of(both)
+    assert "expected no texts with --input" in error_of(both)
     assert "9" in error_of(staticemb("encode", "-m", model, "--truncate-dim", 9, "a"))
     npy = staticemb("encode", "-m", model, "--output-format", "npy", "a")
     assert "-o" in error_of(npy)

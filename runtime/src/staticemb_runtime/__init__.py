@@ -1,4 +1,4 @@
-"""Static text embeddings: tokenize, gather, Zipf-weighted mean, Matryoshka prefix."""
+"""Static text embeddings: token lookup, Zipf-weighted mean, Matryoshka prefix."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
 ]
 __version__ = "0.1.0"
 
-# These import numpy. Commands handle Ctrl-C before that.
+# These modules import numpy. A command installs its signal handlers before that import.
 _LAZY = {"StaticModel": ".model", "Token": ".encoding.embedder"} | dict.fromkeys(
     ["normalize", "quantize", "similarity", "similarity_pairwise", "truncate"], ".encoding.vectors"
 )
@@ -34,5 +34,5 @@ def __getattr__(name: str) -> object:
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(_LAZY[name], __name__), name)
-    globals()[name] = value  # the next time, Python finds it by itself
+    globals()[name] = value  # Python does not call __getattr__ for this name again
     return value

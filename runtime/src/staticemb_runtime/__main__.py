@@ -1,6 +1,6 @@
-"""The entry of the command `staticemb`, and of `python -m staticemb_runtime`.
+"""The entry point of the command `staticemb` and of `python -m staticemb_runtime`.
 
-It handles signals and closed streams before `cli` imports numpy.
+It sets up signals and closed streams before `cli.main` imports numpy.
 """
 
 from __future__ import annotations

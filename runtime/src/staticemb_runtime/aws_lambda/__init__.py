@@ -1,6 +1,6 @@
-"""AWS Lambda: the function's handler, and the zip file that a function is made of.
+"""AWS Lambda: the function's handler, and the zip file of a function.
 
-In: events with texts. Out: answers with vectors. `bundle` makes the zip.
+In: events with texts. Out: answers with vectors. `bundle` builds the zip.
 May use: all but `cli`. Public: `handler`, as `staticemb_runtime.aws_lambda.handler`.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-# In Lambda the import is the initialization, which loads the model. `bundle` needs no model.
+# Lambda imports the handler during initialization, which loads the model. `bundle` needs no model.
 if TYPE_CHECKING or "AWS_LAMBDA_RUNTIME_API" in os.environ:
     from .function import handler
 

@@ -1,7 +1,7 @@
-"""A zip for AWS Lambda: this package, a model, and what of numpy and tokenizers is needed.
+"""Build a zip for AWS Lambda: this package, a model, and the needed files of numpy and tokenizers.
 
-The same inputs give the same bytes: members are sorted and undated, and byte code is bound to its
-source by neither date nor hash.
+The same inputs give the same bytes: members are sorted and have a fixed date, and byte code does
+not depend on the date or the hash of its source.
 """
 
 from __future__ import annotations
@@ -25,22 +25,23 @@ from ..records.output_file import output_file, reported
 
 ARCHITECTURES: Final = {"arm64": "aarch64", "x86_64": "x86_64"}  # Lambda's names and the wheels'
 REQUIREMENTS: Final = ("numpy>=2,<3", "tokenizers>=0.20")
-MAX_ZIPPED: Final = 50 * 1024 * 1024  # for a direct upload; more goes by way of S3
+MAX_ZIPPED: Final = 50 * 1024 * 1024  # for a direct upload; a larger zip must be in S3
 MAX_UNZIPPED: Final = 250 * 1024 * 1024
 
-# From 3.12 on the runtimes are Amazon Linux 2023 with glibc 2.34, before Amazon Linux 2 with 2.26.
+# Runtimes from Python 3.12 use Amazon Linux 2023 with glibc 2.34, older ones Amazon Linux 2 with
+# glibc 2.26.
 _GLIBC_MINORS: Final = (34, 26)
 _OLDEST_GLIBC_MINOR: Final = 17
 _FIRST_MINOR_ON_2023: Final = 12
 
-# Folders and files of wheels that nothing loads at run time: tests, type stubs, what C extensions
-# are compiled against, and numpy's tools for developers. Its public arithmetic packages stay.
+# Folders and files of wheels that are not loaded at run time: tests, type stubs, C headers and
+# libraries, and numpy's tools for developers. numpy's public arithmetic packages stay.
 _UNUSED_FOLDERS: Final = frozenset({"tests", "include", "_pyinstaller", "f2py", "distutils"})
 _UNUSED_PATHS: Final = ("numpy/testing/", "numpy/_core/lib/", "numpy/doc/")
 _UNUSED_FILES: Final = re.compile(
     r".*\.(?:pyi|pxd|pyx|h|a|typed)|conftest\.py|_simd\..*|_\w*_tests\..*"
 )
-# Of a wheel's description, what software inventories and licenses ask for.
+# The parts of a wheel's description that software inventories and licenses require.
 _DESCRIPTION: Final = re.compile(r"[^/]+\.dist-info/(?:METADATA|licenses/.*|LICENSE.*)")
 
 _COMPILE: Final = """
@@ -54,13 +55,13 @@ for path in sorted(pathlib.Path(sys.argv[1]).rglob("*.py")):
 
 @dataclass(frozen=True)
 class Bundle:
-    """What was built.
+    """A bundle that was built.
 
     Attributes:
         path: the zip.
-        packages: the wheels in it.
-        sizes: bytes of each top-level folder and file, unzipped.
-        zipped: bytes of the zip.
+        packages: the names of its wheels, with versions.
+        sizes: the size of each top-level folder and file in bytes, unzipped.
+        zipped: the size of the zip in bytes.
         compiled: whether it holds byte code.
     """
 
@@ -72,7 +73,7 @@ class Bundle:
 
     @property
     def unzipped(self) -> int:
-        """Bytes once Lambda has unpacked it."""
+        """The unzipped size in bytes."""
         return sum(self.sizes.values())
 
 
@@ -87,18 +88,18 @@ def build(
     """Build the zip.
 
     Args:
-        model: a static embedding file; it is verified whole.
-        output: the zip to write; it appears whole or not at all.
+        model: a static embedding file; it is verified completely.
+        output: the zip to write; it is written completely or not at all.
         architecture: a key of `ARCHITECTURES`.
-        python: the version of Lambda's Python, as `3.13`.
+        python: the version of Lambda's Python, such as `3.13`.
         constraint: a file of pinned versions for pip.
 
     Raises:
-        FormatError: the model is broken.
-        InvalidOptionError: another architecture, or no version of Python.
-        PackageDownloadError: pip is missing, or has no fitting wheels.
-        BundleTooLargeError: the zip exceeds what Lambda unpacks; nothing is written.
-        BundleError: the sources cannot be compiled.
+        FormatError: the model is invalid.
+        InvalidOptionError: the architecture is unknown, or the version of Python is malformed.
+        PackageDownloadError: pip is missing, or finds no suitable wheels.
+        BundleTooLargeError: the bundle exceeds Lambda's limit; nothing is written.
+        BundleError: the output's folder is missing, or the sources cannot be compiled.
         OutputError: the zip cannot be written.
     """
     platforms = wheel_platforms(architecture, python)
@@ -126,17 +127,17 @@ def build(
                     f"found {sum(sizes.values()):,}, {sizes[FILE_NAME]:,} of them the model"
                 )
             _zip(stage, output)
-            packages = ("-".join(w.name.split("-")[:2]) for w in wheels.glob("*.whl"))
+            packages = ("-".join(path.name.split("-")[:2]) for path in wheels.glob("*.whl"))
             return Bundle(output, tuple(sorted(packages)), sizes, output.stat().st_size, compiled)
     except OSError as error:
         raise BundleError(f"{output}: cannot be built: {error}") from None
 
 
 def wheel_platforms(architecture: str, python: str) -> list[str]:
-    """The platforms whose wheels run in Lambda, as pip names them, the newest first.
+    """Return the platforms whose wheels run in Lambda, by pip's names, newest first.
 
     Raises:
-        InvalidOptionError: another architecture, or no version of Python.
+        InvalidOptionError: the architecture is unknown, or the version of Python is malformed.
 
     Example:
         >>> wheel_platforms("arm64", "3.13")[0]
@@ -154,7 +155,7 @@ def wheel_platforms(architecture: str, python: str) -> list[str]:
 
 
 def is_needed(name: str) -> bool:
-    """Whether a member of a wheel, by its name, goes into the bundle.
+    """Return whether the bundle needs a member of a wheel, by its name.
 
     Example:
         >>> is_needed("numpy/linalg/_linalg.py"), is_needed("numpy/linalg/tests/test_linalg.py")
@@ -173,7 +174,7 @@ def is_needed(name: str) -> bool:
 
 def _download(folder: Path, platforms: list[str], python: str, constraint: Path | None) -> None:
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "download"]
-    # tokenizers names huggingface_hub as a dependency, which only its downloads need.
+    # tokenizers depends on huggingface_hub, but needs it only for downloads.
     command += ["--no-deps", "--only-binary=:all:", "--implementation=cp"]
     command += [f"--python-version={python}", f"--dest={folder}"]
     command += [f"--platform={name}" for name in platforms]
@@ -191,7 +192,7 @@ def _download(folder: Path, platforms: list[str], python: str, constraint: Path 
 def _unpack(wheel: Path, stage: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         for name in filter(is_needed, archive.namelist()):
-            archive.extract(name, stage)  # which keeps within the folder whatever the name is
+            archive.extract(name, stage)  # it writes within the folder, whatever the name is
 
 
 def _copy_runtime(stage: Path) -> None:
@@ -203,11 +204,11 @@ def _copy_runtime(stage: Path) -> None:
 
 
 def _compile(stage: Path, python: str) -> bool:
-    """Compile with the target's own version of Python; report whether there is one here."""
+    """Compile with the target's version of Python; return False if this machine lacks it."""
     interpreter = _interpreter(python)
     if interpreter is None:
         return False
-    # A process of its own, with a fixed hash seed, so that the order of nothing depends on chance.
+    # A fixed hash seed, which needs a new process, makes the byte code reproducible.
     command = [interpreter, "-S", "-s", "-c", _COMPILE, str(stage)]
     done = _run(command, PYTHONHASHSEED="0", PYTHONPATH="")
     if done.returncode:
@@ -217,10 +218,10 @@ def _compile(stage: Path, python: str) -> bool:
 
 
 def _interpreter(python: str) -> str | None:
-    """A CPython of that version which runs: version managers put names on the path that do not."""
-    question = "import sys; print(sys.implementation.name, '%d.%d' % sys.version_info[:2])"
+    """Find a CPython of a version. It must run: version managers install names that do not."""
+    code = "import sys; print(sys.implementation.name, '%d.%d' % sys.version_info[:2])"
     for candidate in (sys.executable, shutil.which(f"python{python}")):
-        if candidate and _run([candidate, "-c", question]).stdout.split() == ["cpython", python]:
+        if candidate and _run([candidate, "-c", code]).stdout.split() == ["cpython", python]:
             return candidate
     return None
 

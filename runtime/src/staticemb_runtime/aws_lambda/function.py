@@ -1,24 +1,24 @@
 """The handler of an AWS Lambda function: texts in, vectors out.
 
-Set the function's handler to `staticemb_runtime.aws_lambda.handler`. The model is the file that
-`STATICEMB_MODEL` names, or `model.staticemb` beside the package, where `staticemb bundle-lambda`
-puts it. It is memory-mapped and warmed up while Lambda initializes the function, which is also
-what SnapStart takes its snapshot of.
+Set the function's handler to `staticemb_runtime.aws_lambda.handler`. The model is the file named by
+`STATICEMB_MODEL`, or `model.staticemb` in the folder that holds the package, as
+`staticemb bundle-lambda` writes it. It is memory-mapped and warmed up while Lambda initializes the
+function; a SnapStart snapshot includes it.
 
-A request is a JSON object: the event itself where the function is invoked directly, the body of a
-POST where the event comes from a function URL or from API Gateway (payload versions 1.0 and 2.0).
+A request is a JSON object: the event itself if the function is invoked directly, the body of a POST
+if the event comes from a function URL or from API Gateway (payload versions 1.0 and 2.0).
 
     {"texts": ["a text", "another"], "truncate_dim": 64, "precision": "int8", "encoding": "base64"}
 
-Only `texts` is required; `REQUEST_MEMBERS` lists the rest, which mean what they mean in
-`StaticModel.encode`. The answer is
+Only `texts` is required; `REQUEST_MEMBERS` lists all members. `encoding` is `json` or `base64`; the
+other members are parameters of `StaticModel.encode`. The answer is
 
     {"model": "sha256:…", "shape": [2, 64], "dtype": "int8", "encoding": "base64",
      "embeddings": "…", "empty": []}
 
-where `embeddings` is an array of arrays, or, in base64, the elements row by row, little-endian;
-`empty` lists the indices of texts without a token that the model knows, whose vectors are zero.
-What is wrong with a request is answered, never raised, because Lambda repeats what raises:
+`embeddings` is an array of arrays, or, in base64, the elements row by row, little-endian. `empty`
+lists the indices of texts without a known token, whose vectors are zero. An invalid request gets an
+error answer. It raises no exception, because Lambda repeats an invocation that raises:
 
     {"error": {"status": 400, "code": "invalid_request", "message": "…"}}
 """
@@ -46,9 +46,9 @@ from ..model import StaticModel
 
 MAX_TEXTS_VARIABLE: Final = "STATICEMB_MAX_TEXTS"
 MAX_TEXTS: Final = 1024
-# A prompt is read once for each text, so that a long one costs more than the request's own size.
+# The prompt is repeated for each text, so the work may exceed the size of the request by far.
 MAX_PROMPT_CHARACTERS: Final = 4096
-MAX_RESPONSE_BYTES: Final = 6 * 1024 * 1024  # Lambda's limit for an answer that is waited for
+MAX_RESPONSE_BYTES: Final = 6 * 1024 * 1024  # Lambda's limit for a synchronous invocation
 
 ENCODINGS: Final = ("json", "base64")
 REQUEST_MEMBERS: Final[dict[str, type]] = {
@@ -61,12 +61,12 @@ REQUEST_MEMBERS: Final[dict[str, type]] = {
     "prompt": str,
     "encoding": str,
 }
-_POWERS: Final = np.array([float(f"1e{exponent}") for exponent in range(23)])  # exact, all of them
+_POWERS: Final = np.array([float(f"1e{exponent}") for exponent in range(23)])  # all are exact
 _NAMES: Final = {list: "an array", int: "an integer", bool: "true or false", str: "a string"}
 
 
-class _Refusal(Exception):  # noqa: N818 - an answer, not an error of this program
-    """A request that is answered with a status of 400 and above."""
+class _Refusal(Exception):  # noqa: N818 - it becomes an answer and is never reported
+    """The error answer to a request, with a status of 400 or above."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -78,11 +78,11 @@ def handler(event: object, context: object = None) -> dict[str, Any]:
     """Answer one event with this function's model.
 
     Args:
-        event: what Lambda hands over.
+        event: the event from Lambda.
         context: not used.
 
     Returns:
-        The answer, wrapped for HTTP where the event came over HTTP.
+        The answer, wrapped for HTTP if the event came over HTTP.
     """
     return answer(_model(), event, max_texts=_max_texts())
 
@@ -92,15 +92,15 @@ def answer(model: StaticModel, event: object, *, max_texts: int = MAX_TEXTS) -> 
 
     Args:
         model: embeds the texts.
-        event: a request, or the event of an HTTP request whose body is one.
-        max_texts: how many texts a request may hold.
+        event: a request, or an HTTP event whose body is a request.
+        max_texts: the maximum number of texts in a request.
 
     Returns:
-        The document of the module's description; for HTTP inside `{"statusCode": …, "body": …}`.
+        The answer as the module describes it; for HTTP inside `{"statusCode": …, "body": …}`.
 
     Raises:
-        FormatError, FileChangedError: the model's file turns out to be broken or to have been
-            written to, which no other request can mend.
+        FormatError, FileChangedError: the model's file is invalid or was modified, so every request
+            would fail.
     """
     if not (isinstance(event, Mapping) and isinstance(event.get("requestContext"), Mapping)):
         try:
@@ -161,15 +161,16 @@ def _embed(model: StaticModel, request: object, max_texts: int) -> dict[str, Any
 
 
 def nine_digits(values: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The same numbers with nine significant digits, which tell every float32 apart.
+    """Round numbers to nine significant digits, which identify every float32.
 
-    A float32 made a float64 is spelled with up to 17 digits; these halve the answer.
+    JSON writes a float32 that was converted to float64 with up to 17 digits. Nine digits halve the
+    size of an answer.
 
     Args:
         values: any shape, finite.
 
     Returns:
-        The same shape; exact instead of short from 1e9 on and below 1e-14.
+        The same shape; values from 1e9 on and below 1e-14 are not rounded.
 
     Example:
         >>> nine_digits(np.array([0.1, -2.0], np.float32)).tolist()
@@ -180,12 +181,12 @@ def nine_digits(values: NDArray[np.float32]) -> NDArray[np.float64]:
         digits = 8 - np.floor(np.log10(np.abs(wide)))
     short = (digits >= 0) & (digits < len(_POWERS))
     scale = _POWERS[np.where(short, digits, 0).astype(np.intp)]
-    # An integer over an exact power of ten is the float64 nearest to that decimal.
+    # An integer divided by an exact power of ten gives the float64 nearest to the decimal.
     return np.where(short, np.rint(wide * scale) / scale, wide)
 
 
 def _options(request: object) -> dict[str, Any]:
-    """The members of a request that say something, each of the right type."""
+    """Check a request; return its members that are not null."""
     known = ", ".join(REQUEST_MEMBERS)
     if not isinstance(request, Mapping):
         raise _invalid(f"request: expected an object with texts, found {_spell(request)}")
@@ -203,7 +204,7 @@ def _options(request: object) -> dict[str, Any]:
 
 
 def _body(event: Mapping[str, Any]) -> object:
-    """The JSON in an HTTP event's body."""
+    """Return the JSON document in an HTTP event's body."""
     context = event["requestContext"]
     http = context.get("http")
     method = http.get("method") if isinstance(http, Mapping) else event.get("httpMethod")
@@ -235,7 +236,7 @@ def _http(status: int, document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_size(document: dict[str, Any]) -> dict[str, Any]:
-    """Refuse what Lambda would replace by an error of its own that says less."""
+    """Refuse an answer above Lambda's limit: Lambda's own error would be less helpful."""
     size = len(json.dumps(document))
     if size > MAX_RESPONSE_BYTES:
         raise _Refusal(
@@ -252,7 +253,7 @@ def _invalid(message: str) -> _Refusal:
 
 
 def _spell(value: object) -> str:
-    """What a value is, in a few words; a request's own text is not repeated at length."""
+    """Describe a value in at most 40 characters."""
     if isinstance(value, Mapping):
         return "an object"
     return _NAMES.get(type(value)) or f"{value!r}"[:40]
@@ -260,9 +261,9 @@ def _spell(value: object) -> str:
 
 @functools.cache
 def _model() -> StaticModel:
-    beside = Path(__file__).parents[1].with_name(FILE_NAME)
-    model = StaticModel.load(chosen() or (beside if beside.exists() else None))
-    model.tokenize("warm")  # imports tokenizers and builds one, which encode might put off
+    bundled = Path(__file__).parents[1].with_name(FILE_NAME)
+    model = StaticModel.load(chosen() or (bundled if bundled.exists() else None))
+    model.tokenize("warm")  # builds the tokenizer, which encode may postpone
     model.encode(["warm"])
     return model
 
@@ -277,6 +278,6 @@ def _max_texts() -> int:
     return int(value)
 
 
-if "AWS_LAMBDA_RUNTIME_API" in os.environ:  # in Lambda the import is the initialization
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:  # Lambda imports this module during initialization
     _max_texts()
     _model()

@@ -1,7 +1,7 @@
-"""The command `staticemb`, a module for each subcommand, and what both wheels' commands share.
+"""The command `staticemb`, a module for each subcommand, and code that both wheels' commands share.
 
 In: the arguments of a process. Out: its exit status; results on standard output.
-May use: everything else. Public: the names below, which import nothing slow.
+May use: all other packages. Public: the names below, which are fast to import.
 """
 
 from .parser import CommandParser, parse_command

@@ -1,4 +1,4 @@
-"""`staticemb bundle-lambda`: build the zip for AWS Lambda and a SAM template beside it."""
+"""`staticemb bundle-lambda`: build the zip for AWS Lambda, and a SAM template next to it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 TEMPLATE_NAME: Final = "template.yaml"
 
-# 1,769 MB is where Lambda gives a function one whole processor.
+# With 1,769 MB, Lambda gives a function one whole processor.
 _TEMPLATE: Final = """\
 AWSTemplateFormatVersion: "2010-09-09"
 Transform: AWS::Serverless-2016-10-31
@@ -41,11 +41,11 @@ Outputs:
 
 
 def add_parser(commands: argparse._SubParsersAction[Any], model: argparse.ArgumentParser) -> None:
-    """Declare the command.
+    """Declare the subcommand.
 
     Args:
-        commands: Where it is declared.
-        model: The parser of the flag that names a model.
+        commands: the subcommands to add it to.
+        model: the parser of the flag `--model`.
     """
     parser = commands.add_parser(
         "bundle-lambda",
@@ -55,8 +55,9 @@ def add_parser(commands: argparse._SubParsersAction[Any], model: argparse.Argume
     )
     parser.set_defaults(run=run)
     parser.add_argument("--architecture", default="arm64", metavar="arm64|x86_64", help="[arm64]")
-    own = "{}.{}".format(*sys.version_info)
-    parser.add_argument("--python", default=own, metavar="X.Y", help=f"Lambda's Python [{own}]")
+    version = "{}.{}".format(*sys.version_info)
+    parser.add_argument("--python", default=version, metavar="X.Y",
+                        help=f"Lambda's Python [{version}]")  # fmt: skip
     parser.add_argument("--constraint", type=Path, metavar="FILE", help="versions pinned for pip")
     parser.add_argument("-o", "--output", type=Path, default=Path("function.zip"), metavar="ZIP",
                         help=f"the zip to write; {TEMPLATE_NAME} goes into the same folder "
@@ -64,8 +65,8 @@ def add_parser(commands: argparse._SubParsersAction[Any], model: argparse.Argume
 
 
 def run(options: argparse.Namespace) -> int:
-    """Build, and print what was built."""
-    from ..aws_lambda.bundle import MAX_ZIPPED, build  # only this command needs what it imports
+    """Build the zip and the template, and print a report."""
+    from ..aws_lambda.bundle import MAX_ZIPPED, build  # late: slow, and only for this command
 
     output: Path = options.output
     constraint: Path | None = options.constraint
@@ -87,38 +88,38 @@ def run(options: argparse.Namespace) -> int:
     if written:
         print(f"{template}: a SAM template; `sam deploy --guided` deploys both")
     else:
-        print(f"{template}: was there already and stays as it is")
+        print(f"{template}: exists already and stays as it is")
         if template.is_file():
             _compare(template, (f"python{options.python}", options.architecture))
     if not bundle.compiled:
         print(
-            f"staticemb: note: no byte code, as there is no python{options.python} here: "
-            "Lambda will compile at every cold start; build with that Python to avoid it",
+            f"staticemb: note: no byte code, because there is no python{options.python} here: "
+            "install it, or Lambda will compile the packages at every cold start",
             file=sys.stderr,
         )
     if bundle.zipped > MAX_ZIPPED:
         print(
-            f"staticemb: note: over {MAX_ZIPPED:,} bytes Lambda takes a zip from S3 only, "
-            "where sam deploy puts it anyway",
+            f"staticemb: note: Lambda takes a zip above {MAX_ZIPPED:,} bytes from S3 only; "
+            "`sam deploy` uploads it to S3",
             file=sys.stderr,
         )
     return 0
 
 
 def _compare(template: Path, named: tuple[str, ...]) -> None:
-    """Say what of the zip's Python and architecture somebody's template does not name."""
-    theirs = template.read_bytes().decode(errors="replace")
-    other = [name for name in named if name not in theirs]
-    if other:
+    """Print a note if an existing template does not name the zip's Python and architecture."""
+    text = template.read_bytes().decode(errors="replace")
+    missing = [name for name in named if name not in text]
+    if missing:
         print(
-            f"staticemb: note: {template} does not name {' and '.join(other)}, which the zip is "
-            "for: change it, or Lambda will start the zip on another",
+            f"staticemb: note: {template} does not name {' and '.join(missing)}, which the zip "
+            "needs; edit the template",
             file=sys.stderr,
         )
 
 
 def print_report(bundle: Bundle) -> None:
-    """Print the sizes, the largest first."""
+    """Print the sizes, largest first."""
     from ..aws_lambda.bundle import MAX_UNZIPPED, MAX_ZIPPED
 
     for name, size in sorted(bundle.sizes.items(), key=lambda item: -item[1]):
@@ -129,10 +130,10 @@ def print_report(bundle: Bundle) -> None:
 
 
 def sam_template(code: str, *, architecture: str, python: str) -> str:
-    """The template of a function with a URL that only callers with IAM credentials may use.
+    """Return the SAM template of a function with a URL for callers with IAM credentials.
 
     Args:
-        code: the zip's name, beside the template.
+        code: the zip's name, in the template's folder.
         architecture: `arm64` or `x86_64`.
         python: the version of Lambda's Python.
     """
@@ -141,7 +142,11 @@ def sam_template(code: str, *, architecture: str, python: str) -> str:
 
 
 def _write_new(path: Path, text: str) -> bool:
-    """Write a file unless one is there, which its owner may have changed."""
+    """Write a file unless it exists: the user may have edited it.
+
+    Returns:
+        Whether the file now has this text.
+    """
     if path.exists():
         return path.is_file() and path.read_bytes().replace(b"\r\n", b"\n") == text.encode()
     with output_file(path) as file, reported(str(path)):

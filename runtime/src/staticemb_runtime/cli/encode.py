@@ -1,4 +1,4 @@
-"""`staticemb encode`: texts as arguments, in a file or on standard input to vectors."""
+"""`staticemb encode`: embed texts from arguments, a file or standard input."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser], model: Comma
         default="-",
         metavar="FILE",
         help=".jsonl, .ndjson, .csv, .tsv or .parquet; .txt, .text, .md, .rst or no suffix: a text "
-        "a line; all but .parquet also packed as .gz or .zst; -: lines on standard input [-]",
+        "a line; all but .parquet also compressed as .gz or .zst; -: lines on standard input [-]",
     )
     encode.add_argument("--input-format", choices=INPUT_FORMATS, help="default: by the file's name")
     encode.add_argument("--column", metavar="NAME", help="the column that holds the text [text]")
@@ -53,7 +53,7 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser], model: Comma
         "--output",
         default="-",
         metavar="FILE",
-        help=".npy (vectors alone), .parquet, .jsonl or .ndjson, these two also packed, as "
+        help=".npy (vectors alone), .parquet, .jsonl or .ndjson, the last two also compressed, as "
         ".jsonl.gz or .jsonl.zst (input columns kept); -, a FIFO or a device: JSON lines [-]",
     )
     encode.add_argument(
@@ -75,14 +75,14 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser], model: Comma
         "--on-empty",
         choices=ON_EMPTY,
         default="warn",
-        help="about texts without a token that the model knows, whose vectors are zero: count them "
-        "on standard error (default), accept them, or end with an error",
+        help="for texts without a token that the model knows, whose vectors are zero: report their "
+        "number on standard error (default), accept them, or end with an error",
     )
     encode.add_argument("--quiet", action="store_true", help="no progress bar, no hints")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Embed, and write the vectors."""
+    """Embed the texts and write the vectors."""
     form = output_form(options.output, options.output_format)
     source: Iterator[tuple[str, str, Record]]
     position = InputPosition()
@@ -90,17 +90,17 @@ def run(options: argparse.Namespace) -> int:
     if options.texts:
         if (options.input, options.input_format, options.column) != ("-", None, None):
             raise InvalidOptionError(
-                "TEXT: expected none beside --input, --input-format or --column, "
+                "TEXT: expected no texts with --input, --input-format or --column, "
                 f"found {len(options.texts)}"
             )
         source = given_texts(options.texts)
         refuse_inputs(options.output, model_files(options.model))
     else:
-        read = input_form(options.input, options.input_format)
+        read_form = input_form(options.input, options.input_format)
         refuse_inputs(options.output, [options.input, *model_files(options.model)])
         reserved = None if form == "npy" else VECTOR_COLUMN
         source = read_records(
-            options.input, read, options.column, reserved=reserved, opened=position.follow
+            options.input, read_form, options.column, reserved=reserved, opened=position.follow
         )
     model = StaticModel.load(options.model)
     request = {
@@ -109,12 +109,12 @@ def run(options: argparse.Namespace) -> int:
         "pooling": options.pooling,
         "workers": check_workers(options.workers),
     }
-    # The vectors of no text tell the width and the type, and a bad request is refused before
-    # anything is opened.
-    shape = model.encode([], **request)
+    # Embedding no texts gives the width and the type of the vectors, and refuses invalid options
+    # before a file is opened.
+    no_vectors = model.encode([], **request)
     writing: AbstractContextManager[Writer | ShortVectors] = ShortVectors(hint=not options.quiet)
     if options.full or options.output_format or options.output != "-" or not sys.stdout.isatty():
-        writing = open_writer(options.output, form, shape.shape[1], shape.dtype)
+        writing = open_writer(options.output, form, no_vectors.shape[1], no_vectors.dtype)
     if typed and not options.quiet:
         announce_waiting()
     show = not options.quiet and options.output != "-" and sys.stderr.isatty()

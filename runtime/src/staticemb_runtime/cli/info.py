@@ -1,4 +1,4 @@
-"""`staticemb info`: what a file or folder holds."""
+"""`staticemb info`: show the settings and sizes of a model."""
 
 from __future__ import annotations
 
@@ -21,18 +21,20 @@ _LINES_AROUND: Final = 2  # the command and the next prompt
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
-    """Declare the command."""
+    """Declare the subcommand."""
     parser = commands.add_parser(
         "info",
-        help="what a file or folder holds",
-        description="Show what a file or folder holds. At a terminal, what does not fit is left "
-        "out.",
+        help="the settings and sizes of a model",
+        description="Show the settings and sizes of a model, a file or a folder. At a terminal, "
+        "lines that do not fit are left out.",
     )
     parser.set_defaults(run=run)
     parser.add_argument("file", nargs="?", default=chosen(), metavar="MODEL", help=MODEL_HELP)
-    parser.add_argument("--verify", action="store_true", help="read it whole and check its digest")
     parser.add_argument(
-        "--all", action="store_true", help="leave nothing out, such as the recipe, at a terminal"
+        "--verify", action="store_true", help="read the whole file and check its digest"
+    )
+    parser.add_argument(
+        "--all", action="store_true", help="print all lines, such as the recipe, at a terminal"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -48,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(facts, ensure_ascii=True, indent=2))
     elif options.all or not sys.stdout.isatty():
-        print("\n".join(_spelled(facts)))
+        print("\n".join(_table_lines(facts)))
     else:
         print("\n".join(_fitted(facts, [*extra, "vectors_digest"])))
     return 0
@@ -81,8 +83,8 @@ def _settings(file: ModelParts) -> dict[str, Any]:
     return facts
 
 
-def _spelled(facts: dict[str, Any]) -> list[str]:
-    """The lines of a table of names and values."""
+def _table_lines(facts: dict[str, Any]) -> list[str]:
+    """Return a table of names and values as lines."""
     width = max(map(len, facts))
     table = []
     for key, value in facts.items():
@@ -93,23 +95,23 @@ def _spelled(facts: dict[str, Any]) -> list[str]:
 
 
 def _fitted(facts: dict[str, Any], extra: list[str]) -> list[str]:
-    """The same lines as far as they fit a terminal; of the extra metadata, the first stay."""
+    """Return the lines that fit a terminal; the last keys of the extra metadata are left out."""
     columns, rows = os.get_terminal_size(sys.stdout.fileno())
     columns, rows = columns or 80, (rows or 24) - _LINES_AROUND
     short = {
         key: f"{value.count(chr(10)) + 1} lines" if "\n" in str(value) else value
         for key, value in facts.items()
     }
-    # What everyone asks about goes before what the tools that made the file noted for themselves.
+    # Keys that begin with "x-" are notes of the tool that made the file; they are left out first.
     optional = sorted(extra, key=lambda key: (key.startswith("x-"), short[key] != facts[key]))
     hidden = 0
     while optional and len(short) > rows - 1:
         del short[optional.pop()]
         hidden += 1
-    lines = _spelled(short)
-    whole = hidden == 0 and all(len(line) <= columns for line in lines) and short == facts
+    lines = _table_lines(short)
+    complete = hidden == 0 and all(len(line) <= columns for line in lines) and short == facts
     lines = [cut(line, columns) for line in lines]
-    if whole:
+    if complete:
         return lines
     return [*lines, f"{hidden} more, and whole values: --all" if hidden else "whole values: --all"]
 

@@ -1,8 +1,8 @@
 """The command `staticemb`: encode, similarity, tokens, info, bundle-lambda.
 
-Results go to standard output, everything else to standard error. Errors are one line and exit
-status 2; an interrupted run exits with 130, one stopped by SIGTERM with 143, by SIGHUP with 129; a
-reader that closes the pipe early ends it quietly.
+Results go to standard output, all other text to standard error. An error prints one line and exits
+with status 2. Ctrl-C exits with 130, SIGTERM with 143, SIGHUP with 129. If the reader of standard
+output closes it early, the command ends without an error.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the command within `run_command`; return its exit status."""
+    """Run the command inside `run_command`; return its exit status."""
     parser, commands = _parser()
     options = parse_command(parser, commands, arguments)
     status: int = options.run(options)

@@ -1,4 +1,4 @@
-"""The argument parser of both commands: one line for each error, and where to read more."""
+"""The argument parser of both commands: an error is one line that names the help."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 
 class CommandParser(argparse.ArgumentParser):
-    """A parser whose errors, and those of its commands, are one line."""
+    """A parser that prints each error of a command or subcommand as one line."""
 
     def error(self, message: str) -> NoReturn:
-        """Print the error and the command whose help says more; exit with status 2."""
+        """Print the error and the command that prints the help; exit with status 2."""
         program = self.prog.partition(" ")[0]
-        said = printable(" ".join(message.split()))
-        self.exit(2, f"{program}: error: {said} (see {self.prog} --help)\n")
+        line = printable(" ".join(message.split()))
+        self.exit(2, f"{program}: error: {line} (see {self.prog} --help)\n")
 
     def _print_message(self, message: str, file: Any = None) -> None:  # noqa: ANN401
-        """Print; what cannot be printed, on a full disk say, is an error, not passed over."""
+        """Print; raise the errors of printing, such as a full disk, which argparse ignores."""
         (file or sys.stderr).write(message or "")
 
 
@@ -32,37 +32,39 @@ def parse_command(
     commands: argparse._SubParsersAction[CommandParser],
     arguments: Sequence[str],
 ) -> argparse.Namespace:
-    """Parse a command and its arguments.
+    """Parse a command line.
 
-    Without arguments it prints the help on standard error and exits with status 2.
+    Without arguments, print the help on standard error and exit with status 2.
 
     Args:
-        parser: the parser of the whole.
-        commands: its commands; `dest` is `command`.
-        arguments: what was given.
+        parser: the parser of the command.
+        commands: its subcommands; `dest` is `command`.
+        arguments: the arguments of the process.
 
     Returns:
-        The arguments' values.
+        The values of the arguments.
     """
     if not arguments:
         parser.print_help(sys.stderr)
         parser.exit(2)
     name = arguments[0].partition("=")[0]
     if name.startswith("-") and not _mentions(parser, name):
-        owners = [command for command, its in commands.choices.items() if _mentions(its, name)]
+        owners = [
+            command for command, subparser in commands.choices.items() if _mentions(subparser, name)
+        ]
         if owners:
             named = [word for word in arguments if word in owners]
             parser.error(
                 f"{name}: expected after the command: {parser.prog} {(named or owners)[0]} {name}"
             )
         parser.error(f"unrecognized option: {name}")
-    values, rest = parser.parse_known_args(arguments)
-    if rest:
-        chosen: Any = commands.choices[values.command]
-        chosen.error(f"unrecognized arguments: {' '.join(rest)}")
+    values, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        subcommand: Any = commands.choices[values.command]
+        subcommand.error(f"unrecognized arguments: {' '.join(unknown)}")
     return values
 
 
 def _mentions(parser: argparse.ArgumentParser, option: str) -> bool:
-    """Whether a parser's help has an option."""
+    """Return whether a parser's help lists an option."""
     return bool(re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", parser.format_help()))

@@ -1,7 +1,8 @@
-"""What every command does around its work: signals, closed streams, one line for an error.
+"""Run a command: handle signals and closed streams, and print an error as one line.
 
-Both wheels' commands use it. It imports nothing that is slow, so that it stands before `numpy` and
-`torch` are imported. The library itself installs no signal handler: only a command does.
+The commands of both wheels use this module. Its imports are fast, so that it can set up the process
+before `numpy` and `torch` are imported. Only commands install signal handlers; the library does
+not.
 """
 
 from __future__ import annotations
@@ -22,31 +23,31 @@ if TYPE_CHECKING:
 FAILED: Final = 2
 INTERRUPTED: Final = 130
 
-# A terminal that closes sends SIGHUP and a supervisor SIGTERM after it, and people press Ctrl-C
-# twice. What comes this soon after the first must not break off the removal of temporary files.
+# Signals often come twice: users press Ctrl-C again, and a supervisor sends SIGTERM after SIGHUP.
+# A signal within this time after the first must not interrupt the removal of temporary files.
 _CLEANUP_SECONDS: Final = 2.0
 
 
 class Stopped(SystemExit):
-    """SIGTERM or SIGHUP asked the command to stop; `code` is 128 and the signal's number."""
+    """SIGTERM or SIGHUP asked the command to stop; `code` is 128 plus the signal's number."""
 
 
 def run_command(
     program: str, work: Callable[[], int], *, errors: tuple[type[Exception], ...] = ()
 ) -> int:
-    """Do the work of a command: what goes wrong is one line on standard error, never a traceback.
+    """Run the work of a command; print an error as one line on standard error.
 
     Ctrl-C, SIGTERM and SIGHUP raise an exception in `work`, so that its `finally` clauses run. The
-    handlers that were installed before are installed again at the end.
+    previous signal handlers are restored at the end.
 
     Args:
-        program: the command's name, at the start of each such line.
-        work: returns the exit status.
-        errors: the exceptions to report beside `StaticEmbError`, `OSError` and `MemoryError`.
+        program: the command's name, which begins each message.
+        work: does the work and returns the exit status.
+        errors: exceptions to report in addition to `StaticEmbError`, `OSError` and `MemoryError`.
 
     Returns:
-        That status; 2 after an error; 130, 143 or 129 after Ctrl-C, SIGTERM or SIGHUP; 0 if the
-        reader of standard output closed it early.
+        The exit status of `work`; 2 after an error; 130, 143 or 129 after Ctrl-C, SIGTERM or
+        SIGHUP; 0 if the reader of standard output closed it early.
     """
     expected: tuple[type[Exception], ...] = (StaticEmbError, OSError, MemoryError, *errors)
     _open_closed_streams()
@@ -55,7 +56,7 @@ def run_command(
             try:
                 status = work()
             finally:
-                sys.stdout.flush()  # also after `--help`, which raises SystemExit
+                sys.stdout.flush()  # in `finally`, because `--help` raises SystemExit
         except BrokenPipeError:
             status = 0
         except KeyboardInterrupt:
@@ -68,21 +69,21 @@ def run_command(
             status = FAILED
             _report(program, f"error: {_describe(error)}")
         finally:
-            _let_go_of(sys.stdout)
-            _let_go_of(sys.stderr)
+            _flush_or_discard(sys.stdout)
+            _flush_or_discard(sys.stderr)
     return status
 
 
 def printable(text: str) -> str:
-    """Replace what a terminal would act on: metadata may come from anyone."""
+    """Escape characters that a terminal would act on: metadata may be untrusted."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def given_text(argument: str) -> str:
-    """A text from the command line, which is UTF-8 whatever the locale is.
+    """Decode a text from the command line as UTF-8 in any locale.
 
-    In the locale C, Python takes the bytes of other characters for surrogates; they are put
-    together again. File names stay as they are, since the system is asked for them the same way.
+    In the locale C, Python decodes the bytes of non-ASCII characters as surrogates; this function
+    decodes them again. File names need no such step: Python encodes them back to the same bytes.
     """
     if argument.isascii():
         return argument
@@ -110,34 +111,37 @@ def _describe(error: BaseException) -> str:
     return message
 
 
-def _let_go_of(stream: TextIO) -> None:
-    """Flush a stream, or lead it nowhere: Python would fail at its exit, and say so, otherwise."""
+def _flush_or_discard(stream: TextIO) -> None:
+    """Flush a stream; if that fails, redirect it to the null device.
+
+    Otherwise Python would fail to flush it again at exit, and print an error.
+    """
     try:
         stream.flush()
     except OSError:
         with contextlib.suppress(OSError, ValueError):
-            _lead(stream.fileno(), os.O_WRONLY)
+            _redirect_to_null(stream.fileno(), os.O_WRONLY)
 
 
 def _open_closed_streams() -> None:
     """Open each standard stream that is closed (`<&-`), so that no other file gets its number.
 
-    Reading the input or writing the output then fails with "Bad file descriptor", as the files are
-    opened for the opposite. Standard error goes nowhere.
+    Standard input is opened for writing and standard output for reading, so that their use fails
+    with "Bad file descriptor". Standard error is discarded.
     """
     if sys.stdin is None:
-        _lead(0, os.O_WRONLY)
+        _redirect_to_null(0, os.O_WRONLY)
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     if sys.stdout is None:
-        _lead(1, os.O_RDONLY)
+        _redirect_to_null(1, os.O_RDONLY)
         sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     if sys.stderr is None:
-        _lead(2, os.O_WRONLY)
+        _redirect_to_null(2, os.O_WRONLY)
         sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
 
 
-def _lead(number: int, flags: int) -> None:
-    """Make a file descriptor one of the null device."""
+def _redirect_to_null(number: int, flags: int) -> None:
+    """Redirect a file descriptor to the null device."""
     null = os.open(os.devnull, flags)
     if null != number:
         os.dup2(null, number)
@@ -146,7 +150,7 @@ def _lead(number: int, flags: int) -> None:
 
 @contextlib.contextmanager
 def _any_character() -> Iterator[None]:
-    """Let the standard streams spell what their encoding lacks, say in cp1252."""
+    """Make the standard streams escape characters that their encoding, such as cp1252, lacks."""
     streams = [s for s in (sys.stdout, sys.stderr) if isinstance(s, io.TextIOWrapper)]
     before = [stream.errors for stream in streams]
     for stream in streams:
@@ -161,7 +165,7 @@ def _any_character() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _signals() -> Iterator[None]:
-    """Let SIGINT, SIGTERM and SIGHUP raise an exception; those that are ignored stay ignored."""
+    """Make SIGINT, SIGTERM and SIGHUP raise an exception, unless the process ignores them."""
     first: float | None = None
 
     def stop(number: int, frame: object) -> None:
@@ -179,7 +183,7 @@ def _signals() -> Iterator[None]:
     for number in [getattr(signal, name) for name in names if hasattr(signal, name)]:
         # nohup ignores SIGHUP, and a shell without job control ignores SIGINT in the background.
         if signal.getsignal(number) not in (signal.SIG_IGN, None):
-            with contextlib.suppress(ValueError):  # only the main thread may
+            with contextlib.suppress(ValueError):  # only the main thread may set handlers
                 before[number] = signal.signal(number, stop)
     try:
         yield

@@ -1,4 +1,4 @@
-"""`staticemb similarity`: the cosine of two texts."""
+"""`staticemb similarity`: print the cosine of two texts."""
 
 from __future__ import annotations
 

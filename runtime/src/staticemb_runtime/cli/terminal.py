@@ -1,4 +1,4 @@
-"""What `encode` shows a person at a terminal: short vectors, and a word before it waits."""
+"""The output of `encode` at a terminal: short vectors, and a prompt for texts."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _NUMBERS: Final = 8
 
 
 class ShortVectors:
-    """Shows each text with the first numbers of its vector, in the place of a `Writer`.
+    """A `Writer` for a terminal: each text with the first numbers of its vector.
 
     Args:
-        hint: whether to say at the end how whole vectors are printed.
+        hint: whether to name the flag `--full` at the end.
     """
 
     def __init__(self, *, hint: bool = True) -> None:
@@ -52,12 +52,12 @@ class ShortVectors:
 
 
 def cut(line: str, width: int) -> str:
-    """A line that fits a terminal, with a sign where something is left out."""
+    """Cut a line to a width; an ellipsis marks the cut."""
     return line if len(line) <= width else line[: max(width - 1, 0)] + "…"
 
 
 def announce_waiting() -> None:
-    """Say that texts are read from the terminal, and how to end them."""
+    """Print that texts are read from the terminal, and how to end the input."""
     end = "Ctrl-Z and Enter end" if os.name == "nt" else "Ctrl-D ends"
     sys.stderr.write(f"staticemb: type texts, one a line; {end} the input\n")
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""What subcommands for texts share: options, places in errors, notes on empty texts."""
+"""Code that the subcommands for texts share: options, places in errors, notes on empty texts."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 def add_request(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of a request."""
+    """Declare the options `--truncate-dim` and `--pooling`."""
     parser.add_argument("--truncate-dim", type=int, metavar="D", help="keep the first D dimensions")
     parser.add_argument("--pooling", choices=get_args(Pooling), help="default: the file's own")
 
 
 @contextmanager
 def placed(places: Sequence[str]) -> Iterator[None]:
-    """Name the place of a text that cannot be embedded, which `encode` counts in its block."""
+    """Replace a text's index in an error of `encode` by its place in the input."""
     try:
         yield
     except InvalidTextError as error:
@@ -35,6 +35,6 @@ def placed(places: Sequence[str]) -> Iterator[None]:
 
 
 def note_empty(empty: EmptyTexts, total: int, first: str) -> None:
-    """Say on standard error how many texts were empty, if any were, and the place of the first."""
+    """Print the number of empty texts and the place of the first on standard error, if any."""
     if empty.first is not None:
         print(f"staticemb: {printable(empty.describe(total, first))}", file=sys.stderr)

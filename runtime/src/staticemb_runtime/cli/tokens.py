@@ -1,4 +1,4 @@
-"""`staticemb tokens`: a text's tokens, with their weights and rows."""
+"""`staticemb tokens`: print a text's tokens with their weights and rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser], model: Comma
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print a table, a token a line."""
+    """Print a table, one token per line."""
     model = StaticModel.load(options.model)
     table = [("token", "id", "row", "weight", "norm")]
     with placed(["text 1"]):

@@ -1,8 +1,8 @@
-"""What callers pass as texts, turned into slices of strings.
+"""Cut the texts that callers pass into slices of strings.
 
-Every function that takes texts applies the rule of `check_texts`: texts are a string, or an
-iterable of strings in an order. Classes of other libraries are recognized by their attributes, so
-that none of these libraries is imported.
+Every function that takes texts applies `check_texts`: texts are a string, or an ordered iterable of
+strings. Classes of other libraries are recognized by their attributes, so that none of these
+libraries is imported.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ SLICE_CHARACTERS: Final = 1 << 22
 TEXT_COLUMN: Final = "text"
 
 
-class Slice(NamedTuple):
+class Batch(NamedTuple):
     """Consecutive texts.
 
     Attributes:
-        start: the number of the first one in the whole input.
+        start: the index of the first text in the whole input.
         texts: the texts.
     """
 
@@ -37,31 +37,30 @@ class Slice(NamedTuple):
 
 
 def size_hint(sentences: Iterable[Any]) -> int | None:
-    """How many texts there will be, where that is known beforehand."""
+    """Return the number of texts, or None if it is unknown."""
     if not isinstance(sentences, Sized):
         return None
     try:
         return len(sentences)
     except (TypeError, ValueError, OverflowError, NotImplementedError):
-        return None  # a class that has a length in general, and not here
+        return None  # the class defines a length, but this object has none
 
 
-def slices(sentences: object, size: int, prompt: str | None = None) -> Iterator[Slice]:
-    """Cut texts into slices, reading no further ahead than one slice.
+def slices(sentences: object, size: int, prompt: str | None = None) -> Iterator[Batch]:
+    """Cut texts into slices, reading at most one slice ahead.
 
     Args:
-        sentences: any iterable of strings.
-        size: texts a slice at most. A slice also ends before it holds more than `SLICE_CHARACTERS`
-            characters, the prompt counted with each text, so that neither its strings nor its
-            tokens need more memory than that, or one text, explains.
-        prompt: put before each text.
+        sentences: any ordered iterable of strings.
+        size: the maximum number of texts in a slice. A slice of several texts also holds at most
+            `SLICE_CHARACTERS` characters, including the prompt of each text, to limit its memory.
+        prompt: text to put before each text.
 
     Returns:
         An iterator over the slices, in order; none is empty.
 
     Raises:
-        TypeError: `sentences` is not an iterable of texts in an order, or the prompt is not a
-            string; once it is reached: an element is not a string; the message names its index.
+        TypeError: `sentences` is not an ordered iterable, or the prompt is not a string. The
+            iterator raises it for an element that is not a string, and names its index.
         InvalidTextError: the prompt holds a surrogate.
     """
     if prompt is None:
@@ -74,13 +73,14 @@ def slices(sentences: object, size: int, prompt: str | None = None) -> Iterator[
 
 
 def check_texts(sentences: object) -> Iterable[Any]:
-    """Check that an object may be an iterable of texts whose order says which text is which.
+    """Check that an object may be an ordered iterable of texts.
 
     Returns:
-        The object; for an open file its lines without their ends.
+        The object; for an open file its lines without line ends.
 
     Raises:
-        TypeError: it is not. The message names what was found and what to pass in its place.
+        TypeError: the object is a table, a set or another unsuitable type. The message names the
+            type and a replacement.
     """
     if isinstance(sentences, (list, tuple)):
         return sentences
@@ -98,14 +98,13 @@ def check_texts(sentences: object) -> Iterable[Any]:
     elif isinstance(sentences, Set) and not isinstance(sentences, (Sequence, ItemsView)):
         raise _refusal(f"{name}, which has no order", "a list, such as sorted(sentences)")
     elif hasattr(sentences, "readline") and isinstance(sentences, Iterable):
-        return map(_without_end, sentences)
+        return map(_without_line_end, sentences)
     if not isinstance(sentences, Iterable):
         raise TypeError(f"sentences: expected a string or an iterable of strings, found {name}")
     return sentences
 
 
-def _without_end(line: object) -> object:
-    """A line of an open file without the characters that end it."""
+def _without_line_end(line: object) -> object:
     return line.removesuffix("\n").removesuffix("\r") if isinstance(line, str) else line
 
 
@@ -125,14 +124,14 @@ def _check_array(array: np.ndarray[Any, Any]) -> None:
 
 
 def _is_table(value: object) -> bool:
-    """Whether it is a table: of pandas, polars, pyarrow, datasets or any library like them."""
-    kind = type(value)  # not the object: a property might compute, or a table have such a column
+    """Return whether a value is a table of pandas, polars, pyarrow, datasets or the like."""
+    kind = type(value)  # the object's properties may compute, or be columns of that name
     return hasattr(kind, "columns") or hasattr(kind, "column_names")
 
 
 def _column(table: object) -> str:
-    """The expression for a table's texts."""
-    if hasattr(type(table), "collect"):  # a query that has not run; asking for its columns runs it
+    """Return the Python expression for a table's texts."""
+    if hasattr(type(table), "collect"):  # a lazy query; reading its columns would run it
         return f"one column, sentences.collect()[{TEXT_COLUMN!r}]"
     names = getattr(table, "column_names", None)
     if names is None:
@@ -142,13 +141,13 @@ def _column(table: object) -> str:
     return f"one column, sentences[{name!r}]"
 
 
-def _slices(source: Iterator[Any], size: int, prompt: str) -> Iterator[Slice]:
+def _slices(source: Iterator[Any], size: int, prompt: str) -> Iterator[Batch]:
     start = 0
     while texts := list(islice(source, size)):
         if set(map(type, texts)) != {str}:
             texts = [_string(text, start + i) for i, text in enumerate(texts)]
         for part in _by_characters(texts, len(prompt)):
-            yield Slice(start, [prompt + text for text in part] if prompt else part)
+            yield Batch(start, [prompt + text for text in part] if prompt else part)
             start += len(part)
 
 
@@ -161,10 +160,10 @@ def _string(text: object, index: int) -> str:
 
 
 def _spell(value: object) -> str:
-    """What stands in place of a text, and what to do about it."""
+    """Describe a value that is not a text, and its replacement."""
     name = type(value).__name__
     nan = isinstance(value, (float, np.floating)) and value != value
-    if nan or value is None or name in ("NAType", "NaTType"):  # the last two are of pandas
+    if nan or value is None or name in ("NAType", "NaTType"):  # the last two are from pandas
         return f"{name}, a missing value ({value!r}); drop it, or pass '' in its place"
     if isinstance(value, (bytes, bytearray)):
         return f"{name}; decode it, or open the file as text"
@@ -174,14 +173,14 @@ def _spell(value: object) -> str:
     return name
 
 
-def _by_characters(texts: list[str], more: int) -> Iterator[list[str]]:
-    """Cut texts into parts; each text counts `more` characters beside its own."""
-    if sum(map(len, texts)) + more * len(texts) <= SLICE_CHARACTERS:
+def _by_characters(texts: list[str], prompt_size: int) -> Iterator[list[str]]:
+    """Cut texts into parts of `SLICE_CHARACTERS`; each text counts with its prompt."""
+    if sum(map(len, texts)) + prompt_size * len(texts) <= SLICE_CHARACTERS:
         yield texts
         return
     begin = characters = 0
     for index, text in enumerate(texts):
-        size = more + len(text)
+        size = prompt_size + len(text)
         if index > begin and characters + size > SLICE_CHARACTERS:
             yield texts[begin:index]
             begin, characters = index, 0

@@ -1,4 +1,4 @@
-"""The way from texts to vectors: tokenizer, table, pooling, unit length, precision."""
+"""`Embedder`: texts to vectors by tokenizer, table, pooling, unit length and precision."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..format.file_changes import ChangeGuard
 from ..format.parts import ModelParts
 from ..format.tokenizer_check import check_tokenizer
 from ..tokenization.wordpiece import PlainWordPiece, are_plain, read_plain
-from .batching import Slice, size_hint, slices
+from .batching import Batch, size_hint, slices
 from .options import Request
 from .pooling import pool
 from .progress import Progress
@@ -36,11 +36,11 @@ class Token(NamedTuple):
     """One token of a text.
 
     Attributes:
-        piece: its spelling in the vocabulary.
-        id: its number.
-        row: the row of the table that it uses.
-        weight: the factor that its row is multiplied by.
-        norm: the length of the vector that enters the pooling.
+        piece: the token as a string.
+        id: the token's id.
+        row: the index of its row in the table.
+        weight: the factor of its row.
+        norm: the length of the weighted row.
     """
 
     piece: str
@@ -55,8 +55,7 @@ class Block(NamedTuple):
 
     Attributes:
         vectors: (n, width).
-        empty: (k,) the indices of the texts that have no token of the model, ascending; within the
-            slice.
+        empty: (k,) the indices in the slice of the texts without a known token, ascending.
     """
 
     vectors: NDArray[Any]
@@ -64,14 +63,14 @@ class Block(NamedTuple):
 
 
 class Embedder:
-    """The parts of a file, put to work; safe to use from several threads.
+    """The tokenizer and table of a file, to embed texts; safe to use from several threads.
 
     Args:
         file: the parts.
 
     Attributes:
         file: the parts.
-        table: its numbers.
+        table: the rows, scale and weights of the file.
     """
 
     def __init__(self, file: ModelParts) -> None:
@@ -80,52 +79,52 @@ class Embedder:
         self._guard = ChangeGuard(file)
         self._tokenizer: WordTokenizer | LimitedTokenizer | None = None
         self._plain: PlainWordPiece | None = None
-        self._asked = file.limits is not None  # whether the file's tokenizer is a plain one
+        self._plain_read = file.limits is not None  # whether `_plain` needs no more reading
         self._lock = threading.Lock()
         self._unlimited: Embedder | None = None
 
     def tokenizer(self) -> WordTokenizer | LimitedTokenizer:
-        """The tokenizer, built when it is first asked for.
+        """Return the tokenizer, which the first call builds.
 
         Raises:
-            FormatError: the file's tokenizer is none (SPEC section 7).
+            FormatError: the file's tokenizer is invalid (SPEC section 7).
         """
         if self._tokenizer is None:
             with self._lock:
                 if self._tokenizer is None:
-                    self._plain, self._asked = None, True
+                    self._plain, self._plain_read = None, True
                     self._tokenizer = self._build()
         return self._tokenizer
 
-    def ids(self, some: Slice) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """(N,) token ids of all texts, one text after the other, and (n,) how many each has.
+    def ids(self, batch: Batch) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Tokenize a slice.
+
+        Returns:
+            (N,) the concatenated token ids of all texts, and (n,) the number of ids of each text.
 
         Raises:
-            InvalidTextError: a text holds a surrogate, or the tokenizer fails at it; the message
+            InvalidTextError: a text holds a surrogate, or the tokenizer fails on it; the message
                 names its index.
-            FormatError: the file's tokenizer is none, or gives an id that has no row.
-            FileChangedError: the file was written to since it was loaded.
+            FormatError: the file's tokenizer is invalid, or gives an id without a row.
+            FileChangedError: the file was modified after it was loaded.
         """
         self._guard.check()
-        first = self._first_ids(some.texts)
-        if first is not None:
-            return first
-        ids, lengths = self.tokenizer().encode(some.texts, start=some.start)
+        plain_ids = self._plain_ids(batch.texts)
+        if plain_ids is not None:
+            return plain_ids
+        ids, lengths = self.tokenizer().encode(batch.texts, start=batch.start)
         if ids.size and ids.max() >= self.table.vocab_size:
             self._check()
         return ids, lengths
 
-    def embed(self, some: Slice, request: Request) -> Block:
-        """The vectors of a slice.
+    def embed(self, batch: Batch, request: Request) -> Block:
+        """Embed a slice.
 
         Raises:
-            InvalidTextError: a text holds a surrogate, or the tokenizer fails at it; the message
-                names its index.
-            FormatError: the file's tokenizer is none, or gives an id that has no row.
-            FileChangedError: the file was written to since it was loaded.
+            InvalidTextError, FormatError, FileChangedError: as `ids`.
         """
-        ids, lengths = self.ids(some)
-        found = pool(
+        ids, lengths = self.ids(batch)
+        vectors = pool(
             self.table,
             ids,
             lengths,
@@ -135,13 +134,13 @@ class Embedder:
             prefix=request.prefix,
             unit=request.normalize,
         )
-        if len(lengths) > 1:  # a single query should not pay for asking twice
+        if len(lengths) > 1:  # one check is enough for a single query, which must be fast
             self._guard.check()
         empty = NO_TEXTS if lengths.all() else np.flatnonzero(lengths == 0)
-        return Block(quantize(found, request.precision), empty)
+        return Block(quantize(vectors, request.precision), empty)
 
     def without_limits(self) -> Embedder:
-        """An embedder that uses all tokens of a text."""
+        """Return an embedder that uses all tokens of a text."""
         file = self.file
         if file.limits is None and file.metadata.max_tokens is None:
             return self
@@ -152,48 +151,48 @@ class Embedder:
             return self._unlimited
 
     def copy_tokenizer(self) -> Tokenizer:
-        """A tokenizer of the `tokenizers` library that truncates as this model does.
+        """Make a tokenizer of the `tokenizers` library that truncates as this model does.
 
         Raises:
             FormatError: the file's tokenizer is invalid.
         """
         from tokenizers import Tokenizer  # late: slow to import
 
-        self.tokenizer()  # says what is wrong with the file
+        self.tokenizer()  # raises FormatError if the tokenizer is invalid
         tokenizer = Tokenizer.from_buffer(self.file.tokenizer)
         tokenizer.no_padding()
         tokenizer.no_truncation()
-        limits, most = self.file.limits, self.file.metadata.max_tokens
-        if most is not None:
-            end = limits is not None and limits.keep_end
-            tokenizer.enable_truncation(most, direction="left" if end else "right")
+        limits, max_tokens = self.file.limits, self.file.metadata.max_tokens
+        if max_tokens is not None:
+            keep_end = limits is not None and limits.keep_end
+            tokenizer.enable_truncation(max_tokens, direction="left" if keep_end else "right")
         return tokenizer
 
-    def explain(self, some: Slice) -> list[Token]:
-        """The tokens of a slice of one text.
+    def explain(self, batch: Batch) -> list[Token]:
+        """Return the tokens of a slice that holds one text.
 
         Raises:
-            InvalidTextError, FormatError: as `ids` does.
+            InvalidTextError, FormatError, FileChangedError: as `ids`.
         """
-        ids, _ = self.ids(some)
+        ids, _ = self.ids(batch)
         table = self.table
         rows = ids if table.rows is None else table.rows[ids]
         weights = np.ones(len(ids)) if table.weights is None else table.weights[ids]
         norms = np.linalg.norm(table.token_rows(ids).astype(np.float64), axis=1)
-        pieces = self.tokenizer().tokens(some.texts[0])
+        pieces = self.tokenizer().tokens(batch.texts[0])
         columns = (ids.tolist(), rows.tolist(), weights.tolist(), norms.tolist())
         return [Token(*values) for values in zip(pieces, *columns, strict=True)]
 
-    def _first_ids(
+    def _plain_ids(
         self, texts: Sequence[str]
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]] | None:
-        """The ids of plain texts while there is no tokenizer; None once there must be one."""
+        """Tokenize plain texts before the tokenizer is built; None if it is needed."""
         if self._tokenizer is not None or not are_plain(texts):
             return None
         with self._lock:
-            if not self._asked:
+            if not self._plain_read:
                 self._plain = read_plain(self.file.tokenizer_view, self.file.n_token_ids)
-                self._asked = True
+                self._plain_read = True
             plain = self._plain
         if plain is None:
             return None
@@ -207,12 +206,10 @@ class Embedder:
     def _build(self) -> WordTokenizer | LimitedTokenizer:
         metadata, limits = self.file.metadata, self.file.limits
         try:
-            from ..tokenization.word_tokenizer import (
-                WordTokenizer,  # slow to import, as is what it imports
-            )
+            from ..tokenization.word_tokenizer import WordTokenizer  # late: slow to import
 
             if limits is not None:
-                from ..tokenization.truncation import LimitedTokenizer  # only folders have them
+                from ..tokenization.truncation import LimitedTokenizer  # late: folders only
 
                 return LimitedTokenizer(self.file.tokenizer, limits)
             return WordTokenizer(
@@ -221,11 +218,11 @@ class Embedder:
                 max_tokens=metadata.max_tokens,
             )
         except Exception:
-            self._check()  # says what is wrong with the file, if it is the file
+            self._check()  # raises FormatError if the file is the cause
             raise
 
     def _check(self) -> None:
-        from ..format.tokenizer_library import check_readable  # late, as `words`
+        from ..format.tokenizer_library import check_readable  # late: slow to import
 
         check_tokenizer(self.file.tokenizer, self.file.n_token_ids, self.file.path)
         check_readable(self.file.tokenizer, self.file.path)
@@ -241,34 +238,34 @@ def token_vectors(
     show_progress_bar: bool = False,
     empty: EmptyTexts | None = None,
 ) -> NDArray[np.float32] | list[NDArray[np.float32]]:
-    """The vectors of each text's tokens.
+    """Return the vectors of each text's tokens.
 
     Args:
         embedder: the model.
         sentences: one text, or an iterable of texts.
         prefix: the length of the vectors.
-        batch_size: how many texts are worked on at a time.
+        batch_size: how many texts are processed at a time.
         normalize_rows: whether each vector gets unit length.
-        show_progress_bar: a line on standard error.
+        show_progress_bar: whether to show progress on standard error.
         empty: counts the texts without tokens.
 
     Returns:
         (tokens, prefix) for one text, a list of such arrays for an iterable.
 
     Raises:
-        TypeError, StaticEmbError: as `slices` and `Embedder.ids` do.
+        TypeError, StaticEmbError: as `slices` and `Embedder.ids`.
     """
     single = isinstance(sentences, str)
     texts = [sentences] if isinstance(sentences, str) else sentences
-    found: list[NDArray[np.float32]] = []
+    vectors: list[NDArray[np.float32]] = []
     with Progress(size_hint(texts), unit="texts", enabled=show_progress_bar) as progress:
-        for some in slices(texts, batch_size):
-            ids, lengths = embedder.ids(some)
+        for batch in slices(texts, batch_size):
+            ids, lengths = embedder.ids(batch)
             if empty is not None and not lengths.all():
-                empty.add(some, np.flatnonzero(lengths == 0))
+                empty.add(batch, np.flatnonzero(lengths == 0))
             rows = embedder.table.token_rows(ids, prefix)
             if normalize_rows:
                 normalize(rows, in_place=True)
-            found += np.split(rows, np.cumsum(lengths)[:-1])
-            progress.advance(len(some.texts))
-    return found[0] if single else found
+            vectors += np.split(rows, np.cumsum(lengths)[:-1])
+            progress.advance(len(batch.texts))
+    return vectors[0] if single else vectors

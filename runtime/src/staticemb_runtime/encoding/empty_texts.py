@@ -1,7 +1,7 @@
-"""Texts that have no token of the model, and what a call does about them.
+"""Count, warn about or refuse empty texts: texts without a known token.
 
-Such a text is empty, blank, or written with words that the tokenizer does not know, such as
-Japanese for an English model. Its vector is zero: it is similar to nothing.
+Such a text is empty or blank, or the tokenizer knows none of its words, as with Japanese for an
+English model. Its vector is zero: its similarity to every text is 0.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..errors import EmptyTextError, EmptyTextWarning, InvalidOptionError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .batching import Slice
+    from .batching import Batch
 
 OnEmpty = Literal["warn", "zero", "raise"]
 
@@ -24,22 +24,22 @@ _PACKAGE: Final = __name__.partition(".")[0]
 
 
 class EmptyTexts:
-    """The empty texts of a call, or of several calls, counted.
+    """Counter of the empty texts of one or several calls.
 
     Args:
-        on_empty: `raise` makes the first one an error; the others only count.
-        keep: whether `indices` is filled.
+        on_empty: `raise` raises an error at the first empty text; `warn` and `zero` count.
+        keep: whether to fill `indices`.
 
     Attributes:
-        start: the number of the first text of the call; a program that calls for a part of its
-            texts at a time moves it.
-        count: how many there were.
-        blank: how many of them hold nothing but white space.
-        first: the number of the first one.
-        indices: the numbers of all.
+        start: the index of the first text of the current call; a program that embeds its texts in
+            several calls sets it.
+        count: the number of empty texts.
+        blank: how many of them are empty or hold white space only.
+        first: the index of the first empty text.
+        indices: the indices of all empty texts.
 
     Raises:
-        InvalidOptionError: an unknown `on_empty`.
+        InvalidOptionError: `on_empty` is unknown.
     """
 
     def __init__(self, on_empty: str, *, keep: bool = False) -> None:
@@ -54,22 +54,22 @@ class EmptyTexts:
 
     @classmethod
     def of(cls, on_empty: str | EmptyTexts) -> EmptyTexts:
-        """The counter of a call with this value of its parameter `on_empty`.
+        """Return the counter for a value of a call's parameter `on_empty`.
 
         Raises:
-            InvalidOptionError: an unknown `on_empty`.
+            InvalidOptionError: `on_empty` is unknown.
         """
         return on_empty if isinstance(on_empty, EmptyTexts) else cls(on_empty)
 
-    def add(self, some: Slice, indices: Iterable[int]) -> None:
-        """Count texts of a slice.
+    def add(self, batch: Batch, indices: Iterable[int]) -> None:
+        """Count the empty texts of a slice, given by their indices in it.
 
         Raises:
             EmptyTextError: `on_empty` is `raise`.
         """
         for index in indices:
-            blank = not some.texts[index] or some.texts[index].isspace()
-            number = self.start + some.start + int(index)
+            blank = not batch.texts[index] or batch.texts[index].isspace()
+            number = self.start + batch.start + int(index)
             if self.on_empty == "raise":
                 found = "an empty or blank text" if blank else "none"
                 raise EmptyTextError(
@@ -83,11 +83,11 @@ class EmptyTexts:
                 self.indices.append(number)
 
     def describe(self, total: int | None, first: str) -> str:
-        """A sentence that says how many there are.
+        """Return a message with the number of empty texts.
 
         Args:
-            total: how many texts there were altogether; None where nobody knows.
-            first: what the first one is called.
+            total: the number of all texts; None: unknown.
+            first: the name of the first empty text.
 
         Example:
             >>> empty = EmptyTexts("warn")
@@ -104,10 +104,10 @@ vectors are zero; the first is text 4'
         )
 
     def warn(self, total: int | None) -> None:
-        """Warn the caller of the package."""
+        """Issue a warning at the line that called this package."""
         depth, frame = 1, sys._getframe(0)
         while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
             depth, frame = depth + 1, frame.f_back
         text = self.describe(total, f"text {self.first}")
-        hint = "this warning comes once a model; on_empty= says what to do: 'zero' or 'raise'"
+        hint = "one warning per model; on_empty='zero' accepts such texts, 'raise' refuses them"
         warnings.warn(f"{text} ({hint})", EmptyTextWarning, stacklevel=depth)

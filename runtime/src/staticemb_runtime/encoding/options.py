@@ -1,4 +1,4 @@
-"""What a call asks of a model, checked: the request of SPEC section 8, and an output precision."""
+"""Check the parameters of a call: the request of SPEC section 8, and an output precision."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Options(EncodePeers, total=False):
-    """Parameters of `StaticModel.encode` that may be given by name alone, but for `precision`."""
+    """Parameters of `StaticModel.encode` that its overloads take by keyword, except `precision`."""
 
     show_progress_bar: bool | None
     output_value: str | None
@@ -33,15 +33,15 @@ class Options(EncodePeers, total=False):
 
 
 class Request(NamedTuple):
-    """How vectors are to be made.
+    """The checked parameters of a call.
 
     Attributes:
-        prefix: their length before packing.
-        normalize: whether they are scaled to unit length.
-        precision: how they are stored.
+        prefix: the length of a vector before packing.
+        normalize: whether vectors are scaled to unit length.
+        precision: the type of the stored elements.
         pooling: how token rows become one vector.
         beta: the damping of `damped_mean`.
-        dims: how many columns its cosine looks at.
+        dims: the number of first columns in the cosine of `damped_mean`.
     """
 
     prefix: int
@@ -53,7 +53,7 @@ class Request(NamedTuple):
 
     @property
     def width(self) -> int:
-        """Elements of a stored vector: bits are packed by eight."""
+        """The number of elements of a stored vector; eight bits are packed into one element."""
         return -(-self.prefix // 8) if self.precision in ("binary", "ubinary") else self.prefix
 
     @property
@@ -71,12 +71,13 @@ def make_request(
     precision: str,
     pooling: str | None,
 ) -> Request:
-    """Fill in what the call leaves to the file.
+    """Check the parameters of a call; None stands for the file's setting.
 
     Raises:
-        InvalidDimensionError: a length below 1 or above the file's.
-        InvalidOptionError: an unknown precision or pooling; a pooling that the file has no settings
-            for; an integer precision without unit vectors; `normalize_embeddings` is not a boolean.
+        InvalidDimensionError: `truncate_dim` is below 1 or above the file's dimension.
+        InvalidOptionError: the precision or pooling is unknown; the file has no settings for the
+            pooling; the precision is int8 or uint8 without unit length; `normalize_embeddings` is
+            not a boolean.
     """
     prefix = check_dim(truncate_dim, metadata.dim)
     checked = check_precision(precision)
@@ -89,7 +90,7 @@ def make_request(
     if checked in ("int8", "uint8") and not normalize:
         raise InvalidOptionError(
             f"precision {precision}: expected normalized vectors, found normalize_embeddings off; "
-            "for others use quantize() with ranges"
+            "quantize() with ranges takes other vectors"
         )
     chosen = metadata.pooling
     if pooling is not None:
@@ -105,10 +106,10 @@ def make_request(
 
 
 def check_count(name: str, value: int) -> int:
-    """A number that must be an integer of at least 1.
+    """Return a parameter that must be an integer of at least 1.
 
     Raises:
-        InvalidOptionError: it is not.
+        InvalidOptionError: it is not an integer of at least 1.
     """
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise InvalidOptionError(f"{name}: expected an integer of at least 1, found {value!r}")
@@ -116,10 +117,13 @@ def check_count(name: str, value: int) -> int:
 
 
 def check_workers(value: int | str) -> int:
-    """How many processes are to share the work: as many as asked for, or `auto`, within the cores.
+    """Return the number of processes that share the work, at most one per core.
+
+    Args:
+        value: the number, or `auto` for one per core.
 
     Raises:
-        InvalidOptionError: it is neither an integer of at least 1 nor `auto`.
+        InvalidOptionError: `value` is neither an integer of at least 1 nor `auto`.
     """
     if isinstance(value, str):
         if value != "auto":
@@ -130,14 +134,14 @@ def check_workers(value: int | str) -> int:
 
 
 def cores() -> int:
-    """The cores that this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-# sentence-transformers predefines the first two; the others are what teachers call theirs. A file
-# without a prompt of such a name needs none.
+# sentence-transformers predefines the first two names; other models use the rest. A file without a
+# prompt of such a name needs no prompt.
 _USUAL_PROMPTS: Final = frozenset(
     ("query", "document", "passage", "corpus", "classification", "clustering")
 )
@@ -146,18 +150,18 @@ _USUAL_PROMPTS: Final = frozenset(
 def find_prompt(
     prompt: str | None, prompt_name: str | None, prompts: Mapping[str, str]
 ) -> str | None:
-    """Find what to put before each text.
+    """Find the prompt to put before each text.
 
     Args:
-        prompt: a text; it wins over the name.
-        prompt_name: a name among `prompts`, or one that is usual and then means nothing.
-        prompts: the file's texts by name.
+        prompt: a prompt; it takes precedence over the name.
+        prompt_name: a name in `prompts`, or a usual name, which means no prompt if not in it.
+        prompts: the file's prompts by name.
 
     Returns:
-        The text; None: nothing.
+        The prompt, or None.
 
     Raises:
-        InvalidOptionError: there is no such name.
+        InvalidOptionError: `prompt_name` is unknown or not a string.
 
     Example:
         >>> find_prompt(None, "query", {"query": "q: "}), find_prompt(None, "query", {})
@@ -181,15 +185,15 @@ def check_compatibility(
     convert_to_tensor: bool,
     device: object,
 ) -> None:
-    """Refuse what sentence-transformers' `encode` offers and this package has nothing like.
+    """Refuse values of sentence-transformers' `encode` that this package does not support.
 
     Raises:
-        InvalidOptionError: one of the parameters asks for such a thing.
+        InvalidOptionError: a parameter has such a value.
     """
     if convert_to_tensor or not convert_to_numpy:
         raise InvalidOptionError(
             "convert_to_tensor: expected False, found True: results are numpy arrays; "
-            "torch.from_numpy(result) makes a tensor of one without copying it"
+            "torch.from_numpy(result) makes a tensor without copying"
         )
     if not isinstance(output_value, str) or output_value != "sentence_embedding":
         raise InvalidOptionError(

@@ -1,7 +1,7 @@
 """Parameters of sentence-transformers and model2vec that this package does not have.
 
-A parameter that does not change a result here is accepted; one that would is refused with the
-expression that replaces it.
+A value that has no effect on the result is accepted. Any other value raises an error that names a
+replacement.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 ON_CPU: Final = "this package computes on the CPU alone: leave it out"
 HUB: Final = "StaticModel.from_pretrained(...) takes it"
 POOL: Final = "encode(texts, workers=N) starts N processes and keeps them"
-TORCH: Final = "there is no torch module here; the distiller trains: `staticemb-distiller train`"
+TORCH: Final = "this model is not a torch module; `staticemb-distiller train` trains a model"
 TO_HUB: Final = "`staticemb-distiller push` uploads a file"
 EXPORT: Final = "copy the file, or write another format with `staticemb-distiller export`"
-CONVERT: Final = "`staticemb-distiller` writes files with other tables (`distill`, `convert`)"
+CONVERT: Final = "`staticemb-distiller` (`distill`, `convert`) writes a file with another table"
 LIMIT: Final = "cut the texts, or make a file with another max_tokens"
 PROMPT: Final = "pass prompt= to encode"
 
 
-# Parameters: the values that change nothing, None for any value, and what replaces the others.
+# Each parameter's accepted values, None for all values, and the replacement for other values.
 Rules = dict[str, tuple[tuple[object, ...] | None, str]]
 CONSTRUCTOR: Final[Rules] = {
     "backend": ((None, "torch"), "there is one backend: leave it out"),
@@ -47,12 +47,12 @@ CONSTRUCTOR: Final[Rules] = {
     ),
     "token": ((None,), HUB),
     "tokenizer_kwargs": ((None, {}), "leave it out"),
-    "trust_remote_code": (None, ""),  # no code of a model is ever run
+    "trust_remote_code": (None, ""),  # this package never runs code of a model
     "use_auth_token": ((None,), HUB),
 }
 FROM_PRETRAINED: Final[Rules] = {
-    "dimensionality": (None, ""),  # a name of truncate_dim
-    "force_download": (None, ""),  # what is in the cache is compared with the Hub
+    "dimensionality": (None, ""),  # the same as truncate_dim
+    "force_download": (None, ""),  # cached files are compared with the Hub anyway
     "max_length": (None, ""),  # see check_max_length
     "normalize": ((None,), "pass normalize_embeddings= to encode"),
     "quantize_to": ((None,), CONVERT),
@@ -60,17 +60,17 @@ FROM_PRETRAINED: Final[Rules] = {
     "vocabulary_quantization": ((None,), "quantize with model2vec, and load what it saves"),
 }
 ENCODE: Final[Rules] = {
-    "normalize": (None, ""),  # a name of normalize_embeddings
+    "normalize": (None, ""),  # the same as normalize_embeddings
     "max_length": (None, ""),  # see check_max_length
-    "chunk_size": ((None,), "batch_size is how many texts are handed to a process"),
+    "chunk_size": ((None,), "batch_size sets how many texts a process gets at a time"),
     "multiprocessing_threshold": (None, ""),
     "pool": ((None,), POOL),
-    "use_multiprocessing": (None, ""),  # says how, and not what
+    "use_multiprocessing": (None, ""),  # it does not change the result
 }
 
 
 class ConstructorPeers(TypedDict, total=False):
-    """What `SentenceTransformer(...)` has beside the parameters of `StaticModel`."""
+    """Parameters that only `SentenceTransformer(...)` has."""
 
     model_name_or_path: str
     backend: str
@@ -93,7 +93,7 @@ class ConstructorPeers(TypedDict, total=False):
 
 
 class PretrainedPeers(TypedDict, total=False):
-    """What model2vec's `from_pretrained` has beside the parameters of this package's."""
+    """Parameters that only model2vec's `from_pretrained` has."""
 
     dimensionality: int | None
     force_download: bool
@@ -105,7 +105,7 @@ class PretrainedPeers(TypedDict, total=False):
 
 
 class EncodePeers(TypedDict, total=False):
-    """What the peers' `encode` has beside the parameters of this package's."""
+    """Parameters that only `encode` of sentence-transformers or model2vec has."""
 
     chunk_size: int | None
     max_length: int | None
@@ -116,16 +116,16 @@ class EncodePeers(TypedDict, total=False):
 
 
 def check_peers(function: str, rules: Rules, peers: Mapping[str, Any]) -> None:
-    """Check parameters that only a peer has.
+    """Check parameters that only sentence-transformers or model2vec has.
 
     Args:
-        function: the name of the function that was called.
-        rules: its parameters.
-        peers: their values.
+        function: the name of the called function, for messages.
+        rules: the accepted values.
+        peers: the parameters by name.
 
     Raises:
-        TypeError: no peer has such a parameter either.
-        InvalidOptionError: a value asks for what is not here; the message says what replaces it.
+        TypeError: a parameter is in no rule.
+        InvalidOptionError: a value is not accepted; the message names a replacement.
     """
     for name, value in peers.items():
         if name not in rules:
@@ -133,21 +133,23 @@ def check_peers(function: str, rules: Rules, peers: Mapping[str, Any]) -> None:
         accepted, instead = rules[name]
         if name == "device":
             check_device(value)
-        elif accepted is not None and not any(value is one or value == one for one in accepted):
-            found = "another value" if "token" in name else f"{value!r:.40}"  # it may be secret
+        elif accepted is not None and not any(value is v or value == v for v in accepted):
+            found = "another value" if "token" in name else f"{value!r:.40}"  # a token is secret
             raise InvalidOptionError(f"{name}: expected {accepted[-1]!r}, found {found}; {instead}")
 
 
 def check_prompt_name(prompt_name: object) -> None:
-    """Refuse what is not a name, such as the batch size, which was the second argument long ago.
+    """Refuse a prompt name that is not a string, such as a batch size passed by position.
+
+    Old versions of sentence-transformers took the batch size as second argument.
 
     Raises:
-        InvalidOptionError: it is not a string and not None.
+        InvalidOptionError: `prompt_name` is neither a string nor None.
     """
     if prompt_name is not None and not isinstance(prompt_name, str):
         raise InvalidOptionError(
             f"prompt_name: expected a string, found {prompt_name!r:.40}; it is the second argument "
-            "of encode: pass batch_size= and others by name"
+            "of encode: pass batch_size= and other parameters by name"
         )
 
 
@@ -155,21 +157,21 @@ def check_device(device: object) -> None:
     """Refuse a device that is not the CPU.
 
     Raises:
-        InvalidOptionError: it is not.
+        InvalidOptionError: the device is not the CPU.
     """
     if isinstance(device, (list, tuple)):
         raise InvalidOptionError(f"device: expected 'cpu' or None, found {device!r:.40}; {POOL}")
-    # str: a device of torch is an object, whose spelling this is.
+    # torch's device objects become their names.
     if device is not None and str(device).partition(":")[0] != "cpu":
         found = f"{str(device)!r:.40}"
         raise InvalidOptionError(f"device: expected 'cpu' or None, found {found}; {ON_CPU}")
 
 
 def check_max_length(peers: Mapping[str, Any], metadata: Metadata) -> None:
-    """Refuse a limit of tokens that is not the model's own.
+    """Refuse a `max_length` that differs from the model's `max_tokens`.
 
     Raises:
-        InvalidOptionError: it is not.
+        InvalidOptionError: `max_length` differs.
     """
     if "max_length" in peers and peers["max_length"] != metadata.max_tokens:
         raise InvalidOptionError(

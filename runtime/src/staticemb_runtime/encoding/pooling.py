@@ -1,19 +1,19 @@
-"""Token ids and a table in, one pooled vector for each text out (SPEC section 8, stages 4 to 6).
+"""Pool the token rows of each text into one vector (SPEC section 8, stages 4 to 6).
 
-How it is fast in numpy alone, and why a text's bits never depend on its neighbors:
+The design makes numpy fast and keeps a text's bits independent of the other texts:
 
-- A text of n tokens is cut into its first n mod 256, and pieces of 256. Texts are worked on in the
-  order of the former, so that blocks of texts have nearly equal lengths; the shorter ones of a
-  block are filled up with their own last token, whose share is 0 (or is taken off again, where
-  sums of integers are exact). Few numpy calls thus do for any mix of lengths.
+- A text of n tokens is cut into a first piece of n mod 256 tokens and pieces of 256. Texts are
+  sorted by the size of the first piece, so that a block holds pieces of nearly equal size. Shorter
+  pieces are padded with their last token. The padding gets weight 0, or is subtracted if sums of
+  integers are exact. So any mix of lengths needs few numpy calls.
 - A block is gathered token by token, not text by text, into a buffer that stays in the cache: the
-  sum over the first axis has long inner loops. The sums of some texts stay in the cache too until
-  they are finished.
-- Each piece is summed by itself, token after token, and the pieces of a text are added in a fixed
-  order. No BLAS takes part (einsum without `optimize` does not call it), as its threads and
-  kernels may change the order of a sum.
-- An int8 table without weights is summed in int16, which is exact for 256 tokens, and only then
-  multiplied.
+  sum over the first axis has long inner loops. The sums of a group of texts stay in the cache until
+  they are complete.
+- Each piece is summed separately, token by token, and the pieces of a text are added in a fixed
+  order. BLAS is not used (einsum without `optimize` does not call it): its threads and kernels may
+  change the order of a sum.
+- An int8 table without weights is summed in int16, which is exact for 256 tokens, and scaled
+  afterward.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _PIECE: Final = 256  # tokens; int16 holds the sum of 256 int8
 _ROWS: Final = 1 << 19  # elements of gathered rows that should stay in the cache
-_SUMS: Final = 1 << 19  # elements of sums that are kept beside them until they are finished
+_SUMS: Final = 1 << 19  # elements of sums that should stay in the cache
 _LONG: Final = 4096  # tokens; longer texts are accumulated in float64
 
 
@@ -53,25 +53,25 @@ def pool(
 ) -> Floats:
     """Pool the rows of each text's tokens into one vector.
 
-    The vector of a text is the same bit for bit whatever other texts are in the call.
+    The bits of a text's vector do not depend on the other texts in the call.
 
     Args:
         table: the table.
-        ids: (N,) token ids of all texts, one text after the other.
-        lengths: (B,) how many of them belong to each text; a text without tokens gives zeros.
-        pooling: `mean`: the sum over the number of tokens; `damped_mean`: the mean weighted by
-            exp(−beta · cosine of the token's row with the plain mean).
-        beta: the damping; 0 is the plain mean.
-        dims: how many first columns the cosine looks at; may exceed `prefix`.
-        prefix: how many first columns are wanted; all if None.
-        unit: whether vectors are divided by their lengths, as `vectors.normalize` does it.
+        ids: (N,) the concatenated token ids of all texts.
+        lengths: (B,) the number of ids of each text; a text without tokens gets a zero vector.
+        pooling: `mean`: the sum divided by the number of tokens; `damped_mean`: the mean weighted
+            by exp(−beta · cosine of the token's row with the plain mean).
+        beta: the damping; 0 gives the plain mean.
+        dims: the number of first columns in the cosine; may exceed `prefix`.
+        prefix: the number of first columns to return; None: all.
+        unit: whether to normalize the vectors, as `vectors.normalize`.
 
     Returns:
         (B, prefix) float32.
 
     Raises:
         InvalidDimensionError: `prefix` is below 1 or above D.
-        InvalidTokenIdError: an id is negative or not below V.
+        InvalidTokenIdError: an id is negative, or at least V.
 
     Example:
         >>> table = EmbeddingTable(np.array([[1, 0], [0, 2]], np.float32))
@@ -89,16 +89,16 @@ def pool(
     step = max(1, _SUMS // max(prefix, dims))
     for order, dtype in _orders(counts):
         for begin in range(0, len(order), step):
-            some = order[begin : begin + step]
-            texts = _Texts(ids, starts[some], counts[some])
-            vectors = _pool(table, texts, beta, dims, prefix, dtype)
-            found = vectors.astype(np.float32, copy=False)
-            out[some] = normalize(found, in_place=True) if unit else found
+            group = order[begin : begin + step]
+            texts = _Texts(ids, starts[group], counts[group])
+            pooled = _pool(table, texts, beta, dims, prefix, dtype)
+            vectors = pooled.astype(np.float32, copy=False)
+            out[group] = normalize(vectors, in_place=True) if unit else vectors
     return out
 
 
 def _orders(counts: Ints) -> Iterator[tuple[Ints, type[np.floating[Any]]]]:
-    """The texts in the order in which they are worked on, and what their sums are kept in."""
+    """Iterate over groups of text indices in processing order, with the dtype of their sums."""
     if len(counts) == 1:  # one query
         yield np.zeros(1, np.intp), np.float32 if counts[0] <= _LONG else np.float64
         return
@@ -120,7 +120,7 @@ def _pool(
     prefix: int,
     dtype: type[np.floating[Any]],
 ) -> Rows:
-    """(K, prefix) of `dtype`, with sums accumulated in it; the plain mean if `beta` is 0."""
+    """Return the means of K texts, (K, prefix), accumulated in `dtype`; plain if `beta` is 0."""
     counts: Rows = np.maximum(texts.lengths, 1)
     if beta == 0:
         sums = _sums(table, texts, prefix, dtype)
@@ -133,30 +133,30 @@ def _pool(
 
 
 class _Block(NamedTuple):
-    """Pieces of some texts, filled up to one size.
+    """One piece of each of K texts, padded to one size.
 
     Attributes:
-        texts: an index for K texts, each at most once.
-        ids: (S, K) the token ids of a piece of each.
-        fill: (K,) how many ids at a piece's end only fill it up; None: none. All are its last one.
+        texts: an index that selects the K texts.
+        ids: (S, K) the token ids of the pieces.
+        padding: (K,) the number of ids at a piece's end that repeat its last token; None: 0.
     """
 
     texts: Ints | slice
     ids: NDArray[Any]
-    fill: Ints | None = None
+    padding: Ints | None = None
 
-    def shares(self) -> Floats | None:
-        """(S, K) 1 for each token that counts and 0 for each that does not; None if all count."""
-        if self.fill is None:
+    def mask(self) -> Floats | None:
+        """Return (S, K), 1 for a token and 0 for padding; None without padding."""
+        if self.padding is None:
             return None
         size = len(self.ids)
-        return (np.arange(size)[:, None] < size - self.fill).astype(np.float32)
+        return (np.arange(size)[:, None] < size - self.padding).astype(np.float32)
 
 
 class _Texts(NamedTuple):
-    """The token ids of some texts: text j has `ids[starts[j] : starts[j] + lengths[j]]`.
+    """The token ids of a group of texts: text j has `ids[starts[j] : starts[j] + lengths[j]]`.
 
-    They are sorted by their lengths' remainders over 256, the largest first and 0 last.
+    The texts are sorted by their length modulo 256, descending.
     """
 
     ids: NDArray[np.integer[Any]]
@@ -164,12 +164,14 @@ class _Texts(NamedTuple):
     lengths: Ints
 
     def blocks(self, tokens: int) -> Iterator[_Block]:
-        """The texts' pieces: which ones a text has, and their order, follow from its length alone.
+        """Iterate over blocks of the texts' pieces.
+
+        The pieces of a text and their order depend on its length alone.
 
         Args:
-            tokens: how many a block may hold (a piece of more is a block by itself).
+            tokens: the maximum number of tokens in a block (a larger piece is one block).
         """
-        if len(self.lengths) == 1:  # one query: the same pieces without the bookkeeping
+        if len(self.lengths) == 1:  # one query: the same pieces, made faster
             begin = int(self.starts[0])
             end = begin + int(self.lengths[0])
             while begin < end:
@@ -177,42 +179,42 @@ class _Texts(NamedTuple):
                 yield _Block(slice(0, 1), self.ids[begin : begin + size, None])
                 begin += size
             return
-        rests = self.lengths % _PIECE
-        yield from self._first_pieces(rests, tokens)
-        whole = self.lengths // _PIECE
+        first_sizes = self.lengths % _PIECE
+        yield from self._first_pieces(first_sizes, tokens)
+        full_pieces = self.lengths // _PIECE
         step = max(1, tokens // _PIECE)
         within = np.arange(_PIECE)[:, None]
-        for number in range(int(whole.max(initial=0))):
-            texts = np.flatnonzero(whole > number)
-            begins = (self.starts + rests)[texts] + number * _PIECE
+        for number in range(int(full_pieces.max(initial=0))):
+            texts = np.flatnonzero(full_pieces > number)
+            begins = (self.starts + first_sizes)[texts] + number * _PIECE
             for at in range(0, len(texts), step):
-                some = slice(at, at + step)
-                yield _Block(texts[some], self.ids.take(begins[some] + within))
+                part = slice(at, at + step)
+                yield _Block(texts[part], self.ids.take(begins[part] + within))
 
-    def _first_pieces(self, rests: Ints, tokens: int) -> Iterator[_Block]:
-        falling = (-rests).tolist()
-        within = np.arange(-falling[0] if falling else 0)[:, None]
-        last = self.starts + (rests - 1)
-        at, end = 0, bisect_right(falling, -1)
+    def _first_pieces(self, sizes: Ints, tokens: int) -> Iterator[_Block]:
+        ascending = (-sizes).tolist()  # bisect needs ascending values
+        within = np.arange(-ascending[0] if ascending else 0)[:, None]
+        last = self.starts + (sizes - 1)
+        at, end = 0, bisect_right(ascending, -1)
         while at < end:
-            size = -falling[at]
-            # At most an eighth of a block fills up, and of short texts nothing.
+            size = -ascending[at]
+            # At most an eighth of a block is padding. Pieces below 8 tokens get none.
             most = min(end, at + max(1, tokens // size))
-            stop = bisect_right(falling, size // 8 - size, at, most)
-            some = slice(at, stop)
-            places = self.starts[some] + within[:size]
-            if falling[at] == falling[stop - 1]:
-                yield _Block(some, self.ids.take(places))
+            stop = bisect_right(ascending, size // 8 - size, at, most)
+            part = slice(at, stop)
+            places = self.starts[part] + within[:size]
+            if ascending[at] == ascending[stop - 1]:
+                yield _Block(part, self.ids.take(places))
             else:
-                np.minimum(places, last[some], out=places)
-                yield _Block(some, self.ids.take(places), size - rests[some])
+                np.minimum(places, last[part], out=places)
+                yield _Block(part, self.ids.take(places), size - sizes[part])
             at = stop
 
 
 def _sums(
     table: EmbeddingTable, texts: _Texts, columns: int, dtype: type[np.floating[Any]]
 ) -> Rows:
-    """(K, columns) of `dtype`: Σ weights[t] · embeddings[rows[t]] of each text, unscaled."""
+    """Return unscaled sums, (K, columns) of `dtype`: Σ weights[t] · embeddings[rows[t]]."""
     out = np.zeros((len(texts.lengths), columns), dtype)
     tokens = max(_PIECE, _ROWS // columns)
     gather = Gather(table, columns, min(tokens, 2 * texts.ids.size))
@@ -221,38 +223,41 @@ def _sums(
         if exact:
             stored = gather.stored(block.ids)[:, :, :columns]
             sums = np.add.reduce(stored, axis=0, dtype=np.int16)
-            if block.fill is not None:
-                sums -= stored[-1] * block.fill.astype(np.int16)[:, None]
+            if block.padding is not None:
+                sums -= stored[-1] * block.padding.astype(np.int16)[:, None]
             out[block.texts] += sums
             continue
-        shares = block.shares()
+        factors = block.mask()
         if table.weights is not None:
             weights = table.weights.take(block.ids)
-            shares = weights if shares is None else weights * shares
-        out[block.texts] += _total(gather.floats(block.ids)[:, :, :columns], shares)
+            factors = weights if factors is None else weights * factors
+        out[block.texts] += _weighted_sums(gather.floats(block.ids)[:, :, :columns], factors)
     return out
 
 
 def _damped_sums(
     table: EmbeddingTable, texts: _Texts, means: Rows, beta: float, prefix: int
 ) -> tuple[Rows, Rows]:
-    """(K, prefix) unscaled sums of damped rows, and (K,) sums of dampings (1 for an empty text).
+    """Sum the damped rows of K texts.
 
     Args:
         table: the table.
         texts: the texts.
-        means: (K, dims) each text's unscaled plain sum; only its direction counts. Its dtype is
-            that of the accumulators.
+        means: (K, dims) the unscaled plain sums; only their directions matter. The results are
+            accumulated in this dtype.
         beta: the damping.
-        prefix: how many columns are wanted.
+        prefix: the number of columns to sum.
+
+    Returns:
+        (K, prefix) unscaled sums of damped rows, and (K,) sums of dampings (1 for an empty text).
     """
     dims = means.shape[1]
     scale = table.relative_scale[:dims]
-    towards = means * scale
-    lengths = np.sqrt(np.einsum("ij,ij->i", towards, towards))
+    scaled = means * scale
+    lengths = np.sqrt(np.einsum("ij,ij->i", scaled, scaled))
     lengths[lengths == 0] = 1
-    # Stored rows meet these directions, so the scale is in them twice, once for either side.
-    directions = (towards * scale / lengths[:, None]).astype(np.float32)
+    # The rows below are unscaled, so the directions hold the scale of both sides of the cosine.
+    directions = (scaled * scale / lengths[:, None]).astype(np.float32)
 
     out = np.zeros((len(texts.lengths), prefix), means.dtype)
     total = np.zeros(len(texts.lengths), means.dtype)
@@ -264,24 +269,24 @@ def _damped_sums(
         cosines = np.einsum("skd,kd->sk", rows[:, :, :dims], directions[block.texts])
         exponents = -beta * cosines / table.norms(block.ids, dims)
         damping = np.exp(exponents.astype(np.float32))
-        shares = block.shares()
-        if shares is not None:
-            damping *= shares
+        mask = block.mask()
+        if mask is not None:
+            damping *= mask
         total[block.texts] += np.add.accumulate(damping, axis=0)[-1]
         if table.weights is not None:
             damping *= table.weights.take(block.ids)
-        out[block.texts] += _total(rows[:, :, :prefix], damping)
+        out[block.texts] += _weighted_sums(rows[:, :, :prefix], damping)
     total[texts.lengths == 0] = 1
     return out, total
 
 
-def _total(rows: Rows, shares: Floats | None) -> Rows:
-    """(S, K, d) and (S, K) give (K, d): the sums over the first axis, in its order."""
+def _weighted_sums(rows: Rows, factors: Floats | None) -> Rows:
+    """Sum rows (S, K, d) times factors (S, K) over the first axis, in its order: (K, d)."""
     if rows.shape[2] == 1:  # numpy would sum a single column in an order that depends on K
-        products = rows if shares is None else rows * shares[:, :, None]
+        products = rows if factors is None else rows * factors[:, :, None]
         sums: Rows = np.add.accumulate(products, axis=0)[-1]
-    elif shares is None:
+    elif factors is None:
         sums = np.add.reduce(rows, axis=0)
     else:
-        sums = np.einsum("sk,skd->kd", shares, rows)
+        sums = np.einsum("sk,skd->kd", factors, rows)
     return sums

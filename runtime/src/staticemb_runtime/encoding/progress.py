@@ -1,4 +1,4 @@
-"""One line on standard error that says how far a long run is."""
+"""A progress line on standard error."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ class InputPosition:
         self._size = 0
 
     def follow(self, file: IO[bytes]) -> None:
-        """Look at this file from now on. Of a pipe, nothing is known."""
+        """Follow this file from now on. The position in a pipe is unknown."""
         with contextlib.suppress(OSError, ValueError):
             status = os.fstat(file.fileno())
             if stat.S_ISREG(status.st_mode):
                 self._file, self._size = file, status.st_size
 
     def share(self) -> float | None:
-        """The part that has been read, from 0 to 1; None where it is not known."""
+        """Return the fraction that has been read, from 0 to 1; None: unknown."""
         if self._file is None or self._size == 0:
             return None
         try:
             return min(self._file.tell() / self._size, 1.0)
-        except (OSError, ValueError):  # closed, at the end
+        except (OSError, ValueError):  # the file is closed at the end
             return None
 
 
 class Progress:
-    """A progress line: rewritten in place on a terminal, elsewhere written once, at the end.
+    """A progress line: rewritten in place on a terminal, otherwise written once, at the end.
 
     Args:
-        total: how many are to come, or None where nobody knows.
-        unit: what is counted.
-        enabled: False for no output at all.
-        position: says how much of the input has been read, where there is no total.
+        total: the expected number of items; None: unknown.
+        unit: the name of the items.
+        enabled: False for no output.
+        position: how much of the input has been read, used if `total` is None.
 
     Example:
         >>> with Progress(2, unit="texts", enabled=False) as progress:
@@ -82,7 +82,7 @@ class Progress:
             self._show("\n")
 
     def advance(self, count: int) -> None:
-        """Say that `count` more are done."""
+        """Add `count` items to those that are done."""
         self._done += count
         now = time.monotonic()
         if self._live and now - self._shown >= _REFRESH_SECONDS:
@@ -103,11 +103,11 @@ class Progress:
         if share and not end:
             line += f", {_clock(seconds * (1 - share) / share)} left"
         if self._live:
-            # A line as wide as the terminal would make it scroll.
+            # A line of the terminal's full width would make it scroll.
             width = _columns() - 1
             line, self._width = line[:width].ljust(min(self._width, width)), len(line)
             line = f"\r{line}"
-        with contextlib.suppress(OSError):  # the work does not depend on who looks at it
+        with contextlib.suppress(OSError):  # the work goes on without a progress line
             sys.stderr.write(f"{line}{end}")
             sys.stderr.flush()
 

@@ -1,9 +1,10 @@
-"""The numbers of a static embedding file, and how rows of them are gathered.
+"""The table of a static embedding file, and the gathering of its rows.
 
 - A prefix is gathered without reading the rest of each row and without copying the table: R rows
-  of D are seen as R·D/c rows of c, the smallest divisor of D that holds the columns needed.
-- float16 is converted by moving bits: several times faster than numpy's conversion, as exact, and
-  the table stays half as large as it would be in float32.
+  of D elements are viewed as R·D/c rows of c elements. c is the smallest divisor of D that is not
+  below the prefix.
+- float16 is converted by shifting bits, which is exact and several times faster than numpy's
+  conversion. So the table can stay in float16, half the size of float32.
 """
 
 from __future__ import annotations
@@ -20,22 +21,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float32]
-    Ints = NDArray[np.intp]  # what indexes an array: 32 bits on a 32-bit system
+    Ints = NDArray[np.intp]  # numpy's index type: 32 bits on a 32-bit system
     Rows = NDArray[Any]
 
 _NORMS_AT_ONCE: Final = 1 << 17  # elements
 
 
 class EmbeddingTable:
-    """The numbers of a static embedding file.
+    """The table of a static embedding file.
+
+    The values must come from a checked file; `rows` in particular is not checked again.
 
     Attributes:
         embeddings: (R, D) float32, float16 or int8; may be memory-mapped.
         scale: (D,) float32, the step of each column; only with int8.
-        weights: (V,) float32, the factor of each token, or None for ones.
-        rows: (V,) integers below R, the row of each token, or None for 0, 1, 2, …
-
-    Values are those of a checked file: `rows` in particular is not checked again.
+        weights: (V,) float32, the factor of each token; None: ones.
+        rows: (V,) integers below R, the row of each token; None: 0, 1, 2, …
     """
 
     def __init__(
@@ -53,7 +54,10 @@ class EmbeddingTable:
 
     @cached_property
     def relative_scale(self) -> NDArray[np.float64]:
-        """(D,) the scale over its largest element: what of it counts in a cosine; or ones."""
+        """(D,) the scale divided by its largest element; ones if there is no scale.
+
+        A common factor of the scale cancels in a cosine.
+        """
         if self.scale is None:
             return np.ones(self.dim)
         relative: NDArray[np.float64] = self.scale / np.float64(self.scale.max())
@@ -70,14 +74,18 @@ class EmbeddingTable:
         return len(self.embeddings if self.rows is None else self.rows)
 
     def token_rows(self, ids: NDArray[Any], prefix: int | None = None) -> Floats:
-        """The vectors e_i of single tokens (SPEC.md, stage 4).
+        """Return the vectors e_i of single tokens (SPEC.md, stage 4).
 
         Args:
             ids: (N,) integers.
-            prefix: how many columns are wanted; all if None.
+            prefix: the number of first columns; None: all.
 
         Returns:
             (N, prefix) float32.
+
+        Raises:
+            InvalidDimensionError: `prefix` is below 1 or above D.
+            InvalidTokenIdError: an id is negative, or at least V.
         """
         prefix = check_dim(prefix, self.dim)
         check_ids(ids, self.vocab_size)
@@ -89,42 +97,48 @@ class EmbeddingTable:
         return out
 
     def norms(self, ids: NDArray[Any], dims: int) -> NDArray[np.float64]:
-        """Lengths of the tokens' rows over their first `dims` columns; infinite where 0.
+        """Return the lengths of the tokens' rows over their first `dims` columns; infinity for 0.
 
-        They have the sign of the weight. Its size and a common factor of the scale cancel in a
-        cosine, so neither is in them. Each token's is remembered when it is first met, so that a
-        table costs nothing at its start and 8 bytes a token later.
+        A length has the sign of the token's weight. The weight's size and a common factor of the
+        scale cancel in a cosine, so lengths leave them out. Each length is computed when first
+        needed and then cached, in 8 bytes per token.
 
         Args:
             ids: integers of any shape.
-            dims: how many columns count.
+            dims: the number of first columns.
 
         Returns:
-            Float64 of the shape of `ids`.
+            float64, in the shape of `ids`.
         """
-        known = self._norms.get(dims)
-        if known is None:
-            known = self._norms.setdefault(dims, np.zeros(self.vocab_size))
-        norms = known.take(ids)
-        # 0 stands for "not met yet"; two threads may both fill it in, with the same values.
+        cached = self._norms.get(dims)
+        if cached is None:
+            cached = self._norms.setdefault(dims, np.zeros(self.vocab_size))
+        norms = cached.take(ids)
+        # 0 means "not computed yet". Two threads may compute the same value.
         if np.count_nonzero(norms) < norms.size:
             missing = np.unique(ids[norms == 0])
             step = max(1, _NORMS_AT_ONCE // self.dim)
             gather = Gather(self, dims, step)
             for begin in range(0, len(missing), step):
-                some = missing[begin : begin + step]
-                rows = gather.floats(some)[:, :dims] * self.relative_scale[:dims]
+                part = missing[begin : begin + step]
+                rows = gather.floats(part)[:, :dims] * self.relative_scale[:dims]
                 norm = np.sqrt(np.einsum("ij,ij->i", rows, rows))
                 if self.weights is not None:
-                    norm *= np.sign(self.weights.take(some))
+                    norm *= np.sign(self.weights.take(part))
                 norm[norm == 0] = np.inf
-                known[some] = norm
-            norms = known.take(ids)
+                cached[part] = norm
+            norms = cached.take(ids)
         return norms
 
 
 class Gather:
-    """Rows of a table, cut to their first columns, gathered into a buffer that is reused."""
+    """A reused buffer for rows of a table, cut to their first columns.
+
+    Args:
+        table: the table.
+        columns: the number of first columns; the rows may have more.
+        tokens: the maximum number of rows in one call.
+    """
 
     def __init__(self, table: EmbeddingTable, columns: int, tokens: int) -> None:
         dim = table.dim
@@ -138,17 +152,17 @@ class Gather:
             self._floats = np.empty((tokens, width), np.float32)
 
     def stored(self, ids: NDArray[Any]) -> Rows:
-        """Rows as stored: the shape of `ids` and one axis more; valid until the next call."""
+        """Return rows as stored, in the shape of `ids` plus one axis; valid until the next call."""
         index = ids if self._rows is None else self._rows.take(ids)
         index = index.astype(np.intp)
         if self._factor > 1:
             index *= self._factor
         out = self._raw[: ids.size].reshape(*ids.shape, self._raw.shape[1])
-        # "raise" would not write into out directly
+        # mode="raise" would write into a copy of out first
         return self._view.take(index, axis=0, out=out, mode="clip")
 
     def floats(self, ids: NDArray[Any]) -> Rows:
-        """The same as float32, without scale and weight."""
+        """Return rows as float32, without scale and weight; valid until the next call."""
         stored = self.stored(ids)
         if stored.dtype == np.float32:
             return stored
@@ -156,8 +170,8 @@ class Gather:
         if stored.dtype == np.float16:
             bits = out.view(np.int32)
             np.left_shift(stored.view(np.int16), 13, out=bits, dtype=np.int32)
-            bits &= np.int32(-0x70002000)  # the sign was spread over three bits of the exponent
-            # From one exponent's bias to the other's; subnormal numbers come out right.
+            bits &= np.int32(-0x70002000)  # the shift copied the sign into three exponent bits
+            # The factor changes the exponent's bias; subnormal numbers become exact, too.
             out *= np.float32(2.0**112)
         else:
             np.copyto(out, stored)
@@ -168,11 +182,11 @@ def check_ids(ids: NDArray[np.integer[Any]], vocab_size: int) -> None:
     """Refuse ids that are not from 0 to `vocab_size` - 1.
 
     Raises:
-        InvalidTokenIdError: one is not.
+        InvalidTokenIdError: an id is out of range.
     """
     if not ids.size:
         return
-    unsigned = ids.view(f"u{ids.itemsize}")  # in which a negative number is a large one
+    unsigned = ids.view(f"u{ids.itemsize}")  # a negative number becomes a large one
     if unsigned.max() >= vocab_size:
         wrong = ids[(ids < 0) | (ids >= vocab_size)][0]
         raise InvalidTokenIdError(f"token ids: expected 0 to {vocab_size - 1}, found {wrong}")

@@ -1,4 +1,4 @@
-"""What is done to vectors once they are pooled: prefix, unit length, precision, similarity."""
+"""Operations on pooled vectors: prefix, unit length, precision, similarity."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 Precision = Literal["float32", "int8", "uint8", "binary", "ubinary"]
 
 PRECISIONS: Final[tuple[str, ...]] = get_args(Precision)
-_SAFE_SQUARES: Final = (1e-20, 1e30)  # sums of squares in between lost nothing that counts
+_SAFE_SQUARES: Final = (1e-20, 1e30)  # float32 sums of squares in this range are precise enough
 
 
 def check_dim(dim: int | None, largest: int) -> int:
-    """The number of elements asked for, where None asks for all.
+    """Return the number of elements of a vector; None stands for `largest`.
 
     Raises:
-        InvalidDimensionError: it is no integer from 1 to `largest`.
+        InvalidDimensionError: `dim` is not an integer from 1 to `largest`.
     """
     if dim is None:
         return largest
@@ -34,10 +34,10 @@ def check_dim(dim: int | None, largest: int) -> int:
 
 
 def check_precision(precision: str) -> Precision:
-    """The precision, if there is such a one.
+    """Return the precision.
 
     Raises:
-        InvalidOptionError: there is not.
+        InvalidOptionError: the precision is unknown.
     """
     if not isinstance(precision, str) or precision not in PRECISIONS:
         expected = ", ".join(PRECISIONS)
@@ -46,11 +46,11 @@ def check_precision(precision: str) -> Precision:
 
 
 def _as_vectors(values: ArrayLike, name: str) -> NDArray[Any]:
-    """An array of at least one axis, of real numbers.
+    """Return an array of real numbers with at least one axis.
 
     Raises:
         TypeError: the elements are not real numbers.
-        InvalidDimensionError: the vectors differ in length, or there is a single number.
+        InvalidDimensionError: the vectors differ in length, or `values` is a single number.
     """
     try:
         array = np.asarray(values)
@@ -66,19 +66,19 @@ def _as_vectors(values: ArrayLike, name: str) -> NDArray[Any]:
 
 
 def truncate(vectors: ArrayLike, dim: int | None) -> NDArray[Any]:
-    """The first `dim` elements of each vector, as a view of an array; all if None.
+    """Cut each vector to its first `dim` elements.
 
     Args:
         vectors: (..., D) numbers.
-        dim: 1 to D.
+        dim: 1 to D; None: D.
 
     Returns:
-        (..., dim), not normalized again.
+        (..., dim), a view if `vectors` is an array; not normalized again.
 
     Raises:
         TypeError: the elements are not real numbers.
         InvalidDimensionError: `dim` is not an integer from 1 to D; `vectors` is a single number, or
-            holds vectors of several lengths.
+            its vectors differ in length.
 
     Example:
         >>> truncate(np.array([3.0, 4.0, 0.0]), 2)
@@ -91,19 +91,19 @@ def truncate(vectors: ArrayLike, dim: int | None) -> NDArray[Any]:
 def normalize(vectors: ArrayLike, *, in_place: bool = False) -> NDArray[np.float32]:
     """Divide each vector by its Euclidean length; a zero vector stays zero (SPEC stage 7).
 
-    Each row is treated by itself: its result does not depend on the other rows.
+    The result of a row does not depend on the other rows.
 
     Args:
         vectors: (..., d) numbers.
         in_place: overwrite `vectors`, which must then be a writable float32 array.
 
     Returns:
-        (..., d) float32: `vectors` itself where `in_place`.
+        (..., d) float32; `vectors` itself if `in_place`.
 
     Raises:
         TypeError: the elements are not real numbers.
-        InvalidDimensionError: `vectors` is a single number, or holds vectors of several lengths.
-        InvalidOptionError: `in_place`, and it cannot be overwritten.
+        InvalidDimensionError: `vectors` is a single number, or its vectors differ in length.
+        InvalidOptionError: `in_place` is True, and `vectors` cannot be overwritten.
 
     Example:
         >>> normalize(np.array([[3.0, 4.0], [0.0, 0.0]]))
@@ -114,7 +114,7 @@ def normalize(vectors: ArrayLike, *, in_place: bool = False) -> NDArray[np.float
     if in_place and array.dtype != np.float32:
         raise InvalidOptionError(f"in_place: expected float32 vectors, found {array.dtype}")
     if in_place and not (isinstance(vectors, np.ndarray) and array.flags.writeable):
-        raise InvalidOptionError("in_place: expected a writable array, found one that is not")
+        raise InvalidOptionError("in_place: expected a writable array, found a read-only one")
     out: NDArray[np.float32] = array if in_place else array.astype(np.float32)
     rows = out[None] if out.ndim == 1 else out
     squares = np.einsum("...i,...i->...", rows, rows)
@@ -140,32 +140,32 @@ def quantize(
     | `float32` | (..., d) float32 | the vectors as they are |
     | `int8` | (..., d) int8 | round(127 · element): dot products keep their order |
     | `uint8` | (..., d) uint8 | the same plus 128 |
-    | `ubinary` | (..., ⌈d/8⌉) uint8 | one bit an element, set where positive, highest first |
+    | `ubinary` | (..., ⌈d/8⌉) uint8 | one bit per element, 1 if positive, highest bit first |
     | `binary` | (..., ⌈d/8⌉) int8 | the same minus 128 |
 
-    sentence-transformers takes the range of int8 and uint8 from the vectors that happen to be in
-    the call, so that equal texts get different bytes in different calls. Here the range is fixed,
-    −1 to 1, which holds every unit vector: bytes depend on their own vector alone, and vectors that
-    were made at different times compare. The price is resolution: whatever the dimension, a cosine
-    with a float vector is off by 0.0023 (standard deviation: a step of 1/127 over √12). Give
-    `ranges`, measured once on vectors of your own, for full resolution.
+    sentence-transformers takes the range of int8 and uint8 from the vectors in the call, so equal
+    texts get different bytes in different calls. Here the range is fixed, −1 to 1, which holds
+    every unit vector. So bytes depend on their own vector alone, and vectors of different calls can
+    be compared. The cost is resolution: in any dimension, the cosine with a float vector has an
+    error of 0.0023 (standard deviation: a step of 1/127 over √12). Pass `ranges`, measured once on
+    your own vectors, for full resolution.
 
     Args:
-        vectors: (..., d) floats, of unit length where int8 or uint8 is asked for without `ranges`.
-        precision: one of the table.
-        ranges: (2, d) smallest and largest value of each element for int8 and uint8: each element
-            is stored as one of 256 equal steps between them, as sentence-transformers does it with
-            its parameter of this name; what lies outside is cut off.
+        vectors: (..., d) floats, of unit length for int8 and uint8 without `ranges`.
+        precision: a precision in the table.
+        ranges: (2, d) the smallest and largest value of each element, for int8 and uint8: each
+            element is stored as one of 256 equal steps between them, as with the same parameter in
+            sentence-transformers. Values outside are clipped.
 
     Returns:
         As in the table.
 
     Raises:
         TypeError: the elements are not real numbers.
-        InvalidDimensionError: `vectors` is a single number, or holds vectors of several lengths.
-        InvalidOptionError: an unknown precision; ranges of another shape, or for another precision;
-            vectors that are not floats, or leave −1 to 1 with no ranges to put them in; NaN that is
-            to become an integer.
+        InvalidDimensionError: `vectors` is a single number, or its vectors differ in length.
+        InvalidOptionError: the precision is unknown; `ranges` has another shape, or the precision
+            takes no ranges; the vectors are not floats; without `ranges` an element of int8 or
+            uint8 is not from −1 to 1; an element of int8 or uint8 is NaN.
 
     Example:
         >>> quantize(np.array([0.6, -0.8]), "int8")
@@ -188,7 +188,7 @@ def quantize(
 
 
 def _shift(steps: NDArray[np.uint8]) -> NDArray[np.int8]:
-    """Minus 128: the same bytes with the highest bit flipped."""
+    """Subtract 128, which flips the highest bit of each byte."""
     signed: NDArray[np.int8] = (steps ^ np.uint8(128)).view(np.int8)
     return signed
 
@@ -196,7 +196,7 @@ def _shift(steps: NDArray[np.uint8]) -> NDArray[np.int8]:
 def _fixed_steps(vectors: NDArray[Any]) -> NDArray[np.uint8]:
     if vectors.size and not np.abs(vectors).max() <= 1 + 1e-5:  # written so that NaN is refused
         raise InvalidOptionError(
-            "vectors to quantize: expected elements from -1 to 1, as normalized vectors have them, "
+            "vectors to quantize: expected elements from -1 to 1, as in normalized vectors, "
             f"found {np.abs(vectors).max():.6g}; normalize them, or pass ranges to quantize()"
         )
     steps: NDArray[np.uint8] = (np.rint(vectors * 127) + 128).astype(np.uint8)
@@ -211,7 +211,7 @@ def _calibrated_steps(vectors: NDArray[Any], ranges: ArrayLike) -> NDArray[np.ui
         expected = (2, vectors.shape[-1])
         raise InvalidOptionError(f"ranges: expected shape {expected}, found {ends.shape}")
     if not (np.isfinite(ends).all() and (ends[0] <= ends[1]).all()):
-        raise InvalidOptionError("ranges: expected finite minima and, not below them, maxima")
+        raise InvalidOptionError("ranges: expected finite minima, and finite maxima not below them")
     size = (ends[1] - ends[0]) / 255
     size[size == 0] = 1
     steps: NDArray[np.uint8] = np.clip(np.floor((vectors - ends[0]) / size), 0, 255).astype(
@@ -221,19 +221,20 @@ def _calibrated_steps(vectors: NDArray[Any], ranges: ArrayLike) -> NDArray[np.ui
 
 
 def similarity(a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
-    """The cosine of every vector of `a` with every vector of `b`.
+    """Return the cosine of each vector of `a` with each vector of `b`.
 
     Args:
-        a: (n, d) or (d,) floats, or int8 as `quantize` gives it.
-        b: (m, d) or (d,), likewise.
+        a: (n, d) or (d,) floats, or int8 from `quantize`.
+        b: (m, d) or (d,) floats, or int8 from `quantize`.
 
     Returns:
-        (n, m) float32; 0 where either vector is zero.
+        (n, m) float32; 0 if either vector is zero.
 
     Raises:
-        TypeError: one side does not hold real numbers.
-        InvalidDimensionError: the vectors' lengths differ; one side has another number of axes.
-        InvalidOptionError: uint8, whose zero is not 0 or whose bits are packed.
+        TypeError: an argument does not hold real numbers.
+        InvalidDimensionError: the vectors differ in length, or an argument has another number of
+            axes.
+        InvalidOptionError: an argument is uint8; its zero is not 0, or its bits are packed.
 
     Example:
         >>> similarity([1.0, 0.0], [[2.0, 0.0], [0.0, 5.0]])
@@ -245,18 +246,18 @@ def similarity(a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
 
 
 def similarity_pairwise(a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
-    """The cosine of each vector of `a` with the vector of `b` in the same place.
+    """Return the cosine of each vector of `a` with the vector of `b` at the same index.
 
     Args:
         a: (n, d) or (d,), as in `similarity`.
         b: the same shape.
 
     Returns:
-        (n,) float32, or () for two single vectors; 0 where either vector is zero.
+        (n,) float32, or () for two single vectors; 0 if either vector is zero.
 
     Raises:
-        TypeError, InvalidOptionError: as `similarity` does.
-        InvalidDimensionError: the shapes differ, or have another number of axes.
+        TypeError, InvalidOptionError: as `similarity`.
+        InvalidDimensionError: the shapes differ, or an argument has another number of axes.
 
     Example:
         >>> similarity_pairwise([[1.0, 0.0], [0.0, 1.0]], [[2.0, 0.0], [5.0, 0.0]])
@@ -265,7 +266,7 @@ def similarity_pairwise(a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
     left, right = _compared(a, b)
     if len(left) != len(right):
         raise InvalidDimensionError(
-            f"vectors to compare: expected as many on both sides, found {len(left)} and "
+            f"vectors to compare: expected equal numbers of vectors, found {len(left)} and "
             f"{len(right)}"
         )
     cosines: NDArray[np.float32] = np.einsum("ij,ij->i", normalize(left), normalize(right))
@@ -274,7 +275,7 @@ def similarity_pairwise(a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
 
 
 def _compared(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Two sides of a comparison, (n, d) and (m, d)."""
+    """Check the two arguments of a comparison; return them as (n, d) and (m, d)."""
     sides = [_as_vectors(side, "vectors to compare") for side in (a, b)]
     for side in sides:
         if side.ndim > 2:

@@ -1,7 +1,7 @@
-"""`StaticModel`: a static embedding model as an object, with the methods that its peers have.
+"""`StaticModel`: a static embedding model as an object, with the methods of similar libraries.
 
-In: a path or a name, then texts. Out: arrays of vectors. It composes, and computes nothing.
-May use: all rooms up to `parallel`. Public: `StaticModel`.
+In: a path or a name, then texts. Out: arrays of vectors. The other packages do the computing.
+May use: all packages up to `parallel`. Public: `StaticModel`.
 """
 
 from .static_model import StaticModel

@@ -1,7 +1,7 @@
-"""`encode` and its kin: the methods of `StaticModel` that turn texts into vectors.
+"""`encode` and similar methods of `StaticModel`, which turn texts into vectors.
 
-They check what a call asks for; `Encoder` does the work. The overloads of `encode` stand here once
-for all methods that take the same parameters.
+They check the parameters of a call; `Encoder` does the work. All methods with the parameters of
+`encode` share its overloads.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ _Function = TypeVar("_Function", bound="Callable[..., Any]")
 
 
 def _with_the_types_of(template: _Function) -> Callable[[Callable[..., Any]], _Function]:
-    """Declare that a method takes what another takes and returns what the other returns."""
+    """Declare that a method has the parameters and the return type of `template`."""
 
-    def declare(method: Any) -> Any:  # noqa: ANN401 - a function, and what it is declared to be
-        method.__wrapped__ = template  # what inspect.signature reads
+    def declare(method: Any) -> Any:  # noqa: ANN401 - any function, returned with another type
+        method.__wrapped__ = template  # inspect.signature reads it
         return method
 
     return declare
 
 
 class EncodeMethods:
-    """The methods of `StaticModel` that give the vectors of texts."""
+    """The methods of `StaticModel` that return the vectors of texts."""
 
     metadata: Metadata
     _encoder: Encoder
@@ -161,59 +161,57 @@ class EncodeMethods:
     ) -> NDArray[Any]:
         """Embed texts.
 
-        The vector of a text is the same bit for bit whatever it is embedded with, and whatever
-        `batch_size` and `workers` are.
+        The bits of a text's vector do not depend on the other texts, `batch_size` or `workers`.
 
         Args:
-            sentences: one text, or any iterable of texts in an order: a list, a generator, an array
-                of one axis, a Series, a column, the lines of an open file. Tables, sets and
-                dictionaries are refused with what to pass in their place.
-            prompt_name: the name of one of `metadata.prompts`, which is put before each text where
-                `prompt` is None. `query`, `document`, `passage`, `corpus`, `classification` and
-                `clustering` are taken for no prompt where the file has none of that name.
-            prompt: put before each text.
-            batch_size: how many texts are worked on at a time. Fewer than 256 are taken for 256,
-                which need hardly more memory and are faster.
-            show_progress_bar: a line on standard error.
-            precision: `float32`, or smaller: see `quantize`.
-            normalize_embeddings: whether vectors get unit length; None: what the file says.
-            truncate_dim: the length of the vectors; None: what the model was loaded with.
-                `prefixes` names good ones.
-            pooling: `mean` for the plain mean where the file says `damped_mean`; None: what the
-                file says.
-            on_empty: what to do about texts without a token that the model knows, whose vectors are
-                zero: empty and blank ones, and those in a script or of words that it does not know.
-                `warn` counts them and issues one `EmptyTextWarning` in the life of the model,
-                `raise` makes the first one an error, `zero` accepts them; an `EmptyTexts` counts
-                them for the caller. The tokens of a prompt are a text's own.
-            workers: how many processes share the work, this one among them; `auto`: one a core. No
-                more are started than there are cores, or batches of texts. The others are started
-                by the first call that needs them and kept until `close` or the end of the program;
-                each holds a word cache of its own. They pay off from some ten thousand texts on.
-            output_value: `sentence_embedding`.
-            convert_to_numpy: True.
-            convert_to_tensor: False.
+            sentences: one text, or an ordered iterable of texts: a list, a generator, an array with
+                one axis, a Series, a column, the lines of an open file. Tables, sets and
+                dictionaries raise an error that names a replacement.
+            prompt_name: a name in `metadata.prompts`; that prompt is put before each text unless
+                `prompt` is given. If the file has no such prompt, `query`, `document`, `passage`,
+                `corpus`, `classification` and `clustering` mean no prompt.
+            prompt: text to put before each text.
+            batch_size: how many texts are processed at a time. Values below 256 are raised to 256,
+                which is faster and needs little more memory.
+            show_progress_bar: whether to show progress on standard error.
+            precision: `float32` or a smaller type; see `quantize`.
+            normalize_embeddings: whether vectors get unit length; None: the file's setting.
+            truncate_dim: the length of the vectors, ideally one of `prefixes`; None: `dim`.
+            pooling: `mean` for the plain mean of a file with `damped_mean`; None: the file's
+                setting.
+            on_empty: how to treat texts without a known token, whose vectors are zero. Such texts
+                are empty or blank, or all their words are unknown. `warn` counts them and issues at
+                most one `EmptyTextWarning` per model; `raise` raises an error at the first one;
+                `zero` accepts them. An `EmptyTexts` counts them for the caller. The tokens of a
+                prompt count as tokens of the text.
+            workers: how many processes share the work, including this one; `auto`: one per core.
+                At most one per core and one per batch is started. The first call that needs worker
+                processes starts them; `close` or the end of the program ends them. Each has its own
+                word cache. They pay off from about ten thousand texts.
+            output_value: must be `sentence_embedding`.
+            convert_to_numpy: must be True.
+            convert_to_tensor: must be False.
             device: None or `cpu`.
             peer: other parameters of sentence-transformers and model2vec: `normalize`, and those
-                that change nothing here. What would change a result is refused with what replaces
-                it.
+                that have no effect here. A parameter that would change the result raises an error
+                that names a replacement.
 
         Returns:
-            (n, d) for an iterable and (d,) for one text; d is `truncate_dim`, or an eighth of it,
-            rounded up, where bits are packed; float32, int8 or uint8 by `precision`. Beside it a
-            call needs constant memory, except that the result of an iterable without a length may
-            be moved as it grows.
+            (n, d) for an iterable, (d,) for one text; float32, int8 or uint8 by `precision`. d is
+            `truncate_dim`, or an eighth of it, rounded up, if bits are packed. Apart from the
+            result a call needs constant memory; if the iterable has no length, the growing result
+            may be copied.
 
         Raises:
-            TypeError: `sentences` is not an iterable of texts in an order, or an element or
-                `prompt` is not a string.
-            InvalidTextError: a text or the prompt holds a surrogate, or the tokenizer fails at a
+            TypeError: `sentences` is not an ordered iterable, or an element or `prompt` is not a
+                string.
+            InvalidTextError: a text or the prompt holds a surrogate, or the tokenizer fails on a
                 text.
-            EmptyTextError: a text has no token that the model knows, and `on_empty` is `raise`.
+            EmptyTextError: a text has no known token, and `on_empty` is `raise`.
             InvalidDimensionError: `truncate_dim` is below 1 or above the file's dimension.
-            InvalidOptionError: another parameter has a value that it cannot have.
+            InvalidOptionError: another parameter has an invalid value.
             FormatError: the file's tokenizer is invalid, or does not fit its table.
-            FileChangedError: the file was written to since it was loaded (see `load`).
+            FileChangedError: the file was modified after it was loaded (see `load`).
             WorkerError: a worker process could not be started, or died.
         """
         prompt = find_prompt(prompt, prompt_name, self.metadata.prompts)
@@ -249,12 +247,12 @@ class EncodeMethods:
         sentences: str | Iterable[str],
         prompt_name: str | None = None,
         prompt: str | None = None,
-        *arguments: Any,  # noqa: ANN401 - the others of encode
+        *arguments: Any,  # noqa: ANN401 - the other parameters of encode
         **options: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         """Embed queries: `encode` with the file's prompt `query`, if it has one.
 
-        Another `prompt` or `prompt_name` wins. Without prompts in the file it is `encode`.
+        An explicit `prompt` or `prompt_name` takes precedence.
         """
         if prompt is None and prompt_name is None:
             prompt_name = "query"
@@ -266,13 +264,13 @@ class EncodeMethods:
         sentences: str | Iterable[str],
         prompt_name: str | None = None,
         prompt: str | None = None,
-        *arguments: Any,  # noqa: ANN401 - the others of encode
+        *arguments: Any,  # noqa: ANN401 - the other parameters of encode
         **options: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         """Embed documents: `encode` with the file's prompt `document`, if it has one.
 
-        Another `prompt` or `prompt_name` wins. Without prompts in the file it is `encode`. A prompt
-        that is called `passage` or `corpus` is used by that name only, as in sentence-transformers.
+        An explicit `prompt` or `prompt_name` takes precedence. To use a prompt named `passage` or
+        `corpus`, pass its name.
         """
         if prompt is None and prompt_name is None:
             prompt_name = "document"
@@ -292,26 +290,26 @@ class EncodeMethods:
         on_empty: OnEmpty | EmptyTexts = "warn",
         workers: int | Literal["auto"] = 1,
     ) -> Iterator[NDArray[Any]]:
-        """Embed texts without end in constant memory.
+        """Embed a stream of texts, of any length, in constant memory.
 
         Args:
-            sentences: texts; with one worker no more than `batch_size` of them are read ahead.
+            sentences: texts; with one worker at most `batch_size` of them are read ahead.
             prompt_name: as in `encode`.
             prompt: as in `encode`.
-            batch_size: how many texts are read, and how many vectors given, at a time.
+            batch_size: how many texts are read, and how many vectors returned, at a time.
             precision: as in `encode`.
             normalize_embeddings: as in `encode`.
             truncate_dim: as in `encode`.
             pooling: as in `encode`.
-            on_empty: as in `encode`; `warn` warns at the first block with such a text.
+            on_empty: as in `encode`; `warn` warns at the first batch with such a text.
             workers: as in `encode`.
 
         Returns:
             An iterator over arrays of 1 to `batch_size` vectors, in the order of the texts.
 
         Raises:
-            TypeError, StaticEmbError: as `encode` does: for wrong parameters at the call, for wrong
-                texts when they are reached.
+            TypeError, StaticEmbError: as `encode`. Invalid parameters raise at the call, invalid
+                texts when the iterator reaches them.
         """
         prompt = find_prompt(prompt, prompt_name, self.metadata.prompts)
         request = self._encoder.request(truncate_dim, normalize_embeddings, precision, pooling)

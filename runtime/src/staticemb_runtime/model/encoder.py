@@ -1,4 +1,4 @@
-"""The work behind `encode`: texts go to the embedder or the workers, vectors come back in order."""
+"""`Encoder`: sends texts to the embedder or the workers and returns vectors in order."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..encoding.batching import Slice
+    from ..encoding.batching import Batch
     from ..encoding.embedder import Block
     from ..encoding.empty_texts import EmptyTexts
     from ..encoding.options import Request
@@ -39,12 +39,12 @@ class Encoder:
 
     Args:
         file: the model's parts.
-        truncate_dim: the length of vectors where a call does not say another; None: the file's.
+        truncate_dim: the default length of vectors; None: the file's own default.
 
     Attributes:
-        embedder: what embeds in this process.
-        dim: that length.
-        place: the absolute path of the file; the folder that a program works in may change.
+        embedder: embeds texts in this process.
+        dim: the default length of vectors.
+        place: the absolute path of the file, which stays valid if the working folder changes.
 
     Raises:
         InvalidDimensionError: `truncate_dim` is below 1 or above the file's dimension.
@@ -57,7 +57,7 @@ class Encoder:
         self.dim = check_dim(length, file.metadata.dim)
         self._lock = threading.Lock()
         self._workers: Workers | None = None
-        self._warned = False  # of empty texts
+        self._warned = False  # whether this model has warned about empty texts
 
     @property
     def mapped(self) -> bool:
@@ -70,7 +70,7 @@ class Encoder:
             self._workers.close()
 
     def prefix(self, truncate_dim: int | None) -> int:
-        """The length of a call's vectors.
+        """Return the length of a call's vectors.
 
         Raises:
             InvalidDimensionError: `truncate_dim` is below 1 or above the file's dimension.
@@ -85,10 +85,10 @@ class Encoder:
         precision: Precision,
         pooling: Pooling | None,
     ) -> Request:
-        """What a call asks for, with the model's own settings where it says nothing.
+        """Make the request of a call; None stands for the model's setting.
 
         Raises:
-            InvalidDimensionError, InvalidOptionError: as `make_request` does.
+            InvalidDimensionError, InvalidOptionError: as `make_request`.
         """
         return make_request(
             self.embedder.file.metadata,
@@ -101,11 +101,11 @@ class Encoder:
     def encode_one(
         self, text: str, request: Request, *, prompt: str | None, empty: EmptyTexts
     ) -> NDArray[Any]:
-        """The vector of one text, (width,)."""
-        (some,) = slices([text], 1, prompt)
-        block = self.embedder.embed(some, request)
+        """Return the vector of one text, (width,)."""
+        (batch,) = slices([text], 1, prompt)
+        block = self.embedder.embed(batch, request)
         if len(block.empty):
-            empty.add(some, block.empty)
+            empty.add(batch, block.empty)
             self.warn(empty, 1)
         vector: NDArray[Any] = block.vectors[0]
         return vector
@@ -121,33 +121,33 @@ class Encoder:
         workers: int,
         show_progress_bar: bool,
     ) -> NDArray[Any]:
-        """The vectors of texts, (n, width), in one array that grows where their number is unknown.
+        """Return the vectors of texts, (n, width). The array grows if their number is unknown.
 
         Raises:
-            TypeError, StaticEmbError: as `StaticModel.encode` does for wrong texts.
+            TypeError, StaticEmbError: as `StaticModel.encode` for invalid texts.
         """
         source = slices(texts, batch_size, prompt)
         total = size_hint(texts)
-        found = np.empty((total or 0, request.width), request.dtype)
+        vectors = np.empty((total or 0, request.width), request.dtype)
         done = 0
         with (
             closing(self._blocks(source, request, workers)) as blocks,
             Progress(total, unit="texts", enabled=show_progress_bar) as progress,
         ):
-            for some, block in blocks:
+            for batch, block in blocks:
                 if len(block.empty):
-                    empty.add(some, block.empty)
+                    empty.add(batch, block.empty)
                 rows = block.vectors
-                if done + len(rows) > len(found):
-                    found.resize((done + len(rows)) * 5 // 4, request.width, refcheck=False)
-                found[done : done + len(rows)] = rows
+                if done + len(rows) > len(vectors):
+                    vectors.resize((done + len(rows)) * 5 // 4, request.width, refcheck=False)
+                vectors[done : done + len(rows)] = rows
                 done += len(rows)
                 progress.advance(len(rows))
         if empty.count:
             self.warn(empty, done)
-        if done < len(found):
-            found.resize(done, request.width, refcheck=False)
-        return found
+        if done < len(vectors):
+            vectors.resize(done, request.width, refcheck=False)
+        return vectors
 
     def stream(
         self,
@@ -159,47 +159,47 @@ class Encoder:
         empty: EmptyTexts,
         workers: int,
     ) -> Iterator[NDArray[Any]]:
-        """The vectors of texts, a batch at a time.
+        """Iterate over the vectors of texts, a batch at a time.
 
         Raises:
-            TypeError, InvalidTextError: at the call for what `slices` refuses at once, later for
-                wrong texts.
+            TypeError, InvalidTextError: as `slices`, at the call; later for invalid texts.
         """
         blocks = self._blocks(slices(texts, batch_size, prompt), request, workers)
         return self._stream(blocks, empty)
 
     def warn(self, empty: EmptyTexts, total: int) -> None:
-        """Warn of empty texts, once in the life of the model and where the caller wants it."""
+        """Warn about empty texts, at most once per model, if `on_empty` is `warn`."""
         if empty.on_empty == "warn" and not self._warned:
             self._warned = True
             empty.warn(total)
 
     def _blocks(
-        self, source: Iterator[Slice], request: Request, workers: int
-    ) -> Generator[tuple[Slice, Block], None, None]:
-        """Each slice and its vectors, in order."""
+        self, source: Iterator[Batch], request: Request, workers: int
+    ) -> Generator[tuple[Batch, Block], None, None]:
+        """Iterate over each slice and its vectors, in order."""
         if workers > 1:
-            # The method holds this object, whose end would end the workers, until the last block.
-            return self._share().map(workers - 1, source, request, self._embed)
-        return ((some, self._embed(some, request)) for some in source)
+            # The bound method keeps this object alive until the last block: its finalizer ends the
+            # workers.
+            return self._shared_workers().map(workers - 1, source, request, self._embed)
+        return ((batch, self._embed(batch, request)) for batch in source)
 
-    def _embed(self, some: Slice, request: Request) -> Block:
-        """The vectors of one slice, by this process."""
-        return self.embedder.embed(some, request)
+    def _embed(self, batch: Batch, request: Request) -> Block:
+        """Embed one slice in this process."""
+        return self.embedder.embed(batch, request)
 
     def _stream(
-        self, blocks: Generator[tuple[Slice, Block], None, None], empty: EmptyTexts
+        self, blocks: Generator[tuple[Batch, Block], None, None], empty: EmptyTexts
     ) -> Generator[NDArray[Any], None, None]:
-        """The vectors of each slice, in order."""
+        """Iterate over the vectors of each slice, in order."""
         with closing(blocks):
-            for some, (rows, indices) in blocks:
+            for batch, (rows, indices) in blocks:
                 if len(indices):
-                    empty.add(some, indices)
-                    self.warn(empty, some.start + len(some.texts))
+                    empty.add(batch, indices)
+                    self.warn(empty, batch.start + len(batch.texts))
                 yield rows
 
-    def _share(self) -> Workers:
-        from ..parallel.workers import Workers  # most programs never need them
+    def _shared_workers(self) -> Workers:
+        from ..parallel.workers import Workers  # late: most programs never need them
 
         with self._lock:
             if self._workers is None:

@@ -1,7 +1,7 @@
-"""The attributes and methods that `StaticModel` has from sentence-transformers and model2vec.
+"""The attributes and methods of `StaticModel` that sentence-transformers and model2vec define.
 
-A name either does here what it does there, or is refused with the expression that replaces it.
-None of them is ignored where that would change a result.
+Each has the same effect as in those libraries, or raises an error that names a replacement. None is
+ignored if that would change a result.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ if TYPE_CHECKING:
     from ..format.metadata import Metadata
     from .encoder import Encoder
 
-# Attributes and methods that are not here.
+# Attributes and methods that `StaticModel` does not have, and their replacements.
 REPLACED: Final = {
     "add_adapter": TORCH,
-    "base_model_name": "metadata.extra holds what the file says of its origin",
+    "base_model_name": "metadata.extra describes the file's origin",
     "bfloat16": CONVERT,
-    "compile": "there is nothing to compile: leave it out",
+    "compile": "nothing is compiled here: leave it out",
     "config": "metadata holds the settings",
     "cuda": ON_CPU,
     "default_prompt_name": PROMPT,
     "double": CONVERT,
-    "dtype": "results are float32 or what precision= says; `staticemb info` names the table's",
-    "embedding": "encode_tokens(texts) gives the vectors of texts' tokens",
-    "embedding_dtype": "`staticemb info` names it",
+    "dtype": "precision= sets the type of results; `staticemb info` names the type of the table",
+    "embedding": "encode_tokens(texts) gives the vectors of the tokens",
+    "embedding_dtype": "`staticemb info` names the type of the table",
     "encode_multi_process": POOL,
     "evaluate": "`staticemb-distiller evaluate` measures a file",
     "fit": TORCH,
@@ -58,17 +58,17 @@ REPLACED: Final = {
     "gradient_checkpointing_enable": TORCH,
     "half": CONVERT,
     "is_singular_input": "isinstance(texts, str)",
-    "language": "metadata.extra holds what the file says of its origin",
+    "language": "metadata.extra describes the file's origin",
     "load_adapter": TORCH,
     "median_token_length": "tokenizer.get_vocab() holds the tokens",
     "modalities": "there is one modality, text",
-    "model_card_data": "metadata.extra holds what the file says of its origin",
-    "normalize": "metadata.normalize says it, encode(texts, normalize_embeddings=...) changes it",
+    "model_card_data": "metadata.extra describes the file's origin",
+    "normalize": "metadata.normalize is the file's setting; pass normalize_embeddings= to encode",
     "old_fit": TORCH,
     "parameters": TORCH,
     "preprocess": "encode(texts), or tokenizer for the ids",
     "processor": "tokenizer",
-    "prompts": "metadata.prompts holds the file's; for others pass prompt= to encode",
+    "prompts": "metadata.prompts holds the file's prompts; pass prompt= to encode for another",
     "push_to_hub": TO_HUB,
     "save": EXPORT,
     "save_pretrained": EXPORT,
@@ -94,16 +94,16 @@ _SETTINGS: Final = {
     "max_length": LIMIT,
     "max_seq_length": LIMIT,
     "similarity_fn_name": "similarity() gives cosines; a @ b.T gives dot products",
-    "tokenizer": "a file keeps its tokenizer; make one with `staticemb-distiller`",
+    "tokenizer": "a file's tokenizer is fixed; make another file with `staticemb-distiller`",
     "truncate_dim": "load the model with truncate_dim=D, or pass it to encode",
 }
 
 
 class PeerNames:
-    """The attributes and methods of `StaticModel` that have their names from the peers.
+    """The attributes and methods of `StaticModel` named as in other libraries.
 
-    Those of sentence-transformers that move a model to a device or into a mode return the model,
-    as there: the CPU and prediction are all there is.
+    As in sentence-transformers, methods that set a device or a mode return the model. The only
+    device is the CPU, the only mode is prediction.
     """
 
     metadata: Metadata
@@ -111,20 +111,20 @@ class PeerNames:
 
     @property
     def dim(self) -> int:
-        """The length of the vectors that `encode` gives by default."""
+        """The default length of the vectors that `encode` returns."""
         raise NotImplementedError
 
     def get_embedding_dimension(self) -> int:
-        """The same as `dim`; sentence-transformers' name."""
+        """Return `dim`; the name in sentence-transformers."""
         return self.dim
 
     def get_sentence_embedding_dimension(self) -> int:
-        """The same as `dim`; the name that sentence-transformers had for it before 6."""
+        """Return `dim`; the name in sentence-transformers before version 6."""
         return self.dim
 
     @property
     def truncate_dim(self) -> int | None:
-        """`dim` where vectors are shorter than the file's by default, else None."""
+        """`dim` if it is below the file's dimension, else None."""
         return None if self.dim == self.metadata.dim else self.dim
 
     @property
@@ -133,20 +133,20 @@ class PeerNames:
         return self.metadata.max_tokens
 
     def get_max_seq_length(self) -> int | None:
-        """The same as `max_seq_length`."""
+        """Return `max_seq_length`."""
         return self.max_seq_length
 
     @property
     def max_length(self) -> int | None:
-        """The same as `max_seq_length`; model2vec's name."""
+        """The same as `max_seq_length`; the name in model2vec."""
         return self.max_seq_length
 
     @property
     def tokenizer(self) -> Tokenizer:
         """The model's tokenizer as an object of the `tokenizers` library.
 
-        It truncates where the model does and does not pad. It is a copy: what is done to it does
-        not change the model.
+        It truncates as the model does and does not pad. It is a copy: changing it does not change
+        the model.
 
         Raises:
             FormatError: the file's tokenizer is invalid.
@@ -160,11 +160,11 @@ class PeerNames:
 
     @property
     def similarity_fn_name(self) -> str:
-        """`cosine`, which is what `similarity` gives."""
+        """`cosine`, the function of `similarity`."""
         return "cosine"
 
     def similarity_pairwise(self, a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
-        """The cosine of each vector of `a` with the vector of `b` in the same place.
+        """Return the cosine of each vector of `a` with the vector of `b` at the same index.
 
         Args:
             a: (n, d) or (d,).
@@ -174,8 +174,8 @@ class PeerNames:
             (n,) float32, or () for two single vectors.
 
         Raises:
-            TypeError, StaticEmbError: as `similarity` does.
-            InvalidDimensionError: also where the numbers of vectors differ.
+            TypeError, StaticEmbError: as `similarity`.
+            InvalidDimensionError: also if the numbers of vectors differ.
         """
         return similarity_pairwise(a, b)
 
@@ -213,15 +213,15 @@ class PeerNames:
         use_multiprocessing: bool = True,
         multiprocessing_threshold: int = 10_000,
     ) -> NDArray[np.float32] | list[NDArray[np.float32]]:
-        """The vectors of all tokens of each text, as model2vec gives them.
+        """Return the vectors of all tokens of each text; a method of model2vec.
 
-        Unlike `encode_tokens` it does not cut texts at the model's `max_tokens`.
+        Unlike `encode_tokens`, it does not cut texts at the model's `max_tokens`.
 
         Args:
             sentences: one text, or an iterable of texts.
-            max_length: None.
-            batch_size: how many texts are worked on at a time.
-            show_progress_bar: a line on standard error.
+            max_length: must be None.
+            batch_size: how many texts are processed at a time.
+            show_progress_bar: whether to show progress on standard error.
             use_multiprocessing: has no effect.
             multiprocessing_threshold: has no effect.
 
@@ -229,7 +229,7 @@ class PeerNames:
             As `encode_tokens`.
 
         Raises:
-            TypeError, StaticEmbError: as `encode` does.
+            TypeError, StaticEmbError: as `encode`.
         """
         if max_length is not None:
             raise InvalidOptionError(f"max_length: expected None, found {max_length!r}; {LIMIT}")
@@ -246,7 +246,7 @@ class PeerNames:
         return self
 
     def train(self, mode: bool = True) -> Self:
-        """Return the model where `mode` is False.
+        """Return the model if `mode` is False.
 
         Raises:
             InvalidOptionError: `mode` is True.
@@ -264,17 +264,17 @@ class PeerNames:
         return self
 
     def to(self, device: object = None, **options: object) -> Self:
-        """Return the model where `device` is the CPU.
+        """Return the model if `device` is the CPU.
 
         Raises:
-            InvalidOptionError: it is another, or something else is asked for.
+            InvalidOptionError: `device` is another device, or `options` is not empty.
         """
         if options:
             raise InvalidOptionError(f"to: expected a device alone, found {', '.join(options)}")
         check_device(device)
         return self
 
-    if not TYPE_CHECKING:  # a type checker knows that these are not there
+    if not TYPE_CHECKING:  # a type checker must not accept every attribute name
 
         def __getattr__(self, name: str) -> NoReturn:
             instead = f"; {REPLACED[name]}" if name in REPLACED else ""

@@ -1,7 +1,6 @@
 """`StaticModel`: a static embedding file as an object that embeds text.
 
-It opens a model and composes the other modules. Names and meanings of methods and parameters are
-those of sentence-transformers wherever it has them.
+Methods and parameters have the names and meanings that they have in sentence-transformers.
 """
 
 from __future__ import annotations
@@ -29,29 +28,31 @@ if TYPE_CHECKING:
     from ..format.metadata import Metadata
     from ..format.parts import ModelParts
 
-# What a model has of its own; whatever else is among its attributes is a program's.
+# All other attributes of a model were set by the program that uses it.
 _ATTRIBUTES: Final = frozenset(("metadata", "_encoder", "_path"))
 
 
 class StaticModel(EncodeMethods, TokenMethods, PeerNames):
     """A static embedding model; safe to use from several threads.
 
-    `EncodeMethods` and `TokenMethods` hold what it does with texts, `PeerNames` what its peers
-    offer under names of their own.
+    It also has the methods and attributes that programs for sentence-transformers and model2vec
+    use, such as `similarity_pairwise` and `max_seq_length`. An attribute that it cannot offer
+    raises an error that names a replacement.
 
     Args:
         model: as `path` in `load`.
         truncate_dim: as in `load`.
         verify: as in `load`.
-        peer: other parameters of sentence-transformers' constructor, with the values that change
-            nothing here; others are refused with what replaces them.
+        mmap: as in `load`.
+        peer: other parameters of sentence-transformers' constructor. A value that would change
+            results raises an error that names a replacement.
 
     Attributes:
-        metadata: what the file says of itself.
+        metadata: the file's settings.
 
     Raises:
-        TypeError, StaticEmbError: as `load` does.
-        InvalidOptionError: a parameter of sentence-transformers has a value that cannot be here.
+        TypeError, StaticEmbError: as `load`.
+        InvalidOptionError: a parameter of sentence-transformers has an unsupported value.
 
     Example:
         >>> model = StaticModel()
@@ -77,7 +78,7 @@ class StaticModel(EncodeMethods, TokenMethods, PeerNames):
 
     @classmethod
     def from_parts(cls, file: ModelParts, *, truncate_dim: int | None = None) -> Self:
-        """A model of a file that is open already; for this project's own packages.
+        """Make a model of a file that is already open; for this project's own packages.
 
         Raises:
             InvalidDimensionError: `truncate_dim` is below 1 or above the file's dimension.
@@ -102,27 +103,27 @@ class StaticModel(EncodeMethods, TokenMethods, PeerNames):
     ) -> Self:
         """Open a static embedding file, or a folder of model2vec or sentence-transformers.
 
-        It is memory-mapped: nothing is read before it is needed. What a folder may hold, and by
-        whose rules texts then become vectors, `compat` says.
+        A file is memory-mapped: nothing is read before it is needed. A model from a folder follows
+        the rules of the library that saved it.
 
         Args:
-            path: the file or the folder, or the bare name of a model that is installed as a wheel;
-                None: the small English model that comes with this package.
-            truncate_dim: the length of vectors where a call does not say another.
-            verify: read it whole and check its numbers first, and a file's digest.
-            mmap: False to read the file into memory instead. A mapped file must not be written to
-                while the model is open: vectors would change, and a file that is cut short ends the
-                process (SIGBUS). Each call looks for such a change and raises FileChangedError, but
-                cannot prevent it. Replacing the file by another of its name, by a rename, is safe.
+            path: the file or folder, or the name of a model that is installed as a wheel; None: the
+                small English model that comes with this package.
+            truncate_dim: the default length of vectors.
+            verify: whether to read the whole file first and check its numbers and its digest.
+            mmap: False to read the file into memory. A mapped file must not be modified while the
+                model is open: vectors would change, and a shortened file ends the process (SIGBUS).
+                Each call checks for such a change and raises FileChangedError, but it cannot
+                prevent the change. Replacing the file by a rename is safe.
 
         Raises:
             TypeError: `path` is not a string, a path or None.
             ModelNotFoundError: there is no such file, and no installed model of that name.
             AmbiguousModelError: several installed packages have a model of that name.
-            NotAModelError: the folder holds no model, or one that is more than a table; the path
-                cannot be read, or is not that of a regular file or folder.
+            NotAModelError: the folder holds no model, or one that is more than a table; or the path
+                cannot be read, or is neither a regular file nor a folder.
             InvalidConfigError: a settings file in the folder is malformed.
-            FormatError: the file breaks the format; a subclass says how.
+            FormatError: the file violates the format; the subclass tells how.
             InvalidDimensionError: `truncate_dim` is below 1 or above the file's dimension.
         """
         return cls(path, truncate_dim=truncate_dim, verify=verify, mmap=mmap)
@@ -139,31 +140,32 @@ class StaticModel(EncodeMethods, TokenMethods, PeerNames):
         local_files_only: bool = False,
         **peer: Unpack[PretrainedPeers],
     ) -> Self:
-        """Open a model of the Hugging Face Hub, or a local file as `load` does.
+        """Open a model from the Hugging Face Hub, or a local file as `load` does.
 
-        A repository of model2vec or of sentence-transformers' StaticEmbedding opens as well. What
-        came from the Hub is verified whole, each time it is opened.
+        A repository of model2vec or of sentence-transformers' StaticEmbedding opens as well. A
+        model from the Hub is read and verified whole each time it is opened.
 
         Args:
-            model: a file, which touches no network; otherwise an id like `organization/name`.
-            token: for private repositories.
+            model: a local file or folder, which needs no network, or an id like
+                `organization/name`.
+            token: the access token for private repositories.
             revision: a commit, tag or branch; a commit pins the content.
             truncate_dim: as in `load`.
-            cache_folder: where downloads are kept; the Hub's own cache by default.
-            local_files_only: use the cache alone.
-            peer: other parameters of model2vec: `dimensionality`, which is its name for
-                `truncate_dim`, and those that change nothing here.
+            cache_folder: the folder for downloads; None: the Hub's own cache.
+            local_files_only: whether to use the cache alone.
+            peer: other parameters of model2vec: `dimensionality`, its name for `truncate_dim`, and
+                those that have no effect here.
 
         Raises:
             TypeError: `model` is not a string or a path.
-            InvalidOptionError: a parameter of model2vec has a value that cannot be here; the
-                message says what replaces it.
+            InvalidOptionError: a parameter of model2vec has an unsupported value; the message names
+                a replacement.
             ModelNotFoundError: there is no such repository, revision or file.
-            DownloadError: the Hub cannot be reached or refuses, a file is not the one that it
-                lists, or huggingface_hub is missing.
+            DownloadError: the Hub cannot be reached or refuses the request, a file differs from the
+                Hub's listing, or huggingface_hub is missing.
             NotAModelError: the repository's model is more than a table.
-            InvalidConfigError: a settings file in it is malformed.
-            FormatError: the file breaks the format, or is not the one that was uploaded.
+            InvalidConfigError: a settings file in the repository is malformed.
+            FormatError: the file violates the format, or differs from the uploaded one.
         """
         check_peers("from_pretrained", peer_parameters.FROM_PRETRAINED, peer)
         if peer.get("dimensionality") is not None:
@@ -172,7 +174,7 @@ class StaticModel(EncodeMethods, TokenMethods, PeerNames):
         if os.path.exists(path):
             loaded = cls.load(path, truncate_dim=truncate_dim)
         else:
-            from ..loading.hub import download  # most programs never need it
+            from ..loading.hub import download  # late: most programs never need it
 
             downloaded = download(
                 path,
@@ -188,25 +190,25 @@ class StaticModel(EncodeMethods, TokenMethods, PeerNames):
     def __reduce__(self) -> tuple[Any, ...]:
         encoder = self._encoder
         arguments = (type(self), encoder.place, encoder.dim, encoder.mapped)
-        return _load, arguments, self._others() or None
+        return _load, arguments, self._added_attributes() or None
 
     def __copy__(self) -> Self:
-        """A model of the same open file: it can neither be missing now nor be another."""
+        """Copy the model without opening its file again: it may be gone or replaced by now."""
         model = self.from_parts(self._encoder.embedder.file, truncate_dim=self.dim)
         model._encoder.place = self._encoder.place
-        model.__dict__.update(self._others())
+        model.__dict__.update(self._added_attributes())
         return model
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        from copy import deepcopy  # slow to import, and here already where this is called
+        from copy import deepcopy  # late: the caller of this method has imported it already
 
         model = self.__copy__()
-        memo[id(self)] = model  # an attribute may lead back here
-        model.__dict__.update(deepcopy(self._others(), memo))
+        memo[id(self)] = model  # an attribute may refer to this model
+        model.__dict__.update(deepcopy(self._added_attributes(), memo))
         return model
 
-    def _others(self) -> dict[str, Any]:
-        """The attributes that a program has given to this model."""
+    def _added_attributes(self) -> dict[str, Any]:
+        """Return the attributes that a program has set on this model."""
         return {name: value for name, value in vars(self).items() if name not in _ATTRIBUTES}
 
     def __repr__(self) -> str:
@@ -224,26 +226,34 @@ class StaticModel(EncodeMethods, TokenMethods, PeerNames):
         self.close()
 
     def close(self) -> None:
-        """End the worker processes, if there are any; the model can still be used."""
+        """End the worker processes, if there are any; the model remains usable."""
         self._encoder.close()
 
     @property
     def dim(self) -> int:
-        """The length of the vectors that `encode` gives by default."""
+        """The default length of the vectors that `encode` returns."""
         return self._encoder.dim
 
     @property
     def prefixes(self) -> tuple[int, ...]:
-        """The lengths that are good values for `truncate_dim`, ascending; the last is the whole."""
+        """The recommended values of `truncate_dim`, ascending; the last is the full length."""
         return self.metadata.prefixes
 
     def similarity(self, a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
-        """The cosine of each vector of `a`, (n, d) or (d,), with each of `b`: (n, m) float32.
+        """Return the cosine of each vector of `a` with each vector of `b`.
+
+        Args:
+            a: (n, d) or (d,).
+            b: (m, d) or (d,).
+
+        Returns:
+            (n, m) float32.
 
         Raises:
-            TypeError: one side does not hold numbers but, for example, texts that were not encoded.
-            InvalidDimensionError: the vectors' lengths differ; one side has other axes.
-            InvalidOptionError: the vectors are uint8, whose zero is not 0 or whose bits are packed.
+            TypeError: an argument does not hold numbers but, for example, texts.
+            InvalidDimensionError: the vectors differ in length, or an argument has another number
+                of axes.
+            InvalidOptionError: an argument is uint8; its zero is not 0, or its bits are packed.
         """
         return vectors.similarity(a, b)
 

@@ -1,4 +1,4 @@
-"""The methods of `StaticModel` that show a text's tokens: spellings, vectors, shares."""
+"""The methods of `StaticModel` that show a text's tokens: strings, vectors, weights."""
 
 from __future__ import annotations
 
@@ -53,23 +53,23 @@ class TokenMethods:
         truncate_dim: int | None = None,
         on_empty: OnEmpty | EmptyTexts = "warn",
     ) -> NDArray[np.float32] | list[NDArray[np.float32]]:
-        """The vectors of each text's tokens, for late interaction or highlighting.
+        """Return the vectors of each text's tokens, for late interaction or highlighting.
 
         Args:
             sentences: one text, or an iterable of texts.
             normalize_embeddings: whether each row gets unit length.
-            truncate_dim: the length of the rows; None: what the model was loaded with.
-            on_empty: as in `encode`; such a text has no rows.
+            truncate_dim: the length of the rows; None: `dim`.
+            on_empty: as in `encode`; an empty text has no rows.
 
         Returns:
-            For each text (tokens, d) float32, whose rows stand as `tokenize` gives the tokens; a
-            list of such arrays for an iterable, one array for one text.
+            (tokens, d) float32 for one text, a list of such arrays for an iterable. The rows are in
+            the order of the tokens of `tokenize`.
 
         Raises:
-            TypeError, StaticEmbError: as `encode` does.
+            TypeError, StaticEmbError: as `encode`.
         """
         empty = EmptyTexts.of(on_empty)
-        found = token_vectors(
+        vectors = token_vectors(
             self._encoder.embedder,
             sentences,
             prefix=self._encoder.prefix(truncate_dim),
@@ -78,8 +78,8 @@ class TokenMethods:
             empty=empty,
         )
         if empty.count:
-            self._encoder.warn(empty, len(found) if isinstance(found, list) else 1)
-        return found
+            self._encoder.warn(empty, len(vectors) if isinstance(vectors, list) else 1)
+        return vectors
 
     @overload
     def tokenize(self, sentences: str) -> list[str]: ...  # type: ignore[overload-overlap]
@@ -88,27 +88,27 @@ class TokenMethods:
     def tokenize(self, sentences: Iterable[str]) -> list[list[str]]: ...
 
     def tokenize(self, sentences: str | Iterable[str]) -> list[str] | list[list[str]]:
-        """The spelling of each text's tokens, without those that the model drops.
+        """Return each text's tokens as strings, without the unknown tokens that the model drops.
 
         Returns:
             A list of strings for one text, a list of such lists for an iterable.
 
         Raises:
-            TypeError, StaticEmbError: as `encode` does.
+            TypeError, StaticEmbError: as `encode`.
         """
         single = isinstance(sentences, str)
         embedder = self._encoder.embedder
-        found: list[list[str]] = []
-        for some in slices([sentences] if single else sentences, BATCH_SIZE):
-            embedder.ids(some)
-            found += map(embedder.tokenizer().tokens, some.texts)
-        return found[0] if single else found
+        tokens: list[list[str]] = []
+        for batch in slices([sentences] if single else sentences, BATCH_SIZE):
+            embedder.ids(batch)
+            tokens += map(embedder.tokenizer().tokens, batch.texts)
+        return tokens[0] if single else tokens
 
     def explain(self, text: str) -> list[Token]:
-        """What each token of a text brings to its vector.
+        """Return each token of a text with its row, weight and norm.
 
         Raises:
-            TypeError, StaticEmbError: as `encode` does.
+            TypeError, StaticEmbError: as `encode`.
         """
-        (some,) = slices([text], 1)
-        return self._encoder.embedder.explain(some)
+        (batch,) = slices([text], 1)
+        return self._encoder.embedder.explain(batch)

@@ -1,4 +1,4 @@
-"""Worker processes that share the texts of one call.
+"""Worker processes that share the texts of a call.
 
 In: slices of texts and a request. Out: blocks of vectors, in order.
 May use: `errors`, `format`, `loading`, `encoding`. Internal.

@@ -1,8 +1,8 @@
-"""What a process and its workers say to each other over pipes (see workers.py).
+"""The messages between a process and its workers, over unbuffered pipes (see workers.py).
 
-A job is a request and texts; the answer is a text that names a problem, or an empty one, the
-vectors and which texts are empty. All numbers are 64-bit; both sides run on one machine. Pipes are
-unbuffered.
+A job is a request and texts. The answer begins with a text. If it is empty, the vectors and the
+indices of the empty texts follow; otherwise it describes an error. All numbers are 64-bit; both
+processes run on one machine.
 """
 
 from __future__ import annotations
@@ -13,22 +13,27 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..encoding.batching import Slice
+from ..encoding.batching import Batch
 from ..encoding.embedder import Block
 from ..encoding.options import Request
 
 
-def pack_job(some: Slice, request: Request) -> bytes:
-    """A job: the size of what follows, three counts, the request as JSON, texts' sizes, texts."""
-    texts = [text.encode() for text in some.texts]
+def pack_job(batch: Batch, request: Request) -> bytes:
+    """Pack a job.
+
+    Returns:
+        Three counts (bytes of the body, bytes of the request, texts) and the body: the request as
+        JSON, the sizes of the texts, the texts.
+    """
+    texts = [text.encode() for text in batch.texts]
     sizes = np.fromiter(map(len, texts), "<i8", len(texts)).tobytes()
     head = json.dumps(request._asdict()).encode()
     body = b"".join([head, sizes, *texts])
     return np.array([len(body), len(head), len(texts)], "<i8").tobytes() + body
 
 
-def receive_job(pipe: IO[bytes]) -> tuple[Slice, Request] | None:
-    """The job that `pack_job` packed; None at the end of the input."""
+def receive_job(pipe: IO[bytes]) -> tuple[Batch, Request] | None:
+    """Receive a job from `pack_job`; return None at the end of the input."""
     counts = np.empty(3, "<i8")
     if not read_all(pipe, counts):
         return None
@@ -43,20 +48,20 @@ def receive_job(pipe: IO[bytes]) -> tuple[Slice, Request] | None:
     for end in ends.tolist():
         texts.append(content[begin:end].decode())
         begin = end
-    return Slice(0, texts), Request(**json.loads(content[:head]))
+    return Batch(0, texts), Request(**json.loads(content[:head]))
 
 
 def pack_text(text: str) -> bytes:
-    """A text and its size; the empty text says that all is well."""
+    """Pack a text after its size; the empty text means success."""
     content = text.encode("utf-8", "replace")
     return np.array([len(content)], "<i8").tobytes() + content
 
 
 def receive_text(pipe: IO[bytes]) -> str:
-    """The text that `pack_text` packed.
+    """Receive a text from `pack_text`.
 
     Raises:
-        ConnectionError: the input ended before it.
+        ConnectionError: the input ends early.
     """
     size = np.empty(1, "<i8")
     if not read_all(pipe, size):
@@ -68,14 +73,18 @@ def receive_text(pipe: IO[bytes]) -> str:
 
 
 def write_block(pipe: IO[bytes], block: Block) -> None:
-    """The answer to a job that went well: the text that says so, vectors, how many empty, which."""
+    """Write the answer to a job: an empty text, vectors, number and indices of empty texts."""
     write_all(pipe, pack_text(""))
     write_all(pipe, block.vectors)
     write_all(pipe, np.array([len(block.empty), *block.empty], "<i8"))
 
 
 def receive_block(pipe: IO[bytes], count: int, request: Request) -> Block | str:
-    """The answer to a job: what `write_block` wrote, or the text that names a problem."""
+    """Receive the answer to a job: a block from `write_block`, or the description of an error.
+
+    Raises:
+        ConnectionError: the input ends early.
+    """
     problem = receive_text(pipe)
     if problem:
         return problem
@@ -92,7 +101,7 @@ def _receive_array(pipe: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any]
 
 
 def read_all(pipe: IO[bytes], into: NDArray[Any]) -> bool:
-    """Fill an array from an unbuffered pipe; False if the pipe ends first."""
+    """Fill an array from an unbuffered pipe; return False if the pipe ends early."""
     view = memoryview(into.data).cast("B")
     done = 0
     while done < len(view):

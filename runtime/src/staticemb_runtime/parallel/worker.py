@@ -1,4 +1,7 @@
-"""A worker process: jobs in on standard input, vectors out on standard output (see workers.py)."""
+"""A worker process: reads jobs on standard input, writes vectors to standard output.
+
+See workers.py.
+"""
 
 from __future__ import annotations
 
@@ -8,31 +11,31 @@ import threading
 import time
 from typing import IO, NoReturn
 
-from ..encoding.batching import Slice
+from ..encoding.batching import Batch
 from ..encoding.embedder import Embedder
 from ..encoding.options import Request
 from ..loading.path import open_parts
 from .protocol import pack_text, receive_job, write_all, write_block
 
-_SECONDS_BETWEEN_LOOKS = 1.0
+_SECONDS_BETWEEN_CHECKS = 1.0
 
 
 def main(path: str, identity: str, mmap: str, parent: str) -> None:
-    """Serve until the parent is gone, which happens without a word.
+    """Serve until the parent process ends.
 
     Args:
         path: the model's file or folder.
-        identity: what its `identity` must be.
-        mmap: empty to read it into memory.
-        parent: the number of the process that sends jobs.
+        identity: the expected `ModelParts.identity`.
+        mmap: the empty string to read the file into memory.
+        parent: the id of the process that sends jobs.
     """
     source = os.fdopen(os.dup(0), "rb", buffering=0)
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)  # whatever is printed here must not get among the answers
+    os.dup2(2, 1)  # printed text must not get between the answers
     threading.Thread(target=_watch, args=(int(parent),), daemon=True).start()
     try:
         _serve(path, identity, bool(mmap), source, answers)
-    except OSError:  # nobody reads the answers
+    except OSError:  # the parent has closed the pipe
         _end()
 
 
@@ -42,15 +45,15 @@ def _serve(path: str, identity: str, mmap: bool, source: IO[bytes], answers: IO[
         problem = ""
         if file.identity != identity:
             problem = f"{path}: it is no longer the one that was loaded"
-    except Exception as error:  # noqa: BLE001 - the other side says it to the user
+    except Exception as error:  # noqa: BLE001 - the parent reports it to the user
         problem = f"{type(error).__name__}: {error}"
     write_all(answers, pack_text(problem))
     if problem:
         return
     embedder = Embedder(file)
-    # The next job is read while one is in work, so that neither side ever waits for the other
-    # with both pipes full.
-    jobs: queue.Queue[tuple[Slice, Request]] = queue.Queue(maxsize=1)
+    # A thread reads the next job during the current one. Otherwise both processes could block on
+    # full pipes.
+    jobs: queue.Queue[tuple[Batch, Request]] = queue.Queue(maxsize=1)
     threading.Thread(target=_read, args=(source, jobs), daemon=True).start()
     while True:
         job = jobs.get()
@@ -62,8 +65,8 @@ def _serve(path: str, identity: str, mmap: bool, source: IO[bytes], answers: IO[
         write_block(answers, block)
 
 
-def _read(source: IO[bytes], jobs: queue.Queue[tuple[Slice, Request]]) -> None:
-    """Take jobs; the input ends only if the parent has ended."""
+def _read(source: IO[bytes], jobs: queue.Queue[tuple[Batch, Request]]) -> None:
+    """Queue jobs, and end the process with the input: it ends only if the parent has ended."""
     try:
         while (job := receive_job(source)) is not None:
             jobs.put(job)
@@ -72,15 +75,15 @@ def _read(source: IO[bytes], jobs: queue.Queue[tuple[Slice, Request]]) -> None:
 
 
 def _watch(parent: int) -> None:
-    """End with the parent where a fork of it keeps the pipes open."""
+    """End the process after the parent ends, even if a fork of the parent keeps the pipes open."""
     if os.name != "posix":
         return
-    # It is another process than the parent where Python was started through one, or where the
-    # parent has ended by now: init has taken this process over then.
-    first = os.getppid()
-    orphaned = first == 1 != parent
-    while not orphaned and os.getppid() == first and _is_alive(parent):
-        time.sleep(_SECONDS_BETWEEN_LOOKS)
+    # The system's parent id may differ from `parent`: a launcher process may stand between the two.
+    # If `parent` has ended, the id is usually 1, the id of init.
+    parent_id = os.getppid()
+    orphaned = parent_id == 1 != parent
+    while not orphaned and os.getppid() == parent_id and _is_alive(parent):
+        time.sleep(_SECONDS_BETWEEN_CHECKS)
     _end()
 
 
@@ -89,10 +92,10 @@ def _is_alive(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except OSError:  # it is there, and somebody else's
+    except OSError:  # the process exists, but belongs to another user
         return True
     return True
 
 
 def _end() -> NoReturn:
-    os._exit(0)  # from whatever thread, and although the others are at work
+    os._exit(0)  # sys.exit would end only the calling thread

@@ -1,23 +1,23 @@
 """Worker processes that share the work of one `encode` call.
 
-Design, and why:
+The design and its reasons:
 
-- A worker is `python -c "…"` that speaks a small protocol over its standard input and output. The
-  standard library's multiprocessing would pickle, needs a main module that can be imported again
-  (`if __name__ == "__main__"`), and shared memory that AWS Lambda has not; forking a process that
-  has threads is unsafe. A pipe needs nothing, and ends by itself: a worker whose parent is gone,
-  for whatever reason, reads the end of its input and exits. A fork of the parent may keep the pipe
-  open, so a worker also looks once a second whether its parent is still the same.
+- A worker is `python -c "…"` with a small protocol over standard input and output. The standard
+  library's multiprocessing would pickle, and needs a main module that can be imported again
+  (`if __name__ == "__main__"`) and shared memory, which AWS Lambda lacks. Forking a process with
+  threads is unsafe. A pipe has no such needs, and closes when the parent ends: the worker then
+  reads the end of its input and exits. A fork of the parent may keep the pipe open, so a worker
+  also checks once a second whether its parent is still alive.
 - A worker opens the model's file by its path, memory-mapped, so that the table is in memory once.
-  It refuses one whose identity (a file's digest) is no longer that of the model.
-- The calling process works too. It takes slices itself while the others start, which needs a tenth
-  of a second or two, so that asking for workers never delays the first result.
-- There are never more processes than cores, nor than a call has slices: a process costs memory and
-  time to start, and has nothing to do beyond that.
-- Slices are handed out as workers become free, and results are yielded in order. Since the vector
-  of a text depends on nothing but the text, it does not matter who makes it.
-- A worker that reports an error gets its slice done again by the calling process, which raises the
-  same error that it would have raised without workers. A worker that dies is a `WorkerError`.
+  It refuses a file whose identity (its digest) differs from the model's.
+- The calling process embeds slices as well. It begins while the workers start, which takes one or
+  two tenths of a second, so that workers never delay the first result.
+- A call uses at most one process per core and per slice: more processes would cost memory and
+  start-up time and have no work.
+- A worker gets a new slice when it is free, and results are yielded in order. A text's vector
+  depends on the text alone, so any process may compute it.
+- If a worker reports an error, the calling process repeats its slice and raises the same error as
+  without workers. If a worker dies, the call raises `WorkerError`.
 """
 
 from __future__ import annotations
@@ -33,29 +33,29 @@ from collections.abc import Callable, Generator, Iterator
 from itertools import chain, islice
 from typing import IO, Final
 
-from ..encoding.batching import Slice
+from ..encoding.batching import Batch
 from ..encoding.embedder import Block
 from ..encoding.options import Request
 from ..errors import WorkerError
 from .protocol import pack_job, receive_block, receive_text, write_all
 
-_AHEAD: Final = 2  # slices that a worker holds: one in work, one waiting in its pipe
+_AHEAD: Final = 2  # slices that a worker has: one in progress, one in its pipe
 _PIPE_BYTES: Final = 1 << 20
 _START: Final = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from staticemb_runtime.parallel.worker import main; main(*sys.argv[2:])"
 )
 
-Embed = Callable[[Slice, Request], Block]
+Embed = Callable[[Batch, Request], Block]
 
 
 class Workers:
-    """The worker processes of one model, started when they are first needed.
+    """The worker processes of one model, started when first needed.
 
     Args:
-        path: the model's file or folder, absolute.
-        identity: what `ModelParts.identity` must be.
-        mmap: whether they map it, as the calling process does.
+        path: the absolute path of the model's file or folder.
+        identity: the expected `ModelParts.identity`.
+        mmap: whether workers map the file.
     """
 
     def __init__(self, path: str, identity: str, *, mmap: bool = True) -> None:
@@ -64,14 +64,14 @@ class Workers:
         self._idle: _Team | None = None
 
     def map(
-        self, count: int, source: Iterator[Slice], request: Request, embed: Embed
-    ) -> Generator[tuple[Slice, Block], None, None]:
-        """Embed slices in this process and `count` others.
+        self, count: int, source: Iterator[Batch], request: Request, embed: Embed
+    ) -> Generator[tuple[Batch, Block], None, None]:
+        """Embed slices in this process and up to `count` workers.
 
         Args:
-            count: how many others at most, from 1 on; fewer are started for fewer slices.
+            count: the maximum number of workers, at least 1; fewer slices need fewer workers.
             source: the slices; only this thread reads from it.
-            request: how to embed.
+            request: the parameters of the call.
             embed: embeds a slice in this process.
 
         Yields:
@@ -82,20 +82,20 @@ class Workers:
         """
         first = list(islice(source, count + 1))
         if len(first) < 2:
-            for some in first:
-                yield some, embed(some, request)
+            for batch in first:
+                yield batch, embed(batch, request)
             return
         team = self._take(count)
         try:
             team.start(len(first) - 1)
             yield from team.map(chain(first, source), request, embed)
         except BaseException:
-            team.close()  # slices may be under way: who cares for their results?
+            team.close()  # workers may still be embedding slices of this call
             raise
         self._give_back(team)
 
     def close(self) -> None:
-        """End the worker processes that no call uses."""
+        """End the worker processes that no call is using."""
         with self._lock:
             team, self._idle = self._idle, None
         if team is not None:
@@ -119,14 +119,14 @@ class Workers:
 
 
 class _Team:
-    """Up to `count` worker processes, each with a thread that talks to it."""
+    """Up to `count` worker processes, each served by a thread."""
 
     def __init__(self, model: tuple[str, str, str], count: int) -> None:
         self._model = model
         self._count = count
         self._owner = os.getpid()
         self._change = threading.Condition()
-        self._waiting: deque[tuple[Slice, Request]] = deque()
+        self._waiting: deque[tuple[Batch, Request]] = deque()
         self._done: dict[int, Block | str] = {}
         self._error: WorkerError | None = None
         self._closed = False
@@ -134,10 +134,10 @@ class _Team:
         self._threads: list[threading.Thread] = []
 
     def start(self, needed: int) -> None:
-        """Start processes until there are `needed`, or `count` if that is fewer.
+        """Start processes until there are `needed`, but at most `count`.
 
         Raises:
-            WorkerError: one could not be started.
+            WorkerError: a process could not be started.
         """
         while len(self._processes) < min(needed, self._count):
             try:
@@ -150,7 +150,7 @@ class _Team:
             self._threads.append(thread)
 
     def serves(self, count: int) -> bool:
-        """Whether this is for up to `count` processes, all alive and started by this process."""
+        """Return whether the team has size `count` and living processes of this process."""
         return (
             self._owner == os.getpid()
             and self._count == count
@@ -158,26 +158,26 @@ class _Team:
         )
 
     def map(
-        self, source: Iterator[Slice], request: Request, embed: Embed
-    ) -> Generator[tuple[Slice, Block], None, None]:
-        """As `Workers.map`."""
+        self, source: Iterator[Batch], request: Request, embed: Embed
+    ) -> Generator[tuple[Batch, Block], None, None]:
+        """Embed slices, as `Workers.map`."""
         most = (_AHEAD + 2) * (len(self._processes) + 1)
-        order: deque[Slice] = deque()  # handed out and not yet yielded
+        pending: deque[Batch] = deque()  # read from the source, not yet yielded
         more = True
         while True:
-            while more and len(order) < most:
-                some = next(source, None)
-                if some is None:
+            while more and len(pending) < most:
+                batch = next(source, None)
+                if batch is None:
                     more = False
                     break
-                order.append(some)
+                pending.append(batch)
                 with self._change:
-                    self._waiting.append((some, request))
+                    self._waiting.append((batch, request))
                     self._change.notify_all()
-            if not order:
+            if not pending:
                 return
-            first = order[0]
-            mine: Slice | None = None
+            first = pending[0]
+            own: Batch | None = None  # a slice for this process
             with self._change:
                 while first.start not in self._done and not self._waiting and not self._error:
                     self._change.wait()
@@ -185,34 +185,34 @@ class _Team:
                     raise self._error
                 result = self._done.pop(first.start, None)
                 if result is None:
-                    mine, _ = self._waiting.popleft()
-            if mine is not None:
-                block = embed(mine, request)
+                    own, _ = self._waiting.popleft()
+            if own is not None:
+                block = embed(own, request)
                 with self._change:
-                    self._done[mine.start] = block
+                    self._done[own.start] = block
                 continue
-            order.popleft()
+            pending.popleft()
             if isinstance(result, str):
-                embed(first, request)  # raises what went wrong, if it goes wrong here too
+                embed(first, request)  # raises the error if it occurs in this process, too
                 raise WorkerError(f"worker process: expected vectors, found an error: {result}")
             assert result is not None
             yield first, result
 
     def close(self) -> None:
-        """End the processes. They hold nothing that would be lost."""
+        """Kill the processes, which have nothing to save."""
         if self._owner != os.getpid():
-            return  # a fork of the process that they belong to
+            return  # this process is a fork of the owner
         with self._change:
             self._closed = True
             self._change.notify_all()
-        # An interrupt after the lock was taken and before its block began has left it taken.
+        # KeyboardInterrupt between acquiring the lock and entering the block leaves it acquired.
         with contextlib.suppress(RuntimeError):
             while True:
                 self._change.release()
         for process in self._processes:
             process.kill()
         for thread in self._threads:
-            if thread is not threading.current_thread():  # a garbage collection may run anywhere
+            if thread is not threading.current_thread():  # the finalizer may run in any thread
                 thread.join()
         for process in self._processes:
             process.wait()
@@ -221,10 +221,10 @@ class _Team:
                     pipe.close()
 
     def _talk(self, process: subprocess.Popen[bytes]) -> None:
-        """Serve one process until the team is closed or the process is gone."""
+        """Serve one process until the team is closed or the process ends."""
         try:
-            self._hand_out(process)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the other thread waits for it
+            self._exchange_messages(process)
+        except Exception as error:  # noqa: BLE001 - the thread in `map` waits and reports it
             with self._change:
                 if not self._closed:
                     with contextlib.suppress(subprocess.TimeoutExpired):
@@ -235,23 +235,23 @@ class _Team:
                     )
                 self._change.notify_all()
 
-    def _hand_out(self, process: subprocess.Popen[bytes]) -> None:
+    def _exchange_messages(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
-        problem = receive_text(process.stdout)  # empty once the model is open
-        held: deque[tuple[Slice, Request]] = deque()
+        problem = receive_text(process.stdout)  # empty if the worker has opened the model
+        sent: deque[tuple[Batch, Request]] = deque()
         while True:
-            job: tuple[Slice, Request] | None = None
+            job: tuple[Batch, Request] | None = None
             with self._change:
-                while not (self._closed or self._waiting or held):
+                while not (self._closed or self._waiting or sent):
                     self._change.wait()
                 if self._closed:
                     return
-                if self._waiting and len(held) < _AHEAD:
+                if self._waiting and len(sent) < _AHEAD:
                     job = self._waiting.popleft()
             if job is None:
-                some, request = held.popleft()
-                self._finish(some, receive_block(process.stdout, len(some.texts), request))
+                batch, request = sent.popleft()
+                self._finish(batch, receive_block(process.stdout, len(batch.texts), request))
                 continue
             if problem:
                 self._finish(job[0], problem)
@@ -262,11 +262,11 @@ class _Team:
                 self._finish(job[0], str(error))
                 continue
             write_all(process.stdin, message)
-            held.append(job)
+            sent.append(job)
 
-    def _finish(self, some: Slice, result: Block | str) -> None:
+    def _finish(self, batch: Batch, result: Block | str) -> None:
         with self._change:
-            self._done[some.start] = result
+            self._done[batch.start] = result
             self._change.notify_all()
 
 
@@ -279,9 +279,9 @@ def _start(model: tuple[str, str, str]) -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         bufsize=0,
-        # One process a core is asked for: none of them needs threads.
+        # With one process per core, threads within a process would not help.
         env=os.environ | {"TOKENIZERS_PARALLELISM": "false", "OPENBLAS_NUM_THREADS": "1"},
-        # An interrupt from the terminal is for this process, which then ends the others.
+        # Ctrl-C must interrupt this process alone, which then ends the workers.
         start_new_session=os.name == "posix",
         creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
     )
@@ -291,9 +291,9 @@ def _start(model: tuple[str, str, str]) -> subprocess.Popen[bytes]:
 
 
 def _widen(pipe: IO[bytes] | None) -> None:
-    """Ask for a pipe that holds a slice: the fewer pieces, the less waiting for the other side."""
+    """Enlarge a pipe to hold a whole slice: the processes then wait less for each other."""
     if pipe is not None and sys.platform == "linux":
         import fcntl
 
-        with contextlib.suppress(OSError):  # the system's limit for all pipes of a user
+        with contextlib.suppress(OSError):  # the system limits the size of all pipes of a user
             fcntl.fcntl(pipe.fileno(), 1031, _PIPE_BYTES)  # F_SETPIPE_SZ

@@ -1,6 +1,6 @@
-"""Rows in and out of files: lines, CSV, TSV, JSON lines, Parquet and NPY, compressed or not.
+"""Read and write rows: lines, CSV, TSV, JSON lines, Parquet and NPY, compressed or not.
 
-In: paths or open files. Out: rows as dictionaries; files that are whole or not there.
+In: paths or open files. Out: rows as dictionaries; complete files.
 May use: `errors`. Public.
 """
 

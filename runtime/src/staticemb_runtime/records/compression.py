@@ -1,4 +1,4 @@
-"""Files packed by gzip (`.gz`, the standard library) or Zstandard (`.zst`, an optional package)."""
+"""Compressed files: gzip (`.gz`, standard library) and Zstandard (`.zst`, optional package)."""
 
 from __future__ import annotations
 
@@ -8,38 +8,38 @@ import sys
 from typing import IO, Any, Final
 
 PACKINGS: Final = (".gz", ".zst")
-"""The suffixes of packed files."""
+"""The suffixes of compressed files."""
 
-_CHUNK: Final = 1 << 14  # of packed bytes: what they unpack to is in memory at once
+_CHUNK: Final = 1 << 14  # compressed bytes; their uncompressed bytes are in memory at once
 
 
 def packing_of(path: str) -> str:
-    """The suffix that tells how a file is packed, in lower case; empty where it is not.
+    """Return the suffix of a compressed file in lower case; empty for an uncompressed one.
 
     Example:
         >>> packing_of("rows.CSV.GZ"), packing_of("rows.csv")
         ('.gz', '')
     """
-    suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122 - for names of any kind
+    suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122 - the path is a string
     return suffix if suffix in PACKINGS else ""
 
 
 def unpacked(file: IO[bytes], packing: str) -> IO[bytes]:
-    """Read a file that is packed.
+    """Decompress a file while it is read.
 
     Args:
-        file: the packed bytes.
-        packing: one of `PACKINGS`; anything else gives the file back.
+        file: the compressed bytes.
+        packing: one of `PACKINGS`; for any other value the result is `file`.
 
     Returns:
-        A file of the unpacked bytes. While it is read, bytes that are not of this kind raise
-        `OSError` or `zlib.error`, and a file that ends too early raises `EOFError`.
+        A file of the uncompressed bytes. Reading it raises `OSError` or `zlib.error` for invalid
+        bytes, and `EOFError` if the file is truncated.
 
     Raises:
-        ImportError: `.zst` without a package that reads it.
+        ImportError: the package for `.zst` is missing.
     """
     if packing == ".gz":
-        import gzip  # most inputs are not packed
+        import gzip  # late: most inputs are not compressed
 
         return gzip.GzipFile(fileobj=file)  # type: ignore[return-value]
     if packing == ".zst":
@@ -48,10 +48,12 @@ def unpacked(file: IO[bytes], packing: str) -> IO[bytes]:
 
 
 def packed(file: IO[bytes], packing: str) -> IO[bytes]:
-    """Pack what is written to a file; close the result to finish, which leaves `file` open.
+    """Compress bytes that are written to a file.
+
+    Closing the result completes the compressed data and leaves `file` open.
 
     Raises:
-        ImportError: `.zst` without a package that writes it.
+        ImportError: the package for `.zst` is missing.
     """
     if packing == ".gz":
         import gzip
@@ -77,46 +79,46 @@ def _zstd() -> Any:  # noqa: ANN401 - one of two modules
 
 
 class _ZstdFrames(io.RawIOBase):
-    """All frames of a file, one after the other; one that is cut off is an error.
+    """The uncompressed bytes of all frames of a file; a truncated frame is an error.
 
-    The packages' own readers take a frame that is cut off for the end of the file.
+    The readers of the Zstandard packages treat a truncated frame as the end of the file.
     """
 
     def __init__(self, file: IO[bytes], module: Any) -> None:  # noqa: ANN401
         self._file = file
         self._module = module
         self._frame: Any = None
-        self._left = b""  # packed
+        self._unused = b""  # compressed bytes after the current frame
         self._ready = memoryview(b"")
 
     def readable(self) -> bool:
-        """It is."""
+        """Return True."""
         return True
 
     def close(self) -> None:
-        """Close the packed file, too."""
+        """Close this file and the compressed file."""
         self._file.close()
         super().close()
 
     def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any writable buffer
         """Read some bytes; 0 at the end."""
         while not self._ready:
-            data = self._left or self._file.read(_CHUNK)
+            data = self._unused or self._file.read(_CHUNK)
             if not data:
                 if self._frame is not None:
                     raise EOFError("the file ends within a frame")
                 return 0
             if self._frame is None:
                 decompressor = self._module.ZstdDecompressor()
-                known = hasattr(decompressor, "decompressobj")
-                self._frame = decompressor.decompressobj() if known else decompressor
+                has_object = hasattr(decompressor, "decompressobj")
+                self._frame = decompressor.decompressobj() if has_object else decompressor
             try:
                 self._ready = memoryview(self._frame.decompress(data))
             except self._module.ZstdError as error:
                 raise OSError(str(error)) from None
-            self._left = b""
+            self._unused = b""
             if self._frame.eof:
-                self._left, self._frame = self._frame.unused_data, None
+                self._unused, self._frame = self._frame.unused_data, None
         size = min(len(buffer), len(self._ready))
         buffer[:size] = self._ready[:size]
         self._ready = self._ready[size:]

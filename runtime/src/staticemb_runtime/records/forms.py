@@ -1,7 +1,7 @@
-"""Texts out of files, with the columns around them: one dialect for both packages' commands.
+"""Read texts and their records from files, by the same rules in the commands of both packages.
 
-Records (a dict of columns) are read one after another, in constant memory. Every error names the
-file and the line, or the row of a Parquet file.
+A record is a dict of columns. Records are read one by one, in constant memory. Every error names
+the file and the line, or the row of a Parquet file.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ SUFFIXES: Final = {
     ".tsv": "tsv",
     ".parquet": "parquet",
 }
-"""What a file holds by its suffix, in any case; all but Parquet may be packed."""
+"""The format of a file by its suffix, in any case; all but Parquet may be compressed."""
 
 
-# How many columns a row of CSV may lack. Each is filled in, so that many short rows of a wide table
-# would take time and memory that the file's size does not explain.
+# How many columns a row of CSV may lack. Missing columns are filled in, so many short rows of a
+# wide table would take time and memory out of proportion to the file's size.
 MOST_MISSING: Final = 256
 
 
 def form_of(path: str) -> str | None:
-    """What a file holds, by its name: one of `INPUT_FORMATS`; None for another suffix.
+    """Return the format of a file by its name, one of `INPUT_FORMATS`; None if unknown.
 
     Example:
         >>> form_of("U.CSV"), form_of("u.jsonl.gz"), form_of("u"), form_of("u.xyz")
@@ -60,14 +60,14 @@ def form_of(path: str) -> str | None:
 
 
 def input_form(path: str, form: str | None = None) -> str:
-    """The format to read a file in.
+    """Return the format to read a file in.
 
     Args:
-        path: the file; `-`, which holds lines, for standard input.
-        form: one of `INPUT_FORMATS`; None decides by the name.
+        path: the file; `-` for standard input, which holds lines by default.
+        form: one of `INPUT_FORMATS`; None: by the file's name.
 
     Raises:
-        InvalidOptionError: the name has a suffix that says nothing.
+        InvalidOptionError: the name is empty or has an unknown suffix.
     """
     if not path:
         raise InvalidOptionError("input: expected the name of a file, or - for standard input, "
@@ -77,7 +77,7 @@ def input_form(path: str, form: str | None = None) -> str:
         known = ", ".join(filter(None, SUFFIXES))
         raise InvalidOptionError(
             f"{path}: expected no suffix or one of {known}, all but the last also with "
-            f"{' or '.join(PACKINGS)} after it; or --input-format, which says what the file holds"
+            f"{' or '.join(PACKINGS)} after it; or pass --input-format"
         )
     return form
 
@@ -90,24 +90,23 @@ def read_records(
     reserved: str | None = None,
     opened: Callable[[IO[bytes]], None] = lambda file: None,
 ) -> Iterator[tuple[str, str, Record]]:
-    """Read texts with the columns around them.
+    """Read texts with their records.
 
     Args:
-        path: a file, packed if its name ends in `.gz` or `.zst`; `-` for standard input.
-        form: as for `input_form`.
-        column: the column (CSV, TSV, Parquet) or member (JSON lines) that holds the text; `text`
-            if None.
-        reserved: a column that must not be there.
-        opened: called with the file, as it is before it is unpacked.
+        path: a file, compressed if its name ends in `.gz` or `.zst`; `-` for standard input.
+        form: as in `input_form`.
+        column: the column (CSV, TSV, Parquet) or member (JSON lines) of the text; None: `text`.
+        reserved: a column that the input must not have.
+        opened: called with the opened file, before decompression.
 
     Yields:
-        The place (`FILE, line N` or, in Parquet, `FILE, row N`), the text, and the record it
-        stands in; for `lines` the record is the text alone.
+        The place (`FILE, line N`, or `FILE, row N` for Parquet), the text, and its record. For
+        `lines` the record holds the text alone.
 
     Raises:
-        InputError: the file cannot be read, a line is no JSON object, the column is missing, or the
-            text is no text. The message names the line or the row.
-        InvalidOptionError: as for `input_form`.
+        InputError: the file cannot be read, a line is not a JSON object, the column is missing, or
+            its value is not a text. The message names the line or the row.
+        InvalidOptionError: as `input_form`.
     """
     form = input_form(path, form)
     source = "standard input" if path == "-" else path
@@ -128,7 +127,7 @@ def read_records(
                 check_unicode(text, place)
             if reserved is not None and reserved in record:
                 raise InputError(
-                    f"{place}: expected no column {reserved!r}, which the output has for the "
+                    f"{place}: expected no column {reserved!r}, which the output uses for the "
                     "vectors; rename or drop it, or write .npy"
                 )
             yield place, text, record
@@ -137,10 +136,10 @@ def read_records(
 
 
 def given_texts(texts: Sequence[str]) -> Iterator[tuple[str, str, Record]]:
-    """Texts of a command line, as `read_records` gives those of a file.
+    """Iterate over texts of a command line, with places and records as `read_records`.
 
     Raises:
-        InputError: one is no Unicode text.
+        InputError: a text is not valid Unicode.
     """
     for number, text in enumerate(texts, 1):
         place = f"text {number}"

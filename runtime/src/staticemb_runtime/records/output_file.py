@@ -1,8 +1,9 @@
-"""Open a file to write, so that nothing is lost whatever its name leads to.
+"""Open an output file safely.
 
-A regular file appears whole or not at all: it is written under a temporary name in the same folder
-and then renamed. Its mode and owner stay, a new one has those that the umask gives. Symbolic links
-are followed. A device, a FIFO, or a descriptor (`/dev/stdout`, `/dev/fd/63`) is written through.
+A regular file is replaced completely or not at all: the output is written under a temporary name in
+the same folder and then renamed. An existing file keeps its mode and owner; a new file gets its
+mode from the umask. Symbolic links are followed. Devices, FIFOs and descriptors (`/dev/stdout`,
+`/dev/fd/63`) are streams: they are written to directly.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import IO, Final
 from ..errors import OutputError
 
 _MOST_LINKS: Final = 40
-# Of a file's name in its temporary name: 255 bytes are the most that a name may have.
+# How much of a file's name its temporary name repeats: a name may have at most 255 bytes.
 _NAME_CHARACTERS: Final = 55
 
 
@@ -29,19 +30,19 @@ _NAME_CHARACTERS: Final = 55
 def output_file(path: str | os.PathLike[str], *, seek: bool = False) -> Iterator[IO[bytes]]:
     """Open a file to write.
 
-    If the block raises anything, `SystemExit` and `KeyboardInterrupt` included, a regular file
-    stays as it was and the temporary file is removed.
+    If the block raises any exception, including `SystemExit` and `KeyboardInterrupt`, a regular
+    file stays unchanged and the temporary file is removed.
 
     Args:
         path: the file; `-` for standard output.
-        seek: whether the block reads or seeks in what it has written. What is written through is
-            then copied when the block ends.
+        seek: whether the block seeks in the file or reads it back. A stream then gets its content
+            at the end of the block.
 
     Yields:
         The file, opened in binary mode.
 
     Raises:
-        OutputError: it cannot be opened, or cannot be finished.
+        OutputError: the file cannot be opened, written or renamed.
 
     Example:
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -61,11 +62,11 @@ def output_file(path: str | os.PathLike[str], *, seek: bool = False) -> Iterator
         if not seek:
             yield stream
         else:
-            with tempfile.TemporaryFile() as whole:
-                yield whole
-                whole.seek(0)
+            with tempfile.TemporaryFile() as buffer:
+                yield buffer
+                buffer.seek(0)
                 with reported(name):
-                    shutil.copyfileobj(whole, stream, 1 << 20)
+                    shutil.copyfileobj(buffer, stream, 1 << 20)
         with reported(name):
             stream.flush()
     finally:
@@ -76,7 +77,7 @@ def output_file(path: str | os.PathLike[str], *, seek: bool = False) -> Iterator
 
 @contextmanager
 def reported(path: str) -> Iterator[None]:
-    """Turn the system's errors of writing into one line that names the file.
+    """Turn the system's errors into an error that names the output.
 
     Raises:
         OutputError: an `OSError` other than `BrokenPipeError`.
@@ -92,12 +93,12 @@ def reported(path: str) -> Iterator[None]:
 
 
 def output_name(path: str) -> str:
-    """What messages call an output: `standard output` for `-`, else its path."""
+    """Return the name of an output in messages: `standard output` for `-`, else its path."""
     return "standard output" if path == "-" else path
 
 
 def is_stream(path: str) -> bool:
-    """Whether a name leads to what is written through: anything there but a regular file."""
+    """Return whether a path is a stream: anything that exists and is not a regular file."""
     if path == "-" or _descriptor(path) is not None:
         return True
     try:
@@ -106,46 +107,46 @@ def is_stream(path: str) -> bool:
         return False
 
 
-def same_file(one: str, other: str) -> bool:
-    """Whether two names lead to one regular file or FIFO, by links of any kind.
+def same_file(source: str, output: str) -> bool:
+    """Return whether two paths lead to the same regular file or FIFO, by links of any kind.
 
     Args:
-        one: a file that may be absent; `-` for standard input.
-        other: a file that may be absent; `-` for standard output.
+        source: a file that may be absent; `-` for standard input.
+        output: a file that may be absent; `-` for standard output.
     """
     try:
-        first = os.stat(0 if one == "-" else one)
-        second = os.stat(1 if other == "-" else other)
+        source_status = os.stat(0 if source == "-" else source)
+        output_status = os.stat(1 if output == "-" else output)
     except (OSError, ValueError):
         return False
-    kind = stat.S_IFMT(first.st_mode)
-    return kind in (stat.S_IFREG, stat.S_IFIFO) and os.path.samestat(first, second)
+    kind = stat.S_IFMT(source_status.st_mode)
+    return kind in (stat.S_IFREG, stat.S_IFIFO) and os.path.samestat(source_status, output_status)
 
 
 def refuse_inputs(output: str, inputs: Iterable[str]) -> None:
-    """Refuse to write over what is read.
+    """Refuse an output that is also an input.
 
     Args:
         output: the file to write; `-` for standard output.
         inputs: the files to read; `-` for standard input.
 
     Raises:
-        OutputError: the output is one of them.
+        OutputError: the output is one of the inputs.
     """
-    for read in inputs:
-        if same_file(read, output):
-            source = "standard input" if read == "-" else read
+    for source in inputs:
+        if same_file(source, output):
+            name = "standard input" if source == "-" else source
             raise OutputError(
-                f"{output_name(output)}: expected another file than the input {source}, found the "
+                f"{output_name(output)}: expected another file than the input {name}, found the "
                 "same one"
             )
 
 
 def _stream(path: str) -> IO[bytes] | None:
-    """What a name leads to, opened, where it is written through; None for a regular file.
+    """Open a path that is a stream; return None for a regular file or a new one.
 
     Raises:
-        OSError: it is a folder, or cannot be opened.
+        OSError: the path is a folder, or cannot be opened.
     """
     if path == "-":
         return sys.stdout.buffer
@@ -161,17 +162,17 @@ def _stream(path: str) -> IO[bytes] | None:
         return None
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(None, "expected the name of a file, found a folder", path)
-    # Without O_CREAT: a node that is removed meanwhile does not come back as a regular file.
+    # Without O_CREAT, a device that was just removed is not replaced by a regular file.
     return os.fdopen(os.open(path, os.O_WRONLY), "wb")
 
 
 def _descriptor(path: str) -> int | None:
-    """The descriptor of this process that a name such as `/dev/stdout` leads to."""
-    own = ("/dev/fd", f"/proc/{os.getpid()}/fd")
+    """Return the descriptor of this process that a path such as `/dev/stdout` leads to."""
+    descriptor_folders = ("/dev/fd", f"/proc/{os.getpid()}/fd")
     for _ in range(_MOST_LINKS):
         folder, name = os.path.split(path)
         folder = os.path.realpath(folder)
-        if folder in own and name.isdecimal():
+        if folder in descriptor_folders and name.isdecimal():
             return int(name)
         path = os.path.join(folder, name)
         if not os.path.islink(path):
@@ -182,20 +183,21 @@ def _descriptor(path: str) -> int | None:
 
 @contextmanager
 def _replacement(path: str) -> Iterator[IO[bytes]]:
-    """A temporary file that takes the place of a regular file when the block ends well."""
+    """Open a temporary file that replaces a regular file if the block succeeds."""
     with reported(path):
         target = Path(os.path.realpath(path))
-        held = target.stat() if target.exists() else None
-        if held is not None and not os.access(target, os.W_OK):
+        old_status = target.stat() if target.exists() else None
+        if old_status is not None and not os.access(target, os.W_OK):
             raise PermissionError(None, "it is write-protected", path)
     short = target.name[:_NAME_CHARACTERS]
     temporary = target.with_name(f".{short}.{secrets.token_hex(8)}.tmp")
     try:
         with reported(path):
-            file = open(temporary, "x+b", opener=_private if held else None)  # noqa: SIM115
+            opener = _open_private if old_status else None
+            file = open(temporary, "x+b", opener=opener)  # noqa: SIM115
         try:
-            if held is not None:
-                _take_over(file.fileno(), held)
+            if old_status is not None:
+                _copy_owner_and_mode(old_status, file.fileno())
             yield file
             with reported(path):
                 file.flush()
@@ -209,18 +211,18 @@ def _replacement(path: str) -> Iterator[IO[bytes]]:
             temporary.unlink(missing_ok=True)
 
 
-def _private(path: str, flags: int) -> int:
-    """Open for the owner alone, until the file has the mode of the one it replaces."""
+def _open_private(path: str, flags: int) -> int:
+    """Open a new file for its owner alone: it gets the old file's mode later."""
     return os.open(path, flags, 0o600)
 
 
-def _take_over(descriptor: int, held: os.stat_result) -> None:
-    """Give a file the owner and the mode of another."""
+def _copy_owner_and_mode(old_status: os.stat_result, descriptor: int) -> None:
+    """Give an open file the owner and mode of the file that it replaces."""
     if os.name == "nt":
         return
-    own = os.fstat(descriptor)
-    if (own.st_uid, own.st_gid) != (held.st_uid, held.st_gid):
+    new_status = os.fstat(descriptor)
+    if (new_status.st_uid, new_status.st_gid) != (old_status.st_uid, old_status.st_gid):
         with suppress(OSError):
-            os.fchown(descriptor, held.st_uid, held.st_gid)
+            os.fchown(descriptor, old_status.st_uid, old_status.st_gid)
     with suppress(OSError):
-        os.fchmod(descriptor, stat.S_IMODE(held.st_mode))
+        os.fchmod(descriptor, stat.S_IMODE(old_status.st_mode))

@@ -1,8 +1,8 @@
-"""Records with their vectors as Parquet (needs pyarrow).
+"""Write records with their vectors as Parquet (needs pyarrow).
 
-A Parquet file has one schema, and a later record may bring a column, or turn whole numbers into
-fractions. Blocks are written as they come, into one part for each schema; where there are several
-parts, they are put together at the end, so that each record is written at most twice.
+A Parquet file has one schema, but a later record may have a new column, or a fraction in a column
+of integers. So blocks are written into one part per schema. Several parts are joined at the end:
+each record is written at most twice.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .writers import VECTOR_COLUMN, Writer
 
 
 class ParquetWriter(Writer):
-    """The input's columns and `embedding`, a fixed-size list."""
+    """A writer of the input's columns and the column `embedding`, a fixed-size list."""
 
     seeks = True
 
@@ -39,7 +39,7 @@ class ParquetWriter(Writer):
             ) from None
         self._arrow: Any = pyarrow
         self._vectors: Any = pyarrow.list_(pyarrow.from_numpy_dtype(dtype), dim)
-        self._schema: Any = None  # of the columns, without the vectors
+        self._schema: Any = None  # without the column of vectors
         self._parts: list[IO[bytes]] = []
         self._writer: Any = None
 
@@ -60,7 +60,7 @@ class ParquetWriter(Writer):
             self._writer.write_table(self._table(columns, len(records), last))
 
     def finish(self) -> None:
-        """Put the parts together and write the footer."""
+        """Join the parts and write the footer."""
         with self._errors("all records"):
             if self._writer is None:
                 self._begin(self._arrow.schema([(TEXT_COLUMN, self._arrow.string())]))
@@ -71,27 +71,27 @@ class ParquetWriter(Writer):
             part.close()
 
     def release(self) -> None:
-        """Close the last part: pyarrow would write its footer when it is collected."""
+        """Close the last part; otherwise pyarrow writes its footer on garbage collection."""
         if self._writer is not None:
-            with suppress(Exception):  # the error that led here is the one to report
+            with suppress(Exception):  # an earlier error is the one to report
                 self._writer.close()
             self._writer.is_open = False
 
     def _begin(self, schema: Any) -> None:  # noqa: ANN401 - pyarrow's
-        """Begin a part: the file itself, then unnamed ones in the same folder."""
+        """Begin a part: the output file first, then unnamed files in the same folder."""
         if self._writer is not None:
             self._writer.close()
         part = self._temporary() if self._parts else self.file
         self._schema = schema
         self._parts.append(part)
-        whole = schema.append(self._arrow.field(VECTOR_COLUMN, self._vectors))
-        self._writer = self._arrow.parquet.ParquetWriter(part, whole)
+        full_schema = schema.append(self._arrow.field(VECTOR_COLUMN, self._vectors))
+        self._writer = self._arrow.parquet.ParquetWriter(part, full_schema)
 
     def _join(self) -> None:
-        """Write all parts once more, with the last schema."""
-        whole = self._schema.append(self._arrow.field(VECTOR_COLUMN, self._vectors))
+        """Rewrite all parts with the last schema."""
+        full_schema = self._schema.append(self._arrow.field(VECTOR_COLUMN, self._vectors))
         with self._temporary() as joined:
-            with self._arrow.parquet.ParquetWriter(joined, whole) as writer:
+            with self._arrow.parquet.ParquetWriter(joined, full_schema) as writer:
                 for part in self._parts:
                     part.seek(0)
                     with self._arrow.parquet.ParquetFile(part) as read:
@@ -106,20 +106,20 @@ class ParquetWriter(Writer):
             shutil.copyfileobj(joined, self.file, 1 << 20)
 
     def _table(self, columns: dict[str, Any], count: int, vectors: Any) -> Any:  # noqa: ANN401
-        """Columns with the types of the schema, those that are missing as null, and the vectors."""
+        """Return a table of the vectors and the schema's columns; missing columns hold nulls."""
         arrays = []
         for field in self._schema:
             column = columns.get(field.name)
             if column is None:
                 column = self._arrow.nulls(count, field.type)
             elif column.type != field.type:
-                if self._arrow.types.is_nested(field.type):  # a cast takes few of these
+                if self._arrow.types.is_nested(field.type):  # pyarrow casts few nested types
                     column = self._arrow.array(column.to_pylist(), type=field.type)
                 else:
                     column = column.cast(field.type)
             arrays.append(column)
-        whole = self._schema.append(self._arrow.field(VECTOR_COLUMN, self._vectors))
-        return self._arrow.Table.from_arrays([*arrays, vectors], schema=whole)
+        full_schema = self._schema.append(self._arrow.field(VECTOR_COLUMN, self._vectors))
+        return self._arrow.Table.from_arrays([*arrays, vectors], schema=full_schema)
 
     def _column(self, name: str, records: Sequence[Record]) -> Any:  # noqa: ANN401
         place = f"records {self.count + 1} to {self.count + len(records)}, column {name!r}"

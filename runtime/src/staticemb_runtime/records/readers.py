@@ -1,4 +1,4 @@
-"""Rows out of files that are open: lines, JSON lines, CSV and Parquet, packed or not.
+"""Read rows from files: lines, JSON lines, CSV and Parquet, compressed or not.
 
 Every error names the file and the line, or the row of a Parquet file.
 """
@@ -24,21 +24,24 @@ Record = dict[str, Any]
 
 TEXT_COLUMN: Final = "text"
 
-_BOM: Final = b"\xef\xbb\xbf"  # which spreadsheets write, and which is no text
+_BOM: Final = b"\xef\xbb\xbf"  # spreadsheets write it before the text
 
 
 @contextlib.contextmanager
 def open_input(
     path: str, opened: Callable[[IO[bytes]], None] = lambda file: None
 ) -> Iterator[IO[bytes]]:
-    """Open a file to read its unpacked bytes; `-` is standard input.
+    """Open a file to read its uncompressed bytes.
 
     Args:
-        path: the file.
-        opened: called with the file, as it is before it is unpacked.
+        path: the file; `-` for standard input.
+        opened: called with the opened file, before decompression.
+
+    Yields:
+        The file, opened in binary mode.
 
     Raises:
-        InputError: it cannot be opened, or a package that unpacks it is missing.
+        InputError: the file cannot be opened, or the package for its compression is missing.
     """
     if path == "-":
         opened(sys.stdin.buffer)
@@ -61,18 +64,21 @@ def open_input(
 def text_lines(
     file: IO[bytes], source: str, *, longest: int | None = None
 ) -> Iterator[tuple[int, str]]:
-    """Decode the lines of a file, with their numbers from 1 and their ends.
+    """Decode the lines of a file.
 
-    A line ends at a line feed alone: what else `str.splitlines` cuts at may be text.
+    Only a line feed ends a line: the other separators of `str.splitlines` may be part of a text.
 
     Args:
         file: UTF-8, with or without a byte order mark.
-        source: what to call it in messages.
-        longest: refuse longer lines, in bytes, so that one without end does not fill the memory.
+        source: the name of the file in messages.
+        longest: the maximum length of a line in bytes, which limits memory; None: no limit.
+
+    Yields:
+        The number of each line, from 1, and the line with its line end.
 
     Raises:
         InputEncodingError: a line is not UTF-8.
-        InputError: the file cannot be read or unpacked to its end, or a line is too long.
+        InputError: the file cannot be read or decompressed completely, or a line is too long.
     """
     number = 0
     lines = iter(partial(file.readline, -1 if longest is None else longest), b"")
@@ -98,14 +104,14 @@ def text_lines(
 
 
 def json_record(line: str, place: str) -> Record:
-    """Read a line of a JSON lines file: an object, or a string, which is the text alone.
+    """Read a line of a JSON lines file: an object, or a string, which stands for the text.
 
     Args:
         line: the line.
         place: the file and the line, for messages.
 
     Raises:
-        InputError: it is neither.
+        InputError: the line is neither an object nor a string.
     """
     try:
         value = strict_json.loads(line, members=_members)
@@ -123,15 +129,15 @@ def json_record(line: str, place: str) -> Record:
 def csv_rows(
     lines: Iterable[tuple[int, str]], source: str, dialect: str = "excel"
 ) -> Iterator[tuple[int, list[str]]]:
-    """Cut the lines of a CSV file into rows; a row may hold several lines, between quotes.
+    """Split the lines of a CSV file into rows; a quoted cell may span several lines.
 
     Args:
-        lines: with their numbers.
-        source: what to call the file in messages.
-        dialect: as the module `csv` names it.
+        lines: the lines with their numbers.
+        source: the name of the file in messages.
+        dialect: a dialect of the module `csv`.
 
     Yields:
-        The number of each row's first line, and its cells. Empty lines are left out.
+        The number of each row's first line, and its cells. Empty lines are skipped.
 
     Raises:
         InputError: a quote is not closed, or not followed by a delimiter.
@@ -149,14 +155,14 @@ def csv_rows(
 
 
 def check_names(names: Sequence[str], place: str) -> None:
-    """Refuse columns of which two have one name.
+    """Refuse repeated column names.
 
     Raises:
-        InputError: two have.
+        InputError: a name is repeated.
     """
     if len(set(names)) < len(names):
-        twice = next(name for at, name in enumerate(names) if name in names[:at])
-        raise InputError(f"{place}: expected columns of different names, found {twice!r} twice")
+        repeated = next(name for at, name in enumerate(names) if name in names[:at])
+        raise InputError(f"{place}: expected columns of different names, found {repeated!r} twice")
 
 
 def parquet_rows(
@@ -168,17 +174,17 @@ def parquet_rows(
     """Read the rows of a Parquet file.
 
     Args:
-        file: one that cannot seek is read into memory.
-        source: what to call it in messages.
-        columns: those to read; none: all.
-        header: takes the names of all columns.
+        file: the file; it is read into memory if it cannot seek.
+        source: the name of the file in messages.
+        columns: the columns to read; empty: all.
+        header: a list that gets the names of all columns.
 
     Raises:
         ImportError: pyarrow is missing.
-        InputError: it is no Parquet, holds no such column or two of one name, or values that Python
-            has no type for.
+        InputError: the file is not Parquet, lacks a column, repeats a column name, or holds a value
+            that Python has no type for.
     """
-    import pyarrow  # optional, and slow to import
+    import pyarrow  # late: optional, and slow to import
     import pyarrow.parquet
 
     number = 0
@@ -203,10 +209,10 @@ def parquet_rows(
 
 
 def check_unicode(text: str, place: str) -> None:
-    """Refuse half a surrogate pair, which JSON and a command line can spell.
+    """Refuse lone surrogates, which JSON and a command line may contain.
 
     Raises:
-        InputError: the text holds one.
+        InputError: the text holds a lone surrogate.
     """
     if found := lone_surrogate(text):
         raise InputError(f"{place}: expected valid Unicode, found {found}")
@@ -216,6 +222,6 @@ def _members(pairs: list[tuple[str, Any]]) -> Record:
     members = dict(pairs)
     if len(members) < len(pairs):
         names = [name for name, _ in pairs]
-        twice = next(name for at, name in enumerate(names) if name in names[:at])
-        raise ValueError(f"the key {twice!r} twice in one object")
+        repeated = next(name for at, name in enumerate(names) if name in names[:at])
+        raise ValueError(f"the key {repeated!r} twice in one object")
     return members

@@ -1,4 +1,4 @@
-"""Records with their vectors into files, block by block, for the command line."""
+"""Write records with their vectors to files, block by block, for the command line."""
 
 from __future__ import annotations
 
@@ -23,22 +23,23 @@ from .readers import Record
 OUTPUT_FORMATS: Final = ("npy", "jsonl", "parquet")
 VECTOR_COLUMN: Final = "embedding"
 SUFFIXES: Final = {".npy": "npy", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
-"""What is written by a file's suffix, in any case; JSON lines may be packed."""
+"""The format of an output by its suffix, in any case; JSON lines may be compressed."""
 
-# The widest header that a .npy file of any length needs; its length must not change at the end.
+# Bytes of the .npy header for any number of rows: `finish` overwrites the header in place.
 _NPY_HEADER: Final = 128
 
 
 def output_form(path: str, form: str | None = None) -> str:
-    """The format to write a file in.
+    """Return the format to write a file in.
 
     Args:
-        path: the file, or `-` for standard output, which carries JSON lines.
-        form: one of `OUTPUT_FORMATS`; None decides by the name. A name without suffix says JSON
-            lines where it leads to a FIFO or a device, which `/dev/stdout` is too.
+        path: the file; `-` for standard output, which takes JSON lines only.
+        form: one of `OUTPUT_FORMATS`; None: by the file's name. A FIFO or a device without suffix,
+            such as `/dev/stdout`, gets JSON lines.
 
     Raises:
-        InvalidOptionError: the name does not say, or the format cannot be packed or carried.
+        InvalidOptionError: the name is empty or has an unknown suffix; the format cannot be
+            compressed, or cannot go to standard output.
     """
     if not path:
         raise InvalidOptionError("output: expected the name of a file, or - for standard output, "
@@ -48,7 +49,7 @@ def output_form(path: str, form: str | None = None) -> str:
     if path == "-":
         if form not in (None, "jsonl"):
             raise InvalidOptionError(
-                f"standard output carries JSON lines only: name a file for {form} with -o"
+                f"standard output: expected JSON lines, found {form}; name a file with -o"
             )
         return "jsonl"
     if form is None and not suffix and is_stream(path):
@@ -57,37 +58,35 @@ def output_form(path: str, form: str | None = None) -> str:
     if form is None:
         raise InvalidOptionError(
             f"{path}: expected a name ending in {', '.join(SUFFIXES)}, JSON lines also with "
-            f"{' or '.join(PACKINGS)} after it; or --output-format, which says what to write"
+            f"{' or '.join(PACKINGS)} after it; or pass --output-format"
         )
     if packing and form != "jsonl":
-        raise InvalidOptionError(
-            f"{path}: expected JSON lines before {packing}, found {form}, which is not packed"
-        )
+        raise InvalidOptionError(f"{path}: expected JSON lines before {packing}, found {form}")
     return form
 
 
 @contextmanager
 def open_writer(path: str, form: str | None, dim: int, dtype: np.dtype[Any]) -> Iterator[Writer]:
-    """Write records and vectors to a file, which is kept only if the block ends well.
+    """Open a file to write records and vectors; it is kept only if the block succeeds.
 
     Args:
-        path: as for `output_form`.
-        form: as for `output_form`.
-        dim: numbers in one vector.
-        dtype: their type.
+        path: as in `output_form`.
+        form: as in `output_form`.
+        dim: the number of elements of a vector.
+        dtype: the type of the elements.
 
     Yields:
         The writer.
 
     Raises:
         InvalidOptionError: as `output_form`.
-        OutputError: the file cannot be written, a package is missing, or the format cannot hold
-            what a record holds.
+        OutputError: the file cannot be written, a package is missing, or the format cannot hold a
+            record.
     """
     form = output_form(path, form)
     kind: type[Writer] = {"jsonl": JsonLinesWriter, "npy": NpyWriter}.get(form, Writer)
     if form == "parquet":
-        from .parquet import ParquetWriter  # imports pyarrow
+        from .parquet import ParquetWriter  # late: only this format needs it
 
         kind = ParquetWriter
     with output_file(path, seek=kind.seeks) as file:
@@ -101,17 +100,17 @@ def open_writer(path: str, form: str | None, dim: int, dtype: np.dtype[Any]) -> 
 
 
 class Writer:
-    """Writes records and vectors to a file that is open.
+    """A writer of records and vectors to an open file.
 
     Args:
         path: the file's name.
         file: the file.
-        dim: numbers in one vector.
-        dtype: their type.
+        dim: the number of elements of a vector.
+        dtype: the type of the elements.
 
     Attributes:
-        seeks: whether the format reads or seeks in what is written.
-        count: how many records were written.
+        seeks: whether the format seeks in the file or reads it back.
+        count: the number of records written.
     """
 
     seeks = False
@@ -127,28 +126,27 @@ class Writer:
         """Add records with their vectors, (B, d).
 
         Raises:
-            OutputError: they cannot be written; the message names the record.
+            OutputError: a record cannot be written; the message names it.
         """
         with reported(self.path):
             self.add(records, vectors)
         self.count += len(records)
 
     def add(self, records: Sequence[Record], vectors: NDArray[Any]) -> None:
-        """Write them in this format."""
+        """Write records and vectors in this format."""
         raise NotImplementedError
 
     def finish(self) -> None:
-        """Write what comes after the last record."""
+        """Complete the file after the last record."""
 
     def release(self) -> None:
-        """Let go of the file, finished or not, before it is closed."""
+        """Stop using the file, complete or not, before it is closed."""
 
 
 class JsonLinesWriter(Writer):
-    """One JSON object a line: the record's members and `embedding`.
+    """A writer of JSON lines: the record's members and `embedding`.
 
-    Dates and times are written by ISO 8601, decimal numbers as strings; NaN and infinities, which
-    JSON has not, as null.
+    Dates and times become ISO 8601 strings, decimal numbers strings, NaN and infinities null.
     """
 
     def __init__(self, path: str, file: IO[bytes], dim: int, dtype: np.dtype[Any]) -> None:
@@ -168,38 +166,38 @@ class JsonLinesWriter(Writer):
                 f"{output_name(self.path)}, record {at}: expected finite vectors, which JSON "
                 "can hold, found NaN or infinity"
             )
-        # Nine significant digits give every float32 back exactly.
+        # Nine significant digits identify every float32.
         number = "%.9g" if vectors.dtype.kind == "f" else "%d"
         numbers = ", ".join([number] * vectors.shape[1])
         for at, (record, vector) in enumerate(zip(records, vectors.tolist(), strict=True), 1):
             try:
-                members = _spelled(record)
+                members = _json(record)
             except (TypeError, ValueError, RecursionError) as error:
                 place = f"{output_name(self.path)}, record {self.count + at}"
-                raise OutputError(f"{place}: expected what JSON can hold, {error}") from None
+                raise OutputError(f"{place}: expected values that JSON can hold, {error}") from None
             line = f'{members[:-1]}, "{VECTOR_COLUMN}": [{numbers % tuple(vector)}]}}\n'
-            # Half a surrogate pair becomes the escape that JSON has for it.
+            # A lone surrogate becomes an escape sequence, which is valid JSON.
             self.lines.write(line.encode("utf-8", "backslashreplace"))
 
     def finish(self) -> None:
-        """End the packed stream."""
+        """Complete the compressed data."""
         if self.lines is not self.file:
             self.lines.close()
 
 
 class NpyWriter(Writer):
-    """The vectors alone, as a .npy array whose length is filled in at the end."""
+    """A writer of the vectors alone, as a .npy array; `finish` puts its length into the header."""
 
     seeks = True
 
     def add(self, records: Sequence[Record], vectors: NDArray[Any]) -> None:
-        """Add rows to the array; the records are not kept."""
+        """Add rows to the array; the records are not written."""
         if self.count == 0:
             self.file.write(b" " * _NPY_HEADER)
         self.file.write(np.ascontiguousarray(vectors).data)
 
     def finish(self) -> None:
-        """Fill the header in."""
+        """Write the header."""
         header = io.BytesIO()
         np.lib.format.write_array_header_1_0(
             header,
@@ -214,8 +212,8 @@ class NpyWriter(Writer):
         self.file.write(header.getvalue())
 
 
-def _spelled(record: Record) -> str:
-    """A record as JSON."""
+def _json(record: Record) -> str:
+    """Return a record as JSON."""
     try:
         return json.dumps(record, ensure_ascii=False, allow_nan=False, default=_plain)
     except ValueError:
@@ -223,7 +221,7 @@ def _spelled(record: Record) -> str:
 
 
 def _plain(value: object) -> str:
-    """What JSON holds in the place of a value that Parquet has."""
+    """Convert a value of Parquet that JSON has no type for."""
     if isinstance(value, (datetime.date, datetime.time)):
         return value.isoformat()
     if isinstance(value, decimal.Decimal):

@@ -63,13 +63,13 @@ class ChangeGuard:
         """
         for state in self._states:
             try:
-                now = os.stat(state.path)
+                status = os.stat(state.path)
             except OSError:
                 continue  # moved or deleted: the map keeps it
-            if now.st_mtime_ns == state.changed and now.st_size == state.size:
+            if status.st_mtime_ns == state.changed and status.st_size == state.size:
                 continue
-            if (now.st_dev, now.st_ino) == state.inode:
-                self._check_content(state, now.st_size)
+            if (status.st_dev, status.st_ino) == state.inode:
+                self._check_content(state, status.st_size)
 
     def _check_content(self, state: FileState, size: int) -> None:
         """Accept a new modification time, which `touch` also sets, if the digest still matches."""

@@ -1,4 +1,4 @@
-"""Reading of folders of model2vec and of sentence-transformers' StaticEmbedding.
+"""The reader of folders of model2vec and of sentence-transformers' StaticEmbedding.
 
 A folder is read by the rules of the library that wrote it, so that the vectors equal that library's
 vectors. The rules differ:

@@ -1,4 +1,4 @@
-"""Opening of a path: a static embedding file, or the folder of another library's model."""
+"""Loading by path: a static embedding file, or the folder of another library's model."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def _dropped(design: Design) -> Splitter | None:
     left, right = design.pieces("a"), design.pieces("b")
     if not left or not right:
         return None
-    # The precompiled map replaces whole grapheme clusters. These four characters always end one.
+    # The precompiled map replaces grapheme clusters. These four characters always end a cluster.
     candidates = " \t\n\r" if "Precompiled" in design.kinds else SPACES
     spaces = [space for space in candidates if design.pieces(f"a{space}b") == left + right]
     if " " not in spaces:

@@ -202,14 +202,14 @@ class WordTokenizer:
         words = self._words
         learned = self._learn(splitter, block.difference(words), words)
         words = self._keep(learned, block)
-        whole: list[int] = []
+        uncut: list[int] = []
         answers: list[bytes] = []
         for index, cut in enumerate(cuts):
             ids = None if cut is None else _join(cut, words, learned)
             if ids is None:
-                whole.append(index)
+                uncut.append(index)
             answers.append(ids or b"")
-        for index, ids in zip(whole, self._backend.texts([texts[i] for i in whole]), strict=True):
+        for index, ids in zip(uncut, self._backend.texts([texts[i] for i in uncut]), strict=True):
             answers[index] = ids
         return answers
 

@@ -125,7 +125,7 @@ def test_what_is_no_table_is_refused_before_its_weights_are_fetched(folders, tmp
         fetched = [path for method, path in requests if method == "GET"]
     expected = {
         "org/transformer": ("UnsupportedModelError", "Transformer"),
-        "org/outside": ("InvalidConfigError", "below this one"),
+        "org/outside": ("InvalidConfigError", "inside the model's folder"),
         "org/pickled": ("UnsupportedModelError", "pickle"),
         "org/tables": ("ModelNotFoundError", "model.staticemb"),
         "org/missing-tokenizer": ("NotAModelError", "tokenizer.json"),

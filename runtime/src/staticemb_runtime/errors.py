@@ -1,6 +1,6 @@
-"""One error class for each way that a file or an input can be wrong.
+"""The errors of this package: one class for each fault of a file or an input.
 
-Every error derives from `StaticEmbError`. Those for files carry the error code of the
+Every error derives from `StaticEmbError`. Errors about a file carry the error code of the
 specification (conformance/SPEC.md, section 13.3) as `code`.
 """
 
@@ -10,23 +10,23 @@ from typing import ClassVar
 
 
 class StaticEmbError(Exception):
-    """The root of every error that this package raises on purpose."""
+    """The base class of every error that this package raises on purpose."""
 
 
 class ModelNotFoundError(StaticEmbError, FileNotFoundError):
-    """There is no file or folder of that name."""
+    """No file, folder, installed model or Hub repository has the given name."""
 
 
 class AmbiguousModelError(StaticEmbError):
-    """Several installed packages have a model of that name."""
+    """Several installed packages provide a model of the given name."""
 
 
 class NotAModelError(StaticEmbError):
-    """The folder holds no model that this package can read."""
+    """The file or folder is not a model that this package can read."""
 
 
 class UnsupportedModelError(NotAModelError):
-    """The folder holds a model that does more than look up rows and take their mean."""
+    """The folder's model does more than average table rows, or its weights are pickled."""
 
 
 class InvalidConfigError(StaticEmbError):
@@ -34,11 +34,11 @@ class InvalidConfigError(StaticEmbError):
 
 
 class FileChangedError(StaticEmbError):
-    """A file was written to while a model that maps it was open; load the model again."""
+    """A mapped file was written to after its model was loaded; load the model again."""
 
 
 class DownloadError(StaticEmbError):
-    """A model could not be brought from the Hub."""
+    """A model could not be downloaded from the Hub."""
 
 
 class FormatError(StaticEmbError):
@@ -46,9 +46,9 @@ class FormatError(StaticEmbError):
 
     Args:
         source: the file's path.
-        reading: what was being read.
-        expected: what the format demands there.
-        found: what stood there instead.
+        reading: the part of the file that was read.
+        expected: the value that the format demands.
+        found: the value in the file.
     """
 
     code: ClassVar[str]
@@ -80,7 +80,7 @@ class HeaderTruncatedError(FormatError):
 
 
 class HeaderMisalignedError(FormatError):
-    """The data do not begin at a multiple of 8."""
+    """The data do not begin at a multiple of 8 bytes."""
 
     code = "header_misaligned"
 
@@ -98,49 +98,49 @@ class HeaderNotJsonError(FormatError):
 
 
 class HeaderTooDeepError(FormatError):
-    """The header nests deeper than a header can."""
+    """The header nests deeper than the format allows."""
 
     code = "header_too_deep"
 
 
 class DuplicateKeyError(FormatError):
-    """An object in the header holds a key twice."""
+    """An object in the header has a duplicate key."""
 
     code = "duplicate_key"
 
 
 class MetadataNotStringsError(FormatError):
-    """The metadata are missing, or no object of strings."""
+    """The metadata are missing or are not an object of strings."""
 
     code = "metadata_not_strings"
 
 
 class NotStaticembError(FormatError):
-    """The file is a safetensors file of another kind."""
+    """The file is a safetensors file but not a static embedding file."""
 
     code = "not_staticemb"
 
 
 class UnsupportedVersionError(FormatError):
-    """The file has a major version that this reader does not know."""
+    """This reader does not support the file's major version."""
 
     code = "unsupported_version"
 
 
 class UnsupportedFeatureError(FormatError):
-    """The file needs a feature that this reader does not know."""
+    """The file needs a feature that this reader does not support."""
 
     code = "unsupported_feature"
 
 
 class MissingMetadataError(FormatError):
-    """A metadata key that is needed is missing."""
+    """A required metadata key is missing."""
 
     code = "missing_metadata"
 
 
 class InvalidMetadataError(FormatError):
-    """A metadata value is misspelled or out of range."""
+    """A metadata value is malformed or out of range."""
 
     code = "invalid_metadata"
 
@@ -164,13 +164,13 @@ class UnknownTensorError(FormatError):
 
 
 class MissingTensorError(FormatError):
-    """A tensor that is needed is missing."""
+    """A required tensor is missing."""
 
     code = "missing_tensor"
 
 
 class UnexpectedTensorError(FormatError):
-    """A tensor stands where it has no meaning."""
+    """A tensor is present that the format forbids in this file."""
 
     code = "unexpected_tensor"
 
@@ -182,25 +182,25 @@ class WrongDtypeError(FormatError):
 
 
 class WrongShapeError(FormatError):
-    """A tensor has a rank or a length that the format does not allow."""
+    """A tensor's rank or an axis length is invalid."""
 
     code = "wrong_shape"
 
 
 class LimitExceededError(FormatError):
-    """A tensor is longer than the format allows."""
+    """A tensor's length or the number of optional tensors is above the limit."""
 
     code = "limit_exceeded"
 
 
 class SizeMismatchError(FormatError):
-    """A tensor's bytes are not what its dtype and shape need."""
+    """A tensor's length in bytes does not fit its dtype and shape."""
 
     code = "size_mismatch"
 
 
 class TensorOutOfBoundsError(FormatError):
-    """A tensor's offsets leave the file, or end before they begin."""
+    """A tensor's offsets lie outside the file or end before they begin."""
 
     code = "tensor_out_of_bounds"
 
@@ -224,7 +224,7 @@ class TensorMisalignedError(FormatError):
 
 
 class TensorMisplacedError(FormatError):
-    """An optional tensor does not lie behind those that vectors are made of."""
+    """An optional tensor does not lie behind the tensors that determine vectors."""
 
     code = "tensor_misplaced"
 
@@ -242,7 +242,7 @@ class ValueNotFiniteError(FormatError):
 
 
 class ScaleNotPositiveError(FormatError):
-    """A column's step is not positive."""
+    """A column's scale is not positive."""
 
     code = "scale_not_positive"
 
@@ -260,41 +260,41 @@ class TokenizerNotJsonError(FormatError):
 
 
 class TokenizerInvalidError(FormatError):
-    """The JSON is not that of a tokenizer."""
+    """The JSON does not define a valid tokenizer."""
 
     code = "tokenizer_invalid"
 
 
 class TokenIdOutOfRangeError(FormatError):
-    """The tokenizer holds an id that the table has no row for."""
+    """A token id of the tokenizer has no row in the table."""
 
     code = "token_id_out_of_range"
 
 
 class DigestMismatchError(FormatError):
-    """The file's bytes are not those its digest was taken of."""
+    """The file's bytes do not match its digest."""
 
     code = "digest_mismatch"
 
 
 class VectorsDigestMismatchError(FormatError):
-    """The second digest is not that of the parts that determine vectors."""
+    """The parts that determine vectors do not match `vectors_digest`."""
 
     code = "vectors_digest_mismatch"
 
 
 class InvalidTokenizerError(StaticEmbError, ValueError):
-    """A tokenizer's definition cannot be read by `tokenizers`."""
+    """The `tokenizers` library cannot read a tokenizer's definition."""
 
 
 class RequestError(StaticEmbError, ValueError):
-    """A call asks for something that the model cannot give."""
+    """A call asks for something that the model cannot provide."""
 
     code: ClassVar[str]
 
 
 class InvalidDimensionError(RequestError):
-    """The length asked for is below 1 or above the model's dimension."""
+    """The requested length is below 1 or above the model's dimension."""
 
     code = "request_dim_out_of_range"
 
@@ -306,21 +306,21 @@ class InvalidTokenIdError(RequestError):
 
 
 class InvalidTextError(RequestError):
-    """A text holds a surrogate, which no encoding of Unicode text can, or has no token ids.
+    """A text holds a lone surrogate, or the tokenizer cannot encode it.
 
-    The latter is the fault of a tokenizer that has no unknown token for something in the text.
+    A tokenizer cannot encode a text with an unknown piece if it has no unknown token.
 
     Args:
-        reason: what was expected and what was found.
-        index: the number of the text, from 0; None where it is a prompt.
+        reason: the expected and the found value.
+        index: the number of the text, from 0; None for a prompt.
 
     Attributes:
         reason: as given.
         index: as given; the message begins with it.
 
     Example:
-        >>> InvalidTextError("expected valid Unicode, found none", index=2)
-        InvalidTextError('text 2: expected valid Unicode, found none')
+        >>> InvalidTextError("expected valid Unicode, found a lone surrogate", index=2)
+        InvalidTextError('text 2: expected valid Unicode, found a lone surrogate')
     """
 
     code = "request_text_invalid"
@@ -332,19 +332,19 @@ class InvalidTextError(RequestError):
 
 
 class EmptyTextError(StaticEmbError, ValueError):
-    """A text has no token that the model knows, and the call does not accept such texts."""
+    """A text has no token that the model knows, and the call refuses such texts."""
 
 
 class EmptyTextWarning(UserWarning):
-    """Texts have no token that the model knows, so that their vectors are zero."""
+    """Texts have no token that the model knows; their vectors are zero."""
 
 
 class InvalidOptionError(StaticEmbError, ValueError):
-    """An option has a value that it cannot have."""
+    """An option has an invalid value."""
 
 
 class WorkerError(StaticEmbError):
-    """A worker process could not be started, died, or failed where this process does not."""
+    """A worker process did not start, died, or failed at texts that this process can encode."""
 
 
 class InputError(StaticEmbError):
@@ -364,8 +364,8 @@ class BundleError(StaticEmbError):
 
 
 class BundleTooLargeError(BundleError):
-    """A bundle exceeds what Lambda takes."""
+    """A bundle exceeds Lambda's size limit."""
 
 
 class PackageDownloadError(BundleError):
-    """pip could not bring the packages for the target."""
+    """pip could not download the packages for the target."""

@@ -1,4 +1,4 @@
-"""The static embedding file: header, metadata, tensors and tokenizer, checked as SPEC.md says.
+"""Static embedding files: header, metadata, tensors and tokenizer, checked by the rules of SPEC.md.
 
 In: the path of a file. Out: a `ModelParts`, whose arrays are views of the mapped file.
 May use: `errors`. Public.

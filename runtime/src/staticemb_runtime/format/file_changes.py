@@ -1,9 +1,9 @@
-"""Whether a mapped file is still the one that was opened.
+"""Detection of writes to a memory-mapped file.
 
-Writing into a file that is mapped changes what a model reads, and cutting it short ends the process
-with SIGBUS. Neither can be prevented from here. Both are found out by asking the system for the
-file's size and time of change, before and after each block of texts. A file that is replaced, as by
-`os.replace`, is another file: the map keeps the old one, and nothing is wrong.
+A write to a mapped file changes the data that the model reads. Truncation ends the process with
+SIGBUS. This package cannot prevent either; it compares the file's size and modification time before
+and after each block of texts. Replacing a file, as `os.replace` does, is safe: the map keeps the
+old file.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 class FileState(NamedTuple):
-    """A file as the system describes it.
+    """A file's identity, size and modification time.
 
     Attributes:
-        path: its absolute path.
-        inode: which file it is: device and number.
+        path: the absolute path.
+        inode: the device and the inode number.
         size: in bytes.
-        changed: the time of the last change of its content, in nanoseconds.
+        changed: the modification time, in nanoseconds.
     """
 
     path: str
@@ -34,18 +34,18 @@ class FileState(NamedTuple):
 
 
 def file_state(path: str | os.PathLike[str]) -> FileState:
-    """Describe a file.
+    """Return the state of a file.
 
     Raises:
-        OSError: there is none.
+        OSError: the file does not exist.
     """
-    place = os.path.abspath(path)
-    status = os.stat(place)
-    return FileState(place, (status.st_dev, status.st_ino), status.st_size, status.st_mtime_ns)
+    absolute = os.path.abspath(path)
+    status = os.stat(absolute)
+    return FileState(absolute, (status.st_dev, status.st_ino), status.st_size, status.st_mtime_ns)
 
 
 class ChangeGuard:
-    """Finds out whether the mapped files of a model were written to.
+    """Detects writes to the mapped files of a model.
 
     Args:
         file: the parts of the model.
@@ -56,39 +56,39 @@ class ChangeGuard:
         self._states = file.mapped
 
     def check(self) -> None:
-        """Compare the files with what they were when the model was loaded.
+        """Compare the files with their states when the model was loaded.
 
         Raises:
-            FileChangedError: one was written to or cut short.
+            FileChangedError: a file was written to or truncated.
         """
         for state in self._states:
             try:
-                now = os.stat(state.path)
+                status = os.stat(state.path)
             except OSError:
                 continue  # moved or deleted: the map keeps it
-            if now.st_mtime_ns == state.changed and now.st_size == state.size:
+            if status.st_mtime_ns == state.changed and status.st_size == state.size:
                 continue
-            if (now.st_dev, now.st_ino) == state.inode:
-                self._check_content(state, now.st_size)
+            if (status.st_dev, status.st_ino) == state.inode:
+                self._check_content(state, status.st_size)
 
     def _check_content(self, state: FileState, size: int) -> None:
-        """Forgive a new time, which `touch` gives as well, if the digest is still right."""
+        """Accept a new modification time, which `touch` also sets, if the digest still matches."""
         found = f"{size} bytes instead of {state.size}"
         if size == state.size:
-            found = "a later time of change and another content"
+            found = "a new modification time and different content"
             if self._file.metadata.digest and self._is_the_same(state):
                 self._states = tuple(
-                    file_state(state.path) if other is state else other for other in self._states
+                    file_state(state.path) if mapped is state else mapped for mapped in self._states
                 )
                 return
         raise FileChangedError(
             f"{state.path}: expected the file as it was loaded, found {found}: load the model "
-            "again. To replace a file that is in use, write another and rename it, or load with "
+            "again. To replace a file that is in use, write a new file and rename it, or load with "
             "mmap=False"
         )
 
     def _is_the_same(self, state: FileState) -> bool:
-        from .reader import read  # which imports this module
+        from .reader import read  # late: that module imports this one
 
         try:
             return read(state.path, verify=True).metadata == self._file.metadata

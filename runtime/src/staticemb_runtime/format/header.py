@@ -1,7 +1,6 @@
-"""The header of a static embedding file: bytes in, a checked description out (SPEC 4 to 6).
+"""The header of a static embedding file, parsed and checked (SPEC 4 to 6).
 
-Pure: nothing here touches a file. Everything that a header can get wrong is found here, before
-a byte of a tensor is used.
+This module reads no file. It finds every fault of a header before any tensor is used.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ _OPTIONAL_NAME: Final = rf"(?:{'|'.join(NAMESPACES)})(?:\.[A-Za-z0-9_-]{{1,64}})
 
 
 class TensorRule(NamedTuple):
-    """What the format allows for one tensor: its dtypes and the limit of each axis."""
+    """The dtypes and the limit of each axis that the format allows for one tensor."""
 
     dtypes: tuple[str, ...]
     limits: tuple[int, ...]
@@ -64,9 +63,9 @@ class Header(NamedTuple):
 
     Attributes:
         metadata: the settings.
-        tensors: those that vectors are made of.
-        optional: the optional ones (SPEC section 6.1).
-        values: the metadata as they are spelled.
+        tensors: the tensors that determine vectors.
+        optional: the optional tensors (SPEC section 6.1).
+        values: the unparsed metadata.
     """
 
     metadata: Metadata
@@ -80,21 +79,21 @@ def parse_header(header: bytes, data_bytes: int, source: str) -> Header:
 
     Args:
         header: the header's bytes, padding included.
-        data_bytes: how many bytes of data follow it in the file.
+        data_bytes: the number of data bytes that follow the header in the file.
         source: the file's name, for messages.
 
     Returns:
         The header.
 
     Raises:
-        FormatError: a subclass for each fault, as in SPEC section 13.3. A file of a newer version
-            or with a feature that is not known is refused as such before its tensors are looked
-            at, which may be others then (SPEC section 12).
+        FormatError: a subclass for each fault, as in SPEC section 13.3. An unsupported version or
+            feature is refused before the tensors are checked, since these may then differ
+            (SPEC section 12).
     """
     members = parse_json(header, source)
     values = members.pop("__metadata__", None)
     if not isinstance(values, dict) or not all(isinstance(v, str) for v in values.values()):
-        found = "none" if values is None else "something else"
+        found = "none" if values is None else "other values"
         raise MetadataNotStringsError(source, "__metadata__", "an object of strings", found)
     metadata = MetadataReader(values, source)
     metadata.check_understood()
@@ -112,7 +111,7 @@ def parse_header(header: bytes, data_bytes: int, source: str) -> Header:
 
 
 def check_rule(entry: TensorEntry, rule: TensorRule, source: str) -> None:
-    """Check that a tensor has a dtype and a shape that it may have.
+    """Check a tensor's dtype and shape against a rule.
 
     Raises:
         WrongDtypeError, WrongShapeError, LimitExceededError
@@ -145,7 +144,7 @@ def _check_entry(entry: TensorEntry, data_bytes: int, source: str) -> None:
 
 
 def _check_optional(entry: TensorEntry, source: str) -> None:
-    """Check the name, the dtype and the axes of a tensor that a reader may ignore (SPEC 6.1)."""
+    """Check the name, the dtype and the axes of an optional tensor (SPEC 6.1)."""
     name = entry.name
     if len(name) > MAX_OPTIONAL_NAME or not re.fullmatch(_OPTIONAL_NAME, name):
         expected = f"tensors among {', '.join(TENSORS)}, or names like {NAMESPACES[0]}.topic.bias"
@@ -162,14 +161,14 @@ def _check_optional(entry: TensorEntry, source: str) -> None:
 def _check_places(
     tensors: dict[str, TensorEntry], optional: dict[str, TensorEntry], source: str
 ) -> None:
-    """Check that there are not too many optional tensors, and that they lie behind the others."""
+    """Check the number of optional tensors, and that they lie behind the other tensors."""
     if len(optional) > MAX_OPTIONAL:
         expected = f"at most {MAX_OPTIONAL} optional tensors"
         raise LimitExceededError(source, "header", expected, str(len(optional)))
     end = max(entry.end for entry in tensors.values())
     first = min(optional.values(), key=lambda entry: entry.begin)
     if first.begin < end:
-        expected = f"begin ≥ {end}, behind the tensors that vectors are made of"
+        expected = f"begin ≥ {end}, behind the tensors that determine vectors"
         raise TensorMisplacedError(
             source, f"data_offsets of {first.name!r}", expected, str(first.begin)
         )
@@ -182,10 +181,10 @@ def _check_relations(entries: dict[str, TensorEntry], source: str) -> None:
     embeddings = entries["embeddings"]
     _, dim = embeddings.shape
     if embeddings.dtype == "I8" and "scale" not in entries:
-        raise MissingTensorError(source, "header", "'scale' beside I8 embeddings", "none")
+        raise MissingTensorError(source, "header", "'scale' with I8 embeddings", "none")
     if embeddings.dtype != "I8" and "scale" in entries:
-        expected = f"no 'scale' beside {embeddings.dtype} embeddings"
-        raise UnexpectedTensorError(source, "header", expected, "one")
+        expected = f"no 'scale' with {embeddings.dtype} embeddings"
+        raise UnexpectedTensorError(source, "header", expected, "'scale'")
     for name, length in (("scale", dim), ("weights", _n_token_ids(entries))):
         if name in entries and entries[name].shape != (length,):
             found = str(list(entries[name].shape))
@@ -193,5 +192,5 @@ def _check_relations(entries: dict[str, TensorEntry], source: str) -> None:
 
 
 def _n_token_ids(entries: dict[str, TensorEntry]) -> int:
-    """V, the number of token ids."""
+    """Return V, the number of token ids."""
     return entries["rows" if "rows" in entries else "embeddings"].shape[0]

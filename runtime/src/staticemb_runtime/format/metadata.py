@@ -1,4 +1,4 @@
-"""The settings that a static embedding file carries as metadata (SPEC sections 5 and 12)."""
+"""The metadata of a static embedding file (SPEC sections 5 and 12)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ OPTIONAL_KEYS: Final = (
     "description",
 )
 METADATA_KEYS: Final = REQUIRED_KEYS + DAMPING_KEYS + OPTIONAL_KEYS
-# What `vectors_digest` covers, in its order (SPEC section 10).
+# The keys that `vectors_digest` covers, in its order (SPEC section 10).
 DECISIVE_KEYS: Final = (
     "damping_beta",
     "damping_dims",
@@ -73,10 +73,10 @@ _DIGEST = "sha256:[0-9a-f]{64}"
 
 
 class Metadata(NamedTuple):
-    """What the file says of itself.
+    """The checked metadata of a file.
 
-    `prompts` are texts by name, for `StaticModel.encode`. `extra` holds every key that has no field
-    of its own, those of optional parts among them (SPEC section 6.1).
+    `prompts` are texts by name, for `StaticModel.encode`. `extra` holds every key without a field,
+    keys of optional parts included (SPEC section 6.1).
     """
 
     format_version: str
@@ -96,7 +96,7 @@ class Metadata(NamedTuple):
 
 
 class MetadataReader:
-    """Checks a header's metadata: first whether they can be understood, then all that they say.
+    """Checks a header's metadata: first the version and the features, then all values.
 
     Args:
         values: the metadata.
@@ -108,11 +108,11 @@ class MetadataReader:
         self.source = source
 
     def check_understood(self) -> None:
-        """Check what decides whether this reader knows what the rest of the file means.
+        """Check that this reader supports the format, its version and its features.
 
         Raises:
             NotStaticembError, UnsupportedVersionError, UnsupportedFeatureError
-            MissingMetadataError, InvalidMetadataError: of the version and the features.
+            MissingMetadataError, InvalidMetadataError: for the version and the features.
         """
         if self.values.get("format") != "staticemb":
             found = repr(self.values["format"]) if "format" in self.values else "none"
@@ -122,11 +122,11 @@ class MetadataReader:
         self.features = self._features()
 
     def read(self, columns: int, n_token_ids: int) -> Metadata:
-        """What they say, checked; after `check_understood`.
+        """Check and return all values; call `check_understood` first.
 
         Args:
-            columns: D, as in the shape of `embeddings`.
-            n_token_ids: V.
+            columns: D, the number of columns of `embeddings`.
+            n_token_ids: V, the number of token ids.
 
         Raises:
             MissingMetadataError, InvalidMetadataError, InconsistentMetadataError
@@ -139,9 +139,9 @@ class MetadataReader:
         normalize = self._match("normalize", "true|false", "true or false") == "true"
         pooling = cast(Pooling, self._match("pooling", "mean|damped_mean", "mean or damped_mean"))
         if ("damped_mean" in features) != (pooling == "damped_mean"):
-            expected = "damped_mean among them exactly if it is the pooling"
+            expected = "damped_mean exactly if the pooling is damped_mean"
             self._inconsistent("features", expected, f"{list(features)} with pooling {pooling}")
-        digest, of_vectors = (
+        digest, vectors_digest = (
             self._match(key, _DIGEST, "sha256: and 64 hexadecimal digits")
             for key in ("digest", "vectors_digest")
         )
@@ -152,7 +152,9 @@ class MetadataReader:
         if "unknown_token_id" in self.values:
             unknown = self._integer("unknown_token_id", 0, n_token_ids - 1)
         if "languages" in self.values:
-            self.values["languages"] = self._match("languages", _LIST, "items between spaces")
+            self.values["languages"] = self._match(
+                "languages", _LIST, "items separated by single spaces"
+            )
         prompts = self._prompts() if "prompts" in self.values else {}
         return Metadata(
             format_version=self.version,
@@ -162,7 +164,7 @@ class MetadataReader:
             normalize=normalize,
             pooling=pooling,
             digest=digest,
-            vectors_digest=of_vectors,
+            vectors_digest=vectors_digest,
             prompts=prompts,
             damping_beta=beta,
             damping_dims=dims,
@@ -183,7 +185,7 @@ class MetadataReader:
     def _features(self) -> tuple[str, ...]:
         features = self._list("features")
         if sorted({f.encode() for f in features}) != [f.encode() for f in features]:
-            self._invalid("features", "names in ascending order, none twice", repr(features))
+            self._invalid("features", "unique names in ascending order", repr(features))
         for feature in features:
             if feature not in FEATURES:
                 expected = (
@@ -197,12 +199,12 @@ class MetadataReader:
     def _prefixes(self, dim: int) -> tuple[int, ...]:
         items = self._list("prefixes")
         if not items or not all(re.fullmatch(_INTEGER, item) for item in items):
-            self._invalid("prefixes", "integers between spaces", repr(" ".join(items)))
+            self._invalid("prefixes", "integers separated by spaces", repr(" ".join(items)))
         prefixes = tuple(int(item) for item in items)
         if prefixes[0] < 1 or any(a >= b for a, b in itertools.pairwise(prefixes)):
             self._invalid("prefixes", "positive integers, ascending", repr(" ".join(items)))
         if prefixes[-1] != dim:
-            self._inconsistent("prefixes", f"the last to be dim, {dim}", str(prefixes[-1]))
+            self._inconsistent("prefixes", f"the last to equal dim, {dim}", str(prefixes[-1]))
         return prefixes
 
     def _damping(self, pooling: Pooling, columns: int) -> tuple[float, int]:
@@ -218,22 +220,22 @@ class MetadataReader:
         return beta, self._integer("damping_dims", 1, columns)
 
     def _prompts(self) -> dict[str, str]:
-        """Texts by name, from the one spelling that they have (SPEC section 5)."""
+        """Parse the prompts, which have one valid spelling (SPEC section 5)."""
         import json  # most files have none
 
-        spelled = self.values.pop("prompts")
+        spelling = self.values.pop("prompts")
         expected = "a JSON object of strings, its names ascending, without white space"
         members = None
-        if strict_json.depth(spelled, 1) == 1:
+        if strict_json.depth(spelling, 1) == 1:
             with contextlib.suppress(ValueError):
-                members = strict_json.loads(spelled)
+                members = strict_json.loads(spelling)
         if not isinstance(members, dict) or not all(isinstance(t, str) for t in members.values()):
-            self._invalid("prompts", expected, f"{spelled!r:.60}")
-        again = json.dumps(members, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-        if again != spelled:
-            self._invalid("prompts", expected, f"{spelled!r:.60}")
+            self._invalid("prompts", expected, f"{spelling!r:.60}")
+        valid = json.dumps(members, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+        if spelling != valid:
+            self._invalid("prompts", expected, f"{spelling!r:.60}")
         if len(members) > MAX_PROMPTS:
-            self._invalid("prompts", f"at most {MAX_PROMPTS} of them", str(len(members)))
+            self._invalid("prompts", f"at most {MAX_PROMPTS} prompts", str(len(members)))
         for name, text in members.items():
             if not name or len(name.encode()) > MAX_PROMPT_NAME_BYTES:
                 expected = f"names of 1 to {MAX_PROMPT_NAME_BYTES} bytes"
@@ -244,7 +246,7 @@ class MetadataReader:
         return members
 
     def _match(self, key: str, pattern: str, expected: str) -> str:
-        """Take the value of `key` out of what is left to read; it must match the pattern."""
+        """Remove the value of `key` from the unread values and match it with the pattern."""
         if key not in self.values:
             raise MissingMetadataError(self.source, "metadata", f"the key {key!r}", "none")
         value = self.values.pop(key)
@@ -260,7 +262,7 @@ class MetadataReader:
         return value
 
     def _list(self, key: str) -> tuple[str, ...]:
-        value = self._match(key, _LIST, "items with one space between them")
+        value = self._match(key, _LIST, "items separated by single spaces")
         return tuple(value.split(" ")) if value else ()
 
     def _invalid(self, key: str, expected: str, found: str) -> NoReturn:

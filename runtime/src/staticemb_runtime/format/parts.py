@@ -1,4 +1,4 @@
-"""The parts of a model, whatever file or folder they come from."""
+"""The parts of a model from any file or folder."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 class TextLimits(NamedTuple):
     """Rules for long texts.
 
-    The format drops unknown tokens and cuts what is left. model2vec cuts the text's characters,
-    then its tokens, and only then drops; a tokenizer may be set to keep a text's end.
+    The format drops unknown tokens, then cuts the others. model2vec cuts the text's characters,
+    then its tokens, then drops unknown tokens. A tokenizer's own truncation may keep a text's end.
 
     Attributes:
-        max_characters: how many characters of a text are looked at; None for all.
-        max_tokens: how many tokens are kept, before unknown ones are dropped; None for all.
-        keep_end: whether the last ones are kept, not the first.
-        unknown_token_id: the id that is dropped.
+        max_characters: the number of characters that are read; None for all.
+        max_tokens: the number of tokens that are kept, unknown tokens included; None for all.
+        keep_end: whether the last tokens are kept, not the first.
+        unknown_token_id: the id that is dropped; None for no id.
     """
 
     max_characters: int | None = None
@@ -35,7 +35,7 @@ class TextLimits(NamedTuple):
 
     @property
     def beyond_format(self) -> bool:
-        """Whether the format's `max_tokens` and `unknown_token_id` cannot say the same."""
+        """Whether the format's `max_tokens` and `unknown_token_id` cannot express these rules."""
         cuts_first = self.max_tokens is not None and self.unknown_token_id is not None
         return self.keep_end or self.max_characters is not None or cuts_first
 
@@ -44,19 +44,19 @@ class ModelParts(NamedTuple):
     """The parts of a model, as read-only views of the mapped file.
 
     Attributes:
-        path: the file, or the folder (see `compat`).
-        metadata: its settings.
+        path: the file, or the folder of another library's model.
+        metadata: the settings.
         embeddings: (R, D) float32, float16 or int8.
-        scale: (D,) float32, the columns' steps of an int8 table.
+        scale: (D,) float32, the factors of an int8 table's columns, or None.
         weights: (V,) float32 or None.
         rows: (V,) unsigned or signed integers or None.
         tokenizer_view: (N,) uint8, the bytes of a `tokenizer.json`.
-        limits: how texts are cut where the metadata do not say it all; None for a file.
-        default_dim: the length of vectors where nobody asks for another; None: the whole.
-        identity: equal for two openings exactly if nothing has changed in between.
-        mapped: the files that the views map, as they were when they were opened.
-        optional: the tensors beside those, by name (SPEC section 6.1). Opening checks where they
-            lie and nothing of what they hold; each is mapped when it is asked for.
+        limits: rules for long texts that the metadata cannot express, or None.
+        default_dim: the default length of vectors; None for D.
+        identity: equal for two loads exactly if nothing changed in between.
+        mapped: the states of the mapped files when they were opened.
+        optional: the optional tensors by name (SPEC section 6.1). Opening checks their positions,
+            not their contents. Each is mapped on access.
     """
 
     path: str
@@ -74,7 +74,7 @@ class ModelParts(NamedTuple):
 
     @property
     def tokenizer(self) -> bytes:
-        """The tokenizer's definition, copied out of the map, without the spaces that pad it."""
+        """A copy of the tokenizer's definition, without the spaces that pad it."""
         return self.tokenizer_view.tobytes().rstrip(b" ")
 
     @property

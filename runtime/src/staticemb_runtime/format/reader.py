@@ -1,7 +1,7 @@
-"""The static embedding file: open it by memory map, check it, hand out its parts (SPEC).
+"""The reader of static embedding files: maps a file, checks it, returns its parts (SPEC).
 
-Only this module reads `.staticemb` files. Opening costs what the header, the row map and the
-weights cost; the table and the tokenizer are mapped and not touched.
+Only this module reads `.staticemb` files. Opening reads the header, the row map, the scale and the
+weights. The table and the tokenizer are mapped but not read.
 """
 
 from __future__ import annotations
@@ -44,15 +44,15 @@ def read(path: str | os.PathLike[str], *, verify: bool = False, mmap: bool = Tru
     Args:
         path: the file.
         verify: also make the deferred checks (SPEC section 3), which read the whole file: the
-            digest, that the table is finite, that the tokenizer is one and fits the table.
-        mmap: False to read the file into memory, so that nothing that happens to it later matters.
+            digests match, the table is finite, and the tokenizer is valid and fits the table.
+        mmap: False to read the file into memory, so that later writes to it have no effect.
 
     Returns:
-        Its parts. The map stays open as long as one of them is in use.
+        The model's parts. The map stays open while one of them is in use.
 
     Raises:
-        ModelNotFoundError: there is no such file.
-        NotAModelError: the path is a folder.
+        ModelNotFoundError: the file does not exist.
+        NotAModelError: the path is not a regular file, or cannot be read.
         FormatError: a subclass for each fault, as in SPEC section 13.3.
     """
     source = os.fspath(path)
@@ -83,7 +83,7 @@ def read(path: str | os.PathLike[str], *, verify: bool = False, mmap: bool = Tru
 
 
 class _OptionalTensors(Mapping[str, "NDArray[Any]"]):
-    """Tensors by name, each mapped when it is asked for."""
+    """Tensors by name, each mapped on access."""
 
     def __init__(self, data: NDArray[np.uint8], entries: dict[str, TensorEntry]) -> None:
         self._data = data
@@ -100,7 +100,7 @@ class _OptionalTensors(Mapping[str, "NDArray[Any]"]):
 
 
 def check_contents(file: ModelParts) -> None:
-    """Check that the table is finite, that the tokenizer is one and that it fits the table.
+    """Check that the table is finite and that the tokenizer is valid and fits the table.
 
     Raises:
         FormatError: a subclass for each fault, as in SPEC section 13.3.
@@ -108,7 +108,7 @@ def check_contents(file: ModelParts) -> None:
     for first, block in _blocks(file.embeddings):
         _check_finite(block, "embeddings", file.path, first)
     check_tokenizer(file.tokenizer, file.n_token_ids, file.path)
-    from .tokenizer_library import check_readable  # late: full verification alone needs it
+    from .tokenizer_library import check_readable  # late: only full verification needs it
 
     check_readable(file.tokenizer, file.path)
 
@@ -130,21 +130,22 @@ def check_values(file: ModelParts) -> None:
         if values is not None:
             _check_finite(values, name, source, 0)
     if file.scale is not None and not (file.scale > 0).all():
-        at = int(np.argmin(file.scale > 0))
-        found = f"{file.scale[at]} at {at}"
+        column = int(np.argmin(file.scale > 0))
+        found = f"{file.scale[column]} at {column}"
         raise ScaleNotPositiveError(source, "'scale'", "values above 0", found)
 
 
 def _check_finite(values: NDArray[Any], name: str, source: str, first: int) -> None:
+    """Check a tensor's values, or a block of its rows from row `first`."""
     finite = np.isfinite(values)
     if not finite.all():
-        at = np.unravel_index(int(np.argmin(finite)), values.shape)
-        found = f"{values[at]} at {[int(at[0]) + first, *map(int, at[1:])]}"
+        index = np.unravel_index(int(np.argmin(finite)), values.shape)
+        found = f"{values[index]} at {[int(index[0]) + first, *map(int, index[1:])]}"
         raise ValueNotFiniteError(source, repr(name), "finite values", found)
 
 
 def _blocks(table: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
-    """Cut a floating-point table into blocks of rows; an integer table has nothing to check."""
+    """Cut a floating-point table into blocks of rows; yield none of an integer table."""
     if table.dtype.kind == "f":
         step = max(1, _BLOCK_BYTES // (table.shape[1] * table.itemsize))
         for first in range(0, len(table), step):
@@ -152,8 +153,8 @@ def _blocks(table: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
 
 
 def _check_digest(data: NDArray[np.uint8], start: int, digest: str, source: str) -> None:
-    """Compare the digest with the file's (SPEC section 10)."""
-    import hashlib  # late: slow to import, and needed for full verification alone
+    """Compare the file's bytes with its digest (SPEC section 10)."""
+    import hashlib  # late: slow to import, and only full verification needs it
 
     digits = digest.removeprefix("sha256:").encode()
     head = data[:start].tobytes()
@@ -168,7 +169,7 @@ def _check_digest(data: NDArray[np.uint8], start: int, digest: str, source: str)
 
 
 def _check_vectors_digest(header: Header, data: NDArray[np.uint8], start: int, source: str) -> None:
-    """Compare the second digest with that of what determines vectors (SPEC section 10)."""
+    """Compare the parts that determine vectors with `vectors_digest` (SPEC section 10)."""
     import hashlib
 
     sha = hashlib.sha256(b"staticemb 1\n")

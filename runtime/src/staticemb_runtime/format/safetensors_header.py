@@ -1,6 +1,6 @@
-"""The header of any safetensors file: its JSON, its entries, and where its tensors lie.
+"""The header of any safetensors file: its JSON, its entries and the layout of its tensors.
 
-Pure: nothing here touches a file. `header` adds what a static embedding file demands.
+This module reads no file. `header` adds the rules of static embedding files.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ DTYPES: Final[dict[str, np.dtype[Any]]] = {
 
 
 class TensorEntry(NamedTuple):
-    """Where one tensor lies: bytes `begin` to `end` of the data."""
+    """A tensor's dtype, shape and place: bytes `begin` to `end` of the data."""
 
     name: str
     dtype: str
@@ -56,7 +56,7 @@ class TensorEntry(NamedTuple):
 
 
 class _NotAnInteger(str):
-    """A JSON number that is no plain non-negative integer of at most 2^53 - 1."""
+    """A JSON number that is not an integer from 0 to 2^53 - 1 in plain digits."""
 
     __slots__ = ()
 
@@ -70,7 +70,7 @@ def _parse_integer(spelling: str) -> int | _NotAnInteger:
 
 
 def parse_json(header: bytes, source: str) -> dict[str, Any]:
-    """Parse a header as the JSON that a header may be (SPEC section 4).
+    """Parse a header's JSON by the rules of SPEC section 4.
 
     Raises:
         HeaderNotJsonError, HeaderNotUtf8Error, HeaderTooDeepError, DuplicateKeyError
@@ -98,7 +98,7 @@ def parse_json(header: bytes, source: str) -> dict[str, Any]:
         members = strict_json.loads(
             text, members=unique, integer=_parse_integer, number=_NotAnInteger
         )
-        # JSON's escapes can spell half a surrogate pair, which is no text.
+        # JSON escapes can spell a lone surrogate, which is not valid Unicode.
         json.dumps(members, ensure_ascii=False).encode("utf-8")
     except ValueError as error:
         raise HeaderNotJsonError(source, "header", expected, f"an error: {error}") from None
@@ -109,7 +109,7 @@ def parse_json(header: bytes, source: str) -> dict[str, Any]:
 
 
 def parse_entry(name: str, value: object, source: str) -> TensorEntry:
-    """Parse one tensor's entry; nothing is compared with the file yet.
+    """Parse one tensor's entry, without comparing it with the file.
 
     Raises:
         InvalidTensorEntryError
@@ -123,7 +123,7 @@ def parse_entry(name: str, value: object, source: str) -> TensorEntry:
     if not isinstance(dtype, str) or isinstance(dtype, _NotAnInteger):
         raise InvalidTensorEntryError(source, reading, "dtype to be a string", repr(dtype))
     for key, numbers in (("shape", shape), ("data_offsets", offsets)):
-        # type() and not isinstance(): True is an int to Python, and no integer to JSON.
+        # type() and not isinstance(): True is an int in Python, but not an integer in JSON.
         if not isinstance(numbers, list) or not all(type(n) is int for n in numbers):
             expected = f"{key} to be an array of integers from 0 to 2^53 - 1"
             raise InvalidTensorEntryError(source, reading, expected, repr(numbers))
@@ -134,7 +134,7 @@ def parse_entry(name: str, value: object, source: str) -> TensorEntry:
 
 
 def check_extent(entry: TensorEntry, data_bytes: int, source: str) -> None:
-    """Check that a tensor lies within the data and is as long as its dtype and shape say.
+    """Check that a tensor lies within the data and that its length fits its dtype and shape.
 
     Raises:
         TensorOutOfBoundsError, SizeMismatchError, WrongDtypeError: the dtype is unknown.
@@ -151,7 +151,7 @@ def check_extent(entry: TensorEntry, data_bytes: int, source: str) -> None:
     for length in entry.shape if 0 not in entry.shape else (0,):
         needed *= length
         if needed > data_bytes:
-            break  # too long already, and a header may list axes enough to make a huge number
+            break  # already too long, and the product of many axes may be huge
     if entry.end - entry.begin != needed:
         expected = f"{needed} bytes for {entry.dtype} {list(entry.shape)}"
         raise SizeMismatchError(source, reading, expected, f"{entry.end - entry.begin}")
@@ -163,16 +163,16 @@ def check_layout(entries: dict[str, TensorEntry], data_bytes: int, source: str) 
     Raises:
         TensorOverlapError, TensorGapError
     """
-    position, before = 0, "the start of the data"
-    for entry in sorted(entries.values(), key=lambda e: (e.begin, e.end)):
+    position, previous = 0, "the start of the data"
+    for entry in sorted(entries.values(), key=lambda entry: (entry.begin, entry.end)):
         reading = f"data_offsets of {entry.name!r}"
         if entry.begin < position:
-            expected = f"begin ≥ {position}, the end of {before}"
+            expected = f"begin ≥ {position}, the end of {previous}"
             raise TensorOverlapError(source, reading, expected, str(entry.begin))
         if entry.begin > position:
-            expected = f"begin = {position}, the end of {before}"
+            expected = f"begin = {position}, the end of {previous}"
             raise TensorGapError(source, reading, expected, str(entry.begin))
-        position, before = entry.end, repr(entry.name)
+        position, previous = entry.end, repr(entry.name)
     if position != data_bytes:
         found = f"{data_bytes - position} bytes more"
-        raise TensorGapError(source, "end of the file", f"the end of {before}", found)
+        raise TensorGapError(source, "end of the file", f"the end of {previous}", found)

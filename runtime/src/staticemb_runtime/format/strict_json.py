@@ -1,4 +1,4 @@
-"""JSON as RFC 8259 has it: Python's parser also takes NaN and infinities, which are none."""
+"""JSON as in RFC 8259: Python's parser also accepts NaN and infinities, which are invalid JSON."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# No match spans more than two characters, so the scan takes linear time whatever the text holds.
+# No match spans more than two characters, so the scan of any text takes linear time.
 _MARKS: Final = r'["\[\]{}]|\\.'
 
 
 def depth(text: str, limit: int) -> int:
-    """Measure how deep arrays and objects nest, up to `limit` + 1, without recursion.
+    """Measure the nesting depth of arrays and objects, up to `limit` + 1, without recursion.
 
     Example:
         >>> depth('{"a[[[": [1, [2]]}', 5)
         3
     """
-    now = deepest = 0
+    level = deepest = 0
     in_string = False
     for match in re.finditer(_MARKS, text, re.DOTALL):
         mark = match[0]
@@ -29,12 +29,12 @@ def depth(text: str, limit: int) -> int:
         elif in_string:
             continue
         elif mark in "[{":
-            now += 1
-            deepest = max(deepest, now)
+            level += 1
+            deepest = max(deepest, level)
             if deepest > limit:
                 break
         elif mark in "]}":
-            now -= 1
+            level -= 1
     return deepest
 
 
@@ -48,14 +48,14 @@ def loads(
     """Parse one JSON value.
 
     Args:
-        text: the whole of it.
-        members: what makes an object of keys and values; None: `dict`, the last of equal keys.
-        number: what makes something of a number with a fraction or an exponent; None: `float`.
-        integer: what makes something of any other number; None: `int`.
+        text: the JSON text.
+        members: converts an object's keys and values; None: `dict`, with the last of equal keys.
+        number: converts a number with a fraction or an exponent; None: `float`.
+        integer: converts any other number; None: `int`.
 
     Raises:
-        ValueError: it is no JSON.
-        RecursionError: it nests deeper than the interpreter goes.
+        ValueError: the text is not JSON.
+        RecursionError: the text nests deeper than the interpreter can parse.
     """
     return json.loads(
         text,

@@ -1,4 +1,4 @@
-"""Half of a surrogate pair, which a Python string can hold and no encoding of Unicode can."""
+"""Lone surrogates: a Python string can hold them, but no encoding of Unicode can."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ def lone_surrogate(text: str) -> str:
     r"""Name the first lone surrogate of a text.
 
     Returns:
-        The surrogate and its position; an empty string where the text has none.
+        The surrogate and its position; an empty string if the text has no lone surrogate.
 
     Example:
         >>> lone_surrogate("ab\ud800"), lone_surrogate("ab")

@@ -1,4 +1,4 @@
-"""Safetensors files, memory-mapped: nothing is read before it is used."""
+"""Memory-mapped safetensors files: data are read only when they are used."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ if TYPE_CHECKING:
 
 
 class SafetensorsFile:
-    """Any safetensors file, its header checked as carefully as that of a static embedding file.
+    """Any safetensors file, with a header checked as strictly as a static embedding file's.
 
     Args:
         path: the file.
         mmap: False to read the file into memory.
 
     Attributes:
-        tensors: where each tensor lies, by name.
+        tensors: the entry of each tensor, by name.
 
     Raises:
-        ModelNotFoundError: there is no such file.
-        NotAModelError: it is no regular file, or cannot be read.
+        ModelNotFoundError: the file does not exist.
+        NotAModelError: the path is not a regular file, or cannot be read.
         FormatError: a subclass for each fault.
     """
 
@@ -67,16 +67,16 @@ class SafetensorsFile:
         check_layout(self.tensors, len(self._data), str(path))
 
     def view(self, name: str) -> NDArray[Any]:
-        """A tensor's elements, not copied; those of BF16 as two opaque bytes each.
+        """Return a tensor's elements without copying; BF16 elements as two opaque bytes each.
 
         Raises:
-            KeyError: there is no such tensor.
+            KeyError: the file has no such tensor.
         """
         return view(self._data, self.tensors[name])
 
 
 def view(data: NDArray[np.uint8], entry: TensorEntry) -> NDArray[Any]:
-    """The elements of one tensor within the data of a file.
+    """Return the elements of one tensor without copying.
 
     Args:
         data: (B,) the bytes after the header.
@@ -89,15 +89,15 @@ def map_file(path: str | os.PathLike[str], *, mmap: bool = True) -> tuple[NDArra
     """Map a safetensors file, or read it into memory if `mmap` is False.
 
     Returns:
-        Its bytes, read-only, and where its data begin: after the header, which is within the file.
+        The file's bytes, read-only, and the offset of its data. The header ends within the file.
 
     Raises:
-        ModelNotFoundError: there is no such file.
-        NotAModelError: it is no regular file, or cannot be read.
+        ModelNotFoundError: the file does not exist.
+        NotAModelError: the path is not a regular file, or cannot be read.
         FileTooShortError, HeaderTooLargeError, HeaderTruncatedError
     """
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # to open a FIFO would wait for its writer
+        if not stat.S_ISREG(os.stat(path).st_mode):  # opening a FIFO waits for a writer
             kind = "a folder" if os.path.isdir(path) else "a device, pipe or socket"
             raise NotAModelError(f"{path}: expected a file, found {kind}")
         with open(path, "rb") as file:
@@ -116,13 +116,13 @@ def map_file(path: str | os.PathLike[str], *, mmap: bool = True) -> tuple[NDArra
         expected = f"at most {MAX_HEADER_BYTES} (is this a static embedding file?)"
         raise HeaderTooLargeError(str(path), "header length", expected, str(header_bytes))
     if not 2 <= header_bytes <= size - 8:
-        expected = f"2 to {size - 8}, which is where the file ends"
+        expected = f"2 to {size - 8}, the rest of the file"
         raise HeaderTruncatedError(str(path), "header length", expected, str(header_bytes))
     return data, 8 + header_bytes
 
 
 def content(file: BinaryIO, *, mmap: bool) -> NDArray[np.uint8]:
-    """The bytes of an open file that is not empty, read-only: mapped, or read into memory."""
+    """Return the bytes of an open, non-empty file, read-only: mapped, or read into memory."""
     if mmap:
         return np.frombuffer(_map(file.fileno(), 0, access=ACCESS_READ), np.uint8)
     file.seek(0)
@@ -130,18 +130,18 @@ def content(file: BinaryIO, *, mmap: bool) -> NDArray[np.uint8]:
 
 
 def path_error(path: object, error: OSError | ValueError) -> StaticEmbError:
-    """The error of this package for what the system says of a path.
+    """Make this package's error from a system error about a path.
 
     Args:
-        path: the path, or what was given for one.
-        error: what the system says; a ValueError where no path can be spelled so.
+        path: the path, or any object given as a path.
+        error: the system's error; a ValueError if no path can have this spelling.
     """
-    spelled = str(path)
-    if not spelled or not spelled.isprintable():
-        spelled = ascii(spelled)  # empty, or with what a terminal cannot show
+    name = str(path)
+    if not name or not name.isprintable():
+        name = ascii(name)  # empty, or with characters that a terminal cannot show
     if isinstance(error, ValueError):
-        return ModelNotFoundError(f"{spelled}: no such file: no path can hold this: {error}")
+        return ModelNotFoundError(f"{name}: no such file: the path is invalid: {error}")
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
         reason = "" if error.errno == errno.ENOENT else f": {error.strerror}"
-        return ModelNotFoundError(f"{spelled}: no such file{reason}")
-    return NotAModelError(f"{spelled}: {error.strerror or error}")
+        return ModelNotFoundError(f"{name}: no such file{reason}")
+    return NotAModelError(f"{name}: {error.strerror or error}")

@@ -1,4 +1,4 @@
-"""A tokenizer's definition: the bytes of a `tokenizer.json`, checked without the library."""
+"""Checks of a tokenizer's definition, a `tokenizer.json`, without the `tokenizers` library."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ TOKENIZER_MODELS: Final = ("WordPiece", "BPE", "Unigram", "WordLevel")
 def check_tokenizer(definition: bytes, n_token_ids: int, source: str) -> None:
     """Check that bytes are a `tokenizer.json` with all ids below `n_token_ids` (SPEC section 7).
 
-    That every text has ids is checked too, as far as the definition shows it: a model that needs
-    an unknown token has one.
+    A model that needs an unknown token must have one, since otherwise some texts have no ids.
 
     Raises:
         TokenizerNotUtf8Error, TokenizerNotJsonError, TokenizerInvalidError,
@@ -32,7 +31,7 @@ def check_tokenizer(definition: bytes, n_token_ids: int, source: str) -> None:
     for token, token_id in token_ids(members, source):
         if type(token_id) is not int:
             found = f"{token_id!r} for {token!r}"
-            raise TokenizerInvalidError(source, "tokenizer", "ids that are integers", found)
+            raise TokenizerInvalidError(source, "tokenizer", "integer ids", found)
         if not 0 <= token_id < n_token_ids:
             found = f"{token_id} for {token!r}"
             expected = f"ids from 0 to {n_token_ids - 1}"
@@ -43,7 +42,7 @@ def check_tokenizer(definition: bytes, n_token_ids: int, source: str) -> None:
 
 
 def parse_tokenizer(definition: bytes, source: str) -> dict[str, Any]:
-    """The members of a definition's object.
+    """Return the members of a definition's JSON object.
 
     Raises:
         TokenizerNotUtf8Error, TokenizerNotJsonError
@@ -63,15 +62,15 @@ def parse_tokenizer(definition: bytes, source: str) -> dict[str, Any]:
 
 
 def model_type(model: dict[str, Any]) -> object:
-    """The type of a tokenizer's model; where its member is missing, what its others tell.
+    """Return the type of a tokenizer's model; infer it if the member `type` is missing.
 
-    Files of 2019 and 2020 have no `type`. `tokenizers` then takes the first type that they fit.
+    Files of 2019 and 2020 have no `type`. `tokenizers` then takes the first type that fits.
 
     Args:
         model: the member `model` of a definition.
 
     Returns:
-        One of `TOKENIZER_MODELS`, or whatever stands there; None where no type fits.
+        One of `TOKENIZER_MODELS`, or any other value of `type`; None if no type fits.
 
     Example:
         >>> model_type({"vocab": {"a": 0}, "merges": []})
@@ -85,18 +84,21 @@ def model_type(model: dict[str, Any]) -> object:
         return "BPE"
     if "unk_token" not in model:
         return None
-    pieces = {"continuing_subword_prefix", "max_input_chars_per_word"}
-    return "WordPiece" if pieces <= model.keys() else "WordLevel"
+    wordpiece_keys = {"continuing_subword_prefix", "max_input_chars_per_word"}
+    return "WordPiece" if wordpiece_keys <= model.keys() else "WordLevel"
 
 
 def missing_unknown(model: dict[str, Any]) -> tuple[str, str] | None:
-    """What a model expects of its unknown token and what it has, if that is not the same.
+    """Check that a model's unknown token exists.
 
-    Without one, `tokenizers` fails at the first text with something unknown. BPE leaves it out
-    where it names no unknown token, and needs none where it has all bytes, so it is not looked at.
+    Without it, `tokenizers` fails at the first text with an unknown piece. BPE is not checked: it
+    drops unknown pieces if it names no unknown token, and knows every piece if it has all bytes.
 
     Args:
         model: the member `model` of a definition, with a valid vocabulary.
+
+    Returns:
+        The expected and the found value; None if the token exists or is not needed.
     """
     kind, vocabulary = model_type(model), model["vocab"]
     if kind == "Unigram":
@@ -111,7 +113,7 @@ def missing_unknown(model: dict[str, Any]) -> tuple[str, str] | None:
 
 
 def token_ids(members: dict[str, Any], source: str) -> Iterator[tuple[object, object]]:
-    """Every token of a tokenizer's vocabulary and added tokens, with its id."""
+    """Yield each token of a tokenizer's vocabulary and added tokens, with its id."""
     model = members.get("model")
     kind = model_type(model) if isinstance(model, dict) else None
     if not isinstance(model, dict) or kind not in TOKENIZER_MODELS:

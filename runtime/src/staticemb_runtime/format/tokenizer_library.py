@@ -1,4 +1,4 @@
-"""Tokenizer definitions as the `tokenizers` library reads them."""
+"""Tokenizer definitions, read by the `tokenizers` library."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def open_tokenizer(tokenizer_json: bytes) -> Tokenizer:
     Raises:
         InvalidTokenizerError: `tokenizers` cannot read the definition.
     """
-    from tokenizers import Tokenizer  # late: importing this module stays cheap
+    from tokenizers import Tokenizer  # late: slow to import
 
     try:
         tokenizer = Tokenizer.from_buffer(tokenizer_json)
@@ -38,7 +38,7 @@ def check_readable(tokenizer_json: bytes, source: str) -> None:
     """Check that `tokenizers` can read a definition.
 
     Raises:
-        TokenizerInvalidError: it cannot.
+        TokenizerInvalidError: `tokenizers` cannot read the definition.
     """
     try:
         open_tokenizer(tokenizer_json)
@@ -48,8 +48,8 @@ def check_readable(tokenizer_json: bytes, source: str) -> None:
 
 
 def is_failure(error: BaseException) -> bool:
-    """Whether `tokenizers` raised an error.
+    """Tell whether an exception comes from `tokenizers`.
 
-    Its own errors are of no class but `Exception`, and a panic of Rust is no `Exception` at all.
+    Its errors have the class `Exception` itself. A Rust panic does not derive from `Exception`.
     """
     return type(error) is Exception or type(error).__name__ == "PanicException"

@@ -1,6 +1,6 @@
 """Models by path, by installed name, from the Hub, and from folders of other libraries.
 
-In: a path or a name. Out: a path on this machine, or the `ModelParts` that it holds.
+In: a path or a name. Out: a path on this machine, or the model's `ModelParts`.
 May use: `errors`, `format`, `tokenization`. Public.
 """
 
@@ -40,7 +40,7 @@ __all__ = [
     "read_folder",
 ]
 
-# Most programs open files: reading other libraries' folders is imported where it is used.
+# Most programs open files, so the readers of other libraries' folders are imported on first use.
 _LAZY = {
     "Rules": ".foreign",
     "FolderSettings": ".foreign_folder",

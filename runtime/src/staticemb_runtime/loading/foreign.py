@@ -1,19 +1,19 @@
-"""Folders of model2vec and of sentence-transformers' StaticEmbedding, opened as a model's parts.
+"""The reader of folders of model2vec and of sentence-transformers' StaticEmbedding.
 
-A folder is read by the rules of the library that wrote it, so that vectors are those that this
-library gives. What the two do differently:
+A folder is read by the rules of the library that wrote it, so that the vectors equal that library's
+vectors. The rules differ:
 
 | | model2vec | sentence-transformers |
 |---|---|---|
 | table | `embeddings`, with `weights` and `mapping` | `embedding.weight` |
-| unknown tokens | are dropped | count like any other |
-| long texts | cut by characters, then by tokens, 512 by default | cut as `tokenizer.json` says |
+| unknown tokens | dropped | counted like other tokens |
+| long texts | cut by characters, then to 512 tokens by default | cut as set in `tokenizer.json` |
 | unit length | `normalize` in `config.json` | a Normalize module in `modules.json` |
 | shorter vectors | | `truncate_dim` in `config_sentence_transformers.json` |
 
-Where they cannot be followed: a vector that has unit length and is then cut (Normalize together
-with `truncate_dim`) gets unit length again here. An int8 table of model2vec has lost its scale;
-it is read as model2vec reads it, with a scale of 1.
+One rule is not followed: a normalized vector that is then cut (Normalize with `truncate_dim`) is
+normalized again here. An int8 table of model2vec has lost its scale; model2vec and this module read
+it with a scale of 1.
 """
 
 from __future__ import annotations
@@ -32,8 +32,7 @@ from ..format.metadata import Metadata
 from ..format.parts import ModelParts, TextLimits
 from ..format.reader import check_contents, check_values
 from ..format.tensors import SafetensorsFile
-from . import foreign_folder as peer_folder
-from . import foreign_tokenizer as peer_tokenizer
+from . import foreign_folder, foreign_tokenizer
 from .foreign_folder import FolderSettings
 
 Rules = Literal["model2vec", "sentence-transformers"]
@@ -50,30 +49,30 @@ def read_folder(
     rules: Rules | None = None,
     mmap: bool = True,
 ) -> ModelParts:
-    """Open a folder of model2vec or sentence-transformers.
+    """Read a folder of model2vec or sentence-transformers.
 
     Args:
         path: the folder.
-        verify: also check that the table is finite and that the tokenizer fits it.
-        rules: whose rules to follow; None: those of the library that wrote the folder.
+        verify: also check that the table is finite and that the tokenizer is valid and fits it.
+        rules: the library whose rules to follow; None: the library that wrote the folder.
         mmap: False to read the table and the tokenizer into memory.
 
     Returns:
-        The model's parts. Its metadata carry no digest. The table is mapped, but for float64 and
+        The model's parts. Its metadata carry no digest. The table is mapped, except for float64 and
         bfloat16, which are converted to float32 in memory.
 
     Raises:
-        NotAModelError: no model of either library is there.
-        UnsupportedModelError: there is one, and it is more than a table and a mean.
+        NotAModelError: the folder holds no model of either library.
+        UnsupportedModelError: the model does more than average table rows, or is pickled.
         InvalidConfigError: a settings file is malformed.
-        FormatError: the table or the tokenizer is malformed; a subclass says how.
+        FormatError: the table or the tokenizer is malformed; a subclass for each fault.
     """
     folder = Path(path)
-    modules = peer_folder.read_modules(folder)
-    place = folder / peer_folder.find_place(
+    modules = foreign_folder.read_modules(folder)
+    table_folder = folder / foreign_folder.find_place(
         lambda name: (folder / name).is_file(), modules, str(folder)
     )
-    table_path, tokenizer_path = place / "model.safetensors", place / "tokenizer.json"
+    table_path, tokenizer_path = table_folder / "model.safetensors", table_folder / "tokenizer.json"
     tensors = SafetensorsFile(table_path, mmap=mmap)
     name = next((name for name in _TABLES if name in tensors.tensors), None)
     if name is None:
@@ -89,13 +88,13 @@ def read_folder(
     if name == "embeddings" or rules == "model2vec":
         rows = _rows(tensors, str(table_path))
         weights = _weights(tensors, n_rows if rows is None else len(rows), str(table_path))
-    tokenizer = peer_tokenizer.map_tokenizer(tokenizer_path, mmap=mmap)
+    tokenizer = foreign_tokenizer.map_tokenizer(tokenizer_path, mmap=mmap)
     if rules == "model2vec":
-        settings = peer_folder.model2vec_settings(folder, root=place == folder)
-        limits = peer_tokenizer.model2vec_limits(tokenizer, settings, str(tokenizer_path))
+        settings = foreign_folder.model2vec_settings(folder, root=table_folder == folder)
+        limits = foreign_tokenizer.model2vec_limits(tokenizer, settings, str(tokenizer_path))
     else:
-        settings = peer_folder.sentence_transformers_settings(folder, modules or [])
-        limits = peer_tokenizer.own_limits(tokenizer, str(tokenizer_path))
+        settings = foreign_folder.sentence_transformers_settings(folder, modules or [])
+        limits = foreign_tokenizer.own_limits(tokenizer, str(tokenizer_path))
     file = ModelParts(
         path=str(folder),
         metadata=_metadata(dim, rules, settings, limits),
@@ -106,7 +105,9 @@ def read_folder(
         tokenizer_view=tokenizer,
         limits=limits if limits.beyond_format else None,
         default_dim=settings.dim(dim),
-        identity=_identity(rules, table_path, tokenizer_path, *peer_folder.settings_files(folder)),
+        identity=_identity(
+            rules, table_path, tokenizer_path, *foreign_folder.settings_files(folder)
+        ),
         mapped=(file_state(table_path), file_state(tokenizer_path)) if mmap else (),
     )
     check_values(file)
@@ -118,7 +119,7 @@ def read_folder(
 def _tensor(
     tensors: SafetensorsFile, name: str, rule: TensorRule, source: str
 ) -> tuple[NDArray[Any], str]:
-    """A tensor's elements, aligned in memory, and its dtype's name."""
+    """Return a tensor's elements, aligned in memory, and its dtype's name."""
     entry = tensors.tensors[name]
     check_rule(entry, rule, source)
     values = tensors.view(name)
@@ -128,7 +129,7 @@ def _tensor(
 def _table(
     tensors: SafetensorsFile, name: str, source: str
 ) -> tuple[NDArray[Any], NDArray[np.float32] | None]:
-    """(R, D) float32, float16 or int8, and with int8 a (D,) scale of ones."""
+    """Return the (R, D) table, float32, float16 or int8, and for int8 a (D,) scale of ones."""
     rule = TensorRule((*_FLOATS, "I8"), (MAX_ROWS, MAX_DIM))
     values, dtype = _tensor(tensors, name, rule, source)
     if dtype == "I8":
@@ -156,7 +157,7 @@ def _rows(tensors: SafetensorsFile, source: str) -> NDArray[Any] | None:
 def _to_float32(values: NDArray[Any], dtype: str) -> NDArray[np.float32]:
     if dtype == "BF16":  # the upper half of a float32
         return (values.view("<u2").astype(np.uint32) << 16).view(np.float32)
-    with np.errstate(over="ignore"):  # infinite then, and refused where it matters
+    with np.errstate(over="ignore"):  # becomes infinite, which later checks refuse
         return values.astype(np.float32, copy=False)
 
 
@@ -179,7 +180,7 @@ def _metadata(dim: int, rules: Rules, settings: FolderSettings, limits: TextLimi
 
 
 def _identity(rules: Rules, *files: Path) -> str:
-    """Something that changes when a file does, without reading a table that may be large."""
+    """Make a string that changes when a file does, without reading the files."""
     facts: list[str] = [rules]
     for file in files:
         status = file.stat()

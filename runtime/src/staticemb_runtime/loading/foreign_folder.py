@@ -1,4 +1,4 @@
-"""The settings files in the folders of model2vec and sentence-transformers."""
+"""The settings files in folders of model2vec and sentence-transformers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SETTINGS: Final = (MODULES, CONFIG, CONFIG_ST)
 TABLE_FILES: Final = ("tokenizer.json", "model.safetensors")
 MAX_CONFIG_BYTES: Final = 1 << 20
 
-# What a folder without modules.json may have; with one, it says itself where the table is.
+# The folders that may hold the table if no modules.json names its folder.
 _PLACES: Final = ("", "0_StaticEmbedding")
 _DEFAULT_MAX_LENGTH: Final = 512
 _VECTOR: Final = "sentence_embedding"
@@ -37,12 +37,12 @@ class Module(NamedTuple):
 
 @dataclass(frozen=True)
 class FolderSettings:
-    """What a folder's settings say.
+    """The settings of a folder.
 
     Attributes:
-        normalize: whether vectors get unit length.
-        max_length: how many tokens model2vec looks at; None for all.
-        truncate_dim: the length that vectors are cut to; None for none.
+        normalize: whether vectors are normalized.
+        max_length: the number of tokens that model2vec reads; None for all.
+        truncate_dim: the length to which vectors are cut; None for whole vectors.
         prompts: texts by name, for `StaticModel.encode`.
     """
 
@@ -52,18 +52,18 @@ class FolderSettings:
     prompts: dict[str, str] = field(default_factory=dict)
 
     def dim(self, whole: int) -> int | None:
-        """The length of vectors by default, where it is less than the whole."""
+        """Return the default length of vectors if it is less than the whole, else None."""
         short = self.truncate_dim
         return None if short is None or short >= whole else short
 
 
 def read_modules(folder: Path) -> list[Module] | None:
-    """The modules of a sentence-transformers model; None where the folder does not list them.
+    """Read the modules of a sentence-transformers model; None if the folder does not list them.
 
     Raises:
-        ModelNotFoundError: there is no such folder.
-        InvalidConfigError: `modules.json` is malformed, or names a folder outside this one.
-        UnsupportedModelError: the first module is no table.
+        ModelNotFoundError: the folder does not exist.
+        InvalidConfigError: `modules.json` is malformed, or names a folder outside the model's.
+        UnsupportedModelError: the first module is not a table.
     """
     if not folder.is_dir():
         raise ModelNotFoundError(f"{folder}: no such folder")
@@ -77,21 +77,21 @@ def read_modules(folder: Path) -> list[Module] | None:
     if modules[0].kind != "StaticEmbedding":
         raise UnsupportedModelError(
             f"{file}: expected a model that begins with StaticEmbedding, found "
-            f"{modules[0].kind}: only a table can be opened (anything else can be distilled)"
+            f"{modules[0].kind}: only a static model can be opened (other models can be distilled)"
         )
     return modules
 
 
 def find_place(exists: Callable[[str], bool], modules: list[Module] | None, source: str) -> str:
-    """The folder, relative to the model's, in which `model.safetensors` and `tokenizer.json` lie.
+    """Find the folder of `model.safetensors` and `tokenizer.json`, relative to the model's.
 
     Args:
-        exists: whether the model has a file of that name, relative to its folder.
-        modules: what `modules.json` lists.
-        source: what messages call the model.
+        exists: tells whether the model has a file, named relative to the model's folder.
+        modules: the modules in `modules.json`.
+        source: the model's name in error messages.
 
     Raises:
-        NotAModelError: there is none.
+        NotAModelError: one of the files is missing.
         UnsupportedModelError: the weights are pickled.
     """
     places = [modules[0].path] if modules else _PLACES
@@ -104,14 +104,14 @@ def find_place(exists: Callable[[str], bool], modules: list[Module] | None, sour
             return place
     if any(exists(join(place, "pytorch_model.bin")) for place in places):
         raise UnsupportedModelError(
-            f"{source}: expected weights in model.safetensors, found pytorch_model.bin, which is "
-            "a pickle: code that runs when it is read. Save the model again with safetensors"
+            f"{source}: expected weights in model.safetensors, found pytorch_model.bin, a pickle, "
+            "which can run code when it is read. Save the model again with safetensors"
         )
     raise NotAModelError(f"{source}: expected model.safetensors, found none")
 
 
 def join(place: str, name: str) -> str:
-    """A file's name relative to the model's folder, as `modules.json` and the Hub spell names.
+    """Join a file's name relative to the model's folder, as `modules.json` and the Hub spell it.
 
     Example:
         >>> join(".", "config.json"), join("1_Normalize", "config.json")
@@ -121,21 +121,21 @@ def join(place: str, name: str) -> str:
 
 
 def settings_files(folder: Path) -> list[Path]:
-    """The settings files that are there."""
+    """List the settings files that exist."""
     files = [folder / name for name in SETTINGS]
     return [file for file in files if file.is_file()]
 
 
 def model2vec_settings(folder: Path, *, root: bool) -> FolderSettings:
-    """The settings by model2vec's rules.
+    """Read the settings by model2vec's rules.
 
     Args:
         folder: the model's folder.
-        root: whether the table lies in it, and not in a folder below.
+        root: whether the table lies in that folder, not in a folder below.
 
     Raises:
-        NotAModelError: there is no settings file.
-        InvalidConfigError: it is malformed.
+        NotAModelError: no settings file exists.
+        InvalidConfigError: the settings file is malformed.
     """
     file = folder / CONFIG
     if not (root and file.is_file()):
@@ -153,40 +153,42 @@ def model2vec_settings(folder: Path, *, root: bool) -> FolderSettings:
 
 
 def sentence_transformers_settings(folder: Path, modules: list[Module]) -> FolderSettings:
-    """The settings by sentence-transformers' rules.
+    """Read the settings by sentence-transformers' rules.
 
     Raises:
         InvalidConfigError: a settings file is malformed.
-        UnsupportedModelError: a module does something else than unit length, or the model puts a
-            prompt before every text.
+        UnsupportedModelError: a module does more than normalize, or the model puts a prompt before
+            every text by default.
     """
     for module in modules[1:]:
         if module.kind != "Normalize":
             raise UnsupportedModelError(
                 f"{folder}: expected StaticEmbedding and Normalize, found {module.kind}"
             )
-        own = folder / module.path / CONFIG
-        config = _read_object(own) if own.is_file() else {}
+        file = folder / module.path / CONFIG
+        config = _read_object(file) if file.is_file() else {}
         for key in ("module_input_name", "module_output_name"):
             if config.get(key) not in (None, _VECTOR):
-                raise UnsupportedModelError(f"{own}: {key}: expected {_VECTOR!r}, found another")
+                raise UnsupportedModelError(
+                    f"{file}: {key}: expected {_VECTOR!r}, found {config[key]!r:.60}"
+                )
     file = folder / CONFIG_ST
     config = _read_object(file) if file.is_file() else {}
     prompts, default = _prompts(config, file), config.get("default_prompt_name")
     if default is not None and prompts.get(str(default)):
         raise UnsupportedModelError(
-            f"{file}: expected texts as they are, found the prompt {prompts[str(default)]!r:.60} "
-            "put before each by default; remove default_prompt_name and pass prompt= to encode"
+            f"{file}: expected no default prompt, found {prompts[str(default)]!r:.60}; "
+            "remove default_prompt_name and pass prompt= to encode"
         )
     short = _count(config.get("truncate_dim"), "truncate_dim", file)
     return FolderSettings(normalize=len(modules) > 1, truncate_dim=short, prompts=prompts)
 
 
 def _prompts(config: dict[str, Any], file: Path) -> dict[str, str]:
-    """The prompts by name. null, which sentence-transformers writes for an unset one, is left out.
+    """Return the prompts by name, without null, which sentence-transformers writes if unset.
 
     Raises:
-        InvalidConfigError: they are malformed.
+        InvalidConfigError: the prompts are malformed.
     """
     prompts = config.get("prompts") or {}
     if not isinstance(prompts, dict) or not all(
@@ -205,15 +207,17 @@ def _module(entry: object, file: Path) -> Module:
         )
     windows, posix = PureWindowsPath(path), PurePosixPath(path)
     if windows.anchor or posix.is_absolute() or ".." in windows.parts or "\0" in path:
-        raise InvalidConfigError(f"{file}: expected a folder below this one, found {path!r:.60}")
+        raise InvalidConfigError(
+            f"{file}: expected a path inside the model's folder, found {path!r:.60}"
+        )
     package, _, name = kind.rpartition(".")
     known = package.partition(".")[0] == "sentence_transformers" and "sparse" not in package
     return Module(name if known else kind, path)
 
 
 def _count(value: object, key: str, file: Path) -> int | None:
-    """A positive integer or null."""
-    # type() and not isinstance(): True is an int to Python.
+    """Check that a value is a positive integer or null."""
+    # type() and not isinstance(): True is an int in Python.
     if value is None or (type(value) is int and 1 <= value < 2**31):
         return value
     raise InvalidConfigError(f"{file}: {key}: expected 1 to 2^31 - 1 or null, found {value!r:.60}")
@@ -231,7 +235,9 @@ def _read_json(file: Path) -> object:
         with file.open("rb") as stream:
             content = stream.read(MAX_CONFIG_BYTES + 1)
         if len(content) > MAX_CONFIG_BYTES:
-            raise InvalidConfigError(f"{file}: expected at most {MAX_CONFIG_BYTES} bytes")
+            raise InvalidConfigError(
+                f"{file}: expected at most {MAX_CONFIG_BYTES} bytes, found more"
+            )
         return json.loads(content)
     except OSError as error:
         raise NotAModelError(f"{file}: {error.strerror}") from None

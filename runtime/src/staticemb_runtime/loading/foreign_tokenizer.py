@@ -1,4 +1,4 @@
-"""What model2vec and sentence-transformers take from a `tokenizer.json` beside its tokens."""
+"""The text limits that model2vec and sentence-transformers read from a `tokenizer.json`."""
 
 from __future__ import annotations
 
@@ -23,11 +23,14 @@ from .foreign_folder import FolderSettings
 
 
 def map_tokenizer(path: Path, *, mmap: bool = True) -> NDArray[np.uint8]:
-    """The bytes of a tokenizer's file, memory-mapped, or in memory if `mmap` is False.
+    """Map a tokenizer's file, or read it into memory if `mmap` is False.
+
+    Returns:
+        (N,) uint8, the bytes of the file.
 
     Raises:
-        NotAModelError: it may not be read.
-        TokenizerNotJsonError, LimitExceededError: it is empty or too long.
+        NotAModelError: the file cannot be read.
+        TokenizerNotJsonError, LimitExceededError: the file is empty or too long.
     """
     try:
         size = path.stat().st_size
@@ -45,9 +48,9 @@ def map_tokenizer(path: Path, *, mmap: bool = True) -> NDArray[np.uint8]:
 def model2vec_limits(
     definition: NDArray[np.uint8], settings: FolderSettings, source: str
 ) -> TextLimits:
-    """Characters, tokens and the unknown token, by model2vec's rules.
+    """Read the character limit, the token limit and the unknown token by model2vec's rules.
 
-    The characters are as many tokens as there may be, each as long as half the vocabulary's.
+    The character limit is the token limit times the median length of the vocabulary's tokens.
 
     Raises:
         FormatError: the tokenizer is malformed.
@@ -55,15 +58,15 @@ def model2vec_limits(
     members = parse_tokenizer(definition.tobytes(), source)
     lengths, unknown = {}, None
     model = members.get("model")
-    wanted = model.get("unk_token") if isinstance(model, dict) else None
+    unknown_token = model.get("unk_token") if isinstance(model, dict) else None
     for token, token_id in token_ids(members, source):
         piece = token[0] if isinstance(token, list) and token else token
         if not isinstance(piece, str) or type(token_id) is not int:
             found = f"{token!r:.60} with id {token_id!r:.20}"
             raise TokenizerInvalidError(source, "tokenizer", "strings with integer ids", found)
         lengths[piece] = len(piece)
-        if piece == wanted:
-            unknown = token_id  # of an added token, if there is one: these come last
+        if piece == unknown_token:
+            unknown = token_id  # an added token comes last and so replaces the vocabulary's id
     if isinstance(model, dict) and model_type(model) == "Unigram":
         unknown = _integer(model.get("unk_id"), "unk_id", source)
     if not lengths:
@@ -75,7 +78,7 @@ def model2vec_limits(
 
 
 def own_limits(definition: NDArray[np.uint8], source: str) -> TextLimits:
-    """Tokens, as the tokenizer's own truncation says.
+    """Read the token limit from the tokenizer's own truncation.
 
     Raises:
         FormatError: the tokenizer is malformed.
@@ -87,8 +90,8 @@ def own_limits(definition: NDArray[np.uint8], source: str) -> TextLimits:
     if not isinstance(truncation, dict):
         found = repr(truncation)[:60]
         raise TokenizerInvalidError(source, "tokenizer", "truncation to be an object", found)
-    most = _integer(truncation.get("max_length"), "max_length", source)
-    return TextLimits(max_tokens=most, keep_end=truncation.get("direction") == "Left")
+    max_tokens = _integer(truncation.get("max_length"), "max_length", source)
+    return TextLimits(max_tokens=max_tokens, keep_end=truncation.get("direction") == "Left")
 
 
 def _integer(value: object, key: str, source: str) -> int | None:

@@ -1,10 +1,10 @@
-"""A model from the Hugging Face Hub, by id and revision (needs the extra `hub`).
+"""Downloads of models from the Hugging Face Hub, by id and revision (needs the extra `hub`).
 
-`huggingface_hub` downloads and caches; it is imported only when a model is asked for by id. A
-repository holds a static embedding file, or else the layout of model2vec or of
-sentence-transformers' StaticEmbedding. Of these, settings, tokenizer and table are fetched and
-nothing else: no pickle, no code. Each is compared with the digest that the Hub lists for it; a
-static embedding file carries its own.
+`huggingface_hub` downloads and caches; it is imported only for a download. A repository holds a
+static embedding file, or a folder of model2vec or of sentence-transformers' StaticEmbedding. Of
+such a folder only the settings, the tokenizer and the table are fetched: no pickle, no code. Each
+of these files is compared with the digest that the Hub lists; a static embedding file carries its
+own digest.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import DownloadError, ModelNotFoundError, StaticEmbError
-from . import foreign_folder as peer_folder
+from . import foreign_folder
 from .installed import FILE_NAME
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
@@ -32,25 +32,25 @@ def download(
     token: str | bool | None = None,
     local_files_only: bool = False,
 ) -> Path:
-    """Bring a repository's model into the Hub's cache.
+    """Download a repository's model into the Hub's cache.
 
     Args:
         repo_id: `organization/name`.
         revision: a commit, tag or branch; a commit pins the content.
-        cache_folder: where to keep it; the Hub's own cache by default.
-        token: for private repositories.
-        local_files_only: take it from the cache or fail, without touching the network.
+        cache_folder: the cache's folder; the Hub's own cache by default.
+        token: the token for private repositories.
+        local_files_only: take the model from the cache or fail, without using the network.
 
     Returns:
-        The static embedding file in the cache; the folder of another library's model where the
+        The static embedding file in the cache, or the folder of another library's model if the
         repository holds no such file.
 
     Raises:
-        ModelNotFoundError: no such repository or revision, or none of its files is a model.
-        UnsupportedModelError: it holds a model that is more than a table, or a pickled one.
+        ModelNotFoundError: the repository or the revision does not exist or holds no model.
+        UnsupportedModelError: the model does more than average table rows, or is pickled.
         InvalidConfigError: a settings file is malformed.
-        DownloadError: the Hub cannot be reached or refuses, a file is not the one that the Hub
-            lists, or huggingface_hub is not installed.
+        DownloadError: the Hub is unreachable or refuses the request, a file does not match its
+            digest on the Hub, or huggingface_hub is not installed.
     """
     try:
         import huggingface_hub  # noqa: F401
@@ -67,7 +67,7 @@ def download(
 
 @dataclass(frozen=True)
 class _Source:
-    """A repository at a revision, and how to ask for it."""
+    """A repository at a revision, with the client's options."""
 
     repo_id: str
     revision: str | None
@@ -83,7 +83,7 @@ class _Source:
         return self.revision is not None and _COMMIT.fullmatch(self.revision) is not None
 
     def fetch(self, file: str) -> Path | None:
-        """A file in the cache, brought there if need be; None: the repository has none."""
+        """Return a file in the cache, downloaded if needed; None if the repository lacks it."""
         from huggingface_hub import errors, hf_hub_download
 
         if self.pinned and self._known_absent(file):
@@ -94,33 +94,33 @@ class _Source:
             if self._known_absent(file):
                 return None
             raise
-        except errors.EntryNotFoundError:  # which the client notes in the cache
+        except errors.EntryNotFoundError:  # the client records the absence in the cache
             return None
 
     def _known_absent(self, file: str) -> bool:
         from huggingface_hub import _CACHED_NO_EXIST, try_to_load_from_cache
 
-        where = {"cache_dir": self.options["cache_dir"], "revision": self.revision}
-        return try_to_load_from_cache(self.repo_id, file, **where) is _CACHED_NO_EXIST
+        options = {"cache_dir": self.options["cache_dir"], "revision": self.revision}
+        return try_to_load_from_cache(self.repo_id, file, **options) is _CACHED_NO_EXIST
 
 
 @dataclass(frozen=True)
 class _Listing:
-    """What the Hub says that a commit holds: for each name a digest, or "" where it gives none."""
+    """The Hub's list of a commit's files: a digest for each name, or "" if the Hub gives none."""
 
     commit: str
     digests: dict[str, str]
 
     def check(self, name: str, path: Path) -> None:
-        """Compare a file with what is listed; one that differs leaves the cache.
+        """Compare a file with its listed digest; remove the file from the cache if it differs.
 
         Raises:
-            DownloadError: it differs.
+            DownloadError: the file differs.
         """
         expected = self.digests.get(name, "")
         if not expected:
             return
-        # A large file is listed by its SHA-256, another by the name that git has for it.
+        # A large file is listed by its SHA-256, any other file by its git blob id.
         if len(expected) == 64:
             sha = hashlib.sha256()
         else:
@@ -138,7 +138,7 @@ class _Listing:
 
 
 def _fetch_folder(source: _Source) -> Path:
-    """The folder of another library's model, whole."""
+    """Fetch all files of another library's model and return their folder."""
     from huggingface_hub import errors
 
     if source.pinned or source.options["local_files_only"]:
@@ -165,13 +165,13 @@ def _list(source: _Source) -> _Listing:
         raise DownloadError(f"{source.name}: expected the Hub to name a commit, found none")
     digests = {}
     for entry in info.siblings or []:
-        large = entry.lfs.sha256 if entry.lfs is not None else None
-        digests[entry.rfilename] = large or entry.blob_id or ""
+        sha256 = entry.lfs.sha256 if entry.lfs is not None else None
+        digests[entry.rfilename] = sha256 or entry.blob_id or ""
     return _Listing(info.sha, digests)
 
 
 def _collect(source: _Source, listing: _Listing | None) -> Path:
-    """Fetch settings, then what they name; without a listing, from a cache that has it all."""
+    """Fetch the settings, then the files that they name; no listing: the cache must hold all."""
 
     def fetch(file: str) -> Path | None:
         path = source.fetch(file)
@@ -179,34 +179,34 @@ def _collect(source: _Source, listing: _Listing | None) -> Path:
             listing.check(file, path)
         return path
 
-    # All are asked for, also those that are not listed: the cache then knows that there are none.
-    settings = [path for file in peer_folder.SETTINGS if (path := fetch(file)) is not None]
+    # Unlisted files are fetched too: the cache then records that they do not exist.
+    settings = [path for file in foreign_folder.SETTINGS if (path := fetch(file)) is not None]
     if not settings:
         raise ModelNotFoundError(
             f"{source.name}: expected {FILE_NAME}, or the files of model2vec or "
             "sentence-transformers, found neither"
         )
     folder = settings[0].parent
-    modules = peer_folder.read_modules(folder)
+    modules = foreign_folder.read_modules(folder)
     for module in modules[1:] if modules else []:
-        fetch(peer_folder.join(module.path, peer_folder.CONFIG))
+        fetch(foreign_folder.join(module.path, foreign_folder.CONFIG))
 
     def exists(file: str) -> bool:
         return source.fetch(file) is not None if listing is None else file in listing.digests
 
-    place = peer_folder.find_place(exists, modules, source.name)
-    for file in peer_folder.TABLE_FILES:
-        fetch(peer_folder.join(place, file))
+    table_folder = foreign_folder.find_place(exists, modules, source.name)
+    for file in foreign_folder.TABLE_FILES:
+        fetch(foreign_folder.join(table_folder, file))
     return folder
 
 
 @contextmanager
 def _translated(name: str) -> Iterator[None]:
-    """The client's errors as this package's."""
+    """Translate the client's errors into this package's errors."""
     from huggingface_hub import errors
 
-    # Of what class the client's errors of transport are depends on its version; that of its HTTP
-    # errors is derived from it.
+    # The class of the client's transport errors depends on its version. Its class of HTTP errors
+    # derives from that class.
     transport: tuple[type[Exception], ...] = (*errors.HfHubHTTPError.__bases__, OSError)
     try:
         yield
@@ -218,16 +218,16 @@ def _translated(name: str) -> Iterator[None]:
         ) from None
     except errors.LocalEntryNotFoundError:
         raise DownloadError(
-            f"{name}: not in the cache, and the Hub cannot be reached or is not to be asked"
+            f"{name}: not in the cache, and the Hub is unreachable or may not be used"
         ) from None
     except errors.GatedRepoError:
         raise DownloadError(
-            f"{name}: its owner lets in who has asked: log in with `hf auth login`"
+            f"{name}: a gated repository: request access, then log in with `hf auth login`"
         ) from None
     except errors.RepositoryNotFoundError:
         raise ModelNotFoundError(f"{name}: no such repository, or a private one") from None
     except errors.RevisionNotFoundError:
         raise ModelNotFoundError(f"{name}: no such revision") from None
     except transport as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise DownloadError(f"{name}: the download failed: {first}") from None
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise DownloadError(f"{name}: the download failed: {reason}") from None

@@ -1,7 +1,7 @@
-"""Models that are installed: the one that comes with this package, and those that wheels bring.
+"""Installed models: this package's bundled model, and the models in other wheels.
 
-A model wheel holds a package `P` with nothing but `model.staticemb`, and an entry point of the
-group `staticemb.models` whose name is the model's and whose value is `P`. Nothing is imported.
+A model wheel holds a package `P` with only `model.staticemb`, and an entry point of the group
+`staticemb.models` whose name is the model's and whose value is `P`. `P` is never imported.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _NAME: Final = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 
 
 def chosen() -> str | None:
-    """The model that the environment names for programs that are told none."""
+    """Return the model that the environment names as the default of programs, or None."""
     return os.environ.get(MODEL_VARIABLE) or None
 
 
@@ -40,8 +40,8 @@ def check_path(path: object, name: str = "model") -> str:
     """A path as a string.
 
     Raises:
-        TypeError: it is neither a string nor an object that stands for one. An integer would be
-            taken for an open file's descriptor.
+        TypeError: the path is neither a string nor a path object. The system would take an integer
+            for an open file's descriptor.
         ModelNotFoundError: no file can have such a path.
     """
     if isinstance(path, (str, os.PathLike)):
@@ -54,23 +54,23 @@ def check_path(path: object, name: str = "model") -> str:
         if not possible:
             raise ModelNotFoundError(f"{name}: expected a path or a name, found {path!a:.60}")
         return str.__str__(path)
-    hint = "; os.fsdecode makes a string of it" if isinstance(path, bytes) else ""
+    hint = "; os.fsdecode converts it to a string" if isinstance(path, bytes) else ""
     raise TypeError(f"{name}: expected a path as a string, found {type(path).__name__}{hint}")
 
 
 def locate(model: str | os.PathLike[str] | None) -> str:
-    """Return the file of a model: the path itself where it exists, else what is installed by name.
+    """Return the file of a model: the path itself if it exists, else the installed model's file.
 
     Args:
-        model: a path, or a bare name; None: the model that comes with this package.
+        model: a path, or a bare name; None: the bundled model.
 
     Returns:
-        The installed model's file; the path as it came where it is no bare name.
+        The installed model's file, or the unchanged path if it exists or is not a bare name.
 
     Raises:
         TypeError: `model` is not a string, a path or None.
-        ModelNotFoundError: neither a file nor an installed model has that bare name, or it is the
-            id of a model of the Hub, which is not asked.
+        ModelNotFoundError: neither a file nor an installed model has that bare name, or `model` is
+            an id on the Hub, which this function does not use.
         AmbiguousModelError: several installed distributions have a model of that name.
     """
     if model is None:
@@ -83,8 +83,8 @@ def locate(model: str | os.PathLike[str] | None) -> str:
         if file is None:
             raise ModelNotFoundError(f"{model}: no such file, and {not_installed()}")
         return file
-    if os.path.basename(model) == model:  # bare, with what no name of a model holds
-        from ..format.tensors import path_error  # spells it
+    if os.path.basename(model) == model:  # a bare name with characters that no model's name has
+        from ..format.tensors import path_error  # escapes such characters
 
         missing = path_error(model, FileNotFoundError(errno.ENOENT, ""))
         raise ModelNotFoundError(f"{missing}, and {not_installed()}")
@@ -98,33 +98,33 @@ def locate(model: str | os.PathLike[str] | None) -> str:
 
 
 def model_files(model: str | None) -> Iterator[str]:
-    """The files that a model is read from, so that no output takes the place of one.
+    """Yield the files that a model is read from, so that no output replaces one of them.
 
     Args:
         model: as for `locate`.
 
     Yields:
-        The file. Of a folder: `model.staticemb`, or the `.json` and `.safetensors` files in it and
-        in the folders in it, of which peers' models consist.
+        The file. For a folder: its `model.staticemb`, or the `.json` and `.safetensors` files in it
+        and in its direct subfolders, as in other libraries' models.
 
     Raises:
         ModelNotFoundError, AmbiguousModelError: as for `locate`.
     """
-    from pathlib import Path  # only commands ask
+    from pathlib import Path  # late: only commands need it
 
     path = locate(model)
-    own = os.path.join(path, FILE_NAME)
+    file = os.path.join(path, FILE_NAME)
     if not os.path.isdir(path):
         yield path
-    elif os.path.isfile(own):
-        yield own
+    elif os.path.isfile(file):
+        yield file
     else:
         for pattern in ("*.json", "*.safetensors", "*/*.json", "*/*.safetensors"):
             yield from map(str, Path(path).glob(pattern))
 
 
 def find_installed(name: str) -> str | None:
-    """Return the file of the installed model of a bare name; None where there is none.
+    """Return the file of the installed model with a bare name; None if there is none.
 
     Raises:
         AmbiguousModelError: several installed distributions have a model of that name.
@@ -138,24 +138,24 @@ def find_installed(name: str) -> str | None:
     if not entries:
         return None
     (entry,) = entries
-    assert entry.dist is not None, "entry_points() finds them through their distributions"
+    assert entry.dist is not None, "entry_points() reads each entry from a distribution"
     return str(entry.dist.locate_file(f"{entry.value.replace('.', '/')}/{FILE_NAME}"))
 
 
 def not_installed() -> str:
-    """Say that no model of a name is installed, and which are: the end of an error message."""
+    """Make the end of an error message: no model of a name is installed, and the list of models."""
     names = ", ".join(sorted({DEFAULT_MODEL, *(entry.name for entry in _entry_points())}))
     return f"no installed model of that name (installed: {names})"
 
 
 def _entry_points() -> EntryPoints:
-    from importlib.metadata import entry_points  # slow to import, and seldom needed
+    from importlib.metadata import entry_points  # late: slow to import, seldom needed
 
     return entry_points(group=GROUP)
 
 
 def _is_hub_id(name: str) -> bool:
-    """Whether a name that is no file looks like `organization/name`, not like a path."""
+    """Tell whether a name that is not a file looks like `organization/name`, not like a path."""
     organization, _, rest = name.partition("/")
     named = re.fullmatch(_NAME, organization) and re.fullmatch(_NAME, rest)
     return bool(named) and not os.path.isdir(organization) and not name.endswith(".staticemb")

@@ -1,5 +1,5 @@
-"""Text to token ids, exactly those of the `tokenizers` library.
+"""Text to token ids, equal to the ids of the `tokenizers` library.
 
-In: the bytes of a `tokenizer.json`, and strings. Out: arrays of ids, and how many each text has.
+In: the bytes of a `tokenizer.json`, and strings. Out: arrays of ids, and each text's number of ids.
 May use: `errors`, `format`. Internal.
 """

@@ -1,7 +1,7 @@
-"""The `tokenizers` library behind the word cache: what it is asked, and how it answers.
+"""The `tokenizers` library behind the word cache.
 
-Ids travel as bytes, four to an id in the machine's order: slices of them are joined without a
-Python integer being made.
+Ids are passed as bytes, four per id in the machine's byte order: slices are joined without making
+Python integers.
 """
 
 from __future__ import annotations
@@ -9,15 +9,12 @@ from __future__ import annotations
 import struct
 from array import array
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from ..format.tokenizer_library import open_tokenizer
 
-if TYPE_CHECKING:
-    pass
-
-# Characters and texts that are asked for together: many, as `tokenizers` shares them out to
-# several cores, and a bound of the memory that its answers take.
+# Characters and texts per call: many, since `tokenizers` uses several cores, but bounded, since its
+# results take memory.
 _CHARACTERS: Final = 1 << 19
 _TEXTS: Final = 4096
 
@@ -25,7 +22,7 @@ pack_id: Final = struct.Struct("=i").pack
 
 
 class SurrogateError(Exception):
-    """Some text of the call holds a lone surrogate."""
+    """A text of the call holds a lone surrogate."""
 
 
 class Backend:
@@ -48,39 +45,41 @@ class Backend:
         self._unknown = unknown_token_id
 
     def texts(self, texts: list[str]) -> list[bytes]:
-        """The ids of texts, by the whole pipeline.
+        """Encode texts with the whole pipeline.
 
         Raises:
             SurrogateError: a text holds a lone surrogate.
         """
         encode = self.tokenizer.encode_batch_fast
-        found: list[bytes] = []
+        packed: list[bytes] = []
         for group in _groups(texts):
             check_surrogates(group)
-            found += [self._pack(one.ids) for one in encode(group, add_special_tokens=False)]
-        return found
+            encodings = encode(group, add_special_tokens=False)
+            packed += [self._pack(encoding.ids) for encoding in encodings]
+        return packed
 
     def atoms(self, atoms: list[str], piece: Callable[[str], str] | None) -> dict[str, bytes]:
-        """The ids of words that are one piece each, from the model behind the pre-tokenizer.
+        """Encode words that are one piece each with the model, without the pre-tokenizer.
 
         Args:
             atoms: the words.
-            piece: a word as the model sees it; None: as it is.
+            piece: converts a word to the model's spelling; None if they are equal.
         """
         model: Any = self.tokenizer.model
         pieces = atoms if piece is None else list(map(piece, atoms))
-        found: dict[str, bytes] = {}
+        packed: dict[str, bytes] = {}
         if type(model).__name__ == "WordPiece":
-            # It takes the longest token, so a piece that is one: found in a fraction of the time.
+            # WordPiece takes the longest token, so a piece that is a token has that id alone. A
+            # look-up takes a fraction of the time.
             longest, unknown = model.max_input_chars_per_word, self._unknown
             for atom, text, i in zip(atoms, pieces, map(model.token_to_id, pieces), strict=True):
                 if i is not None and len(text) <= longest:
-                    found[atom] = b"" if i == unknown else pack_id(i)
+                    packed[atom] = b"" if i == unknown else pack_id(i)
         tokenize = model.tokenize
         for atom, text in zip(atoms, pieces, strict=True):
-            if atom not in found:
-                found[atom] = self._pack([token.id for token in tokenize(text)])
-        return found
+            if atom not in packed:
+                packed[atom] = self._pack([token.id for token in tokenize(text)])
+        return packed
 
     def _pack(self, ids: list[int]) -> bytes:
         if self._unknown is not None and self._unknown in ids:
@@ -89,7 +88,7 @@ class Backend:
 
 
 def check_surrogates(texts: Iterable[str]) -> None:
-    """Refuse what `tokenizers` would panic at.
+    """Check that no text holds a lone surrogate, at which `tokenizers` would panic.
 
     Raises:
         SurrogateError: a text holds a lone surrogate.
@@ -101,7 +100,7 @@ def check_surrogates(texts: Iterable[str]) -> None:
 
 
 def _groups(texts: list[str]) -> Iterator[list[str]]:
-    """Consecutive texts, as many as are asked for together."""
+    """Group consecutive texts, one group for each call."""
     group: list[str] = []
     size = 0
     for text in texts:

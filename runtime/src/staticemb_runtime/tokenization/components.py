@@ -1,4 +1,4 @@
-"""What a tokenizer's definition says, apart from its vocabulary."""
+"""The components of a tokenizer, apart from its vocabulary."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 State = Mapping[str, Any]
 
-# Each character by itself, or (NFC and its kin) by runs that white space ends: no white space
-# composes with, decomposes with or is reordered around what follows it.
+# Normalizers that treat each character separately, or (NFC and similar) each run that white space
+# ends: no white space composes with, decomposes with or is reordered around the next character.
 _LOCAL = {
     "BertNormalizer",
     "Lowercase",
@@ -27,15 +27,15 @@ _LOCAL = {
 
 
 class Design:
-    """The parts of a tokenizer.
+    """The components of a tokenizer.
 
     Attributes:
         tokenizer: the tokenizer itself.
-        model: the kind of its model, such as `BPE`.
-        normalizers: the steps of the normalizer, sequences opened.
-        kinds: their types.
-        pre_tokenizers: the steps of the pre-tokenizer, sequences opened.
-        pre_kinds: their types.
+        model: the type of its model, such as `BPE`.
+        normalizers: the steps of the normalizer, nested sequences flattened.
+        kinds: the types of the normalizer's steps.
+        pre_tokenizers: the steps of the pre-tokenizer, nested sequences flattened.
+        pre_kinds: the types of the pre-tokenizer's steps.
         added: the added tokens.
     """
 
@@ -49,12 +49,12 @@ class Design:
         self.added: list[AddedToken] = list(tokenizer.get_added_tokens_decoder().values())
 
     def normalize(self, text: str) -> str:
-        """A text as the normalizer leaves it."""
+        """Normalize a text."""
         normalizer = self.tokenizer.normalizer
         return text if normalizer is None else str(normalizer.normalize_str(text))
 
     def pieces(self, text: str) -> list[str]:
-        """The pieces into which the pre-tokenizer cuts a text."""
+        """Split a text into the pre-tokenizer's pieces."""
         pre_tokenizer = self.tokenizer.pre_tokenizer
         text = self.normalize(text)
         if pre_tokenizer is None:
@@ -62,18 +62,18 @@ class Design:
         return [piece for piece, _ in pre_tokenizer.pre_tokenize_str(text)]
 
     def ids(self, text: str) -> list[int]:
-        """The ids of a text."""
+        """Encode a text."""
         ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
         return ids
 
     def keeps_printable(self) -> bool:
-        """Whether printable ASCII is left as it is, a character (a grapheme cluster) at a time."""
+        """Tell whether the normalizer leaves each printable ASCII character unchanged."""
         if any(step["type"] == "Replace" and not collapses(step) for step in self.normalizers):
-            return False  # it may replace several characters together
+            return False  # the step may replace several characters together
         return all(self.normalize(chr(code)) == chr(code) for code in range(33, 127))
 
     def repeatable(self) -> bool:
-        """Whether a text has the same ids each time, and a post-processor adds or repeats none."""
+        """Tell whether encoding is deterministic and no post-processor adds or repeats ids."""
         if self.model == "BPE" and self.tokenizer.model.dropout:
             return False
         post = self.tokenizer.post_processor
@@ -91,7 +91,7 @@ class Design:
         )
 
     def spellings(self) -> tuple[list[str], list[str]]:
-        """The added tokens as they are looked for: in the text, and in the normalized text."""
+        """Return the added tokens that are matched in the raw text and in the normalized text."""
         raw = [token.content for token in self.added if not token.normalized]
         late = [token.content for token in self.added if token.normalized]
         if self.tokenizer.normalizer is None:
@@ -100,7 +100,7 @@ class Design:
 
 
 def local(step: State) -> bool:
-    """Whether what a step of a normalizer does to a word does not depend on the next word."""
+    """Tell whether a normalizer's step treats each word independently of the next word."""
     if step["type"] == "Replace":
         pattern: str = step["pattern"].get("String", "")
         return bool(pattern) and not any(character.isspace() for character in pattern)
@@ -108,19 +108,19 @@ def local(step: State) -> bool:
 
 
 def collapses(step: State) -> bool:
-    """Whether a step of a normalizer turns each run of blanks into one character."""
+    """Tell whether a normalizer's step turns each run of blanks into one character."""
     return bool(step["type"] == "Replace" and step["pattern"] == {"Regex": " {2,}"})
 
 
 def _leaves(part: object, key: str) -> list[State]:
-    """The steps of a normalizer or pre-tokenizer, sequences opened."""
+    """Return the steps of a normalizer or pre-tokenizer, nested sequences flattened."""
     if part is None:
         return []
     state = part.__getstate__()  # type: ignore[attr-defined]
 
-    def open_up(step: State) -> list[State]:
+    def flatten(step: State) -> list[State]:
         if step["type"] == "Sequence":
-            return [leaf for inner in step[key] for leaf in open_up(inner)]
+            return [leaf for inner in step[key] for leaf in flatten(inner)]
         return [step]
 
-    return open_up(json.loads(state))
+    return flatten(json.loads(state))

@@ -1,4 +1,4 @@
-"""Tests whether a word beside a cut has the ids that it has in the text."""
+"""Tests whether a word next to a cut has the same ids as in the whole text."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ if TYPE_CHECKING:
 
 
 class Guard:
-    """Tells whether an added token could be spelled in a word or across words.
+    """Tells whether an added token could occur in a word or across words.
 
     Attributes:
-        unsure: that cannot be told from the words alone.
-        runs: the tokens that are runs of blanks. A text that holds one is not cut beside it.
-        late_runs: one of them is looked for in the normalized text, where a blank at the end of a
-            word and the one behind it make a run that the text does not show.
-        raw: the other tokens that are looked for in the text.
-        late: the tokens that are looked for in the normalized text, without outer blanks.
+        unsure: whether the words alone cannot decide this.
+        runs: the tokens that are runs of blanks. A text with such a run is not cut next to it.
+        late_runs: whether a run is matched in the normalized text. There, a blank at the end of a
+            word and the blank after the word form a run that the raw text does not show.
+        raw: the other tokens that are matched in the raw text.
+        late: the tokens that are matched in the normalized text, without outer blanks.
     """
 
     def __init__(self, design: Design) -> None:
         self._design = design
         raw, late = design.spellings()
-        # A text with a run of blanks that is a token is not cut; a word shows any other spelling.
+        # Texts are not cut next to a run of blanks that is a token. A word shows any other token.
         self.runs = [spelling for spelling in raw if len(spelling) > 1 and not spelling.strip(" ")]
         self.raw = [spelling for spelling in raw if spelling not in self.runs]
         self.late_runs = False
-        # In the normalized text a blank may be the marker, which belongs to the cut, not the word.
+        # In the normalized text the marker may replace a blank; the cut, not the word, holds it.
         self.late = []
         self.unsure = any(" " in spelling or not spelling for spelling in self.raw)
         for spelling in late:
@@ -53,7 +53,7 @@ class Guard:
         self._late = find(self.late)
 
     def spells(self, word: str) -> bool:
-        """Whether the word holds a token, runs of blanks aside."""
+        """Tell whether the word holds a token that is not a run of blanks."""
         if self.runs and "  " in word:
             return any(self.spells(part) for part in word.split("  "))
         if self._raw is not None and self._raw.search(word) is not None:
@@ -72,20 +72,20 @@ def beside_blanks(
     two_forms: bool = False,
     first: bool = False,
 ) -> Callable[[str], bool]:
-    """A test whether the normalizer treats a word between blanks as it treats the word alone.
+    """Make a test whether the normalizer treats a word between blanks like the word alone.
 
-    The normalizer itself is asked, with visible neighbors behind the blanks. Printable ASCII, once
-    found to be left as it is, needs no asking: each such character is a grapheme cluster of its
-    own. A word that begins with a character that could join the cluster of the blank before it is
-    refused, so that what stands at one end of a blank cannot matter at its other end.
+    The test runs the normalizer with visible neighbors beyond the blanks. If the normalizer leaves
+    printable ASCII unchanged, such words need no run: each character is a separate grapheme
+    cluster. The test refuses a word whose first character could join the cluster of the blank
+    before it. So the text on one side of a blank cannot affect the other side.
 
     Args:
-        design: the tokenizer's definition.
-        raw: spellings that no word may hold.
-        late: spellings that no normalized word may hold.
-        end: also refuse a word that ends, normalized, in a blank or the marker.
+        design: the tokenizer's components.
+        raw: spellings that a word must not hold.
+        late: spellings that a normalized word must not hold.
+        end: also refuse a word whose normalized form ends in a blank or the marker.
         two_forms: see `Kept`.
-        first: also refuse a word that has other ids behind a blank than at a text's begin.
+        first: also refuse a word whose ids after a blank differ from its ids at a text's start.
     """
     raw_pattern, late_pattern = find(raw), find(late)
     plain = design.keeps_printable()
@@ -115,7 +115,7 @@ def beside_blanks(
 
 
 def _extends(character: str) -> bool:
-    """Whether a character may join the grapheme cluster before it (more are named than do)."""
+    """Tell whether a character may join the grapheme cluster before it; some of these do not."""
     return (
         unicodedata.category(character) in {"Mn", "Mc", "Me", "Cf", "Cn", "Co", "Lm", "Sk"}
         or character in "\u0e33\u0eb3"

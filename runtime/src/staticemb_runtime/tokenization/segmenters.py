@@ -1,12 +1,12 @@
-"""How texts are cut into words: the two ways of treating white space.
+"""Rules that cut texts into words, for the two treatments of white space.
 
-*Dropped* — the pre-tokenizer cuts at white space first and throws it away, and every normalizer
-treats white space without regard to its neighbors. A text is its white-space words.
+*Dropped*: the pre-tokenizer cuts at white space first and drops it, and every normalizer treats
+white space independently of its neighbors. A text is the sequence of its white-space words.
 
-*Kept* — a blank becomes part of the word that follows it (byte-level BPE, SentencePiece's marker).
-A text is cut before single blanks, where no token and no rule of the tokenizer looks across.
+*Kept*: a blank becomes part of the word after it (byte-level BPE, SentencePiece's marker). A text
+is cut before single blanks that no token and no rule of the tokenizer crosses.
 
-`separable` tells which tokenizer is which.
+`separability` chooses the rule for a tokenizer.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 Cut = Callable[[str], list[str]]
 CarefulCut = Callable[[str], list[str] | None]
 
-# Stands before a text's first word where that has no blank and other ids for want of it.
+# Prefix of a text's first word if the word tokenizes differently without a blank before it.
 FIRST: Final = " "
 
-# What str.split() cuts at; white space to `tokenizers` too, but for U+001C to U+001F.
+# The separators of str.split(). `tokenizers` agrees, except for U+001C to U+001F.
 SPACES: Final = (
     "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006"
     "\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
@@ -35,31 +35,32 @@ class Splitter(Protocol):
     """A rule that cuts texts into words."""
 
     def quick(self, block: str) -> Cut:
-        """The fastest cut that is right for texts made of the characters in `block`.
+        """Return the fastest cut for texts made of the characters in `block`.
 
-        It is right where every word it gives is known to be separable; otherwise ask `careful`.
+        A text's cut is right if all its words are known to be separable; otherwise use `careful`.
         """
 
     def careful(self, block: str) -> CarefulCut:
-        """The cut that is always right for texts made of the characters in `block`.
+        """Return the cut that is always right for texts made of the characters in `block`.
 
-        It gives None for a text that cannot be cut.
+        The cut returns None for a text that cannot be cut.
         """
 
     def spelled(self, word: str) -> str:
-        """The text whose ids are the word's."""
+        """Return the text whose ids are the word's ids."""
 
     def separable(self, words: set[str]) -> set[str]:
-        """Those of the words from `careful` that may be joined with others, wherever they stand."""
+        """Return the words from `careful` whose ids may be joined with any other word's."""
 
     @property
     def plain(self) -> Plain | None:
-        """The words whose pieces are known, if there are any."""
+        """The rule for words with known pieces, or None."""
 
     def boundary(self, text: str, start: int) -> tuple[int, int] | None:
-        """Where a long text can be cut at or after `start`: end of the left, begin of the right.
+        """Find a place at or after `start` where a long text can be cut into two texts.
 
-        Both are texts then, whatever else stands in them.
+        Returns:
+            The end of the left text and the start of the right text; None if there is no place.
         """
 
 
@@ -67,9 +68,9 @@ class Dropped:
     """White space separates words and is dropped.
 
     Args:
-        spaces: the characters of `SPACES` that separate words by themselves.
-        check: whether a word may stand beside others; None: every word may.
-        plain: the words whose pieces are known.
+        spaces: the characters of `SPACES` that separate words on their own.
+        check: tells whether a word is separable; None: every word is.
+        plain: the rule for words with known pieces.
     """
 
     def __init__(
@@ -78,54 +79,54 @@ class Dropped:
         check: Callable[[str], bool] | None,
         plain: Plain | None,
     ) -> None:
-        found = "".join(spaces)
-        self._awkward = [space for space in SPACES if space not in found]
-        self._cut = re.compile(f"[^{re.escape(found)}]+").findall
-        self._space = re.compile(f"[{re.escape(found)}]")
+        separators = "".join(spaces)
+        self._other_spaces = [space for space in SPACES if space not in separators]
+        self._cut = re.compile(f"[^{re.escape(separators)}]+").findall
+        self._space = re.compile(f"[{re.escape(separators)}]")
         self._check = check
         self.plain = plain
 
     def quick(self, block: str) -> Cut:
-        """`str.split`, unless a character occurs that it cuts at and the tokenizer does not."""
-        return self._cut if any(space in block for space in self._awkward) else str.split
+        """Return `str.split`, unless it would cut at a character that is not a separator."""
+        return self._cut if any(space in block for space in self._other_spaces) else str.split
 
     def careful(self, block: str) -> Cut:
-        """The same."""
+        """Return the same cut as `quick`."""
         return self.quick(block)
 
     def spelled(self, word: str) -> str:
-        """The word itself."""
+        """Return the word itself."""
         return word
 
     def separable(self, words: set[str]) -> set[str]:
-        """Every word, unless the normalizer looks at a word's neighbors."""
+        """Return every word, unless the normalizer depends on a word's neighbors."""
         return words if self._check is None else set(filter(self._check, words))
 
     def boundary(self, text: str, start: int) -> tuple[int, int] | None:
-        """The next separating character, or the next blank between two separable words."""
+        """Find the next separator, or the next blank between two separable words."""
         if self._check is None:
             match = self._space.search(text, start)
             return match and match.span()
-        at = _single_blank(text, start, self._check)
-        return None if at is None else (at, at + 1)
+        blank = _single_blank(text, start, self._check)
+        return None if blank is None else (blank, blank + 1)
 
 
 class Kept:
-    """A blank belongs to the word behind it.
+    """A blank belongs to the word after it.
 
-    A word stands for itself with that blank. Where the first word of a text has none ("two
-    forms"), it is told from the others by `FIRST` before it: no other word begins with a blank.
+    A word implies the blank before it. If a word tokenizes differently without that blank ("two
+    forms"), the first word of a text is marked by `FIRST`: no other word begins with a blank.
 
     Args:
-        cut: matches the blank that a cut removes.
-        two_forms: whether a word without a blank before it has other ids than with one.
-        check: whether a word may stand beside others.
-        plain: the words whose pieces are known.
-        careful: characters at which `careful` knows more than `str.split(" ")`.
-        line: matches the empty place after a line feed where a text may be cut too.
-        runs: added tokens that are runs of blanks.
-        run_cut: matches the blank that a cut removes in a text with one of them; None: such a
-            text cannot be cut.
+        cut: the pattern of a blank that a cut removes.
+        two_forms: whether a word has different ids with and without a blank before it.
+        check: tells whether a word is separable.
+        plain: the rule for words with known pieces.
+        careful: the characters at which `careful` cuts differently from `str.split(" ")`.
+        line: the pattern of an empty match after a line feed, where a text may also be cut.
+        runs: the added tokens that are runs of blanks.
+        run_cut: the pattern of a blank that a cut removes in a text with such a run; None: a text
+            with such a run cannot be cut.
     """
 
     def __init__(
@@ -150,7 +151,7 @@ class Kept:
         self._run_blank = None if run_cut is None else re.compile(run_cut)
 
     def quick(self, block: str) -> Cut:
-        """`str.split(" ")`: a run of blanks shows as an empty word, which is never known."""
+        """Return `str.split(" ")`: a run of blanks gives an empty word, which is never known."""
         fast = _blanks_first if self._two_forms else _blanks
         present = [character for character in self._careful if character in block]
         if not present:
@@ -180,7 +181,7 @@ class Kept:
         return words
 
     def careful(self, block: str) -> CarefulCut:
-        """The words between the blanks at which a text may be cut."""
+        """Return the cut at the blanks where a text may be cut."""
         return self._cut_or_none
 
     def _cut_or_none(self, text: str) -> list[str] | None:
@@ -189,37 +190,37 @@ class Kept:
         return None if self._run_blank is None else self._words(text, self._run_blank)
 
     def spelled(self, word: str) -> str:
-        """The word as `tokenizers` must see it, its blank included."""
+        """Return the word's spelling for `tokenizers`, its blank included."""
         if not self._two_forms:
             return word
         return word[1:] if word[0] == FIRST else " " + word
 
     def separable(self, words: set[str]) -> set[str]:
-        """Words with nothing in them that could be looked for across words."""
+        """Return the words that hold no part of a token across words."""
         return set(filter(self._check, words))
 
     def boundary(self, text: str, start: int) -> tuple[int, int] | None:
-        """The next blank between two separable words; with two forms it begins the right part."""
-        at = _single_blank(text, start, self._check)
-        if at is None:
+        """Find the next blank between two separable words; with two forms the right text has it."""
+        blank = _single_blank(text, start, self._check)
+        if blank is None:
             return None
-        return at, at if self._two_forms else at + 1
+        return blank, blank if self._two_forms else blank + 1
 
 
-# Words of a text that cannot be cut: no word that `careful` gives is empty, so none is known.
+# The words of a text that cannot be cut. No word from `careful` is empty, so none of them is known.
 _UNKNOWN = [""]
 _SINGLE_BLANK = re.compile(r"(?<=\S) (?=\S)")
 
 
 def _single_blank(text: str, start: int, check: Callable[[str], bool]) -> int | None:
-    """The next blank between two words that may be joined: nothing reaches across it."""
+    """Find the next blank between two separable words: no token crosses it."""
     for match in _SINGLE_BLANK.finditer(text, start):
-        at = match.start()
-        left = text[text.rfind(" ", 0, at) + 1 : at]
-        end = text.find(" ", at + 1)
-        right = text[at + 1 :] if end < 0 else text[at + 1 : end]
+        blank = match.start()
+        left = text[text.rfind(" ", 0, blank) + 1 : blank]
+        end = text.find(" ", blank + 1)
+        right = text[blank + 1 :] if end < 0 else text[blank + 1 : end]
         if check(left) and check(right):
-            return at
+            return blank
     return None
 
 

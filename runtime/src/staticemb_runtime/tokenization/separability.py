@@ -1,9 +1,9 @@
-"""Where a tokenizer's texts may be cut so that the ids of the words, joined, are the text's.
+"""The choice of cuts for a tokenizer: a text's ids must equal the joined ids of its words.
 
-The decision is made from the tokenizer's own definition (normalizer, pre-tokenizer, model, added
-tokens), by a whitelist: a design that is not named here, or not provably exact, has no splitter and
-goes to `tokenizers` text by text. The proofs are about cutting and stand beside the rules that need
-them; what a word turns into is never predicted: `tokenizers` says it.
+The choice follows a whitelist of tokenizer definitions (normalizer, pre-tokenizer, model, added
+tokens). A tokenizer that is not listed, or whose cuts are not provably exact, has no splitter:
+`tokenizers` encodes its texts whole. Each rule's docstring holds its proof, which concerns only the
+cuts; the ids of words always come from the tokenizer.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from ..format.tokenizer_library import is_failure
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-# The split patterns of byte-level BPE: GPT-2's own (which RoBERTa and ModernBERT use), and those
-# that Qwen 2 and 3, and Llama 3 (cl100k) write out. In each of them:
+# The split patterns of byte-level BPE: GPT-2's (also used by RoBERTa and ModernBERT), and those
+# spelled out by Qwen 2 and 3 and by Llama 3 (cl100k). In each of them:
 # - a blank is matched only as the first character of a match or inside a run of white space;
 # - a run of white space before a visible character gives its last blank to the match that begins
-#   there, whatever stands to the left: so the text may be cut before a blank that a visible
-#   character follows, and what is left of the cut, run of white space included, matches as it
-#   would at the end of a text (`\s+(?!\S)` takes the rest of the run in both cases);
+#   there, for any text to the left. So a text may be cut before a blank that a visible character
+#   follows. The text to the left of the cut, with its white space, matches as at the end of a text
+#   (`\s+(?!\S)` takes the rest of the run in both cases);
 # - a single line feed between two visible characters ends a match: the text may be cut after it.
 _GPT2_PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 _CL100K_PATTERN = (
@@ -39,19 +39,22 @@ _BYTE_LEVEL_PATTERNS = {_GPT2_PATTERN, _CL100K_PATTERN % "", _CL100K_PATTERN % "
 
 
 def find_splitter(tokenizer: Tokenizer) -> Splitter | None:
-    """How texts may be cut for a tokenizer, or None: not at all, as where its own parts fail.
+    """Find the rule that cuts texts for a tokenizer.
 
     Args:
-        tokenizer: without truncation and padding.
+        tokenizer: a tokenizer without truncation and padding.
+
+    Returns:
+        None if no rule is exact, or if a component of the tokenizer fails.
     """
     design = Design(tokenizer)
     if not design.repeatable():
         return None
     try:
         for rule in (_dropped, _byte_level, _metaspace, _whole_bpe):
-            found = rule(design)
-            if found is not None:
-                return found
+            splitter = rule(design)
+            if splitter is not None:
+                return splitter
     except BaseException as error:
         if not is_failure(error):
             raise
@@ -61,19 +64,19 @@ def find_splitter(tokenizer: Tokenizer) -> Splitter | None:
 # --- white space dropped -------------------------------------------------------------------------
 
 _CUT_AND_DROP = {"BertPreTokenizer", "Whitespace", "WhitespaceSplit"}
-# Each piece by itself: these look at nothing but the piece.
+# These treat each piece independently of the others.
 _WITHIN_PIECES = _CUT_AND_DROP | {"Punctuation", "Digits", "Split", "ByteLevel", "UnicodeScripts"}
 
 
 def _dropped(design: Design) -> Splitter | None:
-    """BERT, XLM-R, WordLevel on white space: the pre-tokenizer cuts at white space first.
+    """Make the rule for BERT, XLM-R and WordLevel: the pre-tokenizer cuts at white space first.
 
-    An added token is found inside a word or not at all, as none contains white space; what it
-    swallows to its left or right (`lstrip`, `rstrip`) is white space that is dropped anyway, and
-    white space is no word character to `single_word`. So even its spelling needs no care.
+    No added token contains white space, so each is found inside a word or not at all. The white
+    space that it strips (`lstrip`, `rstrip`) is dropped anyway. White space is not a word character
+    for `single_word`. So the spelling of added tokens does not matter.
 
-    SentencePiece's marker without that cut also belongs here where the normalizer strips the
-    text's end and turns every run of blanks into one: a word then is what stands between runs.
+    This rule also covers SentencePiece's marker without that cut, if the normalizer strips the
+    text's end and turns every run of blanks into one blank. A word is then the text between runs.
     """
     steps, pre = design.normalizers, design.pre_kinds
     if pre[:1] and pre[0] in _CUT_AND_DROP:
@@ -105,18 +108,18 @@ def _dropped(design: Design) -> Splitter | None:
     if any(not spelling or set(spelling) & set(SPACES) for spelling in raw + late):
         return None
     if marked and any(MARK in spelling for spelling in late):
-        return None  # a run of blanks is such a marker by then, and no word shows it
-    one, two = design.pieces("a"), design.pieces("b")
-    if not one or not two:
+        return None  # the normalizer makes this marker of a run of blanks, which no word shows
+    left, right = design.pieces("a"), design.pieces("b")
+    if not left or not right:
         return None
-    # Grapheme clusters, which the precompiled map replaces as a whole, end at these four for sure.
+    # The precompiled map replaces grapheme clusters. These four characters always end a cluster.
     candidates = " \t\n\r" if "Precompiled" in design.kinds else SPACES
-    spaces = [space for space in candidates if design.pieces(f"a{space}b") == one + two]
+    spaces = [space for space in candidates if design.pieces(f"a{space}b") == left + right]
     if " " not in spaces:
         return None
     check = None
     if marked or "Precompiled" in design.kinds:
-        # With the marker, a segment beside an added token begins differently: let none be cut.
+        # With the marker, the segment after an added token begins differently: refuse such words.
         check = beside_blanks(design, raw if marked else [], late if marked else [], end=marked)
     return Dropped(spaces, check, _dropped_plain(design, raw, late, marked=marked))
 
@@ -124,7 +127,7 @@ def _dropped(design: Design) -> Splitter | None:
 def _dropped_plain(
     design: Design, raw: list[str], late: list[str], *, marked: bool
 ) -> pieces.Plain | None:
-    """BERT isolates punctuation marks; with the marker a word is one piece."""
+    """Make the rule for known pieces: BERT's punctuation marks, or one piece with the marker."""
     last = design.pre_tokenizers[-1]
     if marked or design.pre_kinds == ["WhitespaceSplit", "Metaspace"]:
         if last["prepend_scheme"] != "always" or not last["split"] or last["replacement"] != MARK:
@@ -149,16 +152,16 @@ def _dropped_plain(
 
 
 def _byte_level(design: Design) -> Splitter | None:
-    """GPT-2, RoBERTa, ModernBERT, Qwen, Llama 3: see the patterns above.
+    """Make the rule for GPT-2, RoBERTa, ModernBERT, Qwen and Llama 3: see the patterns above.
 
-    NFC, NFD and lower case neither make nor remove white space and are local (see `design`).
-    An added token that goes on behind a line feed could be cut there: then only blanks are cut at.
+    NFC, NFD and lower case neither make nor remove white space and are local (see `components`).
+    If an added token continues after a line feed, texts are cut only at blanks.
     """
     steps = design.pre_tokenizers
     if design.pre_kinds == ["ByteLevel"]:
         if not steps[0]["use_regex"]:
             return None
-        prefix = steps[0]["add_prefix_space"]  # the first word then looks like the others
+        prefix = steps[0]["add_prefix_space"]  # the first word then also has a blank
     elif design.pre_kinds == ["Split", "ByteLevel"]:
         split = steps[0]
         if (
@@ -166,7 +169,7 @@ def _byte_level(design: Design) -> Splitter | None:
             or split["behavior"] != "Isolated"
             or split["invert"]
             or steps[1]["use_regex"]
-            or steps[1]["add_prefix_space"]  # every match then gets a blank, not the text
+            or steps[1]["add_prefix_space"]  # adds a blank before each match, not only the text
         ):
             return None
         prefix = False
@@ -202,12 +205,12 @@ def _byte_level(design: Design) -> Splitter | None:
 
 
 def _metaspace(design: Design) -> Splitter | None:
-    """T5 and its kin: each blank becomes the marker and begins a new piece.
+    """Make the rule for T5 and similar: each blank becomes the marker and starts a piece.
 
-    In a run of blanks all but the last are pieces of their own, which stay with the left side.
+    In a run of blanks, all but the last are separate pieces, which stay with the left side.
 
-    With `prepend_scheme` "first" the text's first piece gets a marker like the others, unless the
-    normalizer removed what stood before it: a word for which that matters is refused.
+    With `prepend_scheme` "first" the text's first piece also gets a marker, unless the normalizer
+    removed text before it. A word whose ids depend on this is refused.
     """
     if design.pre_kinds != ["Metaspace"] or not all(map(local, design.normalizers)):
         return None
@@ -220,16 +223,16 @@ def _metaspace(design: Design) -> Splitter | None:
     guard = Guard(design)
     if guard.unsure or design.normalize("x y") != "x y":
         return None
-    # Other characters that the normalizer turns into a blank, whatever stands beside them, and that
-    # no added token is made of: a word shows no token that the cut takes a character from.
-    also = "".join(
+    # Other characters that the normalizer turns into a blank for all neighbors. No added token may
+    # contain them: the cut would remove them from the token, and no word would show it.
+    other_spaces = "".join(
         space
         for space in "\t\n\r"
         if design.normalize(f"x{space}y") == "x y"
         and not any(space in token for token in guard.raw)
     )
     return Kept(
-        f"(?<!\r)[ {re.escape(also)}](?=\\S)",  # \r\n is one grapheme cluster, so one blank
+        f"(?<!\r)[ {re.escape(other_spaces)}](?=\\S)",  # \r\n is one grapheme cluster and one blank
         two_forms=two_forms,
         check=beside_blanks(
             design,
@@ -240,25 +243,25 @@ def _metaspace(design: Design) -> Splitter | None:
             first=scheme == "first",
         ),
         plain=pieces.one_piece([], design.normalize, keeps_printable=design.keeps_printable()),
-        careful=also,
+        careful=other_spaces,
         runs=guard.runs,
     )
 
 
 def _whole_bpe(design: Design) -> Splitter | None:
-    """Llama 2, Mistral, Gemma: no cut at all before the merges of BPE.
+    """Make the rule for Llama 2, Mistral and Gemma: BPE merges without a pre-tokenizer's cut.
 
-    A merge across a cut joins a symbol that ends in a visible character with one that begins with
-    the marker, and its product is in the vocabulary. Where no token has the marker behind another
-    character there is no such merge; merges left and right of the cut then go on independently,
-    in the order of their ranks, to the same end. The marker must be a token itself, so that runs
-    of unknown characters, which may be fused, end there; and there must be an unknown token, as
-    a word of unknown characters would vanish without one, and two markers meet.
+    A merge across a cut joins a symbol that ends in a visible character with a symbol that begins
+    with the marker. Its product is in the vocabulary. If no token has the marker after another
+    character, there is no such merge. The merges on the two sides of the cut are then independent
+    and give the same symbols in the order of their ranks. The marker must be a token, so that it
+    ends a run of unknown characters, which may be fused. An unknown token must exist: without it, a
+    word of unknown characters would vanish and two markers would meet.
     """
     steps, pre = design.normalizers, design.pre_tokenizers
     blank_to_mark = {"type": "Replace", "pattern": {"String": " "}, "content": MARK}
     if steps[-1:] == [blank_to_mark]:
-        # No blank is left for this split, which some Gemma files carry, to cut at.
+        # Some Gemma files have this split, which never finds a blank.
         idle = {"pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": False}
         if pre and (len(pre) > 1 or any(pre[0].get(key) != value for key, value in idle.items())):
             return None
@@ -296,10 +299,10 @@ def _whole_bpe(design: Design) -> Splitter | None:
     def check(word: str) -> bool:
         if two_forms and word == FIRST:
             return True
-        # Blanks stay only at a text's own ends, where there is no cut.
-        seen = word.rstrip(" ")
-        seen = seen.lstrip(" ") if two_forms else seen
-        return bool(seen) and visible(seen[0]) and visible(seen[-1]) and not guard.spells(word)
+        # A word holds blanks only at the ends of the text, where there is no cut.
+        core = word.rstrip(" ")
+        core = core.lstrip(" ") if two_forms else core
+        return bool(core) and visible(core[0]) and visible(core[-1]) and not guard.spells(word)
 
     return Kept(
         f"(?<=[^\\s{MARK}]) (?=[^\\s{MARK}])",

@@ -1,8 +1,8 @@
-"""Words whose pieces before the model are known without asking the pipeline.
+"""Words whose pieces are known without running the pipeline.
 
-The first pass over new text would spend most of its time on single words' way through the whole
-pipeline. For a word of one of these kinds the pieces that the pre-tokenizer gives the model are
-known beforehand, and only the model is asked for them.
+A first pass over new text would spend most of its time sending single words through the whole
+pipeline. For these kinds of words the pre-tokenizer's pieces are known in advance, so only the
+model runs.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ _LETTERS = re.compile(r"([A-Za-z]+)")
 _LETTERS_AND_MARKS = re.compile(r"( ?[A-Za-z]+)('(?:s|t|re|ve|m|ll|d))?([!-&(-/:-@\[-`{-~]+)?")
 
 
-END: Final = "\0"  # stands behind the last atom of a word, and is none
+END: Final = "\0"  # separator after the last atom of a word, not an atom
 
 
 class Parts(NamedTuple):
-    """What words are made of.
+    """Words and their atoms.
 
     Attributes:
-        words: those whose atoms are known.
-        atoms: the smaller words that they are made of, word after word, with `END` behind each
-            word's last one; each is one piece before the model.
+        words: the words whose atoms are known.
+        atoms: the smaller words of which they consist, word after word, with `END` after the last
+            atom of each word. An atom is one piece of the pre-tokenizer.
     """
 
     words: list[str]
@@ -38,11 +38,11 @@ class Parts(NamedTuple):
 
 
 class Plain(NamedTuple):
-    """Words whose pieces before the model are known without asking.
+    """A rule for words whose pieces are known without running the pre-tokenizer.
 
     Attributes:
-        parts: finds those among many words.
-        piece: an atom as the model sees it; None: as it is.
+        parts: selects those words and gives their atoms.
+        piece: converts an atom to the model's spelling; None if they are equal.
     """
 
     parts: Callable[[Iterable[str]], Parts]
@@ -50,20 +50,20 @@ class Plain(NamedTuple):
 
 
 def find(spellings: Iterable[str]) -> re.Pattern[str] | None:
-    """A pattern that finds any of the spellings; None where there are none."""
-    found = "|".join(map(re.escape, sorted(spellings)))
-    return re.compile(found) if found else None
+    """Make a pattern that matches any of the spellings; None if there are none."""
+    alternatives = "|".join(map(re.escape, sorted(spellings)))
+    return re.compile(alternatives) if alternatives else None
 
 
 def isolated_marks(spellings: list[str], *, lowercase: bool) -> Plain:
-    """BERT's pre-tokenizer: alphanumeric runs and punctuation marks of words of printable ASCII.
+    """Make the rule for BERT: a printable ASCII word is split at each punctuation mark.
 
     Args:
-        spellings: added tokens, normalized; a word that holds one is left to the pipeline.
-        lowercase: whether the normalizer makes letters small; it does nothing else to ASCII.
+        spellings: the normalized added tokens; the pipeline encodes a word that holds one.
+        lowercase: whether the normalizer lowercases letters, its only change to ASCII.
     """
     fold = str.lower if lowercase else str
-    spelled = re.compile("|".join(map(re.escape, spellings)))
+    added = re.compile("|".join(map(re.escape, spellings)))
 
     def parts(words: Iterable[str]) -> Parts:
         known = list(filter(str.isascii, words))
@@ -71,7 +71,7 @@ def isolated_marks(spellings: list[str], *, lowercase: bool) -> Plain:
             known = list(filter(str.isprintable, known))
         folded = fold("\n".join(known))
         if any(spelling in folded for spelling in spellings):
-            known = [word for word in known if spelled.search(fold(word)) is None]
+            known = [word for word in known if added.search(fold(word)) is None]
             folded = fold("\n".join(known))
         for mark in PUNCTUATION:  # str.translate takes six times as long
             folded = folded.replace(mark, f" {mark} ")
@@ -81,24 +81,26 @@ def isolated_marks(spellings: list[str], *, lowercase: bool) -> Plain:
 
 
 def byte_level(*, prefix: bool) -> Plain:
-    """Letters, a contraction and punctuation: each is a match of all known split patterns.
+    """Make the rule for byte-level BPE: letters, a contraction and punctuation are three pieces.
+
+    Each of them is a match of every known split pattern.
 
     Args:
-        prefix: whether a text's first word has a blank put before it.
+        prefix: whether the pre-tokenizer puts a blank before a text's first word.
     """
     pattern = _LETTERS if prefix else _LETTERS_AND_MARKS
 
     def parts(words: Iterable[str]) -> Parts:
-        found = Parts([], [])
+        known = Parts([], [])
         for word in words:
             match = pattern.fullmatch(word)
             if match is None:
                 continue
-            # What follows the letters has no blank before it.
+            # The contraction and the punctuation have no blank before them.
             letters, *marks = filter(None, match.groups())
-            found.words.append(word)
-            found.atoms.extend((letters, *[FIRST + mark for mark in marks], END))
-        return found
+            known.words.append(word)
+            known.atoms.extend((letters, *[FIRST + mark for mark in marks], END))
+        return known
 
     def piece(word: str) -> str:
         return word[1:] if word[0] == FIRST else f"Ġ{word}"
@@ -109,16 +111,16 @@ def byte_level(*, prefix: bool) -> Plain:
 def one_piece(
     spellings: list[str], normalize: Callable[[str], str], *, keeps_printable: bool
 ) -> Plain:
-    """With the marker before it, a word is one piece where no other blank comes up in it.
+    """Make the rule for SentencePiece: a word without a blank is one piece, after the marker.
 
     Args:
-        spellings: added tokens that a word must not hold.
-        normalize: the normalizer, but for what it does to blanks.
-        keeps_printable: whether it leaves printable ASCII alone.
+        spellings: the added tokens that a word must not hold.
+        normalize: the normalizer, except for its treatment of blanks.
+        keeps_printable: whether the normalizer leaves printable ASCII unchanged.
     """
     spelling = find(spellings)
 
-    def whole(word: str) -> bool:
+    def is_one_piece(word: str) -> bool:
         if word == END:
             return False
         word = word[1:] if word[0] == FIRST else word
@@ -126,14 +128,14 @@ def one_piece(
             return False
         if keeps_printable and PRINTABLE.fullmatch(word) is not None:
             return True
-        seen = normalize(word)
-        if seen.split() != [seen] or MARK in seen:
+        normalized = normalize(word)
+        if normalized.split() != [normalized] or MARK in normalized:
             return False
-        return spelling is None or spelling.search(seen) is None
+        return spelling is None or spelling.search(normalized) is None
 
     def parts(words: Iterable[str]) -> Parts:
-        found = list(filter(whole, words))
-        return Parts(found, [part for word in found for part in (word, END)])
+        known = list(filter(is_one_piece, words))
+        return Parts(known, [part for word in known for part in (word, END)])
 
     def piece(word: str) -> str:
         if word[0] == FIRST:

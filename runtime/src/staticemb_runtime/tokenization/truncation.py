@@ -1,4 +1,4 @@
-"""How the peers cut texts, where that differs from the format's stages 2 and 3."""
+"""The text limits of other libraries that differ from the format's stages 2 and 3."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class LimitedTokenizer:
-    """A tokenizer that cuts texts by a peer's rules; safe to use from several threads.
+    """A tokenizer that cuts texts by another library's rules; safe to use from several threads.
 
     Args:
         tokenizer_json: the bytes of a `tokenizer.json`.
@@ -31,15 +31,15 @@ class LimitedTokenizer:
     def encode(
         self, texts: Sequence[str], *, start: int = 0
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """As `WordTokenizer.encode`."""
-        ids, lengths, keep = self._encode(texts, start)
-        return ids[keep], _count(keep, lengths)
+        """Encode texts as `WordTokenizer.encode` does."""
+        ids, lengths, mask = self._encode(texts, start)
+        return ids[mask], _count(mask, lengths)
 
     def tokens(self, text: str) -> list[str]:
-        """As `WordTokenizer.tokens`."""
-        _, _, keep = self._encode([text], 0)
+        """Return a text's pieces as `WordTokenizer.tokens` does."""
+        _, _, mask = self._encode([text], 0)
         pieces = self._inner.tokens(self._cut([text])[0])
-        return [piece for piece, kept in zip(pieces, keep.tolist(), strict=True) if kept]
+        return [piece for piece, is_kept in zip(pieces, mask.tolist(), strict=True) if is_kept]
 
     def _cut(self, texts: Sequence[str]) -> Sequence[str]:
         limit = self._limits.max_characters
@@ -48,26 +48,26 @@ class LimitedTokenizer:
     def _encode(
         self, texts: Sequence[str], start: int
     ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.bool_]]:
-        """(N,) ids, (B,) how many each text has, and (N,) which of them are kept."""
+        """Return (N,) ids, (B,) numbers of ids per text, and the (N,) mask of the kept ids."""
         limits = self._limits
         ids, lengths = self._inner.encode(self._cut(texts), start=start)
-        keep = np.ones(len(ids), np.bool_)
+        mask = np.ones(len(ids), np.bool_)
         if limits.keep_end and limits.max_tokens is not None:
             to_end = np.repeat(np.cumsum(lengths), lengths) - np.arange(len(ids))
-            keep &= to_end <= limits.max_tokens
+            mask &= to_end <= limits.max_tokens
         if limits.unknown_token_id is not None:
-            keep &= ids != limits.unknown_token_id
-        return ids, lengths, keep
+            mask &= ids != limits.unknown_token_id
+        return ids, lengths, mask
 
 
-def _count(keep: NDArray[np.bool_], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many are kept of each of consecutive stretches.
+def _count(mask: NDArray[np.bool_], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Count the True values in consecutive stretches of the given lengths.
 
     Example:
         >>> _count(np.array([True, False, True]), np.array([2, 0, 1])).tolist()
         [1, 0, 1]
     """
-    before = np.concatenate([np.zeros(1, np.int64), np.cumsum(keep, dtype=np.int64)])
+    before = np.concatenate([np.zeros(1, np.int64), np.cumsum(mask, dtype=np.int64)])
     ends = np.cumsum(lengths)
     counts: NDArray[np.int64] = before[ends] - before[ends - lengths]
     return counts

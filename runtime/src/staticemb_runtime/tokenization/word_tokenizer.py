@@ -1,8 +1,8 @@
-"""Text to token ids: exactly those of `tokenizers`, most of them out of a word cache.
+"""Text to token ids, equal to those of `tokenizers`, most of them from a word cache.
 
-Word frequencies follow Zipf's law, so a dictionary from word to the bytes of its int32 ids answers
-nearly every word of a text without a Python integer being made. `separable` says where a text may
-be cut; words that the dictionary does not know are tokenized together, a block of texts at a time.
+Word frequencies follow Zipf's law. So a dictionary from words to the bytes of their int32 ids holds
+nearly every word of a text, and no Python integers are made. `separability` decides where a text
+may be cut. New words are tokenized together, for one block of texts at a time.
 """
 
 from __future__ import annotations
@@ -27,35 +27,37 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CACHE_WORDS: Final = 262_144
-# Longer words are seldom seen twice: few of them are kept, and none above the second length.
+# Long words seldom occur twice: few above the first length are cached, none above the second.
 _SHORT: Final = 64
 _LONG: Final = 1024
 _LONG_SHARE: Final = 64
-# Characters worked on together: few enough for their words to stay in the processor's cache.
+# Characters per block: few enough for their words to stay in the processor's cache.
 _BLOCK: Final = 1 << 14
 _END: Final = pack_id(-1)
-# So many texts of a block with a new word in them: the others are taken to have one too.
+# After this many texts of a block with a new word, the other texts are assumed to have one too.
 _NEW_TEXTS: Final = 8
 
 
 class WordTokenizer:
     """A tokenizer with a word cache; safe to use from several threads.
 
-    The cache holds at most `cache_words` words of at most 64 characters, a 64th of them up to 1024,
-    or the distinct words of one block of 16,384 characters where those are more. A word costs some
-    150 bytes: 40 MB when the default is full, and 20 MB more if each long one were a token a
-    character. A full cache is halved: the words of the block at hand stay, many
-    frequent ones among them, and every other one of the rest. To stop growing instead would serve
-    the first subject it met and no other; to drop the oldest words would lose all of them, just
-    before their turn, to a collection read again and again; to count uses would slow every use.
-    A word is learned once between two halvings, so text made of new words takes linear time.
+    The cache holds at most `cache_words` words, or the distinct words of one block of 16,384
+    characters if these are more. Words have at most 64 characters; a 64th of them may have 1024. A
+    word takes about 150 bytes: a full default cache takes 40 MB, and 20 MB more if each long word
+    has one token per character.
+
+    A full cache is halved: it keeps the words of the current block, which include many frequent
+    words, and half of the others. The alternatives are worse. A cache that stops growing serves
+    only the first subject. A cache that drops its oldest words loses every word of a collection,
+    read repeatedly, just before its next use. Counting uses would slow every use. A word is learned
+    once between two halvings, so text made of new words takes linear time.
 
     Args:
         tokenizer_json: the bytes of a Hugging Face tokenizer.json; truncation and padding in it
             are ignored.
         unknown_token_id: the id to drop; None drops nothing.
-        max_tokens: how many ids of a text to keep, from its begin; None keeps all.
-        cache_words: the bound of the cache; 0 keeps nothing between calls.
+        max_tokens: the number of ids to keep of each text, from its start; None keeps all.
+        cache_words: the size of the cache in words; 0 keeps nothing between calls.
 
     Raises:
         InvalidTokenizerError: `tokenizers` cannot read the definition.
@@ -87,21 +89,21 @@ class WordTokenizer:
         return self._backend.tokenizer.get_vocab_size()
 
     def tokens(self, text: str) -> list[str]:
-        """The pieces that `encode` gives ids for, as the vocabulary spells them."""
+        """Return the tokens of the ids from `encode`, as the vocabulary spells them."""
         ids, _ = self.encode([text])
         return [str(self._backend.tokenizer.id_to_token(i)) for i in ids.tolist()]
 
     def encode(
         self, texts: Sequence[str], *, start: int = 0
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """The ids of the texts, one text after the other.
+        """Encode texts; their ids follow each other in one array.
 
         Args:
             texts: B strings.
-            start: the number that messages give the first of them.
+            start: the number of the first text in error messages.
 
         Returns:
-            The ids, shape (N,) int32, and how many belong to each text, shape (B,) int64, sum N.
+            The ids, shape (N,) int32, and the number of ids of each text, shape (B,) int64, sum N.
 
         Raises:
             TypeError: an element is not a string, or `texts` is a single string.
@@ -113,42 +115,42 @@ class WordTokenizer:
         if set(map(type, texts)) - {str}:
             texts = [_string(text, index) for index, text in enumerate(texts, start)]
         try:
-            found = self._encode(texts)
+            packed = self._encode(texts)
         except SurrogateError:
             raise _surrogate(texts, start) from None
         except BaseException as error:
             if not is_failure(error):
                 raise
-            found = self._encode_each(texts, start)
-        lengths = np.fromiter(map(len, found), np.int64, len(found)) // 4
-        return np.frombuffer(bytearray().join(found), np.int32), lengths
+            packed = self._encode_each(texts, start)
+        lengths = np.fromiter(map(len, packed), np.int64, len(packed)) // 4
+        return np.frombuffer(bytearray().join(packed), np.int32), lengths
 
     def _encode(self, texts: list[str]) -> list[bytes]:
-        """The ids of texts, each as bytes, cut to the limit."""
-        found: list[bytes] = []
+        """Encode texts to bytes of ids, cut to the limit."""
+        packed: list[bytes] = []
         if self._splitter is None:
-            found += self._backend.texts(texts)
+            packed += self._backend.texts(texts)
         else:
             ends = list(accumulate(map(len, texts)))
             begin, done = 0, 0
             while begin < len(texts):
                 end = bisect_right(ends, done + _BLOCK, begin)
                 if end > begin:
-                    found += self._encode_block(self._splitter, texts[begin:end])
+                    packed += self._encode_block(self._splitter, texts[begin:end])
                 else:
-                    found.append(self._encode_long(self._splitter, texts[begin]))
+                    packed.append(self._encode_long(self._splitter, texts[begin]))
                     end = begin + 1
                 begin, done = end, ends[end - 1]
         if self._limit is None:
-            return found
-        return [ids[: self._limit] for ids in found]
+            return packed
+        return [ids[: self._limit] for ids in packed]
 
     def _encode_each(self, texts: list[str], start: int) -> list[bytes]:
-        """The ids of texts by the whole pipeline, or the error that names the first without any."""
-        found: list[bytes] = []
+        """Encode texts singly with the whole pipeline; an InvalidTextError names a failing text."""
+        packed: list[bytes] = []
         for index, text in enumerate(texts, start):
             try:
-                found += self._backend.texts([text])
+                packed += self._backend.texts([text])
             except BaseException as error:
                 if not is_failure(error):
                     raise
@@ -157,66 +159,66 @@ class WordTokenizer:
                     f"`tokenizers`: {error}",
                     index=index,
                 ) from None
-        return found if self._limit is None else [ids[: self._limit] for ids in found]
+        return packed if self._limit is None else [ids[: self._limit] for ids in packed]
 
     def _encode_long(self, splitter: Splitter, text: str) -> bytes:
-        """A text of more than a block, piece by piece: its words are never all in memory."""
-        found = bytearray()
+        """Encode a text longer than a block by segments: its words are never all in memory."""
+        packed = bytearray()
         begin = 0
-        while begin < len(text) and (self._limit is None or len(found) < self._limit):
+        while begin < len(text) and (self._limit is None or len(packed) < self._limit):
             cut = splitter.boundary(text, begin + _BLOCK) if len(text) - begin > _BLOCK else None
             end, following = cut or (len(text), len(text))
-            found += self._encode_block(splitter, [text[begin:end]])[0]
+            packed += self._encode_block(splitter, [text[begin:end]])[0]
             begin = following
-        return bytes(found)
+        return bytes(packed)
 
     def _encode_block(self, splitter: Splitter, texts: list[str]) -> list[bytes]:
-        """The ids of texts that together are no longer than a block, each as bytes."""
+        """Encode texts that together are no longer than a block to bytes of ids."""
         cut = splitter.quick("".join(texts))
         known, join = self._words.__getitem__, b"".join
-        found: list[bytes] = []
+        packed: list[bytes] = []
         pending: list[int] = []
         for index, text in enumerate(texts):
             try:
-                found.append(join(map(known, cut(text))))
+                packed.append(join(map(known, cut(text))))
             except KeyError:
-                found.append(b"")
+                packed.append(b"")
                 pending.append(index)
                 if len(pending) == _NEW_TEXTS:
-                    # Most of the block is new: trying each text first would only be work.
+                    # Most of the block is new: trying each other text first would waste time.
                     pending += range(index + 1, len(texts))
-                    found += [b""] * (len(texts) - len(found))
+                    packed += [b""] * (len(texts) - len(packed))
                     break
         if pending:
             answers = self._answer(splitter, [texts[index] for index in pending])
             for index, ids in zip(pending, answers, strict=True):
-                found[index] = ids
-        return found
+                packed[index] = ids
+        return packed
 
     def _answer(self, splitter: Splitter, texts: list[str]) -> list[bytes]:
-        """The ids of texts that may hold words which are not cached."""
+        """Encode texts that may hold words that are not cached."""
         cuts = list(map(splitter.careful("".join(texts)), texts))
         block = set(chain.from_iterable(cut for cut in cuts if cut is not None))
         words = self._words
         learned = self._learn(splitter, block.difference(words), words)
         words = self._keep(learned, block)
-        whole: list[int] = []
+        uncut: list[int] = []
         answers: list[bytes] = []
         for index, cut in enumerate(cuts):
             ids = None if cut is None else _join(cut, words, learned)
             if ids is None:
-                whole.append(index)
+                uncut.append(index)
             answers.append(ids or b"")
-        for index, ids in zip(whole, self._backend.texts([texts[i] for i in whole]), strict=True):
+        for index, ids in zip(uncut, self._backend.texts([texts[i] for i in uncut]), strict=True):
             answers[index] = ids
         return answers
 
     def _learn(
         self, splitter: Splitter, missing: set[str], words: dict[str, bytes]
     ) -> dict[str, bytes]:
-        """The ids of new words; those that cannot be joined with others are left out."""
+        """Encode new words, except words that are not separable."""
         check_surrogates(missing)
-        rest = separable = splitter.separable(missing)
+        remaining = separable = splitter.separable(missing)
         learned: dict[str, bytes] = {}
         plain = splitter.plain
         if plain is not None:
@@ -234,14 +236,14 @@ class WordTokenizer:
             begins = chain((0,), (ends + 4).tolist())
             slices = map(slice, begins, ends.tolist())
             learned.update(zip(parts.words, map(ids.__getitem__, slices), strict=True))
-            rest = separable.difference(learned)
-        asked = list(rest)
-        answers = self._backend.texts([splitter.spelled(word) for word in asked])
-        learned.update(zip(asked, answers, strict=True))
+            remaining = separable.difference(learned)
+        others = list(remaining)
+        answers = self._backend.texts([splitter.spelled(word) for word in others])
+        learned.update(zip(others, answers, strict=True))
         return learned
 
     def _keep(self, learned: dict[str, bytes], block: set[str]) -> dict[str, bytes]:
-        """Put the new words of a block into the cache, halving it first where it is full."""
+        """Add the new words of a block to the cache; halve the cache first if it is full."""
         if not self._cache_words:
             return self._words
         with self._lock:
@@ -251,12 +253,12 @@ class WordTokenizer:
                 new = new.copy()
                 room = self._cache_words // _LONG_SHARE - self._long_words
                 long = [word for word in new if len(word) > _SHORT]
-                kept = [word for word in long if len(word) <= _LONG][:room]
-                for word in set(long).difference(kept):
+                cached = [word for word in long if len(word) <= _LONG][:room]
+                for word in set(long).difference(cached):
                     del new[word]
-                self._long_words += len(kept)
+                self._long_words += len(cached)
             if len(words) + len(new) > self._cache_words:
-                # Others may be reading the full dictionary: nothing is taken out of it.
+                # Other threads may read the full dictionary, so no word is removed from it.
                 full, words = words, {word: words[word] for word in block if word in words}
                 words.update(new)
                 room = max(0, self._cache_words // 2 - len(words))
@@ -280,7 +282,7 @@ def _join(cut: list[str], words: dict[str, bytes], learned: dict[str, bytes]) ->
 
 
 def _surrogate(texts: Sequence[str], start: int) -> InvalidTextError:
-    """The error that names the first lone surrogate."""
+    """Make the error that names the first lone surrogate."""
     for index, text in enumerate(texts, start):
         if found := lone_surrogate(text):
             return InvalidTextError(f"expected valid Unicode, found {found}", index=index)

@@ -1,10 +1,10 @@
-"""The ids of a process's first plain texts, while `tokenizers` is not needed yet.
+"""WordPiece for a process's first plain texts, without the `tokenizers` library.
 
-To import it and to let it read a vocabulary takes longer than all the rest of a start. BERT's
-tokenizers do nothing to printable ASCII that takes more than a few lines: letters are made small,
-punctuation marks stand alone, and WordPiece takes the longest token first. So the first plain texts
-are answered from the definition itself; any other text, any other definition, and whatever comes
-after the first few thousand characters is a matter for `words`.
+Importing `tokenizers` and reading a vocabulary with it takes longer than the rest of a start. For
+printable ASCII, BERT's tokenizers are a few lines: letters are lowercased, punctuation marks are
+isolated, and WordPiece takes the longest token first. So this module encodes the first plain texts
+from the definition. `word_tokenizer` encodes all other texts and definitions, and all texts after
+the first few thousand characters.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# What BERT's pre-tokenizer isolates in ASCII: string.punctuation, whose module imports slowly.
+# BERT's ASCII punctuation marks: string.punctuation, whose module imports slowly.
 PUNCTUATION: Final = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
-# Characters answered here: beyond them the word cache is faster, and pays for its start.
+# Characters encoded here. For more of them the word cache is faster, its start included.
 FIRST_CHARACTERS: Final = 8192
 
 _MODEL: Final = {
@@ -35,15 +35,15 @@ _BERT: Final = {"type", "clean_text", "handle_chinese_chars", "strip_accents", "
 
 
 class PlainWordPiece:
-    """Answers the first plain texts; safe to use from several threads.
+    """Encodes the first plain texts; safe to use from several threads.
 
     Args:
         vocabulary: token -> id.
-        unknown: the id of a word that has no tokens.
-        prefix: what a token inside a word begins with.
-        longest: words of more characters are unknown.
-        lowercase: whether letters are made small.
-        added: what no text may hold: the added tokens, in small letters.
+        unknown: the id of a word without tokens.
+        prefix: the prefix of a token inside a word.
+        longest: the character limit of a word; longer words are unknown.
+        lowercase: whether letters are lowercased.
+        added: the added tokens, lowercased; a text that holds one is not encoded.
     """
 
     def __init__(
@@ -62,44 +62,48 @@ class PlainWordPiece:
         self._longest = longest
         self._lowercase = lowercase
         self._added = added
-        self._known: dict[str, list[int]] = {}
-        self._left = FIRST_CHARACTERS
+        self._cache: dict[str, list[int]] = {}
+        self._remaining = FIRST_CHARACTERS
 
     def encode(
         self, texts: Sequence[str], *, unknown_token_id: int | None, max_tokens: int | None
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]] | None:
-        """As `WordTokenizer.encode`; None where a text is not plain, or enough have been."""
-        self._left -= sum(map(len, texts))
-        if self._left < 0 or not are_plain(texts):
+        """Encode texts as `WordTokenizer.encode` does.
+
+        Returns:
+            None if a text is not plain, or if the first characters are used up.
+        """
+        self._remaining -= sum(map(len, texts))
+        if self._remaining < 0 or not are_plain(texts):
             return None
-        found: list[int] = []
+        all_ids: list[int] = []
         lengths: list[int] = []
         for text in texts:
-            small = text.lower()
-            if any(token in small for token in self._added):
+            lowered = text.lower()
+            if any(token in lowered for token in self._added):
                 return None
-            ids = [i for word in self._words(small if self._lowercase else text) for i in word]
+            ids = [i for word in self._words(lowered if self._lowercase else text) for i in word]
             if unknown_token_id is not None:
                 ids = [i for i in ids if i != unknown_token_id]
             ids = ids[:max_tokens]
-            found += ids
+            all_ids += ids
             lengths.append(len(ids))
-        return np.array(found, np.int32), np.array(lengths, np.int64)
+        return np.array(all_ids, np.int32), np.array(lengths, np.int64)
 
     def _words(self, text: str) -> list[list[int]]:
         for mark in PUNCTUATION:
             if mark in text:
                 text = text.replace(mark, f" {mark} ")
-        found = []
+        words = []
         for word in text.split():
-            ids = self._known.get(word)
+            ids = self._cache.get(word)
             if ids is None:
-                ids = self._known[word] = self._pieces(word)
-            found.append(ids)
-        return found
+                ids = self._cache[word] = self._pieces(word)
+            words.append(ids)
+        return words
 
     def _pieces(self, word: str) -> list[int]:
-        """WordPiece: the longest token that the rest of the word begins with, again and again."""
+        """Encode a word: repeatedly take the longest token that begins the rest of the word."""
         if len(word) > self._longest:
             return [self._unknown]
         ids: list[int] = []
@@ -118,20 +122,20 @@ class PlainWordPiece:
 
 
 def are_plain(texts: Sequence[str]) -> bool:
-    """Whether texts are of printable ASCII, and few enough to be answered here."""
-    few = sum(map(len, texts)) <= FIRST_CHARACTERS
-    return few and all(text.isascii() and text.isprintable() for text in texts)
+    """Tell whether texts are printable ASCII and short enough to be encoded here."""
+    short = sum(map(len, texts)) <= FIRST_CHARACTERS
+    return short and all(text.isascii() and text.isprintable() for text in texts)
 
 
 def read_plain(definition: NDArray[np.uint8], n_token_ids: int) -> PlainWordPiece | None:
-    """What answers plain texts by a definition's rules, if these are BERT's.
+    """Read a definition with BERT's rules.
 
     Args:
         definition: (N,) the bytes of a `tokenizer.json`.
-        n_token_ids: what every id must be below.
+        n_token_ids: the number of token ids; every id must be below it.
 
     Returns:
-        None where the definition is anything else, or wrong: then `tokenizers` must see it.
+        None if the definition has other rules or is invalid: `tokenizers` must then read it.
     """
     try:
         members = strict_json.loads(str(definition.data, "utf-8"))
@@ -151,7 +155,7 @@ def _plain(members: Any, n_token_ids: int) -> PlainWordPiece | None:  # noqa: AN
     model, added = members.get("model"), members.get("added_tokens")
     if lowercase is None or not isinstance(model, dict) or not isinstance(added, list):
         return None
-    # Files of 2019 and 2020 have no type: these members make a WordPiece model.
+    # Files of 2019 and 2020 have no type: these members identify a WordPiece model.
     if model.get("type", "WordPiece") != "WordPiece":
         return None
     if {key: type(value) for key, value in model.items() if key != "type"} != _MODEL:
@@ -164,11 +168,11 @@ def _plain(members: Any, n_token_ids: int) -> PlainWordPiece | None:  # noqa: AN
         return None
     if model["max_input_chars_per_word"] < 0:
         return None
-    "".join(vocabulary).encode()  # raises where a token holds half a surrogate pair
+    "".join(vocabulary).encode()  # raises if a token holds a lone surrogate
     spellings = []
     for token in added:
         content = token.get("content") if isinstance(token, dict) else None
-        # Any other spelling might become plain when it is normalized.
+        # The normalizer might turn any other spelling into plain text.
         if not isinstance(content, str) or not content.isascii() or not content.isprintable():
             return None
         if not content or vocabulary.get(content) != token.get("id"):
@@ -185,7 +189,7 @@ def _plain(members: Any, n_token_ids: int) -> PlainWordPiece | None:  # noqa: AN
 
 
 def _lowercase(normalizer: object) -> bool | None:
-    """Whether it makes letters small; None where it may do more than that to printable ASCII."""
+    """Tell whether a normalizer lowercases; None if it may change printable ASCII otherwise."""
     if normalizer is None:
         return False
     if normalizer == {"type": "Lowercase"}:

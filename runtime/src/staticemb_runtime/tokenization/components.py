@@ -26,7 +26,7 @@ _LOCAL = {
 }
 
 
-class Design:
+class Components:
     """The components of a tokenizer.
 
     Attributes:

@@ -6,14 +6,14 @@ import unicodedata
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from staticemb_runtime.tokenization.segmenters import FIRST
-from staticemb_runtime.tokenization.separator_pieces import MARK, PRINTABLE, find
+from .segmenters import FIRST
+from .separator_pieces import MARK, PRINTABLE, find
 
 if TYPE_CHECKING:
-    from staticemb_runtime.tokenization.components import Design
+    from .components import Components
 
 
-class Guard:
+class CutRule:
     """Tells whether an added token could occur in a word or across words.
 
     Attributes:
@@ -25,9 +25,9 @@ class Guard:
         late: the tokens that are matched in the normalized text, without outer blanks.
     """
 
-    def __init__(self, design: Design) -> None:
-        self._design = design
-        raw, late = design.spellings()
+    def __init__(self, components: Components) -> None:
+        self._design = components
+        raw, late = components.spellings()
         # Texts are not cut next to a run of blanks that is a token. A word shows any other token.
         self.runs = [spelling for spelling in raw if len(spelling) > 1 and not spelling.strip(" ")]
         self.raw = [spelling for spelling in raw if spelling not in self.runs]
@@ -64,7 +64,7 @@ class Guard:
 
 
 def beside_blanks(
-    design: Design,
+    components: Components,
     raw: list[str],
     late: list[str],
     *,
@@ -80,7 +80,7 @@ def beside_blanks(
     before it. So the text on one side of a blank cannot affect the other side.
 
     Args:
-        design: the tokenizer's components.
+        components: the tokenizer's components.
         raw: spellings that a word must not hold.
         late: spellings that a normalized word must not hold.
         end: also refuse a word whose normalized form ends in a blank or the marker.
@@ -88,7 +88,7 @@ def beside_blanks(
         first: also refuse a word whose ids after a blank differ from its ids at a text's start.
     """
     raw_pattern, late_pattern = find(raw), find(late)
-    plain = design.keeps_printable()
+    plain = components.keeps_printable()
     blanks = (" ", MARK)
 
     def check(word: str) -> bool:
@@ -102,14 +102,14 @@ def beside_blanks(
             return late_pattern is None or late_pattern.search(word) is None
         if word[0].isspace() or _extends(word[0]):
             return False
-        alone = design.normalize(word)
+        alone = components.normalize(word)
         if not alone or alone.startswith(blanks) or (end and alone.endswith(blanks)):
             return False
         if late_pattern is not None and late_pattern.search(alone) is not None:
             return False
-        if design.normalize(f"x {word} x") != f"x {alone} x":
+        if components.normalize(f"x {word} x") != f"x {alone} x":
             return False
-        return not first or design.ids(word) == design.ids(f" {word}")
+        return not first or components.ids(word) == components.ids(f" {word}")
 
     return check
 

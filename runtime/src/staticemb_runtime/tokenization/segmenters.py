@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from staticemb_runtime.tokenization.separator_pieces import Plain
+    from .separator_pieces import Plain
 
 Cut = Callable[[str], list[str]]
 CarefulCut = Callable[[str], list[str] | None]

@@ -11,13 +11,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from staticemb_runtime.tokenization import separator_pieces as pieces
-from staticemb_runtime.tokenization.components import Design, collapses, local
-from staticemb_runtime.tokenization.cut_rules import Guard, beside_blanks
-from staticemb_runtime.tokenization.segmenters import FIRST, SPACES, Dropped, Kept, Splitter
-from staticemb_runtime.tokenization.separator_pieces import MARK
-
 from ..format.tokenizer_library import is_failure
+from . import separator_pieces as pieces
+from .components import Components, collapses, local
+from .cut_rules import CutRule, beside_blanks
+from .segmenters import FIRST, SPACES, Dropped, Kept, Splitter
+from .separator_pieces import MARK
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -47,12 +46,12 @@ def find_splitter(tokenizer: Tokenizer) -> Splitter | None:
     Returns:
         None if no rule is exact, or if a component of the tokenizer fails.
     """
-    design = Design(tokenizer)
-    if not design.repeatable():
+    components = Components(tokenizer)
+    if not components.repeatable():
         return None
     try:
         for rule in (_dropped, _byte_level, _metaspace, _whole_bpe):
-            splitter = rule(design)
+            splitter = rule(components)
             if splitter is not None:
                 return splitter
     except BaseException as error:
@@ -68,7 +67,7 @@ _CUT_AND_DROP = {"BertPreTokenizer", "Whitespace", "WhitespaceSplit"}
 _WITHIN_PIECES = _CUT_AND_DROP | {"Punctuation", "Digits", "Split", "ByteLevel", "UnicodeScripts"}
 
 
-def _dropped(design: Design) -> Splitter | None:
+def _dropped(components: Components) -> Splitter | None:
     """Make the rule for BERT, XLM-R and WordLevel: the pre-tokenizer cuts at white space first.
 
     No added token contains white space, so each is found inside a word or not at all. The white
@@ -78,22 +77,22 @@ def _dropped(design: Design) -> Splitter | None:
     This rule also covers SentencePiece's marker without that cut, if the normalizer strips the
     text's end and turns every run of blanks into one blank. A word is then the text between runs.
     """
-    steps, pre = design.normalizers, design.pre_kinds
+    steps, pre = components.normalizers, components.pre_kinds
     if pre[:1] and pre[0] in _CUT_AND_DROP:
         steps = [step for step in steps if not (collapses(step) and step["content"] == " ")]
         marked = False
         within = all(
             kind in _WITHIN_PIECES or (kind == "Metaspace" and step["prepend_scheme"] != "first")
-            for kind, step in zip(pre[1:], design.pre_tokenizers[1:], strict=True)
+            for kind, step in zip(pre[1:], components.pre_tokenizers[1:], strict=True)
         )
         if not within:
             return None
     elif (
         pre == ["Metaspace"]
-        and design.pre_tokenizers[0]["split"]
-        and design.pre_tokenizers[0]["replacement"] == MARK
-        and design.pre_tokenizers[0]["prepend_scheme"] == "always"
-        and design.kinds[-2:] == ["Strip", "Replace"]
+        and components.pre_tokenizers[0]["split"]
+        and components.pre_tokenizers[0]["replacement"] == MARK
+        and components.pre_tokenizers[0]["prepend_scheme"] == "always"
+        and components.kinds[-2:] == ["Strip", "Replace"]
         and steps[-2]["strip_right"]
         and collapses(steps[-1])
         and steps[-1]["content"] in {" ", MARK}
@@ -104,45 +103,45 @@ def _dropped(design: Design) -> Splitter | None:
         return None
     if not all(map(local, steps)):
         return None
-    raw, late = design.spellings()
+    raw, late = components.spellings()
     if any(not spelling or set(spelling) & set(SPACES) for spelling in raw + late):
         return None
     if marked and any(MARK in spelling for spelling in late):
         return None  # the normalizer makes this marker of a run of blanks, which no word shows
-    left, right = design.pieces("a"), design.pieces("b")
+    left, right = components.pieces("a"), components.pieces("b")
     if not left or not right:
         return None
     # The precompiled map replaces grapheme clusters. These four characters always end a cluster.
-    candidates = " \t\n\r" if "Precompiled" in design.kinds else SPACES
-    spaces = [space for space in candidates if design.pieces(f"a{space}b") == left + right]
+    candidates = " \t\n\r" if "Precompiled" in components.kinds else SPACES
+    spaces = [space for space in candidates if components.pieces(f"a{space}b") == left + right]
     if " " not in spaces:
         return None
     check = None
-    if marked or "Precompiled" in design.kinds:
+    if marked or "Precompiled" in components.kinds:
         # With the marker, the segment after an added token begins differently: refuse such words.
-        check = beside_blanks(design, raw if marked else [], late if marked else [], end=marked)
-    return Dropped(spaces, check, _dropped_plain(design, raw, late, marked=marked))
+        check = beside_blanks(components, raw if marked else [], late if marked else [], end=marked)
+    return Dropped(spaces, check, _dropped_plain(components, raw, late, marked=marked))
 
 
 def _dropped_plain(
-    design: Design, raw: list[str], late: list[str], *, marked: bool
+    components: Components, raw: list[str], late: list[str], *, marked: bool
 ) -> pieces.Plain | None:
     """Make the rule for known pieces: BERT's punctuation marks, or one piece with the marker."""
-    last = design.pre_tokenizers[-1]
-    if marked or design.pre_kinds == ["WhitespaceSplit", "Metaspace"]:
+    last = components.pre_tokenizers[-1]
+    if marked or components.pre_kinds == ["WhitespaceSplit", "Metaspace"]:
         if last["prepend_scheme"] != "always" or not last["split"] or last["replacement"] != MARK:
             return None
         return pieces.one_piece(
-            raw + late, design.normalize, keeps_printable=design.keeps_printable()
+            raw + late, components.normalize, keeps_printable=components.keeps_printable()
         )
-    if design.pre_kinds != ["BertPreTokenizer"]:
+    if components.pre_kinds != ["BertPreTokenizer"]:
         return None
     lowercase = False
-    if design.kinds == ["BertNormalizer"]:
-        lowercase = bool(design.normalizers[0]["lowercase"])
-    elif design.kinds == ["Lowercase"]:
+    if components.kinds == ["BertNormalizer"]:
+        lowercase = bool(components.normalizers[0]["lowercase"])
+    elif components.kinds == ["Lowercase"]:
         lowercase = True
-    elif design.kinds:
+    elif components.kinds:
         return None
     folded = [spelling.lower() if lowercase else spelling for spelling in raw]
     return pieces.isolated_marks(folded + late, lowercase=lowercase)
@@ -151,18 +150,18 @@ def _dropped_plain(
 # --- white space kept ----------------------------------------------------------------------------
 
 
-def _byte_level(design: Design) -> Splitter | None:
+def _byte_level(components: Components) -> Splitter | None:
     """Make the rule for GPT-2, RoBERTa, ModernBERT, Qwen and Llama 3: see the patterns above.
 
     NFC, NFD and lower case neither make nor remove white space and are local (see `components`).
     If an added token continues after a line feed, texts are cut only at blanks.
     """
-    steps = design.pre_tokenizers
-    if design.pre_kinds == ["ByteLevel"]:
+    steps = components.pre_tokenizers
+    if components.pre_kinds == ["ByteLevel"]:
         if not steps[0]["use_regex"]:
             return None
         prefix = steps[0]["add_prefix_space"]  # the first word then also has a blank
-    elif design.pre_kinds == ["Split", "ByteLevel"]:
+    elif components.pre_kinds == ["Split", "ByteLevel"]:
         split = steps[0]
         if (
             split["pattern"].get("Regex") not in _BYTE_LEVEL_PATTERNS
@@ -175,23 +174,25 @@ def _byte_level(design: Design) -> Splitter | None:
         prefix = False
     else:
         return None
-    if not set(design.kinds) <= {"NFC", "NFD", "Lowercase"}:
+    if not set(components.kinds) <= {"NFC", "NFD", "Lowercase"}:
         return None
-    guard = Guard(design)
-    if guard.unsure:
+    cut_rule = CutRule(components)
+    if cut_rule.unsure:
         return None
 
     def check(word: str) -> bool:
-        return not guard.spells(word)
+        return not cut_rule.spells(word)
 
-    plain = None if "Lowercase" in design.kinds else pieces.byte_level(prefix=prefix)
+    plain = None if "Lowercase" in components.kinds else pieces.byte_level(prefix=prefix)
     if prefix:
 
         def check_prefixed(word: str) -> bool:
             return not word[0].isspace() and check(word)
 
-        return Kept(" (?=\\S)", two_forms=False, check=check_prefixed, plain=plain, runs=guard.runs)
-    lines = not any(re.search(r"\n\S", spelling) for spelling in guard.raw + guard.late)
+        return Kept(
+            " (?=\\S)", two_forms=False, check=check_prefixed, plain=plain, runs=cut_rule.runs
+        )
+    lines = not any(re.search(r"\n\S", spelling) for spelling in cut_rule.raw + cut_rule.late)
     return Kept(
         " (?=\\S)",
         two_forms=True,
@@ -199,12 +200,12 @@ def _byte_level(design: Design) -> Splitter | None:
         plain=plain,
         careful="\n" if lines else "",
         line=r"(?<=\S\n)(?=\S)" if lines else None,
-        runs=guard.runs,
+        runs=cut_rule.runs,
         run_cut=r"(?<=\S) (?=\S)",
     )
 
 
-def _metaspace(design: Design) -> Splitter | None:
+def _metaspace(components: Components) -> Splitter | None:
     """Make the rule for T5 and similar: each blank becomes the marker and starts a piece.
 
     In a run of blanks, all but the last are separate pieces, which stay with the left side.
@@ -212,43 +213,45 @@ def _metaspace(design: Design) -> Splitter | None:
     With `prepend_scheme` "first" the text's first piece also gets a marker, unless the normalizer
     removed text before it. A word whose ids depend on this is refused.
     """
-    if design.pre_kinds != ["Metaspace"] or not all(map(local, design.normalizers)):
+    if components.pre_kinds != ["Metaspace"] or not all(map(local, components.normalizers)):
         return None
-    if "Strip" in design.kinds or not design.pre_tokenizers[0]["split"]:
+    if "Strip" in components.kinds or not components.pre_tokenizers[0]["split"]:
         return None
-    if design.pre_tokenizers[0]["replacement"] != MARK:
+    if components.pre_tokenizers[0]["replacement"] != MARK:
         return None
-    scheme = design.pre_tokenizers[0]["prepend_scheme"]
+    scheme = components.pre_tokenizers[0]["prepend_scheme"]
     two_forms = scheme == "never"
-    guard = Guard(design)
-    if guard.unsure or design.normalize("x y") != "x y":
+    cut_rule = CutRule(components)
+    if cut_rule.unsure or components.normalize("x y") != "x y":
         return None
     # Other characters that the normalizer turns into a blank for all neighbors. No added token may
     # contain them: the cut would remove them from the token, and no word would show it.
     other_spaces = "".join(
         space
         for space in "\t\n\r"
-        if design.normalize(f"x{space}y") == "x y"
-        and not any(space in token for token in guard.raw)
+        if components.normalize(f"x{space}y") == "x y"
+        and not any(space in token for token in cut_rule.raw)
     )
     return Kept(
         f"(?<!\r)[ {re.escape(other_spaces)}](?=\\S)",  # \r\n is one grapheme cluster and one blank
         two_forms=two_forms,
         check=beside_blanks(
-            design,
-            guard.raw,
-            guard.late,
-            end=guard.late_runs,
+            components,
+            cut_rule.raw,
+            cut_rule.late,
+            end=cut_rule.late_runs,
             two_forms=two_forms,
             first=scheme == "first",
         ),
-        plain=pieces.one_piece([], design.normalize, keeps_printable=design.keeps_printable()),
+        plain=pieces.one_piece(
+            [], components.normalize, keeps_printable=components.keeps_printable()
+        ),
         careful=other_spaces,
-        runs=guard.runs,
+        runs=cut_rule.runs,
     )
 
 
-def _whole_bpe(design: Design) -> Splitter | None:
+def _whole_bpe(components: Components) -> Splitter | None:
     """Make the rule for Llama 2, Mistral and Gemma: BPE merges without a pre-tokenizer's cut.
 
     A merge across a cut joins a symbol that ends in a visible character with a symbol that begins
@@ -258,7 +261,7 @@ def _whole_bpe(design: Design) -> Splitter | None:
     ends a run of unknown characters, which may be fused. An unknown token must exist: without it, a
     word of unknown characters would vanish and two markers would meet.
     """
-    steps, pre = design.normalizers, design.pre_tokenizers
+    steps, pre = components.normalizers, components.pre_tokenizers
     blank_to_mark = {"type": "Replace", "pattern": {"String": " "}, "content": MARK}
     if steps[-1:] == [blank_to_mark]:
         # Some Gemma files have this split, which never finds a blank.
@@ -271,15 +274,15 @@ def _whole_bpe(design: Design) -> Splitter | None:
             two_forms = True
         else:
             return None
-    elif not steps and design.pre_kinds == ["Metaspace"]:
+    elif not steps and components.pre_kinds == ["Metaspace"]:
         if pre[0]["split"] or pre[0]["replacement"] != MARK:
             return None
         two_forms = pre[0]["prepend_scheme"] == "never"
     else:
         return None
-    model: Any = design.tokenizer.model
+    model: Any = components.tokenizer.model
     if (
-        design.model != "BPE"
+        components.model != "BPE"
         or model.ignore_merges
         or model.continuing_subword_prefix
         or model.end_of_word_suffix
@@ -288,9 +291,9 @@ def _whole_bpe(design: Design) -> Splitter | None:
         or model.token_to_id(model.unk_token) is None
     ):
         return None
-    guard = Guard(design)
-    vocabulary = design.tokenizer.get_vocab(with_added_tokens=False)
-    if guard.unsure or any(MARK in token.lstrip(MARK) for token in vocabulary):
+    cut_rule = CutRule(components)
+    vocabulary = components.tokenizer.get_vocab(with_added_tokens=False)
+    if cut_rule.unsure or any(MARK in token.lstrip(MARK) for token in vocabulary):
         return None
 
     def visible(character: str) -> bool:
@@ -302,12 +305,12 @@ def _whole_bpe(design: Design) -> Splitter | None:
         # A word holds blanks only at the ends of the text, where there is no cut.
         core = word.rstrip(" ")
         core = core.lstrip(" ") if two_forms else core
-        return bool(core) and visible(core[0]) and visible(core[-1]) and not guard.spells(word)
+        return bool(core) and visible(core[0]) and visible(core[-1]) and not cut_rule.spells(word)
 
     return Kept(
         f"(?<=[^\\s{MARK}]) (?=[^\\s{MARK}])",
         two_forms=two_forms,
         check=check,
         plain=pieces.one_piece([], str, keeps_printable=True),
-        runs=guard.runs,
+        runs=cut_rule.runs,
     )

@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
-from staticemb_runtime.tokenization.segmenters import FIRST
-from staticemb_runtime.tokenization.wordpiece import PUNCTUATION
+from .segmenters import FIRST
+from .wordpiece import PUNCTUATION
 
 MARK: Final = "▁"  # SentencePiece's visible blank, U+2581
 PRINTABLE: Final = re.compile(r"[!-~]+")

@@ -83,7 +83,7 @@ def broken_gzip():
 @pytest.mark.parametrize(
     ("name", "data", "knobs", "says"),
     [
-        ("a.jsonl", b'{"a": "x", "b": "y"}\n', {}, "which column"),
+        ("a.jsonl", b'{"a": "x", "b": "y"}\n', {}, "single column of text"),
         ("a.jsonl", b'{"a": "x"}\n', {"columns": ("text",)}, "expected a column 'text', found a"),
         ("a.jsonl", b'{"a": 3}\n', {"columns": ("a",)}, "found int"),
         ("a.jsonl", b'{"a": "x"}\nnot json\n', {}, "line 2: expected JSON"),

@@ -174,17 +174,17 @@ def _check_arguments(
 
 def _check_dims(teacher: Teacher, vocabulary: Vocabulary, recipe: Recipe) -> None:
     """Check `dims` before the teacher's long pass; the rotation would fail only after it."""
-    whole = recipe.vectors_from == "output" and recipe.teacher_pooling == "teacher"
+    full_output = recipe.vectors_from == "output" and recipe.teacher_pooling == "teacher"
     if isinstance(recipe.dims, int):
         table.check_prefixes(recipe.prefixes, recipe.dims)
-        if whole and recipe.dims > teacher.dim:
+        if full_output and recipe.dims > teacher.dim:
             most = f"at most {teacher.dim}, the teacher's dimension"
             msg = f"dims: expected {most}, found {recipe.dims}"
             raise TableError(msg)
         if recipe.dims >= len(vocabulary):
             msg = (
                 f"dims: {recipe.dims} principal components need more than {recipe.dims} tokens, "
-                f"found {len(vocabulary)}; ask for fewer, or for none to leave out the rotation"
+                f"found {len(vocabulary)}; set fewer dimensions, or none for no rotation"
             )
             raise TableError(msg)
 

@@ -139,7 +139,7 @@ class Progress:
         else:
             yield self._lines(what, total, unit)
 
-    def _lines(self, what: str, total: int, unit: str) -> Callable[[int], object]:
+    def _lines(self, label: str, total: int, unit: str) -> Callable[[int], object]:
         """Write progress as lines, for a log: every few seconds and at the end."""
         start = last = time.monotonic()
         count = 0
@@ -152,7 +152,7 @@ class Progress:
                 last = now
                 self.note(
                     tqdm.format_meter(
-                        count, total, now - start, ncols=0, prefix=what, unit=f" {unit}"
+                        count, total, now - start, ncols=0, prefix=label, unit=f" {unit}"
                     )
                 )
 

@@ -87,13 +87,13 @@ def generate(lexicon: Lexicon, count: int, *, seed: int = 0) -> list[str]:
     texts: list[str] = []
     for block in range(-(-count // _BLOCK)):
         sequence = np.random.SeedSequence(seed, spawn_key=(block,) if block else ())
-        wanted = min(_BLOCK, count - len(texts))
-        texts += _block(lexicon, wanted, np.random.default_rng(sequence))
+        block_count = min(_BLOCK, count - len(texts))
+        texts += _block(lexicon, block_count, np.random.default_rng(sequence))
     return texts
 
 
-def _block(lexicon: Lexicon, wanted: int, random: np.random.Generator) -> list[str]:
-    """Draw a whole block, and spell its first `wanted` texts; these do not depend on `wanted`."""
+def _block(lexicon: Lexicon, count: int, random: np.random.Generator) -> list[str]:
+    """Draw a whole block, and spell its first `count` texts, which do not depend on `count`."""
     lengths = random.integers(_SHORTEST, _LONGEST + 1, _BLOCK)
     total = int(lengths.sum())
     word_ranks = _by_rank(random, len(lexicon.words), total, _WORD_OFFSET)
@@ -107,20 +107,20 @@ def _block(lexicon: Lexicon, wanted: int, random: np.random.Generator) -> list[s
     commas = (random.random(total) < _COMMA) & dressed
     chances = np.where(bare, 1, random.random(_BLOCK))
 
-    ends = np.cumsum(lengths)[:wanted]
+    ends = np.cumsum(lengths)[:count]
     used = int(ends[-1])
     tails = [""] * used
     for place in np.flatnonzero(glued[:used]).tolist():
         tails[place] = lexicon.pieces[pieces[place]]
     for place in np.setdiff1d(np.flatnonzero(commas[:used]), ends - 1).tolist():
         tails[place] += ","
-    for end, chance in zip(ends.tolist(), chances[:wanted].tolist(), strict=True):
+    for end, chance in zip(ends.tolist(), chances[:count].tolist(), strict=True):
         tails[end - 1] += "." if chance < _STOP else "?" if chance < _STOP + _QUESTION else ""
     ranks = word_ranks[:used].tolist()
     words = [lexicon.words[rank] + tail for rank, tail in zip(ranks, tails, strict=True)]
     return [
         " ".join(words[end - length : end])
-        for end, length in zip(ends.tolist(), lengths[:wanted].tolist(), strict=True)
+        for end, length in zip(ends.tolist(), lengths[:count].tolist(), strict=True)
     ]
 
 

@@ -170,9 +170,9 @@ def _table(
     with open_text(path) as file:
         for number, cells in (_tsv if tsv else _csv)(file, path):
             if names is None:
-                named = header(cells)
-                names = cells if named else [str(place) for place, _ in enumerate(cells, 1)]
-                if named:
+                has_header = header(cells)
+                names = cells if has_header else [str(place) for place, _ in enumerate(cells, 1)]
+                if has_header:
                     with _reported():
                         check_names([name for name in names if name], f"{path}, line {number}")
                     continue

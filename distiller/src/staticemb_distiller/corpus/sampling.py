@@ -113,18 +113,18 @@ def passages(
         Non-empty passages; each run of white space is one space.
     """
     for document in documents:
-        packed = ""
+        passage = ""
         # JSON can contain half a surrogate pair, which cannot be encoded.
         for sentence in segment(language, document.encode(errors="replace").decode()):
             piece = " ".join(sentence.split())
             if not piece:
                 continue
-            if packed and len(packed) + len(piece) >= characters:
-                yield from _fitting(packed, tokenizer, max_tokens)
-                packed = ""
-            packed = f"{packed} {piece}" if packed else piece
-        if packed:
-            yield from _fitting(packed, tokenizer, max_tokens)
+            if passage and len(passage) + len(piece) >= characters:
+                yield from _fitting(passage, tokenizer, max_tokens)
+                passage = ""
+            passage = f"{passage} {piece}" if passage else piece
+        if passage:
+            yield from _fitting(passage, tokenizer, max_tokens)
 
 
 def _fitting(text: str, tokenizer: Tokenizer, max_tokens: int) -> Iterator[str]:

@@ -94,19 +94,19 @@ def joined(record: Record, columns: tuple[str, ...], place: str) -> str:
         TextSourceError: A column is missing or ambiguous, or is not text.
     """
     if not columns:
-        texts = [name for name, value in record.items() if isinstance(value, str)]
-        if "text" in texts:
+        text_columns = [name for name, value in record.items() if isinstance(value, str)]
+        if "text" in text_columns:
             columns = ("text",)
-        elif len(texts) == 1:
-            columns = (texts[0],)
+        elif len(text_columns) == 1:
+            columns = (text_columns[0],)
         else:
-            names = ", ".join(record) or "nothing"
+            names = ", ".join(record) or "no columns"
             raise TextSourceError(
                 f'{place}: expected a column "text" or a single column of text, found {names}'
             )
     for name in columns:
         if name not in record:
-            names = ", ".join(record) or "nothing"
+            names = ", ".join(record) or "no columns"
             raise TextSourceError(f"{place}: expected a column {name!r}, found {names}")
         if record[name] is not None and not isinstance(record[name], str):
             kind = type(record[name]).__name__

@@ -132,11 +132,11 @@ def fit_recipe(
         _folder(cache) as folder,
         progress.track("Text vectors", read, "texts") as advance,
     ):
-        counted = BlockProgress(advance)
+        block_progress = BlockProgress(advance)
         return fitted_table(
             texts,
             gathered.weights,
-            ReportingTeacher(teacher, counted.within),
+            ReportingTeacher(teacher, block_progress.within),
             vocabulary.tokenizer_json,
             vocabulary.unknown_token_id,
             vectors,
@@ -152,7 +152,7 @@ def fit_recipe(
             length_power=recipe.length_power,
             whiten=recipe.whiten,
             device=str(teacher.device) if teacher.device.type == "cuda" else "cpu",
-            encoded=_steps(counted.block),
+            encoded=_steps(block_progress.block),
             fitted=lambda step: progress.note(_described(step)),
         )
 

@@ -165,7 +165,7 @@ class Recipe(Knobs):
     )
     clusters: int | None = knob(None, "merge the rows of similar tokens to this number of rows")
 
-    # What the runtime does
+    # Runtime behavior
     pooling: Literal["mean", "damped_mean"] | None = knob(
         None,
         "how a text's rows become one vector (default: damped_mean for a fitted table, else mean)",
@@ -220,15 +220,15 @@ class Recipe(Knobs):
             raise RecipeError(msg) from error
 
     def _check_agreement(self) -> None:
-        given = [self.vocabulary is not None, bool(self.vocabulary_from)]
-        if self.mode == "output" and any(given):
+        vocabulary_inputs = [self.vocabulary is not None, bool(self.vocabulary_from)]
+        if self.mode == "output" and any(vocabulary_inputs):
             msg = (
                 'mode="output" takes no vocabulary= and no vocabulary_from=; use '
                 'mode="word" or mode="subword"'
             )
             raise RecipeError(msg)
-        if self.mode != "output" and sum(given) != 1:
-            found = "both" if any(given) else "neither"
+        if self.mode != "output" and sum(vocabulary_inputs) != 1:
+            found = "both" if any(vocabulary_inputs) else "neither"
             msg = f'mode="{self.mode}" needs vocabulary= or vocabulary_from=, found {found}'
             raise RecipeError(msg)
         if self.vocabulary_from and self.vocabulary_size is None:

@@ -96,11 +96,11 @@ def _rotation(vectors: NDArray[np.floating[Any]], dims: Dims, *, center: bool) -
     if isinstance(dims, int) and dims > width:
         msg = f"dims: expected at most {width}, the teacher's dimension, found {dims}"
         raise TableError(msg)
-    wanted = width if dims == "all" else dims
-    if isinstance(wanted, int) and count <= wanted:
+    target_dims = width if dims == "all" else dims
+    if isinstance(target_dims, int) and count <= target_dims:
         msg = (
-            f"dims: {wanted} principal components need more than {wanted} tokens, found {count}; "
-            "ask for fewer, or for none to leave out the rotation"
+            f"dims: {target_dims} principal components need more than {target_dims} tokens, "
+            f"found {count}; set fewer dimensions, or none for no rotation"
         )
         raise TableError(msg)
 
@@ -120,9 +120,9 @@ def _rotation(vectors: NDArray[np.floating[Any]], dims: Dims, *, center: bool) -
     if variances[0] == 0.0:
         msg = f"dims: all {count} token vectors are the same, so there are no principal components"
         raise TableError(msg)
-    if isinstance(wanted, float):
-        wanted = dims_for_share(variances, wanted)
-    return Rotation(origin, _fix_signs(axes[:, :wanted]), variances)
+    if isinstance(target_dims, float):
+        target_dims = dims_for_share(variances, target_dims)
+    return Rotation(origin, _fix_signs(axes[:, :target_dims]), variances)
 
 
 def dims_for_share(variances: NDArray[np.float64], share: float) -> int:

@@ -253,7 +253,7 @@ def _explained(folder: Path, *, trust_remote_code: bool) -> Iterator[None]:
             kind = read_object(folder / "config.json").get("model_type")
             raise TeacherError(
                 f"{folder}: transformers {transformers.__version__} does not know the "
-                f"architecture {kind!r}; a newer one may: pip install -U transformers"
+                f"architecture {kind!r}; a newer version may: pip install -U transformers"
             ) from error
         raise TeacherError(f"{folder}: cannot be loaded: {text}") from error
 

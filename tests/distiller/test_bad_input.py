@@ -221,13 +221,13 @@ def test_files_that_a_folder_holds_and_nobody_reads_are_counted(tmp_path, teache
             "--mode word needs --vocabulary or --vocabulary-from,",
         ),
         ({"vocabulary": "v"}, 'mode="output" takes no vocabulary=', "--mode output takes no --voc"),
-        ({"weighting": "counts"}, 'exactly with weighting="counts"', "with --weighting counts"),
-        ({"fit": ["a"], "text": ["b"]}, "found fit= a; .*give it to fit=", "give it to --fit"),
+        ({"weighting": "counts"}, 'with weighting="counts", and only', "with --weighting counts"),
+        ({"fit": ["a"], "text": ["b"]}, "found fit= a; .*name it in fit=", "name it in --fit"),
         ({"clip": True}, 'found dtype="float16"', "--clip: .*found --dtype float16"),
         (
             {"fit": ["none"], "limit": 3},
-            'because of fit="none"',
-            "--limit: .*because of --fit none",
+            'to limit with fit="none"',
+            "--limit: .*to limit with --fit none",
         ),
     ],
 )

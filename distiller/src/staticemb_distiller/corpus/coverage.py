@@ -38,26 +38,26 @@ def order_by_coverage(
     counts = np.zeros(tokens, np.float64)
     ends = np.cumsum(lengths)
     starts = ends - lengths
-    filled = np.flatnonzero(lengths > 0)
-    remaining = np.ones(len(filled), bool)
+    nonempty = np.flatnonzero(lengths > 0)
+    remaining = np.ones(len(nonempty), bool)
     chosen: list[int] = []
     factors = np.ones(len(lengths)) if weights is None else weights / weights.max(initial=0)
     threshold = 1.0
     while remaining.any() and len(chosen) < budget and threshold > _SMALLEST_GAIN:
         threshold *= _SHRINK
         # Counts only grow and gains only fall, so this test rules out most texts at once.
-        gains = np.add.reduceat(1 / (1 + counts[ids]), starts[filled]) / lengths[filled]
-        gains *= factors[filled]
-        for place in np.flatnonzero(remaining & (gains >= threshold)).tolist():
-            text = int(filled[place])
+        gains = np.add.reduceat(1 / (1 + counts[ids]), starts[nonempty]) / lengths[nonempty]
+        gains *= factors[nonempty]
+        for index in np.flatnonzero(remaining & (gains >= threshold)).tolist():
+            text = int(nonempty[index])
             row = ids[starts[text] : ends[text]]
             if factors[text] * np.mean(1 / (1 + counts[row])) >= threshold:
                 chosen.append(text)
-                remaining[place] = False
+                remaining[index] = False
                 np.add.at(counts, row, 1)
                 if len(chosen) == budget:
                     break
-    rest = np.setdiff1d(np.arange(len(lengths)), chosen, assume_unique=True)
-    empty = rest[lengths[rest] == 0]
-    order = np.concatenate([np.array(chosen, np.int64), rest[lengths[rest] > 0], empty])
+    unchosen = np.setdiff1d(np.arange(len(lengths)), chosen, assume_unique=True)
+    empty = unchosen[lengths[unchosen] == 0]
+    order = np.concatenate([np.array(chosen, np.int64), unchosen[lengths[unchosen] > 0], empty])
     return order[:budget]

@@ -110,10 +110,10 @@ def _block(lexicon: Lexicon, count: int, random: np.random.Generator) -> list[st
     ends = np.cumsum(lengths)[:count]
     used = int(ends[-1])
     tails = [""] * used
-    for place in np.flatnonzero(glued[:used]).tolist():
-        tails[place] = lexicon.pieces[pieces[place]]
-    for place in np.setdiff1d(np.flatnonzero(commas[:used]), ends - 1).tolist():
-        tails[place] += ","
+    for index in np.flatnonzero(glued[:used]).tolist():
+        tails[index] = lexicon.pieces[pieces[index]]
+    for index in np.setdiff1d(np.flatnonzero(commas[:used]), ends - 1).tolist():
+        tails[index] += ","
     for end, chance in zip(ends.tolist(), chances[:count].tolist(), strict=True):
         tails[end - 1] += "." if chance < _STOP else "?" if chance < _STOP + _QUESTION else ""
     ranks = word_ranks[:used].tolist()

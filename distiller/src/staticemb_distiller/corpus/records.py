@@ -171,7 +171,7 @@ def _table(
         for number, cells in (_tsv if tsv else _csv)(file, path):
             if names is None:
                 has_header = header(cells)
-                names = cells if has_header else [str(place) for place, _ in enumerate(cells, 1)]
+                names = cells if has_header else [str(index) for index, _ in enumerate(cells, 1)]
                 if has_header:
                     with _reported():
                         check_names([name for name in names if name], f"{path}, line {number}")

@@ -160,7 +160,7 @@ def fitted_table(
     tokens = len(token_vectors)
     order = order_by_budget(ids, lengths, tokens, text_weights, budget or Budget())
     targets = teacher_vectors(
-        [texts[place] for place in order.tolist()],
+        [texts[index] for index in order.tolist()],
         teacher,
         cache=cache,
         about=about,

@@ -96,7 +96,7 @@ class Recipe(Knobs):
         "generated sequences",
     )
     limit: int | None = knob(
-        None, "the most texts to take from each source of text, or of fit if text has none"
+        None, "the most texts to take from each source of text; without text, of fit"
     )
     teacher_budget: int | str | None = knob(
         None,

@@ -22,7 +22,7 @@ def pool(tokens: Tensor, lengths: Tensor, modes: Sequence[str], *, skip: int = 0
         skip: The number of leading tokens (of a prompt) to ignore.
 
     Returns:
-        (B, len(modes) * H) float32. A row without tokens is zero.
+        (B, len(modes) * H) float32. A row without remaining tokens is zero.
 
     Example:
         >>> tokens = torch.tensor([[[1.0], [3.0], [9.0]]])

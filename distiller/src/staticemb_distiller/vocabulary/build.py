@@ -165,7 +165,7 @@ def _remaining_ids(
         used = {index for index in remaining - pinned if counts[index] >= min_count}
         if not used:
             raise VocabularyError(
-                f"counts: expected a token with a count of at least {min_count}, found none"
+                f"the corpus uses none of {len(remaining)} tokens at least {min_count} times"
             )
         remaining = used | pinned | (_alphabet(document, used) & remaining)
     if drop_pattern is not None:

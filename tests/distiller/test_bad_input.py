@@ -200,7 +200,7 @@ def test_files_that_a_folder_holds_and_nobody_reads_are_counted(tmp_path, teache
     assert not_read(place, files_of(place)) == ""
     for name in ("b.docx", "c.xyz"):
         (folder / name).write_text("x")
-    expected = f"{place}: 2 files are of a kind that is not read, the first: b.docx"
+    expected = f"{place}: 2 files are of an unsupported kind, the first: b.docx"
     assert not_read(place, files_of(place)) == expected
     stream = io.StringIO()
     recipe = Recipe(text=[place], fit=["generated::limit=40"], dims=4)
@@ -209,7 +209,7 @@ def test_files_that_a_folder_holds_and_nobody_reads_are_counted(tmp_path, teache
     assert stream.getvalue().count(expected) == 1
     (folder / "pairs.jsonl").write_text('{"anchor": "a", "positive": "b"}\n')
     found = not_read(place, PairSource.parse(place).files)
-    assert found == f"{place}: 3 files are of a kind that is not read, the first: a.txt"
+    assert found == f"{place}: 3 files are of an unsupported kind, the first: a.txt"
 
 
 @pytest.mark.parametrize(
@@ -221,13 +221,13 @@ def test_files_that_a_folder_holds_and_nobody_reads_are_counted(tmp_path, teache
             "--mode word needs --vocabulary or --vocabulary-from,",
         ),
         ({"vocabulary": "v"}, 'mode="output" takes no vocabulary=', "--mode output takes no --voc"),
-        ({"weighting": "counts"}, 'exactly with weighting="counts"', "with --weighting counts"),
-        ({"fit": ["a"], "text": ["b"]}, "found fit= a; .*give it to fit=", "give it to --fit"),
+        ({"weighting": "counts"}, 'with weighting="counts", and only', "with --weighting counts"),
+        ({"fit": ["a"], "text": ["b"]}, "found fit= a; .*name it in fit=", "name it in --fit"),
         ({"clip": True}, 'found dtype="float16"', "--clip: .*found --dtype float16"),
         (
             {"fit": ["none"], "limit": 3},
-            'because of fit="none"',
-            "--limit: .*because of --fit none",
+            'to limit with fit="none"',
+            "--limit: .*to limit with --fit none",
         ),
     ],
 )

@@ -102,8 +102,14 @@ def test_help_names_every_knob(run):
         (["distill", "TEACHER", "-o", "OUT", "--remove", ".*", "--dims", "4"], "every token"),
         (["distill", "TEACHER", "-o", "OUT", "--remove", "("], "regular expression"),
         (["distill", "TEACHER", "-o", "OUT", "--mode", "word"], "vocabulary"),
-        (["distill", "TEACHER", "-o", "OUT", "--mode", "word", "--vocabulary", "EMPTY"], "entry"),
-        (["distill", "TEACHER", "-o", "OUT", "--mode", "word", "--vocabulary", "BLANK"], "entry"),
+        (
+            ["distill", "TEACHER", "-o", "OUT", "--mode", "word", "--vocabulary", "EMPTY"],
+            "the vocabulary is empty",
+        ),
+        (
+            ["distill", "TEACHER", "-o", "OUT", "--mode", "word", "--vocabulary", "BLANK"],
+            "the vocabulary is empty",
+        ),
         (["distill", "TEACHER", "-o", "OUT", "--mode", "word", "--vocabulary", "TWICE"], "twice"),
         (
             [
@@ -133,7 +139,7 @@ def test_help_names_every_knob(run):
         (["distill", "TEACHER", "-o", "OUT", "--fit", "none", "--limit", "3"], "--limit: there is"),
         (
             ["distill", "TEACHER", "-o", "OUT", "--vectors-from", "input"],
-            "takes --vectors-from output and --teacher-pooling teacher",
+            "needs --vectors-from output and --teacher-pooling teacher",
         ),
         (["distill", "TEACHER", "-o", "OUT", "--recipe", "EMPTY.staticemb"], "recipe"),
         (["distill", "TEACHER", "-o", "OUT", "--revision", "main"], "revision"),

@@ -314,7 +314,7 @@ def test_a_budget_of_time_is_recorded_as_the_texts_that_it_was_enough_for(
         (["--fit", "ROWS.csv::weight=0"], "above 0"),
         (["--fit", "ROWS.csv::size=1"], "KEY=VALUE"),
         (["--fit", "BAD.txt.gz"], "cannot be read"),
-        (["--fit", "none", "generated"], "fit: expected none by itself"),
+        (["--fit", "none", "generated"], "fit: expected none alone"),
         (["--fit", "none", "--limit", "5"], "limit: there is no text"),
         (["--fit", "none", "--teacher-budget", "5m"], "--teacher-budget: there is no text"),
         (["--teacher-budget", "soon"], "--teacher-budget: expected a number of texts"),

@@ -192,7 +192,7 @@ def test_what_does_not_belong_together_is_refused():
     ]:
         with pytest.raises(TableError):
             fit(counts, targets, prior, **knobs)
-    with pytest.raises(TableError, match="add up"):
+    with pytest.raises(TableError, match="expected a sum of 3"):
         count_matrix(np.zeros(3, np.int32), np.array([2]), 5)
     with pytest.raises(TableError, match="found 0 to 5"):
         count_matrix(np.array([0, 5], np.int32), np.array([2]), 5)

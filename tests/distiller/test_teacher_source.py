@@ -67,7 +67,7 @@ def test_digest_pins_a_folder(folder):
     assert load(folder).revision == teacher.revision
     edit(folder / "2_Dense" / "config.json", activation_function="torch.nn.modules.linear.Identity")
     assert load(folder).revision != teacher.revision
-    with pytest.raises(errors.TeacherNotFoundError, match="not the one that was used before"):
+    with pytest.raises(errors.TeacherNotFoundError, match="not the same as before"):
         load(folder, revision=teacher.revision)
 
 

@@ -83,7 +83,7 @@ def broken_gzip():
 @pytest.mark.parametrize(
     ("name", "data", "knobs", "says"),
     [
-        ("a.jsonl", b'{"a": "x", "b": "y"}\n', {}, "which column"),
+        ("a.jsonl", b'{"a": "x", "b": "y"}\n', {}, "single column of text"),
         ("a.jsonl", b'{"a": "x"}\n', {"columns": ("text",)}, "expected a column 'text', found a"),
         ("a.jsonl", b'{"a": 3}\n', {"columns": ("a",)}, "found int"),
         ("a.jsonl", b'{"a": "x"}\nnot json\n', {}, "line 2: expected JSON"),
@@ -217,7 +217,7 @@ def test_sources_share_no_text(tmp_path, tokenizer):
     assert set(first) == {"mine", "shared"}
     assert len(second) == 3
     assert "shared" not in second
-    with pytest.raises(DistillerError, match="none that is new"):
+    with pytest.raises(DistillerError, match="found no new text"):
         gather([sources[0], sources[0]], tokenizer, 100)
 
 
@@ -256,7 +256,9 @@ def test_a_zst_file_that_is_cut_off_is_an_error(tmp_path):
 def test_lines_are_read_from_text_by_name_alone(tmp_path, name):
     path = tmp_path / name
     path.write_text("one\n")
-    with pytest.raises(TextSourceError, match=r"expected a text a line, by a name .*\.txt"):
+    with pytest.raises(
+        TextSourceError, match=r"expected a file of one text per line: a name .*\.txt"
+    ):
         list(read_lines([str(path)]))
 
 

@@ -126,5 +126,5 @@ def test_counted_words_make_a_vocabulary_in_both_modes(name):
 @pytest.mark.parametrize("setting", ["size", "min_count", "max_entries"])
 def test_settings_are_positive(setting):
     arguments = {"size": 1, setting: 0}
-    with pytest.raises(VocabularyError, match=f"{setting} is 0"):
+    with pytest.raises(VocabularyError, match=f"{setting}: expected at least 1, found 0"):
         count_words([], tokenizer=FAMILIES["roberta"], **arguments)

@@ -35,7 +35,8 @@ __all__ = [
     "train",
 ]
 
-# These import numpy or torch. Help does not wait for them, and commands handle Ctrl-C before them.
+# Imported on first use: these modules import numpy or torch. `--help` must not wait for that, and
+# commands must handle Ctrl-C before that.
 _LAZY = {
     "Recipe": ".recipe.recipe",
     "Teacher": ".teacher",

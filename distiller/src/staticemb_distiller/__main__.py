@@ -1,6 +1,6 @@
-"""The entry of the command `staticemb-distiller`, and of `python -m staticemb_distiller`.
+"""The entry point of `staticemb-distiller` and of `python -m staticemb_distiller`.
 
-It handles signals and closed streams before anything slow is imported.
+It handles signals and closed streams before it imports slow modules.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from .errors import DistillerError
 
 
 def main() -> int:
-    """Run the command with the arguments of the process; return its exit status."""
+    """Run the command with the process's arguments and return the exit status."""
     return run_command("staticemb-distiller", _run, errors=(DistillerError,))
 
 

@@ -1,4 +1,4 @@
-"""Arguments of another type than a function takes: refused at once, by name."""
+"""Type checks of arguments; an error names the argument."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import os
 
 
 def check_path(name: str, value: object) -> None:
-    """Refuse what is no path. An integer would be taken for an open file's descriptor.
+    """Check that an argument is a path. `open` takes an integer for a file descriptor.
 
     Args:
-        name: The argument, for the message.
-        value: What was given.
+        name: The argument's name, for the message.
+        value: The argument.
 
     Raises:
-        TypeError: It is neither a string nor an object that stands for one.
+        TypeError: The value is neither a string nor a path object.
     """
     check_type(name, value, (str, os.PathLike), "a path as a string or a Path")
 
 
 def check_type(name: str, value: object, kinds: tuple[type, ...], expected: str) -> None:
-    """Refuse an argument of another type.
+    """Check the type of an argument.
 
     Args:
-        name: The argument, for the message.
-        value: What was given.
-        kinds: The types that it may have.
-        expected: What they are in words.
+        name: The argument's name, for the message.
+        value: The argument.
+        kinds: The permitted types.
+        expected: The permitted types in words, for the message.
 
     Raises:
-        TypeError: It has another.
+        TypeError: The value has another type.
 
     >>> check_type("recipe", "a.toml", (dict,), "a dict")
     Traceback (most recent call last):

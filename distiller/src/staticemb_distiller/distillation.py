@@ -1,4 +1,4 @@
-"""A teacher and a recipe in, a static embedding file out: the steps, one after another."""
+"""Distillation: make a static embedding file from a teacher and a recipe."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from .vocabulary.build import Vocabulary
 from .vocabulary.by_recipe import make_vocabulary, token_counts
 
 _FIT_PACKAGES = ("scipy", "sentencex")
-_TEXTS = "texts"  # in the checkpoint's folder
+_TEXTS = "texts"  # subfolder of the checkpoint
 _PACKAGES = ("numpy", "scikit-learn", "tokenizers", "torch", "transformers")
 
 
@@ -54,25 +54,24 @@ def distill(
     The same teacher, recipe and machine give the same bytes.
 
     Args:
-        teacher: A local folder, a Hub id, or a teacher that is loaded already.
-        recipe: How; the defaults if None.
-        output: The file to write. It appears, or is replaced, only once it is whole and checked.
-        device: Where the teacher computes, and the fit where it is CUDA: "auto", "cpu", "cuda",
-            "mps".
-        checkpoint: A folder that keeps what the teacher has computed, so that a run that was broken
-            off goes on where it stopped. It is removed at the end.
-        teacher_cache: A folder that keeps the teacher's vectors of the fit's texts for good, so
-            that another fit to the same texts starts at once.
-        trust_remote_code: Whether Python code that comes with the teacher may run. No recipe can
-            allow it.
-        progress: Where to show progress; nothing is shown if None.
+        teacher: A local folder, a Hub id, or a loaded teacher.
+        recipe: The recipe; None: the defaults.
+        output: The file to write. It is created or replaced only after it is complete and checked.
+        device: The teacher's device: "auto", "cpu", "cuda" or "mps". The fit uses it only if it is
+            CUDA.
+        checkpoint: A folder for the teacher's results. An interrupted run continues from it. It is
+            removed at the end.
+        teacher_cache: A folder for the teacher's text vectors. It is kept, so that another fit to
+            the same texts starts at once.
+        trust_remote_code: Whether the teacher's own Python code may run. A recipe cannot allow it.
+        progress: The progress display; None: no display.
 
     Returns:
         The path of the file.
 
     Raises:
-        TypeError: An argument is of another type, such as the output's name in the recipe's place.
-        DistillerError: One of its sub-classes for each thing that can be wrong.
+        TypeError: An argument has the wrong type, for example the output path as the recipe.
+        DistillerError: A step failed; each cause has a subclass.
 
     Example:
         >>> distill("sentence-transformers/all-MiniLM-L6-v2", Recipe(dims=256), "minilm.staticemb")
@@ -85,10 +84,12 @@ def distill(
     recipe = (recipe or Recipe()).resolved()
     progress = progress or Progress(quiet=True)
     path = Path(output)
-    read = [str(file) for files in _inputs(recipe).values() for file in files]
-    check_output(path, chain(read, inputs.model_files(teacher) if isinstance(teacher, str) else ()))
+    input_files = [str(file) for files in _inputs(recipe).values() for file in files]
+    check_output(
+        path, chain(input_files, inputs.model_files(teacher) if isinstance(teacher, str) else ())
+    )
     check_folders(checkpoint, teacher_cache)
-    inputs.check_readable(read)
+    inputs.check_readable(input_files)
 
     if isinstance(teacher, str):
         if hint := unused_cuda():
@@ -107,7 +108,7 @@ def distill(
     weights = table.token_weights(len(vocabulary), token_counts(vocabulary, recipe), recipe)
 
     gathered = None
-    if recipe.fitted:  # before the teacher's long pass, which text that cannot be read would waste
+    if recipe.fitted:  # Read texts before the teacher's long pass: an unreadable text ends the run.
         progress.note(f"Reading text: {' '.join((*recipe.text, *recipe.fit))}")
         for source in fit_recipe.sources(recipe):
             if note := not_read(source.place, source.files):
@@ -115,8 +116,10 @@ def distill(
         gathered = fit_recipe.fit_texts(teacher, vocabulary, recipe)
         recipe = settled(recipe, gathered.own_share)
 
-    kept = _checkpoint(checkpoint, teacher, vocabulary, recipe)
-    vectors = token_vectors(teacher, vocabulary, recipe, checkpoint=kept, progress=progress)
+    checkpoint_store = _checkpoint(checkpoint, teacher, vocabulary, recipe)
+    vectors = token_vectors(
+        teacher, vocabulary, recipe, checkpoint=checkpoint_store, progress=progress
+    )
     texts = None
     if gathered is not None:
         cache = _text_cache(checkpoint, teacher_cache)
@@ -125,25 +128,26 @@ def distill(
         )
         texts = fitted.texts
         if Budget.parse(recipe.teacher_budget).seconds is not None:
-            # What a file's recipe asks for can be had on any machine.
+            # The recipe in the file must give the same texts on any machine: a count, not a time.
             recipe = replace(recipe, teacher_budget=texts)
         finished = table.fitted_table(fitted, recipe)
     else:
         finished = table.classical_table(vectors, weights, recipe)
     progress.note("Rounding and writing")
     parts = table.to_parts(finished, vocabulary.tokenizer_json, recipe)
-    lost = table.lost_rows(finished, parts)
-    if lost:
+    lost_count = table.lost_rows(finished, parts)
+    if lost_count:
         progress.note(
-            f"{lost} tokens weigh so little that int8 rounds their rows to zero: a text of nothing "
-            "else gets no vector; store_weights= keeps them, at the price of some speed"
+            f"{lost_count} tokens weigh so little that int8 rounds their rows to zero: a text of "
+            "only such tokens gets no vector; store_weights= keeps their rows, but encoding is "
+            "slower"
         )
     settings = _settings(finished, teacher, vocabulary, recipe, texts)
     write_checked(path, parts, settings, finished, recipe)
-    if kept:
+    if checkpoint_store:
         if teacher_cache is None:
-            shutil.rmtree(kept.folder / _TEXTS, ignore_errors=True)
-        kept.clear()
+            shutil.rmtree(checkpoint_store.folder / _TEXTS, ignore_errors=True)
+        checkpoint_store.clear()
     return path
 
 
@@ -155,7 +159,7 @@ def _check_arguments(
     teacher_cache: object,
     trust_remote_code: object,
 ) -> None:
-    """Refuse arguments of other types than `distill` takes."""
+    """Check the types of the arguments of `distill`."""
     if isinstance(teacher, bytes | int | float | dict | list | tuple | set | type(None)):
         check_type("teacher", teacher, (str,), "a folder, a Hub id or a Teacher")
     order = "distill(teacher, recipe, output)"
@@ -169,18 +173,18 @@ def _check_arguments(
 
 
 def _check_dims(teacher: Teacher, vocabulary: Vocabulary, recipe: Recipe) -> None:
-    """Refuse before the teacher's long pass what the rotation would refuse after it."""
-    whole = recipe.vectors_from == "output" and recipe.teacher_pooling == "teacher"
+    """Check `dims` before the teacher's long pass; the rotation would fail only after it."""
+    full_output = recipe.vectors_from == "output" and recipe.teacher_pooling == "teacher"
     if isinstance(recipe.dims, int):
         table.check_prefixes(recipe.prefixes, recipe.dims)
-        if whole and recipe.dims > teacher.dim:
+        if full_output and recipe.dims > teacher.dim:
             most = f"at most {teacher.dim}, the teacher's dimension"
             msg = f"dims: expected {most}, found {recipe.dims}"
             raise TableError(msg)
         if recipe.dims >= len(vocabulary):
             msg = (
                 f"dims: {recipe.dims} principal components need more than {recipe.dims} tokens, "
-                f"found {len(vocabulary)}; ask for fewer, or for none to leave out the rotation"
+                f"found {len(vocabulary)}; set fewer dimensions, or none for no rotation"
             )
             raise TableError(msg)
 
@@ -225,7 +229,7 @@ def _settings(
     ]
     provenance = {
         **teacher.provenance,
-        # The revision stands beside it, and is put back into the recipe when that is read.
+        # The revision has its own key, `teacher_revision`; reading the recipe puts it back.
         "recipe": replace(recipe, revision=None).to_toml(),
         "creator": _creator(recipe),
         "x-prefix-variance": " ".join(f"{share:.4f}" for share in shares),
@@ -251,8 +255,8 @@ def _creator(recipe: Recipe) -> str:
 
 
 def _inputs(recipe: Recipe) -> dict[str, list[Path]]:
-    """The files and folders that a recipe names, each once, and the files that are read there."""
+    """Return the files to read for each file or folder that a recipe names."""
     vocabulary = [recipe.vocabulary] if recipe.vocabulary is not None else []
-    named = [*vocabulary, *recipe.vocabulary_from, *recipe.keep_used_in, *recipe.counts_from]
-    found = {name: [Path(name)] for name in named}
-    return {**found, **{source.place: source.files for source in fit_recipe.sources(recipe)}}
+    names = [*vocabulary, *recipe.vocabulary_from, *recipe.keep_used_in, *recipe.counts_from]
+    files = {name: [Path(name)] for name in names}
+    return {**files, **{source.place: source.files for source in fit_recipe.sources(recipe)}}

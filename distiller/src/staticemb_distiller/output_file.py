@@ -1,8 +1,9 @@
-"""Files and folders that appear whole or not at all, whatever their names lead to.
+"""Atomic writing of output files and folders.
 
-A regular file is written under a temporary name in the same folder and then renamed. Its mode and
-owner stay, a new one has those that the umask gives. Symbolic links are followed. A device, a FIFO,
-or a descriptor (`-`, `/dev/stdout`, `/dev/fd/63`) is written through once the content is complete.
+A regular file is written under a temporary name in the same folder and then renamed. The mode and
+owner of a replaced file stay; the umask sets the mode of a new file. Symbolic links are followed.
+The content of a device, a FIFO or a descriptor (`-`, `/dev/stdout`, `/dev/fd/63`) is written to it
+once the content is complete.
 """
 
 from __future__ import annotations
@@ -24,30 +25,30 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 STANDARD_OUTPUT: Final = "-"
-"""The name of standard output among files; a file of this name is written by its whole path."""
+"""The path that means standard output; a file of this name needs a longer path, such as `./-`."""
 
 _MOST_LINKS: Final = 40
-# Of a file's name in its temporary name: 255 bytes are the most that a name may have.
+# A temporary name holds the first characters of the file's name: a name has at most 255 bytes.
 _NAME_CHARACTERS: Final = 55
 _BLOCK: Final = 1 << 20
 
 
 @contextmanager
 def appearing(path: Path) -> Iterator[Path]:
-    """Give a place to write a file, whose content gets to the file's own name at the end.
+    """Write a file atomically: yield a temporary file, and move its content to the path at the end.
 
-    If the block raises anything, `SystemExit` and `KeyboardInterrupt` included, a regular file
-    stays as it was, nothing is written through, and the temporary file is removed.
+    If the block raises any exception, `SystemExit` and `KeyboardInterrupt` included, the output
+    stays as it was, and the temporary file is removed.
 
     Args:
-        path: The file's own name.
+        path: The output.
 
     Yields:
-        An empty temporary file: in the same folder, links resolved, for a regular file; in the
-        system's temporary folder for anything else. The block may replace it.
+        An empty temporary file. For a regular file it is in the same folder, with links resolved;
+        for other outputs it is in the system's temporary folder. The block may replace it.
 
     Raises:
-        OSError: It is a folder, or the file cannot be written.
+        OSError: The path is a folder, or the file cannot be written.
 
     Example:
         >>> with appearing(Path("notes.txt")) as temporary:  # doctest: +SKIP
@@ -73,13 +74,13 @@ def appearing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def appearing_folder(path: Path) -> Iterator[Path]:
-    """Give a folder to fill, whose entries get to the folder's own name at the end.
+    """Write a folder atomically: yield a temporary folder, and move its entries at the end.
 
-    An empty folder that is there already stays the same one, with its mode and owner: it may be a
-    mount point. Symbolic links are followed. If the block raises anything, nothing is left.
+    An existing empty folder keeps its mode and owner: it may be a mount point. Symbolic links are
+    followed. If the block raises any exception, all new entries are removed.
 
     Args:
-        path: The folder's own name; new, or an empty folder.
+        path: The output: an empty folder, or a path that does not exist.
 
     Yields:
         A new temporary folder.
@@ -88,13 +89,13 @@ def appearing_folder(path: Path) -> Iterator[Path]:
         OSError: The folder cannot be written.
     """
     target = Path(os.path.realpath(path))
-    there = target.is_dir()
-    temporary = _temporary_name(target / "export" if there else target)
+    existed = target.is_dir()
+    temporary = _temporary_name(target / "export" if existed else target)
     moved: list[Path] = []
     try:
         temporary.mkdir()
         yield temporary
-        if not there:
+        if not existed:
             temporary.rename(target)
             return
         if any(entry != temporary for entry in target.iterdir()):
@@ -111,24 +112,24 @@ def appearing_folder(path: Path) -> Iterator[Path]:
 
 
 def sweep(path: Path) -> None:
-    """Remove what `appearing` left beside a file where the process was killed."""
+    """Remove the temporary files of `appearing` for a path; a killed process leaves them."""
     start = f".{path.name[:_NAME_CHARACTERS]}."
     with suppress(OSError):
-        for left in list(path.parent.iterdir()):
-            if left.name.startswith(start) and left.name.endswith(".tmp"):
-                left.unlink(missing_ok=True)
+        for temporary in list(path.parent.iterdir()):
+            if temporary.name.startswith(start) and temporary.name.endswith(".tmp"):
+                temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def reported(path: Path, kind: type[DistillerError]) -> Iterator[None]:
-    """Turn the system's errors of writing into one line that names the output.
+    """Turn an `OSError` of writing into a one-line error that names the output.
 
     Args:
         path: The output.
         kind: The class of the error.
 
     Raises:
-        DistillerError: Of that class, for an `OSError` other than `BrokenPipeError`.
+        DistillerError: An error of class `kind`, for an `OSError` other than `BrokenPipeError`.
     """
     try:
         yield
@@ -139,33 +140,34 @@ def reported(path: Path, kind: type[DistillerError]) -> Iterator[None]:
 
 
 def check_output(path: Path, inputs: Iterable[str | os.PathLike[str]] = ()) -> None:
-    """Refuse a file's name before hours of work that it could not be written under.
+    """Check before hours of work that an output file can be written.
 
     Args:
-        path: The file.
-        inputs: The files that are read; those that are absent are ignored.
+        path: The output file.
+        inputs: The input files; absent files are ignored.
 
     Raises:
-        OutputError: It is a folder, lies in none, is one of the inputs, or may not be written.
+        OutputError: The path is a folder, its folder does not exist, it is one of the inputs, or it
+            is write-protected.
     """
     try:
-        held = _held(path)
-        if held is not None and stat.S_ISDIR(held.st_mode):
+        status = _status(path)
+        if status is not None and stat.S_ISDIR(status.st_mode):
             raise OutputError(f"{path}: expected the name of a file to write, found a folder")
     except (OSError, ValueError) as error:
         raise _not_writable(path, error) from error
-    if held is None or (stat.S_ISREG(held.st_mode) and _descriptor(path) is None):
+    if status is None or (stat.S_ISREG(status.st_mode) and _descriptor(path) is None):
         folder = Path(os.path.realpath(path)).parent
         if not folder.is_dir():
             raise OutputError(f"{path}: the folder {folder} does not exist")
         if not _permitted(folder, os.W_OK | os.X_OK):
             raise OutputError(f"{path}: cannot be written: the folder {folder} is write-protected")
-    if held is not None and _descriptor(path) is None and not _permitted(path, os.W_OK):
+    if status is not None and _descriptor(path) is None and not _permitted(path, os.W_OK):
         raise OutputError(f"{path}: cannot be written: it is write-protected")
-    if held is not None and stat.S_IFMT(held.st_mode) in (stat.S_IFREG, stat.S_IFIFO):
+    if status is not None and stat.S_IFMT(status.st_mode) in (stat.S_IFREG, stat.S_IFIFO):
         for name in inputs:
             with suppress(OSError, ValueError):
-                if os.path.samestat(Path(name).stat(), held):
+                if os.path.samestat(Path(name).stat(), status):
                     raise OutputError(
                         f"{path}: expected another file than the input {os.fspath(name)}, found "
                         "the same one"
@@ -173,13 +175,13 @@ def check_output(path: Path, inputs: Iterable[str | os.PathLike[str]] = ()) -> N
 
 
 def check_folders(*paths: str | os.PathLike[str] | None) -> None:
-    """Refuse folders that could not be made, or not be written in, before hours of work.
+    """Check before hours of work that folders exist or can be made, and are writable.
 
     Args:
-        paths: The folders, which may be absent; None where no folder was asked for.
+        paths: The folders, which may be absent; None is ignored.
 
     Raises:
-        OutputError: One, or the folder that it would be made in, is a file or is write-protected.
+        OutputError: A folder, or its closest existing parent, is a file or is write-protected.
     """
     for path in paths:
         if path is None:
@@ -187,17 +189,17 @@ def check_folders(*paths: str | os.PathLike[str] | None) -> None:
         if os.fspath(path) == STANDARD_OUTPUT:
             raise OutputError(f"{path}: expected a folder, found the name of standard output")
         try:
-            place = _deepest(Path(os.path.realpath(path)))
+            folder = _deepest(Path(os.path.realpath(path)))
         except (OSError, ValueError) as error:
             raise _not_writable(path, error) from error
-        if not place.is_dir():
-            raise OutputError(f"{path}: expected a folder, found the file {place}")
-        if not _permitted(place, os.W_OK | os.X_OK):
-            raise OutputError(f"{path}: cannot be written: the folder {place} is write-protected")
+        if not folder.is_dir():
+            raise OutputError(f"{path}: expected a folder, found the file {folder}")
+        if not _permitted(folder, os.W_OK | os.X_OK):
+            raise OutputError(f"{path}: cannot be written: the folder {folder} is write-protected")
 
 
 def is_stream(path: Path) -> bool:
-    """Whether a name leads to what is written through: anything there but a regular file."""
+    """Return whether a path is an existing output other than a regular file, such as a FIFO."""
     if _descriptor(path) is not None:
         return True
     try:
@@ -207,12 +209,12 @@ def is_stream(path: Path) -> bool:
 
 
 def working_folder(path: Path) -> Path | None:
-    """Where large temporary files of an output go: its own folder; None: the system's."""
+    """Return the folder for large temporary files of an output; None: the system's folder."""
     return None if is_stream(path) else Path(os.path.realpath(path)).parent
 
 
 def described(path: Path) -> str:
-    """An output that was written, with its size where it is a regular file."""
+    """Return an output's path, and for a regular file its size in MB."""
     return f"{path}" if is_stream(path) else f"{path} ({path.stat().st_size / 1e6:.1f} MB)"
 
 
@@ -221,22 +223,22 @@ def _not_writable(path: str | os.PathLike[str], error: OSError | ValueError) -> 
 
 
 def _deepest(path: Path) -> Path:
-    """The deepest of a folder and those around it that is there.
+    """Return a folder if it exists, else its closest existing parent.
 
     Raises:
-        OSError: One of those that are not there can have no such name.
+        OSError: The name of a folder that does not exist is invalid.
     """
-    place = path
-    while not is_there(place) and place != place.parent:
-        place = place.parent
-    for part in path.relative_to(place).parts:
+    folder = path
+    while not is_there(folder) and folder != folder.parent:
+        folder = folder.parent
+    for part in path.relative_to(folder).parts:
         with suppress(FileNotFoundError, NotADirectoryError):
-            (place / part).lstat()
-    return place
+            (folder / part).lstat()
+    return folder
 
 
-def _held(path: Path) -> os.stat_result | None:
-    """What a name leads to; None where nothing is there."""
+def _status(path: Path) -> os.stat_result | None:
+    """Return the status of an output; None if it does not exist."""
     descriptor = _descriptor(path)
     try:
         return path.stat() if descriptor is None else os.fstat(descriptor)
@@ -250,28 +252,28 @@ def _permitted(path: Path, mode: int) -> bool:
 
 
 def _stream(path: Path) -> IO[bytes] | None:
-    """What a name leads to, opened, where it is written through; None for a regular file."""
+    """Open an output other than a regular file; return None for a regular file."""
     descriptor = _descriptor(path)
     if descriptor is not None:
         # A copy shares the position and the append mode of the shell's descriptor.
         return os.fdopen(os.dup(descriptor), "wb")
-    held = _held(path)
-    if held is None or stat.S_ISREG(held.st_mode):
+    status = _status(path)
+    if status is None or stat.S_ISREG(status.st_mode):
         return None
-    if stat.S_ISDIR(held.st_mode):
+    if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    # Without O_CREAT: a node that is removed meanwhile does not come back as a regular file.
+    # No O_CREAT: if the node is removed meanwhile, no regular file replaces it.
     return os.fdopen(os.open(path, os.O_WRONLY), "wb")
 
 
 def _descriptor(path: Path) -> int | None:
-    """The descriptor of this process that a name such as `/dev/stdout` leads to."""
-    own = ("/dev/fd", f"/proc/{os.getpid()}/fd")
+    """Return the descriptor of this process that a path such as `/dev/stdout` stands for."""
+    descriptor_folders = ("/dev/fd", f"/proc/{os.getpid()}/fd")
     if str(path) == STANDARD_OUTPUT:
         return 1
     for _ in range(_MOST_LINKS):
         folder = os.path.realpath(path.parent)
-        if folder in own and path.name.isdecimal():
+        if folder in descriptor_folders and path.name.isdecimal():
             return int(path.name)
         path = Path(folder) / path.name
         if not path.is_symlink():
@@ -282,19 +284,19 @@ def _descriptor(path: Path) -> int | None:
 
 @contextmanager
 def _replacement(path: Path) -> Iterator[Path]:
-    """A temporary file that takes the place of a regular file when the block ends well."""
+    """Yield a temporary file, which replaces a regular file if the block raises no exception."""
     target = Path(os.path.realpath(path))
-    held = target.stat() if target.exists() else None
-    if held is not None and not _permitted(target, os.W_OK):
+    status = target.stat() if target.exists() else None
+    if status is not None and not _permitted(target, os.W_OK):
         raise PermissionError(errno.EACCES, "it is write-protected", str(path))
     temporary = _temporary_name(target)
     try:
-        # For the owner alone until it has the mode of the one that it replaces.
+        # Only the owner may read it until it gets the mode of the replaced file.
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        os.close(os.open(temporary, flags, 0o666 if held is None else 0o600))
+        os.close(os.open(temporary, flags, 0o666 if status is None else 0o600))
         yield temporary
-        if held is not None:
-            _take_over(temporary, held)
+        if status is not None:
+            _take_over(temporary, status)
         temporary.replace(target)
     finally:
         with suppress(OSError):
@@ -306,13 +308,13 @@ def _temporary_name(target: Path) -> Path:
     return target.with_name(f".{short}.{secrets.token_hex(8)}.tmp")
 
 
-def _take_over(path: Path, held: os.stat_result) -> None:
-    """Give a file the owner and the mode of another."""
+def _take_over(path: Path, status: os.stat_result) -> None:
+    """Set a file's owner and mode to those in `status`."""
     if os.name == "nt":
         return
-    own = path.stat()
-    if (own.st_uid, own.st_gid) != (held.st_uid, held.st_gid):
+    current = path.stat()
+    if (current.st_uid, current.st_gid) != (status.st_uid, status.st_gid):
         with suppress(OSError):
-            os.chown(path, held.st_uid, held.st_gid)
+            os.chown(path, status.st_uid, status.st_gid)
     with suppress(OSError):
-        path.chmod(stat.S_IMODE(held.st_mode))
+        path.chmod(stat.S_IMODE(status.st_mode))

@@ -1,6 +1,6 @@
-"""What a name that a user gives leads to. A name that no file can have leads nowhere.
+"""Tests of path names that a user gives. For an invalid path name, every test returns False.
 
-The methods of `Path` raise where a name is too long, or lies in a folder that may not be read.
+The methods of `Path` raise an error if a name is too long or its folder is unreadable.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ import os
 
 
 def is_there(name: str | os.PathLike[str]) -> bool:
-    """Whether there is anything of that name."""
+    """Return whether the path exists."""
     return os.path.exists(name)  # noqa: PTH110 - see above
 
 
 def is_file(name: str | os.PathLike[str]) -> bool:
-    """Whether there is a regular file of that name."""
+    """Return whether the path is a regular file."""
     return os.path.isfile(name)  # noqa: PTH113
 
 
 def is_folder(name: str | os.PathLike[str]) -> bool:
-    """Whether there is a folder of that name."""
+    """Return whether the path is a folder."""
     return os.path.isdir(name)  # noqa: PTH112

@@ -1,4 +1,4 @@
-"""How far long work has come: a bar on a terminal, a line now and then anywhere else."""
+"""Progress of long work: a bar on a terminal, or else a line every few seconds."""
 
 from __future__ import annotations
 
@@ -23,16 +23,15 @@ _SECONDS_BETWEEN_TICKS = 1.0
 
 
 class Progress:
-    """Shows each step's progress with its rate and the time left.
+    """Progress display of each step, with its rate and the remaining time.
 
-    On a terminal the last line is a bar, or the time that the last note's step has taken. A thread
-    keeps it up to date until `close`; what is noted goes above it. Work goes on where the stream
-    cannot be written to any more.
+    On a terminal the last line is a bar, or the elapsed time since the last note. A thread updates
+    the line until `close`; notes go above it. Errors of writing to the stream are ignored.
 
     Args:
-        stream: Where to; standard error if None.
-        quiet: Show nothing.
-        spell: Rewrites each note, as a command does to name knobs by its flags.
+        stream: The output stream; None: standard error.
+        quiet: Whether to show nothing but warnings.
+        spell: A function that rewrites each note; commands use it to replace knobs by flags.
 
     Example:
         >>> with Progress(quiet=True) as progress:
@@ -70,18 +69,18 @@ class Progress:
         self.close()
 
     def close(self) -> None:
-        """Leave the terminal at the start of an empty line."""
+        """Stop the display, and leave the cursor at the start of an empty line."""
         self._ended.set()
         with self._lock:
             self._end_step()
 
     def note(self, text: str) -> None:
-        """Say what is being done, on one line."""
+        """Write a line about the current step."""
         if not self._quiet:
             self.warn(text)
 
     def warn(self, text: str) -> None:
-        """Say what the user has to know, even where progress is not shown."""
+        """Write a line that the user must see, even if `quiet` is set."""
         with self._lock:
             if self._bar is not None:
                 self._bar.clear()
@@ -95,7 +94,7 @@ class Progress:
                 self._begin_status("")
 
     def status(self, text: str) -> None:
-        """Say what is being done on a terminal alone, until the next step."""
+        """Show a text until the next step; only on a terminal."""
         if self._live:
             with self._lock:
                 self._end_step()
@@ -105,7 +104,7 @@ class Progress:
 
     @contextmanager
     def track(self, what: str, total: int, unit: str) -> Iterator[Callable[[int], object]]:
-        """Follow a step of `total` units; a step that is followed already ends.
+        """Show the progress of a step of `total` units; the previous step ends.
 
         Yields:
             A function to call with the number of units done since its last call.
@@ -140,8 +139,8 @@ class Progress:
         else:
             yield self._lines(what, total, unit)
 
-    def _lines(self, what: str, total: int, unit: str) -> Callable[[int], object]:
-        """The same as lines of text, for a log: one every few seconds, and one at the end."""
+    def _lines(self, label: str, total: int, unit: str) -> Callable[[int], object]:
+        """Write progress as lines, for a log: every few seconds and at the end."""
         start = last = time.monotonic()
         count = 0
 
@@ -153,14 +152,14 @@ class Progress:
                 last = now
                 self.note(
                     tqdm.format_meter(
-                        count, total, now - start, ncols=0, prefix=what, unit=f" {unit}"
+                        count, total, now - start, ncols=0, prefix=label, unit=f" {unit}"
                     )
                 )
 
         return advance
 
     def _end_step(self) -> None:
-        """Close the bar, which stays on its line, or wipe the status."""
+        """Close the bar and keep its line, or erase the status line."""
         if self._bar is not None:
             bar, self._bar = self._bar, None
             bar.close()
@@ -178,7 +177,7 @@ class Progress:
         clock = tqdm.format_interval(time.monotonic() - self._since)
         line = f"{self._status} [{clock}]" if self._status else f"  [{clock}]"
         columns = shutil.get_terminal_size().columns
-        # Back at the line's start: what another library logs then replaces it.
+        # Return to the line's start, so that another library's log line replaces the status.
         self._stream.write(f"\r\x1b[K{line[: columns - 1]}\r")
         self._stream.flush()
         self._drawn = True
@@ -200,10 +199,10 @@ class Progress:
 
 
 class BlockProgress:
-    """Counts what is done within a block, and the block at its end less what was counted.
+    """Progress of blocks: counts units within a block, and the rest of the block at its end.
 
     Args:
-        advance: What `Progress.track` yields.
+        advance: The function that `Progress.track` yields.
     """
 
     def __init__(self, advance: Callable[[int], object]) -> None:
@@ -211,19 +210,19 @@ class BlockProgress:
         self._counted = 0
 
     def within(self, done: int) -> None:
-        """Count units of a block that has begun."""
+        """Count units within the current block."""
         self._counted += done
         self._advance(done)
 
     def block(self, done: int) -> None:
-        """Count a block of `done` units."""
+        """End a block of `done` units; units that `within` counted are not counted again."""
         done, self._counted = done - self._counted, 0
         if done:
             self._advance(done)
 
 
 class _Stream:
-    """A stream that ignores that it cannot be written to, as after its terminal is closed."""
+    """A stream that ignores errors of writing, for example after its terminal is closed."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -1,4 +1,4 @@
-"""SHA-256 of files and folders, as `sha256sum` has it."""
+"""SHA-256 digests of files and folders, equal to those of `sha256sum`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal.
+    """Return the SHA-256 of a file's bytes, in hexadecimal.
 
     Raises:
         OSError: The file cannot be read.
@@ -24,11 +24,11 @@ def file_sha256(path: Path) -> str:
 
 
 def listing_sha256(folder: Path, files: Iterable[Path]) -> str:
-    """The SHA-256 of what `sha256sum` prints for files, named as seen from a folder.
+    """Return the SHA-256 of the output of `sha256sum` for files, named relative to a folder.
 
     Args:
-        folder: Where they are seen from.
-        files: Files in it or below, in the order in which they are listed.
+        folder: The folder.
+        files: Files in the folder or its subfolders, in the order of the output.
 
     Raises:
         OSError: A file cannot be read.

@@ -1,4 +1,4 @@
-"""Text out of nothing: sequences of words drawn from the teacher's own vocabulary."""
+"""Generated text: random sequences of words of the tokenizer's vocabulary."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 GENERATED = "generated"
-"""What the source of a fit is called that needs no text: sequences of the vocabulary's words."""
-_SHORTEST, _LONGEST = 2, 13  # sequences, in words
+"""The name of the source of generated sequences."""
+_SHORTEST, _LONGEST = 2, 13  # words of a sequence
 _BLOCK = 240_000  # sequences drawn at a time
-# Zipf-Mandelbrot: the most frequent words are less frequent than 1 / rank. Pieces are flatter.
+# Zipf-Mandelbrot: the most frequent words are rarer than 1 / rank. Pieces are flatter distributed.
 _WORD_OFFSET, _PIECE_OFFSET = 3.7, 51.0
 _GLUED = 0.08  # share of words that get a piece at their end
-_NEVER_GLUED = 200  # function words
+_NEVER_GLUED = 200  # the first ranks are function words, which get no piece
 _COMMA, _STOP, _QUESTION = 0.05, 0.6, 0.08
-_BARE = 0.25  # share of sequences of words alone, as queries are
+_BARE = 0.25  # share of sequences without pieces and punctuation, like queries
 
 
 @dataclass(frozen=True)
 class Lexicon:
-    """What sequences are made of.
+    """The words and pieces of generated sequences.
 
     Attributes:
-        words: Tokens that are words by themselves, the most frequent first.
-        pieces: Tokens that only stand inside words, likewise, without any mark.
+        words: Tokens that are whole words, the most frequent first.
+        pieces: Tokens that occur only inside words, the most frequent first, without marks.
     """
 
     words: tuple[str, ...]
@@ -36,13 +36,13 @@ class Lexicon:
     def of(cls, tokenizer: Tokenizer) -> Lexicon:
         """Find the words and pieces of a tokenizer, in the order of their ids.
 
-        Vocabularies list frequent tokens first, near enough for `generate`, but for the alphabet
-        that many begin with: words of one letter come last. A token is a word if it is made of
-        letters or digits and its text after a blank is that one token again; or its text alone,
-        if the token bears a mark (for where a blank at the beginning is one too many).
+        Vocabularies list frequent tokens first, which is exact enough for `generate`. Many begin
+        with the alphabet, so words of one letter are moved to the end. A token is a word if it
+        consists of letters or digits, and its text after a space gives that token alone. For a
+        token with a mark the text without a space is tried, too: some tokenizers add the space.
 
         Args:
-            tokenizer: The teacher's.
+            tokenizer: The tokenizer; it is not changed.
         """
         plain = Tokenizer.from_str(tokenizer.to_str())
         plain.no_padding()
@@ -65,20 +65,20 @@ class Lexicon:
 
 
 def generate(lexicon: Lexicon, count: int, *, seed: int = 0) -> list[str]:
-    """Draw sequences of words, each word by its rank as Zipf's law has it.
+    """Draw sequences of words, each word by Zipf's law.
 
-    A word of rank r has a probability in proportion to 1 / (r + 2.7) (Mandelbrot, 1953). A few
-    rarer words get a piece at their end, so that pieces are learned, too; commas, full stops and
-    question marks stand where a text might have them, so that the teacher reads sentences. A
-    quarter of the sequences are words alone.
+    A word of rank r = 1, 2, … has a probability proportional to 1 / (r + 2.7) (Mandelbrot, 1953).
+    Some rarer words get a piece at their end, so that the fit learns pieces, too. Commas, full
+    stops and question marks make sequences similar to sentences. A quarter of the sequences
+    consists of words alone.
 
     Args:
         lexicon: Words, and pieces if there are any.
         count: How many sequences to draw.
-        seed: Another seed, other sequences.
+        seed: The seed of the random numbers.
 
     Returns:
-        `count` texts, words joined by a blank. More texts begin with those of fewer.
+        `count` texts, with words joined by a space. A larger `count` appends texts.
 
     >>> lexicon = Lexicon(("the", "of", "table"))
     >>> generate(lexicon, 9) == generate(lexicon, 10)[:9]
@@ -87,40 +87,40 @@ def generate(lexicon: Lexicon, count: int, *, seed: int = 0) -> list[str]:
     texts: list[str] = []
     for block in range(-(-count // _BLOCK)):
         sequence = np.random.SeedSequence(seed, spawn_key=(block,) if block else ())
-        wanted = min(_BLOCK, count - len(texts))
-        texts += _block(lexicon, wanted, np.random.default_rng(sequence))
+        block_count = min(_BLOCK, count - len(texts))
+        texts += _block(lexicon, block_count, np.random.default_rng(sequence))
     return texts
 
 
-def _block(lexicon: Lexicon, wanted: int, random: np.random.Generator) -> list[str]:
-    """Draw a whole block, which settles what its first texts are, and spell these."""
+def _block(lexicon: Lexicon, count: int, random: np.random.Generator) -> list[str]:
+    """Draw a whole block, and spell its first `count` texts, which do not depend on `count`."""
     lengths = random.integers(_SHORTEST, _LONGEST + 1, _BLOCK)
     total = int(lengths.sum())
-    drawn = _by_rank(random, len(lexicon.words), total, _WORD_OFFSET)
+    word_ranks = _by_rank(random, len(lexicon.words), total, _WORD_OFFSET)
     bare = random.random(_BLOCK) < _BARE
     dressed = np.repeat(~bare, lengths)
     glued = np.zeros(total, bool)
     pieces = np.zeros(total, np.int64)
     if lexicon.pieces:
-        glued = (random.random(total) < _GLUED) & (drawn >= _NEVER_GLUED) & dressed
+        glued = (random.random(total) < _GLUED) & (word_ranks >= _NEVER_GLUED) & dressed
         pieces = _by_rank(random, len(lexicon.pieces), total, _PIECE_OFFSET)
     commas = (random.random(total) < _COMMA) & dressed
     chances = np.where(bare, 1, random.random(_BLOCK))
 
-    ends = np.cumsum(lengths)[:wanted]
+    ends = np.cumsum(lengths)[:count]
     used = int(ends[-1])
     tails = [""] * used
-    for place in np.flatnonzero(glued[:used]).tolist():
-        tails[place] = lexicon.pieces[pieces[place]]
-    for place in np.setdiff1d(np.flatnonzero(commas[:used]), ends - 1).tolist():
-        tails[place] += ","
-    for end, chance in zip(ends.tolist(), chances[:wanted].tolist(), strict=True):
+    for index in np.flatnonzero(glued[:used]).tolist():
+        tails[index] = lexicon.pieces[pieces[index]]
+    for index in np.setdiff1d(np.flatnonzero(commas[:used]), ends - 1).tolist():
+        tails[index] += ","
+    for end, chance in zip(ends.tolist(), chances[:count].tolist(), strict=True):
         tails[end - 1] += "." if chance < _STOP else "?" if chance < _STOP + _QUESTION else ""
-    ranks = drawn[:used].tolist()
+    ranks = word_ranks[:used].tolist()
     words = [lexicon.words[rank] + tail for rank, tail in zip(ranks, tails, strict=True)]
     return [
         " ".join(words[end - length : end])
-        for end, length in zip(ends.tolist(), lengths[:wanted].tolist(), strict=True)
+        for end, length in zip(ends.tolist(), lengths[:count].tolist(), strict=True)
     ]
 
 
@@ -128,5 +128,5 @@ def _by_rank(
     random: np.random.Generator, choices: int, count: int, offset: float
 ) -> NDArray[np.int64]:
     shares = 1 / (np.arange(choices) + offset)
-    drawn: NDArray[np.int64] = random.choice(choices, size=count, p=shares / shares.sum())
-    return drawn
+    ranks: NDArray[np.int64] = random.choice(choices, size=count, p=shares / shares.sum())
+    return ranks

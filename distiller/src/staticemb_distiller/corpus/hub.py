@@ -1,4 +1,4 @@
-"""Rows of a data set on the Hugging Face Hub, streamed by the optional package `datasets`."""
+"""Rows of data sets on the Hugging Face Hub, streamed by the optional package `datasets`."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ def hub_records(
     config: str | None = None,
     revision: str | None = None,
 ) -> Iterator[tuple[str, Record]]:
-    """Read the rows of a data set without downloading all of it first.
+    """Stream the rows of a data set.
 
     Args:
-        name: The data set's id, or a local folder in the form of one.
-        split: For example "train".
-        config: The data set's subset, where it has several.
+        name: The data set's id, or a local folder that `datasets` can load.
+        split: The split, for example "train".
+        config: The subset, if the data set has several.
         revision: A commit, branch or tag.
 
     Yields:
-        Where a row stands, for messages, and the row.
+        The row's location for messages, and the row.
 
     Raises:
-        TextSourceError: There is no such data set, or it cannot be read.
+        TextSourceError: The data set does not exist or cannot be read.
         MissingPackageError: `datasets` is not installed.
     """
     number = 0
@@ -50,9 +50,9 @@ def hub_records(
 
 
 def hub_version(name: str, *, config: str | None = None, revision: str | None = None) -> str:
-    """Which version of a data set `hub_records` reads: its commit on the Hub.
+    """Return the version of a data set that `hub_records` reads: its commit on the Hub.
 
-    A local folder has what `datasets` tells its versions by.
+    For a local folder it is the hash that `datasets` computes.
 
     Args:
         name: As for `hub_records`.
@@ -60,13 +60,13 @@ def hub_version(name: str, *, config: str | None = None, revision: str | None = 
         revision: As for `hub_records`.
 
     Raises:
-        TextSourceError: There is no such data set.
+        TextSourceError: The data set does not exist or cannot be read.
         MissingPackageError: `datasets` is not installed.
     """
     return str(_builder(name, config, revision).hash)
 
 
-@cache  # a branch may move on: within a process a data set is always the same commit
+@cache  # A branch may move: within a process a data set must always be the same commit.
 def _builder(name: str, config: str | None, revision: str | None) -> Any:  # noqa: ANN401 - untyped
     try:
         import datasets  # type: ignore[import-not-found, import-untyped, unused-ignore]

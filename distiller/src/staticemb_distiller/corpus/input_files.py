@@ -1,4 +1,4 @@
-"""What a recipe names to be read: files' lines, and for the record what was in them."""
+"""The input files of a recipe: their lines, and their digests and versions for the metadata."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ if TYPE_CHECKING:
 
     from .source_spec import PlaceSpec
 
-# A line without end must not fill the memory.
+# A very long line must not fill the memory.
 LONGEST_LINE = 1 << 24  # bytes
 
 
 def check_readable(paths: Sequence[str]) -> None:
-    """Make sure that files can be opened before hours of work depend on them.
+    """Check that files can be opened, before hours of work.
 
     Raises:
-        TextSourceError: One cannot.
+        TextSourceError: A file cannot be opened.
     """
     for path in paths:
         try:
             with Path(path).open("rb"):
                 pass
-        except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        except (OSError, ValueError) as error:  # ValueError: the name is invalid
             msg = f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"
             raise TextSourceError(msg) from error
 
 
 def model_files(model: str | os.PathLike[str]) -> Iterator[Path]:
-    """The files on this machine that a model's name stands for.
+    """Find the local files of a model.
 
     Args:
-        model: A file, a folder, or the name of an installed model. Anything else has none.
+        model: A file, a folder, or the name of an installed model. Other names have no files.
 
     Yields:
-        The file, or all files in the folder but static embedding files: no library reads these as
-        a part of its model, and people put them there.
+        The file, or all files in the folder except static embedding files: libraries do not read
+        these as a part of a model, and users write outputs there.
     """
     path = Path(model)
     if is_folder(path):
@@ -62,15 +62,15 @@ def model_files(model: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def read_lines(paths: Sequence[str]) -> Iterator[str]:
-    """Read the lines of text files, one after another, without blank ones.
+    """Read the lines of text files, without blank lines.
 
     Args:
-        paths: Files in UTF-8, by name plain text (`.txt`, `.md` or no suffix), also packed (`.gz`,
-            `.zst`).
+        paths: UTF-8 files whose names mean plain text (`.txt`, `.md` or no suffix), also compressed
+            (`.gz`, `.zst`).
 
     Raises:
-        TextSourceError: A file is not plain text by its name, cannot be read, or is not UTF-8. The
-            message names the line.
+        TextSourceError: A file's name does not mean plain text, or the file cannot be read, or it
+            is not UTF-8; the message then names the line.
     """
     for path in paths:
         if form_of(path) != "lines":
@@ -78,8 +78,8 @@ def read_lines(paths: Sequence[str]) -> Iterator[str]:
                 suffix for suffix, form in SUFFIXES.items() if form == "lines" and suffix
             )
             raise TextSourceError(
-                f"{path}: expected a text a line, by a name without suffix or one that ends in "
-                f"{plain}, also with {' or '.join(PACKINGS)} after it"
+                f"{path}: expected a file of one text per line: a name without suffix or with one "
+                f"of {plain}, optionally followed by {' or '.join(PACKINGS)}"
             )
         try:
             with open_input(path) as file:
@@ -88,19 +88,19 @@ def read_lines(paths: Sequence[str]) -> Iterator[str]:
                         yield text
         except InputError as error:
             raise TextSourceError(str(error)) from None
-        except ValueError as error:  # a name that no file can have
+        except ValueError as error:  # The name is invalid.
             raise TextSourceError(f"{path}: cannot be read: {error}") from None
 
 
 def digest(place: str, files: Sequence[Path]) -> str:
-    """The SHA-256 of a file, or of the listing of a folder's files as `sha256sum` writes it.
+    """Return the SHA-256 of a file, or of the output of `sha256sum` for a folder's files.
 
     Args:
         place: The file or the folder.
         files: The file itself, or the files in the folder that are read.
 
     Raises:
-        TextSourceError: One of them cannot be read.
+        TextSourceError: A file cannot be read.
     """
     path = Path(place)
     try:
@@ -111,10 +111,10 @@ def digest(place: str, files: Sequence[Path]) -> str:
 
 
 def versions(sources: Iterable[PlaceSpec]) -> list[str]:
-    """A line for each data set on the Hub among some sources: the commit read, and its name.
+    """Return a line for each data set on the Hub among the sources: its commit and its name.
 
     Raises:
-        TextSourceError: There is no such data set.
+        TextSourceError: A data set does not exist or cannot be read.
         MissingPackageError: `datasets` is not installed.
     """
     lines = [

@@ -1,4 +1,4 @@
-"""Rows out of files: JSON lines, CSV, TSV and Parquet, compressed or not, read in streams."""
+"""Rows of JSON lines, CSV, TSV and Parquet files, compressed or not, read as streams."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from staticemb_runtime.records import (
 
 from ..errors import MissingPackageError, TextSourceError
 
-# A line without end must not fill the memory.
+# A very long line must not fill the memory.
 _LONGEST_LINE = 1 << 24
 _KINDS = {"lines": "plain", "jsonl": "json", "csv": "csv", "tsv": "tsv", "parquet": "parquet"}
 
 Record = Mapping[str, object]
-"""A row: its columns' names and what stands in them."""
+"""A row: values by column name."""
 
 
 def kind_of(path: Path) -> str | None:
-    """What a file holds, by its name: plain, json, csv, tsv or parquet; None: another kind."""
+    """Return a file's kind by its name: plain, json, csv, tsv or parquet; None: another kind."""
     return _KINDS.get(form_of(path.name) or "")
 
 
@@ -48,20 +48,20 @@ def read_records(
 
     Args:
         path: A `.jsonl`, `.csv`, `.tsv` or `.parquet` file, all but the last also with `.gz` or
-            `.zst` after it. A TSV file has one row a line; quotes that enclose a whole cell are
-            taken off, others are characters like any.
-        columns: Those that are needed; others of a Parquet file are then not read.
-        header: Whether the first row of a CSV or TSV file names the columns. If not, they are
-            called "1", "2" and so on.
-        strict: Refuse a row of a CSV or TSV file that is shorter or longer than the first.
+            `.zst` after it. A TSV file has one row per line; quotes that enclose a whole cell are
+            removed, other quotes are ordinary characters.
+        columns: The needed columns; other columns of a Parquet file are then not read.
+        header: Whether the first row of a CSV or TSV file names the columns. If not, the columns
+            are named "1", "2" and so on.
+        strict: Whether to refuse a row of a CSV or TSV file that is shorter or longer than the
+            first.
 
     Yields:
-        Where a row stands, for messages, and the row.
+        The row's location for messages, and the row.
 
     Raises:
-        TextSourceError: The file cannot be read. Its sub-classes: TextSourceError, bytes that are
-            not UTF-8; TextSourceError, a column is not there; TextSourceError, by `strict`, or
-            where a row lacks more than 256 columns.
+        TextSourceError: The file cannot be read or is not UTF-8, a column is missing, or a row has
+            a wrong length: by `strict`, or because it lacks more than 256 columns.
         MissingPackageError: Parquet needs pyarrow, `.zst` needs zstandard.
     """
     kind = kind_of(path)
@@ -76,11 +76,11 @@ def read_records(
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turn what can go wrong while a file is read into this package's errors.
+    """Turn errors of reading a file into this package's errors.
 
     Raises:
-        TextSourceError: The bytes are not UTF-8; the message names the line.
-        TextSourceError: The file cannot be read.
+        TextSourceError: The file cannot be read, or it is not UTF-8; the message then names the
+            line.
     """
     try:
         yield
@@ -95,7 +95,7 @@ def reading(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _reported() -> Iterator[None]:
-    """Turn the runtime's errors of input into this package's."""
+    """Turn the runtime's `InputError` into this package's error."""
     try:
         yield
     except InputError as error:
@@ -103,7 +103,7 @@ def _reported() -> Iterator[None]:
 
 
 def open_text(path: Path) -> IO[str]:
-    """Open a file in UTF-8, unpacking `.gz` and `.zst`; line ends stay as they are."""
+    """Open a UTF-8 file, decompressing `.gz` and `.zst`; line ends stay as they are."""
     return io.TextIOWrapper(open_bytes(path), encoding="utf-8-sig", newline="")
 
 
@@ -111,18 +111,18 @@ def read_lines(file: IO[str], path: Path) -> Iterator[str]:
     """Read a file's lines, with their ends.
 
     Raises:
-        TextSourceError: One is too long to be a line.
+        TextSourceError: A line is too long.
     """
     while line := file.readline(_LONGEST_LINE):
         if len(line) == _LONGEST_LINE:
             raise TextSourceError(
-                f"{path}: expected lines, found one of over {_LONGEST_LINE} characters"
+                f"{path}: expected lines of at most {_LONGEST_LINE} characters, found a longer line"
             )
         yield line
 
 
 def open_bytes(path: Path) -> Any:  # noqa: ANN401 - three packages' own readers of bytes
-    """Open a file to read its bytes, unpacking `.gz` and `.zst`.
+    """Open a file to read its bytes, decompressing `.gz` and `.zst`.
 
     Raises:
         MissingPackageError: `.zst` needs zstandard.
@@ -139,7 +139,7 @@ def open_bytes(path: Path) -> Any:  # noqa: ANN401 - three packages' own readers
 
 
 def _undecodable_line(path: Path) -> int:
-    """The number of the first line that is not UTF-8. No character's bytes hold a line feed."""
+    """Return the number of the first line that is not UTF-8."""
     number = 1
     decoder = codecs.getincrementaldecoder("utf-8")()
     with open_bytes(path) as file:
@@ -148,7 +148,7 @@ def _undecodable_line(path: Path) -> int:
                 decoder.decode(block)
             except UnicodeDecodeError as error:
                 return number + bytes(error.object[: error.start]).count(b"\n")
-            number += block.count(b"\n")
+            number += block.count(b"\n")  # In UTF-8 only a line feed has this byte.
     return number
 
 
@@ -157,10 +157,10 @@ def _json_lines(path: Path) -> Iterator[tuple[str, Record]]:
         for number, line in enumerate(read_lines(file, path), 1):
             if not line.strip():
                 continue
-            where = f"{path}, line {number}"
+            location = f"{path}, line {number}"
             with _reported():
-                record = json_record(line, where)
-            yield where, record
+                record = json_record(line, location)
+            yield location, record
 
 
 def _table(
@@ -170,21 +170,21 @@ def _table(
     with open_text(path) as file:
         for number, cells in (_tsv if tsv else _csv)(file, path):
             if names is None:
-                named = header(cells)
-                names = cells if named else [str(place) for place, _ in enumerate(cells, 1)]
-                if named:
+                has_header = header(cells)
+                names = cells if has_header else [str(index) for index, _ in enumerate(cells, 1)]
+                if has_header:
                     with _reported():
                         check_names([name for name in names if name], f"{path}, line {number}")
                     continue
-            where = f"{path}, line {number}"
+            location = f"{path}, line {number}"
             if len(cells) != len(names):
                 if strict or len(names) - len(cells) > MOST_MISSING:
                     raise TextSourceError(
-                        f"{where}: expected {len(names)} columns as in the first row, "
+                        f"{location}: expected {len(names)} columns as in the first row, "
                         f"found {len(cells)}"
                     )
                 cells += [""] * (len(names) - len(cells))
-            yield where, {name: cell for name, cell in zip(names, cells, strict=False) if name}
+            yield location, {name: cell for name, cell in zip(names, cells, strict=False) if name}
 
 
 def _csv(file: IO[str], path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -199,7 +199,7 @@ def _tsv(file: IO[str], path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _cells(line: str) -> list[str]:
-    """The cells of a line of TSV: quoted as spreadsheets do it, or else as they stand."""
+    """Return the cells of a TSV line; quotes are parsed as in CSV, or kept if that fails."""
     if '"' in line:
         try:
             return next(csv.reader([line], delimiter="\t", strict=True))
@@ -221,8 +221,10 @@ def _parquet(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, Record]]
             with _reported():
                 check_names(names, str(path))
             if missing := [name for name in columns if name not in names]:
-                found = ", ".join(names)
-                raise TextSourceError(f"{path}: expected a column {missing[0]!r}, found {found}")
+                columns_found = ", ".join(names)
+                raise TextSourceError(
+                    f"{path}: expected a column {missing[0]!r}, found {columns_found}"
+                )
             for batch in file.iter_batches(batch_size=4096, columns=list(columns) or names):
                 records: list[dict[str, Any]] = batch.to_pylist()
                 for record in records:

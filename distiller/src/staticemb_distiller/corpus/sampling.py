@@ -1,10 +1,10 @@
-"""Where the text of a fit comes from: sources read in streams, cut into passages, and sampled.
+"""The texts of a fit: sources are read as streams, cut into passages, and sampled.
 
     source -> documents -> passages -> a sample of distinct passages in shuffled order
 
 Sampling keeps the texts with the smallest keyed digests (a bottom-k sketch: Broder 1997, Cohen and
-Kaplan 2007). One pass, memory for the sample alone, and the same texts in the same order whatever
-order they come in; a text met twice has one digest, so duplicates fall away by themselves.
+Kaplan 2007). It takes one pass, and memory for the sample alone. The sample does not depend on the
+order of the texts. Equal texts have equal digests, so duplicates are removed.
 """
 
 from __future__ import annotations
@@ -33,28 +33,28 @@ _GENERATED_COUNT = 100_000
 
 @dataclass(frozen=True)
 class TextSource(PlaceSpec):
-    """One place that text comes from.
+    """A source of text.
 
     Attributes:
         place: A file, a folder of documents, `hf:` and the id of a data set on the Hub, or
             `generated`.
-        columns: Named columns or fields, joined by a blank; empty: the one that is called "text",
-            or the only one that holds text.
+        columns: Columns or fields whose texts are joined by a space; empty: the column "text", or
+            the only column that holds text.
     """
 
     columns: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, spec: str, *, limit: int | None = None) -> TextSource:
-        """Read a source as the command line has it: `PLACE[::KEY=VALUE[,KEY=VALUE...]]`.
+        """Parse a source in the command line's form: `PLACE[::KEY=VALUE[,KEY=VALUE...]]`.
 
         Args:
-            spec: The keys are column (several joined by `+`), weight, limit, split, config and
-                revision.
-            limit: The limit where the source names none.
+            spec: The source. The keys are column (several joined by `+`), weight, limit, split,
+                config and revision.
+            limit: The limit if the source has none.
 
         Raises:
-            TextSourceError: An unknown key or an impossible value.
+            TextSourceError: A key is unknown, or a value is invalid.
 
         >>> TextSource.parse("reviews.jsonl::column=title+body,weight=3").columns
         ('title', 'body')
@@ -64,28 +64,28 @@ class TextSource(PlaceSpec):
 
     @property
     def files(self) -> list[Path]:
-        """The files that it reads; none where the text comes from elsewhere.
+        """The files that the source reads; empty for a data set and for generated text.
 
         Raises:
-            TextSourceError: There are none where they should be.
+            TextSourceError: There are no files at `place`.
         """
         if self.place == GENERATED or self.dataset is not None:
             return []
         return files_of(self.place)
 
     def documents(self) -> Iterator[str]:
-        """Read the source's texts one after another, as they stand there.
+        """Read the source's texts one after another, unchanged.
 
         Raises:
-            TextSourceError: The source cannot be read, or holds no such column.
-            MissingPackageError: A package that it needs is not installed.
+            TextSourceError: The source cannot be read, or a column is missing.
+            MissingPackageError: A needed package is not installed.
         """
         if self.dataset is None:
             return read_path(self.place, columns=self.columns)
         records = hub_records(
             self.dataset, split=self.split, config=self.config, revision=self.revision
         )
-        texts = (joined(record, self.columns, where) for where, record in records)
+        texts = (joined(record, self.columns, location) for location, record in records)
         return filter(None, texts)
 
 
@@ -97,38 +97,38 @@ def passages(
     characters: int = 200,
     language: str = "en",
 ) -> Iterator[str]:
-    """Cut documents at sentence ends into passages that the teacher reads whole.
+    """Cut documents at sentence ends into passages that fit the teacher's input length.
 
-    Sentences in a row are packed into one passage while it stays within `characters`; a longer
-    sentence stands alone, and one of too many tokens is cut between tokens.
+    Consecutive sentences are packed into one passage of at most `characters`. A longer sentence is
+    a passage by itself. A sentence of too many tokens is cut between tokens.
 
     Args:
         documents: Texts of any length.
-        tokenizer: The teacher's.
-        max_tokens: The most tokens that the teacher reads, special ones not counted.
-        characters: How long packed passages get at most.
-        language: A code such as "en": where sentences end.
+        tokenizer: The teacher's tokenizer.
+        max_tokens: The most tokens that the teacher reads, without special tokens.
+        characters: The most characters of a passage of several sentences.
+        language: A code such as "en", whose rules tell where sentences end.
 
     Yields:
-        Passages, runs of white space made one blank, none empty.
+        Non-empty passages; each run of white space is one space.
     """
     for document in documents:
-        packed = ""
-        # Half a surrogate pair, which JSON can spell, is no character.
+        passage = ""
+        # JSON can contain half a surrogate pair, which cannot be encoded.
         for sentence in segment(language, document.encode(errors="replace").decode()):
             piece = " ".join(sentence.split())
             if not piece:
                 continue
-            if packed and len(packed) + len(piece) >= characters:
-                yield from _fitting(packed, tokenizer, max_tokens)
-                packed = ""
-            packed = f"{packed} {piece}" if packed else piece
-        if packed:
-            yield from _fitting(packed, tokenizer, max_tokens)
+            if passage and len(passage) + len(piece) >= characters:
+                yield from _fitting(passage, tokenizer, max_tokens)
+                passage = ""
+            passage = f"{passage} {piece}" if passage else piece
+        if passage:
+            yield from _fitting(passage, tokenizer, max_tokens)
 
 
 def _fitting(text: str, tokenizer: Tokenizer, max_tokens: int) -> Iterator[str]:
-    # No tokenizer makes more tokens than there are bytes.
+    # A text never has more tokens than bytes.
     if len(text.encode(errors="replace")) <= max_tokens:
         yield text
         return
@@ -145,41 +145,41 @@ def _fitting(text: str, tokenizer: Tokenizer, max_tokens: int) -> Iterator[str]:
 def sample(
     texts: Iterable[str], limit: int | None = None, *, seed: int = 0, seen: set[int] | None = None
 ) -> list[str]:
-    """Draw distinct texts at random, each as likely as any other, in shuffled order.
+    """Draw a uniform random sample of distinct texts, in shuffled order.
 
     Args:
-        texts: Read once; only the sample is held.
+        texts: The texts; they are read once, and only the sample is kept in memory.
         limit: The most texts to keep; None: all.
-        seed: Another seed, another sample.
-        seen: Digests of texts to leave out; those of the sample are added, so that several
+        seed: The seed of the sample.
+        seen: Digests of texts to leave out. The digests of the sample are added, so that several
             sources share no text.
 
     Returns:
-        The texts. Their order and choice depend on the set of texts, not on its order.
+        The sample. It depends on the set of texts, not on their order.
 
     >>> sample(["b", "a", "b", "c"], 2) == sample(["c", "b", "a"], 2)
     True
     """
     key = seed.to_bytes(8, "little", signed=True)
-    left_out = set() if seen is None else seen
-    kept: dict[int, str] = {}
-    largest: list[int] = []  # negated digests of the kept texts: a heap with the largest on top
+    excluded = set() if seen is None else seen
+    texts_by_digest: dict[int, str] = {}
+    largest: list[int] = []  # Negated digests of the sample: a heap with the largest on top.
     for text in texts:
         digest = int.from_bytes(
             hashlib.blake2b(text.encode(errors="replace"), digest_size=8, key=key).digest(), "big"
         )
-        if digest in kept or digest in left_out:
+        if digest in texts_by_digest or digest in excluded:
             continue
-        if limit is None or len(kept) < limit:
+        if limit is None or len(texts_by_digest) < limit:
             heapq.heappush(largest, -digest)
         elif digest < -largest[0]:
-            del kept[-heapq.heapreplace(largest, -digest)]
+            del texts_by_digest[-heapq.heapreplace(largest, -digest)]
         else:
             continue
-        kept[digest] = text
+        texts_by_digest[digest] = text
     if seen is not None:
-        seen.update(kept)
-    return [kept[digest] for digest in sorted(kept)]
+        seen.update(texts_by_digest)
+    return [texts_by_digest[digest] for digest in sorted(texts_by_digest)]
 
 
 def gather(
@@ -191,14 +191,14 @@ def gather(
     language: str = "en",
     seed: int = 0,
 ) -> list[list[str]]:
-    """Read, cut and sample several sources; a text that two share counts for the earlier one.
+    """Read, cut and sample several sources; a text in two sources belongs to the first.
 
     Args:
-        sources: In order of precedence.
-        tokenizer: The teacher's.
+        sources: The sources, in order of precedence.
+        tokenizer: The teacher's tokenizer.
         max_tokens: As for `passages`.
-        words_of: The tokenizer whose words generated sequences are made of: the new model's, as
-            words that it lacks would only blur the others' rows. The teacher's if None.
+        words_of: The tokenizer whose words make the generated sequences; None: `tokenizer`. The new
+            model's tokenizer is best: words outside its vocabulary would only blur other rows.
         language: As for `passages`.
         seed: As for `sample`.
 
@@ -206,7 +206,7 @@ def gather(
         The passages of each source.
 
     Raises:
-        TextSourceError: A source cannot be read, or there is no text at all.
+        TextSourceError: A source cannot be read, or has no new text.
     """
     gathered: list[list[str]] = []
     seen: set[int] = set()
@@ -215,15 +215,15 @@ def gather(
             lexicon = Lexicon.of(words_of or tokenizer)
             if not lexicon.words:
                 raise TextSourceError(
-                    f"{source.place}: expected words in the vocabulary, found none; fit to text, "
-                    "or none"
+                    f"{source.place}: expected words in the vocabulary, found none; set the fit to "
+                    "text or to none"
                 )
             count = source.limit or _GENERATED_COUNT
-            cut: Iterable[str] = generate(lexicon, count, seed=seed)
+            candidates: Iterable[str] = generate(lexicon, count, seed=seed)
         else:
-            cut = passages(source.documents(), tokenizer, max_tokens, language=language)
-        found = sample(cut, source.limit, seed=seed, seen=seen)
-        if not found:
-            raise TextSourceError(f"{source.place}: expected text, found none that is new")
-        gathered.append(found)
+            candidates = passages(source.documents(), tokenizer, max_tokens, language=language)
+        texts = sample(candidates, source.limit, seed=seed, seen=seen)
+        if not texts:
+            raise TextSourceError(f"{source.place}: expected text, found no new text")
+        gathered.append(texts)
     return gathered

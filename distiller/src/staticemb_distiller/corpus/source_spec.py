@@ -1,4 +1,4 @@
-"""Where texts and examples come from, as the command line spells it.
+"""Sources of texts and examples, in the command line's form.
 
 `PLACE[::KEY=VALUE[,KEY=VALUE...]]`: a file, a folder, or `hf:` and the id of a data set on the Hub.
 """
@@ -18,15 +18,15 @@ _COMMON = ("weight", "limit", "split", "config", "revision")
 
 @dataclass(frozen=True)
 class PlaceSpec:
-    """What every source has.
+    """The fields of every source.
 
     Attributes:
         place: A file, a folder, or `hf:` and the id of a data set on the Hub.
-        weight: How much each of its texts or examples counts.
-        limit: The most to take; None: all.
-        split: Of a data set on the Hub.
-        config: Of a data set on the Hub.
-        revision: Of a data set on the Hub.
+        weight: The weight of each of its texts or examples.
+        limit: The most texts or examples to take; None: all.
+        split: The split of a data set on the Hub.
+        config: The subset of a data set on the Hub.
+        revision: The revision of a data set on the Hub.
     """
 
     place: str
@@ -39,7 +39,7 @@ class PlaceSpec:
 
     @property
     def dataset(self) -> str | None:
-        """The id of a data set on the Hub; None for anything else."""
+        """The id of a data set on the Hub; None for other sources."""
         on_hub = self.place.startswith(HUB_PREFIX)
         return self.place.removeprefix(HUB_PREFIX) if on_hub else None
 
@@ -47,18 +47,18 @@ class PlaceSpec:
 def parse_spec(
     spec: str, keys: Collection[str], *, limit: int | None = None
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Take a source apart.
+    """Parse a source.
 
     Args:
-        spec: As it was given.
-        keys: Those that are known beside weight, limit, split, config and revision.
-        limit: The limit where the source names none.
+        spec: The source as given.
+        keys: Further known keys, besides weight, limit, split, config and revision.
+        limit: The limit if the source has none.
 
     Returns:
-        The fields of a `PlaceSpec`, and the values of `keys` that were given.
+        The fields of a `PlaceSpec`, and the values of the given `keys`.
 
     Raises:
-        TextSourceError: An unknown key, an impossible value, or no place.
+        TextSourceError: A key is unknown, a value is invalid, or there is no place.
 
     >>> parse_spec("reviews.jsonl::column=title+body,weight=3", {"column"}, limit=9)
     ({'place': 'reviews.jsonl', 'weight': 3.0, 'limit': 9}, {'column': 'title+body'})
@@ -85,5 +85,5 @@ def parse_spec(
 
 
 def named_columns(value: str) -> tuple[str, ...]:
-    """Columns' names as a knob has them, joined by `+`."""
+    """Split column names joined by `+`."""
     return tuple(filter(None, value.split("+")))

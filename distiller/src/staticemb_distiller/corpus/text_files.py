@@ -1,4 +1,4 @@
-"""Texts out of files and folders: plain text, JSON lines, CSV, TSV, Parquet, compressed or not."""
+"""Texts of files and folders: plain text, JSON lines, CSV, TSV, Parquet, compressed or not."""
 
 from __future__ import annotations
 
@@ -15,24 +15,23 @@ from .records import Record, kind_of, open_text, read_lines, read_records, readi
 def read_path(place: str, *, columns: tuple[str, ...] = ()) -> Iterator[str]:
     """Read the texts of a file or of every file in a folder.
 
-    A file of plain text named by itself holds one text a line. In a folder, in which every file
-    is a document, a plain text's paragraphs (between blank lines) are the texts. Hidden files
-    and files of other kinds are passed over.
+    If `place` is a file of plain text, each line is a text. If it is a folder, each paragraph of
+    plain text is a text; blank lines separate paragraphs. Hidden files and files of other kinds
+    are skipped.
 
     Args:
         place: A `.txt`, `.md`, `.rst`, `.jsonl`, `.csv`, `.tsv` or `.parquet` file, all but the
-            last also with `.gz` or `.zst` after it; or a folder, searched with all below it.
-        columns: Named fields, joined by a blank; empty: the one called "text", or the only one
-            that holds text.
+            last also with `.gz` or `.zst` after it; or a folder, searched with its subfolders.
+        columns: Fields whose texts are joined by a space; empty: the field "text", or the only
+            field that holds text.
 
     Raises:
-        TextSourceError: Something cannot be read.
-        TextSourceError: There is no such column, or no telling which one is meant.
+        TextSourceError: A file cannot be read, or a column is missing or ambiguous.
         MissingPackageError: Parquet needs pyarrow, `.zst` needs zstandard.
     """
     paragraphs = is_folder(place)
-    found = files_of(place)
-    return (text for file in found for text in _read(file, columns, paragraphs=paragraphs))
+    files = files_of(place)
+    return (text for file in files for text in _read(file, columns, paragraphs=paragraphs))
 
 
 def files_of(place: str) -> list[Path]:
@@ -42,7 +41,7 @@ def files_of(place: str) -> list[Path]:
         place: A file or a folder.
 
     Raises:
-        TextSourceError: There is no such file, or none of a kind that is read.
+        TextSourceError: The file does not exist, or there is no file of a supported kind.
     """
     path = Path(place)
     if is_folder(path):
@@ -54,32 +53,32 @@ def files_of(place: str) -> list[Path]:
         raise TextSourceError(f"{path}: expected a file or a folder, found neither")
     if kind_of(path) is None:
         raise TextSourceError(
-            f"{path}: expected a name without suffix or one that ends in "
+            f"{path}: expected a name without suffix or with one of "
             f"{', '.join(filter(None, SUFFIXES))}, all but the last also with .gz or .zst after it"
         )
     return [path]
 
 
 def not_read(place: str, read: Collection[Path]) -> str:
-    """Say which files of a folder of texts or examples are of no kind that is read.
+    """Describe the files of a folder that are not read because of their kind.
 
     Args:
-        place: A folder, or anything else that text comes from.
-        read: The files that are read there.
+        place: The source; only a folder can have such files.
+        read: The files that are read.
 
     Returns:
-        A line for the user; empty where every file that is not hidden is read.
+        A line for the user; empty if all files are read, except hidden files.
     """
     if not is_folder(place):
         return ""
     folder = Path(place)
     files = {path for path in _visible(folder) if path.is_file()}
-    left_out = sorted(files.difference(read))
-    if not left_out:
+    skipped = sorted(files.difference(read))
+    if not skipped:
         return ""
-    files_are = "file is" if len(left_out) == 1 else "files are"
-    first = left_out[0].relative_to(folder)
-    return f"{place}: {len(left_out)} {files_are} of a kind that is not read, the first: {first}"
+    files_are = "file is" if len(skipped) == 1 else "files are"
+    first = skipped[0].relative_to(folder)
+    return f"{place}: {len(skipped)} {files_are} of an unsupported kind, the first: {first}"
 
 
 def _visible(folder: Path) -> Iterator[Path]:
@@ -89,23 +88,25 @@ def _visible(folder: Path) -> Iterator[Path]:
 
 
 def joined(record: Record, columns: tuple[str, ...], place: str) -> str:
-    """Join the texts of a record's columns.
+    """Join the texts of a record's columns by a space.
 
     Raises:
-        TextSourceError: There is no such column, or no telling which one is meant.
+        TextSourceError: A column is missing or ambiguous, or is not text.
     """
     if not columns:
-        texts = [name for name, value in record.items() if isinstance(value, str)]
-        if "text" in texts:
+        text_columns = [name for name, value in record.items() if isinstance(value, str)]
+        if "text" in text_columns:
             columns = ("text",)
-        elif len(texts) == 1:
-            columns = (texts[0],)
+        elif len(text_columns) == 1:
+            columns = (text_columns[0],)
         else:
-            names = ", ".join(record) or "nothing"
-            raise TextSourceError(f"{place}: no telling which column is the text; found {names}")
+            names = ", ".join(record) or "no columns"
+            raise TextSourceError(
+                f'{place}: expected a column "text" or a single column of text, found {names}'
+            )
     for name in columns:
         if name not in record:
-            names = ", ".join(record) or "nothing"
+            names = ", ".join(record) or "no columns"
             raise TextSourceError(f"{place}: expected a column {name!r}, found {names}")
         if record[name] is not None and not isinstance(record[name], str):
             kind = type(record[name]).__name__
@@ -117,8 +118,8 @@ def _read(path: Path, columns: tuple[str, ...], *, paragraphs: bool) -> Iterator
     if kind_of(path) == "plain":
         yield from _plain(path, paragraphs=paragraphs)
         return
-    for where, record in read_records(path, columns):
-        if text := joined(record, columns, where):
+    for location, record in read_records(path, columns):
+        if text := joined(record, columns, location):
             yield text
 
 

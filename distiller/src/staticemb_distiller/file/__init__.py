@@ -1,6 +1,6 @@
-"""The static embedding file, written as SPEC.md says, and checked with the runtime.
+"""The static embedding file: written by SPEC.md, and checked with the runtime.
 
-In: `Parts` and `Settings`. Out: a file that is whole, or none. The writer imports no reader.
+In: `Parts` and `Settings`. Out: a complete file, or no file. The writer imports no reader.
 May use: `errors`, `output_file`, `recipe`, `table`.
 """
 

@@ -1,6 +1,6 @@
-"""Open a file that was just written, with the runtime that its users have, and compare.
+"""The check of a new file: open it with the runtime, and compare its vectors with the table's.
 
-A file that does not pass never gets its name.
+A file that fails the check is not moved to its path.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
 _TEXTS = 256
 _TOKENS = 16
-# The least cosine between a text's vector before rounding and after, over random texts. Merged rows
-# are another table, not a rounded one: there is nothing to compare.
+# The least cosine of a random text's vectors before and after rounding. Tables with merged rows are
+# not compared: merging changes rows more than rounding does.
 _LEAST_COSINE = {"float32": 1 - 1e-6, "float16": 1 - 1e-5, "int8": 0.98}
-
+# The least length of a compared text's vector, as a share of the mean length of its rows.
 _LEAST_SHARE = 0.05
 
 
 def write_checked(
     path: Path, parts: Parts, settings: Settings, table: Table, recipe: Recipe
 ) -> None:
-    """Write a static embedding file that appears, or is replaced, only once it was checked.
+    """Write a static embedding file; it is created or replaced only after the check.
 
     Args:
         path: The file.
@@ -49,7 +49,7 @@ def write_checked(
     Raises:
         OutputError: The file cannot be written.
         UnwritablePartsError: The parts break a rule of the specification.
-        CheckError: It does not hold what went into it.
+        CheckError: The file fails the check.
     """
     with reported(path, OutputError), appearing(path) as temporary:
         write(temporary, parts, settings)
@@ -57,24 +57,23 @@ def write_checked(
 
 
 def check_file(path: Path, table: Table, recipe: Recipe) -> float:
-    """Verify a file, and compare vectors of random texts with those of the table it is made of.
+    """Verify a file, and compare its vectors of random texts with the table's.
 
     Args:
         path: The file.
-        table: The table before it was rounded.
-        recipe: How it was rounded.
+        table: The table before rounding.
+        recipe: The recipe, which tells how the table was rounded.
 
     Returns:
-        The least cosine that was found; 1.0 where rows were merged and nothing can be compared.
+        The least cosine; 1.0 if rows were merged, since then no vectors are compared.
 
     Raises:
-        CheckError: The runtime refuses the file, or its vectors differ by more than rounding
-            explains.
+        CheckError: The runtime refuses the file, or its vectors differ by more than rounding.
     """
     try:
         file = read(path, verify=True)
     except StaticEmbError as error:
-        msg = f"the file that was written does not pass the runtime's checks: {error}"
+        msg = f"the new file fails the runtime's checks: {error}"
         raise CheckError(msg) from error
     if recipe.clusters is not None:
         return 1.0
@@ -84,10 +83,10 @@ def check_file(path: Path, table: Table, recipe: Recipe) -> float:
     stored = EmbeddingTable(file.embeddings, file.scale, file.weights, file.rows)
     found = pool(stored, ids.ravel(), np.full(_TEXTS, _TOKENS)).astype(np.float64)
     lengths = np.linalg.norm(expected, axis=1) * np.linalg.norm(found, axis=1)
-    # Where the rows of a text nearly cancel, what is left may point anywhere after rounding.
-    summed = np.array([np.linalg.norm(text, axis=1).mean() for text in rows])
-    sound = (np.linalg.norm(expected, axis=1) > _LEAST_SHARE * summed) & (lengths > 0)
-    cosines = (expected * found).sum(axis=1)[sound] / lengths[sound]
+    # If the rows of a text nearly cancel, rounding can turn their mean in any direction.
+    row_lengths = np.array([np.linalg.norm(text, axis=1).mean() for text in rows])
+    compared = (np.linalg.norm(expected, axis=1) > _LEAST_SHARE * row_lengths) & (lengths > 0)
+    cosines = (expected * found).sum(axis=1)[compared] / lengths[compared]
     least = float(cosines.min(initial=1.0))
     if not least >= _LEAST_COSINE[recipe.dtype]:
         msg = (

@@ -1,4 +1,4 @@
-"""The names of a file's optional parts, for messages about what gets lost."""
+"""The names of a file's optional parts, for messages about parts that an edit drops."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def optional_names(file: ModelParts) -> tuple[str, ...]:
-    """The optional parts of a file, like `head.topic` or `space`, for messages."""
+    """Return the names of a file's optional parts, such as `head.topic` or `space`."""
     names = [
         *file.optional,
         *(key for key in file.metadata.extra if re.fullmatch(OPTIONAL_KEY, key)),

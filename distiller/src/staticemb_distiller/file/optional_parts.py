@@ -1,7 +1,7 @@
-"""What a file may hold beside what vectors need, checked before it is written.
+"""Checks of a file's optional tensors, metadata keys of optional parts, and prompts.
 
-Optional tensors, metadata keys of optional parts, and prompts by name: conformance/SPEC.md,
-sections 5 and 6.1. `write` uses this module, so nothing here imports the runtime.
+The rules are in conformance/SPEC.md, sections 5 and 6.1. `write` uses this module, so it does not
+import the runtime.
 """
 
 from __future__ import annotations
@@ -36,22 +36,21 @@ OPTIONAL_KEY: Final = f"{_NAMESPACE}{_LABEL}*"
 
 
 def optional_tensors(tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Check optional tensors, and put them in the order in which they are laid out.
+    """Check optional tensors, and sort them in the order of the file.
 
     Args:
-        tensors: By name, like `head.topic.weights`.
+        tensors: Tensors by name, such as `head.topic.weights`.
 
     Returns:
-        The same, little-endian and contiguous: the largest elements first, then by name.
+        The tensors, little-endian and contiguous, sorted by falling element size, then by name.
 
     Raises:
-        UnwritablePartsError: A name, a dtype or a shape is one that no reader accepts, or there are
-            too many.
+        UnwritablePartsError: A name, a dtype or a shape is invalid, or there are too many tensors.
     """
     if len(tensors) > MAX_OPTIONAL:
         msg = f"optional: expected at most {MAX_OPTIONAL} tensors, found {len(tensors)}"
         raise UnwritablePartsError(msg)
-    made: dict[str, NDArray[Any]] = {}
+    checked: dict[str, NDArray[Any]] = {}
     for name, tensor in tensors.items():
         if len(name) > MAX_NAME or not re.fullmatch(_TENSOR, name):
             msg = f"optional: expected names like {NAMESPACES[0]}.topic.weights, found {name!r}"
@@ -60,17 +59,17 @@ def optional_tensors(tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[A
             msg = f"{name}: expected numbers of 8 to 64 bits, found {tensor.dtype}"
             raise UnwritablePartsError(msg)
         if not 1 <= tensor.ndim <= MAX_AXES or not tensor.size:
-            msg = f"{name}: expected 1 to {MAX_AXES} axes, none of length 0, found {tensor.shape}"
+            msg = f"{name}: expected 1 to {MAX_AXES} axes without length 0, found {tensor.shape}"
             raise UnwritablePartsError(msg)
-        made[name] = np.ascontiguousarray(tensor, dtype=tensor.dtype.newbyteorder("<"))
-    return dict(sorted(made.items(), key=lambda item: (-item[1].itemsize, item[0])))
+        checked[name] = np.ascontiguousarray(tensor, dtype=tensor.dtype.newbyteorder("<"))
+    return dict(sorted(checked.items(), key=lambda item: (-item[1].itemsize, item[0])))
 
 
 def optional_keys(keys: Mapping[str, str]) -> dict[str, str]:
-    """Check metadata keys of optional parts, like `space` or `head.topic`.
+    """Check metadata keys of optional parts, such as `space` or `head.topic`.
 
     Raises:
-        UnwritablePartsError: A key is not one.
+        UnwritablePartsError: A key is invalid.
     """
     for key in keys:
         if len(key) > MAX_NAME or not re.fullmatch(OPTIONAL_KEY, key):
@@ -80,10 +79,10 @@ def optional_keys(keys: Mapping[str, str]) -> dict[str, str]:
 
 
 def spell_prompts(prompts: Mapping[str, str]) -> str:
-    """Spell texts by name as the metadata key `prompts` does.
+    """Return the value of the metadata key `prompts` for texts by name.
 
     Raises:
-        UnwritablePartsError: They break a limit, or are no text.
+        UnwritablePartsError: The prompts exceed a limit, or are not text.
 
     Example:
         >>> spell_prompts({"query": "q: ", "document": ""})

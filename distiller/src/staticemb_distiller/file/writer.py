@@ -1,7 +1,7 @@
-"""Parts in, a static embedding file out: deterministic bytes, written whole or not at all.
+"""The writer of static embedding files: deterministic bytes, written atomically.
 
-The layout is that of conformance/SPEC.md, sections 4 to 6 and 10 to 12. Nothing here imports the
-runtime: reader and writer are two implementations of one specification.
+The layout is specified in conformance/SPEC.md, sections 4 to 6 and 10 to 12. This module does not
+import the runtime: reader and writer are independent implementations of the specification.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ FREE_KEYS: Final = (
     "description",
 )
 
-# What the second digest covers, in its order (SPEC section 10).
+# The keys and tensors that `vectors_digest` covers, in its order (SPEC section 10).
 DECISIVE_KEYS: Final = (
     "damping_beta",
     "damping_dims",
@@ -68,18 +68,18 @@ _ZERO_DIGEST: Final = "sha256:" + "0" * 64
 
 @dataclass(frozen=True)
 class Settings:
-    """How a file's rows become a vector, and where they come from.
+    """The metadata of a file: how rows become a vector, and where they come from.
 
     Attributes:
-        prefixes: good lengths to cut to; the table's dimension is added where it is missing.
-        normalize: whether vectors have unit length.
-        damping: (β, k) for damped pooling, None for the plain mean.
-        max_tokens: the number of tokens after which a text is cut.
-        unknown_token_id: the id that is dropped.
+        prefixes: Recommended prefix lengths; the table's dimension is added if it is missing.
+        normalize: Whether vectors have unit length.
+        damping: (β, k) of damped pooling; None: the plain mean.
+        max_tokens: The number of tokens after which a text is cut.
+        unknown_token_id: The id that is dropped.
         provenance: `teacher`, `teacher_revision`, `license`, `languages`, `recipe`, `creator`,
             `description`, and keys that begin with `x-`.
-        prompts: texts by name, which a caller may ask to put before each text.
-        optional: metadata of optional parts, by keys like `space` or `head.topic`.
+        prompts: Texts by name; a caller may choose one to put before each text.
+        optional: Metadata of optional parts, by keys such as `space` or `head.topic`.
     """
 
     prefixes: Sequence[int] = ()
@@ -93,17 +93,16 @@ class Settings:
 
 
 def write(path: str | os.PathLike[str], parts: Parts, settings: Settings) -> None:
-    """Write a static embedding file, which appears whole or not at all.
+    """Write a static embedding file atomically.
 
     Args:
-        path: the destination; a regular file there is replaced at the last moment, and anything
-            else is written through, as `appearing` does it.
-        parts: the tensors.
-        settings: the metadata.
+        path: The output, which `appearing` replaces or writes to.
+        parts: The tensors.
+        settings: The metadata.
 
     Raises:
-        UnwritablePartsError: the parts break a rule of the specification.
-        OutputError: the system refused (no space, no permission); nothing is left behind.
+        UnwritablePartsError: The parts break a rule of the specification.
+        OutputError: The file cannot be written (no space, no permission); no partial file remains.
     """
     header, tensors = serialize(parts, settings)
     path = Path(path)
@@ -116,12 +115,12 @@ def write(path: str | os.PathLike[str], parts: Parts, settings: Settings) -> Non
 
 
 def serialize(parts: Parts, settings: Settings) -> tuple[bytes, list[NDArray[Any]]]:
-    """Lay a file out in memory: its first bytes up to the data, and the tensors in order.
+    """Return a file's bytes before the data, and its tensors in order.
 
     The same parts and settings give the same bytes.
 
     Raises:
-        UnwritablePartsError: the parts break a rule of the specification.
+        UnwritablePartsError: The parts break a rule of the specification.
     """
     tensors = _tensors(parts)
     metadata = _metadata(parts, settings)
@@ -148,31 +147,31 @@ def serialize(parts: Parts, settings: Settings) -> tuple[bytes, list[NDArray[Any
     sha = hashlib.sha256(start)
     for tensor in tensors.values():
         sha.update(tensor.data.cast("B"))
-    # The key is spelled between quotes, which a value could hold only escaped: there is one match.
+    # A metadata value holds only escaped quotes, so this text occurs once.
     placeholder = f'"digest":"{_ZERO_DIGEST}"'.encode()
     start = start.replace(placeholder, f'"digest":"sha256:{sha.hexdigest()}"'.encode(), 1)
     return start, list(tensors.values())
 
 
 def _tensors(parts: Parts) -> dict[str, NDArray[Any]]:
-    """The tensors, checked, in the order in which they are laid out.
+    """Check the tensors, and return them in the order of the file.
 
-    The tokenizer is the last of those that vectors are made of. Spaces pad it, so that optional
-    tensors begin where every dtype is aligned and adding one changes nothing before it.
+    The tokenizer is the last of the tensors that determine vectors. Spaces pad it, so that optional
+    tensors are aligned for every dtype, and do not change the bytes before them.
     """
     table = parts.embeddings
     _demand(table.ndim == 2 and table.size > 0, "embeddings", "(R, D)", str(table.shape))
     n_rows, dim = table.shape
     _demand(dim <= 65_536, "embeddings", "D at most 65,536", str(dim))
     _demand(n_rows <= 16_777_216, "embeddings", "R at most 16,777,216", str(n_rows))
-    named: dict[str, tuple[NDArray[Any] | None, str, tuple[int, ...]]] = {
+    expected_tensors: dict[str, tuple[NDArray[Any] | None, str, tuple[int, ...]]] = {
         "embeddings": (table, "float32 float16 int8", (n_rows, dim)),
         "scale": (parts.scale, "float32", (dim,)),
         "weights": (parts.weights, "float32", (parts.n_token_ids,)),
         "rows": (parts.rows, "uint16 uint32 int64", (parts.n_token_ids,)),
     }
     tensors: dict[str, NDArray[Any]] = {}
-    for name, (tensor, dtypes, shape) in named.items():
+    for name, (tensor, dtypes, shape) in expected_tensors.items():
         if tensor is None:
             continue
         found = f"{tensor.dtype} {tensor.shape}"
@@ -183,8 +182,8 @@ def _tensors(parts: Parts) -> dict[str, NDArray[Any]]:
             for first in range(0, len(tensor), step):
                 finite = bool(np.isfinite(tensor[first : first + step]).all())
                 _demand(finite, name, "finite values", "NaN or infinity")
-        little = tensor.dtype.newbyteorder("<")
-        tensors[name] = np.ascontiguousarray(tensor, dtype=little)
+        little_endian = tensor.dtype.newbyteorder("<")
+        tensors[name] = np.ascontiguousarray(tensor, dtype=little_endian)
     has_scale = parts.scale is not None
     _demand(
         has_scale == (table.dtype == np.int8), "scale", "with int8 and only then", str(has_scale)
@@ -207,7 +206,7 @@ def _tensors(parts: Parts) -> dict[str, NDArray[Any]]:
 
 
 def _vectors_digest(metadata: Mapping[str, str], tensors: Mapping[str, NDArray[Any]]) -> str:
-    """The digest of what determines vectors."""
+    """Return the digest of the keys and tensors that determine vectors."""
     sha = hashlib.sha256(b"staticemb 1\n")
     for key in DECISIVE_KEYS:
         if key in metadata:
@@ -215,8 +214,8 @@ def _vectors_digest(metadata: Mapping[str, str], tensors: Mapping[str, NDArray[A
     for name in DECISIVE_TENSORS:
         if name in tensors:
             tensor = tensors[name]
-            facts = [name, DTYPE_NAMES[tensor.dtype], *map(str, tensor.shape)]
-            sha.update(f"{' '.join(facts)}\n".encode())
+            fields = [name, DTYPE_NAMES[tensor.dtype], *map(str, tensor.shape)]
+            sha.update(f"{' '.join(fields)}\n".encode())
             sha.update(tensor.data.cast("B"))
     return f"sha256:{sha.hexdigest()}"
 
@@ -272,12 +271,12 @@ def _metadata(parts: Parts, settings: Settings) -> dict[str, str]:
         )
         metadata["unknown_token_id"] = found
     for key, value in settings.provenance.items():
-        free = key in FREE_KEYS or key.startswith("x-")
-        _demand(free, "provenance", f"{', '.join(FREE_KEYS)} or x-…", repr(key))
+        permitted = key in FREE_KEYS or key.startswith("x-")
+        _demand(permitted, "provenance", f"{', '.join(FREE_KEYS)} or x-…", repr(key))
         _demand(isinstance(value, str), f"provenance {key!r}", "a string", repr(value))
         if key == "languages":
-            spelled = re.fullmatch(r"(?:[^ ]+(?: [^ ]+)*)?", value) is not None
-            _demand(spelled, "languages", "tags with one space between them", repr(value))
+            well_formed = re.fullmatch(r"(?:[^ ]+(?: [^ ]+)*)?", value) is not None
+            _demand(well_formed, "languages", "tags with one space between them", repr(value))
         metadata[key] = value
     if settings.prompts:
         metadata["prompts"] = spell_prompts(settings.prompts)
@@ -285,10 +284,10 @@ def _metadata(parts: Parts, settings: Settings) -> dict[str, str]:
 
 
 def _spell(number: float) -> str:
-    """Spell a number as SPEC section 5 has it: no exponent, no needless zero."""
+    """Format a number by SPEC section 5: no exponent, no redundant zeros."""
     return np.format_float_positional(round(float(number), 15), trim="-")
 
 
-def _demand(holds: bool, what: str, expected: str, found: str) -> None:
+def _demand(holds: bool, name: str, expected: str, found: str) -> None:
     if not holds:
-        raise UnwritablePartsError(f"{what}: expected {expected}, found {found}")
+        raise UnwritablePartsError(f"{name}: expected {expected}, found {found}")

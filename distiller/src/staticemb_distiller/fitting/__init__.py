@@ -1,4 +1,4 @@
-"""The closed-form fit: token rows whose means are nearest to the teacher's vectors of texts.
+"""The closed-form fit: token rows whose means are closest to the teacher's vectors of texts.
 
 In: texts, the teacher's vectors of them, token vectors. Out: rows, and vectors to rotate them by.
 May use: `errors`, `corpus`, `recipe`, `vocabulary`, `teacher`.

@@ -1,8 +1,8 @@
 """The linear system of a ridge regression on sparse counts, solved by conjugate gradients.
 
-With X the (texts x tokens) matrix of counts, W the texts' weights and Lambda the tokens' penalties:
-X^T W X + Lambda, which is never written out. Its products are taken over blocks of texts, on the
-CPU or on a device of torch.
+The matrix is X^T W X + Lambda, with X the (texts x tokens) matrix of counts, W the texts' weights
+and Lambda the tokens' penalties. It is never computed: its products are computed over blocks of
+texts, on the CPU or on a torch device.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 Floats: TypeAlias = npt.NDArray[np.float32]
-Array: TypeAlias = Any  # of numpy, or a tensor of torch on its device
+Array: TypeAlias = Any  # a numpy array, or a torch tensor on its device
 
-_ROWS = 131_072  # texts multiplied at a time: bounds the scratch, costs nothing
+_ROWS = 131_072  # texts multiplied at a time, which bounds the memory and costs no time
 
 
 @dataclass(frozen=True)
 class Solution:
-    """Some columns, solved for.
+    """The solution of a block of columns.
 
     Attributes:
         table: (V, k) float32.
-        iterations: How many steps it took.
-        residual: What is left, relative, in the preconditioner's norm.
+        iterations: The number of iterations.
+        residual: The relative residual in the preconditioner's norm.
     """
 
     table: Floats
@@ -44,7 +44,7 @@ class System:
         counts: (N, V) float32, X.
         row_weights: (N,) the diagonal of W.
         penalty: (V,) the diagonal of Lambda.
-        diagonal: (V,) that of the whole matrix, by which it is preconditioned.
+        diagonal: (V,) the diagonal of the whole matrix, which is the preconditioner.
         device: "cpu", or a torch device.
     """
 
@@ -87,36 +87,36 @@ class System:
     def _dot(self, left: Array, right: Array) -> Array:
         return self._xp.sum(left * right, 0, dtype=self._xp.float64)
 
-    def solve(self, wanted: Floats, start: Floats, iterations: int, tolerance: float) -> Solution:
-        """Solve for (V, k) columns, each its own system, by conjugate gradients from `start`."""
-        solution, right = self._to(start.copy()), self._to(wanted)
-        remainder = right - self._times(solution)
-        preconditioned = self._inverse * remainder
+    def solve(self, target: Floats, start: Floats, iterations: int, tolerance: float) -> Solution:
+        """Solve for (V, k) columns, independent systems, by conjugate gradients from `start`."""
+        solution, right = self._to(start.copy()), self._to(target)
+        residuals = right - self._times(solution)
+        preconditioned = self._inverse * residuals
         direction = preconditioned + 0
-        energy = self._dot(remainder, preconditioned)
-        whole = float(self._dot(right, self._inverse * right).sum())
-        step, residual = 0, _ratio(float(energy.sum()), whole)
+        energy = self._dot(residuals, preconditioned)
+        total_energy = float(self._dot(right, self._inverse * right).sum())
+        step, residual = 0, _ratio(float(energy.sum()), total_energy)
         while step < iterations and residual > tolerance:
-            image = self._times(direction)
-            # A column that is solved exactly has energy 0 and a zero direction: it stays put.
-            length = energy / (self._dot(direction, image) + np.finfo(np.float64).tiny)
+            product = self._times(direction)
+            # A column that is solved exactly has energy 0 and direction 0, so it does not change.
+            length = energy / (self._dot(direction, product) + np.finfo(np.float64).tiny)
             length = self._single(length)
             solution += length * direction
-            remainder -= length * image
-            preconditioned = self._inverse * remainder
-            left = self._dot(remainder, preconditioned)
-            direction *= self._single(left / (energy + np.finfo(np.float64).tiny))
+            residuals -= length * product
+            preconditioned = self._inverse * residuals
+            new_energy = self._dot(residuals, preconditioned)
+            direction *= self._single(new_energy / (energy + np.finfo(np.float64).tiny))
             direction += preconditioned
-            energy, step = left, step + 1
-            residual = _ratio(float(energy.sum()), whole)
+            energy, step = new_energy, step + 1
+            residual = _ratio(float(energy.sum()), total_energy)
         return Solution(self._back(solution), step, residual)
 
     def _single(self, scalars: Array) -> Array:
         return scalars.astype(np.float32) if self._xp is np else scalars.float()
 
 
-def _ratio(energy: float, whole: float) -> float:
-    return float(np.sqrt(energy / whole)) if whole > 0 else 0.0
+def _ratio(energy: float, total: float) -> float:
+    return float(np.sqrt(energy / total)) if total > 0 else 0.0
 
 
 def _row_blocks(counts: csr_matrix) -> Sequence[tuple[csr_matrix, slice]]:
@@ -133,7 +133,7 @@ def _row_blocks(counts: csr_matrix) -> Sequence[tuple[csr_matrix, slice]]:
 
 
 def text_norms(counts: csr_matrix, table: Floats) -> Floats:
-    """Give the length of every text's vector, (N,): of the rows of X times (V, D)."""
+    """Compute the lengths (N,) of the texts' vectors: of the rows of X times the (V, D) table."""
     norms = np.empty(counts.shape[0], np.float32)
     for first in range(0, counts.shape[0], _ROWS // 8):
         rows = slice(first, first + _ROWS // 8)
@@ -147,8 +147,8 @@ def transposed_product(
     """Multiply X^T by the weighted targets' columns, reading the targets in blocks of rows."""
     total = np.zeros((counts.shape[1], span.stop - span.start), np.float32)
     for block, rows in _row_blocks(counts):
-        wanted = np.asarray(targets[rows, span], dtype=np.float32)
-        total += block.T @ (row_weights[rows, None] * wanted)
+        block_targets = np.asarray(targets[rows, span], dtype=np.float32)
+        total += block.T @ (row_weights[rows, None] * block_targets)
     return total
 
 

@@ -1,4 +1,4 @@
-"""The fit that a recipe asks for: its sources of text, and the fitted table they lead to."""
+"""The fit of a recipe: its sources of text, and the fitted table."""
 
 from __future__ import annotations
 
@@ -32,15 +32,16 @@ if TYPE_CHECKING:
 
 
 def sources(recipe: Recipe) -> list[TextSource]:
-    """The sources of text that a recipe names; none for the classical table.
+    """Parse the sources of text of a recipe; the classical table has no sources.
 
     Raises:
-        TextSourceError: One is misspelled.
+        TextSourceError: A source is invalid.
     """
     if not recipe.fitted:
         return []
     own = [TextSource.parse(spec, limit=recipe.limit) for spec in recipe.text]
-    limit = None if own else recipe.limit  # of text alone: few sequences would make a poor table
+    # With `text`, the limit is for text alone: few generated sequences would make a poor table.
+    limit = None if own else recipe.limit
     return own + [TextSource.parse(spec, limit=limit) for spec in recipe.fit]
 
 
@@ -49,9 +50,9 @@ class Gathered:
     """The texts of a fit, before any budget.
 
     Attributes:
-        texts: Those of the recipe's `text`, then those of its `fit`.
-        weights: How much each counts.
-        own: How many are of its `text`.
+        texts: The texts of the recipe's `text`, then the texts of its `fit`.
+        weights: The weight of each text.
+        own: The number of texts of `text`.
     """
 
     texts: list[str]
@@ -60,19 +61,19 @@ class Gathered:
 
     @property
     def own_share(self) -> float:
-        """What the texts of `text` weigh of all."""
+        """The weight of the texts of `text` as a share of the weight of all texts."""
         return sum(self.weights[: self.own]) / sum(self.weights)
 
 
 def fit_texts(teacher: Teacher, vocabulary: Vocabulary, recipe: Recipe) -> Gathered:
-    """Read the texts that a recipe fits the table to.
+    """Read the texts of a recipe's fit.
 
     Raises:
-        TextSourceError: A source cannot be read, or holds nothing.
+        TextSourceError: A source cannot be read, or has no new text.
     """
-    named = sources(recipe)
+    text_sources = sources(recipe)
     parts = gather(
-        named,
+        text_sources,
         teacher.tokenizer,
         _longest(teacher),
         words_of=Tokenizer.from_str(vocabulary.tokenizer_json.decode()),
@@ -81,7 +82,9 @@ def fit_texts(teacher: Teacher, vocabulary: Vocabulary, recipe: Recipe) -> Gathe
     )
     return Gathered(
         texts=[text for part in parts for text in part],
-        weights=[source.weight for source, part in zip(named, parts, strict=True) for _ in part],
+        weights=[
+            source.weight for source, part in zip(text_sources, parts, strict=True) for _ in part
+        ],
         own=sum(map(len, parts[: len(recipe.text)])),
     )
 
@@ -97,17 +100,17 @@ def fit_recipe(
     cache: Path | None,
     progress: Progress,
 ) -> Fitted:
-    """Let the teacher encode texts, and fit the table to what it says.
+    """Let the teacher encode texts, and fit the table to its vectors.
 
     Args:
-        teacher: Whose vectors of texts to come close to.
-        vocabulary: The new model's, V tokens.
-        gathered: What `fit_texts` gave.
-        vectors: The teacher's vectors of the tokens, shape (V, H).
-        weights: The tokens' weights in the classical table that the fit starts from, shape (V,).
-        recipe: Its knobs from `fit` to `whiten`, and `seed`; resolved and `shape.settled`.
-        cache: The folder that keeps the teacher's vectors; None: they are kept until the end.
-        progress: Where to show it.
+        teacher: The teacher.
+        vocabulary: The new model's vocabulary of V tokens.
+        gathered: The output of `fit_texts`.
+        vectors: (V, H) the teacher's vectors of the tokens.
+        weights: (V,) the token weights of the classical table, from which the fit starts.
+        recipe: The knobs from `fit` to `whiten`, and `seed`; resolved and `shape.settled`.
+        cache: The folder that keeps the teacher's vectors; None: a temporary folder.
+        progress: The progress display.
 
     Raises:
         CacheError: The cache is damaged or cannot be written.
@@ -129,11 +132,11 @@ def fit_recipe(
         _folder(cache) as folder,
         progress.track("Text vectors", read, "texts") as advance,
     ):
-        counted = BlockProgress(advance)
+        block_progress = BlockProgress(advance)
         return fitted_table(
             texts,
             gathered.weights,
-            ReportingTeacher(teacher, counted.within),
+            ReportingTeacher(teacher, block_progress.within),
             vocabulary.tokenizer_json,
             vocabulary.unknown_token_id,
             vectors,
@@ -149,13 +152,13 @@ def fit_recipe(
             length_power=recipe.length_power,
             whiten=recipe.whiten,
             device=str(teacher.device) if teacher.device.type == "cuda" else "cpu",
-            encoded=_steps(counted.block),
+            encoded=_steps(block_progress.block),
             fitted=lambda step: progress.note(_described(step)),
         )
 
 
 def _longest(teacher: Teacher) -> int:
-    """How many tokens of a text the teacher reads beside the special ones and its prompt."""
+    """Return how many tokens of a text the teacher reads, without special tokens and prompt."""
     if teacher.max_length is None:
         return sys.maxsize
     prompt = teacher.tokenizer.encode(teacher.default_prompt, add_special_tokens=False).ids
@@ -164,11 +167,11 @@ def _longest(teacher: Teacher) -> int:
 
 
 def about_vectors(teacher: Teacher, dtype: str) -> dict[str, str]:
-    """What decides a teacher's vectors beside the text: `TeacherCache` keeps those of each apart.
+    """Return the settings that determine a teacher's vectors of a text, for `TeacherCache`.
 
     Args:
         teacher: The teacher.
-        dtype: The number format that was asked for.
+        dtype: The requested number format.
     """
     kind = teacher.device.type
     if dtype == "auto" and kind == "cpu":
@@ -192,7 +195,7 @@ def _folder(cache: Path | None) -> Iterator[Path]:
 
 
 def _steps(advance: Callable[[int], object]) -> Callable[[int, int], None]:
-    """From the number of texts done so far to the number done since the last call."""
+    """Turn a function of the texts done since its last call into one of the total done so far."""
     before = 0
 
     def encoded(done: int, total: int) -> None:

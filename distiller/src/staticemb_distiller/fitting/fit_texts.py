@@ -1,4 +1,4 @@
-"""From texts and token vectors to a fitted table: what `fit` needs, put together.
+"""The fitted table, made from texts and token vectors.
 
 sources -> texts (generated or read) -> a choice within the budget -> teacher's vectors
 texts -> token ids of the new vocabulary -> counts -> fit -> rows, and vectors to rotate by
@@ -23,7 +23,7 @@ from .ridge_fit import FitStep, count_matrix, fit, scale_prior
 from .row_shape import shaped
 
 _SAMPLE = 50_000  # texts to whiten and to rotate by
-_TOKEN_SHARE = 0.5  # what all tokens together weigh in the rotation, all texts weighing 1
+_TOKEN_SHARE = 0.5  # weight of all tokens in the rotation, relative to all texts
 
 
 class _Teacher(Protocol):
@@ -38,10 +38,11 @@ class Fitted:
 
     Attributes:
         rows: (V, H) float32, token weights multiplied in.
-        vectors: (n, H) float32: unit vectors of texts under it, and of tokens, to rotate by their
-            second moments. Texts alone leave short prefixes poor in rare words.
-        counts: (V,) int64, how often each token stood in the texts.
-        texts: How many texts it was fitted to.
+        vectors: (n, H) float32, the vectors whose second moments give the rotation: unit vectors of
+            texts, and scaled vectors of tokens. With texts alone, short prefixes represent rare
+            words poorly.
+        counts: (V,) int64, how often each token occurs in the texts.
+        texts: The number of texts of the fit.
     """
 
     rows: NDArray[np.float32]
@@ -57,11 +58,11 @@ def order_by_budget(
     text_weights: Sequence[float],
     budget: Budget,
 ) -> NDArray[np.int64]:
-    """Which texts the teacher is to read, in which order, given as `TokenIds` gives them.
+    """Choose and order the texts that the teacher reads; `ids` and `lengths` as from `TokenIds`.
 
     Returns:
-        Indices of texts: all in their own order if the budget allows, else those first that cover
-        most tokens for their weight.
+        Indices of texts. If the budget covers all texts, they keep their order; otherwise texts
+        that cover most tokens for their weight come first.
     """
     texts = len(lengths)
     if budget.seconds is None and (budget.texts is None or budget.texts >= texts):
@@ -80,18 +81,18 @@ def teacher_vectors(
     seconds: float | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> NDArray[np.float16]:
-    """The teacher's unit vectors of texts, from the cache where they are in it.
+    """Return the teacher's unit vectors of texts, from the cache if they are in it.
 
     Args:
-        texts: In the order in which to encode them.
-        teacher: Whose vectors.
-        cache: The folder that keeps them.
+        texts: The texts, in the order of encoding.
+        teacher: The teacher.
+        cache: The folder that keeps the vectors.
         about: As for `TeacherCache`.
         seconds: As for `TeacherCache.encode`.
         progress: As for `TeacherCache.encode`.
 
     Returns:
-        (n, D) float16 of the first n texts: of all without a time limit.
+        (n, D) float16, the vectors of the first n texts; without a time limit, of all texts.
 
     Raises:
         CacheError: The cache is damaged or cannot be written.
@@ -126,32 +127,32 @@ def fitted_table(
 ) -> Fitted:
     """Fit a table to the teacher's vectors of texts.
 
-    The prior is the classical table: token vectors less their mean, times token weights.
+    The prior is the classical table: token vectors minus their mean, times token weights.
 
     Args:
-        texts: In shuffled order.
-        text_weights: How much each counts.
-        teacher: Whose vectors to come close to.
+        texts: The texts, in shuffled order.
+        text_weights: The weight of each text.
+        teacher: The teacher.
         tokenizer_json: The new model's tokenizer, V tokens.
         unknown_token_id: The id that is dropped.
         token_vectors: (V, H) the teacher's vectors of the tokens.
-        token_weights: (V,) such as SIF weights.
+        token_weights: (V,) token weights, for example SIF weights.
         cache: The folder of the teacher's vectors.
         about: As for `TeacherCache`.
         budget: As for `order_by_budget`.
-        own: How many texts, from the first, come on top of the others: `level_means`.
+        own: The number of leading texts that are the user's own, for `level_means`.
         regularization: As for `fit`.
         rounds: As for `fit`.
         iterations: As for `fit`.
         tolerance: As for `fit`.
-        length_power: As for `shaped`, once the table is fitted.
+        length_power: As for `shaped`.
         whiten: As for `shaped`.
         device: As for `fit`.
-        encoded: Called with the texts that the teacher has read, and their total.
+        encoded: Called with the number of encoded texts, and their total.
         fitted: Called after each round of the fit.
 
     Raises:
-        TableError: Nothing to fit on, or shapes that do not match.
+        TableError: There are no texts, or shapes do not match.
         CacheError: The cache is damaged or cannot be written.
         TeacherError: The teacher cannot encode.
     """
@@ -159,7 +160,7 @@ def fitted_table(
     tokens = len(token_vectors)
     order = order_by_budget(ids, lengths, tokens, text_weights, budget or Budget())
     targets = teacher_vectors(
-        [texts[place] for place in order.tolist()],
+        [texts[index] for index in order.tolist()],
         teacher,
         cache=cache,
         about=about,
@@ -191,31 +192,31 @@ def fitted_table(
         return np.asarray(sample @ rows, np.float32)
 
     rows = shaped(rows, length_power, whiten, text_vectors)
-    seen = np.asarray(counts.multiply(lengths[order][:, None]).sum(0)).ravel()
+    token_counts = np.asarray(counts.multiply(lengths[order][:, None]).sum(0)).ravel()
     vectors = rotation_vectors(text_vectors(rows), rows)
-    return Fitted(rows, vectors, np.rint(seen).astype(np.int64), len(targets))
+    return Fitted(rows, vectors, np.rint(token_counts).astype(np.int64), len(targets))
 
 
 def rotation_vectors(
     text_vectors: NDArray[np.float32], rows: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """The unit vectors by whose second moments a table is turned: those of texts, and of tokens.
+    """Return the vectors whose second moments give a table's rotation: of texts and of tokens.
 
     Args:
         text_vectors: (n, H) pooled vectors of texts, of any length.
         rows: (V, H) the table.
 
     Returns:
-        At most (n + V, H) float32: those of length zero are left out, and those of tokens scaled so
-        that all of them together weigh half of what all texts do.
+        At most (n + V, H) float32, without zero vectors: unit vectors of texts, and vectors of
+        tokens scaled so that all tokens have half the weight of all texts.
     """
-    texts, words = _unit(text_vectors), _unit(rows)
-    words *= np.float32(np.sqrt(_TOKEN_SHARE * len(texts) / max(len(words), 1)))
-    return np.concatenate([texts, words])
+    texts, tokens = _unit(text_vectors), _unit(rows)
+    tokens *= np.float32(np.sqrt(_TOKEN_SHARE * len(texts) / max(len(tokens), 1)))
+    return np.concatenate([texts, tokens])
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Scale to length one, and leave out those of length zero."""
+    """Scale vectors to unit length, without zero vectors."""
     norms = np.linalg.norm(vectors, axis=1)
     unit: NDArray[np.float32] = vectors[norms > 0] / norms[norms > 0, None]
     return unit

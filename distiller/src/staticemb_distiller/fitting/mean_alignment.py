@@ -1,6 +1,6 @@
-"""Text of the user's own on top of generated sequences: the means of their vectors made one.
+"""The alignment of the mean vectors of the user's own texts and of generated sequences.
 
-The figures behind it: docs/benchmarks/research/fit.md, "Text on top of generated sequences".
+Measurements: docs/benchmarks/research/fit.md, "Text on top of generated sequences".
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ if TYPE_CHECKING:
 
 
 def level_means(targets: NDArray[Any], own: NDArray[np.bool_]) -> None:
-    """Move the vectors of one's own texts, in place, so that their mean is that of the others.
+    """Shift the vectors of own texts, in place, so that their mean equals the other texts' mean.
 
-    A teacher's vectors of sequences without sense share a direction that those of sentences do not
-    have. A table could tell the two kinds apart by their words alone, and would spend the rows of
-    the commonest on it.
+    The teacher's vectors of generated sequences share a direction that vectors of sentences do not
+    have. Without the shift, the rows of the most frequent words would encode this difference.
 
     Args:
         targets: (N, D) the teacher's vectors, float16 or float32.
-        own: (N,) which are of one's own texts. Nothing moves if all are, or none.
+        own: (N,) whether each text is an own text. If all or none are, nothing changes.
 
     Example:
         >>> targets = np.array([[0.0, 1.0], [0.5, 0.5], [1.0, 0.0]], np.float32)

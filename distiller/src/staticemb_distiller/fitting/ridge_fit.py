@@ -1,14 +1,14 @@
-"""The table solved for in closed form: token rows regressed onto the teacher's sentence vectors.
+"""The closed-form fit: a ridge regression of token rows onto the teacher's text vectors.
 
 With X the (texts x tokens) matrix of token counts over text length, Y the teacher's unit vectors
 of the texts and B the prior table, solve
 
     min_E  sum_i c_i ||(x_i E) / s_i - y_i||^2  +  sum_t lambda_t ||E_t - B_t||^2
 
-with s_i = ||x_i E|| from the round before, by conjugate gradients with a Jacobi preconditioner.
-A ridge regression around a prior (Hoerl and Kennard, 1970): a token that no text contains keeps
-its prior row. Time is linear in the number of counted tokens; beside its inputs a fit holds a few
-arrays of the table's size, and for each thread blocks whose size is bounded.
+with s_i = ||x_i E|| from the previous round, by conjugate gradients with a Jacobi preconditioner.
+This is ridge regression around a prior (Hoerl and Kennard, 1970): a token that no text contains
+keeps its prior row. Time is linear in the number of counted tokens. Besides its inputs a fit holds
+a few arrays of the table's size, and for each thread blocks of bounded size.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from ..errors import DivergedError, TableError
 from .conjugate_gradients import Floats, Solution, System, text_norms, transposed_product
 
 _COLUMNS = 128  # columns solved together: the block of the table stays in the cache
-_SCALED_BY = 20_000  # texts, evenly spaced, that the prior is scaled by
-_SMALLEST_NORM = 1e-3  # a text of opposing rows must not weigh without bound
+_SCALED_BY = 20_000  # evenly spaced texts that determine the prior's scale
+_SMALLEST_NORM = 1e-3  # bounds the weight of a text whose rows cancel
 
 
 @dataclass(frozen=True)
 class FitStep:
-    """What one round of a fit came to.
+    """The result of a round of a fit.
 
     Attributes:
         round: The round, from 1.
-        iterations: Conjugate-gradient steps that the slowest block of columns took.
-        residual: The largest relative residual (in the preconditioner's norm) of the blocks.
+        iterations: The conjugate-gradient iterations of the slowest block of columns.
+        residual: The largest relative residual of the blocks, in the preconditioner's norm.
     """
 
     round: int
@@ -49,7 +49,7 @@ class FitStep:
 def count_matrix(
     ids: npt.NDArray[np.int32], lengths: npt.NDArray[np.int64], tokens: int
 ) -> csr_matrix:
-    """Count tokens over text length.
+    """Compute token counts over text length.
 
     Args:
         ids: (N,) token ids of all texts, one after the other.
@@ -57,17 +57,17 @@ def count_matrix(
         tokens: The number of token ids, V.
 
     Returns:
-        (B, V) float32: entry (i, t) is how often t stands in text i over the text's length.
+        (B, V) float32: entry (i, t) is the count of t in text i divided by the text's length.
 
     Raises:
-        TableError: The lengths do not add up to the ids, or an id is not below `tokens`.
+        TableError: The sum of the lengths is not N, or an id is out of range.
 
     >>> count_matrix(np.array([0, 2, 2, 1], np.int32), np.array([3, 1]), 3).toarray()
     array([[0.33333334, 0.        , 0.6666667 ],
            [0.        , 1.        , 0.        ]], dtype=float32)
     """
     if int(lengths.sum()) != len(ids):
-        raise TableError(f"lengths: they add up to {int(lengths.sum())} for {len(ids)} ids")
+        raise TableError(f"lengths: expected a sum of {len(ids)}, found {int(lengths.sum())}")
     if len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < tokens:
         raise TableError(
             f"ids: expected 0 to {tokens - 1}, found {int(ids.min())} to {int(ids.max())}"
@@ -82,7 +82,7 @@ def count_matrix(
 
 
 def scale_prior(counts: csr_matrix, targets: npt.NDArray[Any], prior: Floats) -> Floats:
-    """Multiply the prior by the one scalar that brings its text vectors closest to the targets.
+    """Multiply the prior by the scalar that brings its text vectors closest to the targets.
 
     Args:
         counts: (N, V) token counts over text length.
@@ -90,14 +90,14 @@ def scale_prior(counts: csr_matrix, targets: npt.NDArray[Any], prior: Floats) ->
         prior: (V, D) float32.
 
     Returns:
-        (V, D) float32. A prior that gives only zeros, or points away, is returned as it is.
+        (V, D) float32. If that scalar is not positive, the prior is returned unchanged.
     """
     _check(counts, targets, prior)
     texts = counts.shape[0]
     chosen = np.linspace(0, texts - 1, min(_SCALED_BY, texts)).astype(np.int64)
     vectors = np.asarray(counts[chosen] @ prior)
-    wanted = np.asarray(targets[chosen], dtype=np.float32)
-    along = float(np.sum(vectors * wanted, dtype=np.float64))
+    chosen_targets = np.asarray(targets[chosen], dtype=np.float32)
+    along = float(np.sum(vectors * chosen_targets, dtype=np.float64))
     square = float(np.sum(vectors * vectors, dtype=np.float64))
     return prior * np.float32(along / square) if along > 0 and square > 0 else prior
 
@@ -116,22 +116,22 @@ def fit(
     threads: int | None = None,
     progress: Callable[[FitStep], None] | None = None,
 ) -> Floats:
-    """Solve for the table whose normalized text vectors come closest to the teacher's.
+    """Solve for the table whose normalized text vectors are closest to the teacher's vectors.
 
-    The result is the same, bit for bit, for any number of threads.
+    The result is bit-identical for any number of threads.
 
     Args:
         counts: (N, V) float32, token counts over text length (`count_matrix`). Texts without
             a token are ignored.
         targets: (N, D) float16 or float32, the teacher's unit vectors; may be memory-mapped.
-        prior: (V, D) float32, the table to stay near, at the right scale (`scale_prior`).
-        regularization: lambda, or one for each token, (V,); above 0.
-        rounds: How often the norms s_i are taken anew and the system solved.
-        iterations: The most conjugate-gradient steps a round.
-        tolerance: A block of columns is done when its relative residual falls below this.
-        text_weights: (N,) c_i, how much each text counts; 1 where absent.
+        prior: (V, D) float32, the table to stay near, scaled by `scale_prior`.
+        regularization: lambda_t, a number or (V,), above 0.
+        rounds: How often the norms s_i are updated and the system is solved.
+        iterations: The most conjugate-gradient iterations in a round.
+        tolerance: The relative residual at which a block of columns stops.
+        text_weights: (N,) c_i, the weight of each text; None: 1.
         device: "cpu", or a torch device such as "cuda".
-        threads: Blocks of columns solved at the same time on the CPU; as many as cores if absent.
+        threads: Blocks of columns solved at the same time on the CPU; None: the number of cores.
         progress: Called after each round.
 
     Returns:
@@ -139,19 +139,21 @@ def fit(
 
     Raises:
         TableError: Shapes do not match, or a value is out of range.
-        DivergedError: Infinities or NaN, in the inputs or coming out.
+        DivergedError: The inputs or the result have infinities or NaN.
     """
     _check(counts, targets, prior)
     penalty = np.broadcast_to(np.asarray(regularization, np.float32), (counts.shape[1],))
     if not (np.isfinite(penalty).all() and (penalty > 0).all()):
         raise TableError("regularization: expected finite numbers above 0")
     if rounds < 1 or iterations < 1:
-        raise TableError(f"expected at least one round and iteration, found {rounds}, {iterations}")
+        raise TableError(
+            f"rounds, iterations: expected numbers of at least 1, found {rounds}, {iterations}"
+        )
     weights = np.ones(counts.shape[0], np.float32)
     if text_weights is not None:
         weights = np.asarray(text_weights, np.float32)
         if weights.shape != (counts.shape[0],) or not (weights >= 0).all():
-            raise TableError(f"text_weights: expected {counts.shape[0]} numbers, none negative")
+            raise TableError(f"text_weights: expected {counts.shape[0]} numbers of at least 0")
     weights = weights * (np.diff(counts.indptr) > 0)
 
     table = np.array(prior, np.float32)
@@ -168,17 +170,17 @@ def fit(
             system = System(counts, row_weights, penalty, diagonal, device)
 
             def solve(span: slice, system: System = system, norms: Floats = norms) -> Solution:
-                wanted = transposed_product(counts, targets, weights / norms, span)
-                wanted += penalty[:, None] * prior[:, span]
-                if not np.isfinite(wanted).all():
-                    raise DivergedError("fit: infinities or NaN in the targets or the prior")
-                return system.solve(wanted, table[:, span], iterations, tolerance)
+                right_side = transposed_product(counts, targets, weights / norms, span)
+                right_side += penalty[:, None] * prior[:, span]
+                if not np.isfinite(right_side).all():
+                    raise DivergedError("fit: the targets or the prior have infinities or NaN")
+                return system.solve(right_side, table[:, span], iterations, tolerance)
 
             solutions = list(pool.map(solve, spans))
             for span, solution in zip(spans, solutions, strict=True):
                 table[:, span] = solution.table
             if not np.isfinite(table).all():
-                raise DivergedError("fit: infinities or NaN came out")
+                raise DivergedError("fit: the result has infinities or NaN")
             if progress is not None:
                 worst = max(solutions, key=lambda solution: solution.residual)
                 most = max(solution.iterations for solution in solutions)
@@ -193,4 +195,4 @@ def _check(counts: csr_matrix, targets: npt.NDArray[Any], prior: Floats) -> None
     if prior.shape != (tokens, targets.shape[1]):
         raise TableError(f"prior: expected {(tokens, targets.shape[1])}, found {prior.shape}")
     if not texts:
-        raise TableError("fit: there is no text to fit on")
+        raise TableError("fit: expected at least one text, found none")

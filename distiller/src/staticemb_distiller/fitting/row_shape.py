@@ -1,7 +1,7 @@
-"""What can be done to all rows of a table alike: row lengths by a power, directions evened out.
+"""The shape of fitted rows: their lengths are raised to a power, and their directions whitened.
 
-A fit that saw no real text overrates frequent words and the direction that all texts share; and no
-pair can teach a token that it does not hold. Both reach every row.
+A fit to generated sequences overrates frequent words and the direction that all texts share. These
+two operations correct that in every row, including rows of tokens that no text contains.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ def shaped(
     whiten: float,
     text_vectors: Callable[[NDArray[np.float32]], NDArray[np.float32]],
 ) -> NDArray[np.float32]:
-    """Rows with lengths raised to a power, and then directions evened out.
+    """Raise the lengths of rows to a power, and then whiten their directions.
 
     Args:
         rows: (V, D).
-        length_power: As for `with_length_power`; 1 leaves them as they are.
-        whiten: As for `whitened`; 0 leaves them as they are.
-        text_vectors: From rows to the (n, D) vectors of texts under them.
+        length_power: As for `with_length_power`; 1 changes nothing.
+        whiten: As for `whitened`; 0 changes nothing.
+        text_vectors: A function from rows to the (n, D) vectors of texts.
 
     Returns:
-        (V, D); the same array if nothing was to be done.
+        (V, D); the same array if nothing changes.
     """
     if length_power != 1.0:
         rows = with_length_power(rows, length_power)
@@ -43,14 +43,14 @@ def shaped(
 def with_length_power(rows: NDArray[np.float32], power: float) -> NDArray[np.float32]:
     """Raise the lengths of rows to a power, and keep their directions.
 
-    A row's length is its token's weight: above 1, rare tokens count more beside frequent ones.
+    A row's length is its token's weight: with a power above 1, rare tokens count more.
 
     Args:
         rows: (V, D).
-        power: 1 leaves them as they are.
+        power: The power; 1 changes nothing.
 
     Returns:
-        (V, D), of the same median length; rows of zeros stay zeros.
+        (V, D), with the same median length; zero rows stay zero.
 
     Example:
         >>> with_length_power(np.array([[0, 1], [2, 0], [0, 4]], np.float32), 2.0)
@@ -59,10 +59,12 @@ def with_length_power(rows: NDArray[np.float32], power: float) -> NDArray[np.flo
                [0. , 8. ]], dtype=float32)
     """
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    used = lengths > 0
-    if not used.any():
+    nonzero = lengths > 0
+    if not nonzero.any():
         return rows
-    factors = np.power(lengths / np.median(lengths[used]), power - 1.0, where=used, out=lengths * 0)
+    factors = np.power(
+        lengths / np.median(lengths[nonzero]), power - 1.0, where=nonzero, out=lengths * 0
+    )
     return np.asarray(rows * factors, np.float32)
 
 
@@ -71,15 +73,15 @@ def whitened(
 ) -> NDArray[np.float32]:
     """Multiply rows by a negative power of the second-moment matrix of texts.
 
-    The directions that all texts share shrink, the others grow; axes stay about where they are, as
-    the matrix is symmetric. One half is whitening whole (in its ZCA form), less is softer (Su et
-    al. 2021 whiten whole, which costs static tables what they know of similarity). Each axis
-    counts as one more text, so that few texts do little.
+    Directions that all texts share shrink, other directions grow. The matrix is symmetric, so the
+    axes hardly turn. Exponent 0.5 is full (ZCA) whitening, smaller exponents are weaker; full
+    whitening (Su et al. 2021) lowers the quality of static tables on similarity. Each axis counts
+    as one more text, so that few texts change little.
 
     Args:
         rows: (V, D).
-        texts: (n, D) vectors of texts; those of length zero do not count.
-        exponent: From 0, as they are, to 0.5.
+        texts: (n, D) vectors of texts; zero vectors are ignored.
+        exponent: From 0 (no change) to 0.5.
 
     Returns:
         (V, D).
@@ -94,6 +96,6 @@ def whitened(
     unit = (texts[lengths > 0] / lengths[lengths > 0, None]).astype(np.float64)
     moments = unit.T @ unit + np.eye(rows.shape[1])
     variances, axes = np.linalg.eigh(moments)
-    # Eigenvalues are at least 1 but for rounding: of texts nothing is taken away.
+    # Adding the identity makes eigenvalues at least 1, up to rounding, so the power is finite.
     powers = (variances / variances.mean()) ** -exponent
     return np.asarray(rows @ ((axes * powers) @ axes.T).astype(np.float32), np.float32)

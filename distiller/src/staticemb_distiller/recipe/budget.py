@@ -1,4 +1,4 @@
-"""How much of the teacher's time a fit may take."""
+"""The budget of a fit: a limit on the texts that the teacher encodes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 @dataclass(frozen=True)
 class Budget:
-    """A number of texts, a time, or neither: all that there are.
+    """A number of texts or a time; with neither, all texts are encoded.
 
     Attributes:
         texts: The most texts to encode.
-        seconds: Encode for this long. The result then depends on the machine.
+        seconds: The time to encode for. The result then depends on the machine.
     """
 
     texts: int | None = None
@@ -21,10 +21,10 @@ class Budget:
 
     @classmethod
     def parse(cls, spec: int | str | None) -> Budget:
-        """Read a budget: a number of texts, or a time as in "90s", "10m" or "1.5h".
+        """Parse a budget: a number of texts, or a time such as "90s", "10m" or "1.5h".
 
         Raises:
-            ValueError: It is neither, or not above 0.
+            ValueError: The budget is invalid or not above 0.
 
         >>> Budget.parse("10m")
         Budget(texts=None, seconds=600.0)
@@ -33,8 +33,8 @@ class Budget:
             unit = _SECONDS.get(spec[-1:], 0)
             seconds = float(spec[:-1] or "nan") * unit
             if not 0 < seconds < float("inf"):
-                raise ValueError(f"{spec!r} is no time")
+                raise ValueError(f"expected a time such as 90s, found {spec!r}")
             return cls(seconds=seconds)
         if spec is not None and spec < 1:
-            raise ValueError(f"{spec} is no number of texts")
+            raise ValueError(f"expected a number of at least 1, found {spec}")
         return cls(texts=spec)

@@ -1,4 +1,4 @@
-"""What a recipe is: knobs declared once, checked against their types, read and written as TOML."""
+"""The base of recipes: knobs are declared once, checked, and read and written as TOML."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ def knob(
     *,
     is_input: bool = False,
 ) -> Any:  # noqa: ANN401
-    """Declare a field of a recipe, with its default and what it does on one line.
+    """Declare a field of a recipe.
 
     Args:
-        default: Its default.
-        meaning: What it does.
-        is_input: Whether it names what is read: files, folders, data sets or models.
+        default: The default value.
+        meaning: The help text, on one line.
+        is_input: Whether the value names inputs: files, folders, data sets or models.
     """
     return field(default=default, metadata={"help": meaning, "is_input": is_input})
 
 
 NO_INPUT = ("generated", "none")
-"""Values of an input's knob that name nothing to be read."""
+"""Values of an input knob that name no input."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +63,10 @@ class Knobs:
     """The base of recipes: frozen dataclasses whose fields are made by `knob`.
 
     Attributes:
-        RETIRED: Knobs of earlier versions, which old recipes have, and why they do nothing.
+        RETIRED: Knobs of earlier versions that old recipes contain, and why they have no effect.
 
     Raises:
-        RecipeError: A value is of the wrong kind.
+        RecipeError: A value has the wrong type.
     """
 
     RETIRED: ClassVar[dict[str, str]] = {}
@@ -77,36 +77,36 @@ class Knobs:
 
     @classmethod
     def knob_types(cls) -> dict[str, Any]:
-        """Each knob's name and type, in the order of their declaration."""
+        """Return each knob's name and type, in the order of declaration."""
         hints = get_type_hints(cls)
         return {entry.name: hints[entry.name] for entry in fields(cls)}
 
     @classmethod
     def knob_help(cls, name: str) -> str:
-        """What a knob does, on one line, with its default."""
+        """Return a knob's help text, on one line, with its default."""
         entry = next(entry for entry in fields(cls) if entry.name == name)
         default = "" if entry.default in (None, (), "") else f" (default: {_plain(entry.default)})"
         return f"{entry.metadata['help']}{default}"
 
     def inputs(self) -> list[str]:
-        """What the recipe names to be read: files, folders, data sets and models, each once."""
-        found: dict[str, None] = {}
+        """Return the distinct inputs that the recipe names: files, folders, data sets, models."""
+        names: dict[str, None] = {}
         for entry in fields(self):
             value = getattr(self, entry.name)
             if entry.metadata["is_input"] and value is not None:
-                found |= dict.fromkeys((value,) if isinstance(value, str) else value)
-        return [name for name in found if name not in NO_INPUT]
+                names |= dict.fromkeys((value,) if isinstance(value, str) else value)
+        return [name for name in names if name not in NO_INPUT]
 
     @classmethod
     def from_dict(cls, values: dict[str, Any], *, source: str = "recipe") -> Self:
-        """Make a recipe from a mapping of knobs to values; knobs left out keep their defaults.
+        """Make a recipe from values by knob; other knobs have their defaults.
 
         Args:
-            values: Each knob's value, lists where the knob is a tuple.
-            source: What to call the mapping in an error.
+            values: Values by knob; a tuple may be given as a list.
+            source: The name of the mapping in errors.
 
         Raises:
-            RecipeError: A knob is unknown, or a value is not as the class demands.
+            RecipeError: A knob is unknown, or a value is invalid.
         """
         known = cls.knob_types()
         unknown = sorted(set(values) - set(known))
@@ -121,14 +121,14 @@ class Knobs:
 
     @classmethod
     def from_toml(cls, text: str, *, source: str = "recipe") -> Self:
-        """Read what `to_toml` writes, now or in an earlier version.
+        """Read a recipe that this or an earlier version wrote by `to_toml`.
 
-        A retired knob is ignored. One that is not false gives a `RecipeWarning`.
+        A retired knob is ignored; if its value is not false, a `RecipeWarning` is issued.
 
         Raises:
-            RecipeError: The text is not TOML, or no recipe.
+            RecipeError: The text is not TOML, or not a valid recipe.
         """
-        # A dotted key, which stands on one line, costs the parser the square of its dots.
+        # Parsing a dotted key takes time quadratic in its dots; a key cannot span lines.
         dots = max((line.count(".") for line in text.split("\n")), default=0)
         if len(text) > MAX_CHARACTERS or dots > MAX_DOTS:
             msg = (
@@ -151,7 +151,7 @@ class Knobs:
         """Read a recipe from a TOML file.
 
         Raises:
-            RecipeError: The file cannot be read, or is no recipe.
+            RecipeError: The file cannot be read, or is not a valid recipe.
         """
         try:
             text = path.read_text(encoding="utf-8-sig")
@@ -162,10 +162,10 @@ class Knobs:
         return cls.from_toml(text, source=str(path))
 
     def to_dict(self, *, defaults: bool = True) -> dict[str, Any]:
-        """The knobs that have a value, in the order of their declaration.
+        """Return the knobs whose value is not None, in the order of declaration.
 
         Args:
-            defaults: Whether to include knobs that stand at their default.
+            defaults: Whether to include knobs that have their default value.
         """
         return {
             entry.name: value
@@ -175,11 +175,11 @@ class Knobs:
         }
 
     def to_toml(self, *, defaults: bool = True) -> str:
-        """The recipe as TOML: one line for each knob that has a value.
+        """Return the recipe as TOML: one line for each knob whose value is not None.
 
         Args:
-            defaults: Whether to write knobs that stand at their default. The recipe in a file has
-                them, so that it means the same when a later version changes a default.
+            defaults: Whether to write knobs that have their default value. The recipe in a static
+                embedding file has them, so that its meaning stays when a default changes.
         """
         return "\n".join(
             f"{name} = {toml_value(value)}"
@@ -188,15 +188,15 @@ class Knobs:
 
 
 def checked(name: str, kind: Any, value: object) -> Any:  # noqa: ANN401 - types as values
-    """The value as the knob's type wants it: a list becomes a tuple, 1 becomes 1.0.
+    """Convert a value to the knob's type: a list becomes a tuple, 1 becomes 1.0.
 
     Args:
         name: The knob, for the error.
-        kind: Its type: a plain one, a `Literal`, a union of these, or `tuple[T, ...]`.
-        value: What was given.
+        kind: The knob's type: a plain type, a `Literal`, a union of these, or `tuple[T, ...]`.
+        value: The given value.
 
     Raises:
-        RecipeError: The value is of another type.
+        RecipeError: The value has another type.
 
     >>> checked("limits", tuple[int, ...], [1, 2])
     (1, 2)
@@ -224,7 +224,7 @@ def checked(name: str, kind: Any, value: object) -> Any:  # noqa: ANN401 - types
 
 
 def describe_type(kind: Any) -> str:  # noqa: ANN401 - types as values
-    """A knob's type in words, for errors and help."""
+    """Describe a knob's type in words, for errors and help."""
     words = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}
     if get_origin(kind) is Literal:
         return " or ".join(json.dumps(choice) for choice in get_args(kind))
@@ -236,16 +236,16 @@ def describe_type(kind: Any) -> str:  # noqa: ANN401 - types as values
 
 
 def as_flags(recipe: type[Knobs], message: str) -> str:
-    """Spell the knobs that a message names as the command's flags.
+    """Replace the knobs in a message by the command's flags.
 
-    A message spells a knob as Python does, `two_words=`, with a value in quotes after it or none.
+    A message spells a knob as Python does: `two_words=`, optionally with a value in quotes.
 
     Args:
-        recipe: Whose knobs.
-        message: What was written for a caller in Python.
+        recipe: The class that declares the knobs.
+        message: A message for a caller in Python.
 
     Returns:
-        The message with `--two-words` in place of `two_words=`, `--dtype int8` of `dtype="int8"`.
+        The message with `--two-words` for `two_words=`, and `--dtype int8` for `dtype="int8"`.
     """
     names = "|".join(recipe.knob_types())
     spelled = rf"(?<![\w./:,'\"-])({names})=(?:\"(\w+)\"|(?=[\s,;:.)]|$))"
@@ -255,12 +255,12 @@ def as_flags(recipe: type[Knobs], message: str) -> str:
 
 
 def flag(name: str) -> str:
-    """A knob as an option of the command."""
+    """Return the command's flag for a knob."""
     return "--" + name.replace("_", "-")
 
 
 def refuse(name: str, expected: str, found: object) -> NoReturn:
-    """Say that a knob has a value it cannot have.
+    """Raise the error of an invalid value.
 
     Raises:
         RecipeError: Always.
@@ -270,7 +270,7 @@ def refuse(name: str, expected: str, found: object) -> NoReturn:
 
 
 def toml_value(value: object) -> str:
-    """One value in TOML; a JSON string is a TOML string but for U+007F."""
+    """Return a value as TOML. A JSON string is a TOML string, except for U+007F."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

@@ -1,8 +1,9 @@
-"""Every knob of a distillation, declared once: a dataclass, read from and written as TOML.
+"""The recipe of a distillation: a dataclass of all knobs, read and written as TOML.
 
-A recipe and a teacher decide the file that comes out. What only decides how the work is done (the
-device, a checkpoint folder, progress bars) is no part of it, nor is what only the user may decide:
-whether a teacher's code runs, and where files are written. A recipe may come from a stranger.
+A recipe and a teacher determine the content of the file. The recipe does not hold settings of the
+run, such as the device, the checkpoint folder and progress bars. It also does not hold the user's
+own decisions: whether a teacher's code runs, and where files are written. A recipe may come from a
+stranger.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ from .knobs import Knobs, knob, refuse
 from .shape import GENERATED_SHAPE, TEXT_SHAPE, check_shape
 
 UNUSED = r"\[unused\d+\]"
-"""The tokens that BERT reserved for later."""
+"""A pattern of the tokens that BERT reserves, such as `[unused1]`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe(Knobs):
-    """How to make a static model from a teacher. The defaults make a good one.
+    """The settings for making a static model from a teacher. The defaults make a good model.
 
     Raises:
-        RecipeError: A value is of the wrong kind, out of range, or contradicts another.
+        RecipeError: A value has the wrong type, is out of range, or contradicts another value.
 
     Example:
         >>> print(Recipe(dims=128, dtype="int8").to_toml(defaults=False))
@@ -35,8 +36,8 @@ class Recipe(Knobs):
     """
 
     RETIRED: ClassVar[dict[str, str]] = {
-        "trust_remote_code": "a recipe cannot allow a teacher's code to run; --trust-remote-code "
-        "(trust_remote_code=True) of the call does"
+        "trust_remote_code": "a recipe cannot allow a teacher's code to run; pass "
+        "--trust-remote-code (trust_remote_code=True) instead"
     }
 
     # The teacher
@@ -51,21 +52,23 @@ class Recipe(Knobs):
         "output: the teacher's own subwords; word: only the given vocabulary; "
         "subword: the given vocabulary on top of the subwords",
     )
-    vocabulary: str | None = knob(None, "file with the vocabulary, one entry a line", is_input=True)
+    vocabulary: str | None = knob(
+        None, "file with the vocabulary, one entry per line", is_input=True
+    )
     vocabulary_from: tuple[str, ...] = knob(
         (), "text files to count a vocabulary from", is_input=True
     )
     vocabulary_size: int | None = knob(
-        None, "how many words to take from the text; subword: of those that the tokenizer splits"
+        None, "how many words to take from the text; subword: only words that the tokenizer splits"
     )
     vocabulary_phrases: bool = knob(False, "count phrases of two words, too")
     remove: str = knob(
         UNUSED,
-        "regular expression: tokens that begin with a match are removed; empty: none are",
+        "regular expression: tokens that begin with a match are removed; empty: removes no token",
     )
     keep_used_in: tuple[str, ...] = knob(
         (),
-        "text files: tokens that occur in them less than keep_min_count times are removed",
+        "text files: tokens that occur in them fewer than keep_min_count times are removed",
         is_input=True,
     )
     keep_min_count: int = knob(1, "how often a token must occur in the text of keep_used_in")
@@ -82,44 +85,43 @@ class Recipe(Knobs):
     # The fit
     fit: tuple[str, ...] = knob(
         ("generated",),
-        "what to fit the table to: generated (sequences of the vocabulary's words: no text is "
-        "needed) or text, each a file, a folder or hf:ID, with ::KEY=VALUE,... after it for "
+        "what to fit the table to: generated (sequences of the vocabulary's words, without text) "
+        "or text, each a file, a folder or hf:ID, optionally followed by ::KEY=VALUE,... for "
         "column, weight, limit, split, config, revision; none: the classical table",
         is_input=True,
     )
     text: tuple[str, ...] = knob(
         (),
-        "text of yours on top of generated sequences, each as in fit; text in fit is fitted to "
-        "alone",
+        "your text in addition to generated sequences, in the form of fit; text in fit replaces "
+        "generated sequences",
     )
     limit: int | None = knob(
-        None, "the most texts to take from each source of text, or of fit where there is none"
+        None, "the most texts to take from each source of text; without text, of fit"
     )
     teacher_budget: int | str | None = knob(
         None,
-        "how much the teacher reads for the fit, the texts that cover most tokens first: a number "
-        "of texts, or a time such as 90s, 10m or 2h, and then the result depends on the machine",
+        "how much the teacher reads for the fit: a number of texts, or a time such as 90s, 10m or "
+        "2h, with which the result depends on the machine; texts that cover most tokens come first",
     )
-    fit_language: str = knob("en", "code of the language by whose rules text is cut at sentences")
+    fit_language: str = knob("en", "code of the language whose rules cut text into sentences")
     fit_regularization: float = knob(
-        0.1, "how much the fit holds on to the classical table, above 0"
+        0.1, "how strongly the fit stays near the classical table, above 0"
     )
-    fit_rounds: int = knob(2, "how often the fit's equations are set up anew and solved")
-    fit_iterations: int = knob(15, "the most steps of solving in a round")
-    fit_tolerance: float = knob(0.02, "relative residual at which a round's solving stops")
+    fit_rounds: int = knob(2, "how often the fit's equations are set up and solved")
+    fit_iterations: int = knob(15, "the most iterations of the solver in a round")
+    fit_tolerance: float = knob(0.02, "relative residual at which the solver stops in a round")
 
-    # All fitted rows alike
+    # The shape of fitted rows
     length_power: float | None = knob(
         None,
-        "raise the lengths of fitted rows to it: above 1, rare tokens count more (default: 1.5 "
-        "for a table that is fitted to nothing but generated sequences, less with text on top of "
-        "them, 1 for any other)",
+        "exponent of the lengths of fitted rows: above 1, rare tokens count more (default: 1.5 "
+        "for a table fitted to generated sequences only, less with added text, 1 for other tables)",
     )
     whiten: float | None = knob(
         None,
-        "even out the directions that the fit's texts use: 0 leaves them, 0.5 makes them equal "
-        "(default: 0.1 for a table that is fitted to nothing but generated sequences, less with "
-        "text on top of them, 0 for any other)",
+        "strength of whitening by the fit's texts: 0 for none, 0.5 makes all directions equal "
+        "(default: 0.1 for a table fitted to generated sequences only, less with added text, 0 for "
+        "other tables)",
     )
 
     # Rotation
@@ -129,7 +131,7 @@ class Recipe(Knobs):
         "all (rotation only), or none (no rotation)",
     )
     prefixes: tuple[int, ...] = knob(
-        (), "prefix lengths to recommend in the file; left out: powers of two from 32"
+        (), "prefix lengths to recommend in the file; empty: powers of two from 32"
     )
 
     # Weights
@@ -140,41 +142,40 @@ class Recipe(Knobs):
     )
     sif_coefficient: float | None = knob(
         None,
-        "a in the weight a / (a + p) of a token of probability p (default: 0.001 where fit names "
-        "text, 0.0001 anywhere else)",
+        "a in the weight a / (a + p) of a token of probability p (default: 0.001 if fit names "
+        "text, else 0.0001)",
     )
     counts_from: tuple[str, ...] = knob(
         (), "text files to count token frequencies in", is_input=True
     )
     store_weights: bool = knob(
         False,
-        "store the weights beside the rows, not multiplied in: more exact with int8, but slower",
+        "store the weights separately, not multiplied into the rows: more exact with int8, slower",
     )
 
     # Storage
     dtype: Literal["float32", "float16", "int8"] = knob("float16", "number format of the table")
     clip: bool = knob(
-        False, "int8: cut off a column's largest elements where that lowers its squared error"
+        False, "int8: clip a column's largest elements if that lowers its squared error"
     )
     coarse_step: float | None = knob(
         None,
-        "int8: one step for all columns, in root mean squares of the table; 0.3 compresses to "
-        "half of what 8 bits take (default: as fine as int8 allows)",
+        "int8: one step for all columns, in root mean squares of the table; with 0.3 the table "
+        "compresses to half its size (default: as fine as int8 allows)",
     )
-    clusters: int | None = knob(None, "merge similar tokens' rows until this many are left")
+    clusters: int | None = knob(None, "merge the rows of similar tokens to this number of rows")
 
-    # What the runtime does
+    # Runtime behavior
     pooling: Literal["mean", "damped_mean"] | None = knob(
         None,
-        "how a text's rows become one vector (default: damped_mean for a fitted table, mean for "
-        "the classical one)",
+        "how a text's rows become one vector (default: damped_mean for a fitted table, else mean)",
     )
     damping_beta: float = knob(1.0, "damped_mean: strength, 0 to 16")
-    damping_dims: int = knob(64, "damped_mean: leading dimensions that it compares")
-    normalize: bool = knob(True, "scale the vectors of texts to length one")
+    damping_dims: int = knob(64, "damped_mean: the number of leading dimensions that it compares")
+    normalize: bool = knob(True, "scale the vectors of texts to unit length")
     max_tokens: int | None = knob(None, "cut texts to this many tokens")
 
-    seed: int = knob(0, "for every step that draws random numbers")
+    seed: int = knob(0, "seed of the random numbers")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -200,7 +201,7 @@ class Recipe(Knobs):
         if not 0 <= self.seed < 2**32:
             refuse("seed", "a number from 0 to 2^32 - 1", self.seed)
         if not self.fit or ("none" in self.fit and len(self.fit) > 1):
-            refuse("fit", "none by itself, or sources of text", list(self.fit))
+            refuse("fit", "none alone, or sources of text", list(self.fit))
         if not self.fit_regularization > 0.0:
             refuse("fit_regularization", "a number above 0", self.fit_regularization)
         if not 0.0 <= self.fit_tolerance < 1.0:
@@ -219,66 +220,65 @@ class Recipe(Knobs):
             raise RecipeError(msg) from error
 
     def _check_agreement(self) -> None:
-        given = [self.vocabulary is not None, bool(self.vocabulary_from)]
-        if self.mode == "output" and any(given):
+        vocabulary_inputs = [self.vocabulary is not None, bool(self.vocabulary_from)]
+        if self.mode == "output" and any(vocabulary_inputs):
             msg = (
-                'mode="output" takes no vocabulary= and no vocabulary_from=; '
-                'mode="word" or mode="subword" does'
+                'mode="output" takes no vocabulary= and no vocabulary_from=; use '
+                'mode="word" or mode="subword"'
             )
             raise RecipeError(msg)
-        if self.mode != "output" and sum(given) != 1:
-            found = "both" if any(given) else "neither"
+        if self.mode != "output" and sum(vocabulary_inputs) != 1:
+            found = "both" if any(vocabulary_inputs) else "neither"
             msg = f'mode="{self.mode}" needs vocabulary= or vocabulary_from=, found {found}'
             raise RecipeError(msg)
         if self.vocabulary_from and self.vocabulary_size is None:
-            msg = "vocabulary_size: expected how many words to take from the text, found nothing"
+            msg = "vocabulary_size: expected the number of words to take from the text, found none"
             raise RecipeError(msg)
         if (
             self.vocabulary_size is not None or self.vocabulary_phrases
         ) and not self.vocabulary_from:
-            msg = "vocabulary_from: expected the text to count the vocabulary from, found nothing"
+            msg = "vocabulary_from: expected text files to count the vocabulary from, found none"
             raise RecipeError(msg)
         if (self.weighting == "counts") != bool(self.counts_from):
-            msg = 'counts_from: give text files exactly with weighting="counts"'
+            msg = 'counts_from: expected text files with weighting="counts", and only then'
             raise RecipeError(msg)
         places = [spec.partition("::")[0] for spec in self.fit]
         if self.text and set(places) != {GENERATED}:
             msg = (
-                f"text: comes on top of generated sequences, found fit= {' '.join(self.fit)}; "
-                "to fit to text alone, give it to fit="
+                "text: expected only generated sequences in fit=, found "
+                f"fit= {' '.join(self.fit)}; to fit to text alone, name it in fit="
             )
             raise RecipeError(msg)
         if GENERATED in (spec.partition("::")[0] for spec in self.text):
-            refuse("text", "text of yours, as generated sequences are there", list(self.text))
+            refuse("text", "sources other than generated sequences", list(self.text))
         if not self.fitted and (self.limit, self.teacher_budget) != (None, None):
             name = "teacher_budget" if self.limit is None else "limit"
-            msg = f'{name}: there is no text to limit, because of fit="none"'
+            msg = f'{name}: there is no text to limit with fit="none"'
             raise RecipeError(msg)
         for name, neutral in (("length_power", 1.0), ("whiten", 0.0)):
             value = getattr(self, name)
             if not self.fitted and value not in (None, neutral):
-                msg = f'{name}: only a fitted table is shaped, found {value:g} and fit="none"'
+                msg = f'{name}: only a fitted table has a shape, found {value:g} and fit="none"'
                 raise RecipeError(msg)
         if self.fitted and (self.vectors_from, self.teacher_pooling) != ("output", "teacher"):
             msg = (
-                "fit: a table is fitted around vectors of the teacher's own kind, which takes "
-                'vectors_from="output" and teacher_pooling="teacher", found '
-                f"{self.vectors_from} and {self.teacher_pooling}; those make the classical table: "
+                'fit: a fitted table needs vectors_from="output" and teacher_pooling="teacher", '
+                f"found {self.vectors_from} and {self.teacher_pooling}; use these values with "
                 'fit="none"'
             )
             raise RecipeError(msg)
         if self.clip and self.dtype != "int8":
-            msg = f'clip: only an int8 table is clipped, found dtype="{self.dtype}"'
+            msg = f'clip: only an int8 table can be clipped, found dtype="{self.dtype}"'
             raise RecipeError(msg)
         if self.coarse_step is not None and (self.clip or self.dtype != "int8"):
             found = "clip=" if self.clip else f'dtype="{self.dtype}"'
-            msg = f"coarse_step: only an int8 table without clip= has one step, found {found}"
+            msg = f"coarse_step: only an int8 table without clip= can have one step, found {found}"
             raise RecipeError(msg)
 
     def to_dict(self, *, defaults: bool = True) -> dict[str, Any]:
-        """As for all recipes; `text` only where there is any.
+        """Return the knobs as `Knobs.to_dict` does, but omit an empty `text`.
 
-        So a recipe of before there was `text` makes the same bytes as then.
+        So a recipe that was written before `text` existed gives the same bytes as then.
         """
         values = super().to_dict(defaults=defaults)
         return values if self.text else {k: v for k, v in values.items() if k != "text"}
@@ -289,9 +289,9 @@ class Recipe(Knobs):
         return self.fit != ("none",)
 
     def resolved(self) -> Recipe:
-        """The same recipe with a value for the knobs whose default depends on others.
+        """Return the recipe with values for the knobs whose default depends on other knobs.
 
-        How rows are shaped after a fit to `text` depends on how much there is: `shape.settled`.
+        The row shape after a fit to `text` depends on the amount of text; `shape.settled` sets it.
         """
         text = self.fitted and any(spec.partition("::")[0] != GENERATED for spec in self.fit)
         textless = self.fitted and not text

@@ -1,6 +1,6 @@
-"""The row shape of a fitted table: defaults, limits, and how it follows from the amount of text.
+"""The row shape of a fitted table: defaults, limits, and its dependence on the amount of text.
 
-The figures behind it: docs/benchmarks/research/fit.md, "Text on top of generated sequences".
+Measurements: docs/benchmarks/research/fit.md, "Text on top of generated sequences".
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 GENERATED_SHAPE = (1.5, 0.1)
 TEXT_SHAPE = (1.0, 0.0)
-"""Length power and whitening of a table fitted to generated sequences, or to text, alone."""
+"""Length power and whitening of a table fitted to generated sequences alone, or to text alone."""
 
 
 def check_shape(length_power: float | None, whiten: float | None) -> None:
-    """Refuse values that `with_length_power` and `whitened` are not made for; None is none.
+    """Check the arguments of `with_length_power` and `whitened`; None is valid.
 
     Raises:
-        RecipeError: One is out of range.
+        RecipeError: A value is out of range.
     """
     if length_power is not None and not 0.0 < length_power <= 4.0:
         refuse("length_power", "a number above 0 and at most 4", length_power)
@@ -33,10 +33,10 @@ def check_shape(length_power: float | None, whiten: float | None) -> None:
 
 
 def row_shape(share: float) -> tuple[float, float]:
-    """The length power and the whitening for a share of text beside generated sequences.
+    """Return the length power and whitening for a mix of text and generated sequences.
 
     Args:
-        share: From 0, sequences alone, to 1, text alone; between them in proportion.
+        share: The share of text, from 0 (sequences alone) to 1 (text alone).
 
     Example:
         >>> row_shape(0.5)
@@ -48,11 +48,11 @@ def row_shape(share: float) -> tuple[float, float]:
 
 
 def settled(recipe: Recipe, share: float) -> Recipe:
-    """The same recipe with values for what depends on the amount of text.
+    """Return the recipe with values for the knobs whose default depends on the amount of text.
 
     Args:
-        recipe: Resolved.
-        share: What its `text` weighs of all that it is fitted to, before any budget.
+        recipe: A resolved recipe.
+        share: The weight of `text` as a share of the weight of all texts, before any budget.
     """
     if not recipe.text:
         return recipe

@@ -1,4 +1,4 @@
-"""From token vectors to the tensors of a file: rotate, weigh, merge rows, round.
+"""The tensors of a file, made from token vectors: rotate, weight, merge rows, round.
 
 token vectors -> rotation -> weights -> clusters -> number format
 """
@@ -28,13 +28,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A static model's numbers before they are rounded.
+    """A static model's table before rounding.
 
     Attributes:
-        rows: One row for each token, without its weight, float32, shape (V, D).
-        weights: Each token's factor, float64, shape (V,).
-        variances: The variance along each dimension, those that were cut off included; shape (>=
-            D,).
+        rows: (V, D) float32, the tokens' rows, without weights.
+        weights: (V,) float64, the tokens' weights.
+        variances: (H,) the variance along each dimension, including dropped dimensions; H >= D.
     """
 
     rows: NDArray[np.float32]
@@ -42,7 +41,7 @@ class Table:
     variances: NDArray[np.float64]
 
     def weighted(self, tokens: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
-        """The rows of some tokens times their weights, float64, shape (N, D)."""
+        """Return the rows of tokens times their weights, float64, shape (N, D)."""
         weighted: NDArray[np.float64] = self.rows[tokens] * self.weights[tokens, None]
         return weighted
 
@@ -50,18 +49,18 @@ class Table:
 def classical_table(
     vectors: NDArray[np.float32], weights: NDArray[np.float64], recipe: Recipe
 ) -> Table:
-    """Principal components of the tokens' vectors, and the tokens' weights: Model2Vec's table.
+    """Make Model2Vec's table: principal components of the token vectors, and token weights.
 
     Args:
-        vectors: One vector for each token, shape (V, H).
-        weights: One factor for each token, shape (V,).
-        recipe: Its knob `dims`.
+        vectors: (V, H) token vectors.
+        weights: (V,) token weights.
+        recipe: The knob `dims`.
 
     Returns:
         The table of V rows.
 
     Raises:
-        TableError: More dimensions asked for than the vectors or their number allow.
+        TableError: The recipe asks for more dimensions than H or V allow.
     """
     if recipe.dims == "none":
         return Table(vectors, weights, vectors.var(axis=0, dtype=np.float64))
@@ -70,20 +69,20 @@ def classical_table(
 
 
 def fitted_table(fitted: Fitted, recipe: Recipe) -> Table:
-    """Fitted rows along the axes on which the vectors of texts have most of their length.
+    """Make a table from fitted rows, rotated to the second-moment axes of texts and tokens.
 
-    A row's length is its weight, so that rows which are merged, or rounded with their weights kept
-    apart, differ in direction alone.
+    A row's length becomes its weight. So rows that are merged, or rounded with separate weights,
+    are unit vectors.
 
     Args:
-        fitted: Rows of shape (V, H), and vectors to rotate by.
-        recipe: Its knob `dims`.
+        fitted: (V, H) rows, and vectors to rotate by.
+        recipe: The knob `dims`.
 
     Returns:
         The table of V rows.
 
     Raises:
-        TableError: More dimensions asked for than the rows or the vectors' number allow.
+        TableError: The recipe asks for more dimensions than H or the number of vectors allow.
     """
     if recipe.dims == "none":
         rows, variances = fitted.rows, np.mean(np.square(fitted.vectors, dtype=np.float64), axis=0)
@@ -98,18 +97,18 @@ def fitted_table(fitted: Fitted, recipe: Recipe) -> Table:
 def token_weights(
     tokens: int, counts: NDArray[np.int64] | None, recipe: Recipe
 ) -> NDArray[np.float64]:
-    """Each token's weight by the recipe's knobs `weighting` and `sif_coefficient`.
+    """Compute token weights by the recipe's knobs `weighting` and `sif_coefficient`.
 
     Args:
-        tokens: How many tokens there are, V.
-        counts: How often each was counted, shape (V,), for weighting by counts.
+        tokens: The number of tokens, V.
+        counts: (V,) the tokens' counts, for weighting by counts.
         recipe: The knobs.
 
     Returns:
-        Shape (V,).
+        (V,) weights.
 
     Raises:
-        TableError: Nothing was counted.
+        TableError: All counts are 0.
     """
     if recipe.weighting == "none":
         return np.ones(tokens)
@@ -120,10 +119,10 @@ def token_weights(
 
 
 def prefixes(table: Table, recipe: Recipe) -> tuple[int, ...]:
-    """The prefix lengths to recommend, the full length last.
+    """Return the prefix lengths to recommend, the full length last.
 
     Raises:
-        TableError: The recipe names a prefix longer than the table's rows.
+        TableError: A prefix of the recipe is longer than the table's rows.
     """
     width = table.rows.shape[1]
     if recipe.prefixes:
@@ -133,31 +132,31 @@ def prefixes(table: Table, recipe: Recipe) -> tuple[int, ...]:
 
 
 def check_prefixes(lengths: Sequence[int], width: int) -> None:
-    """Make sure that ascending prefix lengths are at most as long as rows.
+    """Check that ascending prefix lengths are at most the length of rows.
 
     Raises:
-        TableError: The last is longer.
+        TableError: A prefix is longer.
     """
     if lengths and lengths[-1] > width:
         raise TableError(f"prefixes: expected lengths of at most {width}, found {lengths[-1]}")
 
 
 def to_parts(table: Table, tokenizer: bytes, recipe: Recipe) -> Parts:
-    """Round a table as the recipe wants it stored.
+    """Convert a table to the recipe's number format.
 
-    Merged rows cannot hold the weights of all their tokens, so these are then stored beside them.
+    A merged row has no single weight, so the weights of merged rows are stored separately.
 
     Args:
-        table: V rows.
+        table: The table of V rows.
         tokenizer: The tokenizer's JSON.
-        recipe: Its knobs `clusters`, `store_weights`, `dtype`, `clip`, `coarse_step` and
+        recipe: The knobs `clusters`, `store_weights`, `dtype`, `clip`, `coarse_step` and
             `normalize`.
 
     Returns:
-        What `write` takes.
+        The tensors for `write`.
 
     Raises:
-        TableError: The table cannot be stored so.
+        TableError: The table cannot be stored in this format.
     """
     token_rows: NDArray[Any] | None = None
     weights: NDArray[np.float64] | None = None
@@ -177,9 +176,9 @@ def to_parts(table: Table, tokenizer: bytes, recipe: Recipe) -> Parts:
     elif recipe.dtype == "float16":
         embeddings, exponent = quantize.to_float16(rows)
         if exponent and not recipe.normalize:
-            # Only a length of one hides the lift; otherwise the weights take it back.
-            lifted = np.ones(len(table.rows)) if weights is None else weights
-            weights = np.ldexp(lifted, -exponent)
+            # Normalization cancels the factor 2**exponent; without it the weights must.
+            factors = np.ones(len(table.rows)) if weights is None else weights
+            weights = np.ldexp(factors, -exponent)
     return Parts(
         embeddings=embeddings,
         tokenizer=tokenizer,
@@ -190,11 +189,11 @@ def to_parts(table: Table, tokenizer: bytes, recipe: Recipe) -> Parts:
 
 
 def lost_rows(table: Table, parts: Parts) -> int:
-    """How many rows that were not zero became zero by rounding.
+    """Count the nonzero rows that rounding made zero.
 
     Args:
-        table: The table before.
-        parts: What `to_parts` made of it.
+        table: The table before rounding.
+        parts: The output of `to_parts`.
     """
     if parts.rows is not None:
         return 0

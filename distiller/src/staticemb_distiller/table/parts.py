@@ -1,4 +1,4 @@
-"""The tensors of a file, as the writer takes them."""
+"""The tensors of a file, for the writer."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """What a file holds.
+    """The tensors of a file.
 
     Attributes:
         embeddings: (R, D) float32, float16 or int8.
-        tokenizer: the bytes of a `tokenizer.json`.
-        scale: (D,) float32, with an int8 table and only then.
-        weights: (V,) float32 factors of the tokens, where they are not folded into the rows.
-        rows: (V,) token to row, as uint16, uint32 or int64.
-        optional: tensors that vectors do not need, by names like `head.topic.weights`.
+        tokenizer: The bytes of a `tokenizer.json`.
+        scale: (D,) float32; only with an int8 table.
+        weights: (V,) float32 token weights; None if they are multiplied into the rows.
+        rows: (V,) uint16, uint32 or int64, each token's row; None: row i belongs to token i.
+        optional: Tensors that do not affect vectors, by names such as `head.topic.weights`.
     """
 
     embeddings: NDArray[Any]

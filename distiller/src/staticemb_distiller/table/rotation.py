@@ -1,7 +1,7 @@
-"""The order of dimensions that makes prefixes good: principal components, largest first.
+"""Rotation to principal components, largest first, so that prefixes of vectors are good vectors.
 
-The eigenvectors come from the H x H covariance matrix, which is summed in float64 over blocks of
-rows, so that a table of 250,000 x 1,024 needs little more memory than the table itself.
+The eigenvectors come from the H x H covariance matrix. It is summed in float64 over blocks of rows,
+so that a table of 250,000 x 1,024 needs little more memory than the table itself.
 """
 
 from __future__ import annotations
@@ -27,13 +27,12 @@ _SMALLEST_PREFIX = 32
 
 @dataclass(frozen=True)
 class Rotation:
-    """An origin and the axes, most variance first, onto which vectors are projected.
+    """A projection of vectors onto axes, ordered by falling variance.
 
     Attributes:
-        origin: What is subtracted first, shape (H,), float64. Zeros for a rotation about the
-            origin.
-        axes: Orthonormal columns, shape (H, d), float64.
-        variances: The variance along all H axes, falling, float64, shape (H,).
+        origin: (H,) float64, subtracted from vectors; zeros for a rotation about the origin.
+        axes: (H, d) float64, orthonormal columns.
+        variances: (H,) float64, the variances along all H axes, falling.
     """
 
     origin: NDArray[np.float64]
@@ -42,7 +41,7 @@ class Rotation:
 
     @property
     def dims(self) -> int:
-        """How many axes are kept."""
+        """The number of axes, d."""
         return int(self.axes.shape[1])
 
     def apply(self, vectors: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
@@ -58,30 +57,29 @@ class Rotation:
 
 
 def principal_components(vectors: NDArray[np.floating[Any]], dims: Dims) -> Rotation:
-    """The principal components of a set of vectors.
+    """Compute the principal components of vectors.
 
     Args:
-        vectors: Shape (N, H).
-        dims: How many components to keep: a number of them, the share of variance that they must
-            hold together (a float between 0 and 1), or "all".
+        vectors: (N, H).
+        dims: The components to keep: their number, their share of the variance (a float between 0
+            and 1), or "all".
 
     Returns:
         The rotation about the vectors' mean.
 
     Raises:
-        TableError: More dimensions asked for than H, not more vectors than dimensions, or no
-            variance.
+        TableError: `dims` is above H or not below N, or all vectors are the same.
     """
     return _rotation(vectors, dims, center=True)
 
 
 def second_moment_axes(vectors: NDArray[np.floating[Any]], dims: Dims) -> Rotation:
-    """The eigenvectors of the second-moment matrix: principal components about the origin.
+    """Compute the eigenvectors of the second-moment matrix: principal components about the origin.
 
-    For vectors compared by cosine, whose origin must stay where it is.
+    It is meant for vectors that are compared by cosine: their origin must not move.
 
     Args:
-        vectors: Shape (N, H).
+        vectors: (N, H).
         dims: As in `principal_components`.
 
     Returns:
@@ -98,11 +96,11 @@ def _rotation(vectors: NDArray[np.floating[Any]], dims: Dims, *, center: bool) -
     if isinstance(dims, int) and dims > width:
         msg = f"dims: expected at most {width}, the teacher's dimension, found {dims}"
         raise TableError(msg)
-    wanted = width if dims == "all" else dims
-    if isinstance(wanted, int) and count <= wanted:
+    target_dims = width if dims == "all" else dims
+    if isinstance(target_dims, int) and count <= target_dims:
         msg = (
-            f"dims: {wanted} principal components need more than {wanted} tokens, found {count}; "
-            "ask for fewer, or for none to leave out the rotation"
+            f"dims: {target_dims} principal components need more than {target_dims} tokens, "
+            f"found {count}; set fewer dimensions, or none for no rotation"
         )
         raise TableError(msg)
 
@@ -122,20 +120,20 @@ def _rotation(vectors: NDArray[np.floating[Any]], dims: Dims, *, center: bool) -
     if variances[0] == 0.0:
         msg = f"dims: all {count} token vectors are the same, so there are no principal components"
         raise TableError(msg)
-    if isinstance(wanted, float):
-        wanted = dims_for_share(variances, wanted)
-    return Rotation(origin, _fix_signs(axes[:, :wanted]), variances)
+    if isinstance(target_dims, float):
+        target_dims = dims_for_share(variances, target_dims)
+    return Rotation(origin, _fix_signs(axes[:, :target_dims]), variances)
 
 
 def dims_for_share(variances: NDArray[np.float64], share: float) -> int:
-    """The smallest number of leading axes that hold more than `share` of the variance.
+    """Return the smallest number of leading axes that hold more than `share` of the variance.
 
     Args:
-        variances: The variance along each axis, falling, shape (H,).
-        share: Between 0 and 1.
+        variances: (H,) the variance along each axis, falling.
+        share: The share, between 0 and 1.
 
     Returns:
-        Between 1 and H.
+        The number of axes, 1 to H.
 
     Example:
         >>> dims_for_share(np.array([6.0, 3.0, 1.0]), 0.8)
@@ -146,7 +144,7 @@ def dims_for_share(variances: NDArray[np.float64], share: float) -> int:
 
 
 def prefix_ladder(dims: int) -> tuple[int, ...]:
-    """The prefix lengths to recommend: powers of two from 32, and the full length last.
+    """Return the prefix lengths to recommend: powers of two from 32, and the full length last.
 
     Example:
         >>> prefix_ladder(200)
@@ -163,14 +161,14 @@ def prefix_ladder(dims: int) -> tuple[int, ...]:
 def variance_shares(
     variances: NDArray[np.floating[Any]], prefixes: tuple[int, ...]
 ) -> tuple[float, ...]:
-    """What share of all variance each prefix holds.
+    """Compute each prefix's share of the total variance.
 
     Args:
-        variances: The variance along each axis, shape (H,).
+        variances: (H,) the variance along each axis.
         prefixes: Prefix lengths, each at most H.
 
     Returns:
-        One share between 0 and 1 for each prefix.
+        A share between 0 and 1 for each prefix.
 
     Example:
         >>> variance_shares(np.array([6.0, 3.0, 1.0]), (1, 2))
@@ -181,7 +179,7 @@ def variance_shares(
 
 
 def _fix_signs(axes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Make each axis' largest element positive: an eigenvector's own sign is arbitrary."""
+    """Make each axis' largest element positive, because an eigenvector's sign is arbitrary."""
     largest = np.abs(axes).argmax(axis=0)
     return np.ascontiguousarray(axes * np.sign(axes[largest, np.arange(axes.shape[1])]))
 

@@ -1,8 +1,8 @@
-"""How much each token counts: SIF weights from Zipf's law or from counted frequencies.
+"""Token weights: SIF weights from Zipf's law or from counted frequencies.
 
 Smooth inverse frequency (Arora, Liang and Ma, 2017) weights a token of probability p by a / (a +
-p): a frequent token counts less. Where no corpus is at hand, a token's rank stands in for its
-frequency, because tokenizers list tokens by falling frequency and frequencies follow Zipf's law.
+p), so a frequent token counts less. Without a corpus the token's rank replaces its frequency:
+tokenizers list tokens by falling frequency, and frequencies follow Zipf's law.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def rank_probabilities(tokens: int) -> NDArray[np.float64]:
-    """Probabilities by Zipf's law: rank r = 0, 1, … in proportion to 1 / (r + 2).
+    """Compute probabilities by Zipf's law: rank r = 0, 1, … is proportional to 1 / (r + 2).
 
-    Ranks begin at 2, as in Model2Vec, whose tables these weights repeat.
+    The denominators begin at 2 as in Model2Vec, so that the weights are equal to Model2Vec's.
 
     Args:
-        tokens: How many tokens there are, in order of falling frequency.
+        tokens: The number of tokens, which are in order of falling frequency.
 
     Returns:
         The probabilities, shape (tokens,).
@@ -37,18 +37,18 @@ def rank_probabilities(tokens: int) -> NDArray[np.float64]:
 
 
 def count_probabilities(counts: ArrayLike) -> NDArray[np.float64]:
-    """Probabilities from how often each token was counted.
+    """Compute probabilities from token counts.
 
-    A token that was never seen has probability 0, and so the full weight of 1.
+    A token with count 0 has probability 0, and so the full weight of 1.
 
     Args:
-        counts: How often each token occurs, shape (tokens,), none negative.
+        counts: (tokens,) the tokens' counts, not negative.
 
     Returns:
         The probabilities, shape (tokens,).
 
     Raises:
-        TableError: A count is negative or not finite, or nothing was counted.
+        TableError: A count is negative or not finite, or all counts are 0.
     """
     values = np.asarray(counts, dtype=np.float64)
     if values.ndim != 1 or not np.isfinite(values).all() or (values < 0).any():
@@ -56,7 +56,7 @@ def count_probabilities(counts: ArrayLike) -> NDArray[np.float64]:
         raise TableError(msg)
     total = values.sum()
     if total == 0:
-        msg = "token counts: no token of the vocabulary occurs in the text that was counted"
+        msg = "token counts: expected a count above 0, found none; no token occurs in the text"
         raise TableError(msg)
     return np.asarray(values / total)
 
@@ -64,12 +64,12 @@ def count_probabilities(counts: ArrayLike) -> NDArray[np.float64]:
 def sif_weights(
     probabilities: NDArray[np.floating[Any]], coefficient: float
 ) -> NDArray[np.float64]:
-    """The weight a / (a + p) of each token.
+    """Compute the weight a / (a + p) of each token.
 
     Args:
-        probabilities: The tokens' probabilities p, shape (tokens,).
-        coefficient: The SIF coefficient a, between 0 and 1. The smaller it is, the less frequent
-            tokens count.
+        probabilities: (tokens,) the tokens' probabilities p.
+        coefficient: The SIF coefficient a, between 0 and 1. A smaller coefficient gives frequent
+            tokens less weight.
 
     Returns:
         The weights, shape (tokens,), each in (0, 1].

@@ -1,7 +1,7 @@
-"""Any Sentence Transformer as a teacher: texts or token ids in, vectors out.
+"""Teachers: Sentence Transformers that encode texts or token ids.
 
-The arithmetic is that of sentence-transformers, which need not be installed; a teacher with a
-part not known here is handed to it where it is.
+The vectors equal those of sentence-transformers, which need not be installed. A teacher with an
+unsupported module is run by sentence-transformers if it is installed.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +25,7 @@ from .token_vectors import TokenPooling
 
 __all__ = ["Teacher"]
 
-# Measured on a CPU: larger batches leave its caches.
+# Measured on a CPU: larger batches do not fit into its caches.
 _BATCH_TOKENS = {"cpu": 2_048}
 _BATCH_TOKENS_GPU = 65_536
 
@@ -56,15 +56,15 @@ class Teacher:
     """A Sentence Transformer on one device.
 
     Attributes:
-        name: Hub id, or the local folder's own name.
-        revision: Commit hash on the Hub; for a local folder `sha256:` and its content's digest.
-        license: What the model card states, or "".
-        languages: What the model card states, comma-separated, or "".
-        dim: Length of a vector.
-        max_length: Most tokens of a text that count, special ones included; None: all.
+        name: The Hub id, or the local folder's name.
+        revision: The commit hash on the Hub; for a local folder `sha256:` and its content's digest.
+        license: The license in the model card, or "".
+        languages: The languages in the model card, comma-separated, or "".
+        dim: The dimension of the vectors.
+        max_length: The most tokens of a text that are read, special tokens included; None: all.
         prompts: The teacher's own prompts by name.
-        default_prompt: The prompt before every text unless another is given; mostly "".
-        device: Where it runs.
+        default_prompt: The prompt before every text if no prompt is given; usually "".
+        device: The device of the teacher.
 
     Example:
         >>> teacher = Teacher.load("sentence-transformers/all-MiniLM-L6-v2")  # doctest: +SKIP
@@ -95,20 +95,20 @@ class Teacher:
     ) -> "Teacher":
         """Load a teacher from a local folder or the Hugging Face Hub.
 
-        modules.json is honored where there is one; a plain transformers checkpoint gets mean
-        pooling (last-token pooling if it was trained to predict the next token) over the bare
-        text, without a chat template.
+        If there is a modules.json, its modules are used. A plain transformers checkpoint gets mean
+        pooling, or last-token pooling if it was trained to predict the next token. It reads the
+        text without a chat template.
 
         Args:
             name_or_path: A folder, or a Hub id.
-            revision: A Hub branch, tag or commit; for a local folder the digest it must have.
+            revision: A Hub branch, tag or commit; for a local folder the expected digest.
             device: "auto" (CUDA, else MPS, else CPU) or a torch device.
-            dtype: "float32", "bfloat16", "float16" or "auto": float32 on the CPU, elsewhere what
-                the checkpoint has. On CPUs with matrix units bfloat16 is about twice as fast.
-            trust_remote_code: Whether Python code that comes with the teacher may run.
+            dtype: "float32", "bfloat16", "float16" or "auto": float32 on the CPU, elsewhere the
+                checkpoint's type. On CPUs with matrix units bfloat16 is about twice as fast.
+            trust_remote_code: Whether the teacher's own Python code may run.
 
         Raises:
-            TeacherError: One of its sub-classes, for each thing that can be wrong.
+            TeacherError: The teacher cannot be loaded; each cause has a subclass.
         """
         chosen = pick_device(device)
         source = find(name_or_path, revision)
@@ -134,20 +134,20 @@ class Teacher:
 
     @property
     def provenance(self) -> dict[str, str]:
-        """What a file made from it says of it, under the format's names; nothing that is empty."""
-        said = {
+        """The file's metadata about the teacher, by the format's keys, without empty values."""
+        facts = {
             "teacher": self.name,
             "teacher_revision": self.revision,
             "license": self.license,
             "languages": " ".join(self.languages.replace(",", " ").split()),
         }
-        return {key: value for key, value in said.items() if value}
+        return {key: value for key, value in facts.items() if value}
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """The fast tokenizer, special tokens added, neither truncating nor padding.
+        """The fast tokenizer: it adds special tokens, and does not truncate or pad.
 
-        Not the one `encode` uses: changing it does not change the teacher.
+        It is not the tokenizer of `encode`, so changing it does not change the teacher.
         """
         return self._backend.tokenizer
 
@@ -163,23 +163,22 @@ class Teacher:
         """Encode texts with the teacher's whole module stack.
 
         Args:
-            texts: N texts; the longer ones are cut to `max_length` tokens.
-            prompt: Text to put before each; None: the teacher's default, "": nothing.
-            batch_tokens: Most tokens in a batch, padding included; None: what suits the device.
-                Halved, not failed, when memory runs out. The vectors do not depend on it.
-            show_progress_bar: Whether to show rate and time left on standard error.
+            texts: N texts; longer texts are cut to `max_length` tokens.
+            prompt: The text before each text; None: the teacher's default, "": no prompt.
+            batch_tokens: The most tokens in a batch, padding included; None: a value for the
+                device. If memory runs out, it is halved. The vectors do not depend on it.
+            show_progress_bar: Whether to show the rate and remaining time on standard error.
             advance: Called after each batch with its number of texts.
 
         Returns:
             (N, dim) float32, in the order of the texts.
 
         Raises:
-            TeacherError: An input is no text.
-            TeacherError: The teacher overflows in its number type.
-            TeacherError: Not even one text fits.
+            TeacherError: An input is not a text, a single text does not fit into memory, or a
+                vector overflows in the teacher's number type.
         """
         if isinstance(texts, str):
-            raise TeacherError("expected a list of texts, found a single text")
+            raise TeacherError("texts: expected a list of texts, found a single text")
         with _bar(len(texts), "Encoding", "texts", show_progress_bar, advance) as done:
             vectors = self._backend.encode(
                 texts,
@@ -198,12 +197,12 @@ class Teacher:
         show_progress_bar: bool = False,
         advance: Callable[[int], object] | None = None,
     ) -> NDArray[np.float32]:
-        """Encode token id sequences as they are: complete, special tokens included.
+        """Encode token id sequences unchanged; they must include special tokens.
 
         Args:
             sequences: N non-empty id sequences.
-            pooling: "teacher": the whole module stack. Otherwise of the last hidden state alone:
-                its "mean", "first" or "last" token, or the transformer's "pooler" output.
+            pooling: "teacher": the whole module stack; "mean", "first" or "last": a pooling of the
+                last hidden state; "pooler": the transformer's pooler output.
             batch_tokens: As for `encode`.
             show_progress_bar: As for `encode`.
             advance: As for `encode`.
@@ -212,9 +211,9 @@ class Teacher:
             (N, dim) float32 for "teacher", else (N, hidden size).
 
         Raises:
-            TeacherError: An empty sequence, one too long, or an id outside the vocabulary.
-            TeacherError: There is no trained pooler.
-            UnsupportedModuleError: It runs in sentence-transformers: texts only.
+            TeacherError: A sequence is empty or too long, an id is not in the vocabulary, there is
+                no trained pooler, or a vector overflows.
+            UnsupportedModuleError: sentence-transformers runs this teacher, which takes only texts.
         """
         if pooling not in get_args(TokenPooling):
             raise ValueError(f"pooling {pooling!r}: expected one of {get_args(TokenPooling)}")
@@ -225,7 +224,7 @@ class Teacher:
         return _finite(vectors)
 
     def input_embeddings(self) -> NDArray[np.float32]:
-        """The transformer's input embedding of every token id; (V, H) float32."""
+        """Return the transformer's input embedding of every token id, (V, H) float32."""
         matrix = self._backend.input_embedding_matrix().detach().float().cpu().numpy()
         return np.array(matrix, np.float32)
 
@@ -243,20 +242,20 @@ class Teacher:
                 raise TeacherError(f"sequence {number}: expected ids, found shape {ids.shape}")
             if positions is not None and len(ids) > positions:
                 raise TeacherError(
-                    f"sequence {number} has {len(ids)} tokens; the teacher takes {positions}"
+                    f"sequence {number}: expected at most {positions} tokens, found {len(ids)}"
                 )
             if ids.min() < 0 or ids.max() >= size:
                 raise TeacherError(
-                    f"sequence {number} has ids from {ids.min()} to {ids.max()}; "
-                    f"expected 0 to {size - 1}"
+                    f"sequence {number}: expected ids from 0 to {size - 1}, found ids from "
+                    f"{ids.min()} to {ids.max()}"
                 )
 
 
 @contextmanager
 def _bar(
-    total: int, what: str, unit: str, show: bool, advance: Callable[[int], object] | None
+    total: int, label: str, unit: str, show: bool, advance: Callable[[int], object] | None
 ) -> Iterator[Callable[[int], object]]:
-    with tqdm(total=total, desc=what, unit=f" {unit}", disable=not show) as bar:
+    with tqdm(total=total, desc=label, unit=f" {unit}", disable=not show) as bar:
 
         def done(count: int) -> None:
             bar.update(count)
@@ -270,7 +269,7 @@ def _finite(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     bad = int((~np.isfinite(vectors).all(axis=1)).sum())
     if bad:
         raise TeacherError(
-            f"{bad} of {len(vectors)} vectors have infinities or NaN in them; "
-            "a teacher loaded with dtype float32 does not overflow"
+            f"{bad} of {len(vectors)} vectors have infinities or NaN; "
+            "load the teacher with dtype float32, which does not overflow"
         )
     return vectors

@@ -1,4 +1,4 @@
-"""Batches sized by tokens, longest texts first, halved when memory runs out."""
+"""Batches of a limited number of tokens, longest texts first; halved if memory runs out."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -21,23 +21,23 @@ def run_batches(
     *,
     padded: bool = True,
 ) -> int:
-    """Fill `out` by running `forward` over row numbers, similar lengths together.
+    """Fill `out` by running `forward` on batches of rows of similar length.
 
     Args:
-        lengths: (N,) tokens of each row.
-        budget: Most tokens a batch may hold, padding included; one row always goes.
-        forward: (n,) row numbers to their (n, D) vectors.
-        out: (N, D), written row by row.
-        done: Told how many rows each batch finished.
-        padded: Whether rows of different lengths may share a batch. Padding moves a row's last
-            digits; without it they do not depend on the rows beside it, which costs processors
-            nothing where there are many rows.
+        lengths: (N,) the number of tokens of each row.
+        budget: The most tokens in a batch, padding included; a batch has at least one row.
+        forward: A function from (n,) row numbers to (n, D) vectors.
+        out: (N, D), the output.
+        done: Called after each batch with its number of rows.
+        padded: Whether rows of different lengths may share a batch. Padding changes the last digits
+            of a row. Without padding they do not depend on the other rows of the batch. On a CPU
+            with many rows this takes no more time.
 
     Returns:
-        The budget that worked: smaller than the one given if memory ran out on the way.
+        The final budget, which is smaller than the given one if memory ran out.
 
     Raises:
-        TeacherError: A single row does not fit.
+        TeacherError: A single row does not fit into memory.
     """
     order = np.argsort(-lengths, kind="stable")
     start = 0
@@ -63,7 +63,7 @@ def run_batches(
 
 
 def chunks(texts: Sequence[str], count: int, characters: int) -> Iterator[Sequence[str]]:
-    """Cut texts into runs of at most `count` texts and about `characters` characters.
+    """Split texts into chunks of at most `count` texts and about `characters` characters.
 
     Example:
         >>> list(chunks(["aaaa", "b", "c"], 2, 4))
@@ -82,13 +82,13 @@ def chunks(texts: Sequence[str], count: int, characters: int) -> Iterator[Sequen
 def _attempt(
     forward: Callable[[NDArray[np.int64]], Tensor], rows: NDArray[np.int64]
 ) -> NDArray[np.float32] | None:
-    """Run one batch; None if memory ran out. The failed batch's tensors die with this frame."""
+    """Run a batch; None if memory ran out. Returning frees the tensors of a failed batch."""
     try:
         vectors: NDArray[np.float32] = forward(rows).float().cpu().numpy()
     except (torch.cuda.OutOfMemoryError, MemoryError):
         return None
     except RuntimeError as error:
-        # What torch raises on the CPU and on Apple's GPUs.
+        # torch raises RuntimeError on the CPU and on Apple's GPUs.
         if any(message in str(error).lower() for message in _MESSAGES):
             return None
         raise

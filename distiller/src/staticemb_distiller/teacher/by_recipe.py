@@ -1,4 +1,4 @@
-"""The teacher's vector of each token, as a recipe asks for it."""
+"""The teacher's token vectors by a recipe."""
 
 from __future__ import annotations
 
@@ -25,11 +25,10 @@ def token_vectors(
     checkpoint: tokens.Checkpoint | None = None,
     progress: Progress | None = None,
 ) -> NDArray[np.float32]:
-    """The teacher's vector of each token, shape (V, H), by `vectors_from` and `teacher_pooling`.
+    """Compute token vectors, shape (V, H), by the knobs `vectors_from` and `teacher_pooling`.
 
     Raises:
-        TeacherError: The teacher cannot do what is asked.
-        TeacherError: A vector is not finite.
+        TeacherError: The teacher does not support the recipe's knobs, or a vector is not finite.
         CacheError: The checkpoint cannot be read or written.
     """
     if recipe.vectors_from == "input":
@@ -37,13 +36,13 @@ def token_vectors(
     before, after = tokens.special_ids(teacher.tokenizer)
     progress = progress or Progress(quiet=True)
     with progress.track("Token vectors", len(vocabulary), "tokens") as advance:
-        counted = BlockProgress(advance)
+        block_progress = BlockProgress(advance)
         return tokens.output_vectors(
-            ReportingTeacher(teacher, counted.within),
+            ReportingTeacher(teacher, block_progress.within),
             vocabulary.token_ids,
             before=before,
             after=after,
             pooling=recipe.teacher_pooling,
             checkpoint=checkpoint,
-            advance=counted.block,
+            advance=block_progress.block,
         )

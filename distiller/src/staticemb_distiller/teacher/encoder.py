@@ -1,4 +1,4 @@
-"""The transformer itself: weights, tokenizer and limits, read by `transformers`."""
+"""The transformer of a teacher: weights, tokenizer and limits, read by `transformers`."""
 
 import inspect
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from .layout import TRUST, read_object
 from .modules import no_safetensors
 from .settings import TeacherSettings
 
-# Encoder-decoders of which only the encoder is wanted.
+# For these encoder-decoders only the encoder is loaded.
 _ENCODER_CLASSES = {
     "t5": "T5EncoderModel",
     "mt5": "MT5EncoderModel",
@@ -28,7 +28,7 @@ _ENCODER_CLASSES = {
 }
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-"""Where torch is to be had without CUDA on Linux; on PyPI it comes with it."""
+"""The package index of torch without CUDA for Linux; torch on PyPI includes CUDA."""
 _HUGE = 10**9  # tokenizers without a limit state 1e30
 
 
@@ -37,14 +37,14 @@ class Encoder:
     """A transformer ready to run.
 
     Attributes:
-        model: In evaluation mode, on its device.
-        tokenizer: The fast backend: special tokens added, neither truncating nor padding.
-        max_length: Most tokens of a text, special ones included; None: no limit.
-        truncation_side: Which end of a longer text goes: "right" or "left".
-        positions: Most tokens the model has positions for; None: no limit.
-        pad_id: The id that fills a batch.
-        special_ids: Ids of the special tokens.
-        token_types: Whether the model is to be told token types.
+        model: The model, in evaluation mode, on its device.
+        tokenizer: The fast backend: it adds special tokens, and does not truncate or pad.
+        max_length: The most tokens of a text, special tokens included; None: no limit.
+        truncation_side: The end at which a longer text is cut: "right" or "left".
+        positions: The number of the model's positions; None: no limit.
+        pad_id: The id of padding.
+        special_ids: The ids of the special tokens.
+        token_types: Whether the model takes token types.
         pooler: Whether there is a pooler with trained weights.
     """
 
@@ -59,7 +59,7 @@ class Encoder:
     pooler: bool
 
     def __call__(self, ids: Tensor, mask: Tensor, types: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Run (B, T) ids; gives the last hidden state (B, T, H) and the pooler output (B, H)."""
+        """Run (B, T) ids; return the last hidden state (B, T, H) and the pooler output (B, H)."""
         inputs = {"input_ids": ids, "attention_mask": mask}
         if self.token_types:
             inputs["token_type_ids"] = types
@@ -68,10 +68,10 @@ class Encoder:
 
 
 def pick_device(device: str) -> torch.device:
-    """Turn "auto" into CUDA, MPS or the CPU, whichever comes first.
+    """Return a torch device; "auto" is the first available of CUDA, MPS and the CPU.
 
     Raises:
-        TeacherError: This machine has no such device.
+        TeacherError: The device is not available.
     """
     if device == "auto":
         if torch.cuda.is_available():
@@ -86,11 +86,11 @@ def pick_device(device: str) -> torch.device:
 
 
 def unused_cuda() -> str | None:
-    """Say how to get a smaller torch, where this one brings CUDA to a machine without it."""
+    """Return a hint on a smaller torch if torch includes CUDA but the machine has no CUDA."""
     if torch.version.cuda is None or torch.cuda.is_available():
         return None
     return (
-        "This torch brings CUDA's libraries, several GB, and this machine has no CUDA: "
+        "The installed torch includes CUDA's libraries (several GB), but this machine has no CUDA: "
         f"pip install --force-reinstall torch --index-url {CPU_INDEX} replaces it by a smaller one"
     )
 
@@ -106,21 +106,19 @@ def load_encoder(
     """Load a transformer and its tokenizer from a folder.
 
     Args:
-        folder: config.json, safetensors weights and tokenizer files.
-        settings: The module's own configuration.
-        device: Where to run.
-        dtype: "float32", "bfloat16", "float16", or "auto": float32 on the CPU, elsewhere what the
-            checkpoint has.
+        folder: The folder of config.json, safetensors weights and tokenizer files.
+        settings: The module's configuration.
+        device: The device to run on.
+        dtype: "float32", "bfloat16", "float16", or "auto": float32 on the CPU, elsewhere the
+            checkpoint's type.
         trust_remote_code: Whether Python code in the folder may run.
 
     Raises:
-        TeacherError: Unknown number type.
-        TeacherError: A file is malformed.
+        TeacherError: The number type is unknown, a file is invalid, there is no fast tokenizer, the
+            model does not fit on the device, or `transformers` does not know the architecture.
         MissingWeightsError: Weights are absent, incomplete or pickled.
-        TeacherError: No fast tokenizer.
-        TeacherError: `transformers` does not know the architecture.
-        UnsupportedModuleError: sentence-transformers runs it in a way of its own.
-        UntrustedCodeError: The architecture is code in the folder.
+        UnsupportedModuleError: Only sentence-transformers can run the model.
+        UntrustedCodeError: The architecture is Python code in the folder.
     """
     if dtype not in ("auto", *_DTYPES):
         raise TeacherError(f"number type {dtype!r}: expected auto, {', '.join(_DTYPES)}")
@@ -132,12 +130,12 @@ def load_encoder(
         )
         model, pooler = _load_model(folder, config, dtype, trust_remote_code=trust_remote_code)
         limit = {} if settings.max_length is None else {"model_max_length": settings.max_length}
-        fast: Any = transformers.AutoTokenizer.from_pretrained(
+        fast_tokenizer: Any = transformers.AutoTokenizer.from_pretrained(
             folder, trust_remote_code=trust_remote_code, **(settings.tokenizer | limit)
         )
-    if not getattr(fast, "is_fast", False):
+    if not getattr(fast_tokenizer, "is_fast", False):
         raise TeacherError(
-            f"{folder}: tokenizer {type(fast).__name__} has no fast form; "
+            f"{folder}: tokenizer {type(fast_tokenizer).__name__} has no fast form; "
             "expected tokenizer.json or a tokenizer that transformers can convert"
         )
     try:
@@ -145,21 +143,31 @@ def load_encoder(
     except torch.cuda.OutOfMemoryError as error:
         raise TeacherError(f"{folder}: the teacher does not fit on {device}") from error
     positions = _positions(model)
-    max_length = int(min(fast.model_max_length, _HUGE))
+    max_length = int(min(fast_tokenizer.model_max_length, _HUGE))
     if settings.max_length is None and "model_max_length" not in settings.tokenizer:
-        stated = getattr(config, "max_position_embeddings", -1)  # XLNet: -1, no limit
-        max_length = min(max_length, stated if isinstance(stated, int) and stated > 0 else _HUGE)
+        positions_in_config = getattr(config, "max_position_embeddings", -1)  # XLNet: -1, no limit
+        max_length = min(
+            max_length,
+            positions_in_config
+            if isinstance(positions_in_config, int) and positions_in_config > 0
+            else _HUGE,
+        )
     max_length = min(max_length, _HUGE if positions is None else positions)
-    pads = (fast.pad_token_id, getattr(config, "pad_token_id", None), fast.eos_token_id, 0)
+    pads = (
+        fast_tokenizer.pad_token_id,
+        getattr(config, "pad_token_id", None),
+        fast_tokenizer.eos_token_id,
+        0,
+    )
     return Encoder(
         model=model,
-        tokenizer=_backend(fast, lowercase=settings.lowercase),
+        tokenizer=_backend(fast_tokenizer, lowercase=settings.lowercase),
         max_length=max_length if max_length < _HUGE else None,
-        truncation_side=fast.truncation_side,
+        truncation_side=fast_tokenizer.truncation_side,
         positions=positions,
         pad_id=next(pad for pad in pads if pad is not None),
-        special_ids=frozenset(fast.all_special_ids),
-        token_types="token_type_ids" in fast.model_input_names
+        special_ids=frozenset(fast_tokenizer.all_special_ids),
+        token_types="token_type_ids" in fast_tokenizer.model_input_names
         and "token_type_ids" in inspect.signature(model.forward).parameters,
         pooler=pooler,
     )
@@ -172,7 +180,7 @@ def _load_model(
     *,
     trust_remote_code: bool,
 ) -> tuple[Any, bool]:
-    """Load the weights; also says whether the pooler's are among them."""
+    """Load the model; also return whether it has a pooler with trained weights."""
     if not any(folder.glob("*.safetensors")):
         raise MissingWeightsError(no_safetensors(folder))
     name = _ENCODER_CLASSES.get(config.model_type)
@@ -181,32 +189,32 @@ def _load_model(
     kernel = str(getattr(config, "_attn_implementation", None))
     if "/" in kernel and not trust_remote_code:
         raise UntrustedCodeError(
-            f"{folder}: config.json asks for native code from the Hub, {kernel!r}; {TRUST}"
+            f"{folder}: config.json requires native code from the Hub, {kernel!r}; {TRUST}"
         )
     if hasattr(config, "use_cache"):
         config.use_cache = False
     # `torch_dtype` became `dtype` in transformers 5.
-    word = "torch_dtype" if transformers.__version__.startswith("4.") else "dtype"
+    dtype_argument = "torch_dtype" if transformers.__version__.startswith("4.") else "dtype"
     model, info = getattr(transformers, name or "AutoModel").from_pretrained(
         folder,
         config=config,
         use_safetensors=True,
         trust_remote_code=trust_remote_code,
         output_loading_info=True,
-        **{word: _DTYPES.get(dtype, "auto")},
+        **{dtype_argument: _DTYPES.get(dtype, "auto")},
     )
     missing = sorted(info["missing_keys"])
     pooler = [key for key in missing if key.split(".")[0] == "pooler"]
     if absent := [key for key in missing if key not in pooler]:
         raise MissingWeightsError(
-            f"{folder}: weights lack {len(absent)} tensors that the architecture "
-            f"{type(model).__name__} has, {absent[0]!r} for one"
+            f"{folder}: weights lack {len(absent)} tensors of the architecture "
+            f"{type(model).__name__}, for example {absent[0]!r}"
         )
     return model, getattr(model, "pooler", None) is not None and not pooler
 
 
 def _positions(model: nn.Module) -> int | None:
-    """Count learned positions; RoBERTa and its kin number them from the padding id + 1."""
+    """Count learned positions; RoBERTa and similar models start at the padding id + 1."""
     for module in model.modules():
         table = getattr(module, "position_embeddings", None)
         if isinstance(table, nn.Embedding):
@@ -217,7 +225,7 @@ def _positions(model: nn.Module) -> int | None:
 
 
 def _backend(fast: Any, *, lowercase: bool) -> Tokenizer:  # noqa: ANN401 - untyped
-    """Copy the fast tokenizer, rid of truncation and padding."""
+    """Copy the fast tokenizer without truncation and padding."""
     tokenizer: Tokenizer = Tokenizer.from_str(fast.backend_tokenizer.to_str())
     tokenizer.no_truncation()
     tokenizer.no_padding()
@@ -230,7 +238,7 @@ def _backend(fast: Any, *, lowercase: bool) -> Tokenizer:  # noqa: ANN401 - unty
 
 @contextmanager
 def _explained(folder: Path, *, trust_remote_code: bool) -> Iterator[None]:
-    """Turn what transformers raises into one line of ours."""
+    """Turn errors of transformers into one-line errors of this package."""
     try:
         yield
     except SafetensorError as error:
@@ -239,20 +247,20 @@ def _explained(folder: Path, *, trust_remote_code: bool) -> Iterator[None]:
         text = " ".join(str(error).split())
         if not trust_remote_code and "trust_remote_code" in text:
             raise UntrustedCodeError(
-                f"{folder}: its architecture is code of the teacher's own; {TRUST}"
+                f"{folder}: the architecture is the teacher's own code; {TRUST}"
             ) from error
         if "does not recognize this architecture" in text:
             kind = read_object(folder / "config.json").get("model_type")
             raise TeacherError(
                 f"{folder}: transformers {transformers.__version__} does not know the "
-                f"architecture {kind!r}; a newer one may: pip install -U transformers"
+                f"architecture {kind!r}; a newer version may: pip install -U transformers"
             ) from error
         raise TeacherError(f"{folder}: cannot be loaded: {text}") from error
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence transformers' own bars and load reports; what matters is raised instead."""
+    """Silence transformers' progress bars and load reports; problems are raised as errors."""
     log: Any = transformers.utils.logging
     level, bars = log.get_verbosity(), log.is_progress_bar_enabled()
     log.set_verbosity_error()

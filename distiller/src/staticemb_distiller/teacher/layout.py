@@ -1,4 +1,4 @@
-"""A teacher's folder: its JSON files, the modules it lists, the prompts it brings."""
+"""The files of a teacher's folder: JSON files, the list of modules, and prompts."""
 
 import json
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ TRUST = "distill runs it with --trust-remote-code (trust_remote_code=True) if yo
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of modules.json: the class it names and the folder its settings are in."""
+    """An entry of modules.json: a class and the folder of its settings."""
 
     type: str
     folder: Path
 
     @property
     def kind(self) -> str:
-        """The class's own name, `Pooling` for example."""
+        """The class name without modules, for example `Pooling`."""
         return self.type.rpartition(".")[2]
 
 
@@ -37,7 +37,7 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - JSON is anything
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """Read a JSON object, or `{}` where there is no such file.
+    """Read a JSON object; `{}` if the file does not exist.
 
     Raises:
         TeacherError: The file is not a JSON object.
@@ -51,11 +51,11 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def read_entries(folder: Path, *, trust_remote_code: bool = False) -> list[Entry] | None:
-    """Read modules.json of a teacher's folder; None where it has none.
+    """Read modules.json of a teacher's folder; None if it does not exist.
 
     Raises:
-        TeacherError: The file is malformed or leads out of the folder.
-        UntrustedCodeError: It names a class from outside sentence-transformers.
+        TeacherError: The file is invalid, or a module path leaves the folder.
+        UntrustedCodeError: A class is not in sentence-transformers.
     """
     path = folder / "modules.json"
     if not path.is_file():
@@ -71,25 +71,23 @@ def read_entries(folder: Path, *, trust_remote_code: bool = False) -> list[Entry
         if not (folder / sub).resolve().is_relative_to(folder.resolve()):
             raise TeacherError(f"{path}: module path {sub!r} leaves the folder")
         if not kind.startswith(PEER_PREFIX) and not trust_remote_code:
-            raise UntrustedCodeError(
-                f"{path}: module {kind!r} is code of the teacher's own; {TRUST}"
-            )
+            raise UntrustedCodeError(f"{path}: module {kind!r} is the teacher's own code; {TRUST}")
         entries.append(Entry(kind, folder / sub))
     return entries
 
 
 def read_prompts(folder: Path) -> tuple[dict[str, str], str]:
-    """Read a teacher's prompts by name, and the one it puts before every text ("": none).
+    """Read a teacher's prompts by name, and its default prompt ("" if it has none).
 
     Raises:
-        TeacherError: The file is malformed.
+        TeacherError: The file is invalid.
     """
     path = folder / "config_sentence_transformers.json"
     config = read_object(path)
     prompts = config.get("prompts") or {}
     if not isinstance(prompts, dict):
         raise TeacherError(f"{path}: prompts: expected an object, found {prompts!r}")
-    # sentence-transformers writes null where a prompt is not set.
+    # sentence-transformers writes null if a prompt is not set.
     texts = {name: text for name, text in prompts.items() if isinstance(text, str)}
     default = config.get("default_prompt_name")
     if default is not None and default not in prompts:

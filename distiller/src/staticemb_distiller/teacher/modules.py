@@ -1,7 +1,8 @@
-"""What modules.json names after the transformer: pooling, dense layers, norms.
+"""The modules after the transformer: pooling, dense layers, normalization.
 
-Names are those of sentence-transformers, old (`sentence_transformers.models.Dense`) and new
-(`sentence_transformers.base.modules.dense.Dense`): the last part decides.
+Class names of sentence-transformers are recognized by their last part, so both old names
+(`sentence_transformers.models.Dense`) and new names
+(`sentence_transformers.base.modules.dense.Dense`) work.
 """
 
 from pathlib import Path
@@ -16,7 +17,7 @@ from ..errors import MissingWeightsError, TeacherError, UnsupportedModuleError
 from .layout import PEER_PREFIX, Entry, read_object
 from .pooling import MODES, pool
 
-# Pickles that no loader of weights reads, and OpenVINO's weights, which are none.
+# Files with a pickle's suffix that no library loads as weights; OpenVINO's files are not pickles.
 _NOT_WEIGHTS = (
     "openvino_",
     "optimizer",
@@ -27,7 +28,7 @@ _NOT_WEIGHTS = (
 )
 _PICKLES = {".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth"}
 _TOKENS, _SENTENCE = "token_embeddings", "sentence_embedding"
-# In the order in which sentence-transformers concatenates them.
+# In the order in which sentence-transformers concatenates the pooled vectors.
 _POOLING_FLAGS = {
     "pooling_mode_cls_token": "cls",
     "pooling_mode_max_tokens": "max",
@@ -39,7 +40,7 @@ _POOLING_FLAGS = {
 
 
 class Module(nn.Module):
-    """A step after the transformer: changes the features in place."""
+    """A step after the transformer, which changes the features in place."""
 
     def forward(self, features: dict[str, Tensor], lengths: Tensor, skip: int) -> None:
         """Read and write `token_embeddings` (B, T, H) and `sentence_embedding` (B, D)."""
@@ -47,7 +48,7 @@ class Module(nn.Module):
 
 
 class Pooling(Module):
-    """Token vectors to sentence vectors."""
+    """Pooling of token vectors to sentence vectors."""
 
     def __init__(self, modes: tuple[str, ...] = ("mean",), *, include_prompt: bool = True) -> None:
         super().__init__()
@@ -56,7 +57,7 @@ class Pooling(Module):
 
     @classmethod
     def read(cls, folder: Path) -> "Pooling":
-        """Read config.json, in the old form (one flag a mode) or the new one."""
+        """Read config.json, in the old form (one flag per mode) or the new form."""
         path = folder / "config.json"
         config = read_object(path)
         modes = config.get("pooling_mode")
@@ -95,7 +96,7 @@ class Dense(Module):
         return cls(read_object(folder / "config.json"), folder)
 
     def forward(self, features: dict[str, Tensor], lengths: Tensor, skip: int) -> None:
-        """Project the features the layer was configured for."""
+        """Apply the layer to the configured feature."""
         x = features[self.source].float()
         y = self.activation(self.linear(x))
         features[self.target] = y if self.residual is None else y + self.residual(x)
@@ -123,7 +124,7 @@ class LayerNorm(Module):
 
 
 class Normalize(Module):
-    """Vectors to unit length; a zero vector stays zero."""
+    """Scaling of vectors to unit length; a zero vector stays zero."""
 
     def __init__(self, source: str = _SENTENCE, target: str = _SENTENCE) -> None:
         super().__init__()
@@ -131,24 +132,24 @@ class Normalize(Module):
 
     @classmethod
     def read(cls, folder: Path) -> "Normalize":
-        """Read config.json, which older teachers do not have."""
+        """Read config.json; older teachers do not have it."""
         return cls(*_names(read_object(folder / "config.json")))
 
     def forward(self, features: dict[str, Tensor], lengths: Tensor, skip: int) -> None:
-        """Normalize the features the module was configured for."""
+        """Normalize the configured feature."""
         features[self.target] = nn.functional.normalize(features[self.source].float(), dim=-1)
 
 
 class Dropout(Module):
-    """Does nothing outside training."""
+    """Dropout, which does nothing outside training."""
 
     @classmethod
     def read(cls, folder: Path) -> "Dropout":
-        """There is nothing to read."""
+        """Return the module; it has no settings."""
         return cls()
 
     def forward(self, features: dict[str, Tensor], lengths: Tensor, skip: int) -> None:
-        """Leave everything as it is."""
+        """Change nothing."""
 
 
 _KINDS: dict[str, type[Pooling | Dense | LayerNorm | Normalize | Dropout]] = {
@@ -161,12 +162,12 @@ _KINDS: dict[str, type[Pooling | Dense | LayerNorm | Normalize | Dropout]] = {
 
 
 def read_module(entry: Entry) -> Module:
-    """Build the module that one entry of modules.json names.
+    """Build the module of an entry of modules.json.
 
     Raises:
-        UnsupportedModuleError: No such module is known here.
-        MissingWeightsError: Its weights are not there as safetensors.
-        TeacherError: Its files are malformed.
+        UnsupportedModuleError: The module is unknown.
+        MissingWeightsError: The module has no safetensors weights.
+        TeacherError: The module's files are invalid.
     """
     if not entry.type.startswith(PEER_PREFIX) or entry.kind not in _KINDS:
         raise UnsupportedModuleError(f"{entry.folder}: unknown module {entry.type!r}")
@@ -189,13 +190,13 @@ def _read_weights(folder: Path) -> dict[str, Tensor]:
 
 
 def check_not_pickled(folder: Path) -> None:
-    """Refuse a model's folder where some weights are there only as a pickle.
+    """Refuse a model's folder with weights that are stored only as a pickle.
 
-    A library that opens it would read them: a pickle can run code. Where safetensors stand beside
-    one, it is not read.
+    A library that opens the folder would read them, and a pickle can run code. A pickle is not read
+    if there are safetensors in the same folder.
 
     Raises:
-        MissingWeightsError: A folder in it has pickled weights and no safetensors.
+        MissingWeightsError: The folder or a subfolder has pickled weights and no safetensors.
     """
     for file in sorted(folder.rglob("*")):
         if file.suffix not in _PICKLES or file.name.startswith(_NOT_WEIGHTS):
@@ -207,13 +208,13 @@ def check_not_pickled(folder: Path) -> None:
 def _pickled(folder: Path, name: str) -> str:
     return (
         f"{folder}: weights are stored only as a pickle ({name}), which can run code when it is "
-        "read; load the model with sentence-transformers or transformers where you trust it, and "
+        "read; if you trust the model, load it with sentence-transformers or transformers, and "
         "save it again as safetensors"
     )
 
 
 def no_safetensors(folder: Path) -> str:
-    """Say that a folder's weights are absent, or there only as a pickle."""
+    """Return the error message for a folder without safetensors weights."""
     if any(folder.glob("pytorch_model*.bin")):
         return _pickled(folder, "pytorch_model.bin")
     return f"{folder}: no weights: expected model.safetensors (a pickle is never read)"
@@ -243,7 +244,7 @@ def _linear(weights: dict[str, Tensor], name: str, folder: Path) -> nn.Linear:
 
 
 def _activation(name: object, folder: Path) -> nn.Module:
-    """Find an activation by its dotted torch name; nothing is imported by name."""
+    """Make a torch activation by its dotted name, without importing the name."""
     last = str(name).rpartition(".")[2]
     if str(name).startswith("torch.nn.") and last in (
         *torch.nn.modules.activation.__all__,

@@ -1,4 +1,4 @@
-"""A teacher run here: tokenizer, transformer, then the modules its modules.json lists."""
+"""A teacher run by this package: tokenizer, transformer, and the modules of modules.json."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,14 +17,14 @@ from .modules import Module, Pooling, read_module
 from .pooling import pool
 from .settings import TeacherSettings
 
-_WINDOW = 16_384  # texts tokenized and sorted together; bounds memory, whatever the corpus
-_UNPADDED = {"cpu"}  # others want batches large rather than exact
+_WINDOW = 16_384  # texts tokenized and sorted together, which bounds memory
+_UNPADDED = {"cpu"}  # other devices need large batches to be fast
 _CHUNK_TEXTS, _CHUNK_CHARACTERS = 1_024, 4_000_000
 _TOKEN_POOLING = {"mean": "mean", "first": "cls", "last": "lasttoken"}
 
 
 class NativeBackend:
-    """Runs the modules of a Sentence Transformer with nothing but torch and transformers."""
+    """A Sentence Transformer whose modules run with torch and transformers only."""
 
     def __init__(self, encoder: Encoder, modules: Sequence[Module], device: torch.device) -> None:
         self._encoder = encoder
@@ -36,7 +36,7 @@ class NativeBackend:
             self._text_tokenizer.enable_truncation(
                 encoder.max_length, direction=encoder.truncation_side
             )
-        # Only XLNet's kind gives tokens of a single text, special ones, a type other than 0.
+        # For a single text, only XLNet's tokenizer gives types other than 0, to special tokens.
         example = encoder.tokenizer.encode("a")
         self._types = {i: t for i, t in zip(example.ids, example.type_ids, strict=True) if t}
         self.tokenizer = encoder.tokenizer
@@ -55,10 +55,10 @@ class NativeBackend:
         dtype: str,
         trust_remote_code: bool,
     ) -> "NativeBackend":
-        """Load what modules.json lists; without one, the transformer and its usual pooling.
+        """Load the modules of modules.json, or without it the transformer and its usual pooling.
 
         Raises:
-            UnsupportedModuleError: Some part is not known here.
+            UnsupportedModuleError: A module is unknown.
         """
         if entries is None:
             modules: list[Module] = [Pooling((_default_mode(folder),))]
@@ -82,7 +82,7 @@ class NativeBackend:
     def encode(
         self, texts: Sequence[str], prompt: str, budget: int, done: Callable[[int], object]
     ) -> NDArray[np.float32]:
-        """Encode texts, each with the prompt before it; (N, dim)."""
+        """Encode texts, each after the prompt; (N, dim)."""
         out = np.empty((len(texts), self.dim), np.float32)
         skip = self._prompt_length(prompt) if prompt else 0
         for start in range(0, len(texts), _WINDOW):
@@ -104,9 +104,9 @@ class NativeBackend:
         budget: int,
         done: Callable[[int], object],
     ) -> NDArray[np.float32]:
-        """Encode complete id sequences; (N, dim), or (N, hidden) unless pooled by the teacher."""
+        """Encode complete id sequences; (N, dim) for pooling "teacher", else (N, hidden)."""
         if pooling == "pooler" and not self._encoder.pooler:
-            raise TeacherError("pooling 'pooler': this teacher has no trained pooler")
+            raise TeacherError("pooling 'pooler': the teacher has no trained pooler")
 
         def forward(rows: NDArray[np.int64]) -> Tensor:
             batch = [sequences[row] for row in rows]
@@ -126,12 +126,12 @@ class NativeBackend:
         return out
 
     def input_embedding_matrix(self) -> Tensor:
-        """The transformer's input embeddings; (V, H)."""
+        """Return the transformer's input embeddings, (V, H)."""
         weight: Tensor = self._encoder.model.get_input_embeddings().weight
         return weight
 
     def _probe(self) -> int:
-        """Run one token through all modules to see that they fit, and what comes out."""
+        """Run one token through all modules to check their shapes; return the dimension."""
         try:
             return int(self._sentence([np.array([self._encoder.pad_id])], 0).shape[1])
         except (RuntimeError, KeyError) as error:
@@ -148,7 +148,7 @@ class NativeBackend:
         return ids
 
     def _prompt_length(self, prompt: str) -> int:
-        """Tokens that the prompt contributes at the start, without a closing special token."""
+        """Count the prompt's tokens at the start of a text, without a closing special token."""
         ids = self._text_tokenizer.encode(prompt).ids
         return len(ids) - (bool(ids) and ids[-1] in self._encoder.special_ids)
 
@@ -162,13 +162,13 @@ class NativeBackend:
 
     @torch.inference_mode()
     def _tokens(self, batch: Sequence[NDArray[np.int64]]) -> tuple[Tensor, Tensor | None, Tensor]:
-        """Run one batch; token vectors (B, T, H), pooler output, lengths (B,)."""
+        """Run a batch; return token vectors (B, T, H), pooler output, lengths (B,)."""
         lengths = _lengths(batch)
         width = max(1, int(lengths.max()))
         ids = np.full((len(batch), width), self._encoder.pad_id, np.int64)
         for row, values in zip(ids, batch, strict=True):
             row[: len(values)] = values
-        # A row of padding alone would leave attention nothing to attend to.
+        # Attention needs at least one unmasked position in each row.
         mask = (np.arange(width) < np.maximum(lengths, 1)[:, None]).astype(np.int64)
         types = np.zeros_like(ids)
         for special, kind in self._types.items():
@@ -184,7 +184,7 @@ def _lengths(sequences: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
 
 
 def _default_mode(folder: Path) -> str:
-    """Mean pooling, or the last token of a model trained to predict the next one."""
+    """Return mean pooling, or last-token pooling for a model trained to predict the next token."""
     config = read_object(folder / "config.json")
     architectures = config.get("architectures") or [""]
     causal = str(architectures[0]).endswith("ForCausalLM") and config.get("is_causal", True)

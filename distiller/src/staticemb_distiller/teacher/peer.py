@@ -1,4 +1,4 @@
-"""A teacher with parts unknown here, run as a whole by the sentence-transformers package."""
+"""A teacher with unsupported modules, run by the sentence-transformers package."""
 
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
@@ -24,17 +24,17 @@ def open_peer(
     dtype: str | None = None,
     trust_remote_code: bool = False,
 ) -> Any:  # noqa: ANN401 - an optional package's class
-    """Open a folder with sentence-transformers: without pickled weights, without the network.
+    """Open a folder with sentence-transformers, without pickled weights and network access.
 
     Args:
         folder: The model.
-        device: Where to run; None: the package decides.
-        dtype: As `transformers` takes it; None: the package decides.
+        device: The device to run on; None: the package decides.
+        dtype: A number type as for `transformers`; None: the package decides.
         trust_remote_code: Whether Python code in the folder may run.
 
     Raises:
-        TeacherError: modules.json is malformed or leads out of the folder.
-        UntrustedCodeError: It names a class from outside sentence-transformers.
+        TeacherError: modules.json is invalid, or a module path leaves the folder.
+        UntrustedCodeError: A class is not in sentence-transformers.
         MissingWeightsError: Weights are pickled.
         ImportError: The package is not installed.
     """
@@ -47,13 +47,13 @@ def open_peer(
         device=device,
         trust_remote_code=trust_remote_code,
         local_files_only=True,
-        # Names that a folder's own settings cannot change.
+        # The folder's own settings cannot change these arguments.
         model_kwargs={"use_safetensors": True, **({} if dtype is None else {"dtype": dtype})},
     )
 
 
 class PeerBackend:
-    """Runs a teacher through `sentence_transformers.SentenceTransformer`."""
+    """A teacher that `sentence_transformers.SentenceTransformer` runs."""
 
     def __init__(self, model: Any, reason: str) -> None:  # noqa: ANN401 - an optional package's class
         self._model = model
@@ -76,19 +76,19 @@ class PeerBackend:
 
         Args:
             folder: The teacher.
-            reason: Why it cannot be run without the package.
-            device: Where to run.
-            dtype: As for the transformer alone.
+            reason: The reason why this package cannot run the teacher.
+            device: The device to run on.
+            dtype: As for `load_encoder`.
             trust_remote_code: Whether Python code in the folder may run.
 
         Raises:
-            UnsupportedModuleError: The package is not installed, or does not know the part either.
+            UnsupportedModuleError: The package is not installed, or cannot load the teacher.
             MissingWeightsError: Weights are pickled.
         """
         if find_spec("sentence_transformers") is None:
             raise UnsupportedModuleError(
-                f"{reason}: not known here; the sentence-transformers package may know it: "
-                "pip install sentence-transformers"
+                f"{reason}: not supported by staticemb; the sentence-transformers package may "
+                "support it: pip install sentence-transformers"
             ) from reason
         if dtype == "auto" and device.type == "cpu":
             dtype = "float32"
@@ -101,8 +101,8 @@ class PeerBackend:
             raise
         except Exception as error:
             raise UnsupportedModuleError(
-                f"{reason}: not known here, and sentence-transformers cannot load it either: "
-                + " ".join(str(error).split())
+                f"{reason}: not supported by staticemb, and sentence-transformers cannot load it "
+                "either: " + " ".join(str(error).split())
             ) from error
 
     @property
@@ -119,15 +119,15 @@ class PeerBackend:
 
     @property
     def vocabulary_size(self) -> int:
-        """Number of token ids."""
+        """The number of token ids."""
         return int(self.input_embedding_matrix().shape[0])
 
     def encode(
         self, texts: Sequence[str], prompt: str, budget: int, done: Callable[[int], object]
     ) -> NDArray[np.float32]:
-        """Encode texts, each with the prompt before it; (N, dim)."""
+        """Encode texts, each after the prompt; (N, dim)."""
         out = np.empty((len(texts), self.dim), np.float32)
-        # Characters stand in for tokens, which only the package can count.
+        # Lengths are estimated from characters, because only the package can count tokens.
         limit = 4 * (self.max_length or 512)
         lengths = np.array([min(limit, len(prompt) + len(t)) // 4 + 2 for t in texts], np.int64)
 
@@ -151,11 +151,11 @@ class PeerBackend:
         budget: int,
         done: Callable[[int], object],
     ) -> NDArray[np.float32]:
-        """Refuse: modules unknown here may want more than ids."""
+        """Raise an error: unsupported modules may need more than ids."""
         raise self._limited("cannot encode bare token ids")
 
     def input_embedding_matrix(self) -> Tensor:
-        """The first module's input embeddings; (V, H)."""
+        """Return the first module's input embeddings, (V, H)."""
         first = self._model[0]
         model = getattr(first, "auto_model", first)
         table = getattr(first, "embedding", None)
@@ -165,7 +165,7 @@ class PeerBackend:
             return table.weight
         raise self._limited("has no input embeddings")
 
-    def _limited(self, what: str) -> UnsupportedModuleError:
+    def _limited(self, limitation: str) -> UnsupportedModuleError:
         return UnsupportedModuleError(
-            f"{self._reason}: run by sentence-transformers, this teacher {what}"
+            f"{self._reason}: run by sentence-transformers, this teacher {limitation}"
         )

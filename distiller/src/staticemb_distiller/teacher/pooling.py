@@ -1,7 +1,7 @@
-"""Token vectors to one vector a text: the pooling modes of Sentence Transformers.
+"""The pooling modes of Sentence Transformers: one vector per text from its token vectors.
 
-Every batch is padded on the right, whatever side the teacher's tokenizer names: real tokens then
-start at position 0, so a text's vector does not depend on its neighbors in the batch.
+Every batch is padded on the right, even if the teacher's tokenizer pads on the left. So real tokens
+start at position 0, and a text's vector does not depend on the other texts of the batch.
 """
 
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ def pool(tokens: Tensor, lengths: Tensor, modes: Sequence[str], *, skip: int = 0
 
     Args:
         tokens: (B, T, H) floating point; summed in float32.
-        lengths: (B,) integer, real tokens of each row.
+        lengths: (B,) integer, the number of real tokens of each row.
         modes: Any of `MODES`, in the order of the output's blocks.
-        skip: Leading tokens (a prompt's) that take no part.
+        skip: The number of leading tokens (of a prompt) to ignore.
 
     Returns:
-        (B, len(modes) * H) float32. A row with no token left is zero.
+        (B, len(modes) * H) float32. A row without remaining tokens is zero.
 
     Example:
         >>> tokens = torch.tensor([[[1.0], [3.0], [9.0]]])
@@ -37,15 +37,15 @@ def pool(tokens: Tensor, lengths: Tensor, modes: Sequence[str], *, skip: int = 0
 
 def _pool_one(tokens: Tensor, lengths: Tensor, mask: Tensor, mode: str, skip: int) -> Tensor:
     row = torch.arange(len(tokens), device=tokens.device)
-    some = mask.any(dim=1, keepdim=True)
+    has_tokens = mask.any(dim=1, keepdim=True)
     if mode == "cls":
         first = torch.where(lengths > skip, skip, 0)
         return tokens[row, first] * (lengths > 0)[:, None]
     if mode == "lasttoken":
-        return tokens[row, (lengths - 1).clamp(min=0)] * some
+        return tokens[row, (lengths - 1).clamp(min=0)] * has_tokens
     if mode == "max":
         peak = tokens.masked_fill(~mask[..., None], float("-inf")).amax(dim=1)
-        return torch.where(some, peak, 0.0)
+        return torch.where(has_tokens, peak, 0.0)
     weight = mask.float()
     if mode == "weightedmean":
         # Weights count from the text's first token, prompt included.

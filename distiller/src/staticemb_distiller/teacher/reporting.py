@@ -1,4 +1,4 @@
-"""A teacher that reports what it has done after each batch, for a progress bar."""
+"""A teacher that reports each batch, for a progress bar."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ReportingTeacher:
-    """A teacher's encoders with a report of each batch.
+    """A teacher whose encoders report each batch.
 
     Args:
         teacher: The teacher.
@@ -28,15 +28,15 @@ class ReportingTeacher:
         self.dim = teacher.dim
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """As `Teacher.encode`."""
+        """Call `Teacher.encode`."""
         return self._teacher.encode(texts, advance=self._advance)
 
     def encode_ids(
         self, sequences: Sequence[Sequence[int]], *, pooling: TokenPooling
     ) -> NDArray[np.float32]:
-        """As `Teacher.encode_ids`."""
+        """Call `Teacher.encode_ids`."""
         return self._teacher.encode_ids(sequences, pooling=pooling, advance=self._advance)
 
     def input_embeddings(self) -> NDArray[np.float32]:
-        """As `Teacher.input_embeddings`."""
+        """Call `Teacher.input_embeddings`."""
         return self._teacher.input_embeddings()

@@ -1,4 +1,4 @@
-"""What a Transformer module's own configuration file asks for."""
+"""The settings in a Transformer module's configuration file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ _CONFIG_FILES = tuple(
     for name in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
 )
 _TEXT_ONLY = {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}
-# Where to load from is decided here, never by a teacher's own files.
+# This package decides these loading arguments; a teacher's files must not.
 _OURS = {
     "trust_remote_code",
     "code_revision",
@@ -25,16 +25,16 @@ _OURS = {
     "force_download",
     "use_fast",
 }
-# Model arguments that change speed or memory, not vectors: chosen here.
+# Model arguments that change speed or memory, not vectors; this package chooses them.
 _HARMLESS = {"dtype", "torch_dtype", "attn_implementation", "add_pooling_layer"}
 
 
 @dataclass(frozen=True)
 class TeacherSettings:
-    """TeacherSettings of a Transformer module.
+    """The settings of a Transformer module.
 
     Attributes:
-        max_length: Most tokens of a text; None: the tokenizer and the model decide.
+        max_length: The most tokens of a text; None: the tokenizer and the model decide.
         lowercase: Whether texts are lowercased before the tokenizer's own normalization.
         tokenizer: Arguments for loading the tokenizer.
         config: Overrides of the model's configuration.
@@ -47,10 +47,12 @@ class TeacherSettings:
 
     @classmethod
     def read(cls, folder: Path) -> "TeacherSettings":
-        """Read sentence_bert_config.json, or one of its older names.
+        """Read sentence_bert_config.json, or the file under one of its older names.
 
         Raises:
-            UnsupportedModuleError: It asks for more than text in, last hidden state out.
+            TeacherError: The file is invalid.
+            UnsupportedModuleError: The input is not plain text, the output is not the last hidden
+                state, or a setting is unsupported.
         """
         path = next((folder / f for f in _CONFIG_FILES if (folder / f).is_file()), None)
         raw = read_object(path) if path else {}

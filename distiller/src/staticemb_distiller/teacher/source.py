@@ -1,4 +1,4 @@
-"""Where a teacher comes from: a local folder, or an id on the Hugging Face Hub at one commit."""
+"""The source of a teacher: a local folder, or an id on the Hugging Face Hub at a commit."""
 
 import re
 from dataclasses import dataclass
@@ -20,21 +20,21 @@ from ..places import is_folder, is_there
 from .model_card import read_head
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
-# What decides the vectors: weights, settings, tokenizer files, and the teacher's own code.
+# The files that determine vectors: weights, settings, tokenizer files, and the teacher's code.
 _CONTENT = ("*.safetensors", "*.json", "*.txt", "*.model", "*.py", "*.jinja")
 _EXPORTS = ("onnx/*", "openvino/*", "*/onnx/*", "*/openvino/*", "checkpoint-*/*")
 
 
 @dataclass(frozen=True)
 class TeacherSource:
-    """A teacher's folder on this machine and where it is from.
+    """A teacher's folder on this machine, and its origin.
 
     Attributes:
-        name: The Hub id, or the local folder's own name.
-        folder: The files.
+        name: The Hub id, or the local folder's name.
+        folder: The folder of the teacher's files.
         revision: The commit hash on the Hub; `sha256:` and the content's digest for a local folder.
-        license: As its model card states it, or "".
-        languages: As its model card states them, comma-separated, or "".
+        license: The license in the model card, or "".
+        languages: The languages in the model card, comma-separated, or "".
     """
 
     name: str
@@ -45,17 +45,16 @@ class TeacherSource:
 
 
 def find(name_or_path: str, revision: str | None = None) -> TeacherSource:
-    """Find a teacher: a folder of that name if there is one, else the Hub's files for that id.
+    """Find a teacher: a local folder if it exists, else the files of a Hub id.
 
     Args:
         name_or_path: A folder, or a Hub id such as `sentence-transformers/all-MiniLM-L6-v2`.
-        revision: A Hub branch, tag or commit; for a local folder the digest it must have.
+        revision: A Hub branch, tag or commit; for a local folder the expected digest.
 
     Raises:
-        TeacherNotFoundError: Neither a folder nor an id that the Hub knows.
-        TeacherNotFoundError: The Hub wants conditions accepted first.
-        HubUnavailableError: Offline, and not in the local cache.
-        TeacherNotFoundError: No such revision.
+        TeacherNotFoundError: There is no such folder and Hub id, or no such revision, or the Hub
+            requires that the user accepts conditions.
+        HubUnavailableError: The download failed, and the teacher is not in the local cache.
     """
     if not name_or_path:
         raise TeacherNotFoundError("expected a teacher's folder or Hub id, found an empty name")
@@ -70,11 +69,11 @@ def find(name_or_path: str, revision: str | None = None) -> TeacherSource:
         if revision not in (None, digest):
             raise TeacherNotFoundError(
                 f"{name_or_path}: expected revision {revision}, found {digest}: "
-                "the folder is not the one that was used before"
+                "the folder is not the same as before"
             )
         return TeacherSource(folder.name, folder, digest, *_card(folder))
     if is_there(folder):
-        raise TeacherNotFoundError(f"{name_or_path}: a file; a teacher is a folder or a Hub id")
+        raise TeacherNotFoundError(f"{name_or_path}: expected a folder or a Hub id, found a file")
     if not _HUB_ID.fullmatch(name_or_path):
         raise TeacherNotFoundError(f"{name_or_path}: no such folder")
     folder = _download(name_or_path, revision)
@@ -83,22 +82,22 @@ def find(name_or_path: str, revision: str | None = None) -> TeacherSource:
 
 
 def content_digest(folder: Path) -> str:
-    """SHA-256 of a model folder's content: what `sha256sum` prints for its files, in order of name.
+    """Return the SHA-256 of the output of `sha256sum` for a model folder's files, sorted by name.
 
-    Covers every file that can change a vector, in the folder and its sub-folders; the model card
-    and exports to other runtimes are left out.
+    It covers every file that can change a vector, in the folder and its subfolders; it excludes
+    the model card and exports to other runtimes.
     """
     files = {path for pattern in _CONTENT for path in folder.rglob(pattern) if path.is_file()}
-    decisive = [
+    included = [
         file
         for file in sorted(files, key=lambda file: file.relative_to(folder).as_posix())
         if not any(file.relative_to(folder).match(pattern) for pattern in _EXPORTS)
     ]
-    return listing_sha256(folder, decisive)
+    return listing_sha256(folder, included)
 
 
 def _download(repo_id: str, revision: str | None) -> Path:
-    where = f"{repo_id} at revision {revision}" if revision else repo_id
+    label = f"{repo_id} at revision {revision}" if revision else repo_id
     try:
         return Path(
             snapshot_download(
@@ -119,25 +118,25 @@ def _download(repo_id: str, revision: str | None) -> Path:
             f"{repo_id}: no such folder, and the Hub knows no such model (or it is private){hint}"
         ) from error
     except RevisionNotFoundError as error:
-        raise TeacherNotFoundError(f"{where}: the Hub knows no such revision") from error
+        raise TeacherNotFoundError(f"{label}: the Hub knows no such revision") from error
     except LocalEntryNotFoundError as error:
         raise HubUnavailableError(
-            f"{where}: no such folder, not in the local Hub cache, and the Hub cannot be reached"
+            f"{label}: no such folder, not in the local Hub cache, and the Hub cannot be reached"
         ) from error
     except (HfHubHTTPError, OSError) as error:
         reason = str(error).partition("\n")[0]
-        raise HubUnavailableError(f"{where}: the download failed: {reason}") from error
+        raise HubUnavailableError(f"{label}: the download failed: {reason}") from error
 
 
 def _check_is_model(folder: Path, name: str) -> None:
     if not any((folder / file).is_file() for file in ("modules.json", "config.json")):
         raise TeacherNotFoundError(
-            f"{name}: not a model's folder: it has neither modules.json nor config.json"
+            f"{name}: expected a model's folder, found neither modules.json nor config.json in it"
         )
 
 
 def _card(folder: Path) -> tuple[str, str]:
-    """License and languages from the model card's front matter; "" where it does not say."""
+    """Read license and languages from the model card's front matter; "" if they are absent."""
     data = read_head(folder)
     name = data.get("license")
     if name == "other":

@@ -1,4 +1,4 @@
-"""Which merges make a byte-pair-encoded piece."""
+"""The merges of a byte-pair encoding, and the pieces that they pass through."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Merges:
     """The merges of a BPE model.
 
     Attributes:
-        ranks: each pair's place in the list of merges; the lowest is merged first.
-        sources: for each piece, the pairs that are merged to it.
-        prefix: what marks a piece that does not begin a word, or "".
-        suffix: what marks a piece that ends a word, or "".
+        ranks: Each pair's position in the list of merges; the lowest rank is merged first.
+        sources: For each piece, the pairs that merge to it.
+        prefix: The mark of a piece that does not begin a word, or "".
+        suffix: The mark of a piece that ends a word, or "".
     """
 
     ranks: dict[Pair, int]
@@ -28,7 +28,7 @@ class Merges:
 
     @classmethod
     def of(cls, model: Mapping[str, Any]) -> Merges:
-        """The merges of the `model` object of a `tokenizer.json`."""
+        """Read the merges of the `model` object of a `tokenizer.json`."""
         pairs = [(left, right) for left, right in model["merges"]]
         merges = cls(
             {pair: rank for rank, pair in enumerate(pairs)},
@@ -41,34 +41,36 @@ class Merges:
         return merges
 
     def join(self, left: str, right: str) -> str:
-        """What a pair is merged to: `("th", "##e")` gives `the` where the prefix is `##`."""
+        """Return the piece that a pair merges to: `("th", "##e")` gives `the` with prefix `##`."""
         return left + right[len(self.prefix) :]
 
     def ancestors(self, pieces: Iterable[str]) -> set[str]:
-        """The pieces that the merges of `pieces` pass through, single characters included.
+        """Return `pieces` and all pieces that their merges pass through, down to characters.
 
-        Where one pair alone makes a piece, it made it; where several do, the merges are carried
-        out.
+        If only one pair merges to a piece, that pair is taken. If several pairs do, the merges are
+        run to find the pair.
         """
-        found: set[str] = set()
-        waiting = list(pieces)
-        while waiting:
-            piece = waiting.pop()
-            if piece in found:
+        ancestors: set[str] = set()
+        pending = list(pieces)
+        while pending:
+            piece = pending.pop()
+            if piece in ancestors:
                 continue
-            found.add(piece)
+            ancestors.add(piece)
             sources = self.sources.get(piece, [])
-            waiting.extend(
+            pending.extend(
                 sources[0] if len(sources) == 1 else self._last(piece) if sources else ()
             )
-        return found
+        return ancestors
 
     def _last(self, piece: str) -> Pair | tuple[()]:
-        """The pair whose merge completes `piece`, nothing where the merges never reach it."""
+        """Return the pair whose merge completes `piece`; empty if the merges never make it."""
         inside = piece.startswith(self.prefix) if self.prefix else False
         ends = piece.endswith(self.suffix) if self.suffix else False
         text = piece[len(self.prefix) * inside : len(piece) - len(self.suffix) * ends]
-        symbols = [self.prefix * (inside or place > 0) + char for place, char in enumerate(text)]
+        symbols = [
+            self.prefix * (inside or position > 0) + char for position, char in enumerate(text)
+        ]
         if ends and symbols:
             symbols[-1] += self.suffix
         while len(symbols) > 2:
@@ -76,7 +78,7 @@ class Merges:
             lowest = min(ranks)
             if lowest == len(self.ranks):
                 return ()
-            place = ranks.index(lowest)
-            symbols[place : place + 2] = [self.join(symbols[place], symbols[place + 1])]
+            position = ranks.index(lowest)
+            symbols[position : position + 2] = [self.join(symbols[position], symbols[position + 1])]
         pair = (symbols[0], symbols[-1])
         return pair if len(symbols) == 2 and pair in self.ranks else ()

@@ -1,12 +1,12 @@
-"""Which tokens a static model has: the teacher's subwords, given words, or both.
+"""The vocabulary of a static model: the teacher's subwords, given words, or both.
 
-    output    the tokenizer's own subwords, less what is never used
-    subword   the same with given words on top, each preferred to its pieces
-    word      given words only; whatever else a text holds is unknown, and dropped
+    output    the tokenizer's own subwords, without unused ones
+    subword   the same and given words, each preferred to its pieces
+    word      given words only; other words of a text are unknown, and dropped
 
-In every mode an entry that the pre-tokenizer takes apart (`new york`, `covid-19`) is a *phrase*:
-an added token, found in the text before it is cut into words. Texts that hold one take the
-runtime's slower path.
+In every mode an entry that the pre-tokenizer splits (`new york`, `covid-19`) is a *phrase*: an
+added token, which is matched before the text is split into words. The runtime is slower for texts
+that hold a phrase.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ from . import tokenizer_json as editing
 MODES = ("output", "word", "subword")
 UNKNOWN = ("[UNK]", "<unk>")
 KEPT_SPECIAL = ("[PAD]", "<pad>", *UNKNOWN)
-"""The special tokens that stay, as in model2vec: they have rows, and count in ranks and in the PCA.
+"""The special tokens that stay in the vocabulary, as in model2vec; the unknown token always stays.
 
-The model's unknown token always stays.
+They have rows, and count in the ranks and in the PCA.
 """
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """A static model's tokenizer and how the teacher spells its tokens.
+    """A static model's tokenizer, and the teacher's ids of its tokens.
 
     Attributes:
-        tokenizer_json: the tokenizer, UTF-8.
-        tokens: the tokens; a token's place is its id.
-        token_ids: for each token the teacher's ids, without special tokens.
-        unknown_token_id: the id that stands for what the tokenizer cannot spell.
+        tokenizer_json: The tokenizer, UTF-8.
+        tokens: The tokens; a token's index is its id.
+        token_ids: For each token the teacher's ids, without special tokens.
+        unknown_token_id: The id of the unknown token, if there is one.
     """
 
     tokenizer_json: bytes
@@ -70,24 +70,25 @@ def build(
 ) -> Vocabulary:
     """Make a static model's vocabulary from its teacher's tokenizer.
 
-    Subwords keep their order, which is by falling frequency in most tokenizers; given words follow
-    in theirs, words before phrases (`subword`) or mixed as given (`word`).
+    Subwords keep their order, which is by falling frequency in most tokenizers. Given words follow
+    in their order; in mode `subword`, words come before phrases.
 
     Args:
-        tokenizer: the teacher's; not changed.
+        tokenizer: The teacher's tokenizer; it is not changed.
         mode: `output`, `word` or `subword`.
-        words: the words and phrases of `word` and `subword`, the most frequent first.
-        drop_pattern: subwords that begin with a match are dropped, as model2vec does it; `None`
-            drops none. A BPE piece stays if longer pieces that stay are merged from it.
-        counts: how often a corpus uses each of the tokenizer's ids (`counting.count_tokens`): a
-            subword used less than `min_count` times is dropped, unless it is a single character of
-            one that stays.
-        min_count: see `counts`.
-        prefix_space: byte-level tokenizers treat the first word of a text like the others (as
-            model2vec does): a text's pieces are those of the text with a blank in front.
+        words: The words and phrases of `word` and `subword`, the most frequent first.
+        drop_pattern: A regular expression: subwords that begin with a match are dropped, as in
+            model2vec; None drops no subword. A BPE piece stays if remaining pieces need it for
+            their merges.
+        counts: (V,) counts of the tokenizer's ids in a corpus (`counting.count_tokens`). A subword
+            used fewer than `min_count` times is dropped, unless it is a single character of a
+            remaining subword.
+        min_count: The least count of a subword that stays.
+        prefix_space: Whether byte-level tokenizers treat the first word of a text like other words,
+            as model2vec does: the text is tokenized with a space before it.
 
     Raises:
-        VocabularyError: one of its classes for each thing that can be wrong with the arguments.
+        VocabularyError: An argument is invalid, or the vocabulary would be empty.
 
     >>> from tokenizers import models, pre_tokenizers
     >>> pieces = {"[UNK]": 0, "a": 1, "##b": 2, "c": 3}
@@ -98,7 +99,7 @@ def build(
     (['[UNK]', 'a', '##b'], [[0], [1], [2]], 0)
     """
     if mode not in MODES:
-        raise VocabularyError(f"mode is {mode!r}; expected one of {', '.join(MODES)}")
+        raise VocabularyError(f"mode: expected one of {', '.join(MODES)}, found {mode!r}")
     if mode == "output" and words is not None:
         raise VocabularyError(
             "mode 'output' takes no words; use 'subword' to add words to the subwords"
@@ -107,24 +108,24 @@ def build(
     if prefix_space:
         document = editing.with_prefix_space(document)
     if mode == "output":
-        kept = _kept(document, drop_pattern, counts, min_count)
-        return _vocabulary(document, editing.cut(document, kept), {})
+        remaining = _remaining_ids(document, drop_pattern, counts, min_count)
+        return _vocabulary(document, editing.cut(document, remaining), {})
     if words is None:
-        raise VocabularyError(f"mode {mode!r} needs a vocabulary of words; none was given")
-    texts = _checked(words)
+        raise VocabularyError(f"mode {mode!r}: expected a vocabulary of words, found None")
+    texts = _stripped(words)
     if mode == "word":
         return _vocabulary(document, *given_words.replace(document, texts))
-    kept = _kept(document, drop_pattern, counts, min_count)
-    return _vocabulary(document, *given_words.add(document, texts, kept))
+    remaining = _remaining_ids(document, drop_pattern, counts, min_count)
+    return _vocabulary(document, *given_words.add(document, texts, remaining))
 
 
 def read_words(path: str | Path) -> list[str]:
-    """The words and phrases of a text file, one a line; blank lines are skipped.
+    """Read the words and phrases of a text file, one per line; blank lines are skipped.
 
-    The file may be packed (`.gz`, `.zst`).
+    The file may be compressed (`.gz`, `.zst`).
 
     Raises:
-        TextSourceError: the file cannot be read, or is not UTF-8; the message names the line.
+        TextSourceError: The file cannot be read, or is not UTF-8; the message then names the line.
     """
     name = str(Path(path))
     try:
@@ -133,11 +134,11 @@ def read_words(path: str | Path) -> list[str]:
             return [word for _, line in lines if (word := line.strip())]
     except InputError as error:
         raise TextSourceError(f"vocabulary file {error}") from None
-    except ValueError as error:  # a name that no file can have
+    except ValueError as error:  # The name is invalid.
         raise TextSourceError(f"vocabulary file {path}: cannot be read: {error}") from None
 
 
-def _kept(
+def _remaining_ids(
     document: editing.Document,
     drop_pattern: str | None,
     counts: NDArray[np.int64] | None,
@@ -152,36 +153,40 @@ def _kept(
         and added["content"] not in KEPT_SPECIAL
         and added["content"] != unknown
     }
-    kept = tokens.keys() - dropped
-    pinned = {index for index in kept if tokens[index] in KEPT_SPECIAL or tokens[index] == unknown}
+    remaining = tokens.keys() - dropped
+    pinned = {
+        index for index in remaining if tokens[index] in KEPT_SPECIAL or tokens[index] == unknown
+    }
     if counts is not None:
         if counts.ndim != 1 or len(counts) <= max(tokens):
             raise VocabularyError(
-                f"token counts have shape {counts.shape}; the tokenizer has ids up to {max(tokens)}"
+                f"counts: expected shape (V,) with V above {max(tokens)}, found {counts.shape}"
             )
-        used = {index for index in kept - pinned if counts[index] >= min_count}
+        used = {index for index in remaining - pinned if counts[index] >= min_count}
         if not used:
             raise VocabularyError(
-                f"the corpus uses none of {len(kept)} tokens at least {min_count} times"
+                f"the corpus uses none of {len(remaining)} tokens at least {min_count} times"
             )
-        kept = used | pinned | (_alphabet(document, used) & kept)
+        remaining = used | pinned | (_alphabet(document, used) & remaining)
     if drop_pattern is not None:
         try:
             matches = re.compile(drop_pattern).match
         except re.error as error:
             raise VocabularyError(
-                f"the pattern {drop_pattern!r} is no regular expression: {error}"
+                f"drop_pattern: expected a regular expression, found {drop_pattern!r} ({error})"
             ) from error
-        kept = {index for index in kept if tokens[index] == unknown or not matches(tokens[index])}
-        if kept <= pinned:
+        remaining = {
+            index for index in remaining if tokens[index] == unknown or not matches(tokens[index])
+        }
+        if remaining <= pinned:
             raise VocabularyError(f"the pattern {drop_pattern!r} drops every token")
-    return editing.close(document, kept)
+    return editing.close(document, remaining)
 
 
-def _alphabet(document: editing.Document, kept: Iterable[int]) -> set[int]:
-    """The single characters of kept pieces, so that every word of these can be spelled.
+def _alphabet(document: editing.Document, remaining: Iterable[int]) -> set[int]:
+    """Return the ids of the single characters of kept pieces, so that all their words tokenize.
 
-    BPE needs no help: `close` keeps what its pieces are merged from.
+    BPE is not treated here: `close` keeps the pieces that its merges need.
     """
     if document["model"]["type"] not in ("WordPiece", "Unigram"):
         return set()
@@ -190,24 +195,24 @@ def _alphabet(document: editing.Document, kept: Iterable[int]) -> set[int]:
     prefix = document["model"].get("continuing_subword_prefix") or ""
     chars = {
         char
-        for piece in (tokens[index] for index in kept if index in tokens)
+        for piece in (tokens[index] for index in remaining if index in tokens)
         if len(bare := piece.removeprefix(prefix)) > 1
         for char in bare
     }
     return {ids[form] for char in chars for form in (char, prefix + char) if form in ids}
 
 
-def _checked(words: Sequence[str]) -> list[str]:
-    """The entries without outer blanks and blank entries."""
+def _stripped(words: Sequence[str]) -> list[str]:
+    """Strip the entries, and remove blank entries."""
     if not words:
-        raise VocabularyError("the vocabulary holds no entry")
+        raise VocabularyError("the vocabulary is empty")
     texts = [text for word in words if (text := " ".join(word.split()))]
     if not texts:
         raise VocabularyError(f"all {len(words)} entries of the vocabulary are white space")
     seen: set[str] = set()
     for text in texts:
         if text in seen:
-            raise VocabularyError(f"{text!r} stands twice in the vocabulary")
+            raise VocabularyError(f"the vocabulary holds {text!r} twice")
         seen.add(text)
     return texts
 
@@ -220,8 +225,7 @@ def _vocabulary(
         (added["content"] for added in result["added_tokens"] if added["content"] in UNKNOWN), None
     )
     ids = {token: index for index, token in editing.all_tokens(source).items()}
-    # A word tokenizer's unknown token may be none of the teacher's; its row is never read, any id
-    # will do.
+    # The teacher may lack a word tokenizer's unknown token. Its row is never read, so any id works.
     ids.setdefault(editing.WORD_UNKNOWN, min(ids.values()))
     return Vocabulary(
         tokenizer_json=editing.dump(result),

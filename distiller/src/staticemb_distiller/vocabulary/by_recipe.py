@@ -1,4 +1,4 @@
-"""The vocabulary that a recipe asks for, and how often its tokens occur in the recipe's text."""
+"""The vocabulary of a recipe, and the counts of its tokens in the recipe's text."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 def make_vocabulary(tokenizer: Tokenizer, recipe: Recipe) -> Vocabulary:
-    """The vocabulary that a recipe asks for.
+    """Make the vocabulary of a recipe.
 
     Args:
-        tokenizer: The teacher's.
-        recipe: Its knobs from `mode` to `keep_min_count`.
+        tokenizer: The teacher's tokenizer.
+        recipe: The knobs from `mode` to `keep_min_count`.
 
     Raises:
-        VocabularyError: It would be empty, or cannot be made from this tokenizer.
+        VocabularyError: The vocabulary is empty, or cannot be made from this tokenizer.
         TextSourceError: A text file cannot be read.
     """
     words: list[str] | None = None
@@ -39,21 +39,21 @@ def make_vocabulary(tokenizer: Tokenizer, recipe: Recipe) -> Vocabulary:
             phrases=recipe.vocabulary_phrases,
             split=recipe.mode == "subword",
         )
-    used = None
+    counts = None
     if recipe.keep_used_in:
-        used = count_tokens(inputs.read_lines(recipe.keep_used_in), tokenizer)
+        counts = count_tokens(inputs.read_lines(recipe.keep_used_in), tokenizer)
     return build(
         tokenizer,
         mode=recipe.mode,
         words=words,
         drop_pattern=recipe.remove or None,
-        counts=used,
+        counts=counts,
         min_count=recipe.keep_min_count,
     )
 
 
 def token_counts(vocabulary: Vocabulary, recipe: Recipe) -> NDArray[np.int64] | None:
-    """How often each token occurs in the text of `counts_from`, shape (V,)."""
+    """Count the tokens in the text of `counts_from`: int64 (V,); None without such text."""
     if not recipe.counts_from:
         return None
     tokenizer = Tokenizer.from_str(vocabulary.tokenizer_json.decode())
@@ -61,5 +61,5 @@ def token_counts(vocabulary: Vocabulary, recipe: Recipe) -> NDArray[np.int64] | 
     counts = np.zeros(len(vocabulary), np.int64)
     counts[: len(counted)] = counted[: len(counts)]
     if vocabulary.unknown_token_id is not None:
-        counts[vocabulary.unknown_token_id] = 0  # never pooled: it takes no share
+        counts[vocabulary.unknown_token_id] = 0  # The runtime drops it before pooling.
     return counts

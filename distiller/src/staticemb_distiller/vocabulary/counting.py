@@ -1,4 +1,4 @@
-"""Count tokens, words and phrases of a text of any length in bounded memory."""
+"""Counts of tokens, words and phrases in texts of any length, in bounded memory."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from .given_words import spell
 BATCH = 1024
 """Texts that are tokenized together."""
 MAX_ENTRIES = 2_000_000
-"""Different words, and different pairs of words, that are held at a time (some 200 MB each)."""
+"""The most distinct words, and distinct pairs of words, in memory (about 200 MB each)."""
 PHRASE_MIN_COUNT = 5
-"""Rarer pairs make no phrase: by chance they look like one."""
+"""Rarer pairs are not phrases: their association can be chance."""
 PHRASE_THRESHOLD = 0.5
-"""The association, from -1 to 1, above which a pair of words is a phrase."""
+"""The least association, from -1 to 1, of a pair of words that is a phrase."""
 
 
 def count_tokens(
     texts: Iterable[str], tokenizer: Tokenizer, *, prefix_space: bool = True
 ) -> NDArray[np.int64]:
-    """How often the texts use each of a tokenizer's ids: int64 `(V,)`.
+    """Count a tokenizer's ids in texts: int64 (V,).
 
-    Special tokens are not added and texts not cut. Texts are read one batch at a time.
-    `prefix_space` is that of `vocabulary.build`, which these counts are for.
+    Special tokens are not added, and texts are not truncated. Texts are read in batches.
+    `prefix_space` must be the same as for `vocabulary.build`, which takes the counts.
     """
     document = editing.parse(tokenizer)
     plain = editing.load(editing.with_prefix_space(document) if prefix_space else document)
@@ -52,23 +52,24 @@ def count_words(
     min_count: int = 1,
     max_entries: int = MAX_ENTRIES,
 ) -> list[str]:
-    """The most frequent words of the texts, and phrases of two words, the most frequent first.
+    """Return the most frequent words and phrases of two words, the most frequent first.
 
-    Words are cut as mode `word` cuts them: by the tokenizer's own normalizer, then at white space
-    and around punctuation; what has neither letter nor digit is no word. Two neighbors are a
-    phrase if their normalized pointwise mutual information, ln(p(ab) / (p(a) p(b))) / -ln p(ab),
-    is at least `PHRASE_THRESHOLD` (Bouma 2009) and they were seen `PHRASE_MIN_COUNT` times. Equal
-    counts are ordered by spelling.
+    Texts are split into words as in mode `word`: by the tokenizer's own normalizer, then at white
+    space and around punctuation. A word has a letter or a digit. Two adjacent words are a phrase if
+    their normalized pointwise mutual information, ln(p(ab) / (p(a) p(b))) / -ln p(ab), is at least
+    `PHRASE_THRESHOLD` (Bouma 2009), and they occur at least `PHRASE_MIN_COUNT` times. Equal counts
+    are ordered by spelling.
 
     Args:
-        texts: read once, one at a time.
-        size: how many words and phrases to return at most.
-        tokenizer: the teacher's.
-        phrases: whether to look for phrases.
-        split: leave out words that are one token already, so that `size` counts new rows.
-        min_count: how often a word must occur.
-        max_entries: how many different words, and pairs, are held: beyond it the rarest are
-            forgotten, so that a count may fall short by as much as the rarest count that was kept.
+        texts: The texts; they are read once, one at a time.
+        size: The most words and phrases to return.
+        tokenizer: The teacher's tokenizer.
+        phrases: Whether to look for phrases.
+        split: Whether to leave out words that are one token already, so that `size` counts new
+            rows.
+        min_count: The least count of a word or phrase.
+        max_entries: The most distinct words, and pairs, in memory. Beyond it the rarest are
+            removed, so a count may be too low by at most the lowest remaining count.
 
     Raises:
         VocabularyError: `size`, `min_count` or `max_entries` is not positive.
@@ -79,7 +80,7 @@ def count_words(
     """
     for name, value in (("size", size), ("min_count", min_count), ("max_entries", max_entries)):
         if value < 1:
-            raise VocabularyError(f"{name} is {value}; expected at least 1")
+            raise VocabularyError(f"{name}: expected at least 1, found {value}")
     cutter = editing.load(editing.word_level(editing.parse(tokenizer), [], set()))
     words = _BoundedCounter(max_entries)
     pairs = _BoundedCounter(max_entries)
@@ -88,23 +89,24 @@ def count_words(
         words.update(piece for piece in pieces if piece)
         if phrases:
             pairs.update(f"{a} {b}" for a, b in pairwise(pieces) if a and b)
-    found = {word: count for word, count in words.counts.items() if count >= min_count}
+    frequent = {word: count for word, count in words.counts.items() if count >= min_count}
     if phrases:
         least = max(min_count, PHRASE_MIN_COUNT)
         total = words.total
         for pair, count in pairs.counts.items():
             a, b = (words.counts.get(word, 1) for word in pair.split(" "))
             if count >= least and _association(count, a, b, total) >= PHRASE_THRESHOLD:
-                found[pair] = count
-    ordered = sorted(found, key=lambda word: (-found[word], word))
+                frequent[pair] = count
+    ordered = sorted(frequent, key=lambda word: (-frequent[word], word))
     return list(islice(_split(ordered, tokenizer) if split else ordered, size))
 
 
 class _BoundedCounter:
-    """Counts that forget the rarest entries when there are too many.
+    """Counts of at most `limit` entries; the rarest entries are removed if there are more.
 
-    Each clearance raises the floor until half the room is free, as in lossy counting (Manku and
-    Motwani 2002): an entry that was forgotten and came back is short by at most `floor`.
+    Each removal raises `floor` until at most half of `limit` remain, as in lossy counting (Manku
+    and Motwani 2002). The count of an entry that was removed and added again is too low by at most
+    `floor`.
     """
 
     def __init__(self, limit: int) -> None:
@@ -120,19 +122,19 @@ class _BoundedCounter:
         if len(self.counts) > self.limit:
             while len(self.counts) > max(1, self.limit // 2):
                 self.floor += 1
-                kept = {entry: n for entry, n in self.counts.items() if n > self.floor}
-                self.counts = Counter(kept)
+                frequent = {entry: n for entry, n in self.counts.items() if n > self.floor}
+                self.counts = Counter(frequent)
 
 
 def _association(both: int, first: int, second: int, total: int) -> float:
-    """Normalized pointwise mutual information of a pair."""
+    """Return the normalized pointwise mutual information of a pair."""
     if both >= total:
         return 1.0
     return math.log(both * total / (first * second)) / -math.log(both / total)
 
 
 def _split(words: Iterable[str], tokenizer: Tokenizer) -> Iterator[str]:
-    """The words that are more than one token behind a blank."""
+    """Yield the words that are more than one token after a space."""
     plain = editing.load(editing.with_prefix_space(editing.parse(tokenizer)))
     for batch in _batches(words):
         spelled = zip(batch, spell(plain, batch), strict=True)
@@ -140,7 +142,7 @@ def _split(words: Iterable[str], tokenizer: Tokenizer) -> Iterator[str]:
 
 
 def _words(cutter: Tokenizer, text: str) -> list[str]:
-    """The words of a text in order, "" for what is none."""
+    """Split a text into words, in order; a piece without letters and digits is ""."""
     normal = text if cutter.normalizer is None else cutter.normalizer.normalize_str(text)
     pieces = cutter.pre_tokenizer.pre_tokenize_str(normal)
     return [piece if any(map(str.isalnum, piece)) else "" for piece, _ in pieces]

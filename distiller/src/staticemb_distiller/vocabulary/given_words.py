@@ -1,16 +1,16 @@
-"""Put given words and phrases into a tokenizer, in the place of its subwords or on top of them.
+"""Tokenizers with given words and phrases, instead of the subwords or in addition to them.
 
-An entry that the pre-tokenizer takes apart is a phrase, an added token.
+An entry that the pre-tokenizer splits is a phrase, an added token.
 
-How an added word is preferred in `subword` mode:
+In `subword` mode an added word is preferred to its pieces as follows:
 
-- WordPiece, by its own rule: the longest piece from a word's beginning. A longer word that begins
-  with it begins with it now, too (and is unknown where no pieces spell the rest).
-- Unigram: its score is that of its best path plus a millionth for each character, so it replaces
-  its pieces wherever they stood next to each other, and hardly ever moves another border.
-- BPE: a whole pre-token is looked up before it is merged. No other word changes. Where the model
-  does not see words (Gemma) or marks their insides or ends (CLIP), added words are found like
-  phrases.
+- WordPiece takes the longest piece at a word's beginning, so no change is needed. A longer word
+  that begins with an added word now begins with its token, too. It is unknown if no pieces spell
+  the rest.
+- Unigram: the word's score is the score of its best path plus 1e-6 per character. So the word
+  replaces its pieces wherever they were adjacent, and other boundaries rarely change.
+- BPE looks up a whole pre-token before it merges. Other words do not change. If the model does not
+  see words (Gemma) or marks their insides or ends (CLIP), added words are matched like phrases.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _BONUS = 1e-6
 _MARKS = (" ", "\u2581")
 
 Built = tuple[editing.Document, dict[str, list[int]]]
-"""A tokenizer and, for each new token, the teacher's ids."""
+"""A tokenizer, and the teacher's ids of each new token."""
 
 
 def replace(document: editing.Document, texts: Sequence[str]) -> Built:
-    """A word tokenizer of the given entries, in their order.
+    """Make a word tokenizer of the given entries, in their order.
 
     Raises:
-        VocabularyError: the teacher can spell none of them.
+        VocabularyError: The teacher cannot spell any entry.
     """
     cutter = editing.load(editing.word_level(document, [], set()))
     names = {entry.token or entry.text: entry for entry in _entries(document, texts, cutter)}
@@ -51,12 +51,12 @@ def replace(document: editing.Document, texts: Sequence[str]) -> Built:
 
 
 def add(document: editing.Document, texts: Sequence[str], kept: AbstractSet[int]) -> Built:
-    """The kept subwords with the given entries on top, words before phrases.
+    """Make a tokenizer of the kept subwords and the given entries, words before phrases.
 
-    An entry that is a token of the teacher's already stays, or comes back, as that token.
+    An entry that is already a token of the teacher is kept as that token.
 
     Raises:
-        VocabularyError: the teacher can spell none of the entries.
+        VocabularyError: The teacher cannot spell any entry.
     """
     teacher = editing.load(document)
     model = document["model"]
@@ -65,19 +65,19 @@ def add(document: editing.Document, texts: Sequence[str], kept: AbstractSet[int]
     limit = model.get("max_input_chars_per_word", math.inf)
     words: dict[str, list[int]] = {}
     phrases: dict[str, list[int]] = {}
-    back: set[int] = set()
+    restored: set[int] = set()
     for entry in _entries(document, texts, teacher):
         if len(entry.ids) == 1:
-            back.update(entry.ids)  # a token of the teacher's, dropped or not
+            restored.update(entry.ids)  # a token of the teacher, kept or not
         elif entry.token is None or added_only:
             phrases[entry.text] = entry.ids
         elif len(entry.token) <= limit:
             words[entry.token] = entry.ids
     if model["type"] == "BPE" and words and not model["ignore_merges"]:
         kept = kept - _unmade(teacher, document)
-    # A token that the teacher itself never yields for the word gives way to the new one.
+    # A token that the teacher never gives for its word is replaced by the new token.
     kept = kept - {known[word] for word in words if word in known}
-    base = editing.cut(document, editing.close(document, kept | back))
+    base = editing.cut(document, editing.close(document, kept | restored))
     present = set(editing.model_tokens(base).values())
     new = [word for word in words if word not in present]
     scored = _scores(base["model"], new) if model["type"] == "Unigram" else new
@@ -88,14 +88,14 @@ def add(document: editing.Document, texts: Sequence[str], kept: AbstractSet[int]
 
 
 def spell(teacher: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
-    """The teacher's ids of each text where it stands behind a blank, without special tokens."""
-    led = [text if _normalized(teacher, text)[:1] in _MARKS else " " + text for text in texts]
-    return [encoding.ids for encoding in teacher.encode_batch(led, add_special_tokens=False)]
+    """Return the teacher's ids of each text after a space, without special tokens."""
+    spaced = [text if _normalized(teacher, text)[:1] in _MARKS else " " + text for text in texts]
+    return [encoding.ids for encoding in teacher.encode_batch(spaced, add_special_tokens=False)]
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """A given word or phrase: its text and, for a word, what the model sees of it."""
+    """A given word or phrase: its text, the pre-token of a word, and the teacher's ids."""
 
     text: str
     token: str | None
@@ -103,7 +103,7 @@ class _Entry:
 
 
 def _entries(document: editing.Document, texts: Sequence[str], cutter: Tokenizer) -> list[_Entry]:
-    """The entries that the teacher can spell, one for each form the cutter's normalizer gives."""
+    """Return the entries that the teacher can spell, one for each form after normalization."""
     teacher = editing.load(document)
     special = {added["content"] for added in document["added_tokens"] if added["special"]}
     unknown = editing.unknown_token(document)
@@ -118,23 +118,24 @@ def _entries(document: editing.Document, texts: Sequence[str], cutter: Tokenizer
         token = pieces[0] if len(pieces) == 1 else None
         entries.setdefault(token or _normalized(cutter, text), _Entry(text, token, ids))
     if skipped:
-        some = ", ".join(skipped[:10])
-        logger.warning("%d entries that the teacher cannot spell: %s", len(skipped), some)
+        examples = ", ".join(skipped[:10])
+        logger.warning("%d entries that the teacher cannot spell: %s", len(skipped), examples)
     if len(entries) + len(skipped) < len(texts):
-        logger.info("%d entries spell others", len(texts) - len(skipped) - len(entries))
+        duplicates = len(texts) - len(skipped) - len(entries)
+        logger.info("%d entries equal others after normalization", duplicates)
     if not entries:
-        raise VocabularyError(f"the teacher can spell none of {len(texts)} entries")
+        raise VocabularyError(f"the teacher cannot spell any of {len(texts)} entries")
     return list(entries.values())
 
 
 def _looks_up(teacher: Tokenizer, model: editing.Document) -> bool:
-    """Whether a BPE model sees the words of a text one by one, spelled as in its vocabulary."""
+    """Return whether a BPE model sees the words of a text one by one, without marks."""
     marked = model["continuing_subword_prefix"] or model["end_of_word_suffix"]
     return not marked and len(_pre_tokens(teacher, "a a")) > 1
 
 
 def _unmade(teacher: Tokenizer, document: editing.Document) -> set[int]:
-    """The ids of pieces that merging never makes; looking up whole words would find them."""
+    """Return the ids of pieces that merging never makes; looking up whole words would use them."""
     added = {token["content"] for token in document["added_tokens"]}
     return {
         index
@@ -147,10 +148,10 @@ def _unmade(teacher: Tokenizer, document: editing.Document) -> set[int]:
 
 
 def _scores(model: dict[str, Any], words: list[str]) -> dict[str, float]:
-    """For each new Unigram piece the score of its best path, and a little more.
+    """Return the scores of new Unigram pieces: the score of the best path plus a small bonus.
 
-    The little grows with the characters, so that one long new piece beats any pieces, old or new,
-    in its place.
+    The bonus grows with the characters, so that a long new piece beats all shorter pieces, old or
+    new, in its place.
     """
     scores = dict(model["vocab"])
     longest = max(map(len, scores))
@@ -176,9 +177,9 @@ def _normalized(tokenizer: Tokenizer, text: str) -> str:
 
 
 def _pre_tokens(tokenizer: Tokenizer, text: str) -> list[str]:
-    """What the model sees of a text that stands behind a blank."""
+    """Return the pre-tokens of a text after a space."""
     normal = _normalized(tokenizer, text)
     if tokenizer.pre_tokenizer is None:
         return [normal] if normal else []
-    led = normal if normal[:1] in _MARKS else " " + normal
-    return [piece for piece, _ in tokenizer.pre_tokenizer.pre_tokenize_str(led)]
+    spaced = normal if normal[:1] in _MARKS else " " + normal
+    return [piece for piece, _ in tokenizer.pre_tokenizer.pre_tokenize_str(spaced)]

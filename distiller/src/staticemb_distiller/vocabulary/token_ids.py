@@ -1,4 +1,4 @@
-"""Texts -> token ids, as the runtime will make them from the same tokenizer."""
+"""Token ids of texts, equal to those of the runtime with the same tokenizer."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _BATCH = 4_096
 
 
 class TokenIds:
-    """Tokenizes as the runtime does: no special tokens, unknown ones dropped, then cut.
+    """A tokenizer that acts as the runtime: no special tokens, no unknown tokens, then truncation.
 
     Args:
-        tokenizer_json: The new model's tokenizer; truncation and padding in it are ignored.
-        unknown_token_id: The id to drop; None: none.
-        max_tokens: How many ids of a text to keep, from its begin; None: all.
+        tokenizer_json: The new model's tokenizer; its truncation and padding are ignored.
+        unknown_token_id: The id to drop; None: no id.
+        max_tokens: The number of leading ids of a text to keep; None: all.
     """
 
     def __init__(

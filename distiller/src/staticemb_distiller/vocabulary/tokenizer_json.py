@@ -1,23 +1,23 @@
-"""Edit a `tokenizer.json`: cut it to some of its tokens, add words, make it a word tokenizer.
+"""Edits of a `tokenizer.json`: keep a subset of its tokens, add words, make a word tokenizer.
 
-Every function takes a document, the parsed JSON, and returns another; none changes its argument.
+Every function takes a document, the parsed JSON, and returns a new one; arguments do not change.
 
-What the cut guarantees: *a text whose pieces are all kept yields the same pieces as before.* The
+`cut` guarantees: *if all pieces of a text are kept, the text gives the same pieces as before.* The
 reasons:
 
-- WordLevel: a word's token is looked up, and no lookup depends on another token.
-- WordPiece takes the longest piece at each place. Dropping others only takes away longer or shorter
-  candidates that were not taken. (A word that was unknown has no pieces: it may become known.)
-- Unigram takes the path of the best score, the first of equals. Fewer pieces only make other paths
-  worse, as long as the score of an unknown character stays, and it is the lowest score of all
-  pieces less ten: so `close` keeps one piece of the lowest score.
-- BPE merges the pair of the lowest rank, the leftmost of equals, until no pair is left. Inside the
-  span of a final piece no merge crosses the borders, so the merges there are those of the piece
-  alone: `close` keeps them, and with them the shorter pieces that they pass through. What remains
-  of the merges is a subset in the same order that holds every merge that fired, so each step finds
-  the same lowest pair.
-- Added tokens are searched leftmost first, the longest of equals; taking away one that did not
-  match changes nothing. (Not so for one with `single_word` that hid a shorter one inside a longer
+- WordLevel looks up each word; a lookup does not depend on other tokens.
+- WordPiece takes the longest piece at each position. `cut` only removes candidates that were not
+  taken. (An unknown word has no pieces, so it may become known.)
+- Unigram takes the path of the best score, the first of equal paths. With fewer pieces other paths
+  only get worse if the score of an unknown character stays. That score is the lowest score of all
+  pieces minus ten, so `close` keeps one piece of the lowest score.
+- BPE merges the pair of the lowest rank, the leftmost of equal pairs, until no pair remains. No
+  merge crosses the boundaries of a final piece, so the merges inside are the merges of the piece
+  alone. `close` keeps these merges and the shorter pieces that they pass through. The remaining
+  merges are a subset in the same order with every merge that was applied, so each step finds the
+  same lowest pair.
+- Added tokens are searched leftmost first, then longest first. Removing a token that did not match
+  changes nothing. (Exception: a token with `single_word` that hid a shorter token inside a longer
   word.)
 """
 
@@ -39,23 +39,23 @@ Document = dict[str, Any]
 
 MODELS = ("WordPiece", "BPE", "Unigram", "WordLevel")
 UNKNOWN_PENALTY = 10.0
-"""What `tokenizers` takes off the lowest score to get an unknown character's (Unigram)."""
+"""The lowest score minus this is the score of an unknown character in `tokenizers` (Unigram)."""
 
 
 def parse(tokenizer: Tokenizer) -> Document:
-    """A tokenizer as a document without what a static model never does.
+    """Return a tokenizer's document without the steps that a static model never does.
 
-    Special tokens, truncation and padding go, and so does BPE's dropout, which is random.
+    The post-processor, truncation, padding and BPE's random dropout are removed.
 
     Raises:
-        VocabularyError: its model is none of WordPiece, BPE, Unigram and WordLevel, or
-            needs an unknown token and has none, so that it fails at some texts.
+        VocabularyError: The model is not WordPiece, BPE, Unigram or WordLevel, or it needs an
+            unknown token and has none, so that it fails at some texts.
     """
     document: Document = json.loads(tokenizer.to_str())
     kind = document["model"].get("type")
     if kind not in MODELS:
         raise VocabularyError(
-            f"the tokenizer's model is {kind!r}; expected one of {', '.join(MODELS)}"
+            f"the tokenizer's model: expected one of {', '.join(MODELS)}, found {kind!r}"
         )
     missing = missing_unknown(document["model"])
     if missing is not None:
@@ -66,18 +66,18 @@ def parse(tokenizer: Tokenizer) -> Document:
 
 
 def dump(document: Document) -> bytes:
-    """The UTF-8 bytes of a document, the same for the same document."""
+    """Return the UTF-8 bytes of a document; equal documents give equal bytes."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def load(document: Document) -> Tokenizer:
-    """The tokenizer that a document describes."""
+    """Make the tokenizer of a document."""
     tokenizer: Tokenizer = Tokenizer.from_buffer(dump(document))
     return tokenizer
 
 
 def model_tokens(document: Document) -> dict[int, str]:
-    """The model's own tokens by id, ascending, without added tokens outside the model."""
+    """Return the model's tokens by ascending id, without added tokens outside the model."""
     model = document["model"]
     if model["type"] == "Unigram":
         return {index: piece for index, (piece, _) in enumerate(model["vocab"])}
@@ -85,14 +85,14 @@ def model_tokens(document: Document) -> dict[int, str]:
 
 
 def all_tokens(document: Document) -> dict[int, str]:
-    """Every token by id, ascending, added ones included."""
+    """Return all tokens by ascending id, including added tokens."""
     tokens = model_tokens(document)
     tokens.update({added["id"]: added["content"] for added in document["added_tokens"]})
     return dict(sorted(tokens.items()))
 
 
 def unknown_token(document: Document) -> str | None:
-    """The token that stands for what the model cannot spell, if it has one."""
+    """Return the model's unknown token, if it has one."""
     model = document["model"]
     if model["type"] != "Unigram":
         return model.get("unk_token") or None
@@ -101,10 +101,10 @@ def unknown_token(document: Document) -> str | None:
 
 
 def close(document: Document, keep: AbstractSet[int]) -> set[int]:
-    """Add to the ids in `keep` those that `cut` needs to keep its promise.
+    """Add to the ids in `keep` the ids that the guarantee of `cut` needs.
 
-    They are the unknown token, a lowest-scored piece (Unigram), and the pieces that a kept piece
-    is merged from (BPE).
+    They are the unknown token, a piece of the lowest score (Unigram), and the pieces that the
+    merges of a kept piece pass through (BPE).
     """
     model = document["model"]
     closed = set(keep)
@@ -129,9 +129,9 @@ def close(document: Document, keep: AbstractSet[int]) -> set[int]:
 
 
 def cut(document: Document, keep: AbstractSet[int]) -> Document:
-    """Keep the tokens whose ids are in `keep` (see `close`), numbered anew in their old order.
+    """Keep the tokens whose ids are in `keep` (see `close`), with new ids in the same order.
 
-    Added tokens that are not in the model's vocabulary come last, as `tokenizers` wants it.
+    Added tokens outside the model's vocabulary come last, as `tokenizers` requires.
     """
     old = document["model"]
     model: Document = dict(old)
@@ -161,9 +161,9 @@ def insert(
     """Append words to the model's vocabulary and phrases to the added tokens.
 
     Args:
-        document: not changed.
-        words: what the model sees after the pre-tokenizer; for Unigram with their scores.
-        phrases: texts; one is matched where no word character touches its ends.
+        document: The document; it is not changed.
+        words: The words as pre-tokens; for Unigram, scores by word.
+        phrases: Texts that are matched if no word character is adjacent to their ends.
     """
     model = dict(document["model"])
     if model["type"] == "Unigram":
@@ -177,19 +177,19 @@ def insert(
 
 
 def prefer_whole_words(document: Document) -> Document:
-    """A BPE tokenizer that looks a whole pre-token up before it merges (`ignore_merges`)."""
+    """Let a BPE tokenizer look up a whole pre-token before it merges (`ignore_merges`)."""
     return {**document, "model": {**document["model"], "ignore_merges": True}}
 
 
 def word_level(document: Document, tokens: Sequence[str], phrases: AbstractSet[str]) -> Document:
-    """A word tokenizer: text is cut at white space and around punctuation, each word looked up.
+    """Make a word tokenizer: it splits text at white space and punctuation, and looks up words.
 
-    The normalizer stays, less what marks word beginnings for the old model.
+    The normalizer stays, without the marks of word beginnings.
 
     Args:
-        document: not changed.
-        tokens: words and phrases in the order of their ids.
-        phrases: those of them that the cut would separate.
+        document: The document; it is not changed.
+        tokens: Words and phrases in the order of their ids.
+        phrases: The phrases in `tokens`, which the pre-tokenizer would split.
     """
     vocab = {token: index for index, token in enumerate([*tokens, WORD_UNKNOWN])}
     plain = {
@@ -205,14 +205,14 @@ def word_level(document: Document, tokens: Sequence[str], phrases: AbstractSet[s
 
 
 WORD_UNKNOWN = "[UNK]"
-"""The unknown token of `word_level`: no word of its cut can be spelled like this."""
+"""The unknown token of `word_level`; its pre-tokenizer splits brackets off: no word equals it."""
 
 
 def with_prefix_space(document: Document) -> Document:
-    """Let byte-level tokenizers treat a text's first word like every other word.
+    """Let byte-level tokenizers treat a text's first word like other words.
 
-    Only where the byte-level step sees the whole text: behind another split it would put a blank
-    before every piece.
+    This applies only if the byte-level step sees the whole text: after another split it would put
+    a space before every piece.
     """
     pre = document["pre_tokenizer"]
     if pre is None:
@@ -228,7 +228,7 @@ def with_prefix_space(document: Document) -> Document:
 
 
 def _numbered(document: Document) -> Document:
-    """Give added tokens the ids that `tokenizers` gives them when it reads the document."""
+    """Give added tokens the ids that `tokenizers` assigns when it reads the document."""
     known = {token: index for index, token in model_tokens(document).items()}
     free = len(known)
     numbered = []
@@ -241,10 +241,10 @@ def _numbered(document: Document) -> Document:
 
 
 def _phrases(document: Document, phrases: Iterable[str]) -> list[Document]:
-    # Blanks around a phrase would become pieces of their own. The one before it belongs to it; the
-    # one after it marks the next word, unless the normalizer will put a mark there anyway. A
-    # normalizer that turns blanks into marks hides them, so there the phrase is found in the text
-    # as it is.
+    # A space next to a phrase would become a separate piece. So the phrase takes the space before
+    # it. The space after it marks the next word, unless the normalizer adds a mark there anyway.
+    # A normalizer that turns spaces into marks would hide them, so then the phrase is matched in
+    # the text before normalization.
     marks = _marks(document["normalizer"])
     return [
         {
@@ -261,7 +261,7 @@ def _phrases(document: Document, phrases: Iterable[str]) -> list[Document]:
 
 
 def _marks(normalizer: Document | None) -> set[str]:
-    """The kinds of a normalizer's steps that mark the beginnings of words."""
+    """Return the types of a normalizer's steps that mark the beginnings of words."""
     if normalizer is None:
         return set()
     kind = normalizer["type"]
@@ -273,7 +273,7 @@ def _marks(normalizer: Document | None) -> set[str]:
 
 
 def _unmarked(normalizer: Document | None) -> Document | None:
-    """A normalizer without marks (U+2581) for blanks and without the bytes' alphabet."""
+    """Remove from a normalizer the marks (U+2581) of spaces and the byte-level alphabet."""
     if normalizer is None or normalizer["type"] in ("Prepend", "ByteLevel"):
         return None
     if normalizer["type"] == "Replace" and normalizer["content"] == "\u2581":

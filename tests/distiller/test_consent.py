@@ -133,9 +133,9 @@ def test_what_a_strangers_recipe_reads_is_printed(tmp_path, capsys):
     arguments = ["distill", "no/teacher", "-o", tmp_path / "o.staticemb", "--recipe", stranger]
     assert run(*arguments, "--quiet") == 2
     first = capsys.readouterr().err.splitlines()[0]
-    assert first == f"{stranger} names what is read: {secret} hf:org/texts"
+    assert first == f"{stranger} names these inputs: {secret} hf:org/texts"
     run(*arguments, "--quiet", "--fit", "none")
-    assert "names what is read" not in capsys.readouterr().err
+    assert "names these inputs" not in capsys.readouterr().err
 
 
 def test_other_commands_run_no_code_and_say_which_does(hostile, marker, tmp_path, capsys):

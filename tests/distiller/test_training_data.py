@@ -196,7 +196,7 @@ def test_examples_with_an_empty_text_are_left_out_and_counted(tmp_path):
         ("a.tsv", b"text\na\nb\n", "", errors.TrainingError, "expected 2 columns of text"),
         ("a.tsv", b"a\tb\n", "kind=triplets", errors.TrainingError,
          "expected 3 columns of text for triplets, found 2"),
-        ("a.tsv", b"a\tb\nc\td\n", "kind=scored", errors.TrainingError, "expected a score"),
+        ("a.tsv", b"a\tb\nc\td\n", "kind=scored", errors.TrainingError, "expected a column with a score"),
         ("a.tsv", b"a\tb\nc\td\te\n", "", errors.TextSourceError,
          "a.tsv, line 2: expected 2 columns as in the first row, found 3"),
         ("a.csv", b"a,b\nc\n", "", errors.TextSourceError, "line 2: .* found 1"),

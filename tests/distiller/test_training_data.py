@@ -238,7 +238,7 @@ def test_examples_with_an_empty_text_are_left_out_and_counted(tmp_path):
          errors.TextSourceError, "line 1: expected text in column 'positive', found list"),
         ("a.jsonl", b'{"id": "7", "url": "u", "title": "t", "body": "b"}\n', "",
          errors.TrainingError, "line 1: the columns are ambiguous"),
-        ("a.jsonl", b"[1, 2]\n", "", errors.TextSourceError, "expected an object, found list"),
+        ("a.jsonl", b"[1, 2]\n", "", errors.TextSourceError, "expected a JSON object, found list"),
         ("a.jsonl.zst", b"not zstd", "", errors.TextSourceError, "cannot be read"),
         ("a.parquet", b"PAR1", "", errors.TextSourceError, "expected Parquet"),
         ("a.txt", b"a\tb\n", "", errors.TextSourceError, "found plain text"),

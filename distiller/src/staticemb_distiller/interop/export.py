@@ -153,8 +153,8 @@ def compare_export(
         ConvertError: the vectors differ.
     """
     expected = vectors(wanted, texts)
-    found, compared_with = module.embed(folder, texts)
-    difference = largest_difference(expected, found)
+    exported, compared_with = module.embed(folder, texts)
+    difference = largest_difference(expected, exported)
     if not difference <= CLOSE:
         raise ConvertError(
             f"{wanted.path}: expected the export to give the same vectors, found differences of up "

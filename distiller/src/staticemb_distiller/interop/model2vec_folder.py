@@ -48,14 +48,14 @@ def express(
     most = file.metadata.max_tokens
     settings = FolderSettings(file.metadata.normalize, max_length=most)
     limits = model2vec_limits(file.tokenizer_view, settings, file.path)
-    theirs, ours = limits.unknown_token_id, file.metadata.unknown_token_id
-    if theirs != ours:
+    dropped, unknown = limits.unknown_token_id, file.metadata.unknown_token_id
+    if dropped != unknown:
         if not peer_unknown:
             raise InexpressibleError(
-                f"{file.path}: expected the id of unknown tokens that model2vec drops, {theirs}, "
-                f"found {ours}; leave it to model2vec with --unknown-tokens peer"
+                f"{file.path}: expected the id of unknown tokens that model2vec drops, {dropped}, "
+                f"found {unknown}; leave it to model2vec with --unknown-tokens peer"
             )
-        file = file._replace(metadata=file.metadata._replace(unknown_token_id=theirs))
+        file = file._replace(metadata=file.metadata._replace(unknown_token_id=dropped))
     notes = []
     if most is not None:
         file = file._replace(limits=limits)

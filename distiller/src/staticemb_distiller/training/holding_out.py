@@ -22,9 +22,9 @@ def sides(
 ) -> list[tuple[Mask, Mask]]:
     """Split the examples of each source into training and validation examples.
 
-    An example is held out if its anchor is. The digests and the seed determine which anchors are. A
-    pair whose texts form a held-out pair in reverse order is in neither part: training on it would
-    reveal the answer to the validation.
+    An example is held out if its anchor is. The digests and the seed determine the held-out
+    anchors. A pair whose texts form a held-out pair in reverse order is in neither part: training
+    on it would reveal the answer to the validation.
 
     Args:
         columns: For each source (n, c) text numbers, the anchor first, the positive second.
@@ -66,7 +66,7 @@ def _held_anchors(
     seed: int,
 ) -> Mask:
     """Return the (T,) mask of the texts that are anchors of held-out examples."""
-    held = np.zeros(len(digests), bool)
+    mask = np.zeros(len(digests), bool)
     counts = np.zeros(len(digests), np.int64)
     for rows in columns:
         counts += np.bincount(rows[:, 0], minlength=len(counts))
@@ -75,8 +75,8 @@ def _held_anchors(
     most = wanted * counts.sum() if wanted < 1 else wanted
     anchors = np.flatnonzero((counts > 0) & (counts <= max(1, most // _MOST_SHARE)))
     anchors = anchors[np.argsort(_mixed(digests[anchors], seed), kind="stable")]
-    held[anchors[np.cumsum(counts[anchors]) <= most]] = True
-    return held
+    mask[anchors[np.cumsum(counts[anchors]) <= most]] = True
+    return mask
 
 
 def _mixed(digests: NDArray[np.uint64], seed: int) -> NDArray[np.uint64]:

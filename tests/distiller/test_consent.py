@@ -120,7 +120,7 @@ def test_consent_does_not_reach_a_revision_that_only_the_recipe_names(tmp_path, 
     stranger = strangers(tmp_path / "s.staticemb", "dims = 8", teacher_revision=revision)
     arguments = ["distill", "org/teacher", "-o", tmp_path / "o.staticemb", "--recipe", stranger]
     assert run(*arguments, "--trust-remote-code") == 2
-    assert f"give it with --revision {revision}" in capsys.readouterr().err
+    assert f"add --revision {revision}" in capsys.readouterr().err
     assert run(*arguments, "--trust-remote-code", "--revision", revision) == 2
     assert "org/teacher" in capsys.readouterr().err.splitlines()[-1]  # on to the Hub
 

@@ -1,8 +1,8 @@
-"""Hold the tables of SPEC.md against the runtime's code, the cases and the minimal adapters.
+"""Compare the tables of SPEC.md with the runtime's code, the cases and the minimal adapters.
 
-    python check_spec.py [SPEC]        needs staticemb_runtime; exit status 1 if something differs
+    python check_spec.py [SPEC]        needs staticemb_runtime; exit status 1 for a difference
 
-Not part of what an implementer needs.
+Implementers do not need this script.
 """
 
 from __future__ import annotations
@@ -33,30 +33,30 @@ LIMITS = {
 
 
 def tables(spec: str) -> dict[str, list[list[str]]]:
-    """The tables outside examples by their first column's heading, as rows of cells."""
+    """Parse the tables outside examples: rows of cells, by the first column's heading."""
     text = re.sub(r"<!-- example: .*?<!-- /example -->", "", spec, flags=re.DOTALL)
-    found: dict[str, list[list[str]]] = {}
+    by_heading: dict[str, list[list[str]]] = {}
     for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
         rows = [
             [cell.strip() for cell in line.strip("|\n").split("|")] for line in block.split("\n")
         ]
-        found.setdefault(rows[0][0], []).extend(rows[2:-1])
-    return found
+        by_heading.setdefault(rows[0][0], []).extend(rows[2:-1])
+    return by_heading
 
 
 def words(cell: str) -> tuple[str, ...]:
-    """What stands between backquotes."""
+    """Extract the words in backquotes."""
     return tuple(re.findall(r"`([^`]+)`", cell))
 
 
 def differ(what: str, spec: object, code: object) -> Iterator[str]:
-    """A line where two sides differ."""
+    """Yield a line if the specification and the code differ."""
     if spec != code:
         yield f"{what}: SPEC.md has {spec}, the code has {code}"
 
 
 def check_metadata(spec: str, rows: list[list[str]]) -> Iterator[str]:
-    """Section 5."""
+    """Compare section 5 with the code."""
     by_need: dict[str, list[str]] = {}
     for key, _, needed, _ in rows:
         by_need.setdefault(needed.split(" ")[0], []).extend(words(key))
@@ -76,7 +76,7 @@ def check_metadata(spec: str, rows: list[list[str]]) -> Iterator[str]:
 
 
 def check_tensors(spec: str, found: dict[str, list[list[str]]]) -> Iterator[str]:
-    """Sections 4, 6, 6.1, 10, 12 and 13.1."""
+    """Compare sections 4, 6, 6.1, 10, 12 and 13.1 with the code."""
     dtypes = {words(name)[0]: words(dtype) for name, _, dtype, _, _ in found["name"]}
     code = {name: rule.dtypes for name, rule in header.TENSORS.items()}
     yield from differ("tensors", dtypes, code)
@@ -105,13 +105,13 @@ def check_tensors(spec: str, found: dict[str, list[list[str]]]) -> Iterator[str]
 
 
 def codes_of(root: type[Any]) -> set[str]:
-    """The codes of all classes below one."""
+    """Collect the codes of all subclasses of a class."""
     below = set(root.__subclasses__())
     return {kind.code for kind in below}.union(*(codes_of(kind) for kind in below))
 
 
 def check_codes(rows: list[list[str]]) -> Iterator[str]:
-    """Section 13.3, against the error classes, the cases and the minimal adapters."""
+    """Compare section 13.3 with the error classes, the cases and the minimal adapters."""
     when = {words(row[0])[0]: row[1] if len(row) == 3 else "" for row in rows}
     files = {code for code, check in when.items() if check}
     requests = set(when) - files
@@ -142,7 +142,7 @@ def check_codes(rows: list[list[str]]) -> Iterator[str]:
 
 
 def main() -> int:
-    """Check and tell."""
+    """Check the specification, and print the differences."""
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "SPEC.md"
     spec = path.read_text(encoding="utf-8")
     found = tables(spec)

@@ -1,9 +1,10 @@
-"""Make the conformance vectors, and the examples of SPEC.md, from nothing.
+"""Generate the conformance vectors and the examples of SPEC.md.
 
     python generate.py             writes vectors/ and the marked regions of SPEC.md
     python generate.py --check     writes nothing; fails if a byte would change
 
-Standard library only. The ids of texts come from recorded/, which record_text.py writes.
+It needs only the standard library. The ids of texts come from recorded/, which record_text.py
+writes.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ VERSION = "1.0"
 
 
 def vectors() -> dict[str, bytes]:
-    """Every file below vectors/, by its path in there."""
+    """Generate every file of vectors/, by its path relative to vectors/."""
     made: dict[str, bytes] = {}
 
     def add(folder: str, name: str, notes: str, body: dict[str, Any], raw: bytes | None) -> None:
@@ -61,7 +62,7 @@ def vectors() -> dict[str, bytes]:
 
 
 def spell(value: object, indent: int = 0) -> str:
-    """JSON a person can read: what is short, and arrays of plain values, stay on one line."""
+    """Format JSON for people: short values and arrays of plain values stay on one line."""
     line = json.dumps(value)
     pad = " " * (indent + 1)
     if isinstance(value, dict) and (len(line) > 80 or "{" in line[1:]):
@@ -74,7 +75,7 @@ def spell(value: object, indent: int = 0) -> str:
 
 
 def everything() -> dict[Path, bytes]:
-    """Every generated file by its path, SPEC.md among them."""
+    """Generate every file by its path, including SPEC.md."""
     made = vectors()
     files = {HERE / "vectors" / path: content for path, content in made.items()}
     spec = (HERE / "SPEC.md").read_text(encoding="utf-8")
@@ -83,7 +84,7 @@ def everything() -> dict[Path, bytes]:
 
 
 def main() -> int:
-    """Write what changed, or tell of it."""
+    """Write the changed files, or report them."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--check", action="store_true", help="fail if a byte would change")
     check = parser.parse_args().check

@@ -18,7 +18,7 @@ PATH = Path(__file__).parent / "recorded" / "text_ids.json"
 
 
 def record() -> str:
-    """The recording, as the text of its file."""
+    """Return the text of the recording's file."""
     recorded: dict[str, dict[str, Any]] = {}
     for name, make in TOKENIZERS.items():
         definition = make()

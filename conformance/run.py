@@ -3,8 +3,8 @@
     python run.py -- python adapters/minimal.py
     python run.py --classes reader --filter digest --junit report.xml -- ./my-adapter
 
-Exit status: 0 if every case passed or was skipped, 1 if one failed, 2 if nothing can be said: the
-adapter is unusable, or no case was asked for. README.md describes the protocol.
+Exit status: 0 if every case passed or was skipped, 1 if a case failed, 2 if there is no result: the
+adapter is unusable, or no case was selected. README.md describes the protocol.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _report(
 
 
 def _named(jobs: Sequence[Job], name: str) -> Job:
-    """The smoke step's own copy of a job."""
+    """Copy a job under a new id for the smoke test."""
     job = next(job for job in jobs if job.id == name)
     renamed = f"smoke/{name}"
     return replace(job, id=renamed, message=job.message | {"id": renamed})

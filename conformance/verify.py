@@ -1,9 +1,9 @@
 """Check the vectors with a second implementation, which shares no code with generate.py.
 
-    python verify.py [FOLDER]       reads vectors/ beside this file if no folder is named
+    python verify.py [FOLDER]       the default folder is vectors/ next to this file
 
-Every case file is held against its schema, every file is read (adapters/minimal.py), every
-expected vector and tolerance is computed again by plain loops, in binary64.
+The script validates every case file against its schema, reads every file (adapters/minimal.py),
+and computes every expected vector and tolerance again by plain loops, in binary64.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ TYPES: dict[str, tuple[type, ...]] = {
 
 
 def breaches(value: object, schema: dict[str, Any], at: str = "") -> Iterator[str]:
-    """Where a value breaks a JSON Schema, of the words that ours use."""
+    """Yield the violations of a JSON Schema, for the keywords that this suite's schemas use."""
     kind = schema.get("type")
     if kind and (
         not isinstance(value, TYPES[kind]) or (isinstance(value, bool) and kind != "boolean")
@@ -69,7 +69,7 @@ def breaches(value: object, schema: dict[str, Any], at: str = "") -> Iterator[st
 
 
 def file_of(path: Path, members: dict[str, Any], scratch: Path) -> Path:
-    """Where the file of a case is; put together where it is not stored."""
+    """Return the path of a case's file; assemble the file if it is not stored."""
     if "assemble" not in members:
         return path.parent / str(members["file"])
     target = scratch / f"{path.parent.name}-{path.stem}.staticemb"
@@ -80,7 +80,7 @@ def file_of(path: Path, members: dict[str, Any], scratch: Path) -> Path:
 
 
 def tokens_of(case: dict[str, Any]) -> list[int]:
-    """A case's token ids, runs written out."""
+    """Return a case's token ids, with runs expanded."""
     if "tokens" in case:
         return list(case["tokens"])
     return [token for token, count in case["runs"] for _ in range(count)]
@@ -89,7 +89,7 @@ def tokens_of(case: dict[str, Any]) -> list[int]:
 def embed(
     file: minimal.ModelParts, tokens: list[int], request: dict[str, Any]
 ) -> tuple[list[float], float]:
-    """The vector and its tolerance, by loops (SPEC 8 and 9)."""
+    """Compute the vector and its tolerance by loops (SPEC 8 and 9)."""
     values, dim = file.metadata, file.shape[1]
     length = request.get("dim", dim)
     ids = [t for t in tokens if str(t) != values.get("unknown_token_id")]
@@ -121,7 +121,7 @@ def embed(
 def damping(
     table: dict[int, list[float]], ids: list[int], values: dict[str, str]
 ) -> tuple[dict[int, float], float]:
-    """Each token's a_i, and β·κ."""
+    """Compute each token's a_i, and β·κ."""
     beta, k = float(values["damping_beta"]), int(values["damping_dims"])
     mean = [0.0] * k
     for t in ids:
@@ -139,7 +139,7 @@ def damping(
 
 
 def check_vector(file: minimal.ModelParts, case: dict[str, Any]) -> Iterator[str]:
-    """What is wrong with a case's expectation."""
+    """Yield the faults of a case's expected vector, tolerance and flags."""
     packed = bytes.fromhex(case["expected"]["hex"])
     expected = struct.unpack(f"<{len(packed) // 4}f", packed)
     decimal = case["expected"]["decimal"]
@@ -151,7 +151,7 @@ def check_vector(file: minimal.ModelParts, case: dict[str, Any]) -> Iterator[str
     if len(vector) != len(expected):
         yield f"{len(expected)} elements, computed {len(vector)}"
     for x, y in zip(vector, expected, strict=False):
-        # Both are good to many more digits than the tolerance but for the last step to binary32.
+        # Both are far more exact than the tolerance, except for the rounding to binary32.
         if abs(x - y) > 1e-3 * tolerance + 2**-23 * abs(x) + 2**-149:
             yield f"{y} expected, computed {x}"
     ill = tolerance > 1e-3 * max(map(abs, vector))
@@ -160,7 +160,7 @@ def check_vector(file: minimal.ModelParts, case: dict[str, Any]) -> Iterator[str
 
 
 def code_of(path: Path, verify: bool) -> str | None:
-    """The code that a file is refused with."""
+    """Return the code of a file's refusal; None if the file is accepted."""
     try:
         file = minimal.open_file(str(path))
         if verify:
@@ -173,13 +173,13 @@ def code_of(path: Path, verify: bool) -> str | None:
 def check(
     path: Path, members: dict[str, Any], case: dict[str, Any], scratch: Path
 ) -> Iterator[str]:
-    """What is wrong with a case."""
+    """Yield the faults of a case."""
     kind = path.parent.name
     where = file_of(path, case if kind == "requests" else members, scratch)
     if kind == "invalid":
         allowed = [case["code"], *case.get("also", [])]
         deferred = "deferred" in case["flags"]
-        if case["class"] == "text":  # for implementations that make a tokenizer of the file
+        if case["class"] == "text":  # for implementations that build the tokenizer
             if code := code_of(where, verify=True):
                 yield f"refused with {code}"
             return
@@ -212,7 +212,7 @@ def check(
 
 
 def verify(folder: Path) -> tuple[int, list[str]]:
-    """Check every case below a folder: how many there are, and what is wrong."""
+    """Check every case below a folder; return the number of cases and the faults."""
     wrong: list[str] = []
     seen: set[str] = set()
     used: set[Path] = set()
@@ -220,9 +220,9 @@ def verify(folder: Path) -> tuple[int, list[str]]:
         for path in sorted(folder.glob("*/*.json")):
             members = json.loads(path.read_text(encoding="ascii"))
             schema = json.loads((HERE / "schema" / f"{path.parent.name}.json").read_text())
-            found = [*breaches(members, schema)]
-            if found:
-                wrong += [f"{path}: {each}" for each in found]
+            violations = [*breaches(members, schema)]
+            if violations:
+                wrong += [f"{path}: {violation}" for violation in violations]
                 continue
             used.add(path.parent / str(members.get("file")))
             for case in members["cases"]:
@@ -231,13 +231,13 @@ def verify(folder: Path) -> tuple[int, list[str]]:
                     wrong.append(f"{path}: id {case['id']}")
                 seen.add(case["id"])
                 wrong += [f"{case['id']}: {w}" for w in check(path, members, case, Path(scratch))]
-    lost = set(folder.glob("*/*.staticemb")) - used
-    wrong += [f"{path}: no case speaks of it" for path in sorted(lost)]
+    unused = set(folder.glob("*/*.staticemb")) - used
+    wrong += [f"{path}: no case uses it" for path in sorted(unused)]
     return len(seen), wrong
 
 
 def main() -> int:
-    """Verify and tell."""
+    """Verify, and print the faults."""
     count, wrong = verify(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "vectors")
     for line in wrong:
         print(line.encode("ascii", "backslashreplace").decode())  # for consoles of any encoding

@@ -1,1 +1,1 @@
-"""Adapters: programs that speak the protocol of README.md for an implementation."""
+"""Adapters: programs that implement the protocol of README.md for an implementation."""

@@ -1,6 +1,7 @@
 """A reader and pooler in plain Python, written from SPEC.md alone, and its adapter.
 
-Standard library only; slow and short on purpose. Section numbers are those of SPEC.md.
+It needs only the standard library, and is slow and short on purpose. Section numbers refer to
+SPEC.md.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ LIST = r"(?:[^ ]+(?: [^ ]+)*)?"
 
 
 class Refused(Exception):  # noqa: N818
-    """A file or a request is refused with a code of section 13.3."""
+    """The refusal of a file or a request, with a code of section 13.3."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -69,7 +70,7 @@ def refuse(code: str) -> NoReturn:
 
 @dataclass
 class ModelParts:
-    """An opened file: its mapped bytes, its settings, and where each tensor lies."""
+    """An opened file: its mapped bytes, its settings, and each tensor's position."""
 
     raw: mmap.mmap | bytes
     start: int
@@ -80,12 +81,12 @@ class ModelParts:
     rows: tuple[int, ...] | None = None
 
     def bytes_of(self, name: str) -> bytes:
-        """A tensor's bytes."""
+        """Return a tensor's bytes."""
         begin, end = self.tensors[name]["data_offsets"]
         return self.raw[self.start + begin : self.start + end]
 
     def values(self, name: str) -> tuple[Any, ...] | None:
-        """All elements of a tensor of one axis, or None where there is no such tensor."""
+        """Return all elements of a tensor with one axis, or None if the tensor is missing."""
         if name not in self.tensors:
             return None
         entry = self.tensors[name]
@@ -130,13 +131,13 @@ def open_file(path: str) -> ModelParts:
 
 
 class Number(str):
-    """A JSON number, as it is spelled."""
+    """The spelling of a JSON number."""
 
     __slots__ = ()
 
 
 def parse(header: bytes) -> dict[str, Any]:
-    """The header's object, its numbers as they are spelled (section 4)."""
+    """Parse the header's object; numbers keep their spelling (section 4)."""
     try:
         text = header.decode("utf-8")
     except UnicodeDecodeError:
@@ -150,7 +151,7 @@ def parse(header: bytes) -> dict[str, Any]:
 
 
 def measure(text: str) -> None:
-    """Refuse what nests more than three deep, without recursion."""
+    """Refuse JSON that nests more than three deep, without recursion."""
     depth, in_string, escaped = 0, False, False
     for c in text:
         if in_string:
@@ -167,7 +168,7 @@ def measure(text: str) -> None:
 
 
 def loads(text: str, code: str) -> object:
-    """JSON as RFC 8259 has it, keys unique."""
+    """Parse JSON as in RFC 8259, and refuse duplicate keys."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len(dict(pairs)) != len(pairs):
@@ -192,7 +193,7 @@ def loads(text: str, code: str) -> object:
 
 
 def integers(value: object) -> list[int]:
-    """An array of integers, from their spelling."""
+    """Parse an array of integers, and check their spelling."""
     if not isinstance(value, list):
         refuse("invalid_tensor_entry")
     for item in value:
@@ -202,7 +203,7 @@ def integers(value: object) -> list[int]:
 
 
 def check_tensors(entries: dict[str, Any], data_bytes: int) -> None:
-    """Sections 4, 6 and 6.1; shapes and offsets become integers."""
+    """Check the tensors by sections 4, 6 and 6.1, and convert shapes and offsets to integers."""
     for name, entry in entries.items():
         known = name in ALLOWED
         if not known and not re.fullmatch(OPTIONAL_NAME, name):
@@ -252,7 +253,7 @@ def check_tensors(entries: dict[str, Any], data_bytes: int) -> None:
 
 
 def check_version(values: dict[str, str]) -> None:
-    """Section 12, before anything that a later version may have changed."""
+    """Check version and features (section 12), before all data that a later version may change."""
     if values.get("format") != "staticemb":
         refuse("not_staticemb")
     if not {"format_version", "features"} <= set(values):
@@ -269,7 +270,7 @@ def check_version(values: dict[str, str]) -> None:
 
 
 def check_metadata(values: dict[str, str], file: ModelParts) -> None:
-    """Section 5."""
+    """Check the metadata by section 5."""
     damped = values.get("pooling") == "damped_mean"
     if not {*NEEDED, *(("damping_beta", "damping_dims") if damped else ())} <= set(values):
         refuse("missing_metadata")
@@ -313,7 +314,7 @@ def check_metadata(values: dict[str, str], file: ModelParts) -> None:
 
 
 def prompts_of(values: dict[str, str]) -> dict[str, str]:
-    """The texts by name, from their one spelling (section 5)."""
+    """Parse the prompts by name, and check their spelling (section 5)."""
     text = values.get("prompts", "{}")
     code = "invalid_metadata"
     try:
@@ -332,7 +333,7 @@ def prompts_of(values: dict[str, str]) -> dict[str, str]:
 
 
 def check_values(file: ModelParts) -> None:
-    """Read the small tensors and check what they hold (section 6)."""
+    """Read the small tensors and check their values (section 6)."""
     file.scale, file.weights = file.values("scale"), file.values("weights")
     file.rows = file.values("rows")
     if file.rows and (min(file.rows) < 0 or max(file.rows) >= file.shape[0]):
@@ -369,7 +370,7 @@ def verify(file: ModelParts) -> None:
 
 
 def check_tokenizer(definition: bytes, n_token_ids: int) -> None:
-    """Section 7."""
+    """Check a tokenizer by section 7."""
     try:
         text = definition.decode("utf-8")
     except UnicodeDecodeError:
@@ -414,7 +415,7 @@ def check_tokenizer(definition: bytes, n_token_ids: int) -> None:
 
 
 def model_type(model: dict[str, Any]) -> object:
-    """The type of a model, told from its other members where it is missing."""
+    """Return a model's type; if the type is missing, infer it from the other members."""
     if "type" in model:
         return model["type"]
     if isinstance(model.get("vocab"), list):
@@ -427,7 +428,7 @@ def model_type(model: dict[str, Any]) -> object:
 
 
 def embed(file: ModelParts, tokens: list[int], request: dict[str, Any]) -> list[float]:
-    """Stages 2 to 7 of section 8."""
+    """Compute stages 2 to 7 of section 8."""
     dim = file.shape[1]
     length = request.get("dim", dim)
     if not 1 <= length <= dim:
@@ -457,7 +458,7 @@ def embed(file: ModelParts, tokens: list[int], request: dict[str, Any]) -> list[
 
 
 def row_of(file: ModelParts, token: int) -> list[float]:
-    """Stage 4."""
+    """Compute stage 4 of section 8."""
     row = file.rows[token] if file.rows else token
     entry, dim = file.tensors["embeddings"], file.shape[1]
     letters = f"<{dim}{FORMATS[entry['dtype']]}"
@@ -469,7 +470,7 @@ def row_of(file: ModelParts, token: int) -> list[float]:
 
 
 def cosine(a: list[float], b: list[float]) -> float:
-    """The cosine; 0 where either has length 0."""
+    """Compute the cosine; 0 if a vector has length 0."""
     long_a, long_b = math.hypot(*a), math.hypot(*b)
     if not long_a or not long_b:
         return 0.0
@@ -477,7 +478,7 @@ def cosine(a: list[float], b: list[float]) -> float:
 
 
 def parts(file: ModelParts) -> dict[str, Any]:
-    """What the protocol wants to know of a file that was read."""
+    """Return the parts of a file as the protocol requires them."""
     values = file.metadata
 
     def number(key: str, kind: type) -> float | int | None:
@@ -502,14 +503,14 @@ def parts(file: ModelParts) -> dict[str, Any]:
 
 
 def described(file: ModelParts, name: str) -> dict[str, Any]:
-    """A tensor's dtype, shape and digest."""
+    """Return a tensor's dtype, shape and digest."""
     entry = file.tensors[name]
     digest = hashlib.sha256(file.bytes_of(name)).hexdigest()
     return {"dtype": entry["dtype"], "shape": entry["shape"], "sha256": digest}
 
 
 def answer(message: dict[str, Any]) -> dict[str, Any]:
-    """The reply to one message of the protocol (README.md)."""
+    """Compute the answer to a message of the protocol (README.md)."""
     if message["op"] == "start":
         return {"protocol": 1, "implementation": "minimal.py", "classes": ["reader", "pooler"]}
     try:
@@ -528,7 +529,7 @@ def answer(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Answer each line of standard input with one on standard output."""
+    """Answer each line of standard input with a line on standard output."""
     for line in sys.stdin:
         message = json.loads(line)
         if message["op"] == "stop":

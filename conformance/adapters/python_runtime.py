@@ -23,7 +23,7 @@ SPELLED = {dtype: name for name, dtype in DTYPES.items()}
 
 
 def parts(file: ModelParts) -> dict[str, Any]:
-    """What the protocol wants to know of a file."""
+    """Return the parts of a file as the protocol requires them."""
     metadata = file.metadata
     damped = metadata.pooling == "damped_mean"
     tensors = {
@@ -52,7 +52,7 @@ def parts(file: ModelParts) -> dict[str, Any]:
 
 
 def described(tensors: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
-    """Each tensor's dtype, shape and digest."""
+    """Return each tensor's dtype, shape and digest."""
     return {
         name: {
             "dtype": SPELLED[tensor.dtype],
@@ -66,7 +66,7 @@ def described(tensors: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
 def embed_tokens(
     file: ModelParts, tokens: list[int], request: dict[str, Any]
 ) -> NDArray[np.float32]:
-    """Stages 2 to 7. Stages 2 and 3, which the runtime has in its tokenizer, are done here."""
+    """Compute stages 2 to 7. The runtime does stages 2 and 3 in its tokenizer, so they are here."""
     metadata = file.metadata
     if any(not 0 <= t < file.n_token_ids for t in tokens):
         raise InvalidTokenIdError("token ids")
@@ -84,7 +84,7 @@ def embed_tokens(
 
 
 def embed_text(file: ModelParts, text: str, request: dict[str, Any]) -> NDArray[np.float32]:
-    """All stages."""
+    """Compute all stages."""
     vector: NDArray[np.float32] = StaticModel.from_parts(file).encode(
         text,
         truncate_dim=request.get("dim"),
@@ -95,7 +95,7 @@ def embed_text(file: ModelParts, text: str, request: dict[str, Any]) -> NDArray[
 
 
 def result(message: dict[str, Any]) -> dict[str, Any]:
-    """The answer to a message of a right file and a right request."""
+    """Compute the result for a correct file and a correct request."""
     file = read(Path(message["file"]), verify=message.get("verify", False))
     if message["class"] == "reader":
         return {"parts": parts(file)}
@@ -107,7 +107,7 @@ def result(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def answer(message: dict[str, Any]) -> dict[str, Any]:
-    """The reply to one message of the protocol (README.md)."""
+    """Compute the answer to a message of the protocol (README.md)."""
     if message["op"] == "start":
         classes = ["reader", "pooler", "text"]
         return {"protocol": 1, "implementation": "staticemb-runtime", "classes": classes}
@@ -115,12 +115,12 @@ def answer(message: dict[str, Any]) -> dict[str, Any]:
         return {"id": message["id"], "result": result(message)}
     except (FormatError, RequestError) as error:
         return {"id": message["id"], "rejected": {"code": error.code}}
-    except Exception as error:  # noqa: BLE001  # whatever else is raised is no refusal
+    except Exception as error:  # noqa: BLE001  # other exceptions are errors, not refusals
         return {"id": message["id"], "errored": {"why": f"{type(error).__name__}: {error}"}}
 
 
 def main() -> None:
-    """Answer each line of standard input with one on standard output."""
+    """Answer each line of standard input with a line on standard output."""
     for line in sys.stdin:
         message = json.loads(line)
         if message["op"] == "stop":

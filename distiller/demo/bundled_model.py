@@ -1,7 +1,7 @@
-"""Remake the model that the runtime carries: `python distiller/demo/bundled_model.py RECIPE OUT`.
+"""Rebuild the runtime's bundled model: `python distiller/demo/bundled_model.py RECIPE OUT`.
 
-The teacher is the one of the demo, recorded by its id on the Hub. A recipe names its text relative
-to the folder that the command runs in. Same recipe, text, machine and versions: same bytes.
+The teacher is the demo's, recorded under its id on the Hub. A recipe names its text relative to the
+working folder. The same recipe, text, machine and versions give the same bytes.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _remake(recipe: Path, output: Path, teacher_cache: Path | None) -> int:
-    wanted = Recipe.read(recipe)
-    teacher = Teacher.load(packaged_teacher(), device="cpu", dtype=wanted.teacher_dtype)
+    knobs = Recipe.read(recipe)
+    teacher = Teacher.load(packaged_teacher(), device="cpu", dtype=knobs.teacher_dtype)
     teacher.name = PACKAGED_NAME
     with Progress() as progress:
-        path = distill(teacher, wanted, output, teacher_cache=teacher_cache, progress=progress)
+        path = distill(teacher, knobs, output, teacher_cache=teacher_cache, progress=progress)
         progress.note(f"Wrote {described(path)}")
     return 0
 

@@ -1,4 +1,4 @@
-"""Distill a real teacher and show what came out."""
+"""Distill a real teacher and compare it with the static model."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ QUERIES = (
     "borrowing money to buy a house",
 )
 NEIGHBORS = 3
-_SEQUENCES = 20_000  # of words drawn from the vocabulary: a fifth of the default, in a minute
+_SEQUENCES = 20_000  # generated texts: a fifth of the default, for a run of about a minute
 _SECONDS_TO_MEASURE = 2.0
 
 
@@ -99,8 +99,8 @@ def _demo(name: str | None) -> int:
     )
     pairs = len(sentences) * (len(sentences) - 1) // 2
     screen.line(
-        f"Measured here and now on {len(sentences)} short sentences; the time to the first vector "
-        "is that of a new process."
+        f"Measured on this machine with {len(sentences)} short sentences; the time to the first "
+        "vector includes the start of a process."
     )
     screen.line(f"Agreement: Spearman's correlation of the cosines of {pairs:,} sentence pairs.")
 
@@ -113,10 +113,10 @@ def _demo(name: str | None) -> int:
 
 
 def packaged_teacher() -> str:
-    """The folder of the real teacher that the package index carries.
+    """Return the folder of the real teacher, which the package index provides.
 
     Raises:
-        DistillerError: The package is missing, or its weights are not the real ones.
+        DistillerError: The package is missing, or its weights differ from the original.
     """
     if util.find_spec(PACKAGE) is None:
         msg = (
@@ -137,13 +137,13 @@ def packaged_teacher() -> str:
 
 
 def read_sentences() -> list[str]:
-    """The sentences that come with the demo."""
+    """Read the demo's sentences."""
     text = Path(__file__).with_name("sentences.txt").read_text(encoding="utf-8")
     return text.splitlines()
 
 
 def next_commands(path: Path, teacher: str | None) -> list[str]:
-    """Commands to type next, with the programs of the environment that runs the demo."""
+    """List commands to try next, with the programs of the demo's environment."""
     programs = Path(sys.prefix) / ("Scripts" if os.name == "nt" else "bin")
     if programs.is_relative_to(Path.cwd()):
         programs = programs.relative_to(Path.cwd())
@@ -165,7 +165,7 @@ def next_commands(path: Path, teacher: str | None) -> list[str]:
 
 
 class Screen:
-    """Text on standard output: bold and boxes on a terminal, plain columns on a pipe."""
+    """Writer to standard output: bold text and boxes on a terminal, plain columns on a pipe."""
 
     def __init__(self) -> None:
         terminal = sys.stdout.isatty()
@@ -174,16 +174,16 @@ class Screen:
         self._boxes = terminal and encoding.lower().replace("-", "") == "utf8"
 
     def line(self, text: str = "") -> None:
-        """One line."""
+        """Write a line."""
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
 
     def heading(self, text: str) -> None:
-        """A heading after an empty line."""
+        """Write an empty line and a heading."""
         self.line(f"\n\x1b[1m{text}\x1b[0m" if self._bold else f"\n{text}")
 
     def table(self, header: list[str], rows: list[list[str]]) -> None:
-        """A table, its first column to the left, the others to the right."""
+        """Write a table with its first column left-aligned and the others right-aligned."""
         widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
 
         def cells(row: list[str]) -> list[str]:
@@ -213,22 +213,22 @@ def _show_neighbors(
 ) -> None:
     by_teacher = similarity(teacher.encode(QUERIES), theirs)
     by_model = similarity(model.encode(QUERIES), ours)
-    for query, expected, found in zip(QUERIES, by_teacher, by_model, strict=True):
+    for query, expected, cosines in zip(QUERIES, by_teacher, by_model, strict=True):
         best = set(np.argsort(-expected)[:NEIGHBORS])
         screen.line(f"  {query}")
-        for number in np.argsort(-found)[:NEIGHBORS]:
+        for number in np.argsort(-cosines)[:NEIGHBORS]:
             mark = "*" if number in best else " "
-            screen.line(f"    {found[number]:.2f} {mark} {sentences[number]}")
+            screen.line(f"    {cosines[number]:.2f} {mark} {sentences[number]}")
 
 
 def _pair_cosines(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The cosine of each pair of different vectors once."""
+    """Compute the cosine of each pair of different vectors, once for each pair."""
     above = np.triu_indices(len(vectors), k=1)
     return similarity(vectors, vectors)[above]
 
 
 def _rate(encode: Callable[[list[str]], object], texts: list[str]) -> float:
-    """Texts per second, once warm."""
+    """Measure texts per second, after a first call."""
     encode(texts)
     began = time.perf_counter()
     rounds = 0
@@ -249,7 +249,7 @@ Teacher.load(argument).encode(["A first text."])
 
 
 def _first_vector(code: str, argument: str) -> float:
-    """Seconds from nothing imported to a text's vector, in a new process of Python."""
+    """Measure the seconds from before the imports to a text's vector, in a new Python process."""
     timed = (
         "import sys, time; began = time.perf_counter(); argument = sys.argv[1]\n"
         f"{code}\nprint(time.perf_counter() - began)"

@@ -120,7 +120,7 @@ def test_consent_does_not_reach_a_revision_that_only_the_recipe_names(tmp_path, 
     stranger = strangers(tmp_path / "s.staticemb", "dims = 8", teacher_revision=revision)
     arguments = ["distill", "org/teacher", "-o", tmp_path / "o.staticemb", "--recipe", stranger]
     assert run(*arguments, "--trust-remote-code") == 2
-    assert f"give it with --revision {revision}" in capsys.readouterr().err
+    assert f"add --revision {revision}" in capsys.readouterr().err
     assert run(*arguments, "--trust-remote-code", "--revision", revision) == 2
     assert "org/teacher" in capsys.readouterr().err.splitlines()[-1]  # on to the Hub
 
@@ -133,9 +133,9 @@ def test_what_a_strangers_recipe_reads_is_printed(tmp_path, capsys):
     arguments = ["distill", "no/teacher", "-o", tmp_path / "o.staticemb", "--recipe", stranger]
     assert run(*arguments, "--quiet") == 2
     first = capsys.readouterr().err.splitlines()[0]
-    assert first == f"{stranger} names what is read: {secret} hf:org/texts"
+    assert first == f"{stranger} names these inputs: {secret} hf:org/texts"
     run(*arguments, "--quiet", "--fit", "none")
-    assert "names what is read" not in capsys.readouterr().err
+    assert "names these inputs" not in capsys.readouterr().err
 
 
 def test_other_commands_run_no_code_and_say_which_does(hostile, marker, tmp_path, capsys):

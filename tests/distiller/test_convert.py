@@ -259,7 +259,7 @@ def test_a_file_that_was_there_stays_until_the_new_one_is_right(tmp_path):
     convert_word_vectors(tmp_path / "w.txt", output)
     before = output.read_bytes()
     (tmp_path / "w.txt").write_text(spell(["a-b", "c-d"], ROWS[:2]))
-    with pytest.raises(ConvertError, match="words that a text can hold"):
+    with pytest.raises(ConvertError, match="words that the tokenizer does not split"):
         convert_word_vectors(tmp_path / "w.txt", output)
     assert output.read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["w.staticemb", "w.txt"]

@@ -171,9 +171,9 @@ def test_what_goes_wrong_is_one_line_and_changes_nothing(file, tmp_path):
     cases = [
         (None, [file, "org/new"], "HF_TOKEN"),
         ("hf_nobody", [file, "org/new", *alone], "does not know the token"),
-        (READER, [file, "org/there", *alone], "may not write"),
-        (WRITER, [file, "others/new", *alone], "may not write"),
-        (WRITER, [file, "org/new", "--no-create", *alone], "no such repository"),
+        (READER, [file, "org/there", *alone], "no permission to write"),
+        (WRITER, [file, "others/new", *alone], "no permission to write"),
+        (WRITER, [file, "org/new", "--no-create", *alone], "the repository does not exist"),
         (WRITER, [file, "org/there", "--private", *alone], "found a public one"),
         (WRITER, [file, "org/teacher"], "config.json, model.safetensors"),
         (WRITER, [file, "small"], "organization/name"),

@@ -197,7 +197,7 @@ def test_processes_that_find_different_checkpoints_say_so(start, examples, tmp_p
 
     recipe = knobs(examples)
     monkeypatch.setattr(run, "joined", lambda device: nullcontext(Second(1, 2)))
-    with pytest.raises(CacheError, match="step 0 in this process's and step 7 in the first"):
+    with pytest.raises(CacheError, match="step 0 in the folder of this process and step 7"):
         trained(start, recipe, tmp_path / "o.staticemb", checkpoint=tmp_path / "own")
 
 
@@ -427,7 +427,7 @@ def test_a_recipe_of_the_other_command_is_sent_there(start, examples, tmp_path, 
     for command, file, other in (("distill", out, "train"), ("train", start, "distill")):
         made = ["-o", str(tmp_path / "no.staticemb"), "--recipe", str(file)]
         assert cli.main([command, str(start), *made]) == 2
-        assert f"is one of {other}; give it to {other}" in capsys.readouterr().err
+        assert f"is for {other}; give it to {other}" in capsys.readouterr().err
 
 
 def test_tensorboard_is_asked_for_by_name_where_it_is_missing(

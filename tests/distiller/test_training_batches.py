@@ -195,7 +195,7 @@ def test_scores_stay_with_their_pairs():
 def test_a_source_that_fills_no_batch_is_named():
     check_batch_size(dataset(unique(10), unique(5, 2.0)), 10)
     for short in (unique(9), unique(10, 0.5)):
-        with pytest.raises(TrainingError, match=r"a.tsv: expected .* 10, found [59]; ask"):
+        with pytest.raises(TrainingError, match=r"a.tsv: expected .* 10, found [59]; reduce"):
             check_batch_size(dataset(unique(10), short), 10)
     assert [len(batch) for _, batch in rows(dataset(unique(9)), 16)] == [9]
 

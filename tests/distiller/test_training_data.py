@@ -152,7 +152,7 @@ def test_a_source_is_read_from_its_spec():
         ("a.tsv::anchor=x", "expected anchor and positive, or text and label, found anchor"),
         ("a.tsv::anchor=x,positive=y,kind=triplets", "expected anchor, positive, negative"),
         ("a.tsv::anchor=x+z,positive=y", "expected one column as anchor, found x, z"),
-        ("a.tsv::range=5", "range: expected such as 0..5, found '5'"),
+        ("a.tsv::range=5", "range: expected LOW..HIGH, like 0..5, found '5'"),
         ("a.tsv::range=nan..5", "range: expected"),
         ("a.tsv::range=5..0", "range: expected"),
         ("a.tsv::header=maybe", "header: expected yes or no"),
@@ -177,7 +177,7 @@ def test_examples_with_an_empty_text_are_left_out_and_counted(tmp_path):
         np.testing.assert_array_equal(
             getattr(with_empty.examples[0], part), getattr(without.examples[0], part)
         )
-    said = "3 examples left out, the first: "
+    said = "3 examples dropped, the first: "
     where = "a.tsv, line 2: expected text in column '1', found none"
     assert any(said in line and where in line for line in stream.getvalue().splitlines())
 
@@ -196,7 +196,8 @@ def test_examples_with_an_empty_text_are_left_out_and_counted(tmp_path):
         ("a.tsv", b"text\na\nb\n", "", errors.TrainingError, "expected 2 columns of text"),
         ("a.tsv", b"a\tb\n", "kind=triplets", errors.TrainingError,
          "expected 3 columns of text for triplets, found 2"),
-        ("a.tsv", b"a\tb\nc\td\n", "kind=scored", errors.TrainingError, "expected a score"),
+        ("a.tsv", b"a\tb\nc\td\n", "kind=scored", errors.TrainingError,
+         "expected a column with a score"),
         ("a.tsv", b"a\tb\nc\td\te\n", "", errors.TextSourceError,
          "a.tsv, line 2: expected 2 columns as in the first row, found 3"),
         ("a.csv", b"a,b\nc\n", "", errors.TextSourceError, "line 2: .* found 1"),
@@ -236,8 +237,8 @@ def test_examples_with_an_empty_text_are_left_out_and_counted(tmp_path):
         ("a.jsonl", b'{"anchor": "x", "positive": ["y"]}\n', "anchor=anchor,positive=positive",
          errors.TextSourceError, "line 1: expected text in column 'positive', found list"),
         ("a.jsonl", b'{"id": "7", "url": "u", "title": "t", "body": "b"}\n', "",
-         errors.TrainingError, "line 1: no telling which columns are meant"),
-        ("a.jsonl", b"[1, 2]\n", "", errors.TextSourceError, "expected an object, found list"),
+         errors.TrainingError, "line 1: the columns are ambiguous"),
+        ("a.jsonl", b"[1, 2]\n", "", errors.TextSourceError, "expected a JSON object, found list"),
         ("a.jsonl.zst", b"not zstd", "", errors.TextSourceError, "cannot be read"),
         ("a.parquet", b"PAR1", "", errors.TextSourceError, "expected Parquet"),
         ("a.txt", b"a\tb\n", "", errors.TextSourceError, "found plain text"),

@@ -1,4 +1,4 @@
-"""`staticemb-distiller convert SOURCE -o FILE`: models of other libraries as a file."""
+"""`staticemb-distiller convert SOURCE -o FILE`: convert a model of another library."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     with Progress() as progress:
         progress.status(f"Converting {arguments.source}")
-        done = convert(
+        converted = convert(
             arguments.source,
             arguments.output,
             rules=arguments.rules,
@@ -67,10 +67,10 @@ def run(arguments: argparse.Namespace) -> int:
             normalize=arguments.normalize,
             dtype=arguments.dtype,
         )
-    lines = [f"note: {note}" for note in done.notes]
+    lines = [f"note: {note}" for note in converted.notes]
     lines.append(
-        f"Wrote {described(done.path)}; its vectors are those of the source "
-        f"(largest difference {done.difference:.1e})"
+        f"Wrote {described(converted.path)}; its vectors are those of the source "
+        f"(largest difference {converted.difference:.1e})"
     )
     sys.stderr.write("\n".join(lines) + "\n")
     return 0

@@ -82,19 +82,20 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check_consent(arguments: argparse.Namespace, recipe: Recipe) -> None:
-    """Refuse to run code at a revision that only a recipe's file names.
+    """Check that a revision whose code would run is named on the command line.
 
-    Anybody can propose a change to a repository on the Hub, which then is a revision of it.
+    A recipe's file is not enough: anybody can propose a change to a repository on the Hub, and the
+    change then is a revision of it.
 
     Raises:
-        RecipeError: The revision was not given on the command line.
+        RecipeError: Only the recipe's file names the revision.
     """
     revision = recipe.revision
     if not arguments.trust_remote_code or revision is None or "revision" in vars(arguments):
         return
-    if not revision.startswith("sha256:"):  # a local folder's digest chooses nothing
+    if not revision.startswith("sha256:"):  # a local folder's digest selects no code
         msg = (
-            f"--trust-remote-code: the revision {revision} comes from {arguments.recipe}: give it "
-            f"with --revision {revision}, too, if you trust the code there"
+            f"--trust-remote-code: the revision {revision} comes from {arguments.recipe}: add "
+            f"--revision {revision} if you trust its code"
         )
         raise RecipeError(msg)

@@ -1,4 +1,4 @@
-"""`staticemb-distiller evaluate MODEL…`: a table out, report files on request."""
+"""`staticemb-distiller evaluate MODEL…`: print a table; write report files on request."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Evaluate, write the files asked for, and print the table of means."""
+    """Evaluate, write the requested report files, and print the table of means."""
     _check_reports(arguments)
     earlier = [name for name in arguments.baseline if name.endswith(".json")]
     reports = [(name, record.from_json(name)) for name in earlier]
@@ -101,8 +101,8 @@ def run(arguments: argparse.Namespace) -> int:
             speed=not arguments.no_speed,
             progress=progress.status,
         )
-    for name, read in reports:
-        record.add_baseline(results, read, name)
+    for name, earlier_results in reports:
+        record.add_baseline(results, earlier_results, name)
     compared = []
     if arguments.resamples > 0 and results.baseline:
         with Progress() as progress:
@@ -116,19 +116,19 @@ def run(arguments: argparse.Namespace) -> int:
     for path, content in written:
         if path is not None:
             record.save(path, content())
-    taken = Path(STANDARD_OUTPUT) in (path for path, _ in written)
-    table = sys.stderr if taken else sys.stdout
-    table.write(report.summary(results) + "\n")
+    report_on_stdout = Path(STANDARD_OUTPUT) in (path for path, _ in written)
+    stream = sys.stderr if report_on_stdout else sys.stdout
+    stream.write(report.summary(results) + "\n")
     if results.note:
         sys.stderr.write(f"{results.note} --data FOLDER measures on data of yours.\n")
     return 0
 
 
 def _check_reports(arguments: argparse.Namespace) -> None:
-    """Refuse report files that cannot be written, that are read, or that are one file twice.
+    """Check that the report files are writable, are no input files, and differ from each other.
 
     Raises:
-        OutputError: One of them is so.
+        OutputError: A report file fails a check.
     """
     models = [_place(spec)[0] for spec in (*arguments.models, *arguments.baseline)]
     data = [] if arguments.data is None else [arguments.data]
@@ -143,15 +143,15 @@ def _check_reports(arguments: argparse.Namespace) -> None:
 
 
 def _place(spec: str) -> tuple[str, str | None]:
-    """A model's place, and the name that stands before a `=` where there is one."""
-    name, given, rest = spec.partition("=")
-    return (rest, name) if given and not is_there(spec) else (spec, None)
+    """Split `NAME=MODEL` into the model and its name; the name is None if there is no `=`."""
+    name, equals, model = spec.partition("=")
+    return (model, name) if equals and not is_there(spec) else (spec, None)
 
 
 def _named(
     specs: Sequence[str], opened: dict[str, Embedder | LexicalModel]
 ) -> list[Embedder | LexicalModel]:
-    """Models opened, each once, with the name that stands before a `=` where there is one."""
+    """Open each model once, under its name from `NAME=MODEL` if there is one."""
     models = []
     for spec in specs:
         place, name = _place(spec)

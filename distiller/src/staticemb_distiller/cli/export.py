@@ -1,4 +1,4 @@
-"""`staticemb-distiller export MODEL --to LIBRARY -o FOLDER`."""
+"""`staticemb-distiller export MODEL --to LIBRARY -o FOLDER`: write another library's folder."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ def run(arguments: argparse.Namespace) -> int:
 
     with Progress() as progress:
         progress.status(f"Exporting {arguments.model}")
-        done = export(
+        exported = export(
             arguments.model,
             arguments.output,
             arguments.to,
             pooling=arguments.pooling,
             unknown_tokens=arguments.unknown_tokens,
         )
-    lines = [f"warning: {note}" for note in done.notes]
+    lines = [f"warning: {note}" for note in exported.notes]
     lines.append(
-        f"Wrote {done.path}; its vectors are those of {arguments.model}"
-        f"{', but for what is noted' if done.notes else ''} "
-        f"(compared with {done.compared_with}; largest difference {done.difference:.1e})"
+        f"Wrote {exported.path}; its vectors are those of {arguments.model}"
+        f"{', except for the warnings above' if exported.notes else ''} "
+        f"(compared with {exported.compared_with}; largest difference {exported.difference:.1e})"
     )
     sys.stderr.write("\n".join(lines) + "\n")
     return 0

@@ -1,4 +1,4 @@
-"""Knobs of a recipe as flags of a command."""
+"""Command-line flags for the knobs of a recipe."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SOURCE = "command line"
 
 
 _LETTERS = {int: "N", float: "X", str: "TEXT"}
-# What goes where a string is asked for; other values are named by their type.
+# The metavars of string knobs; other knobs are named by their type.
 _METAVARS = {
     "counts_from": "FILE",
     "fit": "SOURCE",
@@ -48,12 +48,12 @@ _METAVARS = {
 def add_knobs(
     parser: argparse.ArgumentParser, recipe: type[Knobs], groups: Mapping[str, str]
 ) -> None:
-    """Declare a flag for each knob; one that is not given leaves no trace among the arguments.
+    """Declare a flag for each knob; an absent flag sets no attribute of the arguments.
 
     Args:
-        parser: Where to declare them.
-        recipe: What they are knobs of.
-        groups: The title of each group in the help, by the knob that is its first.
+        parser: The parser to extend.
+        recipe: The recipe's class.
+        groups: The title of each group in the help, by the group's first knob.
     """
     group = parser.add_argument_group("the recipe")
     for name, kind in recipe.knob_types().items():
@@ -63,49 +63,49 @@ def add_knobs(
 
 
 def given_recipe(arguments: argparse.Namespace, recipe: type[K], read: Callable[[str], K]) -> K:
-    """The recipe that a command line asks for: that of `--recipe`, the flags over it.
+    """Build a command's recipe: the recipe of `--recipe`, with the flags taking precedence.
 
-    What the recipe of `--recipe` names to be read is printed to standard error: it may be a
-    stranger's.
+    The inputs that the recipe of `--recipe` names are printed to standard error, because that
+    recipe may come from a stranger.
 
     Args:
-        arguments: With `output`, a file's name, and `recipe`, the name of a file, of an installed
+        arguments: Has `output`, a file name, and `recipe`, the name of a file or of an installed
             model, or None.
-        recipe: Its class.
-        read: Reads one from a file.
+        recipe: The recipe's class.
+        read: Reads a recipe from a file.
 
     Raises:
-        RecipeError: A value is not as the recipe demands, or the file holds no such recipe.
+        RecipeError: A value is invalid, or the file holds no such recipe.
         OutputError: The output cannot be written, or is the recipe's file.
     """
-    given = vars(arguments)
+    values = vars(arguments)
     check_output(Path(arguments.output), [] if arguments.recipe is None else [arguments.recipe])
-    flags = {name: given[name] for name in recipe.knob_types() if name in given}
+    flags = {name: values[name] for name in recipe.knob_types() if name in values}
     base: dict[str, Any] = {}
     if arguments.recipe is not None:
         with warnings_printed():
             stored = read(arguments.recipe)
         base = stored.to_dict()
     with flags_named(recipe):
-        asked = recipe.from_dict({**base, **flags}, source=_SOURCE)
+        merged = recipe.from_dict({**base, **flags}, source=_SOURCE)
     if arguments.recipe is not None:
-        names = [name for name in stored.inputs() if name in asked.inputs()]
+        names = [name for name in stored.inputs() if name in merged.inputs()]
         if names:
-            named = one_line(" ".join(names))
-            sys.stderr.write(f"{arguments.recipe} names what is read: {named}\n")
-    return asked
+            inputs = one_line(" ".join(names))
+            sys.stderr.write(f"{arguments.recipe} names these inputs: {inputs}\n")
+    return merged
 
 
 def commands_progress(recipe: type[Knobs], *, quiet: bool) -> Progress:
-    """Progress whose notes name knobs as they are typed."""
-    from ..progress import Progress  # the help does without
+    """Create a progress display whose notes name knobs as flags."""
+    from ..progress import Progress  # the help does not need it
 
     return Progress(quiet=quiet, spell=lambda text: as_flags(recipe, text))
 
 
 @contextmanager
 def flags_named(recipe: type[Knobs]) -> Iterator[None]:
-    """Let the errors of a block name knobs as they are typed: `--held-out`, not `held_out`."""
+    """Name knobs as flags in a block's errors: `--held-out`, not `held_out`."""
     try:
         yield
     except DistillerError as error:
@@ -120,19 +120,19 @@ def _as_typed(recipe: type[Knobs], message: str) -> str:
     if colon and first in knobs:
         message = f"{flag(first)}:{rest}"
     long = "|".join(name for name in knobs if "_" in name)
-    # Not within a file's name or a quoted value.
-    named = rf"(?<![\w./'\"-])({long})(?![\w/'\"-]|\.\w)"
-    return re.sub(named, lambda match: flag(match[1]), as_flags(recipe, message))
+    # Names within a file's name or a quoted value stay unchanged.
+    pattern = rf"(?<![\w./'\"-])({long})(?![\w/'\"-]|\.\w)"
+    return re.sub(pattern, lambda match: flag(match[1]), as_flags(recipe, message))
 
 
 @contextmanager
 def warnings_printed() -> Iterator[None]:
-    """Print warnings to standard error as a command's lines, once the block ends."""
+    """Print a block's warnings to standard error, one line each, when the block ends."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield
-    for each in caught:
-        text = " ".join(str(each.message).split())
+    for warning in caught:
+        text = " ".join(str(warning.message).split())
         sys.stderr.write(f"staticemb-distiller: warning: {text}\n")
 
 
@@ -158,7 +158,7 @@ def _add_knob(
 
 
 def _metavar(name: str, types: Iterable[Any]) -> str:
-    """What stands for the value in the help: `N` a whole number, `X` any."""
+    """Return the placeholder of a value in the help: `N` an integer, `X` any number."""
     if name in _METAVARS:
         return _METAVARS[name]
     words: list[str] = []
@@ -168,7 +168,7 @@ def _metavar(name: str, types: Iterable[Any]) -> str:
 
 
 def _parse(name: str, types: list[Any], text: str) -> int | float | str:
-    """The first of a knob's types that the text spells; the recipe checks the value itself."""
+    """Parse a value by the first of a knob's types that fits; the recipe checks the value."""
     for kind in (int, float):
         if kind in types:
             try:

@@ -1,7 +1,7 @@
 """The command line: `staticemb-distiller COMMAND …`.
 
 A command is a module with `add_arguments(parser)` and `run(arguments) -> int`, named in `COMMANDS`.
-It is imported only when it is chosen, so that `--help` does not wait for torch.
+It is imported only when the user names it, so that `--help` does not wait for torch.
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command.
 
     Args:
-        argv: The arguments; those of the process if None.
+        argv: The arguments; None: the arguments of the process.
 
     Returns:
-        The exit status: 0 if all went well, 2 if the input was bad, 130 after Ctrl-C, 143 after
-        SIGTERM, 129 after SIGHUP.
+        The exit status: 0 on success, 2 on invalid input, 130 after Ctrl-C, 143 after SIGTERM, 129
+        after SIGHUP.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     return guarded(lambda: run(arguments))
 
 
 def guarded(work: Callable[[], int]) -> int:
-    """Do something as a command does it: errors are one line, and stopping it leaves no traceback.
+    """Call `work` as a command: print an error as one line, and no traceback on interruption.
 
     Args:
         work: Returns an exit status.
 
     Returns:
-        That status, or what `run_command` says.
+        The status of `work`, or the status that `run_command` gives for an error.
     """
     return run_command("staticemb-distiller", work, errors=(DistillerError,))
 
@@ -64,17 +64,17 @@ def run(arguments: list[str]) -> int:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    chosen = next((word for word in arguments if word in COMMANDS), None)
-    chosen_run = None
+    selected = next((word for word in arguments if word in COMMANDS), None)
+    selected_run = None
     for name, (module_name, summary) in COMMANDS.items():
         command = commands.add_parser(
             name, help=summary, description=f"{summary[:1].upper()}{summary[1:]}."
         )
-        if name == chosen:
+        if name == selected:
             module = importlib.import_module(module_name, __package__)
             module.add_arguments(command)
-            chosen_run = module.run
+            selected_run = module.run
     parsed = parse_command(parser, commands, arguments)
-    assert chosen_run is not None, "argparse refuses a command that is not in COMMANDS"
-    status: int = chosen_run(parsed)
+    assert selected_run is not None, "argparse refuses a command that is not in COMMANDS"
+    status: int = selected_run(parsed)
     return status

@@ -1,4 +1,4 @@
-"""`staticemb-distiller push MODEL ORG/NAME`: a model on the Hugging Face Hub."""
+"""`staticemb-distiller push MODEL ORG/NAME`: upload a model to the Hugging Face Hub."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Push, and print the commit."""
+    """Push, and print the commit's address."""
     from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
 
     from ..publish.push import Content, Target, push
@@ -65,8 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
         card=arguments.card,
         overwrite_card=arguments.overwrite_card,
     )
-    done = push(arguments.model, target, content)
-    sys.stderr.writelines(f"note: {note}\n" for note in done.notes)
-    sys.stderr.write(f"Pushed {', '.join(done.files)}\n")
-    sys.stdout.write(f"{done.url}\n")
+    pushed = push(arguments.model, target, content)
+    sys.stderr.writelines(f"note: {note}\n" for note in pushed.notes)
+    sys.stderr.write(f"Pushed {', '.join(pushed.files)}\n")
+    sys.stdout.write(f"{pushed.url}\n")
     return 0

@@ -1,4 +1,4 @@
-"""`staticemb-distiller recipe [MODEL]`: the recipe that a file carries, or the defaults."""
+"""`staticemb-distiller recipe [MODEL]`: print the recipe in a file, or the defaults."""
 
 from __future__ import annotations
 
@@ -43,17 +43,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def read_recipe(name: str | Path) -> Recipe:
-    """Read the recipe of a distillation from TOML, or from the static embedding file that it made.
+    """Read the recipe of a distillation from TOML, or from a distilled static embedding file.
 
-    A file also says which revision of the teacher it was made from, and the recipe then asks for
-    it.
+    A static embedding file also names the teacher's revision, which the recipe takes over.
 
     Args:
         name: A file, or the name of an installed model.
 
     Raises:
-        RecipeError: There is no recipe to be read, or it is a training's.
-        ModelNotFoundError: There is neither a file nor an installed model of that name.
+        RecipeError: The file holds no recipe, or a training's.
+        ModelNotFoundError: No file and no installed model has this name.
     """
     path = _place(name)
     recipe = _read(path, Recipe)
@@ -64,20 +63,20 @@ def read_recipe(name: str | Path) -> Recipe:
 
 
 def read_training_recipe(name: str | Path) -> TrainingRecipe:
-    """Read the recipe of a training from TOML, or from the static embedding file that it made.
+    """Read the recipe of a training from TOML, or from a trained static embedding file.
 
     Args:
         name: A file, or the name of an installed model.
 
     Raises:
-        RecipeError: There is no recipe to be read, or it is a distillation's.
-        ModelNotFoundError: There is neither a file nor an installed model of that name.
+        RecipeError: The file holds no recipe, or a distillation's.
+        ModelNotFoundError: No file and no installed model has this name.
     """
     return _read(_place(name), TrainingRecipe)
 
 
 def _place(name: str | Path) -> Path:
-    """The file of that name, or the installed model's."""
+    """Return the path of a TOML file, of a model file, or of an installed model's file."""
     path = Path(name)
     return path if path.suffix.lower() == ".toml" else Path(locate(name))
 
@@ -89,9 +88,9 @@ def _read(path: Path, kind: type[K]) -> K:
     if text is None:
         msg = f"{path}: the file carries no recipe"
         raise RecipeError(msg)
-    made = "train" if _is_trained(path) else "distill"
-    if (made == "train") != (kind is TrainingRecipe):
-        raise RecipeError(f"{path}: the file's recipe is one of {made}; give it to {made}")
+    command = "train" if _is_trained(path) else "distill"
+    if (command == "train") != (kind is TrainingRecipe):
+        raise RecipeError(f"{path}: the file's recipe is for {command}; give it to {command}")
     return kind.from_toml(text, source=str(path))
 
 

@@ -1,4 +1,4 @@
-"""`staticemb-distiller wheel MODEL --name NAME`: a model as a wheel for pip."""
+"""`staticemb-distiller wheel MODEL --name NAME`: build a wheel with a model for pip."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """Models of other libraries: model2vec, sentence-transformers, ONNX, word vectors.
 
-In: a folder or file of theirs, or a static embedding file. Out: the other one, compared with it.
+In: a folder or file of another library, or a static embedding file. Out: the converted model, its
+vectors compared with the source's.
 May use: all rooms up to `file`.
 """

@@ -1,4 +1,4 @@
-"""Vectors of the same texts by two ways, compared."""
+"""Comparison of the vectors that two models give for the same texts."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# Where vectors by two ways may differ, relative to the largest element: rows are the same, sums are
-# taken in another order.
+# The largest tolerated difference of vectors, relative to the largest element: the rows are the
+# same, but the order of summation differs.
 CLOSE = 1e-5
 
 _COUNT = 200
 _MOST_WORDS = 24
-# Words of several scripts, whatever the vocabulary; blanks; and what no vocabulary knows.
+# Words of several scripts, regardless of the vocabulary; blanks; and words of no vocabulary.
 _TEXTS = (
     "",
     " \t\n",
@@ -34,10 +34,10 @@ _TEXTS = (
 
 
 def sample_texts(tokenizer: bytes, seed: int = 0) -> list[str]:
-    """Texts of 1 to 24 random words of a vocabulary, and some of none.
+    """Generate texts of 1 to 24 random words of a vocabulary, and add six fixed texts.
 
     Args:
-        tokenizer: a `tokenizer.json`.
+        tokenizer: the bytes of a `tokenizer.json`.
         seed: the same seed gives the same texts.
     """
     members = json.loads(tokenizer)
@@ -55,15 +55,15 @@ def sample_texts(tokenizer: bytes, seed: int = 0) -> list[str]:
 def vectors(
     model: ModelParts | str | Path, texts: Sequence[str], dim: int | None = None
 ) -> NDArray[np.float32]:
-    """(N, D) the vectors that the runtime gives."""
-    # Texts that give zero vectors are compared like all others.
+    """Encode texts with the runtime; return (N, D) vectors."""
+    # Texts without known tokens are compared as well, by their zero vectors.
     if isinstance(model, ModelParts):
         return StaticModel.from_parts(model, truncate_dim=dim).encode(texts, on_empty="zero")
     return StaticModel.load(model, truncate_dim=dim).encode(texts, on_empty="zero")
 
 
 def largest_difference(expected: NDArray[Any], found: NDArray[Any]) -> float:
-    """The largest difference of two elements, relative to the largest element expected.
+    """Return the largest difference of two elements, relative to the largest expected element.
 
     Example:
         >>> largest_difference(np.array([[2.0, 0.0]]), np.array([[2.0, 1.0]]))

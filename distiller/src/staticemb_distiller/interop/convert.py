@@ -1,4 +1,4 @@
-"""Models of other libraries, rewritten as a static embedding file."""
+"""Conversion of model folders of other libraries to a static embedding file."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Converted:
-    """What a conversion found out.
+    """The result of a conversion.
 
     Attributes:
         path: the file that was written.
-        difference: the largest difference between an element of a vector of the file and of the
-            source, over the vectors' size.
-        notes: what the source does that the file does otherwise.
+        difference: the largest difference between an element of the file's vectors and of the
+            source's, relative to the vectors' largest element.
+        notes: differences in behavior between source and file.
     """
 
     path: Path
@@ -59,15 +59,15 @@ def convert_folder(
     Args:
         source: the folder.
         path: the file to write.
-        rules: whose rules to follow; None: those of the library that wrote the folder.
-        dim: how many columns to keep; None: as many as the source's vectors have by default.
+        rules: the library whose rules apply; None: the library that wrote the folder.
+        dim: the number of columns to keep; None: the default dimension of the source's vectors.
 
     Raises:
-        StaticEmbError: the folder cannot be opened; a subclass says why.
-        ConvertError: the folder does what no file can say, or the file's vectors are not those of
-            the source.
-        OutputError: as `check_output`.
-        OutputError, UnwritablePartsError: as `write`.
+        StaticEmbError: the folder cannot be opened; the subclass names the reason.
+        ConvertError: the file format cannot express a setting of the folder, or the vectors of
+            file and source differ.
+        OutputError: as in `check_output` and `write`.
+        UnwritablePartsError: as in `write`.
     """
     check_path("source", source)
     check_path("path", path)
@@ -76,8 +76,8 @@ def convert_folder(
     limits = file.limits
     if limits is not None and limits.keep_end:
         raise ConvertError(
-            f"{source}: expected a tokenizer that keeps the begin of a long text, found one that "
-            "keeps its end: the file format cannot say so"
+            f"{source}: expected a tokenizer that keeps the start of a long text, found one that "
+            "keeps its end: the file format cannot express this"
         )
     notes = []
     if limits is not None and limits.max_characters is not None:
@@ -103,7 +103,7 @@ def convert_folder(
         provenance={**_card(Path(source)), "creator": creator(), **_origin(file)},
         prompts=_prompts(file),
     )
-    # Where the two cut texts in different ways, the comparison is by the file's way.
+    # If source and file truncate texts differently, both are compared by the file's rule.
     texts = sample_texts(file.tokenizer)
     expected = vectors(file._replace(limits=None), texts, width)
     difference = write_compared(
@@ -118,20 +118,21 @@ def write_compared(
     settings: Settings,
     pair: Callable[[StaticModel], tuple[NDArray[Any], NDArray[Any]]],
 ) -> float:
-    """Write a file that appears only when its vectors were found to be the right ones.
+    """Write a file that appears only if its vectors match the expected ones.
 
     Args:
         path: the file.
         parts: its tensors.
         settings: its metadata.
-        pair: gives the vectors expected, and those of the file that was written.
+        pair: returns the expected vectors, and the vectors of the model that was written.
 
     Returns:
-        Their largest difference.
+        The largest difference, as `largest_difference` defines it.
 
     Raises:
         ConvertError: the vectors differ.
-        OutputError, UnwritablePartsError: as `write`.
+        OutputError: as in `write`.
+        UnwritablePartsError: as in `write`.
     """
     with reported(path, ConvertError), appearing(path) as temporary:
         write(temporary, parts, settings)
@@ -146,14 +147,14 @@ def write_compared(
 
 
 def plain_tokenizer(definition: bytes) -> bytes:
-    """A tokenizer's definition without truncation, padding and special tokens around a text."""
+    """Remove truncation, padding and the post-processor from a tokenizer's definition."""
     members = json.loads(definition)
     members |= {"truncation": None, "padding": None, "post_processor": None}
     return json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
 
 
 def creator() -> str:
-    """This package and its version, as a file names them."""
+    """Return this package's name and version, as a file's metadata hold them."""
     from ..version import __version__
 
     return f"staticemb-distiller {__version__}"
@@ -165,23 +166,23 @@ def _origin(file: ModelParts) -> dict[str, str]:
 
 
 def _prompts(file: ModelParts) -> dict[str, str]:
-    """The prompts, without the two empty ones that every sentence-transformers folder has."""
+    """Return the prompts without the two empty defaults of sentence-transformers folders."""
     prompts = file.metadata.prompts
-    usual = ("query", "document")
-    return {name: text for name, text in prompts.items() if text or name not in usual}
+    defaults = ("query", "document")
+    return {name: text for name, text in prompts.items() if text or name not in defaults}
 
 
 def _card(folder: Path) -> dict[str, str]:
-    """What the head of a model card says of the teacher, the license and the languages."""
+    """Read the teacher, the license and the languages from a model card's front matter."""
     head = read_head(folder)
-    found = {
+    facts = {
         "teacher": _first(head.get("base_model")),
         "license": _first(head.get("license")),
         "languages": " ".join(
             tag for tag in _listed(head.get("language")) if tag and not set(tag) & set(" \t\n")
         ),
     }
-    return {key: value for key, value in found.items() if value}
+    return {key: value for key, value in facts.items() if value}
 
 
 def _listed(value: Any) -> list[str]:  # noqa: ANN401 - YAML may hold anything

@@ -1,4 +1,4 @@
-"""Any model of another library as a static embedding file."""
+"""Conversion of a model of another library into a static embedding file."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ def convert(
     normalize: bool = True,
     dtype: Dtype = "float32",
 ) -> Converted:
-    """Write a model of another library as a static embedding file, and compare their vectors.
+    """Write a model of another library as a static embedding file, and compare the vectors.
 
     Args:
         source: a folder of model2vec or of sentence-transformers (StaticEmbedding), or a file of
             word vectors as text: GloVe, word2vec, fastText's `.vec`.
         output: the file to write.
-        rules: of a folder; as in `convert_folder`.
-        dim: of a folder; as in `convert_folder`.
-        tokens: of word vectors; as in `convert_word_vectors`.
-        lowercase: of word vectors; as in `convert_word_vectors`.
-        limit: of word vectors; as in `convert_word_vectors`.
-        normalize: of word vectors; as in `convert_word_vectors`.
-        dtype: of word vectors; as in `convert_word_vectors`.
+        rules: for a folder; as in `convert_folder`.
+        dim: for a folder; as in `convert_folder`.
+        tokens: for word vectors; as in `convert_word_vectors`.
+        lowercase: for word vectors; as in `convert_word_vectors`.
+        limit: for word vectors; as in `convert_word_vectors`.
+        normalize: for word vectors; as in `convert_word_vectors`.
+        dtype: for word vectors; as in `convert_word_vectors`.
 
     Raises:
-        ModelNotFoundError: there is no such file or folder.
-        ConvertError: the source cannot be read or is a static embedding file already; the file's
-            vectors are not those of the source.
+        ModelNotFoundError: the file or folder does not exist.
+        ConvertError: the source cannot be read or is a static embedding file already, or the
+            vectors of file and source differ.
         OutputError: the file cannot be written.
 
     Example:
@@ -59,7 +59,7 @@ def convert(
     """
     check_path("source", source)
     if not is_there(source):
-        file = locate(source)  # or it says where it looked
+        file = locate(source)  # raises an error that lists the places searched
         if file != str(source):
             raise ConvertError(f"{source}: {file} is a static embedding file already")
     if is_folder(source):

@@ -1,4 +1,4 @@
-"""A static embedding file, written as a model that another library opens by itself."""
+"""Export of a static embedding file to a model folder of another library."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ TARGETS: dict[str, ModuleType] = {
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export found out.
+    """The result of an export.
 
     Attributes:
         path: the folder that was written.
-        difference: the largest difference between an element of a vector of the export and of the
-            file, over the vectors' size.
-        compared_with: what opened the export for that, and its version.
-        notes: what the export does otherwise than the file.
+        difference: the largest difference between an element of the export's vectors and of the
+            file's, relative to the vectors' largest element.
+        compared_with: the library that opened the export for the comparison, and its version.
+        notes: differences in behavior between export and file.
     """
 
     path: Path
@@ -59,26 +59,26 @@ def export(
     pooling: Literal["mean"] | None = None,
     unknown_tokens: Literal["peer"] | None = None,
 ) -> Exported:
-    """Write a model as a folder of another library, and compare the two vector by vector.
+    """Write a model as a folder of another library, and compare the vectors of both.
 
-    What the other library has no name for is folded into the rows: the scale of int8, token
-    weights, shared rows. Damped pooling is folded in as far as it can be, and a note says how close
-    that is. What cannot be folded is refused, unless the caller asks for the nearest thing. The
-    folder appears only when the comparison is done.
+    Features that the other library lacks are folded into the rows: the scale of int8, token
+    weights, shared rows. Damped pooling is approximated by token weights, and a note gives the
+    cosines. Other features raise an error, unless the caller asks for the nearest equivalent. The
+    folder appears only after the comparison succeeds.
 
     Args:
         model: a static embedding file, an installed model's name, or a folder that the runtime
             opens.
         output: the folder to write; it must be new or empty.
         to: the library.
-        pooling: `mean` takes the plain mean of the rows as they are, with no damping folded in.
-        unknown_tokens: `peer` leaves unknown tokens to the library where it treats them in another
-            way.
+        pooling: `mean` takes the plain mean of the unchanged rows, without folded damping.
+        unknown_tokens: `peer` accepts the library's own treatment of unknown tokens where it
+            differs from the file's.
 
     Raises:
-        StaticEmbError: the model cannot be opened; a subclass says why.
-        InexpressibleError: the library cannot do what the file says.
-        OutputError: the folder cannot be made or written in.
+        StaticEmbError: the model cannot be opened; the subclass names the reason.
+        InexpressibleError: the library lacks a feature of the file.
+        OutputError: the folder cannot be created or written.
         ConvertError: the folder is not empty, a package is missing, or the vectors differ.
     """
     check_path("output", output)
@@ -87,7 +87,9 @@ def export(
         raise ConvertError(f"to: expected one of {', '.join(TARGETS)}, found {to!r}")
     module, path = TARGETS[to], Path(output)
     if is_there(path) and (not is_folder(path) or any(path.iterdir())):
-        raise ConvertError(f"{path}: expected a new or an empty folder, found something")
+        raise ConvertError(
+            f"{path}: expected a new or an empty folder, found a file or a non-empty folder"
+        )
     check_folders(path)
     file = open_parts(locate(model), verify=True)
     with reported(path, ConvertError), appearing_folder(path) as temporary:
@@ -104,54 +106,55 @@ def export(
 
 
 def by_format(file: ModelParts) -> ModelParts:
-    """The parts as a file would hold them, without a peer's own way to cut texts."""
+    """Return the parts as a file holds them, without another library's text limits."""
     return file._replace(limits=None, default_dim=None)
 
 
 def changes(file: ModelParts, wanted: ModelParts) -> list[str]:
-    """What the export does otherwise than the file, in words."""
-    found = []
+    """Describe in words how the export's behavior differs from the file's."""
+    notes = []
     if wanted.metadata.pooling != file.metadata.pooling:
-        done = (
+        pooling = (
             "takes the plain mean of the rows as they are"
             if wanted.weights is file.weights
             else "takes the plain mean, and each token's average damping is in its weight"
         )
         close = closeness(file, wanted)
-        found.append(
-            f"the file's pooling is damped_mean; the export {done}; over {close.texts:,} generated "
-            f"texts the cosine of its vectors with the file's is {close.mean:.3f} on average and "
-            f"{close.least:.3f} at least"
+        notes.append(
+            f"the file's pooling is damped_mean; the export {pooling}; over {close.texts:,} "
+            f"generated texts the cosine of its vectors with the file's is {close.mean:.3f} on "
+            f"average and {close.least:.3f} at least"
         )
     unknown = wanted.metadata.unknown_token_id
     if unknown != file.metadata.unknown_token_id:
-        does = "counts" if unknown is None else "drops"
-        found.append(f"the export {does} unknown tokens, and the file does not")
+        treatment = "counts" if unknown is None else "drops"
+        notes.append(f"the export {treatment} unknown tokens, and the file does not")
     if parts := optional_names(file):
-        found.append(f"the export has no {', '.join(parts)}")
-    return found
+        notes.append(f"the export has no {', '.join(parts)}")
+    return notes
 
 
 def compare_export(
     module: ModuleType, folder: Path, wanted: ModelParts, texts: Sequence[str]
 ) -> tuple[float, str]:
-    """Compare an export with the file, vector by vector.
+    """Compare an export's vectors with the file's.
 
     Args:
-        module: the target's.
+        module: the target's module.
         folder: the export.
         wanted: the parts, as the target expresses them.
-        texts: what to embed.
+        texts: the texts to embed.
 
     Returns:
-        The largest difference relative to the vectors' size, and what opened the export.
+        The largest difference relative to the vectors' largest element, and the library that
+        opened the export, with its version.
 
     Raises:
         ConvertError: the vectors differ.
     """
     expected = vectors(wanted, texts)
-    found, compared_with = module.embed(folder, texts)
-    difference = largest_difference(expected, found)
+    exported, compared_with = module.embed(folder, texts)
+    difference = largest_difference(expected, exported)
     if not difference <= CLOSE:
         raise ConvertError(
             f"{wanted.path}: expected the export to give the same vectors, found differences of up "

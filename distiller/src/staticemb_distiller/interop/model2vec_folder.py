@@ -1,7 +1,7 @@
-"""A folder that model2vec opens, and sentence-transformers too.
+"""A folder for model2vec, which sentence-transformers opens as well.
 
-model2vec knows token weights and shared rows, so these stay as they are; int8 rows have no scale
-there, and float16 rows give float16 vectors, so both become float32.
+model2vec supports token weights and shared rows, so these stay unchanged. It has no scale for int8
+rows, and float16 rows give float16 vectors there, so both become float32.
 """
 
 from __future__ import annotations
@@ -39,23 +39,23 @@ vectors = model.encode(["a text", "another"])
 def express(
     file: ModelParts, *, plain_mean: bool, peer_unknown: bool
 ) -> tuple[ModelParts, list[str]]:
-    """The parts as model2vec can have them, and what it does otherwise.
+    """Return the parts as model2vec can express them, and notes on differences in behavior.
 
     Raises:
-        InexpressibleError: it cannot do what they say.
+        InexpressibleError: model2vec lacks a feature of the parts.
     """
     file = without_damping(file, plain=plain_mean)
     most = file.metadata.max_tokens
     settings = FolderSettings(file.metadata.normalize, max_length=most)
     limits = model2vec_limits(file.tokenizer_view, settings, file.path)
-    theirs, ours = limits.unknown_token_id, file.metadata.unknown_token_id
-    if theirs != ours:
+    dropped, unknown = limits.unknown_token_id, file.metadata.unknown_token_id
+    if dropped != unknown:
         if not peer_unknown:
             raise InexpressibleError(
-                f"{file.path}: expected the id of unknown tokens that model2vec drops, {theirs}, "
-                f"found {ours}; leave it to model2vec with --unknown-tokens peer"
+                f"{file.path}: expected the id of unknown tokens that model2vec drops, {dropped}, "
+                f"found {unknown}; leave it to model2vec with --unknown-tokens peer"
             )
-        file = file._replace(metadata=file.metadata._replace(unknown_token_id=theirs))
+        file = file._replace(metadata=file.metadata._replace(unknown_token_id=dropped))
     notes = []
     if most is not None:
         file = file._replace(limits=limits)
@@ -75,7 +75,7 @@ def write_folder(folder: Path, file: ModelParts) -> None:
     config = settings(file)
     if file.weights is not None:
         tensors["weights"] = file.weights
-    # model2vec wants as many rows as tokens, or a map.
+    # model2vec requires one row per token, or a mapping from tokens to rows.
     tensors["mapping"] = (
         np.arange(len(rows)) if file.rows is None else file.rows.astype(np.int64, copy=False)
     )
@@ -91,7 +91,7 @@ def write_folder(folder: Path, file: ModelParts) -> None:
 
 
 def settings(file: ModelParts) -> dict[str, Any]:
-    """What model2vec's `config.json` says."""
+    """Return the content of model2vec's `config.json`."""
     metadata = file.metadata
     return {
         "model_type": "model2vec",
@@ -104,7 +104,11 @@ def settings(file: ModelParts) -> dict[str, Any]:
 
 
 def embed(folder: Path, texts: Sequence[str]) -> tuple[NDArray[np.float32], str]:
-    """The vectors that model2vec gives, or the runtime by its rules where it is not installed."""
+    """Encode texts with model2vec, or with the runtime by model2vec's rules if it is missing.
+
+    Returns:
+        The (N, D) vectors, and the name and version of the library.
+    """
     installed = version("model2vec")
     if installed is None:
         return vectors(read_folder(folder, rules="model2vec"), texts), "staticemb-runtime's reader"
@@ -115,7 +119,7 @@ def embed(folder: Path, texts: Sequence[str]) -> tuple[NDArray[np.float32], str]
 
 
 def n_tokens(file: ModelParts) -> int:
-    """How many tokens the tokenizer has: model2vec wants as many rows, or a map."""
+    """Count the tokenizer's tokens: model2vec requires as many rows, or a mapping."""
     from tokenizers import Tokenizer
 
     return int(Tokenizer.from_buffer(file.tokenizer).get_vocab_size())

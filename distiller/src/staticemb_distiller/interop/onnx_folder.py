@@ -1,8 +1,8 @@
-"""A folder with an ONNX model and its tokenizer, for onnxruntime and for transformers.js.
+"""A folder with an ONNX model and its tokenizer, for onnxruntime and transformers.js.
 
-Its layout is the one that transformers.js looks for: `onnx/model.onnx` with `tokenizer.json`,
-`tokenizer_config.json` and `config.json` beside the folder `onnx`. Every setting of the format can
-be expressed, damped pooling among them.
+transformers.js expects this layout: `onnx/model.onnx`, and `tokenizer.json`,
+`tokenizer_config.json` and `config.json` in the parent folder. ONNX can express every setting of
+the format, damped pooling included.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from staticemb_runtime.format import ModelParts
 
 _PADDING = ("[PAD]", "<pad>", "<|padding|>", "<|endoftext|>")
-# transformers' own number for "no limit"; the graph cuts texts itself.
+# transformers spells "no limit" as this number; the graph truncates texts itself.
 _NO_LIMIT = int(1e30)
 _BATCH = 32
 
@@ -49,12 +49,12 @@ With onnxruntime in any language: tokenize without special tokens, pad to equal 
 def express(
     file: ModelParts, *, plain_mean: bool, peer_unknown: bool
 ) -> tuple[ModelParts, list[str]]:
-    """The parts as they are, or with the plain mean if that is asked for.
+    """Return the parts unchanged, or with the plain mean if `plain_mean` is set.
 
     Raises:
-        ConvertError: the packages onnx and onnxruntime are missing.
+        ConvertError: the package onnx or onnxruntime is missing.
     """
-    del peer_unknown  # the graph drops what the file drops
+    del peer_unknown  # the graph drops the same tokens as the file
     for package in ("onnx", "onnxruntime"):
         if version(package) is None:
             raise ConvertError(
@@ -86,7 +86,7 @@ def write_folder(folder: Path, file: ModelParts) -> None:
     }
     save_json(folder / "tokenizer_config.json", settings)
     config = {
-        "model_type": "bert",  # transformers.js wants the name of an encoder that it knows
+        "model_type": "bert",  # transformers.js requires the name of an encoder that it supports
         "hidden_size": file.metadata.dim,
         "transformers.js_config": {"dtype": "fp32"},
     }
@@ -96,7 +96,7 @@ def write_folder(folder: Path, file: ModelParts) -> None:
 
 
 def embed(folder: Path, texts: Sequence[str]) -> tuple[NDArray[np.float32], str]:
-    """The vectors that onnxruntime gives, in padded batches."""
+    """Encode texts with onnxruntime in padded batches; return (N, D) vectors and its version."""
     import onnxruntime  # type: ignore[import-untyped]
     from tokenizers import Tokenizer
 
@@ -106,7 +106,7 @@ def embed(folder: Path, texts: Sequence[str]) -> tuple[NDArray[np.float32], str]
     session = onnxruntime.InferenceSession(
         str(folder / "onnx" / "model.onnx"), options, providers=["CPUExecutionProvider"]
     )
-    found = []
+    vectors = []
     for begin in range(0, len(texts), _BATCH):
         batch = [
             encoding.ids
@@ -121,16 +121,15 @@ def embed(folder: Path, texts: Sequence[str]) -> tuple[NDArray[np.float32], str]
             "input_ids": ids.reshape(len(batch), longest),
             "attention_mask": mask.reshape(len(batch), longest),
         }
-        (vectors,) = session.run(["sentence_embedding"], inputs)
-        found.append(vectors)
-    return np.concatenate(found), f"onnxruntime {onnxruntime.__version__}"
+        vectors += session.run(["sentence_embedding"], inputs)
+    return np.concatenate(vectors), f"onnxruntime {onnxruntime.__version__}"
 
 
 def _word_pieces(model: dict[str, Any]) -> dict[str, Any]:
-    """A WordLevel model as a WordPiece model that does the same: transformers.js has no WordLevel.
+    """Rewrite a WordLevel model as an equivalent WordPiece model: transformers.js lacks WordLevel.
 
-    No token of its vocabulary begins with the mark of a continuation, so none ever continues a
-    word, and a word is a token or unknown.
+    The continuation prefix starts no token of the vocabulary. No token can therefore continue a
+    word, and each word is one token or unknown.
     """
     mark = "##"
     while any(token.startswith(mark) for token in model["vocab"]):
@@ -145,7 +144,7 @@ def _word_pieces(model: dict[str, Any]) -> dict[str, Any]:
 
 
 def _padding_token(tokenizer: dict[str, Any]) -> str:
-    """A token of the vocabulary to pad with: the mask covers it, whatever it is."""
+    """Choose a token of the vocabulary to pad with; the mask covers it, so any token is valid."""
     added = [token["content"] for token in tokenizer.get("added_tokens") or ()]
     vocabulary = tokenizer["model"]["vocab"]
     pieces = [*vocabulary] if isinstance(vocabulary, dict) else [piece for piece, _ in vocabulary]

@@ -1,11 +1,11 @@
-"""The way from token ids to a vector as an ONNX graph (SPEC section 8, stages 2 to 7).
+"""An ONNX graph that computes a vector from token ids (SPEC section 8, stages 2 to 7).
 
 Inputs, as for any text model: `input_ids` and `attention_mask`, (B, T) int64. Outputs:
 
 - `sentence_embedding` (B, D): the vector;
-- `last_hidden_state` (B, T, D): each token's share, so that its mean over the attention mask is the
-  vector before it gets unit length. A pipeline that pools by the mean itself, as that of
-  transformers.js does, gives the right vector by this.
+- `last_hidden_state` (B, T, D): each token's contribution, scaled so that the mean over the
+  attention mask is the vector before normalization. A pipeline that pools by the mean itself, such
+  as the one of transformers.js, thus gives the right vector.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 OPSET = 17
 IR_VERSION = 8
-MOST_BYTES = 2**31 - 2**20  # a protocol buffer ends at 2 GiB
+MOST_BYTES = 2**31 - 2**20  # a protocol buffer holds at most 2 GiB
 
 
 def build_graph(file: ModelParts) -> onnx.ModelProto:
-    """The graph of a model, its table inside: int8 and float16 stay as they are.
+    """Build the graph of a model with its table; int8 and float16 rows keep their dtype.
 
     Raises:
         ConvertError: the table is larger than an ONNX file can be.
@@ -58,7 +58,7 @@ def build_graph(file: ModelParts) -> onnx.ModelProto:
 
 @dataclass
 class _Steps:
-    """Nodes and constants, as they are added."""
+    """The graph's nodes and constants, in the order of their addition."""
 
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: dict[str, NDArray[Any]] = field(default_factory=dict)
@@ -82,7 +82,7 @@ class _Steps:
 
 
 def _kept_tokens(steps: _Steps, file: ModelParts) -> str:
-    """(B, T, 1) float: 1 for the tokens that count, and 0."""
+    """Add the nodes for (B, T, 1) float: 1 for tokens that count, 0 for others."""
     keep = steps.add("Cast", ["attention_mask"], to=TensorProto.BOOL)
     if file.metadata.unknown_token_id is not None:
         unknown = steps.add("Equal", ["input_ids", steps.ints(file.metadata.unknown_token_id)])
@@ -97,7 +97,7 @@ def _kept_tokens(steps: _Steps, file: ModelParts) -> str:
 
 
 def _token_rows(steps: _Steps, file: ModelParts) -> str:
-    """(B, T, D) float: stage 4."""
+    """Add the nodes for the token rows of stage 4, (B, T, D) float."""
     ids = "input_ids"
     if file.rows is not None:
         ids = steps.add("Gather", [steps.constant("rows", file.rows.astype(np.int64)), ids])
@@ -113,17 +113,20 @@ def _token_rows(steps: _Steps, file: ModelParts) -> str:
 
 
 def _shares(steps: _Steps, file: ModelParts, rows: str, keep: str) -> str:
-    """(B, T, 1) float: each token's share of the vector, stage 5; they add up to 1, or to 0."""
+    """Add the nodes for each token's share of the vector (stage 5), (B, T, 1) float.
+
+    The shares of a text add up to 1, or to 0 if no token counts.
+    """
     shares = _divide(steps, keep, steps.add("ReduceSum", [keep, steps.ints([1])], keepdims=1))
     if file.metadata.pooling == "mean":
         return shares
     dims = file.metadata.damping_dims
     begin, end, axis = steps.ints([0]), steps.ints([dims]), steps.ints([2])
-    few = steps.add("Slice", [rows, begin, end, axis])
-    mean = steps.add("ReduceSum", [steps.add("Mul", [few, shares]), steps.ints([1])], keepdims=1)
+    short = steps.add("Slice", [rows, begin, end, axis])
+    mean = steps.add("ReduceSum", [steps.add("Mul", [short, shares]), steps.ints([1])], keepdims=1)
     cosine = steps.add(
         "ReduceSum",
-        [steps.add("Mul", [_direction(steps, few), _direction(steps, mean)]), axis],
+        [steps.add("Mul", [_direction(steps, short), _direction(steps, mean)]), axis],
         keepdims=1,
     )
     power = steps.add("Mul", [cosine, steps.number(-file.metadata.damping_beta)])
@@ -132,9 +135,9 @@ def _shares(steps: _Steps, file: ModelParts, rows: str, keep: str) -> str:
 
 
 def _direction(steps: _Steps, vectors: str) -> str:
-    """The same with unit length over the last axis; zeros stay zeros.
+    """Normalize vectors to unit length over the last axis; zeros stay zeros.
 
-    Divided by the largest element first, so that no square is lost or overflows.
+    They are divided by the largest element first, so that no square underflows or overflows.
     """
     size = steps.add("ReduceMax", [steps.add("Abs", [vectors])], axes=[-1], keepdims=1)
     scaled = _divide(steps, vectors, size)
@@ -144,7 +147,7 @@ def _direction(steps: _Steps, vectors: str) -> str:
 
 
 def _divide(steps: _Steps, top: str, bottom: str) -> str:
-    """The quotient, and 0 where the divisor is 0."""
+    """Add the nodes for a quotient that is 0 where the divisor is 0."""
     zero = steps.add("Equal", [bottom, steps.number(0.0)])
     safe = steps.add("Where", [zero, steps.number(1.0), bottom])
     quotient = steps.add("Div", [top, safe])

@@ -1,8 +1,8 @@
-"""A folder that `SentenceTransformer(path)` opens without code of ours.
+"""A folder that `SentenceTransformer(path)` opens without additional code.
 
-StaticEmbedding has one row for each token, so everything is folded into the rows. It counts unknown
-tokens. Where the file drops them and vectors have unit length, a row of zeros does the same: the
-mean is shorter and points the same way.
+StaticEmbedding has one row for each token, so all other tensors are folded into the rows. It counts
+unknown tokens. If the file drops them and vectors have unit length, a row of zeros is equivalent:
+the mean is shorter, and its direction is the same.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ vectors = model.encode(["a text", "another"])
 def express(
     file: ModelParts, *, plain_mean: bool, peer_unknown: bool
 ) -> tuple[ModelParts, list[str]]:
-    """The parts as sentence-transformers can have them, and what it does otherwise.
+    """Return the parts as sentence-transformers can express them, and notes on differences.
 
     Raises:
-        InexpressibleError: it cannot do what they say.
+        InexpressibleError: sentence-transformers lacks a feature of the parts.
     """
     library = "sentence-transformers"
     file = without_damping(file, plain=plain_mean)
@@ -97,11 +97,15 @@ def write_folder(folder: Path, file: ModelParts) -> None:
 
 
 def embed(folder: Path, texts: Sequence[str]) -> tuple[NDArray[np.float32], str]:
-    """The vectors that sentence-transformers gives, or the runtime by its rules without it."""
+    """Encode texts with sentence-transformers, or with the runtime by its rules if it is missing.
+
+    Returns:
+        The (N, D) vectors, and the name and version of the library.
+    """
     installed = version("sentence-transformers")
     if installed is None:
-        found = vectors(read_folder(folder, rules="sentence-transformers"), texts)
-        return found, "staticemb-runtime's reader"
+        file = read_folder(folder, rules="sentence-transformers")
+        return vectors(file, texts), "staticemb-runtime's reader"
     from sentence_transformers import SentenceTransformer
 
     model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)

@@ -1,8 +1,8 @@
-"""Word vectors as text: GloVe's format, and that of word2vec and fastText (`.vec`).
+"""Reader of word vectors as text: the format of GloVe, and of word2vec and fastText (`.vec`).
 
-A row is a word and its numbers, between blanks. The first line of word2vec and fastText says how
-many rows and how many numbers there are; GloVe has none. Rows are streamed: memory holds the words
-alone.
+A row is a word and its numbers, separated by blanks. In word2vec and fastText, the first line gives
+the number of rows and of numbers in a row; GloVe has no such line. Rows are streamed: only the
+words are kept in memory.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _LONGEST_LINE = 1 << 21
 
 @dataclass
 class Words:
-    """What was read beside the rows.
+    """The words of the rows that were read.
 
     Attributes:
-        words: Each word's row, in the order of the rows.
-        dim: How many numbers a row has.
-        repeated: How many rows were dropped, as their words had one already.
+        words: Each word's row number, in the order of the rows.
+        dim: The length of a row.
+        repeated: The number of rows that were dropped because their word had a row already.
     """
 
     words: dict[str, int]
@@ -49,17 +49,17 @@ def read_rows(
     """Copy the rows of a file to `sink`, one after the other.
 
     Args:
-        source: A text file in UTF-8, or one packed by gzip (`.gz`) or Zstandard (`.zst`).
-        sink: Gets the rows as bytes.
-        limit: How many rows to read; None: all.
-        dtype: Of the rows.
-        strict: Refuse bytes that are no UTF-8, and another number of rows than the first line says;
-            otherwise the bytes are replaced, and the rows are those that are there.
+        source: A text file in UTF-8, plain or compressed by gzip (`.gz`) or Zstandard (`.zst`).
+        sink: Receives the rows as bytes.
+        limit: The number of rows to read; None: all.
+        dtype: The dtype of the rows.
+        strict: Raise an error on invalid UTF-8, or if the number of rows differs from the first
+            line's. If False, invalid bytes are replaced, and the first line's number is ignored.
 
     Raises:
         ConvertError: The source cannot be read, or a row is malformed; the message names the
             line.
-        MissingPackageError: `.zst` needs zstandard.
+        MissingPackageError: The source is `.zst`, and the package zstandard is missing.
     """
     lines = _lines(source, errors="strict" if strict else "replace")
     number, line = next(lines, (1, ""))
@@ -79,9 +79,9 @@ def read_rows(
             break
         _add(table, sink, np.dtype(dtype), (source, number, line))
     else:
-        found = len(table.words) + table.repeated
-        if strict and expected_rows is not None and found != expected_rows:
-            _refuse(source, number, f"{expected_rows} rows, as the first line says", str(found))
+        n_rows = len(table.words) + table.repeated
+        if strict and expected_rows is not None and n_rows != expected_rows:
+            _refuse(source, number, f"{expected_rows} rows, as the first line says", str(n_rows))
     if not table.words:
         _refuse(source, number, "a word and its numbers", "the end of the file")
     return table
@@ -91,19 +91,19 @@ def _add(
     table: Words, sink: IO[bytes], dtype: np.dtype[np.float32], at: tuple[Path, int, str]
 ) -> None:
     source, number, line = at
-    # From the right: some of GloVe's words hold blanks.
+    # From the right: some words of GloVe contain blanks.
     word, *numbers = line.rsplit(" ", table.dim)
     if len(numbers) != table.dim or not word:
         found = f"{len(line.split(' ')) - 1} numbers: {line[:60]!r}"
         _refuse(source, number, f"a word and {table.dim} numbers", found)
     try:
-        with np.errstate(over="ignore"):  # infinite then, and refused below
+        with np.errstate(over="ignore"):  # an overflow gives infinity, which raises below
             row = np.array(numbers, np.float32).astype(dtype, copy=False)
     except ValueError as error:
         _refuse(source, number, f"{table.dim} numbers", str(error))
     if not np.isfinite(row).all():
-        at_fault = numbers[int(np.argmin(np.isfinite(row)))]
-        _refuse(source, number, f"finite numbers within {dtype}", at_fault)
+        invalid = numbers[int(np.argmin(np.isfinite(row)))]
+        _refuse(source, number, f"finite numbers within {dtype}", invalid)
     if word in table.words:
         table.repeated += 1
         return
@@ -114,7 +114,7 @@ def _add(
 
 
 def _lines(source: Path, *, errors: str) -> Iterator[tuple[int, str]]:
-    """The lines that are not blank, with their numbers, without blanks at their end."""
+    """Yield the number and the text of each line that is not blank, without trailing blanks."""
     number = 0
     try:
         with open_bytes(source) as file:

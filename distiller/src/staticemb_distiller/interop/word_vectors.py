@@ -1,4 +1,4 @@
-"""Word vectors as text (GloVe, word2vec, fastText `.vec`), written as a static embedding file."""
+"""Conversion of word vectors (GloVe, word2vec, fastText `.vec`) to a static embedding file."""
 
 from __future__ import annotations
 
@@ -42,25 +42,24 @@ def convert_word_vectors(
 ) -> Converted:
     """Write word vectors as a static embedding file with a word-level tokenizer.
 
-    Words that the source does not hold are dropped from a text.
+    Words that the source lacks are dropped from a text.
 
     Args:
-        source: a text file in UTF-8, or one packed by gzip (`.gz`) or Zstandard (`.zst`).
+        source: a text file in UTF-8, plain or compressed by gzip (`.gz`) or Zstandard (`.zst`).
         path: the file to write.
-        tokens: `words` cuts texts at blanks and around punctuation, `blanks` at blanks alone, for
-            texts that are cut into words already.
-        lowercase: whether texts are put in lower case; None: if no word of the source has an upper
-            case letter.
-        limit: how many rows to read; None: all.
+        tokens: `words` splits texts at blanks and around punctuation, `blanks` at blanks only, for
+            texts that are already split into words.
+        lowercase: whether texts are lowercased; None: they are if no word of the source has an
+            uppercase letter.
+        limit: the number of rows to read; None: all.
         normalize: whether the file's vectors have unit length.
-        dtype: of the rows.
+        dtype: the dtype of the rows.
 
     Raises:
-        ConvertError: the source cannot be read, or a row is malformed; the message names the
-            line.
-        ConvertError: the file's vectors are not those of the source.
-        OutputError: as `check_output`.
-        OutputError, UnwritablePartsError: as `write`.
+        ConvertError: the source cannot be read, a row is malformed (the message names the line),
+            or the vectors of file and source differ.
+        OutputError: as in `check_output` and `write`.
+        UnwritablePartsError: as in `write`.
     """
     check_path("source", source)
     check_path("path", path)
@@ -74,7 +73,7 @@ def convert_word_vectors(
         rows = Path(folder) / "rows"
         with rows.open("wb") as sink:
             table = read_rows(source, sink, limit=limit, dtype=dtype)
-            # For words that the source does not hold.
+            # The row of unknown words.
             sink.write(np.zeros(table.dim, dtype).tobytes())
         shape = (len(table.words) + 1, table.dim)
         embeddings = np.memmap(rows, dtype, "r", shape=shape)
@@ -103,18 +102,18 @@ def convert_word_vectors(
 
 
 def _tokenizer(words: dict[str, int], tokens: Tokens, *, lowercase: bool) -> tuple[bytes, int]:
-    """A word-level `tokenizer.json`, and the id that words it does not know get."""
+    """Return a word-level `tokenizer.json`, and the id of unknown words."""
     unknown = "[UNK]"
     while unknown in words:
         unknown = f"[{unknown}]"
-    cut = "BertPreTokenizer" if tokens == "words" else "WhitespaceSplit"
+    splitter = "BertPreTokenizer" if tokens == "words" else "WhitespaceSplit"
     definition: dict[str, Any] = {
         "version": "1.0",
         "truncation": None,
         "padding": None,
         "added_tokens": [],
         "normalizer": {"type": "Lowercase"} if lowercase else None,
-        "pre_tokenizer": {"type": cut},
+        "pre_tokenizer": {"type": splitter},
         "post_processor": None,
         "decoder": None,
         "model": {
@@ -130,22 +129,22 @@ def _tokenizer(words: dict[str, int], tokens: Tokens, *, lowercase: bool) -> tup
 def _single_words(
     model: StaticModel, rows: NDArray[np.float32], words: list[str], *, normalize: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """The rows of some words, and the vectors of these words as texts.
+    """Return the rows of up to 1,000 random words, and the vectors of these words as texts.
 
-    Only words that the tokenizer leaves whole can be compared.
+    Only words that the tokenizer does not split can be compared.
 
     Raises:
-        ConvertError: it leaves none of them whole.
+        ConvertError: the tokenizer splits all of them.
     """
     rng = np.random.default_rng(0)
     count = min(len(words), _CHECKED_WORDS)
-    some = sorted(rng.choice(len(words), count, replace=False).tolist())
-    pieces = model.tokenize([words[i] for i in some])
-    whole = [i for i, found in zip(some, pieces, strict=True) if found == [words[i]]]
+    sample = sorted(rng.choice(len(words), count, replace=False).tolist())
+    token_lists = model.tokenize([words[i] for i in sample])
+    whole = [i for i, tokens in zip(sample, token_lists, strict=True) if tokens == [words[i]]]
     if not whole:
         raise ConvertError(
-            f"expected words that a text can hold, found none among {count}, such as "
-            f"{words[some[0]]!r}: is each text cut as these words are? (--tokens, --lowercase)"
+            f"expected words that the tokenizer does not split, found none among {count}, such as "
+            f"{words[sample[0]]!r}: check --tokens and --lowercase"
         )
     expected = rows[whole].astype(np.float64)
     if normalize:

@@ -1,7 +1,8 @@
-"""A static embedding file, its card and its twin as one commit to the Hugging Face Hub.
+"""Upload of a static embedding file, its card and its twin to the Hugging Face Hub, in one commit.
 
-`HF_TOKEN` or `hf auth login` says who pushes, `HF_ENDPOINT` where to; a token on the command line
-would be read by every process of the machine.
+The twin is the same model in the layout of model2vec and sentence-transformers. `HF_TOKEN` or
+`hf auth login` gives the token, and `HF_ENDPOINT` the Hub. No flag takes a token, because every
+process of the machine can read a command line.
 """
 
 from __future__ import annotations
@@ -31,20 +32,19 @@ if TYPE_CHECKING:
 
 CARD: Final = "README.md"
 
-# Of what class errors of transport are depends on the client's version; its HTTP errors derive
-# from it.
+# The class of transport errors depends on the client's version; its HTTP errors derive from it.
 _TRANSPORT: tuple[type[Exception], ...] = (*errors.HfHubHTTPError.__bases__, OSError)
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where a model goes.
+    """The destination of a model.
 
     Attributes:
         repo_id: `organization/name`.
-        revision: a branch, made where there is none; None: the main one.
-        private: whether a new repository is private; an existing one has to be.
-        create: whether to make the repository where there is none.
+        revision: a branch, created if it is missing; None: the main branch.
+        private: whether a new repository is private; if set, an existing one must be private.
+        create: whether to create the repository if it is missing.
     """
 
     repo_id: str
@@ -55,15 +55,15 @@ class Target:
 
 @dataclass(frozen=True)
 class Content:
-    """What goes there beside the file.
+    """The content of a commit in addition to the file.
 
     Attributes:
         twins: whether to add the layout of model2vec and sentence-transformers.
-        plain_mean: as for `export`.
-        peer_unknown: as for `export`.
-        report: what `evaluate --json` wrote about the file; its figures go into the card.
-        card: a card to take in place of the one that is written from the file.
-        overwrite_card: replace a card that the repository has already.
+        plain_mean: as `pooling="mean"` in `export`.
+        peer_unknown: as `unknown_tokens="peer"` in `export`.
+        report: a report of `evaluate --json` about the file; its figures go into the card.
+        card: a card to upload instead of the generated one.
+        overwrite_card: whether to replace an existing card of the repository.
     """
 
     twins: bool = True
@@ -76,13 +76,13 @@ class Content:
 
 @dataclass(frozen=True)
 class Pushed:
-    """What was uploaded.
+    """The result of an upload.
 
     Attributes:
         url: the commit's page.
-        commit: its hash, to be given as `revision`.
-        files: the names of what it holds.
-        notes: what the twin does otherwise, and what was left as it was.
+        commit: the commit's hash, valid as a `revision`.
+        files: the names of the uploaded files.
+        notes: differences in behavior between twin and file, and files that were not replaced.
     """
 
     url: str
@@ -94,21 +94,21 @@ class Pushed:
 def push(source: str | os.PathLike[str], target: Target, content: Content | None = None) -> Pushed:
     """Upload a model as one commit.
 
-    Everything is written and compared here first; the Hub is asked only then. Files of a twin that
-    an earlier push left and this one does not bring are removed.
+    All files are written and compared locally before the first request to the Hub. Twin files of an
+    earlier push that are not part of this one are removed.
 
     Args:
         source: a static embedding file, or an installed model's name.
-        target: where to.
-        content: what goes along.
+        target: the destination.
+        content: the content in addition to the file; None: the defaults.
 
     Raises:
-        StaticEmbError: the file is broken; a subclass says how.
-        InexpressibleError: a library cannot do what the file says.
-        ConvertError: the twin has other vectors.
-        EvaluationError: the report is not about this file.
-        PublishError: there is no token, or it does not suffice; the repository is missing, public
-            or another model's, or the Hub is out of reach.
+        StaticEmbError: the file is invalid; the subclass names the reason.
+        InexpressibleError: a library lacks a feature of the file.
+        ConvertError: the vectors of twin and file differ.
+        EvaluationError: the report is about another file.
+        PublishError: the token is missing or lacks a permission; the repository is missing, public
+            or holds another model; or the Hub cannot be reached.
     """
     check_type("target", target, (Target,), "a Target")
     content = content or Content()
@@ -132,18 +132,19 @@ def push(source: str | os.PathLike[str], target: Target, content: Content | None
 def _write(
     file: ModelParts, source: Path, folder: Path, repo_id: str, content: Content
 ) -> tuple[dict[str, Path], list[str]]:
-    """What goes up, by its name there, and what the twin does otherwise."""
+    """Collect the files to upload by their names in the repository, and notes on the twin."""
     figures = "" if content.report is None else _figures(file, content.report)
     files, notes = {FILE_NAME: source}, None
     if content.twins:
-        place = folder / "twin"
-        place.mkdir()
+        twin_folder = folder / "twin"
+        twin_folder.mkdir()
         choices = {"plain_mean": content.plain_mean, "peer_unknown": content.peer_unknown}
         try:
-            notes = twin.write_twin(file, place, **choices)
+            notes = twin.write_twin(file, twin_folder, **choices)
         except InexpressibleError as error:
             raise InexpressibleError(f"{error}; or push it alone with --no-twins") from error
-        files |= {name: place / name for name in twin.FILES if (place / name).is_file()}
+        paths = {name: twin_folder / name for name in twin.FILES}
+        files |= {name: path for name, path in paths.items() if path.is_file()}
     card = content.card
     if card is None:
         card = folder / CARD
@@ -154,7 +155,7 @@ def _write(
 
 
 def _figures(file: ModelParts, path: Path) -> str:
-    """The tables of a report, in Markdown."""
+    """Return the tables of a report, in Markdown."""
     from ..evaluation.record import from_json
     from ..evaluation.report import method, summary
 
@@ -174,36 +175,37 @@ def _commit(
 ) -> Pushed:
     _prepare(api, target)
     before = api.model_info(target.repo_id, revision=target.revision)
-    there = {entry.rfilename for entry in before.siblings or []}
-    if FILE_NAME not in there:
-        taken = sorted(there & (files.keys() - {CARD}))
-        if taken:
+    existing = {entry.rfilename for entry in before.siblings or []}
+    if FILE_NAME not in existing:
+        conflicts = sorted(existing & (files.keys() - {CARD}))
+        if conflicts:
             raise PublishError(
                 f"{target.repo_id}: expected a repository without a model, or one that was pushed "
-                f"before, found {', '.join(taken)} and no {FILE_NAME}"
+                f"before, found {', '.join(conflicts)} and no {FILE_NAME}"
             )
-    own = set(twin.FILES) if FILE_NAME in there else set()
-    if CARD in there and content.card is None and not content.overwrite_card:
+    twin_files = set(twin.FILES) if FILE_NAME in existing else set()
+    if CARD in existing and content.card is None and not content.overwrite_card:
         del files[CARD]
         notes = [*notes, f"the repository's {CARD} stays; --overwrite-card replaces it"]
     operations: list[Any] = [
         CommitOperationAdd(path_in_repo=name, path_or_fileobj=path) for name, path in files.items()
     ]
     operations += [
-        CommitOperationDelete(path_in_repo=name) for name in sorted(there & own - files.keys())
+        CommitOperationDelete(path_in_repo=name)
+        for name in sorted(existing & twin_files - files.keys())
     ]
-    done = api.create_commit(
+    commit = api.create_commit(
         target.repo_id,
         operations,
         commit_message="Upload a static embedding model",
         revision=target.revision,
         parent_commit=before.sha,
     )
-    return Pushed(done.commit_url, done.oid, tuple(files), tuple(notes))
+    return Pushed(commit.commit_url, commit.oid, tuple(files), tuple(notes))
 
 
 def _prepare(api: HfApi, target: Target) -> None:
-    """The repository and the branch, made where they are missing."""
+    """Create the repository and the branch if they are missing."""
     try:
         private = api.model_info(target.repo_id).private
     except errors.RepositoryNotFoundError:
@@ -221,7 +223,7 @@ def _prepare(api: HfApi, target: Target) -> None:
 
 @contextmanager
 def _translated(target: Target) -> Iterator[None]:
-    """The client's errors as this package's, in one line."""
+    """Translate errors of the client into one-line errors of this package."""
     name = target.repo_id
     try:
         yield
@@ -238,16 +240,16 @@ def _translated(target: Target) -> Iterator[None]:
             raise PublishError(f"{name}: the Hub does not know the token") from None
         if status == 403:
             raise PublishError(
-                f"{name}: the token may not write there ({reason}); it takes one with the right "
-                "to write"
+                f"{name}: the token has no permission to write ({reason}); use a token with "
+                "write access"
             ) from None
         if isinstance(error, errors.RepositoryNotFoundError):
             raise PublishError(
-                f"{name}: no such repository, or one that the token may not see"
+                f"{name}: the repository does not exist, or the token has no access to it"
             ) from None
         raise PublishError(f"{name}: the Hub refused: {reason}") from None
     except _TRANSPORT as error:
         raise PublishError(f"{name}: the Hub cannot be reached: {one_line(str(error))}") from None
     except ValueError as error:
-        # The client's own checks of the card, and of what the Hub answers.
+        # The client checks the card and the Hub's answers, and raises ValueError.
         raise PublishError(f"{name}: {one_line(str(error))}") from None

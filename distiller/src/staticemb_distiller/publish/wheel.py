@@ -1,7 +1,7 @@
-"""A wheel that holds a model: one static embedding file and an entry point, no code.
+"""A wheel with a model: one static embedding file and an entry point, no code.
 
-`pip install` brings the model, `StaticModel.load(NAME)` finds it, and pins, hashes and mirrors work
-as for any dependency. The same file and names give the same bytes.
+`pip install` installs the model, `StaticModel.load(NAME)` finds it, and pins, hashes and mirrors
+work as for any dependency. The same file and names give the same bytes.
 
 https://packaging.python.org/en/latest/specifications/binary-distribution-format/
 """
@@ -50,15 +50,16 @@ Tag: py3-none-any
 
 @dataclass(frozen=True)
 class Names:
-    """What a wheel is called.
+    """The names of a wheel.
 
     Args:
         name: the distribution's name, as `pip install` takes it.
-        version: its version, spelled as PEP 440 normalizes it.
-        model: the name for `StaticModel.load`; without one, `name` less its `staticemb-model-`.
+        version: its version, in the normal form of PEP 440.
+        model: the name for `StaticModel.load`; if empty, `name` without the prefix
+            `staticemb-model-`.
 
     Raises:
-        PublishError: one of them cannot be used.
+        PublishError: a name or the version is invalid.
 
     Example:
         >>> Names("staticemb-model-news", "1.0").model
@@ -82,39 +83,39 @@ class Names:
 
     @property
     def package(self) -> str:
-        """The folder that the file stands in."""
+        """The folder of the model file in the wheel."""
         return re.sub(r"[-_.]+", "_", self.name).lower()
 
     @property
     def info(self) -> str:
-        """The folder of the wheel's description."""
+        """The folder of the wheel's metadata."""
         return f"{self.package}-{self.version}.dist-info"
 
     @property
     def file(self) -> str:
-        """The wheel's own name."""
+        """The wheel's file name."""
         return f"{self.package}-{self.version}-py3-none-any.whl"
 
 
 def build_wheel(
     model: str | os.PathLike[str], folder: Path, names: Names, license_file: Path | None = None
 ) -> Path:
-    """Build the wheel; it appears whole or not at all.
+    """Build the wheel; it appears complete or not at all.
 
     Args:
-        model: a static embedding file, or an installed model's name; it is verified whole.
-        folder: where to put the wheel.
-        names: what to call it.
-        license_file: the text of the model's license, which many licenses want to go along.
+        model: a static embedding file, or an installed model's name; all of it is verified.
+        folder: the folder for the wheel.
+        names: the wheel's names.
+        license_file: the text of the model's license; many licenses require that it is included.
 
     Returns:
-        The wheel.
+        The path of the wheel.
 
     Raises:
-        ModelNotFoundError: there is neither a file nor an installed model of that name.
-        FormatError: the model is broken.
-        OutputError: as `check_output`.
-        OutputError: the license cannot be read or the wheel cannot be written.
+        ModelNotFoundError: no file and no installed model has this name.
+        FormatError: the model is invalid.
+        OutputError: as in `check_output`; or the license cannot be read, or the wheel cannot be
+            written.
     """
     check_path("folder", folder)
     check_type("names", names, (Names,), "Names")
@@ -134,8 +135,8 @@ def build_wheel(
         try:
             texts[f"{names.info}/licenses/{license_file.name}"] = license_file.read_bytes()
         except OSError as error:
-            fault = error.strerror or error
-            raise OutputError(f"{license_file}: cannot be read: {fault}") from error
+            reason = error.strerror or error
+            raise OutputError(f"{license_file}: cannot be read: {reason}") from error
     with reported(output, OutputError):
         folder.mkdir(parents=True, exist_ok=True)
         with appearing(output) as temporary:
@@ -144,7 +145,7 @@ def build_wheel(
 
 
 def describe(metadata: Metadata, names: Names) -> str:
-    """The wheel's METADATA, with what the file says of itself."""
+    """Return the wheel's METADATA, with facts from the model's metadata."""
     facts = {
         "dimensions": str(metadata.dim),
         "good prefixes": " ".join(map(str, metadata.prefixes)),
@@ -204,7 +205,7 @@ def _blocks(path: Path) -> Iterator[bytes]:
 
 
 def _member(name: str) -> zipfile.ZipInfo:
-    member = zipfile.ZipInfo(name)  # dated 1980
+    member = zipfile.ZipInfo(name)  # its date is 1980, so that the bytes are reproducible
     member.create_system = 3
     member.external_attr = 0o100644 << 16
     member.compress_type = zipfile.ZIP_DEFLATED

@@ -1,7 +1,7 @@
-"""A table that is trained row by row: a step's cost follows the batch's tokens, not the vocabulary.
+"""A table trained by sparse updates: a step's cost depends on the batch, not on the vocabulary.
 
-The rows that a batch touches are gathered once, autograd runs over these alone, and Adam moves
-these alone ("lazy" Adam: the moments of other rows wait, as in torch's SparseAdam).
+The rows of a batch's tokens are gathered once. Autograd and Adam process only these rows ("lazy"
+Adam: the moments of other rows stay unchanged, as in torch's SparseAdam).
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _LEAST_SIZE = 1e-3  # of a row, over the root mean square of the table
 
 
 class Bag:
-    """A table of V rows of length D, and how to pool them.
+    """A table of V rows of length D, and its pooling.
 
     Args:
         rows: (V, D) float32, token weights multiplied in.
-        device: Where the table is and the arithmetic happens.
+        device: The device of the table and of its arithmetic.
         damping: (beta, k) of damped pooling; None: the plain mean. A token's damping is computed
-            from the rows as they stand and taken as a constant by the gradient.
+            from the current rows, and is a constant for the gradient.
 
     Attributes:
         table: (V, D) float32 on the device.
@@ -46,26 +46,26 @@ class Bag:
         self.damping = damping
 
     def gather(self, ids: NDArray[np.int32]) -> tuple[Tensor, Tensor, Tensor]:
-        """The rows that some tokens need, each once.
+        """Gather the distinct rows of tokens.
 
         Args:
             ids: (N,) token ids.
 
         Returns:
-            which (U,) int64 ids in ascending order, rows (U, D) a leaf that takes a gradient, and
-            places (N,) int64 of each token among them.
+            which (U,) int64, the distinct ids, ascending; rows (U, D), a leaf with a gradient;
+            and places (N,) int64, each token's index into both.
         """
         which, places = torch.unique(torch.from_numpy(ids).to(self.device), return_inverse=True)
         which = which.long()
         return which, self.table[which].requires_grad_(), places
 
     def pool(self, rows: Tensor, places: Tensor, offsets: NDArray[np.int64]) -> Tensor:
-        """Pool texts out of gathered rows; differentiable in the rows.
+        """Pool the gathered rows of texts; differentiable in the rows.
 
         Args:
             rows: (U, D).
             places: (N,) each token's row.
-            offsets: (T + 1,) where each text's tokens begin and end.
+            offsets: (T + 1,) the bounds of each text's tokens.
 
         Returns:
             (T, D), not normalized; zeros for a text without tokens.
@@ -89,7 +89,7 @@ class Bag:
 
     @torch.no_grad()
     def vectors(self, ids: NDArray[np.int32], offsets: NDArray[np.int64]) -> Tensor:
-        """(T, D) pooled vectors of texts, without a gradient."""
+        """Return (T, D) pooled vectors of texts, without a gradient."""
         _, rows, places = self.gather(ids)
         return self.pool(rows.detach(), places, offsets)
 
@@ -97,30 +97,30 @@ class Bag:
 def _damping(
     rows: Tensor, means: Tensor, places: Tensor, starts: Tensor, damping: tuple[float, int]
 ) -> Tensor:
-    """(N,) weights of tokens, those of a text with sum one (format specification, section 8)."""
+    """Return (N,) token weights; a text's weights add up to 1 (format specification, section 8)."""
     beta, dims = damping
-    short = functional.normalize(rows[:, :dims], dim=1)
-    towards = functional.normalize(means[:, :dims], dim=1)
+    row_directions = functional.normalize(rows[:, :dims], dim=1)
+    mean_directions = functional.normalize(means[:, :dims], dim=1)
     lengths = starts.diff()
     owners = torch.repeat_interleave(torch.arange(len(lengths), device=rows.device), lengths)
-    cosines = (short[places] * towards[owners]).sum(1)
+    cosines = (row_directions[places] * mean_directions[owners]).sum(1)
     weights = torch.exp(-beta * cosines)
     total = torch.zeros(len(lengths), device=rows.device).index_add_(0, owners, weights)
     return weights / total[owners]
 
 
 class RowAdam:
-    """Adam for the rows that have a gradient, in steps relative to how long a row was at its start.
+    """Adam for the rows that have a gradient; a row's steps are relative to its initial length.
 
-    A row's length is its token's weight, and those of frequent tokens are some hundred times
-    shorter than those of rare ones: a step of one size for all would drown them. After Kingma and
-    Ba 2015; the pull towards the start is decoupled from the gradient like the weight decay of
-    Loshchilov and Hutter 2019. Rows that no batch touches stay exactly as they were.
+    A row's length is its token's weight. Rows of frequent tokens are about a hundred times shorter
+    than rows of rare tokens, so steps of equal size would swamp them. After Kingma and Ba 2015;
+    the pull towards the start is decoupled from the gradient like the weight decay of Loshchilov
+    and Hutter 2019. Rows without a gradient stay exactly unchanged.
 
     Args:
         table: (V, D), changed in place.
-        pull: What share of its way back to its start a row goes in a step, at the peak of the
-            learning rate.
+        pull: The share of its distance to the start by which a step moves a row back, at the peak
+            of the learning rate.
     """
 
     def __init__(self, table: Tensor, *, pull: float = 0.0) -> None:
@@ -131,19 +131,19 @@ class RowAdam:
         self.steps = 0
         self.pull = pull
         sizes = table.square().mean(1, keepdim=True).sqrt()
-        # A row of zeros, too, must be able to learn.
+        # A row of zeros must be able to learn as well.
         self.sizes = sizes.clamp(min=_LEAST_SIZE * float(table.square().mean().sqrt() or 1.0))
 
     @torch.no_grad()
     def step(self, which: Tensor, gradient: Tensor, rate: float, share: float = 1.0) -> None:
-        """Move some rows.
+        """Update the rows that have a gradient.
 
         Args:
-            which: (U,) distinct rows.
-            gradient: (U, D) of these.
-            rate: The learning rate: about an element's step over its row's root mean square at the
-                start.
-            share: What share of its peak the learning rate has, for the pull.
+            which: (U,) distinct row numbers.
+            gradient: (U, D) the gradient of these rows.
+            rate: The learning rate: about an element's step, relative to its row's root mean square
+                at the start.
+            share: The learning rate relative to its peak; it scales the pull.
         """
         self.steps += 1
         first, second = self.first[which], self.second[which]

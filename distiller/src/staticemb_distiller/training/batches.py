@@ -1,8 +1,8 @@
-"""Examples -> batches: mixed in proportion, no text twice where the others are negatives.
+"""Batches of examples: sources in proportion, and no text twice if other texts are negatives.
 
-A source's epoch is planned whole: examples in random order, those that share a text spread evenly,
-cut into batches of nearly equal size; an example one of whose texts is in the batch already waits
-for the next one.
+A source's epoch is planned at once. Its examples are in random order, and examples that share a
+text are spread evenly. The order is divided into batches of nearly equal size. An example that
+shares a text with the batch waits for a later batch.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from .plan import in_label_groups, spread, without_duplicates
 if TYPE_CHECKING:
     from .dataset import Dataset, Examples
 
-_MIX = 1 << 32  # beyond any source's number: the stream of random numbers that mixes sources
+_MIX = 1 << 32  # the key of the random stream that mixes sources; larger than any source's number
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Examples to take one step on, all of one source.
+    """The examples of one step, all of one source.
 
     Attributes:
-        source: Its place in `Dataset.examples`.
+        source: The source's index in `Dataset.examples`.
         columns: (B, c) int32 text numbers.
-        scores: (B,) float32, of kind scored.
-        labels: (B,) int32, of kind labeled.
+        scores: (B,) float32, for kind scored.
+        labels: (B,) int32, for kind labeled.
     """
 
     source: int
@@ -45,22 +45,22 @@ class Batch:
 
 
 def steps(dataset: Dataset, batch_size: int) -> int:
-    """How many batches any epoch has."""
+    """Count the batches of an epoch."""
     return sum(_counts(dataset, batch_size))
 
 
 def check_batch_size(dataset: Dataset, batch_size: int) -> None:
-    """Make sure that every source fills a batch.
+    """Check that every source fills a batch.
 
     Raises:
-        TrainingError: One does not.
+        TrainingError: A source has fewer examples.
     """
     for examples in dataset.examples:
-        found = round(len(examples) * examples.weight)
-        if found < batch_size:
+        count = round(len(examples) * examples.weight)
+        if count < batch_size:
             raise TrainingError(
                 f"{examples.name}: expected at least as many examples as a batch has, "
-                f"{batch_size}, found {found}; ask for smaller batches"
+                f"{batch_size}, found {count}; reduce batch_size"
             )
 
 
@@ -74,30 +74,29 @@ def batches(
     rank: int = 0,
     world: int = 1,
 ) -> Iterator[Batch]:
-    """The batches of an epoch, the same whenever they are asked for.
+    """Generate the batches of an epoch; equal arguments give equal batches.
 
-    A source of weight 1 gives each example once an epoch, one of weight 2 twice, one of weight 1/2
-    every other epoch. Batches of different sources follow each other evenly mixed. In a batch of
-    pairs or triplets no text is anchor or positive of two examples. Where a text stands in more
-    examples than there are batches, so that not all of them can come, they take turns from epoch
-    to epoch.
+    A source of weight 1 gives each example once in an epoch, a source of weight 2 twice, and a
+    source of weight 1/2 in every other epoch. The batches of different sources are evenly mixed. In
+    a batch of pairs or triplets, no text is the anchor or positive of two examples. If a text is in
+    more examples than there are batches, the examples take turns from epoch to epoch.
 
     Args:
-        dataset: What `prepare` made.
-        batch_size: The most examples in a batch, of all processes together.
-        seed: Another seed, another order.
-        epoch: From 0.
-        start: How many batches to pass over: resumed there, the rest is the same.
-        rank: Which of `world` equal shares of each batch to give.
-        world: How many processes share a batch; what does not divide evenly is left out.
+        dataset: The training examples of `prepare`.
+        batch_size: The largest number of examples in a batch, over all processes.
+        seed: Another seed gives another order.
+        epoch: The epoch's number, from 0.
+        start: The number of batches to skip; the later batches do not depend on it.
+        rank: The number of this process's share of each batch.
+        world: The number of equal shares of each batch; a remainder is dropped.
     """
     counts = _counts(dataset, batch_size)
     order = _mixed(counts, seed, epoch)
     plans: dict[int, list[NDArray[np.int64]]] = {}
-    given = [0] * len(counts)
+    used = [0] * len(counts)
     for step, source in enumerate(order.tolist()):
-        place = given[source]
-        given[source] += 1
+        place = used[source]
+        used[source] += 1
         if step < start:
             continue
         examples = dataset.examples[source]
@@ -115,14 +114,14 @@ def batches(
 
 
 def _counts(dataset: Dataset, batch_size: int) -> list[int]:
-    """How many batches of each source an epoch has."""
+    """Count each source's batches in an epoch."""
     return [
         ceil(round(len(examples) * examples.weight) / batch_size) for examples in dataset.examples
     ]
 
 
 def _mixed(counts: list[int], seed: int, epoch: int) -> NDArray[np.int64]:
-    """The source of each step, (steps,): each source's batches at even distances."""
+    """Order the sources of an epoch's steps, (steps,), each source evenly spaced."""
     random = np.random.default_rng([seed, _MIX, epoch])
     sources = np.repeat(np.arange(len(counts)), counts)
     times = [(np.arange(n) + random.random()) / max(n, 1) for n in counts]
@@ -132,7 +131,7 @@ def _mixed(counts: list[int], seed: int, epoch: int) -> NDArray[np.int64]:
 def _plan(
     examples: Examples, count: int, batch_size: int, key: tuple[int, int], epoch: int
 ) -> list[NDArray[np.int64]]:
-    """The examples of each batch of a source's epoch."""
+    """Choose the examples of each batch in a source's epoch."""
     chosen = _chosen(len(examples), examples.weight, key, epoch)
     random = np.random.default_rng([*key, 1, epoch])
     if examples.labels is not None:
@@ -146,7 +145,7 @@ def _plan(
 
 
 def _chosen(n: int, weight: float, key: tuple[int, int], epoch: int) -> NDArray[np.int64]:
-    """The examples of an epoch: the next stretch of one random order of all after another."""
+    """Choose the examples of an epoch: consecutive slices of concatenated random permutations."""
     size = round(n * weight)
     first, last = epoch * size, (epoch + 1) * size
     passes = range(floor(first / max(n, 1)), ceil(last / max(n, 1)))

@@ -1,4 +1,4 @@
-"""A training on disk, so that a run that was broken off ends in the same bytes."""
+"""The state of a training on disk: a resumed run gives the same bytes as an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _NAME = "training.npz"
-_LAYOUT = 2  # of what is in it
+_LAYOUT = 2  # the version of the file's layout
 
 
 @dataclass(eq=False)
 class State:
-    """Where a training stands.
+    """The state of a training.
 
     Attributes:
         arrays: The table, the optimizer's moments, the best table so far, mined negatives.
-        numbers: Step, the optimizer's steps, the best value, what was logged: plain JSON.
+        numbers: The step, the optimizer's steps, the best value and the history, as plain JSON.
     """
 
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
@@ -40,11 +40,12 @@ class TrainingCheckpoint:
     """A folder with the last state of one training.
 
     Args:
-        folder: Is made if it is not there.
-        identity: All that the training depends on; another's state is refused.
+        folder: The folder; created if it is missing.
+        identity: Everything that the training depends on; `load` refuses the state of another
+            training.
 
     Raises:
-        CacheError: The folder cannot be made.
+        CacheError: The folder cannot be created.
     """
 
     def __init__(self, folder: Path, identity: Sequence[object]) -> None:
@@ -57,10 +58,10 @@ class TrainingCheckpoint:
             raise CacheError(f"{folder}: {error.strerror or error}") from error
 
     def save(self, state: State) -> None:
-        """Put a state in the place of the last one.
+        """Replace the saved state.
 
         Raises:
-            CacheError: It cannot be written; the last one stays.
+            CacheError: The state cannot be written; the earlier state stays.
         """
         about = json.dumps({"identity": self._identity, "numbers": state.numbers})
         spelled = np.frombuffer(about.encode(), np.uint8)
@@ -72,10 +73,10 @@ class TrainingCheckpoint:
             raise CacheError(f"{self.path}: {error.strerror or error}") from error
 
     def load(self) -> State | None:
-        """The last state, or None where there is none yet.
+        """Load the saved state; return None if there is none yet.
 
         Raises:
-            CacheError: It is damaged, or belongs to another training.
+            CacheError: The state is damaged, or belongs to another training.
         """
         if not self.path.exists():
             return None
@@ -94,20 +95,20 @@ class TrainingCheckpoint:
             RecursionError,
             zipfile.BadZipFile,
         ) as error:
-            # numpy's own words would advise to unpickle it.
+            # numpy's message would advise to unpickle the file.
             raise CacheError(f"{self.path}: damaged; delete it") from error
         if identity != self._identity:
             raise CacheError(
-                f"{self.path}: belongs to a training of another start, other examples or another "
+                f"{self.path}: belongs to a training with another start, other examples or another "
                 "recipe; delete it or name another folder"
             )
         return State(arrays, numbers)
 
     def clear(self) -> None:
-        """Remove the state, and the folder if nothing else is in it."""
+        """Remove the state, and the folder if it is empty."""
         self.path.unlink(missing_ok=True)
         sweep(self.path)
         try:
             self.path.parent.rmdir()
         except OSError:
-            return  # the user has something else there
+            return  # the folder holds other files of the user

@@ -1,4 +1,4 @@
-"""Which columns of a source are which: told by the user, by their names, or by their number."""
+"""The layout of a source's columns: named by the user, or recognized by names and contents."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _TEXTS: dict[Kind, int] = {"pairs": 2, "triplets": 3, "scored": 2, "labeled": 1}
 
 @dataclass(frozen=True)
 class Layout:
-    """What is taken from each row.
+    """The columns that an example is made from.
 
     Attributes:
-        kind: Of the examples.
-        texts: The columns of text: anchor, positive and negatives, or the only one.
-        target: The column of the score or the label, where the kind has one.
+        kind: The kind of the examples.
+        texts: The text columns: anchor, positive and negatives; for kind labeled, one column.
+        target: The column of the score or the label; None if the kind has neither.
     """
 
     kind: Kind
@@ -49,41 +49,45 @@ class Layout:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """All of them."""
+        """All columns."""
         return self.texts if self.target is None else (*self.texts, self.target)
 
     def __str__(self) -> str:
         names = ["text"] if self.kind == "labeled" else ["anchor", "positive", "negative"]
         names += ["negative"] * len(self.texts)
-        said = [
-            f"{name} = {_said(column)}" for name, column in zip(names, self.texts, strict=False)
+        parts = [
+            f"{name} = {_quoted(column)}" for name, column in zip(names, self.texts, strict=False)
         ]
         if self.target is not None:
-            said.append(f"{'label' if self.kind == 'labeled' else 'score'} = {_said(self.target)}")
-        return f"{self.kind}: {', '.join(said)}"
+            name = "label" if self.kind == "labeled" else "score"
+            parts.append(f"{name} = {_quoted(self.target)}")
+        return f"{self.kind}: {', '.join(parts)}"
 
 
 def is_header(cells: Sequence[str], named: Iterable[str]) -> bool:
-    """Whether a table's first row names its columns: one is well known, or columns were named."""
+    """Decide whether a table's first row names its columns.
+
+    It does if a cell is a well-known column name, or if the user named columns by words.
+    """
     if any(not name.isdecimal() for name in named):
         return True
     return any(_role(cell) is not None for cell in cells)
 
 
-def told(place: str, roles: Mapping[str, tuple[str, ...]], kind: Kind | None) -> Layout:
-    """The layout that the user named column by column.
+def named_layout(place: str, roles: Mapping[str, tuple[str, ...]], kind: Kind | None) -> Layout:
+    """Build the layout from the columns that the user named.
 
     Args:
         place: The source, for messages.
-        roles: The columns of each role named, at least one.
-        kind: Where the user named it, too.
+        roles: The columns of each named role; at least one role.
+        kind: The kind if the user named it.
 
     Raises:
-        TrainingError: These roles make no kind of examples, or another one.
+        TrainingError: The roles match no kind of examples, or another kind than `kind`.
     """
     needed = {frozenset(names): name for name, names in _NEEDED.items()}
-    found = needed.get(frozenset(roles))
-    if found is None or kind not in (None, found):
+    matched = needed.get(frozenset(roles))
+    if matched is None or kind not in (None, matched):
         expected = _NEEDED[kind] if kind else "anchor and positive, or text and label"
         expected = expected if isinstance(expected, str) else ", ".join(expected)
         raise TrainingError(f"{place}: expected {expected}, found {', '.join(sorted(roles))}")
@@ -92,26 +96,26 @@ def told(place: str, roles: Mapping[str, tuple[str, ...]], kind: Kind | None) ->
             raise TrainingError(
                 f"{place}: expected one column as {role}, found {', '.join(columns) or 'none'}"
             )
-    if found == "labeled":
-        return Layout(found, roles["text"], roles["label"][0])
+    if matched == "labeled":
+        return Layout(matched, roles["text"], roles["label"][0])
     texts = (*roles["anchor"], *roles["positive"], *roles.get("negative", ()))
-    return Layout(found, texts, roles["score"][0] if found == "scored" else None)
+    return Layout(matched, texts, roles["score"][0] if matched == "scored" else None)
 
 
 def recognized(where: str, record: Record, kind: Kind | None) -> Layout:
-    """The layout that the first row suggests.
+    """Recognize the layout from the first row.
 
-    Columns with well-known names are taken by them; then those of a score or a label; the texts are
-    the others that hold text and no number, in order.
+    Columns with well-known names have the role of their name. A single column of numbers in a
+    table without a header is the score or the label. The texts are the other columns that hold text
+    and no number, in order.
 
     Args:
-        where: The row, for messages.
-        record: It.
-        kind: Where the user named it.
+        where: The row's file and line, for messages.
+        record: The row.
+        kind: The kind if the user named it.
 
     Raises:
-        TrainingError: There are too few columns.
-        TrainingError: There is no telling.
+        TrainingError: There are too few columns, or the layout is ambiguous.
     """
     names = [name for name in record if name]
     numbered = names == [str(place) for place, _ in enumerate(names, 1)]
@@ -122,7 +126,7 @@ def recognized(where: str, record: Record, kind: Kind | None) -> Layout:
     if numbered and len(numbers) == 1 and 1 < len(names) < 4:
         scores = labels = numbers
     texts = _texts(record, kind, {*scores, *labels})
-    given = kind
+    requested = kind
     if kind is None:
         kind = _kind(texts, scores, labels, record)
     if kind == "labeled" and not labels and numbered and len(names) == 2:
@@ -130,7 +134,7 @@ def recognized(where: str, record: Record, kind: Kind | None) -> Layout:
     targets = labels if kind == "labeled" else scores or labels
     if kind in ("scored", "labeled") and not targets:
         raise TrainingError(
-            f"{where}: expected a {'label' if kind == 'labeled' else 'score'} beside the text, "
+            f"{where}: expected a column with a {'label' if kind == 'labeled' else 'score'}, "
             f"found columns {', '.join(names)}"
         )
     least = _TEXTS[kind] if kind else 2
@@ -139,30 +143,30 @@ def recognized(where: str, record: Record, kind: Kind | None) -> Layout:
             f"{where}: expected {least} columns of text{f' for {kind}' if kind else ''}, "
             f"found {len(texts)} (columns {', '.join(names) or 'none'})"
         )
-    sure = numbered or all(role[name] is not None for name in texts)
+    certain = numbered or all(role[name] is not None for name in texts)
     extra = len(texts) > (2 if kind == "triplets" else least)
-    if kind is None or (extra and not sure and given != "triplets"):
+    if kind is None or (extra and not certain and requested != "triplets"):
         raise TrainingError(
-            f"{where}: no telling which columns are meant; name them, such as "
+            f"{where}: the columns are ambiguous; name them, such as "
             f"anchor={texts[0]},positive={texts[1]}; found {', '.join(names)}"
         )
-    taken = tuple(texts if kind == "triplets" else texts[:least])
-    return Layout(kind, taken, targets[0] if kind in ("scored", "labeled") else None)
+    text_columns = tuple(texts if kind == "triplets" else texts[:least])
+    return Layout(kind, text_columns, targets[0] if kind in ("scored", "labeled") else None)
 
 
 def check_columns(where: str, record: Record, layout: Layout) -> None:
-    """Make sure that a row has the columns.
+    """Check that a row has the layout's columns.
 
     Raises:
-        TextSourceError: One is not there.
+        TextSourceError: A column is missing.
     """
     for name in layout.columns:
         if name not in record:
-            names = ", ".join(record) or "nothing"
+            names = ", ".join(record) or "none"
             raise TextSourceError(f"{where}: expected a column {name!r}, found {names}")
 
 
-def _said(column: str) -> str:
+def _quoted(column: str) -> str:
     return f"column {column}" if column.isdecimal() else repr(column)
 
 
@@ -176,14 +180,14 @@ def _role(name: str) -> str | None:
 
 
 def _texts(record: Record, kind: Kind | None, targets: set[str]) -> list[str]:
-    """The columns that may be texts: those with well-known names, or all that hold text."""
+    """List the columns that may be texts: by well-known names, or all columns that hold text."""
     role = {name: _role(name) for name in record}
     roles = set(role.values())
     if kind in (None, "labeled") and targets and "text" in roles and "positive" not in roles:
         return [name for name in record if role[name] == "text"]
     known = [
-        [name for name in record if role[name] == wanted]
-        for wanted in ("anchor", "positive", "negative")
+        [name for name in record if role[name] == text_role]
+        for text_role in ("anchor", "positive", "negative")
     ]
     if known[0] and known[1] and kind != "labeled":
         return [known[0][0], known[1][0], *known[2]]

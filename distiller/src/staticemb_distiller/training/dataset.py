@@ -1,4 +1,4 @@
-"""What examples become: texts as token ids, every example a row of text numbers."""
+"""Examples in memory: texts as token ids, and each example as a row of text numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Texts:
-    """Different texts, tokenized.
+    """Distinct texts, tokenized.
 
     Attributes:
         ids: (N,) int32, the ids of all texts, one after the other.
@@ -30,10 +30,10 @@ class Texts:
     def take(
         self, numbers: NDArray[np.integer[Any]]
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """The ids of B texts.
+        """Select the ids of B texts.
 
         Args:
-            numbers: (B,), repeats allowed.
+            numbers: (B,) text numbers, repeats allowed.
 
         Returns:
             ids (M,) int32, one text after the other, and offsets (B + 1,) int64.
@@ -50,13 +50,13 @@ class Examples:
     """The examples of one source.
 
     Attributes:
-        kind: Of all of them.
+        kind: The kind of all examples.
         columns: (n, c) int32 text numbers; equal texts have equal numbers. pairs and scored:
-            anchor, positive; triplets: and negatives; labeled: the only text.
-        scores: (n,) float32 from 0 to 1, of kind scored.
-        labels: (n,) int32, of kind labeled.
-        weight: How many times an epoch takes each of them.
-        name: What to call the source.
+            anchor, positive; triplets: anchor, positive, negatives; labeled: the text.
+        scores: (n,) float32 from 0 to 1, for kind scored.
+        labels: (n,) int32, for kind labeled.
+        weight: How many times an epoch takes each example.
+        name: The source's name in messages.
     """
 
     kind: Kind
@@ -70,7 +70,7 @@ class Examples:
         return len(self.columns)
 
     def with_negatives(self, numbers: NDArray[np.int32]) -> Examples:
-        """Pairs or triplets with further negatives, (n, m) text numbers; itself if m is 0."""
+        """Append negatives, (n, m) text numbers, to pairs or triplets; no copy if m is 0."""
         if not numbers.shape[1]:
             return self
         columns = np.concatenate([self.columns, numbers], axis=1)
@@ -82,10 +82,10 @@ class Dataset:
     """The examples of all sources, and their texts.
 
     Attributes:
-        texts: Tokenized.
-        examples: Source after source.
+        texts: The tokenized texts.
+        examples: The examples of each source.
         spelled: (bytes,) uint8, all texts in UTF-8, one after the other.
-        spelled_offsets: (T + 1,) int64.
+        spelled_offsets: (T + 1,) int64; text t has `spelled[offsets[t]:offsets[t + 1]]`.
     """
 
     texts: Texts
@@ -94,12 +94,12 @@ class Dataset:
     spelled_offsets: NDArray[np.int64]
 
     def named(self) -> NDArray[np.int64]:
-        """Numbers of the texts that examples name, each once, ascending."""
+        """Return the distinct numbers of the examples' texts, ascending."""
         columns = [examples.columns.ravel() for examples in self.examples]
         return np.unique(np.concatenate(columns)).astype(np.int64)
 
     def read_texts(self, numbers: NDArray[np.integer[Any]]) -> list[str]:
-        """The texts with these numbers, (B,), as strings."""
+        """Return the texts with these numbers, (B,), as strings."""
         starts, ends = self.spelled_offsets[numbers], self.spelled_offsets[np.add(numbers, 1)]
         return [
             self.spelled[start:end].tobytes().decode()

@@ -1,4 +1,4 @@
-"""The teacher's vectors of all texts of a data set, on disk while they are used."""
+"""The teacher's vectors of a data set's texts, memory-mapped from disk."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ def teacher_vectors(
     cache: Path,
     advance: Callable[[int], object],
 ) -> NDArray[np.float16]:
-    """Let a teacher encode texts of a data set.
+    """Encode texts of a data set with a teacher.
 
     Args:
         teacher: The teacher.
-        dataset: T texts.
-        numbers: Of those to encode.
-        folder: Where the vectors are put while they are used.
-        cache: The folder of the teacher's vectors, which keeps them for good.
+        dataset: A data set of T texts.
+        numbers: The numbers of the texts to encode.
+        folder: The folder of the memory-mapped result.
+        cache: The folder of the permanent cache of the teacher's vectors.
         advance: Called with the number of texts done since its last call.
 
     Returns:
-        (T, H) float16, mapped from a file; zeros for the others.
+        (T, H) float16, memory-mapped; zeros for texts that are not in `numbers`.
 
     Raises:
         TeacherError: The teacher cannot encode.

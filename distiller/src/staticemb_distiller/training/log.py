@@ -1,4 +1,4 @@
-"""What a training reports while it runs: notes, TensorBoard; and afterwards: lines and a curve."""
+"""Reports of a training: notes and TensorBoard events during it, log and curve files after it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 class Log:
-    """Passes each entry of the history on.
+    """Reporter of the history's entries.
 
     Args:
-        progress: Where validations are noted.
+        progress: Receives a note for each validation.
         tensorboard: The folder for TensorBoard's event files; None: none are written.
 
     Raises:
-        MissingPackageError: TensorBoard is asked for and not installed.
+        MissingPackageError: `tensorboard` is set, and the package is missing.
     """
 
     def __init__(self, progress: Progress, tensorboard: Path | None = None) -> None:
@@ -45,25 +45,25 @@ class Log:
         """Report one entry."""
         step = entry["step"]
         if "value" in entry:
-            shown = (name for name in entry if name not in ("step", "value"))
-            found = ", ".join(f"{name} {entry[name]:.4f}" for name in shown)
-            self._progress.note(f"Step {step}: {found}")
+            names = (name for name in entry if name not in ("step", "value"))
+            measures = ", ".join(f"{name} {entry[name]:.4f}" for name in names)
+            self._progress.note(f"Step {step}: {measures}")
         if self._writer is not None:
             for name, value in entry.items():
                 if name != "step":
                     self._writer.add_scalar(name, value, step)
 
     def close(self) -> None:
-        """Put out what is still held back."""
+        """Write pending events and close the event file."""
         if self._writer is not None:
             self._writer.close()
 
 
 def log_files(path: Path) -> list[Path]:
-    """`NAME.log.jsonl` and `NAME.curve.svg` beside the model; none beside a device or FIFO.
+    """Return the paths of `NAME.log.jsonl` and `NAME.curve.svg` in the model's folder.
 
     Args:
-        path: The model.
+        path: The model; for a device or FIFO, the list is empty.
     """
     if is_stream(path):
         return []
@@ -75,13 +75,13 @@ def write_beside(path: Path, trained: Trained) -> list[Path]:
 
     Args:
         path: The model.
-        trained: Its training.
+        trained: The training's result.
 
     Returns:
-        The files.
+        The files that were written.
 
     Raises:
-        OutputError: One cannot be written.
+        OutputError: A file cannot be written.
     """
     lines = "".join(json.dumps(entry) + "\n" for entry in trained.history)
     best = trained.step if any("value" in entry for entry in trained.history) else None

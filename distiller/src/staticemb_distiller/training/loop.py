@@ -1,8 +1,8 @@
-"""Steps, epochs, rounds: from a start and examples to a trained table.
+"""The training loop: steps, epochs and rounds, from a start and examples to a trained table.
 
-One step is one batch. `validations` times an epoch the held-out examples are measured, the best
-table is kept and the state is saved. After each round but the last, hard negatives are mined and
-the epochs are run again with them.
+One step is one batch. `validations` times an epoch, the table is validated on the held-out
+examples, the best table is kept, and the state is saved. After each round except the last, hard
+negatives are mined, and the epochs are repeated with them.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ if TYPE_CHECKING:
     from .recipe import TrainingRecipe
     from .start import Start
 
-_POINTS = 100  # of the learning curve, an epoch
+_POINTS = 100  # points of the learning curve in an epoch
 
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """What a training is made from.
+    """The inputs of a training.
 
     Attributes:
         start: The table and its settings.
-        train: The examples.
-        held_out: Those to validate on; over the same texts.
+        train: The training examples.
+        held_out: The validation examples, over the same texts.
         guide: (T, H) the teacher's vectors of all texts; None: no teacher.
     """
 
@@ -56,12 +56,12 @@ class Material:
 
 @dataclass(eq=False)
 class Trained:
-    """What a training led to.
+    """The result of a training.
 
     Attributes:
-        rows: (V, D) float32, the best table that was validated, or else the last.
-        step: At which step it stood.
-        steps: How many steps were made.
+        rows: (V, D) float32, the best validated table, or the last table without validation.
+        step: The step of that table.
+        steps: The number of steps that were made.
         history: One entry for each point of the learning curve.
     """
 
@@ -85,37 +85,37 @@ def run_steps(
     """Train a table.
 
     Args:
-        material: What with.
-        recipe: Its knobs under "What is lowered" and "How", and `seed`.
-        batch_size: Examples in a step, of all processes together.
-        device: Where the arithmetic happens.
-        workers: The processes that share the work; None: this one alone.
-        checkpoint: Where the state is kept; a state that is there is gone on from.
+        material: The start and the examples.
+        recipe: The knobs under "What is lowered" and "How", and `seed`.
+        batch_size: The examples in a step, over all processes.
+        device: The device of the arithmetic.
+        workers: The processes that share the work; None: this process alone.
+        checkpoint: The storage of the state; the training resumes from a state that it holds.
         advance: Called with the number of steps made since its last call.
-        note: Called with each entry of the history as it is made.
+        note: Called with each new entry of the history.
 
     Raises:
-        DivergedError: A loss was no longer finite.
+        DivergedError: A loss is not finite.
         CacheError: The state cannot be read or written.
     """
     run = _Run(material, recipe, batch_size, device, workers or Workers(), checkpoint, note)
     run.restore()
     advance(run.step)
     while run.step < run.total and not run.stopped:
-        made = run.step
+        previous = run.step
         run.stretch(advance)
-        assert run.step > made, "an epoch holds at least one batch"
+        assert run.step > previous, "an epoch holds at least one batch"
     rows = run.table() if run.best is None else run.best
     return Trained(rows, run.best_step if run.best is not None else run.step, run.step, run.history)
 
 
 def total_steps(dataset: Dataset, recipe: TrainingRecipe, batch_size: int) -> int:
-    """How many steps a training makes if nothing stops it."""
+    """Count the steps of a training that is not stopped early."""
     return steps(dataset, batch_size) * recipe.epochs * (recipe.mine + 1)
 
 
 class _Run:
-    """A training under way."""
+    """A training in progress."""
 
     def __init__(
         self,
@@ -144,23 +144,23 @@ class _Run:
 
     @property
     def stopped(self) -> bool:
-        """Whether patience is at its end."""
+        """Whether `patience` validations in a row were not better."""
         return self.recipe.patience is not None and self.worse >= self.recipe.patience
 
     def table(self) -> NDArray[np.float32]:
-        """A copy of the table as it stands."""
+        """Return a copy of the current table."""
         return np.array(self.bag.table.cpu().numpy())
 
     def stretch(self, advance: Callable[[int], object]) -> None:
-        """Go on to the next validation."""
+        """Train up to the next validation, validate and save."""
         per_round = self.per_epoch * self.recipe.epochs
         if self.step and self.step % per_round == 0:
             self._mine()
-        epoch, begun = divmod(self.step, self.per_epoch)
+        epoch, first = divmod(self.step, self.per_epoch)
         objective = self._objective(self.dataset, self.workers)
         parts = self.recipe.validations
         ends = [math.ceil(self.per_epoch * part / parts) for part in range(1, parts + 1)]
-        end = next(end for end in ends if end > begun)
+        end = next(end for end in ends if end > first)
         losses: list[float] = []
         every = max(1, self.per_epoch // _POINTS)
         for batch in batches(
@@ -168,7 +168,7 @@ class _Run:
             self.batch_size,
             seed=self.recipe.seed,
             epoch=epoch,
-            start=begun,
+            start=first,
             rank=self.workers.rank,
             world=self.workers.world,
         ):
@@ -195,7 +195,7 @@ class _Run:
         return loss
 
     def _rate(self) -> float:
-        """The learning rate of the next step: a linear rise, then a linear fall to zero."""
+        """Compute the next step's learning rate: a linear rise, then a linear fall to zero."""
         rise = self.recipe.warmup * self.total
         up = (self.step + 1) / (rise + 1)
         down = (self.total - self.step) / (self.total - rise + 1)
@@ -227,19 +227,19 @@ class _Run:
         )
 
     def _validate(self) -> None:
-        """Measure in the first process alone; the others hear what it found."""
+        """Validate in the first process, and broadcast the result to the others."""
         score: ValidationScore | None = None
         if self.workers.first:
-            alone = self._objective(self.material.held_out, Workers())
-            held_out, others = self.material.held_out, self.material.train
-            score = validate(alone, held_out, others, self.batch_size)
+            objective = self._objective(self.material.held_out, Workers())
+            held_out, train = self.material.held_out, self.material.train
+            score = validate(objective, held_out, train, self.batch_size)
         order = None if score is None else (score.value, -score.loss)
         order = self.workers.tell(order, self.bag.device)
         if order is None:
             return
         if score is not None:
-            found = {"step": self.step, "validation_loss": score.loss, "value": score.value}
-            self._log(found | score.measures)
+            entry = {"step": self.step, "validation_loss": score.loss, "value": score.value}
+            self._log(entry | score.measures)
         if order > self.best_order:
             self.best, self.best_order, self.best_step = self.table(), order, self.step
             self.worse = 0
@@ -260,9 +260,9 @@ class _Run:
         }
         if self.best is not None:
             arrays["best"] = self.best
-        given = self.material.train.examples
-        for number, (old, now) in enumerate(zip(given, self.dataset.examples, strict=True)):
-            arrays[f"mined{number}"] = now.columns[:, old.columns.shape[1] :]
+        originals = self.material.train.examples
+        for number, (old, new) in enumerate(zip(originals, self.dataset.examples, strict=True)):
+            arrays[f"mined{number}"] = new.columns[:, old.columns.shape[1] :]
         numbers = {
             "step": self.step,
             "optimizer_steps": self.optimizer.steps,
@@ -274,14 +274,14 @@ class _Run:
         self.checkpoint.save(State(arrays, numbers))
 
     def restore(self) -> None:
-        """Take up the state that is kept; where there is none, measure the start."""
+        """Resume from the saved state; without a state, validate the start."""
         state = None if self.checkpoint is None else self.checkpoint.load()
         step = 0 if state is None else state.numbers["step"]
-        there = self.workers.tell((step, 0), self.bag.device)
-        if there is not None and there[0] != step:
+        first = self.workers.tell((step, 0), self.bag.device)
+        if first is not None and first[0] != step:
             raise CacheError(
-                f"checkpoint: expected one folder for all processes, found step {step} in this "
-                f"process's and step {there[0]:.0f} in the first one's"
+                f"checkpoint: expected one folder for all processes, found step {step} in the "
+                f"folder of this process and step {first[0]:.0f} in the first process's"
             )
         if state is None:
             self._validate()

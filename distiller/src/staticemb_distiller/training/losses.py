@@ -1,9 +1,9 @@
-"""What training lowers: contrast, agreement with a teacher, regression, supervised contrast.
+"""Training losses: contrast, agreement with a teacher, regression, supervised contrast.
 
-Each takes the vectors of one batch and gives a scalar. Under `matryoshka` it is taken over several
-prefixes of these vectors. In a run of several processes each holds a share of the queries and all
-candidates; the shares of a loss then add up to that of the whole batch. Of a batch that is too
-small for all of them every share is empty, and its loss 0.
+Each loss takes the vectors of one batch and returns a scalar. `matryoshka` averages it over several
+prefixes of these vectors. With several processes, each has a share of the queries, and all
+candidates; the shares of a loss add up to the loss of the whole batch. If a batch has fewer
+examples than there are processes, every share is empty, and its loss is 0.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ def matryoshka(
     prefixes: Sequence[int],
     weights: Sequence[float],
 ) -> Tensor:
-    """A loss over unit-length prefixes of vectors (Kusupati et al. 2022).
+    """Average a loss over normalized prefixes of vectors (Kusupati et al. 2022).
 
     Args:
-        loss: Takes as many matrices as there are `vectors`.
-        vectors: Each (n, D), of any length.
+        loss: A function of as many matrices as there are `vectors`.
+        vectors: (n, D) each, not necessarily normalized.
         prefixes: Prefix lengths, at most D.
-        weights: How much each counts.
+        weights: The weight of each prefix.
 
     Returns:
         The weighted mean, a scalar.
@@ -45,11 +45,11 @@ def matryoshka(
 
 @dataclass(frozen=True, eq=False)
 class Contrast:
-    """Which candidate belongs to which query, and which are no fair negatives.
+    """The contrastive loss of queries and candidates.
 
     Attributes:
-        targets: (q,) int64, each query's own candidate.
-        banned: (q, c) bool, candidates that do not count as negatives for a query.
+        targets: (q,) int64, the index of each query's own candidate.
+        banned: (q, c) bool, candidates that are not negatives of a query.
         total: Number of queries in all processes.
         temperature: Divides the cosines.
     """
@@ -60,15 +60,15 @@ class Contrast:
     temperature: float
 
     def __call__(self, queries: Tensor, candidates: Tensor) -> Tensor:
-        """InfoNCE, also known as multiple negatives ranking (van den Oord et al. 2018).
+        """Compute InfoNCE, also known as multiple negatives ranking (van den Oord et al. 2018).
 
         Args:
             queries: (q, d) unit vectors.
             candidates: (c, d) unit vectors.
 
         Returns:
-            The sum over queries of the negative log probability of their own candidate, over the
-            number of all queries.
+            The sum of the negative log probabilities of the queries' own candidates, divided by
+            `total`.
         """
         logits = (queries @ candidates.T) / self.temperature
         logits = logits.masked_fill(self.banned, _NEVER)
@@ -78,21 +78,21 @@ class Contrast:
 def false_negatives(
     queries: Tensor, answers: Tensor, candidates: Tensor, owners: Tensor, targets: Tensor
 ) -> Tensor:
-    """Which candidates are no negatives, by equal texts on either side.
+    """Find candidates that are not negatives of a query, by equal texts.
 
-    A candidate is none if it is the query itself or the query's own answer once more, or if it
-    answers the same query in another row.
+    A candidate is not a negative if it has the text of the query or of the query's own answer, or
+    if it answers the same query in another row.
 
     Args:
-        queries: (q,) numbers of the queries' texts.
-        answers: (q,) numbers of their answers' texts.
-        candidates: (c,) numbers of the candidates' texts.
-        owners: (c,) numbers of the texts that candidates answer; -1: an explicit negative, that
-            answers none.
-        targets: (q,) each query's own candidate, which is never banned.
+        queries: (q,) text numbers of the queries.
+        answers: (q,) text numbers of their answers.
+        candidates: (c,) text numbers of the candidates.
+        owners: (c,) text numbers of the queries that the candidates answer; -1: an explicit
+            negative, which answers no query.
+        targets: (q,) the index of each query's own candidate, which is never banned.
 
     Returns:
-        (q, c) bool.
+        (q, c) bool, the mask of candidates that are not negatives.
     """
     banned = queries[:, None] == candidates[None]
     banned |= answers[:, None] == candidates[None]
@@ -102,11 +102,11 @@ def false_negatives(
 
 @dataclass(frozen=True, eq=False)
 class Agreement:
-    """Cosines within the batch should be those of the teacher's vectors.
+    """The loss for differences between the batch's cosines and the teacher's.
 
     Attributes:
-        rows: (q, H) the teacher's unit vectors of this process' texts.
-        columns: (c, H) of all texts.
+        rows: (q, H) the teacher's unit vectors of this process's texts.
+        columns: (c, H) the teacher's unit vectors of all texts.
         total: Number of texts in all processes.
     """
 
@@ -115,14 +115,14 @@ class Agreement:
     total: int
 
     def __call__(self, rows: Tensor, columns: Tensor) -> Tensor:
-        """The mean squared difference of cosines, rows (q, d) against columns (c, d)."""
+        """Compute the mean squared difference of the cosines of rows (q, d) and columns (c, d)."""
         difference = rows @ columns.T - self.rows @ self.columns.T
         return difference.square().sum() / max(self.total * len(columns), 1)
 
 
 @dataclass(frozen=True, eq=False)
 class Regression:
-    """The cosine of two texts should be their score.
+    """The loss for differences between the cosine of two texts and their score.
 
     Attributes:
         scores: (n,) between -1 and 1.
@@ -133,17 +133,17 @@ class Regression:
     total: int
 
     def __call__(self, left: Tensor, right: Tensor) -> Tensor:
-        """The mean squared difference, for unit vectors (n, d) on either side."""
+        """Compute the mean squared difference for two matrices of unit vectors (n, d)."""
         return ((left * right).sum(1) - self.scores).square().sum() / max(self.total, 1)
 
 
 @dataclass(frozen=True, eq=False)
 class SupervisedContrast:
-    """Texts of one label should be closer than those of others (Khosla et al. 2020, eq. 2).
+    """The supervised contrastive loss of labeled texts (Khosla et al. 2020, eq. 2).
 
     Attributes:
-        mates: (q, c) bool: same label, and not the same place.
-        itself: (q, c) bool: the same place or the same text; never compared.
+        mates: (q, c) bool: a different text with the same label.
+        itself: (q, c) bool: the same text; never compared.
         total: Number of texts in all processes that have a mate.
         temperature: Divides the cosines.
     """
@@ -154,9 +154,9 @@ class SupervisedContrast:
     temperature: float
 
     def __call__(self, texts: Tensor, others: Tensor) -> Tensor:
-        """The mean over texts (q, d) of their mates' mean negative log probability."""
+        """Compute the mean over texts (q, d) of their mates' mean negative log probability."""
         logits = (texts @ others.T) / self.temperature
-        # A finite number: where nothing is left to compare, infinities would give NaN gradients.
+        # Finite, because a row of infinities would give NaN gradients.
         logits = logits.masked_fill(self.itself, _HARDLY)
         log = functional.log_softmax(logits, dim=1).masked_fill(~self.mates, 0.0)
         return -(log.sum(1) / self.mates.sum(1).clamp(min=1)).sum() / max(self.total, 1)

@@ -1,4 +1,4 @@
-"""Hard negatives: texts that the table itself takes for answers, and that are none."""
+"""Mining of hard negatives: texts that are close to an anchor but do not answer it."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 @torch.no_grad()
 def mine(bag: Bag, dataset: Dataset, *, count: int, margin: float) -> Dataset:
-    """Give pairs and triplets the hardest negatives among their source's positives.
+    """Add the hardest negatives among a source's positives to its pairs and triplets.
 
     Args:
-        bag: The table that looks for them.
-        dataset: Its scored pairs and labeled texts stay as they are.
-        count: Negatives for each anchor, after those that it has.
-        margin: A negative's cosine is at most this share of the own positive's (de Souza Moreira
-            et al. 2024, TopK-PercPos): what is closer may be an answer that nobody marked.
+        bag: The table whose cosines rank the negatives.
+        dataset: The examples; scored pairs and labeled texts stay unchanged.
+        count: The number of additional negatives for each anchor.
+        margin: A negative's cosine is at most this share of the positive's (de Souza Moreira et
+            al. 2024, TopK-PercPos); closer texts may be unlabeled answers.
 
     Returns:
-        The dataset with `count` more columns.
+        The dataset with `count` more columns for pairs and triplets.
     """
     mined = [
         part.with_negatives(hardest(bag, dataset.texts, part, count=count, margin=margin))
@@ -43,11 +43,11 @@ def mine(bag: Bag, dataset: Dataset, *, count: int, margin: float) -> Dataset:
 def hardest(
     bag: Bag, texts: Texts, examples: Examples, *, count: int, margin: float
 ) -> NDArray[np.int32]:
-    """(n, count) numbers of the hardest negatives of each example.
+    """Find the (n, count) text numbers of each example's hardest negatives.
 
-    The positives of equal anchors, and the anchor's own text, are never negatives. Where too few
-    texts are left, the hardest repeat; where none is, the positive stands there, which the loss
-    leaves out.
+    The positives of equal anchors, and the anchor's own text, are never negatives. If there are
+    fewer than `count` negatives, they repeat; if there are none, the positive takes their place,
+    and the loss ignores it.
     """
     columns = examples.columns.astype(np.int64)
     numbers, places = np.unique(columns[:, :2], return_inverse=True)
@@ -61,14 +61,14 @@ def hardest(
     most = min(count, len(pool))
     for block in blocks(len(columns), len(pool)):
         cosines = vectors[queries[block]] @ candidates.T
-        mine = cosines.gather(1, torch.from_numpy(own[block, None]).to(cosines.device))
-        cosines.masked_fill_(cosines > margin * mine, NEVER)
+        own_cosines = cosines.gather(1, torch.from_numpy(own[block, None]).to(cosines.device))
+        cosines.masked_fill_(cosines > margin * own_cosines, NEVER)
         forbid(cosines, others[block])
         best, which = cosines.topk(most, dim=1)
         chosen = np.where(best.cpu().numpy() > NEVER, pool[which.cpu().numpy()], -1)
         for row, place in enumerate(range(block.start, block.stop)):
-            kept = chosen[row][chosen[row] >= 0]
-            if not len(kept):
-                kept = places[place, 1:]
-            out[place] = numbers[np.resize(kept, count)]
+            negatives = chosen[row][chosen[row] >= 0]
+            if not len(negatives):
+                negatives = places[place, 1:]
+            out[place] = numbers[np.resize(negatives, count)]
     return out

@@ -1,4 +1,4 @@
-"""A number for every different text, in order of first appearance, found by its digest."""
+"""Numbers for distinct texts, in order of first appearance, looked up by digests."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 
 class Numbering:
-    """Numbers texts from 0 on; equal texts get equal numbers.
+    """A numbering of texts from 0; equal texts get equal numbers.
 
-    Texts are known by 64 bits of BLAKE2b: among ten million, two are taken for one with a
-    probability of 3e-6. Sorted arrays of growing size take 12 bytes a different text (twice that
-    while two are merged), a tenth of what a dictionary of integers takes.
+    Texts are identified by 64 bits of BLAKE2b. Among ten million texts, the probability of a
+    collision is 3e-6. Sorted arrays of growing size take 12 bytes for each distinct text (twice
+    that during a merge), a tenth of a dictionary of integers.
     """
 
     def __init__(self) -> None:
@@ -28,8 +28,8 @@ class Numbering:
         """Number B texts.
 
         Returns:
-            numbers (B,) int32, and the places (n,) int64, ascending, of the texts that are new:
-            they have the next n numbers.
+            numbers (B,) int32, and the indices (n,) int64, ascending, of the new texts, which get
+            the next n numbers.
         """
         digests = np.fromiter(map(_digest, texts), np.uint64, len(texts))
         unique, first, inverse = np.unique(digests, return_index=True, return_inverse=True)
@@ -38,35 +38,35 @@ class Numbering:
         new = new[np.argsort(first[new])]
         numbers[new] = np.arange(self._count, self._count + len(new))
         self._count += len(new)
-        fresh = np.sort(new)
-        self._keep(unique[fresh], numbers[fresh])
+        ascending = np.sort(new)
+        self._add_run(unique[ascending], numbers[ascending])
         return numbers[inverse.ravel()], first[new].astype(np.int64)
 
     def digests(self) -> NDArray[np.uint64]:
-        """The digest of each text, by number."""
-        found = np.empty(self._count, np.uint64)
+        """Return the digest of each text, by number."""
+        by_number = np.empty(self._count, np.uint64)
         for digests, numbers in self._runs:
-            found[numbers] = digests
-        return found
+            by_number[numbers] = digests
+        return by_number
 
     def _find(self, digests: NDArray[np.uint64]) -> NDArray[np.int32]:
-        """The numbers of digests; -1: not there."""
-        found = np.full(len(digests), -1, np.int32)
-        for known, numbers in self._runs:
-            places = np.minimum(np.searchsorted(known, digests), len(known) - 1)
-            hit = known[places] == digests
-            found[hit] = numbers[places[hit]]
-        return found
+        """Look up the numbers of digests; -1 for a new digest."""
+        result = np.full(len(digests), -1, np.int32)
+        for run_digests, numbers in self._runs:
+            places = np.minimum(np.searchsorted(run_digests, digests), len(run_digests) - 1)
+            hit = run_digests[places] == digests
+            result[hit] = numbers[places[hit]]
+        return result
 
-    def _keep(self, digests: NDArray[np.uint64], numbers: NDArray[np.int32]) -> None:
-        """Add a sorted run; runs at least double in size towards the first, so they are few."""
+    def _add_run(self, digests: NDArray[np.uint64], numbers: NDArray[np.int32]) -> None:
+        """Add a sorted run; each run is at least twice as large as the next, so runs are few."""
         if not len(digests):
             return
         while self._runs and len(self._runs[-1][0]) < 2 * len(digests):
-            other, theirs = self._runs.pop()
-            digests = np.concatenate([other, digests])
+            run_digests, run_numbers = self._runs.pop()
+            digests = np.concatenate([run_digests, digests])
             order = np.argsort(digests, kind="stable")
-            digests, numbers = digests[order], np.concatenate([theirs, numbers])[order]
+            digests, numbers = digests[order], np.concatenate([run_numbers, numbers])[order]
         self._runs.append((digests, numbers))
 
 

@@ -1,4 +1,4 @@
-"""A batch of any kind, and the loss that it has under a recipe."""
+"""The loss of a batch of any kind."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Objective:
 
     Attributes:
         bag: The table and its pooling.
-        dataset: What the batches' numbers mean.
-        prefixes: Prefix lengths under which each loss is taken.
-        prefix_weights: How much each counts.
-        temperature: Divides cosines where texts are contrasted.
+        dataset: The texts and the kinds of the batches.
+        prefixes: The prefix lengths for which each loss is computed.
+        prefix_weights: The weight of each prefix.
+        temperature: The divisor of cosines in contrastive losses.
+        workers: The processes that share the batch.
         guide: (T, H) the teacher's vectors of all texts; None: no teacher.
-        guide_weight: What agreement with it counts beside the batch's own loss.
-        workers: Who else has a share of the batch.
+        guide_weight: The weight of agreement with the teacher; the batch's own loss has weight 1.
     """
 
     bag: Bag
@@ -47,10 +47,10 @@ class Objective:
     guide_weight: float = 0.0
 
     def gradient(self, batch: Batch) -> tuple[float, Tensor, Tensor]:
-        """The loss of a batch and its gradient, both over all processes' shares.
+        """Compute the loss of a batch and its gradient, both over the shares of all processes.
 
         Returns:
-            The loss, the (U,) rows that it depends on, and its (U, D) gradient in these.
+            The loss, the (U,) numbers of its rows, and its (U, D) gradient in these rows.
         """
         loss, which, rows = self._forward(batch)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -59,7 +59,7 @@ class Objective:
         return self.workers.total(loss), which, gradient
 
     def value(self, batch: Batch) -> float:
-        """The loss of a batch alone."""
+        """Compute the loss of a batch without a gradient."""
         with torch.no_grad():
             return float(self._forward(batch)[0])
 
@@ -72,7 +72,7 @@ class Objective:
         return self._loss(batch, [vectors[column] for column in columns.T]), which, rows
 
     def _loss(self, batch: Batch, vectors: list[Tensor]) -> Tensor:
-        """This process' share of the loss; `vectors` are (b, D), one for each column."""
+        """Compute this process's share of the loss; `vectors` has (b, D) for each column."""
         numbers = torch.from_numpy(batch.columns.astype(np.int64)).to(vectors[0].device)
         kind = self.dataset.examples[batch.source].kind
         if kind == "scored":
@@ -90,26 +90,26 @@ class Objective:
         return matryoshka(loss, vectors, self.prefixes, self.prefix_weights)
 
     def _own(self, count: int) -> Tensor:
-        """The places of this process' share among all of `world` shares of this size."""
+        """Return the indices of this process's share among `world` shares of `count` examples."""
         first = self.workers.rank * count
         return torch.arange(first, first + count, device=self.bag.device)
 
     def _contrast(self, vectors: list[Tensor], numbers: Tensor) -> Tensor:
-        """InfoNCE from queries to answers and negatives, and from answers to queries."""
+        """Compute InfoNCE from queries to answers and negatives, and from answers to queries."""
         queries, answers = vectors[:2]
-        every = self.workers.gather(numbers)
-        all_queries, all_answers = every[:, 0], every[:, 1]
+        all_numbers = self.workers.gather(numbers)
+        all_queries, all_answers = all_numbers[:, 0], all_numbers[:, 1]
         negatives = [self.workers.gather(part) for part in vectors[2:]]
         candidates = torch.cat([self.workers.gather(answers), *negatives])
-        named = torch.cat([all_answers, *every[:, 2:].T])
-        owners = torch.full_like(named, -1)
-        owners[: len(every)] = all_queries
+        candidate_texts = torch.cat([all_answers, *all_numbers[:, 2:].T])
+        owners = torch.full_like(candidate_texts, -1)
+        owners[: len(all_numbers)] = all_queries
         own = self._own(len(numbers))
-        there = false_negatives(numbers[:, 0], numbers[:, 1], named, owners, own)
-        back = false_negatives(numbers[:, 1], numbers[:, 0], all_queries, all_answers, own)
-        total = len(every)
-        forward = Contrast(own, there, total, self.temperature)
-        backward = Contrast(own, back, total, self.temperature)
+        banned = false_negatives(numbers[:, 0], numbers[:, 1], candidate_texts, owners, own)
+        banned_back = false_negatives(numbers[:, 1], numbers[:, 0], all_queries, all_answers, own)
+        total = len(all_numbers)
+        forward = Contrast(own, banned, total, self.temperature)
+        backward = Contrast(own, banned_back, total, self.temperature)
         return 0.5 * (
             self._over_prefixes(forward, queries, candidates)
             + self._over_prefixes(backward, answers, self.workers.gather(queries))
@@ -124,17 +124,17 @@ class Objective:
     def _supervised(self, batch: Batch, texts: Tensor, numbers: Tensor) -> Tensor:
         assert batch.labels is not None
         labels = torch.from_numpy(batch.labels.astype(np.int64)).to(texts.device)
-        others, named = self.workers.gather(labels), self.workers.gather(numbers)
-        itself = numbers[:, None] == named[None]
-        mates = (labels[:, None] == others[None]) & ~itself
+        all_labels, all_numbers = self.workers.gather(labels), self.workers.gather(numbers)
+        itself = numbers[:, None] == all_numbers[None]
+        mates = (labels[:, None] == all_labels[None]) & ~itself
         total = self.workers.total(mates.any(1).sum())
         loss = SupervisedContrast(mates, itself, int(total), self.temperature)
         return self._over_prefixes(loss, texts, self.workers.gather(texts))
 
     def _agreement(self, columns: NDArray[np.int32], vectors: Tensor) -> Tensor:
         assert self.guide is not None
-        wanted = np.asarray(self.guide[columns.T.reshape(-1)], np.float32)
-        guide = torch.from_numpy(wanted).to(vectors.device)
-        others = self.workers.gather(guide)
-        loss = Agreement(guide, others, len(others))
+        guide_rows = np.asarray(self.guide[columns.T.reshape(-1)], np.float32)
+        guide = torch.from_numpy(guide_rows).to(vectors.device)
+        all_guides = self.workers.gather(guide)
+        loss = Agreement(guide, all_guides, len(all_guides))
         return self._over_prefixes(loss, vectors, self.workers.gather(vectors))

@@ -1,4 +1,4 @@
-"""Every knob of a training, declared once; stored in the file that it makes."""
+"""The recipe of a training: every knob, stored in the trained file."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ..recipe.shape import check_shape
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingRecipe(Knobs):
-    """How to train a table on examples. The defaults suit a start from a fitted file.
+    """The knobs of a training on examples. The defaults suit a start from a fitted file.
 
     Raises:
-        RecipeError: A value is of the wrong kind, out of range, or contradicts another.
+        RecipeError: A value has the wrong type, is out of range, or contradicts another value.
 
     Example:
         >>> print(TrainingRecipe(pairs=["pairs.tsv"], epochs=1).to_toml(defaults=False))

@@ -1,7 +1,7 @@
-"""A start and examples in, a static embedding file out: the steps, one after another.
+"""The pipeline of a training, from a start and examples to a static embedding file.
 
-start -> examples, tokenized -> start, shaped -> training -> rotation -> number format -> file,
-log, curve
+start -> tokenized examples -> shaped start -> training -> rotation -> number format -> file, log,
+curve
 """
 
 from __future__ import annotations
@@ -53,21 +53,21 @@ if TYPE_CHECKING:
     from .dataset import Dataset
 
 _BATCH = 1_024
-_LEAST_BATCHES = 8  # in an epoch, where the batch size is left to us
+_LEAST_BATCHES = 8  # in an epoch, if the recipe gives no batch size
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where a training puts what it needs and what it makes, and where it computes.
+    """The paths and the device of a training.
 
     Attributes:
         output: The file to write.
-        device: "cpu", "cuda", "mps"; "auto": CUDA where it is present, else the CPU, which a step
-            of a few thousand rows keeps busy enough.
-        checkpoint: A folder that keeps the state, so that a run that was broken off goes on where
-            it stopped. It is removed at the end.
-        teacher_cache: A folder that keeps the teacher's vectors for good.
-        tensorboard: A folder for TensorBoard's event files.
+        device: "cpu", "cuda", "mps"; "auto": CUDA if present, otherwise the CPU (a step of a few
+            thousand rows is too small to gain from MPS).
+        checkpoint: The folder of the state, from which an interrupted run resumes. It is removed
+            at the end.
+        teacher_cache: The folder of a permanent cache of the teacher's vectors.
+        tensorboard: The folder for TensorBoard's event files.
     """
 
     output: Path
@@ -94,19 +94,19 @@ def train(
 
     Args:
         model: As `start` of `train_file`.
-        recipe: The examples, and how to train on them.
-        output: The file to write. It appears, or is replaced, only once it is whole and checked.
+        recipe: The examples and the knobs of the training.
+        output: The file to write. It appears, or is replaced, only when it is complete and checked.
         device: As in `Places`.
         checkpoint: As in `Places`.
         teacher_cache: As in `Places`.
         tensorboard: As in `Places`.
-        progress: Where to show progress; nothing is shown if None.
+        progress: The display of progress; None: no display.
 
     Returns:
         The path of the file.
 
     Raises:
-        DistillerError: A subclass for each thing that can be wrong.
+        DistillerError: The training fails; the subclass names the reason.
         StaticEmbError: The model cannot be opened.
 
     Example:
@@ -132,16 +132,16 @@ def train_file(
     Args:
         start: A static embedding file, an installed model's name, a folder of model2vec or
             sentence-transformers (StaticEmbedding), or a teacher: a folder or a Hub id. Code that
-            comes with a teacher never runs here.
-        recipe: How.
-        places: Where.
-        progress: Where to show progress; nothing is shown if None.
+            comes with a teacher never runs.
+        recipe: The examples and the knobs of the training.
+        places: The paths and the device.
+        progress: The display of progress; None: no display.
 
     Returns:
-        The training, whose table the file holds.
+        The result of the training.
 
     Raises:
-        DistillerError: One of its sub-classes for each thing that can be wrong.
+        DistillerError: The training fails; the subclass names the reason.
         StaticEmbError: The start cannot be opened.
 
     Example:
@@ -170,8 +170,8 @@ def train_file(
         stack.callback(log.close)
         begin = open_start(start, recipe, device=places.device, progress=progress)
         if shown is not None and begin.dropped:
-            lost = ", ".join(begin.dropped)
-            shown.warn(f"{start}: training changes the table, so the new file has no {lost}")
+            dropped = ", ".join(begin.dropped)
+            shown.warn(f"{start}: training changes the table, so the new file has no {dropped}")
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="staticemb-")))
         progress.note(f"Reading examples: {' '.join(recipe.pairs)}")
         for source in sources:
@@ -191,16 +191,16 @@ def train_file(
             raise TrainingError("expected texts with tokens that the model knows, found none")
         if recipe.patience is not None and not any(map(len, held_out.examples)):
             raise TrainingError(
-                "patience: expected examples to validate on, found too few to hold any out; ask "
-                "for a number with held_out="
+                "patience: expected examples to validate on, found too few to hold any out; set "
+                "their number with held_out="
             )
         batch_size = _batch_size(examples, recipe, workers)
         progress.note(_described(examples, held_out, batch_size))
         validated = sum(map(len, held_out.examples))
         if recipe.held_out and validated < LEAST:
             progress.note(
-                f"warning: {validated} held-out examples are too few to tell tables apart: the one "
-                f"that is kept is chosen by chance; from {LEAST} on they do"
+                f"warning: {validated} held-out examples are too few to tell tables apart: the "
+                f"choice of the best table is random; use at least {LEAST}"
             )
         guide, revision = None, ""
         if recipe.teacher is not None and recipe.teacher_weight > 0:
@@ -213,11 +213,11 @@ def train_file(
         ]
         versions = inputs.versions(sources)
         identity = [begin.identity, recipe.to_toml(), digests, versions, revision, workers.world]
-        kept = None
+        state = None
         if places.checkpoint is not None:
-            kept = TrainingCheckpoint(places.checkpoint, identity)
-            if kept.path.exists():
-                progress.note(f"Going on where {kept.path} stopped")
+            state = TrainingCheckpoint(places.checkpoint, identity)
+            if state.path.exists():
+                progress.note(f"Resuming from {state.path}")
         material = Material(shaped_start(begin, examples, recipe), examples, held_out, guide)
         total = total_steps(examples, recipe, batch_size)
         with progress.track("Training", total, "steps") as advance:
@@ -227,7 +227,7 @@ def train_file(
                 batch_size=batch_size,
                 device=device,
                 workers=workers,
-                checkpoint=kept,
+                checkpoint=state,
                 advance=advance,
                 note=log.note,
             )
@@ -241,8 +241,8 @@ def train_file(
             for file in write_beside(path, trained):
                 progress.note(f"Wrote {file}")
             progress.note(f"Wrote {described(path)}")
-            if kept is not None:
-                kept.clear()
+            if state is not None:
+                state.clear()
     return trained
 
 
@@ -253,17 +253,19 @@ def _batch_size(examples: Dataset, recipe: TrainingRecipe, workers: Workers) -> 
     most = max(len(part) for part in examples.examples)
     size = max(2 * workers.world, min(_BATCH, most // _LEAST_BATCHES))
     if not steps(examples, size):
-        raise TrainingError("expected an example or more an epoch, found weights that leave none")
+        raise TrainingError(
+            "expected at least one example in an epoch, found weights that leave none"
+        )
     return size
 
 
 def _chosen(trained: Trained) -> str:
-    """Which table the file holds, and why."""
+    """Describe which table the file holds, and why."""
     values = {entry["step"]: entry["value"] for entry in trained.history if "value" in entry}
     if not values:
-        return f"Nothing was held out: taking the table of the last step, {trained.steps}"
+        return f"No examples were held out: the file has the table of step {trained.steps}"
     if trained.step == 0:
-        return "No validation was better than the start: the table stays as it was"
+        return "No validation was better than the start: the table is unchanged"
     return f"Best of {len(values)} validations: step {trained.step}, {values[trained.step]:.4f}"
 
 
@@ -281,7 +283,7 @@ def _guide(
     folder: Path,
     progress: Progress,
 ) -> tuple[NDArray[np.float16], str]:
-    """The teacher's vectors of the texts named, and its revision."""
+    """Return the teacher's vectors of the texts in `named`, and the teacher's revision."""
     assert recipe.teacher is not None
     progress.note(f"Loading {recipe.teacher}")
     teacher = Teacher.load(recipe.teacher, revision=recipe.teacher_revision, device=places.device)
@@ -298,7 +300,7 @@ def _write(
     recipe: TrainingRecipe,
     facts: dict[str, str],
 ) -> None:
-    """Turn, round, write beside, check, rename."""
+    """Rotate, round, write to a temporary file, check and rename."""
     rows = trained.rows
     if start.unknown_token_id is not None:
         rows[start.unknown_token_id] = 0

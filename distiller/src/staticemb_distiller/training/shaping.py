@@ -1,4 +1,4 @@
-"""The start of a training, all its rows shaped alike before the first step."""
+"""Shaping of a start: all rows change by the same rule before the first step."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _SAMPLE = 50_000  # texts
 
 
 def shaped_start(start: Start, examples: Dataset, recipe: TrainingRecipe) -> Start:
-    """The start with its rows' lengths and directions as the recipe wants them.
+    """Adjust the lengths and directions of a start's rows by the recipe.
 
     Args:
         start: A table of V rows.
-        examples: Those to train on; their texts say which directions are in use.
-        recipe: Its knobs `length_power`, `whiten` and `seed`.
+        examples: The training examples; whitening uses the directions of their texts.
+        recipe: The knobs `length_power`, `whiten` and `seed`.
 
     Returns:
-        The same start if both knobs leave the rows as they are.
+        The shaped start; the same object if both knobs leave the rows unchanged.
     """
     rows = shaped(
         start.rows,
@@ -42,7 +42,7 @@ def shaped_start(start: Start, examples: Dataset, recipe: TrainingRecipe) -> Sta
 
 
 def sampled_vectors(bag: Bag, examples: Dataset, seed: int) -> NDArray[np.float32]:
-    """(n, D) pooled vectors of texts of the examples, at most 50,000 drawn by the seed."""
+    """Return (n, D) pooled vectors of the examples' texts, a random sample of at most 50,000."""
     named = examples.named()
     if len(named) > _SAMPLE:
         named = np.sort(np.random.default_rng(seed).choice(named, _SAMPLE, replace=False))

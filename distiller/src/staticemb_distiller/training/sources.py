@@ -1,6 +1,6 @@
-"""Where examples come from: files, folders and data sets, read row by row.
+"""Sources of examples: files, folders and data sets, read row by row.
 
-source -> records -> which columns are which -> rows of texts and a score or a label
+source -> records -> layout of the columns -> rows of texts and a score or a label
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..corpus.records import Record, kind_of, read_records
 from ..corpus.source_spec import PlaceSpec, named_columns, parse_spec
 from ..corpus.text_files import files_of
 from ..errors import TextSourceError, TrainingError
-from .columns import KINDS, ROLES, Kind, Layout, check_columns, is_header, recognized, told
+from .columns import KINDS, ROLES, Kind, Layout, check_columns, is_header, named_layout, recognized
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,13 +26,13 @@ _KNOBS = {*ROLES, "kind", "range", "header"}
 
 
 class Row(NamedTuple):
-    """An example as it was read.
+    """An example as read from a source.
 
     Attributes:
         where: File and line, for messages.
-        texts: As the kind of examples has them, stripped, none empty.
-        score: A finite number; of kind scored alone.
-        label: Of kind labeled alone.
+        texts: The texts in the order of the kind, stripped, none empty.
+        score: A finite number, only for kind scored.
+        label: The label, only for kind labeled.
     """
 
     where: str
@@ -43,14 +43,14 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class PairSource(PlaceSpec):
-    """One place that examples come from; an epoch takes each of them `weight` times.
+    """A source of examples; an epoch takes each example `weight` times.
 
     Attributes:
-        kind: What the examples are; None: what the columns say.
-        roles: Columns by what they are: anchor, positive, negative (any number), score, label,
-            text; empty: recognized.
-        score_range: The scores that stand for 0 and 1; None: the least and the largest found, or 0
-            and 1 where all lie between.
+        kind: The kind of the examples; None: recognized by the columns.
+        roles: Columns by their role: anchor, positive, negative (any number), score, label, text;
+            empty: recognized.
+        score_range: The scores that correspond to 0 and 1; None: 0 and 1 if all scores are between
+            them, otherwise the smallest and the largest score.
         header: Whether the first row of a CSV or TSV file names its columns; None: recognized.
     """
 
@@ -61,18 +61,18 @@ class PairSource(PlaceSpec):
 
     @classmethod
     def parse(cls, spec: str, *, limit: int | None = None) -> PairSource:
-        """Read a source as the command line has it: `PLACE[::KEY=VALUE[,KEY=VALUE...]]`.
+        """Parse a source in the command line's form: `PLACE[::KEY=VALUE[,KEY=VALUE...]]`.
 
         Args:
             spec: The keys are kind (pairs, triplets, scored, labeled); anchor, positive, negative
                 (several joined by `+`), score, label and text, each a column's name, or its number
                 in a table without a header; range, such as `0..5`; header, yes or no; weight,
                 limit, split, config and revision.
-            limit: The limit where the source names none.
+            limit: The limit if the source names none.
 
         Raises:
-            TextSourceError: An unknown key or an impossible value.
-            TrainingError: The columns named make no kind of examples.
+            TextSourceError: A key is unknown, or a value is invalid.
+            TrainingError: The named columns match no kind of examples.
 
         >>> PairSource.parse("faq.jsonl::anchor=title,positive=body").roles
         {'anchor': ('title',), 'positive': ('body',)}
@@ -87,7 +87,7 @@ class PairSource(PlaceSpec):
             raise TextSourceError(f"{spec}: header: expected yes or no, found {knobs['header']!r}")
         roles = {role: named_columns(knobs[role]) for role in ROLES if role in knobs}
         if roles:
-            told(spec, roles, kind)
+            named_layout(spec, roles, kind)
         return cls(
             **common,
             kind=kind,
@@ -98,10 +98,10 @@ class PairSource(PlaceSpec):
 
     @property
     def files(self) -> list[Path]:
-        """The files that it reads; none where the examples come from elsewhere.
+        """The source's files; empty for a data set of the Hub.
 
         Raises:
-            TextSourceError: There are none where they should be, or only plain text.
+            TextSourceError: The place holds no files, or only plain text.
         """
         if self.dataset is not None:
             return []
@@ -113,29 +113,25 @@ class PairSource(PlaceSpec):
         return files
 
     def read(self, on_empty: Callable[[str], object] | None = None) -> tuple[Layout, Iterator[Row]]:
-        """Find out which columns are which, and read the examples one after another.
+        """Determine the layout of the columns, and read the examples one after another.
 
         Args:
-            on_empty: Called with the message for an example with an empty text, which is then left
-                out; None: such an example is an error.
+            on_empty: Called with a message for each example with an empty text, which is then
+                skipped; None: such an example raises an error.
 
         Raises:
-            TextSourceError: The source cannot be read. Its sub-classes: TextSourceError, bytes
-                that are not UTF-8; TextSourceError, a column that is not there; TextSourceError, a
-                row of fewer or more columns.
-            TrainingError: There is no telling which columns are meant.
-            TrainingError: There are too few.
-            TrainingError: There is none at all.
-            TrainingError: A text is empty. Raised while reading, as the next two are.
-            TrainingError: A score is no finite number, or outside the range given.
-            TrainingError: A label is empty.
+            TextSourceError: The source cannot be read, is not UTF-8, lacks a column, or has a row
+                with fewer or more columns.
+            TrainingError: The source is empty, has too few columns, or its layout is ambiguous.
+                While reading: a text or a label is empty, or a score is not finite or outside the
+                range.
         """
         first = next(self._records(()), None)
         if first is None:
             raise TrainingError(f"{self.place}: expected examples, found none")
         where, record = first
         if self.roles:
-            layout = told(self.place, self.roles, self.kind)
+            layout = named_layout(self.place, self.roles, self.kind)
         else:
             layout = recognized(where, record, self.kind)
         check_columns(where, record, layout)
@@ -184,7 +180,7 @@ def _text(where: str, name: str, value: object) -> str:
             raise TrainingError(f"{where}: expected text in column {name!r}, found none")
         kind = type(value).__name__
         raise TextSourceError(f"{where}: expected text in column {name!r}, found {kind}")
-    # Half a surrogate pair, which JSON can spell, is no character.
+    # JSON can encode an unpaired surrogate, which is not a character.
     text = value.strip() if value.isascii() else value.encode(errors="replace").decode().strip()
     if not text:
         raise TrainingError(f"{where}: expected text in column {name!r}, found none")
@@ -211,9 +207,9 @@ def _label(where: str, name: str, value: object) -> str:
 def _range(spec: str, value: str) -> tuple[float, float]:
     low, _, high = value.partition("..")
     try:
-        found = float(low), float(high)
+        bounds = float(low), float(high)
     except ValueError:
-        found = (math.nan, math.nan)
-    if not -math.inf < found[0] < found[1] < math.inf:
-        raise TextSourceError(f"{spec}: range: expected such as 0..5, found {value!r}")
-    return found
+        bounds = (math.nan, math.nan)
+    if not -math.inf < bounds[0] < bounds[1] < math.inf:
+        raise TextSourceError(f"{spec}: range: expected LOW..HIGH, like 0..5, found {value!r}")
+    return bounds

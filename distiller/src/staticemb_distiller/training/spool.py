@@ -1,4 +1,4 @@
-"""Arrays that grow in files, so that memory does not."""
+"""Arrays that grow in files instead of memory."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
 
 class Appended:
-    """A file of numbers that is appended to, and mapped once it is whole."""
+    """A file of numbers: appended to, and memory-mapped when complete."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: IO[bytes] = path.open("wb")
 
     def add(self, data: bytes) -> None:
-        """Append the bytes of some numbers."""
+        """Append the bytes of numbers."""
         self._file.write(data)
 
     def close(self) -> None:
-        """No more will come."""
+        """Close the file for writing."""
         self._file.close()
 
     def array(self, dtype: type, width: int | None = None) -> Any:  # noqa: ANN401 - by dtype
-        """All of them, mapped from the file: (n,), or (n, width)."""
+        """Map all numbers from the file, (n,) or (n, width)."""
         shape = (-1,) if width is None else (-1, width)
         if not self._path.stat().st_size:
             return np.empty(0, dtype).reshape(shape)
@@ -37,7 +37,7 @@ class Appended:
 
 
 class Spool:
-    """The texts' files: ids and bytes, each with offsets."""
+    """The files of the texts: token ids and UTF-8 bytes, each with offsets."""
 
     def __init__(self, folder: Path, tokenize: TokenIds) -> None:
         self._tokenize = tokenize
@@ -45,7 +45,7 @@ class Spool:
         self.offsets = Appended(folder / "ids-offsets.i64")
         self.spelled = Appended(folder / "texts.utf8")
         self.spelled_offsets = Appended(folder / "texts-offsets.i64")
-        self._ends = np.zeros(2, np.int64)  # of the last text: in ids, in bytes
+        self._ends = np.zeros(2, np.int64)  # the last text's end in ids and in bytes
         for offsets in (self.offsets, self.spelled_offsets):
             offsets.add(np.zeros(1, np.int64).tobytes())
 
@@ -70,8 +70,8 @@ class Spool:
             self._ends = ends[:, -1]
 
 
-def kept(path: Path, array: NDArray[Any]) -> Any:  # noqa: ANN401 - of any dtype
-    """The same array, in a file."""
+def saved(path: Path, array: NDArray[Any]) -> Any:  # noqa: ANN401 - of any dtype
+    """Save an array to a file, and return it memory-mapped."""
     if not array.size:
         return array
     np.save(path, array, allow_pickle=False)

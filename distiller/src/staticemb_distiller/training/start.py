@@ -1,4 +1,4 @@
-"""What a training starts from: a static model, a teacher's classical table, or random rows."""
+"""The start of a training: a static model, a teacher's classical table, or random rows."""
 
 from __future__ import annotations
 
@@ -34,25 +34,26 @@ if TYPE_CHECKING:
 
 _DIMS = 256
 _DAMPING = (1.0, 64)
-_WIDENED = 0.25  # how long a row's new columns are together, over the row
-_FALL = 0.4  # the j-th of them goes with j to minus this
+_WIDENED = 0.25  # the length of a row's new columns, relative to the row
+_FALL = 0.4  # the size of the j-th new column is proportional to j to the power of minus this
 
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """A table before training, and the settings that the trained file takes over.
+    """A table before training, and the settings of the trained file.
 
     Attributes:
         rows: (V, D) float32, token weights multiplied in.
         tokenizer: The bytes of a `tokenizer.json`.
-        unknown_token_id: The id that is dropped.
-        max_tokens: Where texts are cut.
+        unknown_token_id: The id that is dropped; None: no id is.
+        max_tokens: The number of tokens that texts are truncated to; None: no truncation.
         normalize: Whether the runtime gives unit vectors.
         damping: (beta, k) of damped pooling; None: the plain mean.
-        prefixes: Good prefix lengths, D the last.
-        provenance: Where it comes from, as the file's metadata say it.
-        prompts: Texts by name, for those who embed with the trained file.
-        dropped: Optional parts of the file that were computed from its table, and go with it.
+        prefixes: Good prefix lengths; the last is D.
+        provenance: The origin of the table, as entries of a file's metadata.
+        prompts: Prompts by name, for users of the trained file.
+        dropped: Optional parts of the file that the trained file lacks, because they depend on the
+            table.
     """
 
     rows: NDArray[np.float32]
@@ -68,7 +69,7 @@ class Start:
 
     @property
     def identity(self) -> str:
-        """A digest of all that training depends on."""
+        """A digest of everything that training depends on."""
         sha = hashlib.sha256(np.ascontiguousarray(self.rows).data)
         sha.update(self.tokenizer)
         facts = (self.unknown_token_id, self.max_tokens, self.damping, self.prefixes)
@@ -79,19 +80,19 @@ class Start:
 def open_start(
     name: str, recipe: TrainingRecipe, *, device: str = "auto", progress: Progress
 ) -> Start:
-    """Open what the user named, as the recipe wants to start from it.
+    """Open a model or a teacher as a start, by the recipe.
 
     Args:
         name: A static embedding file, an installed model's name, a folder of model2vec or
             sentence-transformers (StaticEmbedding), or a teacher: a folder or a Hub id.
-        recipe: Its knobs from `start` to `damping_dims`, `prefixes` and `seed`.
-        device: Where a teacher computes.
-        progress: Where to say what takes long.
+        recipe: The knobs from `start` to `damping_dims`, `prefixes` and `seed`.
+        device: The teacher's device.
+        progress: Receives notes on slow steps.
 
     Raises:
         StaticEmbError: The model cannot be opened.
         TeacherError: The teacher cannot be loaded.
-        TrainingError: The recipe asks for what this start does not have.
+        TrainingError: A knob of the recipe does not fit this start.
     """
     file = _open_model(name)
     if file is not None:
@@ -114,7 +115,7 @@ def open_start(
         if start.unknown_token_id is not None:
             rows[start.unknown_token_id] = 0
     elif width < rows.shape[1]:
-        msg = f"dims: expected at least {rows.shape[1]}, as the model has them, found {width}"
+        msg = f"dims: expected at least {rows.shape[1]}, the model's dimensions, found {width}"
         raise TrainingError(msg)
     elif width > rows.shape[1]:
         rows = widened(rows, width, recipe.seed)
@@ -139,19 +140,19 @@ def open_start(
 
 
 def widened(rows: NDArray[np.float32], width: int, seed: int) -> NDArray[np.float32]:
-    """Give rows further columns, drawn at random: room to learn what the first do not hold.
+    """Append random columns to rows, as additional capacity for training.
 
-    Random columns tell tokens apart that the others confuse, as a sketch of a bag of words does.
-    They are short beside the row, so that they count little until training has found a use for
-    them, and fall in length, so that prefixes hold most of what they bring.
+    Random columns separate tokens whose other columns are similar, as a sketch of a bag of words
+    does. They are short compared with the row, so that they have little effect until training uses
+    them. Their size falls from column to column, so that prefixes hold most of their information.
 
     Args:
         rows: (V, D) float32.
-        width: More than D.
-        seed: Of the draw.
+        width: The new number of columns, more than D.
+        seed: The seed of the random numbers.
 
     Returns:
-        (V, width): the rows as they were, and then what is about a quarter as long as each.
+        (V, width): the unchanged rows, each followed by columns of about a quarter of its length.
 
     Example:
         >>> widened(np.array([[3, 4], [6, 8]], np.float32), 3, 0).round(3)
@@ -168,7 +169,7 @@ def widened(rows: NDArray[np.float32], width: int, seed: int) -> NDArray[np.floa
 
 
 def _open_model(name: str) -> ModelParts | None:
-    """The static model of that name, or None where it can only be a teacher."""
+    """Open the static model of this name; return None if the name can only be a teacher."""
     if not is_there(name):
         installed = find_installed(name)
         return None if installed is None else open_parts(installed, verify=True)
@@ -184,10 +185,10 @@ def _of_model(name: str, file: ModelParts) -> Start:
     metadata = file.metadata
     rows = dense_rows(file)
     width = file.default_dim or rows.shape[1]
-    kept = ("teacher", "teacher_revision", "license", "languages")
-    provenance = {key: metadata.extra[key] for key in kept if metadata.extra.get(key)}
-    older = metadata.extra.get("x-start-recipe", "")
-    recipes = [metadata.extra.get("recipe", ""), f"# started from\n{older}" if older else ""]
+    keys = ("teacher", "teacher_revision", "license", "languages")
+    provenance = {key: metadata.extra[key] for key in keys if metadata.extra.get(key)}
+    earlier = metadata.extra.get("x-start-recipe", "")
+    recipes = [metadata.extra.get("recipe", ""), f"# started from\n{earlier}" if earlier else ""]
     provenance["x-start"] = f"{Path(name).name} {metadata.digest}".strip()
     if any(recipes):
         provenance["x-start-recipe"] = "\n\n".join(filter(None, recipes))
@@ -212,7 +213,7 @@ def _of_model(name: str, file: ModelParts) -> Start:
 
 
 def _of_teacher(name: str, recipe: TrainingRecipe, device: str, progress: Progress) -> Start:
-    """The classical table of a teacher; for random rows only its vocabulary is needed."""
+    """Build a start from a teacher's classical table; random rows only need its vocabulary."""
     progress.note(f"Loading {name}")
     teacher = Teacher.load(name, device=device)
     dims = min(recipe.dims or _DIMS, teacher.dim)
@@ -240,15 +241,15 @@ def _of_teacher(name: str, recipe: TrainingRecipe, device: str, progress: Progre
 
 
 def _damping(
-    own: tuple[float, int] | None, recipe: TrainingRecipe, width: int
+    start_damping: tuple[float, int] | None, recipe: TrainingRecipe, width: int
 ) -> tuple[float, int] | None:
-    pooling = recipe.pooling or ("mean" if own is None else "damped_mean")
+    pooling = recipe.pooling or ("mean" if start_damping is None else "damped_mean")
     given = [name for name in ("damping_beta", "damping_dims") if getattr(recipe, name) is not None]
     if pooling == "mean":
         if given:
             msg = f"{given[0]}: expected pooling damped_mean, found the plain mean"
             raise TrainingError(msg)
         return None
-    beta, dims = own or _DAMPING
+    beta, dims = start_damping or _DAMPING
     beta = beta if recipe.damping_beta is None else recipe.damping_beta
     return beta, min(recipe.damping_dims or dims, width)

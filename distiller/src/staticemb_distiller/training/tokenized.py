@@ -1,9 +1,9 @@
-"""Examples on disk: every text tokenized once, every example a row of text numbers.
+"""Examples on disk: each text is tokenized once, and each example is a row of text numbers.
 
     sources -> rows -> numbers of texts (columns) + new texts -> their bytes and token ids
 
-Rows go through memory in blocks; what grows with the data is 12 to 24 bytes a different text for
-the numbering (`Numbering`), and some 40 for a moment when examples are held out.
+Rows are processed in blocks. Memory grows with the data by 12 to 24 bytes for each distinct text
+(`Numbering`), and temporarily by about 40 bytes during the selection of held-out examples.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .columns import Layout
 from .dataset import Dataset, Examples, Texts
 from .holding_out import sides
 from .numbering import Numbering
-from .spool import Appended, Spool, kept
+from .spool import Appended, Spool, saved
 
 if TYPE_CHECKING:
     from .sources import PairSource, Row
@@ -45,30 +45,30 @@ def prepare(
 ) -> tuple[Dataset, Dataset]:
     """Read sources, tokenize their texts and hold examples out for validation.
 
-    The same sources and seed give the same data sets. Whether an example is held out hangs on its
-    anchor (of labeled texts: the text) alone, so no anchor is in both, and more data move none of
-    those that were there to the other side by chance alone. A pair that is a held-out one the other
-    way round is in neither.
+    The same sources and seed give the same data sets. The anchor (of labeled texts: the text)
+    determines whether an example is held out, so no anchor is in both data sets. Additional data
+    do not change the random order by which anchors are held out. A pair whose texts form a
+    held-out pair in reverse order is in neither data set.
 
     Args:
-        sources: At least one.
-        tokenizer_json: The model's tokenizer.
-        unknown_token_id: The id to drop; None: none.
-        max_tokens: How many ids of a text to keep; None: all.
-        folder: Where the data sets' files go; made if need be. They must stay while the data sets
-            are used.
-        held_out: How many examples to hold out at most, or, below 1, what share of them; None: as
-            many as can tell tables apart (`sides`).
-        seed: Another seed, other examples held out.
-        progress: Where to say what was taken.
+        sources: The sources, at least one.
+        tokenizer_json: The bytes of the model's `tokenizer.json`.
+        unknown_token_id: The id to drop; None: no id is dropped.
+        max_tokens: The number of ids that a text is truncated to; None: no truncation.
+        folder: The folder of the data sets' files, created if it is missing. The files must exist
+            as long as the data sets are used.
+        held_out: The largest number of held-out examples, or, below 1, their share; None: the
+            default of `sides`.
+        seed: Another seed holds out other examples.
+        progress: Receives notes on the examples of each source.
 
     Returns:
-        The data set to train on and the one to validate with: the same sources and texts in both;
-        a source may have no examples in the second.
+        The training data and the validation data, with the same sources and texts; a source may
+        have no validation examples.
 
     Raises:
-        TextSourceError: A source cannot be read; its sub-classes as in `PairSource.read`.
-        TrainingError: The examples are not fit for training; a sub-class for each reason.
+        TextSourceError: A source cannot be read, as in `PairSource.read`.
+        TrainingError: The examples are unsuitable for training.
         CacheError: The folder cannot be written.
     """
     if not sources:
@@ -78,36 +78,36 @@ def prepare(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with Spool(folder, TokenIds(tokenizer_json, unknown_token_id, max_tokens)) as spool:
-            found = [
+            examples_of = [
                 _read(source, folder / f"source-{number}", numbering, spool, progress)
                 for number, source in enumerate(sources)
             ]
         texts = Texts(spool.ids.array(np.int32), spool.offsets.array(np.int64))
         spelled = spool.spelled.array(np.uint8), spool.spelled_offsets.array(np.int64)
-        chosen = sides(
-            [examples.columns for examples in found], numbering.digests(), held_out, seed
+        masks_of = sides(
+            [examples.columns for examples in examples_of], numbering.digests(), held_out, seed
         )
         parts = [
             [
                 _part(examples, masks[side], folder / f"{name}-{number}")
-                for number, (examples, masks) in enumerate(zip(found, chosen, strict=True))
+                for number, (examples, masks) in enumerate(zip(examples_of, masks_of, strict=True))
             ]
             for side, name in enumerate(("train", "validation"))
         ]
     except OSError as error:
         raise CacheError(f"{folder}: {error.strerror or error}") from error
-    turned = sum(int((~(kept_in | kept_out)).sum()) for kept_in, kept_out in chosen)
-    if turned:
-        progress.note(f"{turned} examples left out: held-out ones the other way round")
-    for examples, (kept_in, kept_out) in zip(found, chosen, strict=True):
-        if kept_in.sum() < 2:
+    reversed_pairs = sum(int((~(trained | validated)).sum()) for trained, validated in masks_of)
+    if reversed_pairs:
+        progress.note(f"{reversed_pairs} examples dropped: held-out pairs in reverse order")
+    for examples, (trained, validated) in zip(examples_of, masks_of, strict=True):
+        if trained.sum() < 2:
             raise TrainingError(
                 f"{examples.name}: expected two examples or more to train on, found "
-                f"{kept_in.sum()} beside {kept_out.sum()} that are held out"
+                f"{trained.sum()} (and {validated.sum()} held out)"
             )
     empty = int((np.diff(texts.offsets) == 0).sum())
     if empty:
-        progress.note(f"{empty} of {len(texts)} texts hold no token that the model knows")
+        progress.note(f"{empty} of {len(texts)} texts have no token that the model knows")
     train, validation = (Dataset(texts, part, *spelled) for part in parts)
     return train, validation
 
@@ -135,7 +135,7 @@ def _read(
         columns.close()
         targets.close()
     if empty.count:
-        progress.note(f"{empty.count} examples left out, the first: {empty.first}")
+        progress.note(f"{empty.count} examples dropped, the first: {empty.first}")
         if len(columns.array(np.int32, len(layout.texts))) < 2:
             raise TrainingError(empty.first)
     examples = Examples(
@@ -147,18 +147,18 @@ def _read(
         source.place,
     )
     _check(examples, layout)
-    said = ""
+    details = ""
     if layout.kind == "scored":
         raw = targets.array(np.float64)
         low, high = source.score_range or _range(source.place, raw)
-        said = f", scores {low:g} to {high:g}"
+        details = f", scores {low:g} to {high:g}"
         scores = ((raw - low) / (high - low)).astype(np.float32)
-        examples = replace(examples, scores=kept(path.with_suffix(".scores.npy"), scores))
+        examples = replace(examples, scores=saved(path.with_suffix(".scores.npy"), scores))
     elif layout.kind == "labeled":
         labels.check()
-        said = f", {len(labels)} labels"
+        details = f", {len(labels)} labels"
         examples = replace(examples, labels=targets.array(np.int32))
-    progress.note(f"{source.place}: {len(examples)} examples{said}")
+    progress.note(f"{source.place}: {len(examples)} examples{details}")
     return examples
 
 
@@ -176,7 +176,7 @@ def _blocks(rows: Iterator[Row]) -> Iterator[list[Row]]:
 
 
 class _Empty:
-    """Counts examples with an empty text, and remembers what is wrong with the first one."""
+    """Counter of examples with an empty text, with the first example's message."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -188,7 +188,7 @@ class _Empty:
 
 
 class _Labels:
-    """Numbers labels, and remembers where each stood first."""
+    """A numbering of labels, with the place of each label's first example."""
 
     def __init__(self, place: str) -> None:
         self._place = place
@@ -200,7 +200,7 @@ class _Labels:
         return len(self._numbers)
 
     def numbers(self, rows: Sequence[Row]) -> NDArray[np.int32]:
-        found = np.empty(len(rows), np.int32)
+        numbers = np.empty(len(rows), np.int32)
         for place, row in enumerate(rows):
             label = row.label or ""
             number = self._numbers.setdefault(label, len(self._numbers))
@@ -208,8 +208,8 @@ class _Labels:
                 self._counts.append(0)
                 self._first.append(row.where)
             self._counts[number] += 1
-            found[place] = number
-        return found
+            numbers[place] = number
+        return numbers
 
     def check(self) -> None:
         if len(self) < 2:
@@ -248,7 +248,7 @@ def _part(examples: Examples, mask: NDArray[np.bool_], path: Path) -> Examples:
         return examples
 
     def cut(array: Any, name: str) -> Any:  # noqa: ANN401 - of any dtype
-        return None if array is None else kept(path.with_suffix(f".{name}.npy"), array[mask])
+        return None if array is None else saved(path.with_suffix(f".{name}.npy"), array[mask])
 
     return replace(
         examples,

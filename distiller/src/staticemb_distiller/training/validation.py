@@ -1,4 +1,4 @@
-"""How good a table is on examples that it was not trained on."""
+"""Validation of a table on held-out examples."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _POOL = 10_000
 
 @dataclass(frozen=True)
 class ValidationScore:
-    """What a validation found.
+    """The result of a validation.
 
     Attributes:
-        value: Higher is better: the mean over sources of their main measure.
+        value: The mean of the sources' main measures; higher is better.
         loss: The mean loss of the batches.
-        measures: By `source.measure`, each from 0 to 1 (a correlation from -1).
+        measures: The measures by `source.measure`, each from 0 to 1 (correlations from -1 to 1).
     """
 
     value: float
@@ -41,31 +41,31 @@ class ValidationScore:
 def validate(
     objective: Objective, dataset: Dataset, others: Dataset, batch_size: int
 ) -> ValidationScore | None:
-    """Measure the table of an objective.
+    """Validate the table of an objective.
 
-    Pairs and triplets: recall among the first and the first ten, and mean reciprocal rank (the
-    main one), of anchors among the positives of their source, up to 10,000 of those that are
-    trained on among them; other positives of the anchor, and its own text, are passed over.
-    Scored pairs: Spearman's correlation. Labeled texts: how often the nearest other text has the
-    same label.
+    Pairs and triplets: mean reciprocal rank (the main measure), recall at 1 and at 10 of the
+    positive for its anchor. The candidates are the source's held-out positives and up to 10,000 of
+    its training positives, without the anchor's other positives and its own text. Scored pairs:
+    Spearman's correlation. Labeled texts: the share of texts whose nearest other text has the same
+    label.
 
     Args:
-        objective: Over the training data; its loss is taken on the held-out data here.
+        objective: The loss on the held-out data, with the table.
         dataset: The held-out examples.
-        others: The examples that are trained on, from the same sources.
-        batch_size: Of the loss.
+        others: The training examples of the same sources.
+        batch_size: The size of the batches for the loss.
 
     Returns:
-        None if nothing was held out.
+        The score, or None if no examples are held out.
     """
     measures: dict[str, float] = {}
     main = []
     for number, examples in enumerate(dataset.examples):
         if len(examples.columns):
-            found = _measure(objective.bag, dataset.texts, examples, others.examples[number])
-            main.append(next(iter(found.values())))
-            name = f"{number + 1}" if len(dataset.examples) > 1 else ""
-            measures |= {".".join(filter(None, (name, key))): value for key, value in found.items()}
+            values = _measure(objective.bag, dataset.texts, examples, others.examples[number])
+            main.append(next(iter(values.values())))
+            prefix = f"{number + 1}." if len(dataset.examples) > 1 else ""
+            measures |= {f"{prefix}{key}": value for key, value in values.items()}
     if not main:
         return None
     losses = [objective.value(batch) for batch in batches(dataset, batch_size, seed=0, epoch=0)]
@@ -76,7 +76,7 @@ def validate(
 
 @torch.no_grad()
 def _measure(bag: Bag, texts: Texts, examples: Examples, others: Examples) -> dict[str, float]:
-    """The measures of one source, the main one first."""
+    """Compute the measures of a source; the main measure is first."""
     columns = examples.columns.astype(np.int64)
     numbers, places = np.unique(columns[:, :2], return_inverse=True)
     places = places.reshape(len(columns), -1)
@@ -91,24 +91,27 @@ def _measure(bag: Bag, texts: Texts, examples: Examples, others: Examples) -> di
         assert examples.labels is not None
         return {"nearest": _nearest(left, places[:, 0], np.asarray(examples.labels))}
     pool, own = np.unique(places[:, 1], return_inverse=True)
-    more = np.setdiff1d(np.asarray(others.columns[:_POOL, 1], np.int64), numbers)
+    trained = np.setdiff1d(np.asarray(others.columns[:_POOL, 1], np.int64), numbers)
     held_out = vectors[torch.from_numpy(pool).to(vectors.device)]
-    candidates = torch.cat([held_out, unit_vectors(bag, texts, more)])
-    found = ranks(left, candidates, own, no_negatives(places[:, 0], own, pool))
+    candidates = torch.cat([held_out, unit_vectors(bag, texts, trained)])
+    positive_ranks = ranks(left, candidates, own, no_negatives(places[:, 0], own, pool))
     return {
-        "mrr": float((1 / found).mean()),
-        "recall@1": float((found <= 1).mean()),
-        "recall@10": float((found <= 10).mean()),
+        "mrr": float((1 / positive_ranks).mean()),
+        "recall@1": float((positive_ranks <= 1).mean()),
+        "recall@10": float((positive_ranks <= 10).mean()),
     }
 
 
 def _nearest(vectors: Tensor, names: NDArray[np.int64], labels: NDArray[np.int32]) -> float:
-    """How often the nearest of (n, D) unit vectors with another name has the same label."""
-    right = 0
-    named = torch.from_numpy(names).to(vectors.device)
+    """Compute the share of (n, D) unit vectors whose nearest neighbor has the same label.
+
+    A vector with an equal name is the same text and no neighbor.
+    """
+    correct = 0
+    texts = torch.from_numpy(names).to(vectors.device)
     for block in blocks(len(vectors), len(vectors)):
-        near = vectors[block] @ vectors.T
-        near.masked_fill_(named[block, None] == named[None], NEVER)
-        best, which = (found.cpu().numpy() for found in near.max(1))
-        right += int(((labels[which] == labels[block]) & (best > NEVER)).sum())
-    return right / len(vectors)
+        cosines = vectors[block] @ vectors.T
+        cosines.masked_fill_(texts[block, None] == texts[None], NEVER)
+        best, which = (array.cpu().numpy() for array in cosines.max(1))
+        correct += int(((labels[which] == labels[block]) & (best > NEVER)).sum())
+    return correct / len(vectors)

@@ -1,8 +1,8 @@
-"""Several processes, one table: what they tell each other in a step.
+"""Communication between the processes of a training.
 
-Every process holds a whole copy of the table and a share of each batch. Vectors of texts are
-gathered, so that every text meets every other as a negative; gradients of rows are summed, so that
-all copies move alike. Started by `torchrun`; a process by itself talks to nobody.
+Every process holds a copy of the whole table and a share of each batch. Text vectors are gathered,
+so that each text is a negative for all others. Row gradients are summed, so that all copies stay
+equal. `torchrun` starts several processes; a single process does not communicate.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from torch import Tensor, distributed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PATIENCE = timedelta(hours=2)  # with the first process, which alone validates and writes
+# The other processes wait while the first one validates and writes.
+_PATIENCE = timedelta(hours=2)
 
 
 class Workers:
     """The processes of a run.
 
     Attributes:
-        rank: This process' number, from 0.
-        world: How many there are.
+        rank: This process's number, from 0.
+        world: The number of processes.
     """
 
     def __init__(self, rank: int = 0, world: int = 1) -> None:
@@ -39,9 +40,9 @@ class Workers:
         return self.rank == 0
 
     def gather(self, share: Tensor) -> Tensor:
-        """The shares of all processes, (b, ...) each, one after another; differentiable.
+        """Concatenate the shares of all processes, (b, ...) each; differentiable.
 
-        The gradient of a share is the sum of what all processes' losses say of it.
+        The gradient of a share is the sum of its gradients in the losses of all processes.
         """
         if self.world == 1:
             return share
@@ -49,14 +50,15 @@ class Workers:
         return gathered
 
     def sum_rows(self, which: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        """Sum row gradients over all processes, each of which has its own set of rows.
+        """Sum row gradients over all processes, where each process has another set of rows.
 
         Args:
-            which: (U,) this process' rows, distinct and ascending.
-            gradient: (U, D) of these.
+            which: (U,) this process's row numbers, distinct and ascending.
+            gradient: (U, D) the gradient of these rows.
 
         Returns:
-            The same for the rows of all processes, equal in each.
+            The row numbers of all processes, distinct and ascending, and their summed gradients;
+            equal in each process.
         """
         if self.world == 1:
             return which, gradient
@@ -66,19 +68,20 @@ class Workers:
         most = int(torch.cat(counts).max())
         padded = [which.new_zeros(most), gradient.new_zeros(most, gradient.shape[1])]
         padded[0][: len(which)], padded[1][: len(which)] = which, gradient
-        found: list[list[Tensor]] = []
+        gathered: list[list[Tensor]] = []
         for part in padded:
             parts = [torch.empty_like(part) for _ in range(self.world)]
             distributed.all_gather(parts, part)
-            found.append([p[: int(c)] for p, c in zip(parts, counts, strict=True)])
-        rows = torch.unique(torch.cat(found[0]))
+            gathered.append([p[: int(c)] for p, c in zip(parts, counts, strict=True)])
+        rows = torch.unique(torch.cat(gathered[0]))
         total = gradient.new_zeros(len(rows), gradient.shape[1])
-        for some, their in zip(*found, strict=True):  # one after another: the same sums everywhere
-            total[torch.searchsorted(rows, some)] += their
+        # In the order of ranks, so that rounding is the same in all processes.
+        for worker_rows, worker_gradient in zip(*gathered, strict=True):
+            total[torch.searchsorted(rows, worker_rows)] += worker_gradient
         return rows, total
 
     def total(self, value: Tensor) -> float:
-        """The sum of a scalar over all processes."""
+        """Sum a scalar over all processes."""
         value = value.detach().clone()
         if self.world > 1:
             distributed.all_reduce(value)
@@ -87,17 +90,17 @@ class Workers:
     def tell(
         self, order: tuple[float, float] | None, device: torch.device
     ) -> tuple[float, float] | None:
-        """What the first process found, in all of them."""
+        """Broadcast the first process's `order` to all processes."""
         if self.world == 1:
             return order
-        found = (*(order or (0.0, 0.0)), float(order is not None))
-        said = torch.tensor(found, dtype=torch.float64, device=device)
-        distributed.broadcast(said, 0)
-        return (float(said[0]), float(said[1])) if said[2] else None
+        values = (*(order or (0.0, 0.0)), float(order is not None))
+        message = torch.tensor(values, dtype=torch.float64, device=device)
+        distributed.broadcast(message, 0)
+        return (float(message[0]), float(message[1])) if message[2] else None
 
 
 class _Gather(torch.autograd.Function):
-    """All-gather whose gradient is reduced: torch's own drops what other processes say."""
+    """All-gather whose gradient is summed over processes; torch's ignores other processes."""
 
     @staticmethod
     def forward(ctx: Any, share: Tensor, rank: int, world: int) -> Tensor:  # noqa: ANN401
@@ -114,7 +117,7 @@ class _Gather(torch.autograd.Function):
 
 
 def own_device(device: torch.device) -> torch.device:
-    """The device of this process: of several GPUs in a machine the one that is its own."""
+    """Return this process's device: with several GPUs, the one with the process's local rank."""
     if device.type == "cuda" and "LOCAL_RANK" in os.environ:
         return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
     return device
@@ -122,10 +125,10 @@ def own_device(device: torch.device) -> torch.device:
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[Workers]:
-    """Join the run that `torchrun` started; alone where it did not.
+    """Join the run that `torchrun` started; without `torchrun`, the process works alone.
 
     Args:
-        device: CUDA devices talk by NCCL, all others by Gloo.
+        device: This process's device; CUDA communicates by NCCL, other devices by Gloo.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield Workers()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from staticemb_distiller.fitting.fit_texts import fitted_table, order_by_budget
+from staticemb_distiller.fitting.fit_texts import fit_table, order_by_budget
 from staticemb_distiller.recipe.budget import Budget
 from staticemb_distiller.vocabulary.token_ids import TokenIds
 
@@ -45,7 +45,7 @@ def run(texts, tokenizer, teacher, cache, **knobs):
     noisy = np.concatenate(
         [teacher.rows + random.normal(size=teacher.rows.shape), np.ones((1, 16))]
     )
-    return fitted_table(
+    return fit_table(
         texts, [1.0] * len(texts), teacher, tokenizer, 60, noisy.astype(np.float32), np.ones(61),
         cache=cache, about={}, **knobs,
     )  # fmt: skip

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .arguments import check_path, check_type
-from .corpus import input_files as inputs
+from .corpus import input_files
 from .corpus.text_files import not_read
 from .errors import TableError
 from .file.check import write_checked
@@ -26,7 +26,7 @@ from .recipe.shape import settled
 from .table import build as table
 from .table.rotation import variance_shares
 from .teacher import Teacher
-from .teacher import token_vectors as tokens
+from .teacher import token_vectors as token_outputs
 from .teacher.by_recipe import token_vectors
 from .teacher.encoder import unused_cuda
 from .version import __version__
@@ -84,12 +84,11 @@ def distill(
     recipe = (recipe or Recipe()).resolved()
     progress = progress or Progress(quiet=True)
     path = Path(output)
-    input_files = [str(file) for files in _inputs(recipe).values() for file in files]
-    check_output(
-        path, chain(input_files, inputs.model_files(teacher) if isinstance(teacher, str) else ())
-    )
+    read = [str(file) for files in _inputs(recipe).values() for file in files]
+    of_teacher = input_files.model_files(teacher) if isinstance(teacher, str) else ()
+    check_output(path, chain(read, of_teacher))
     check_folders(checkpoint, teacher_cache)
-    inputs.check_readable(input_files)
+    input_files.check_readable(read)
 
     if isinstance(teacher, str):
         if hint := unused_cuda():
@@ -191,7 +190,7 @@ def _check_dims(teacher: Teacher, vocabulary: Vocabulary, recipe: Recipe) -> Non
 
 def _checkpoint(
     folder: str | os.PathLike[str] | None, teacher: Teacher, vocabulary: Vocabulary, recipe: Recipe
-) -> tokens.Checkpoint | None:
+) -> token_outputs.Checkpoint | None:
     if folder is None:
         return None
     identity: list[Any] = [
@@ -201,7 +200,7 @@ def _checkpoint(
         recipe.teacher_pooling,
         vocabulary.token_ids,
     ]
-    return tokens.Checkpoint(Path(folder), identity)
+    return token_outputs.Checkpoint(Path(folder), identity)
 
 
 def _text_cache(
@@ -225,7 +224,9 @@ def _settings(
     if recipe.pooling == "damped_mean":
         damping = (recipe.damping_beta, min(recipe.damping_dims, finished.rows.shape[1]))
     digests = [
-        f"{inputs.digest(name, files)} {name}" for name, files in _inputs(recipe).items() if files
+        f"{input_files.digest(name, files)} {name}"
+        for name, files in _inputs(recipe).items()
+        if files
     ]
     provenance = {
         **teacher.provenance,
@@ -234,7 +235,7 @@ def _settings(
         "creator": _creator(recipe),
         "x-prefix-variance": " ".join(f"{share:.4f}" for share in shares),
         "x-input-sha256": "\n".join(digests),
-        "x-input-version": "\n".join(inputs.versions(fit_recipe.sources(recipe))),
+        "x-input-version": "\n".join(input_files.versions(fit_recipe.sources(recipe))),
         "x-fit-texts": "" if texts is None else str(texts),
     }
     return Settings(

@@ -16,7 +16,7 @@ from ..progress import BlockProgress
 from ..recipe.budget import Budget
 from ..teacher.reporting import ReportingTeacher
 from ..teacher.token_vectors import special_ids
-from .fit_texts import Fitted, fitted_table
+from .fit_texts import Fitted, fit_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -133,7 +133,7 @@ def fit_recipe(
         progress.track("Text vectors", read, "texts") as advance,
     ):
         block_progress = BlockProgress(advance)
-        return fitted_table(
+        return fit_table(
             texts,
             gathered.weights,
             ReportingTeacher(teacher, block_progress.within),

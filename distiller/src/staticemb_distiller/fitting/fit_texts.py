@@ -102,7 +102,7 @@ def teacher_vectors(
     return store.encode(texts, teacher.encode, seconds=seconds, progress=progress)
 
 
-def fitted_table(
+def fit_table(
     texts: Sequence[str],
     text_weights: Sequence[float],
     teacher: _Teacher,

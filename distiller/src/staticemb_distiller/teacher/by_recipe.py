@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..progress import BlockProgress, Progress
-from . import token_vectors as tokens
+from . import token_vectors as token_outputs
 from .reporting import ReportingTeacher
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def token_vectors(
     vocabulary: Vocabulary,
     recipe: Recipe,
     *,
-    checkpoint: tokens.Checkpoint | None = None,
+    checkpoint: token_outputs.Checkpoint | None = None,
     progress: Progress | None = None,
 ) -> NDArray[np.float32]:
     """Compute token vectors, shape (V, H), by the knobs `vectors_from` and `teacher_pooling`.
@@ -32,12 +32,12 @@ def token_vectors(
         CacheError: The checkpoint cannot be read or written.
     """
     if recipe.vectors_from == "input":
-        return tokens.input_vectors(teacher, vocabulary.token_ids)
-    before, after = tokens.special_ids(teacher.tokenizer)
+        return token_outputs.input_vectors(teacher, vocabulary.token_ids)
+    before, after = token_outputs.special_ids(teacher.tokenizer)
     progress = progress or Progress(quiet=True)
     with progress.track("Token vectors", len(vocabulary), "tokens") as advance:
         block_progress = BlockProgress(advance)
-        return tokens.output_vectors(
+        return token_outputs.output_vectors(
             ReportingTeacher(teacher, block_progress.within),
             vocabulary.token_ids,
             before=before,

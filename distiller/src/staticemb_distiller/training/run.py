@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from ..arguments import check_path, check_type
-from ..corpus import input_files as inputs
+from ..corpus import input_files
 from ..corpus.text_files import not_read
 from ..errors import TrainingError
 from ..file.check import write_checked
@@ -156,9 +156,9 @@ def train_file(
     examples_files = [str(file) for source in sources for file in source.files]
     models = [start] if recipe.teacher is None else [start, recipe.teacher]
     for output in (path, *log_files(path)):
-        check_output(output, chain(examples_files, *map(inputs.model_files, models)))
+        check_output(output, chain(examples_files, *map(input_files.model_files, models)))
     check_folders(places.checkpoint, places.teacher_cache, places.tensorboard)
-    inputs.check_readable(examples_files)
+    input_files.check_readable(examples_files)
     device = own_device(pick_device(places.device))
     if places.device == "auto" and device.type == "mps":
         device = torch.device("cpu")
@@ -207,11 +207,11 @@ def train_file(
             named = np.union1d(examples.named(), held_out.named())
             guide, revision = _guide(recipe, places, examples, named, folder, progress)
         digests = [
-            f"{inputs.digest(source.place, source.files)} {source.place}"
+            f"{input_files.digest(source.place, source.files)} {source.place}"
             for source in sources
             if source.files
         ]
-        versions = inputs.versions(sources)
+        versions = input_files.versions(sources)
         identity = [begin.identity, recipe.to_toml(), digests, versions, revision, workers.world]
         state = None
         if places.checkpoint is not None:

@@ -27,7 +27,7 @@ from ..corpus.input_files import LONGEST_LINE
 from ..errors import TextSourceError, VocabularyError
 from ..recipe.recipe import UNUSED
 from . import given_words
-from . import tokenizer_json as editing
+from . import tokenizer_json as editor
 
 MODES = ("output", "word", "subword")
 UNKNOWN = ("[UNK]", "<unk>")
@@ -104,12 +104,12 @@ def build(
         raise VocabularyError(
             "mode 'output' takes no words; use 'subword' to add words to the subwords"
         )
-    document = editing.parse(tokenizer)
+    document = editor.parse(tokenizer)
     if prefix_space:
-        document = editing.with_prefix_space(document)
+        document = editor.with_prefix_space(document)
     if mode == "output":
         remaining = _remaining_ids(document, drop_pattern, counts, min_count)
-        return _vocabulary(document, editing.cut(document, remaining), {})
+        return _vocabulary(document, editor.cut(document, remaining), {})
     if words is None:
         raise VocabularyError(f"mode {mode!r}: expected a vocabulary of words, found None")
     texts = _stripped(words)
@@ -139,13 +139,13 @@ def read_words(path: str | Path) -> list[str]:
 
 
 def _remaining_ids(
-    document: editing.Document,
+    document: editor.Document,
     drop_pattern: str | None,
     counts: NDArray[np.int64] | None,
     min_count: int,
 ) -> set[int]:
-    tokens = editing.all_tokens(document)
-    unknown = editing.unknown_token(document)
+    tokens = editor.all_tokens(document)
+    unknown = editor.unknown_token(document)
     dropped = {
         added["id"]
         for added in document["added_tokens"]
@@ -180,17 +180,17 @@ def _remaining_ids(
         }
         if remaining <= pinned:
             raise VocabularyError(f"the pattern {drop_pattern!r} drops every token")
-    return editing.close(document, remaining)
+    return editor.close(document, remaining)
 
 
-def _alphabet(document: editing.Document, remaining: Iterable[int]) -> set[int]:
+def _alphabet(document: editor.Document, remaining: Iterable[int]) -> set[int]:
     """Return the ids of the single characters of kept pieces, so that all their words tokenize.
 
     BPE is not treated here: `close` keeps the pieces that its merges need.
     """
     if document["model"]["type"] not in ("WordPiece", "Unigram"):
         return set()
-    tokens = editing.model_tokens(document)
+    tokens = editor.model_tokens(document)
     ids = {token: index for index, token in tokens.items()}
     prefix = document["model"].get("continuing_subword_prefix") or ""
     chars = {
@@ -218,17 +218,17 @@ def _stripped(words: Sequence[str]) -> list[str]:
 
 
 def _vocabulary(
-    source: editing.Document, result: editing.Document, new: Mapping[str, list[int]]
+    source: editor.Document, result: editor.Document, new: Mapping[str, list[int]]
 ) -> Vocabulary:
-    tokens = list(editing.all_tokens(result).values())
-    unknown = editing.unknown_token(result) or next(
+    tokens = list(editor.all_tokens(result).values())
+    unknown = editor.unknown_token(result) or next(
         (added["content"] for added in result["added_tokens"] if added["content"] in UNKNOWN), None
     )
-    ids = {token: index for index, token in editing.all_tokens(source).items()}
+    ids = {token: index for index, token in editor.all_tokens(source).items()}
     # The teacher may lack a word tokenizer's unknown token. Its row is never read, so any id works.
-    ids.setdefault(editing.WORD_UNKNOWN, min(ids.values()))
+    ids.setdefault(editor.WORD_UNKNOWN, min(ids.values()))
     return Vocabulary(
-        tokenizer_json=editing.dump(result),
+        tokenizer_json=editor.dump(result),
         tokens=tokens,
         token_ids=[new[token] if token in new else [ids[token]] for token in tokens],
         unknown_token_id=None if unknown is None else tokens.index(unknown),

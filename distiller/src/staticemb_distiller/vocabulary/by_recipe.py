@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tokenizers import Tokenizer
 
-from ..corpus import input_files as inputs
+from ..corpus import input_files
 from .build import Vocabulary, build, read_words
 from .counting import count_tokens, count_words
 
@@ -33,7 +33,7 @@ def make_vocabulary(tokenizer: Tokenizer, recipe: Recipe) -> Vocabulary:
         words = read_words(recipe.vocabulary)
     elif recipe.vocabulary_size is not None:
         words = count_words(
-            inputs.read_lines(recipe.vocabulary_from),
+            input_files.read_lines(recipe.vocabulary_from),
             recipe.vocabulary_size,
             tokenizer=tokenizer,
             phrases=recipe.vocabulary_phrases,
@@ -41,7 +41,7 @@ def make_vocabulary(tokenizer: Tokenizer, recipe: Recipe) -> Vocabulary:
         )
     counts = None
     if recipe.keep_used_in:
-        counts = count_tokens(inputs.read_lines(recipe.keep_used_in), tokenizer)
+        counts = count_tokens(input_files.read_lines(recipe.keep_used_in), tokenizer)
     return build(
         tokenizer,
         mode=recipe.mode,
@@ -57,7 +57,7 @@ def token_counts(vocabulary: Vocabulary, recipe: Recipe) -> NDArray[np.int64] | 
     if not recipe.counts_from:
         return None
     tokenizer = Tokenizer.from_str(vocabulary.tokenizer_json.decode())
-    counted = count_tokens(inputs.read_lines(recipe.counts_from), tokenizer)
+    counted = count_tokens(input_files.read_lines(recipe.counts_from), tokenizer)
     counts = np.zeros(len(vocabulary), np.int64)
     counts[: len(counted)] = counted[: len(counts)]
     if vocabulary.unknown_token_id is not None:

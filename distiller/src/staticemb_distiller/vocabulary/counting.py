@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from ..errors import VocabularyError
-from . import tokenizer_json as editing
+from . import tokenizer_json as editor
 from .given_words import spell
 
 BATCH = 1024
@@ -33,8 +33,8 @@ def count_tokens(
     Special tokens are not added, and texts are not truncated. Texts are read in batches.
     `prefix_space` must be the same as for `vocabulary.build`, which takes the counts.
     """
-    document = editing.parse(tokenizer)
-    plain = editing.load(editing.with_prefix_space(document) if prefix_space else document)
+    document = editor.parse(tokenizer)
+    plain = editor.load(editor.with_prefix_space(document) if prefix_space else document)
     counts = np.zeros(max(plain.get_vocab().values()) + 1, np.int64)
     for batch in _batches(texts):
         for encoding in plain.encode_batch_fast(batch, add_special_tokens=False):
@@ -81,7 +81,7 @@ def count_words(
     for name, value in (("size", size), ("min_count", min_count), ("max_entries", max_entries)):
         if value < 1:
             raise VocabularyError(f"{name}: expected at least 1, found {value}")
-    cutter = editing.load(editing.word_level(editing.parse(tokenizer), [], set()))
+    cutter = editor.load(editor.word_level(editor.parse(tokenizer), [], set()))
     words = _BoundedCounter(max_entries)
     pairs = _BoundedCounter(max_entries)
     for text in texts:
@@ -135,7 +135,7 @@ def _association(both: int, first: int, second: int, total: int) -> float:
 
 def _split(words: Iterable[str], tokenizer: Tokenizer) -> Iterator[str]:
     """Yield the words that are more than one token after a space."""
-    plain = editing.load(editing.with_prefix_space(editing.parse(tokenizer)))
+    plain = editor.load(editor.with_prefix_space(editor.parse(tokenizer)))
     for batch in _batches(words):
         spelled = zip(batch, spell(plain, batch), strict=True)
         yield from (word for word, ids in spelled if len(ids) > 1)

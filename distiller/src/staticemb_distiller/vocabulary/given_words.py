@@ -26,31 +26,31 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from ..errors import VocabularyError
-from . import tokenizer_json as editing
+from . import tokenizer_json as editor
 
 logger = logging.getLogger(__name__)
 
 _BONUS = 1e-6
 _MARKS = (" ", "\u2581")
 
-Built = tuple[editing.Document, dict[str, list[int]]]
+Built = tuple[editor.Document, dict[str, list[int]]]
 """A tokenizer, and the teacher's ids of each new token."""
 
 
-def replace(document: editing.Document, texts: Sequence[str]) -> Built:
+def replace(document: editor.Document, texts: Sequence[str]) -> Built:
     """Make a word tokenizer of the given entries, in their order.
 
     Raises:
         VocabularyError: The teacher cannot spell any entry.
     """
-    cutter = editing.load(editing.word_level(document, [], set()))
+    cutter = editor.load(editor.word_level(document, [], set()))
     names = {entry.token or entry.text: entry for entry in _entries(document, texts, cutter)}
     phrases = {name for name, entry in names.items() if entry.token is None}
-    result = editing.word_level(document, list(names), phrases)
+    result = editor.word_level(document, list(names), phrases)
     return result, {name: entry.ids for name, entry in names.items()}
 
 
-def add(document: editing.Document, texts: Sequence[str], kept: AbstractSet[int]) -> Built:
+def add(document: editor.Document, texts: Sequence[str], kept: AbstractSet[int]) -> Built:
     """Make a tokenizer of the kept subwords and the given entries, words before phrases.
 
     An entry that is already a token of the teacher is kept as that token.
@@ -58,9 +58,9 @@ def add(document: editing.Document, texts: Sequence[str], kept: AbstractSet[int]
     Raises:
         VocabularyError: The teacher cannot spell any entry.
     """
-    teacher = editing.load(document)
+    teacher = editor.load(document)
     model = document["model"]
-    known = {token: index for index, token in editing.model_tokens(document).items()}
+    known = {token: index for index, token in editor.model_tokens(document).items()}
     added_only = model["type"] == "BPE" and not _looks_up(teacher, model)
     limit = model.get("max_input_chars_per_word", math.inf)
     words: dict[str, list[int]] = {}
@@ -77,13 +77,13 @@ def add(document: editing.Document, texts: Sequence[str], kept: AbstractSet[int]
         kept = kept - _unmade(teacher, document)
     # A token that the teacher never gives for its word is replaced by the new token.
     kept = kept - {known[word] for word in words if word in known}
-    base = editing.cut(document, editing.close(document, kept | restored))
-    present = set(editing.model_tokens(base).values())
+    base = editor.cut(document, editor.close(document, kept | restored))
+    present = set(editor.model_tokens(base).values())
     new = [word for word in words if word not in present]
     scored = _scores(base["model"], new) if model["type"] == "Unigram" else new
-    result = editing.insert(base, scored, phrases)
+    result = editor.insert(base, scored, phrases)
     if model["type"] == "BPE" and words:
-        result = editing.prefer_whole_words(result)
+        result = editor.prefer_whole_words(result)
     return result, {**words, **phrases}
 
 
@@ -102,11 +102,11 @@ class _Entry:
     ids: list[int]
 
 
-def _entries(document: editing.Document, texts: Sequence[str], cutter: Tokenizer) -> list[_Entry]:
+def _entries(document: editor.Document, texts: Sequence[str], cutter: Tokenizer) -> list[_Entry]:
     """Return the entries that the teacher can spell, one for each form after normalization."""
-    teacher = editing.load(document)
+    teacher = editor.load(document)
     special = {added["content"] for added in document["added_tokens"] if added["special"]}
-    unknown = editing.unknown_token(document)
+    unknown = editor.unknown_token(document)
     unknown_id = None if unknown is None else teacher.token_to_id(unknown)
     entries: dict[str, _Entry] = {}
     skipped = []
@@ -128,18 +128,18 @@ def _entries(document: editing.Document, texts: Sequence[str], cutter: Tokenizer
     return list(entries.values())
 
 
-def _looks_up(teacher: Tokenizer, model: editing.Document) -> bool:
+def _looks_up(teacher: Tokenizer, model: editor.Document) -> bool:
     """Return whether a BPE model sees the words of a text one by one, without marks."""
     marked = model["continuing_subword_prefix"] or model["end_of_word_suffix"]
     return not marked and len(_pre_tokens(teacher, "a a")) > 1
 
 
-def _unmade(teacher: Tokenizer, document: editing.Document) -> set[int]:
+def _unmade(teacher: Tokenizer, document: editor.Document) -> set[int]:
     """Return the ids of pieces that merging never makes; looking up whole words would use them."""
     added = {token["content"] for token in document["added_tokens"]}
     return {
         index
-        for index, token in editing.model_tokens(document).items()
+        for index, token in editor.model_tokens(document).items()
         if len(token) > 1
         and token not in added
         and not (document["model"]["byte_fallback"] and re.fullmatch("<0x[0-9A-F]{2}>", token))
@@ -155,7 +155,7 @@ def _scores(model: dict[str, Any], words: list[str]) -> dict[str, float]:
     """
     scores = dict(model["vocab"])
     longest = max(map(len, scores))
-    unknown = min(scores.values()) - editing.UNKNOWN_PENALTY
+    unknown = min(scores.values()) - editor.UNKNOWN_PENALTY
     new = {}
     for word in words:
         best = [0.0]

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from staticemb_distiller.errors import (
     OutputError,
     RecipeError,
     TextSourceError,
+    VocabularyError,
 )
 from staticemb_distiller.evaluation import files
 from staticemb_distiller.interop.convert import convert_folder
@@ -293,3 +295,26 @@ def test_a_report_on_standard_output_stands_there_alone(tmp_path, monkeypatch, c
     assert out.endswith("}\n")
     assert "bm25" in err
     assert not Path("-").exists()
+
+
+def test_no_model_is_written_to_a_terminal(monkeypatch):
+    monkeypatch.setattr(os, "isatty", lambda descriptor: True)
+    for name in ("-", "/dev/stdout", "/dev/fd/1"):
+        with pytest.raises(OutputError, match=rf"^{name}: expected a file or a pipe, found a term"):
+            check_output(Path(name))
+        check_output(Path(name), text=True)
+
+
+@pytest.mark.parametrize("code", ["", "English", "e", "en_US", "en\n"])
+def test_the_language_of_a_fit_is_a_code(code):
+    with pytest.raises(RecipeError, match="fit_language"):
+        Recipe(fit_language=code)
+    assert Recipe(fit_language="zh-Hans").fit_language == "zh-Hans"
+
+
+def test_an_empty_vocabulary_is_named(tmp_path):
+    (tmp_path / "words.txt").write_text("")
+    teacher = teachers.build("bert", tmp_path / "teacher")
+    recipe = Recipe(mode="word", vocabulary=str(tmp_path / "words.txt"), dims=4)
+    with pytest.raises(VocabularyError, match=r"words.txt: expected words, found none"):
+        distill(str(teacher), recipe, tmp_path / "m")

@@ -139,16 +139,19 @@ def reported(path: Path, kind: type[DistillerError]) -> Iterator[None]:
         raise kind(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
-def check_output(path: Path, inputs: Iterable[str | os.PathLike[str]] = ()) -> None:
+def check_output(
+    path: Path, inputs: Iterable[str | os.PathLike[str]] = (), *, text: bool = False
+) -> None:
     """Check before hours of work that an output file can be written.
 
     Args:
         path: The output file.
         inputs: The input files; absent files are ignored.
+        text: Whether the output is text, which a terminal can show.
 
     Raises:
-        OutputError: The path is a folder, its folder does not exist, it is one of the inputs, or it
-            is write-protected.
+        OutputError: The path is a folder, its folder does not exist, it is one of the inputs, it is
+            write-protected, or it is a terminal and the output is not text.
     """
     try:
         status = _status(path)
@@ -156,13 +159,16 @@ def check_output(path: Path, inputs: Iterable[str | os.PathLike[str]] = ()) -> N
             raise OutputError(f"{path}: expected the name of a file to write, found a folder")
     except (OSError, ValueError) as error:
         raise _not_writable(path, error) from error
-    if status is None or (stat.S_ISREG(status.st_mode) and _descriptor(path) is None):
+    descriptor = _descriptor(path)
+    if not text and descriptor is not None and os.isatty(descriptor):
+        raise OutputError(f"{path}: expected a file or a pipe, found a terminal")
+    if status is None or (stat.S_ISREG(status.st_mode) and descriptor is None):
         folder = Path(os.path.realpath(path)).parent
         if not folder.is_dir():
             raise OutputError(f"{path}: the folder {folder} does not exist")
         if not _permitted(folder, os.W_OK | os.X_OK):
             raise OutputError(f"{path}: cannot be written: the folder {folder} is write-protected")
-    if status is not None and _descriptor(path) is None and not _permitted(path, os.W_OK):
+    if status is not None and descriptor is None and not _permitted(path, os.W_OK):
         raise OutputError(f"{path}: cannot be written: it is write-protected")
     if status is not None and stat.S_IFMT(status.st_mode) in (stat.S_IFREG, stat.S_IFIFO):
         for name in inputs:

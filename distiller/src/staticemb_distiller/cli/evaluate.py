@@ -136,7 +136,7 @@ def _check_reports(arguments: argparse.Namespace) -> None:
     for path in (arguments.json, arguments.markdown, arguments.html):
         if path is None:
             continue
-        check_output(path, chain.from_iterable(map(model_files, (*models, *data))))
+        check_output(path, chain.from_iterable(map(model_files, (*models, *data))), text=True)
         other = seen.setdefault(os.path.realpath(path), path)
         if other is not path and not is_stream(path):
             raise OutputError(f"{path}: expected another file than {other}, found the same one")

@@ -200,6 +200,8 @@ class Recipe(Knobs):
             refuse("teacher_budget", expected, self.teacher_budget)
         if not 0 <= self.seed < 2**32:
             refuse("seed", "a number from 0 to 2^32 - 1", self.seed)
+        if not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z]+)*", self.fit_language):
+            refuse("fit_language", "the code of a language, such as en", self.fit_language)
         if not self.fit or ("none" in self.fit and len(self.fit) > 1):
             refuse("fit", "none alone, or sources of text", list(self.fit))
         if not self.fit_regularization > 0.0:

@@ -8,6 +8,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from ..corpus import input_files
+from ..errors import VocabularyError
 from .build import Vocabulary, build, read_words
 from .counting import count_tokens, count_words
 
@@ -31,6 +32,8 @@ def make_vocabulary(tokenizer: Tokenizer, recipe: Recipe) -> Vocabulary:
     words: list[str] | None = None
     if recipe.vocabulary is not None:
         words = read_words(recipe.vocabulary)
+        if not words:
+            raise VocabularyError(f"{recipe.vocabulary}: expected words, found none")
     elif recipe.vocabulary_size is not None:
         words = count_words(
             input_files.read_lines(recipe.vocabulary_from),

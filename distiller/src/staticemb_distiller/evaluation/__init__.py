@@ -4,6 +4,9 @@
 >>> results = evaluate("model.staticemb", "eval", tasks=["sts", "retrieval/*"])  # doctest: +SKIP
 >>> results.value("model", "sts/stsb-en-test")  # doctest: +SKIP
 79.6
+
+In: models, and a folder of data. Out: scores with intervals, and reports of them.
+May use: all rooms up to `interop`.
 """
 
 from .bootstrap import Difference, difference

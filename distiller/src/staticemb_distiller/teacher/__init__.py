@@ -2,6 +2,9 @@
 
 The vectors equal those of sentence-transformers, which need not be installed. A teacher with an
 unsupported module is run by sentence-transformers if it is installed.
+
+In: a folder or a Hub id, then texts or token ids. Out: the teacher's vectors.
+May use: `errors`, `output_file`, `corpus`, `recipe`, `vocabulary`.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -1,7 +1,7 @@
 """Read and write rows: lines, CSV, TSV, JSON lines, Parquet and NPY, compressed or not.
 
 In: paths or open files. Out: rows as dictionaries; complete files.
-May use: `errors`. Public.
+May use: `errors`, `format`. Public.
 """
 
 from .compression import PACKINGS, unpacked

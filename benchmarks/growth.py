@@ -99,7 +99,7 @@ def _sizes(*sizes: int) -> tuple[int, ...]:
 
 
 def _median(call: Callable[[], object], units: int, scale: float) -> float:
-    """Seconds of a call for each unit, times scale: the median of some, after one not counted."""
+    """Seconds of a call for each unit, times scale: the median of batch, after one not counted."""
     call()
     seconds = []
     for _ in range(harness.fewer(REPETITIONS, least=2)):
@@ -122,16 +122,16 @@ def _number(path: Path, titles: list[str]) -> Rows:
     model, rows = StaticModel.load(path), {}
     model.encode(titles)
     for count in _sizes(1_000, 10_000, 100_000, 1_000_000):
-        some = (titles * (count // len(titles) + 1))[:count]
-        rows[f"{count:,}"] = _median(lambda some=some: model.encode(some), count, 1e6)
+        batch = (titles * (count // len(titles) + 1))[:count]
+        rows[f"{count:,}"] = _median(lambda batch=batch: model.encode(batch), count, 1e6)
     return rows
 
 
 def _dimension(folder: Path, titles: list[str]) -> Rows:
-    some, rows = titles[:TEXTS], {}
+    batch, rows = titles[:TEXTS], {}
     for dim in _sizes(64, 128, 256, 512, 1024):
         model = StaticModel.load(contestants.write_file(folder, "int8", dim=dim))
-        rows[f"{dim}"] = _median(lambda model=model: model.encode(some), len(some), 1e6)
+        rows[f"{dim}"] = _median(lambda model=model: model.encode(batch), len(batch), 1e6)
     return rows
 
 
@@ -141,12 +141,12 @@ def _vocabulary(folder: Path) -> Rows:
     for count in _sizes(30_000, 100_000, 300_000, 1_000_000):
         model = StaticModel.load(vocabularies.words(folder, count))
         rng = random.Random(1)
-        some = [
+        batch = [
             " ".join(f"w{int(rng.paretovariate(0.6)) % count}" for _ in range(9))
             for _ in range(TEXTS)
         ]
         rows[f"{count:,}"] = _median(
-            lambda model=model, some=some: model.encode(some), len(some), 1e6
+            lambda model=model, batch=batch: model.encode(batch), len(batch), 1e6
         )
     return rows
 
@@ -156,11 +156,11 @@ def _distinct(path: Path) -> Rows:
     rows = {}
     for distinct in _sizes(1_000, 10_000, 100_000, 1_000_000):
         rng = random.Random(2)
-        some = [" ".join(f"x{rng.randrange(distinct):x}y" for _ in range(9)) for _ in range(TEXTS)]
+        batch = [" ".join(f"x{rng.randrange(distinct):x}y" for _ in range(9)) for _ in range(TEXTS)]
         model = StaticModel.load(path)
         model.encode(["w1"])
         start = time.perf_counter()
-        model.encode(some)
+        model.encode(batch)
         rows[f"{distinct:,}"] = harness.significant((time.perf_counter() - start) / TEXTS * 1e6)
     return rows
 

@@ -47,7 +47,7 @@ def main() -> None:
             for peer, encode in (ours | peers).items():
                 calls = harness.fewer(TEACHER_CALLS if peer == "transformer" else CALLS)
                 taken[peer].append(_round(encode, calls))
-    medians = {peer: [statistics.median(one) for one in some] for peer, some in taken.items()}
+    medians = {peer: [statistics.median(one) for one in batch] for peer, batch in taken.items()}
     rows = {}
     for peer, rounds in taken.items():
         ranked = sorted(call for one in rounds for call in one)
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def _round(encode: Any, calls: int) -> list[float]:
-    """Microseconds of calls in a row, after some that are not counted."""
+    """Microseconds of calls in a row, after batch that are not counted."""
     taken = []
     for at in range(WARM + calls):
         start = time.perf_counter()

@@ -52,7 +52,7 @@ def _kind(kind: str, path: Path, floors: dict[str, Callable[..., Call]]) -> dict
     sample, _ = texts.load(kind, harness.fewer(COUNTS[kind]))
     model, embedder = StaticModel.load(path), Embedder(read(path))
     ids, lengths = embedder.tokenizer().encode(sample)
-    blocks = [embedder.ids(some) for some in slices(sample, BATCH_SIZE)]
+    blocks = [embedder.ids(batch) for batch in slices(sample, BATCH_SIZE)]
     beta, dims = contestants.DAMPING
     float32 = EmbeddingTable(contestants.table())
     tokenizer = Tokenizer.from_str(contestants.tokenizer_json().decode())
@@ -94,9 +94,9 @@ def _pool(table: EmbeddingTable, blocks: list[tuple[Any, Any]], **request: Any) 
 def _stages(embedder: Embedder, sample: list[str]) -> dict[str, float]:
     """Seconds of each stage of what `encode` does, in one pass."""
     spent = dict.fromkeys(STAGES, 0.0)
-    for some in slices(sample, BATCH_SIZE):
+    for batch in slices(sample, BATCH_SIZE):
         times = [time.perf_counter()]
-        ids, lengths = embedder.ids(some)
+        ids, lengths = embedder.ids(batch)
         times.append(time.perf_counter())
         found = pool(embedder.table, ids, lengths)
         times.append(time.perf_counter())

@@ -95,7 +95,7 @@ def _one_core(kind: str, lineup: Lineup, repetitions: int) -> dict[str, Any]:
     calls: dict[str, Any] = {}
     for name, encode in lineup.warm.items():
         encode(given[name])
-        calls[name] = lambda encode=encode, some=given[name]: lambda: encode(some)
+        calls[name] = lambda encode=encode, batch=given[name]: lambda: encode(batch)
 
     def fresh(path: Path) -> Any:
         encode = contestants.ours(path)

@@ -110,7 +110,7 @@ class File:
         metadata: the metadata; a digest of zeros is replaced by the right one at the end, and
             `RIGHT` by the digest of what determines vectors.
         tensors: the tensors.
-        order: the order in which the tensors are laid out; that of the reference writer if None.
+        order: the order of the tensors; None: the order of the reference writer.
         entries: changes the header's object.
         text: makes the header's text of its object.
         header: changes the header's bytes, padding included.

@@ -233,7 +233,7 @@ def _escaped_digest() -> bytes:
 
 
 def _twice() -> bytes:
-    # Its digest is that of the file with both replaced, so that the repetition alone is at fault.
+    # The digest is computed with both copies replaced: the repetition is the only fault.
     made = base()
     made.metadata["description"] = "0" * 64
     raw = made.build()

@@ -161,7 +161,7 @@ def _described(tensors: dict[str, Tensor]) -> dict[str, Any]:
 
 
 def cases(valid: Valid) -> Iterator[dict[str, Any]]:
-    """The complete cases of a file: how it is read, and then what it gives."""
+    """All cases of a file: the reading of it, then its vectors."""
     prefix = f"valid/{valid.name}"
     yield {"id": f"{prefix}/read", "class": "reader", "flags": [], "parts": parts(valid.file)}
     reference = Reference(valid.file)

@@ -16,7 +16,7 @@ HEADS = {
 
 
 def optional_files() -> Iterator[Valid]:
-    """Optional parts and prompts: vectors are those of the same file without them."""
+    """Optional parts and prompts, which change no vector."""
     yield from _namespaces()
     yield from _forms()
     yield from _prompts()

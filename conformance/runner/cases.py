@@ -21,7 +21,7 @@ class Job:
     Attributes:
         id: the case's id, with more behind it where one case makes several jobs.
         kind: the conformance class.
-        message: what the adapter is told.
+        message: the request to the adapter.
         parts: what a reader should give.
         vector: the expected vector's hexadecimal digits.
         tolerance: how far a result may be from it.

@@ -72,7 +72,7 @@ class Adapter:
         """Send a message and wait for its answer.
 
         Raises:
-            AdapterError: there is none that can be used.
+            AdapterError: the adapter gives no usable answer.
         """
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):  # it has ended: the answer tells how
@@ -112,7 +112,7 @@ class Adapter:
             raise GarbageError(f"said more than it was asked: {_shown(line)}")
 
     def kill(self) -> None:
-        """End it, whatever it does."""
+        """End the adapter's process, even if it does not react."""
         self._process.kill()
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout, self._errors):

@@ -29,7 +29,7 @@ class VocabularyError(DistillerError):
 
 
 class TeacherError(DistillerError):
-    """The teacher cannot be loaded, or cannot encode what it was given."""
+    """The teacher cannot be loaded, or cannot encode its input."""
 
 
 class TeacherNotFoundError(TeacherError):

@@ -122,14 +122,14 @@ def printable(text: str, limit: int = 0) -> str:
 def to_svg(
     figure: Figure, title: str, notes: Mapping[str, str] | None = None, *, alone: bool = False
 ) -> str:
-    """Render a figure as an `<svg>` element whose ids clash with those of no other drawing.
+    """Render a figure as an `<svg>` element with ids that no other drawing has.
 
     Args:
         figure: Made and filled within `canvas`.
         title: What the drawing shows, for who cannot see it. Drawings of one page differ in title,
             size or notes.
         notes: By `gid` of an artist, the text that is shown when the pointer is on it.
-        alone: Make a file of its own, which has the rules for fonts and for dark pages in it.
+        alone: Make a complete file, with the rules for fonts and dark pages.
             Otherwise the page around it has them.
 
     Returns:

@@ -55,7 +55,7 @@ def number_in(path: Path, row: int, cell: str, name: str = "score") -> float:
     """A finite number from a cell.
 
     Raises:
-        EvaluationError: it is none.
+        EvaluationError: the row is invalid.
     """
     try:
         value = float(cell)

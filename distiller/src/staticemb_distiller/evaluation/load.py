@@ -31,7 +31,7 @@ def load_model(spec: str | Path, name: str | None = None) -> Embedder | LexicalM
         An `Embedder` or a `LexicalModel`.
 
     Raises:
-        EvaluationError: it is none of these.
+        EvaluationError: the name stands for no model.
         MissingPackageError: a package that the kind of model needs is not installed.
     """
     text = str(spec)

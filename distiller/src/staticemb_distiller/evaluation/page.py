@@ -1,6 +1,6 @@
 """The report as one HTML page that needs no other file: tables, and charts as inlined SVG.
 
-`page.html.jinja` is the page. Jinja2 escapes whatever it fills in, because names of models come
+`page.html.jinja` is the page. Jinja2 escapes all values, because names of models come
 from strangers; the charts are marked as safe, and escape by themselves.
 """
 

@@ -40,7 +40,7 @@ Features = Any
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """One metric of one task, with what it was computed from.
+    """One metric of one task, with the data that it was computed from.
 
     Attributes:
         metric: Its name.

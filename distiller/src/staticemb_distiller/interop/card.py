@@ -85,7 +85,7 @@ def repository_card(
     Args:
         repo_id: `organization/name`.
         file: the model.
-        twin_notes: what the layout of the other libraries does otherwise; None: there is none.
+        twin_notes: how the copy for other libraries differs; None: there is no copy.
         figures: what was measured, in Markdown.
     """
     twins = twin_notes is not None
@@ -112,7 +112,7 @@ def repository_card(
 
 
 def one_line(text: str) -> str:
-    """Text that cannot begin a line of its own: a file may come from anyone."""
+    """Join the lines of a text, so that metadata from strangers cannot add Markdown."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 

@@ -3,7 +3,7 @@
 Both look for `model.safetensors` and `tokenizer.json` at the root. sentence-transformers takes
 model2vec's tensor `embeddings` too, one row for each token, so weights and shared rows are folded
 in. What one of them needs does not disturb the other: model2vec drops unknown tokens, whose row is
-zeros for sentence-transformers; each has settings files of its own.
+zeros for sentence-transformers; each library has its own settings files.
 """
 
 from __future__ import annotations

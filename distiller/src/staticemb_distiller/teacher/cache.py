@@ -3,7 +3,7 @@
     FOLDER/KEY/about.json           the teacher the vectors belong to
     FOLDER/KEY/NNNNNN-XXXXXXXX.npz  digests (n,) uint64 of texts and their vectors (n, D) float16
 
-KEY is a digest of `about.json`. A shard appears whole or not at all, under a name of its own:
+KEY is a digest of `about.json`. A shard appears whole or not at all, under a unique name:
 several processes may fill one folder at the same time.
 """
 

@@ -45,7 +45,7 @@ class TrainingRecipe(Knobs):
     dims: int | None = knob(
         None,
         "dimensions; more than MODEL has: columns drawn at random are added to its own (default: "
-        "those of MODEL, or 256)",
+        "as MODEL has, or 256)",
     )
     pooling: Literal["mean", "damped_mean"] | None = knob(
         None, "how a text's rows become one vector (default: as the start does it)"

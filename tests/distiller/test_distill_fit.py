@@ -306,10 +306,10 @@ def test_a_budget_of_time_is_recorded_as_the_texts_that_it_was_enough_for(
     ("arguments", "says"),
     [
         (["--fit", "missing.txt"], "missing.txt: expected a file or a folder"),
-        (["--fit", "EMPTY.txt"], "EMPTY.txt: expected text, found none"),
+        (["--fit", "EMPTY.txt"], "EMPTY.txt: expected text, found no new text"),
         (["--fit", "nothing"], "nothing: expected files of text"),
         (["--fit", "BYTES.txt"], "UTF-8"),
-        (["--fit", "ROWS.csv"], "which column"),
+        (["--fit", "ROWS.csv"], 'expected a column "text" or a single column of text'),
         (["--fit", "ROWS.csv::column=c"], "expected a column 'c'"),
         (["--fit", "ROWS.csv::weight=0"], "above 0"),
         (["--fit", "ROWS.csv::size=1"], "KEY=VALUE"),

@@ -107,9 +107,9 @@ def test_labels_must_be_those_trained_on(folder):
 @pytest.mark.parametrize(
     ("file", "line", "message"),
     [
-        ("corpus.jsonl", "{", "row 17: expected a JSON object"),
+        ("corpus.jsonl", "{", "row 17: expected JSON, found an error"),
         ("corpus.jsonl", "[]", "row 17: expected a JSON object, found list"),
-        ("corpus.jsonl", "[" * 100_000, "row 17: expected a JSON object"),
+        ("corpus.jsonl", "[" * 100_000, "row 17: expected JSON, found an error"),
         ("corpus.jsonl", '{"_id": 3, "text": ""}', 'row 17: expected a string under "_id"'),
         ("corpus.jsonl", '{"_id": "d0", "text": ""}', "row 17: expected a document id not seen"),
         ("queries.jsonl", '{"_id": "q"}', 'row 3: expected a string under "text"'),

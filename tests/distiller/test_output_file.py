@@ -466,7 +466,7 @@ def test_what_is_write_protected_is_refused_before_the_work(tmp_path):
         if owned:
             os.chown(tmp_path / "file", 65534, 65534)
             os.chown(tmp_path / "folder", 65534, 65534)
-            for parent in (tmp_path, *list(tmp_path.parents)[:2]):
+            for parent in (tmp_path, *list(tmp_path.parents)[:3]):
                 parent.chmod(0o755)
             os.seteuid(65534)
         for path in (tmp_path / "file", tmp_path / "folder" / "new"):

@@ -112,7 +112,7 @@ def test_what_is_no_teacher(tmp_path):
         "./no/such/folder": "no such folder",
         str(tmp_path / "missing"): "no such folder",
         "a/b/c": "no such folder",
-        "": "neither modules.json",  # the current folder
+        "": "found an empty name",
         str(file): "a file",
         str(tmp_path): "neither modules.json nor config.json",
     }.items():

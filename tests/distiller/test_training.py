@@ -351,7 +351,7 @@ def test_the_command_writes_model_log_and_curve_and_tells_the_recipe(
 ):
     out = tmp_path / "out.staticemb"
     spelled = [
-        "run_steps",
+        "train",
         str(start),
         "--pairs",
         str(examples),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from distiller import evaluation_data as data
 from staticemb_distiller.cli.main import main
 from staticemb_distiller.errors import EvaluationError
-from staticemb_distiller.evaluation import KINDS, FunctionModel, discover, evaluate, labels
+from staticemb_distiller.evaluation import KINDS, FunctionModel, charts, discover, evaluate, labels
 from staticemb_distiller.evaluation.charts import prefixes
 from staticemb_distiller.evaluation.page import html
 from staticemb_distiller.evaluation.record import add_baseline, dumps, from_json, to_json
@@ -425,3 +425,29 @@ def test_without_data_the_sample_is_measured_and_said_to_be_one(tmp_path, capsys
 def test_data_of_ones_own_has_no_note(results):
     assert results.note is None
     assert to_json(results)["note"] is None
+
+
+def test_a_label_is_placed_by_the_bubble_that_is_drawn(results, monkeypatch):
+    placed, drawn = [], []
+    place_labels, to_svg = charts.place_labels, charts.to_svg
+
+    def place(marks, *arguments):
+        placed.extend(marks)
+        return place_labels(marks, *arguments)
+
+    def draw(figure, *arguments, **options):
+        svg = to_svg(figure, *arguments, **options)
+        (axes,) = figure.axes
+        height = figure.get_size_inches()[1] * 72
+        for bubble in axes.collections:
+            x, y = axes.transData.transform(bubble.get_offsets())[0]
+            drawn.append((x, height - y))
+        return svg
+
+    monkeypatch.setattr(charts, "place_labels", place)
+    monkeypatch.setattr(charts, "to_svg", draw)
+    means = dict(zip(results.models, (90.0, 84.3, 84.2, 84.0), strict=False))  # the smallest last
+    monkeypatch.setattr(type(results), "mean", lambda self, model: means[model])
+    assert charts.speed(results, charts.WIDE)
+    assert len(placed) == len(drawn) > 0
+    np.testing.assert_allclose([mark[:2] for mark in placed], drawn, atol=0.01)

@@ -95,6 +95,7 @@ def speed(results: Results, width: int) -> str | None:
         axes.minorticks_off()
         heading(figure, "Mean of the kinds of task", 8, 16, 12)
         _below(axes, "texts per second →")
+        axes.autoscale_view()  # or the limits would be set later, when the figure is drawn
         centers = axes.transData.transform([(rate, mean) for _, rate, mean, _ in points])
         marks = [(x, height - y, r) for (x, y), r in zip(centers, radii, strict=True)]
         boxes = place_labels(marks, labels, Box(2, 22, width - 2, height - 40))

@@ -116,7 +116,10 @@ class EmbeddingTable:
         norms = cached.take(ids)
         # 0 means "not computed yet". Two threads may compute the same value.
         if np.count_nonzero(norms) < norms.size:
-            missing = np.unique(ids[norms == 0])
+            # Not np.unique: it imports numpy.ma, which takes a third of the first call's time.
+            is_missing = np.zeros(self.vocab_size, np.bool_)
+            is_missing[ids[norms == 0]] = True
+            missing = np.flatnonzero(is_missing)
             step = max(1, _NORMS_AT_ONCE // self.dim)
             gather = Gather(self, dims, step)
             for begin in range(0, len(missing), step):

@@ -33,7 +33,7 @@ from staticemb_distiller.publish.wheel import Names, build_wheel
 from staticemb_distiller.recipe.knobs import as_flags
 from staticemb_distiller.teacher.source import find
 from staticemb_distiller.training.recipe import TrainingRecipe
-from staticemb_distiller.training.run import Places, train_file
+from staticemb_distiller.training.run import Places, train, train_file
 from staticemb_distiller.training.sources import PairSource
 from staticemb_distiller.vocabulary.build import read_words
 from staticemb_runtime import StaticModel
@@ -68,6 +68,11 @@ def teacher(tmp_path_factory):
         (lambda: convert_word_vectors(1, "a"), "source: expected a path"),
         (lambda: export("a", 1, "model2vec"), "output: expected a path"),
         (lambda: export("a", "b", None), "to: expected a library's name"),
+        (lambda: train("a", TrainingRecipe(pairs=("p.tsv",)), 1), "output: expected a path"),
+        (
+            lambda: train("a", TrainingRecipe(pairs=("p.tsv",)), checkpoint=1),
+            "checkpoint: expected a path",
+        ),
         (lambda: build_wheel("a", 1, Names("n", "1")), "folder: expected a path"),
         (lambda: build_wheel("a", Path(), "name"), "names: expected Names"),
         (lambda: train_file("a", "pairs.tsv", Places(Path("o"))), "recipe: expected a Training"),

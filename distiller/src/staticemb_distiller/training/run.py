@@ -93,19 +93,23 @@ def train(
     The same model, recipe, files and machine give the same bytes, on the CPU.
 
     Args:
-        model: As `start` of `train_file`.
+        model: A static embedding file, an installed model's name, a folder of model2vec or
+            sentence-transformers (StaticEmbedding), or a teacher: a folder or a Hub id. Code that
+            comes with a teacher never runs.
         recipe: The examples and the knobs of the training.
         output: The file to write. It appears, or is replaced, only when it is complete and checked.
-        device: As in `Places`.
-        checkpoint: As in `Places`.
-        teacher_cache: As in `Places`.
-        tensorboard: As in `Places`.
+        device: "cpu", "cuda", "mps"; "auto": CUDA if present, otherwise the CPU.
+        checkpoint: The folder of the state, from which an interrupted run resumes. It is removed at
+            the end.
+        teacher_cache: The folder of a permanent cache of the teacher's vectors.
+        tensorboard: The folder for TensorBoard's event files.
         progress: The display of progress; None: no display.
 
     Returns:
         The path of the file.
 
     Raises:
+        TypeError: An argument has another type.
         DistillerError: The training fails; the subclass names the reason.
         StaticEmbError: The model cannot be opened.
 
@@ -114,10 +118,14 @@ def train(
         >>> train("minilm-en-small", recipe, "mine.staticemb")  # doctest: +SKIP
         PosixPath('mine.staticemb')
     """
-    folders = [
-        None if name is None else Path(name) for name in (checkpoint, teacher_cache, tensorboard)
-    ]
-    places = Places(Path(output), device, *folders)
+    check_path("output", output)
+    folders = {"checkpoint": checkpoint, "teacher_cache": teacher_cache, "tensorboard": tensorboard}
+    paths: dict[str, Path] = {}
+    for name, folder in folders.items():
+        if folder is not None:
+            check_path(name, folder)
+            paths[name] = Path(folder)
+    places = Places(Path(output), device, **paths)
     train_file(model, recipe, places, progress)
     return places.output
 
@@ -125,28 +133,16 @@ def train(
 def train_file(
     start: str, recipe: TrainingRecipe, places: Places, progress: Progress | None = None
 ) -> Trained:
-    """Train a static embedding file on examples.
-
-    The same start, recipe, files and machine give the same bytes, on the CPU.
+    """Train as `train` does, and return the result of the training.
 
     Args:
-        start: A static embedding file, an installed model's name, a folder of model2vec or
-            sentence-transformers (StaticEmbedding), or a teacher: a folder or a Hub id. Code that
-            comes with a teacher never runs.
-        recipe: The examples and the knobs of the training.
+        start: As `model` of `train`.
+        recipe: As in `train`.
         places: The paths and the device.
-        progress: The display of progress; None: no display.
-
-    Returns:
-        The result of the training.
+        progress: As in `train`.
 
     Raises:
-        DistillerError: The training fails; the subclass names the reason.
-        StaticEmbError: The start cannot be opened.
-
-    Example:
-        >>> recipe = TrainingRecipe(pairs=["pairs.tsv"])  # doctest: +SKIP
-        >>> train_file("model.staticemb", recipe, Places(Path("mine.staticemb")))  # doctest: +SKIP
+        TypeError, DistillerError, StaticEmbError: As `train` does.
     """
     check_path("start", start)
     check_type("recipe", recipe, (TrainingRecipe,), "a TrainingRecipe")

@@ -16,10 +16,12 @@ import json
 import sys
 import time
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from columns import TASKS
 from harness import SHARED, check_clean, environment, save
 from quality_models import Contestant, Maker, contestants, processor_seconds
 
@@ -30,17 +32,7 @@ from staticemb_distiller.evaluation.scoring import SETTINGS, Outcome
 DIMENSIONS = (256, 128, 64)
 RESAMPLES = 1000
 BASELINE = "model2vec distill"
-WORDS = "wordsim/*"
-COLUMNS: Mapping[str, str] = {
-    "STS-B dev": "sts/stsb-en-dev",
-    "STS-B": "sts/stsb-en-test",
-    "SICK": "sts/sick-test",
-    "words": WORDS,
-    "NFCorpus": "retrieval/nfcorpus",
-    "Cranfield": "retrieval/cranfield",
-    "Banking77": "classification/banking77",
-    "SST-2": "classification/sst2",
-}
+COLUMNS: Mapping[str, str] = {"STS-B dev": "sts/stsb-en-dev", **TASKS}
 """Columns of the table and their tasks; the mean over seven sets for words."""
 
 Scores = dict[int, dict[str, list[Outcome]]]
@@ -78,9 +70,7 @@ def _by_column(results: Results) -> Scores:
     for score in results.scores:
         if score.model == name and score.main and score.outcome is not None:
             column = next(
-                column
-                for column, task in COLUMNS.items()
-                if task == score.task or (task == WORDS and score.kind == "wordsim")
+                column for column, pattern in COLUMNS.items() if fnmatchcase(score.task, pattern)
             )
             found.setdefault(score.prefix, {}).setdefault(column, []).append(score.outcome)
     return found

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 
+from columns import TASKS
 from harness import RESULTS
 
 NAMES = {
@@ -14,33 +16,19 @@ NAMES = {
     "tfidf": "TF-IDF",
     "transformer": "the transformer",
 }
-TASKS = {
-    "STS-B": "sts/stsb-en-test",
-    "SICK": "sts/sick-test",
-    "words": "wordsim/",
-    "NFCorpus": "retrieval/nfcorpus",
-    "Cranfield": "retrieval/cranfield",
-    "Banking77": "classification/banking77",
-    "SST-2": "classification/sst2",
-}
 
 
 def rows(
-    columns: Sequence[str], names: Sequence[str] = ("minilm-en-small", "bm25", "tfidf")
+    names: Sequence[str] = ("minilm-en-small", "bm25", "tfidf"),
 ) -> list[tuple[str, list[str]]]:
-    """A name and a cell for each column, from the run that measured all of them (bundled.json)."""
+    """A name and a cell for each column of `TASKS`, from the one run of bundled.json."""
     saved = json.loads((RESULTS / "bundled.json").read_text(encoding="utf-8"))["scores"]
     table = []
     for name in names:
+        scores = [score for score in saved if score["model"] == name and score["main"]]
         cells = []
-        for column in columns:
-            values = [
-                score["value"]
-                for score in saved
-                if score["model"] == name
-                and score["main"]
-                and score["task"].startswith(TASKS[column])
-            ]
+        for pattern in TASKS.values():
+            values = [s["value"] for s in scores if fnmatchcase(s["task"], pattern)]
             cells.append(f"{statistics.fmean(values):.1f}" if values else "–")
         table.append((NAMES[name], cells))
     return table

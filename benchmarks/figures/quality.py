@@ -6,10 +6,11 @@ from typing import Any
 
 import drawing
 import references
+from columns import TASKS
 
 Results = dict[str, Any]
 
-COLUMNS = ("STS-B", "SICK", "words", "NFCorpus", "Cranfield", "Banking77", "SST-2")
+COLUMNS = tuple(TASKS)
 CHARTED = (
     ("STS-B", "STS Benchmark, Spearman × 100"),
     ("words", "Word similarity, mean of seven sets"),
@@ -34,7 +35,7 @@ def section(content: Results) -> str:
             if timed:
                 cells.append(seconds.get(name, "") if whole else "")
             lines.append(f"| {label} | " + " | ".join(cells) + " |")
-    for name, cells in references.rows(COLUMNS):
+    for name, cells in references.rows():
         lines.append(f"| {name} | " + " | ".join([*cells, *([""] if timed else [])]) + " |")
     return "\n".join(lines) + "\n\n" + _note(content, timed=timed)
 

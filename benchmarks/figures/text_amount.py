@@ -6,8 +6,9 @@ from typing import Any
 
 import drawing
 import references
+from columns import TASKS
 
-COLUMNS = ("STS-B", "SICK", "words", "NFCorpus", "Cranfield", "Banking77", "SST-2")
+COLUMNS = tuple(TASKS)
 
 
 def section(content: dict[str, Any]) -> str:
@@ -17,7 +18,7 @@ def section(content: dict[str, Any]) -> str:
     for name, dims in results["scores"].items():
         cells = dims[max(dims, key=int)]
         rows.append([name, *(_cell(cells[column]) for column in COLUMNS)])
-    rows += [[name, *cells] for name, cells in references.rows(COLUMNS, tuple(references.NAMES))]
+    rows += [[name, *cells] for name, cells in references.rows(tuple(references.NAMES))]
     note = (
         f"256 dimensions, int8. ↑ better and ↓ worse than {results['baseline']} outside the 95 % "
         f"interval of a paired bootstrap ({results['resamples']:,} resamples). Columns as in the "

@@ -321,5 +321,5 @@ def test_an_empty_vocabulary_is_named(tmp_path):
     (tmp_path / "words.txt").write_text("")
     teacher = teachers.build("bert", tmp_path / "teacher")
     recipe = Recipe(mode="word", vocabulary=str(tmp_path / "words.txt"), dims=4)
-    with pytest.raises(VocabularyError, match=r"words.txt: expected words, found none"):
+    with pytest.raises(VocabularyError, match=r"words.txt: the vocabulary is empty$"):
         distill(str(teacher), recipe, tmp_path / "m")

@@ -33,7 +33,7 @@ def make_vocabulary(tokenizer: Tokenizer, recipe: Recipe) -> Vocabulary:
     if recipe.vocabulary is not None:
         words = read_words(recipe.vocabulary)
         if not words:
-            raise VocabularyError(f"{recipe.vocabulary}: expected words, found none")
+            raise VocabularyError(f"{recipe.vocabulary}: the vocabulary is empty")
     elif recipe.vocabulary_size is not None:
         words = count_words(
             input_files.read_lines(recipe.vocabulary_from),

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,11 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 # wheels and bundles ask the package index through pip; nothing else reaches the network.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+# `nohup` ignores SIGHUP, and the commands that tests start and stop with it would inherit that.
+# A handler that does nothing protects these tests alone: a new program begins with the default.
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda number, frame: None)
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", parent=settings.get_profile("default"), max_examples=2000)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from generator.files import RIGHT, VECTOR_TENSORS, ZEROS, File, Tensor, tensor, word_tokenizer
@@ -25,12 +25,16 @@ STRINGS = (
 
 @dataclass
 class Valid:
-    """A right file and its cases, each (name, members of the case without its expectation)."""
+    """A right file and its cases, each (name, members of the case without its expectation).
+
+    `refused`: the optional parts that full verification refuses.
+    """
 
     name: str
     notes: str
     file: File
     cases: list[dict[str, Any]]
+    refused: list[str] = field(default_factory=list)
 
 
 def metadata(dim: int, **settings: str) -> dict[str, str]:
@@ -163,7 +167,10 @@ def _described(tensors: dict[str, Tensor]) -> dict[str, Any]:
 def cases(valid: Valid) -> Iterator[dict[str, Any]]:
     """All cases of a file: the reading of it, then its vectors."""
     prefix = f"valid/{valid.name}"
-    yield {"id": f"{prefix}/read", "class": "reader", "flags": [], "parts": parts(valid.file)}
+    given = parts(valid.file)
+    if "pieces.definition" in valid.file.tensors:
+        given["refused"] = valid.refused
+    yield {"id": f"{prefix}/read", "class": "reader", "flags": [], "parts": given}
     reference = Reference(valid.file)
     for case in valid.cases:
         tokens = case.get("tokens")

@@ -317,6 +317,10 @@ class StaticFile {
     const members = spelledJson(this.tensorBytes("tokenizer"));
     const { vocab } = members.model;
     if (!Array.isArray(vocab) || vocab.length >= 2 ** 24) return false;
+    const isPair = (item) =>
+      Array.isArray(item) && item.length === 2 && item.every((each) => typeof each === "string") &&
+      item[0][0] === "=" && item[1][0] === "#" && !LONE_SURROGATE.test(item[0]);
+    if (!vocab.every(isPair)) return false;
     const pieces = vocab.map(([piece]) => Buffer.from(text(piece)));
     if (pieces.some((piece) => piece.length > 255)) return false;
     if (this.tensors.get("pieces.definition").shape[0] > 2 ** 24) return false;

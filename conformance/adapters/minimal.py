@@ -382,7 +382,12 @@ def right_pieces(file: ModelParts) -> bool:
     vocabulary = members["model"]["vocab"]
     if not isinstance(vocabulary, list) or len(vocabulary) >= 2**24:
         return False
-    pieces = [piece.encode() for piece, _ in vocabulary]
+    try:
+        pieces = [piece.encode() for piece, _ in vocabulary]
+    except (ValueError, TypeError, AttributeError):
+        return False  # no piece and score, or half a surrogate pair
+    if not all(type(number) is Number for _, number in vocabulary):
+        return False
     if max(map(len, pieces)) > 255 or file.tensors["pieces.definition"]["shape"][0] > 2**24:
         return False
     members["model"]["vocab"] = []

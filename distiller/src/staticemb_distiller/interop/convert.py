@@ -16,6 +16,7 @@ from staticemb_runtime.loading import Rules, read_folder
 from ..arguments import check_path
 from ..corpus.input_files import model_files
 from ..errors import ConvertError
+from ..file.pieces import with_pieces
 from ..file.writer import Settings, write
 from ..output_file import appearing, check_output, reported
 from ..table.parts import Parts
@@ -135,7 +136,7 @@ def write_compared(
         UnwritablePartsError: as in `write`.
     """
     with reported(path, ConvertError), appearing(path) as temporary:
-        write(temporary, parts, settings)
+        write(temporary, with_pieces(parts), settings)
         with StaticModel.load(temporary, verify=True) as model:
             difference = largest_difference(*pair(model))
         if not difference <= CLOSE:

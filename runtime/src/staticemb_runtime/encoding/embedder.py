@@ -9,6 +9,7 @@ import numpy as np
 
 from ..format.file_changes import ChangeGuard
 from ..format.parts import ModelParts
+from ..format.pieces import DEFINITION, PART
 from ..format.tokenizer_check import check_tokenizer
 from ..tokenization.wordpiece import PlainWordPiece, are_plain, read_plain
 from .batching import Batch, size_hint, slices
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from tokenizers import Tokenizer
 
+    from ..tokenization.mapped_unigram import MappedUnigram
     from ..tokenization.truncation import LimitedTokenizer
     from ..tokenization.word_tokenizer import WordTokenizer
     from .empty_texts import EmptyTexts
@@ -78,7 +80,8 @@ class Embedder:
         self.file = file
         self._guard = ChangeGuard(file)
         self._tokenizer: WordTokenizer | LimitedTokenizer | None = None
-        self._plain: PlainWordPiece | None = None
+        self._plain: PlainWordPiece | MappedUnigram | None = None
+        self._mapped = DEFINITION in file.optional and PART not in file.refused
         self._plain_read = file.limits is not None  # whether `_plain` needs no more reading
         self._lock = threading.Lock()
         self._unlimited: Embedder | None = None
@@ -186,12 +189,15 @@ class Embedder:
     def _plain_ids(
         self, texts: Sequence[str]
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]] | None:
-        """Tokenize plain texts before the tokenizer is built; None if it is needed."""
-        if self._tokenizer is not None or not are_plain(texts):
+        """Tokenize texts before the tokenizer is built; None if it is needed.
+
+        Without the part `pieces` these are a process's first plain texts.
+        """
+        if self._tokenizer is not None or not (self._mapped or are_plain(texts)):
             return None
         with self._lock:
             if not self._plain_read:
-                self._plain = read_plain(self.file.tokenizer_view, self.file.n_token_ids)
+                self._plain = self._read_plain()
                 self._plain_read = True
             plain = self._plain
         if plain is None:
@@ -202,6 +208,14 @@ class Embedder:
             unknown_token_id=metadata.unknown_token_id,
             max_tokens=metadata.max_tokens,
         )
+
+    def _read_plain(self) -> PlainWordPiece | MappedUnigram | None:
+        file = self.file
+        if not self._mapped:
+            return read_plain(file.tokenizer_view, file.n_token_ids)
+        from ..tokenization.mapped_unigram import open_mapped  # late: few files have the part
+
+        return open_mapped(file.optional, file.n_token_ids)
 
     def _build(self) -> WordTokenizer | LimitedTokenizer:
         metadata, limits = self.file.metadata, self.file.limits

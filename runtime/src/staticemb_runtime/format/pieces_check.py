@@ -33,9 +33,7 @@ class _Number(str):
     __slots__ = ()
 
 
-def equal_pieces(
-    tensors: Mapping[str, NDArray[Any]], tokenizer: bytes, n_token_ids: int
-) -> bool:
+def equal_pieces(tensors: Mapping[str, NDArray[Any]], tokenizer: bytes, n_token_ids: int) -> bool:
     """Compute the part from a tokenizer, and compare.
 
     Args:

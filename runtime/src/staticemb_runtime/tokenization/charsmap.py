@@ -34,7 +34,7 @@ _JOINING: Final = frozenset(
     "\u0e33\u0eb3\u200c\u200d\uff9e\uff9f"
     + "".join(map(chr, [*range(0x1F3FB, 0x1F400), *range(0xE0000, 0xE0080)]))
 )
-# Combining marks of two bytes that continue a cluster in every version of Unicode since 5.1.
+# Marks that continue a cluster in every version of Unicode since 5.1, and the non-joiner.
 _MARKS: Final = frozenset(
     map(
         chr,
@@ -44,6 +44,7 @@ _MARKS: Final = frozenset(
             *range(0x591, 0x5BE),
             *range(0x64B, 0x65F),
             0x670,
+            0x200C,
         ],
     )
 )
@@ -115,7 +116,11 @@ class CharacterMap:
         # Only these places can begin a cluster that is replaced whole.
         while at < size:
             following = text[at + 1] if at + 1 < size else ""
-            if not following or not known[text[at]].begins or not self._may_join(text[at], following):
+            if (
+                not following
+                or not known[text[at]].begins
+                or not self._may_join(text[at], following)
+            ):
                 at += 1
                 continue
             end = self._cluster_end(text, at)
@@ -166,9 +171,11 @@ class CharacterMap:
         replacement = self._replacement(key)
         category = unicodedata.category(character)
         joins = category in {"Mn", "Mc", "Me", "Cn"} or character in _JOINING
-        # Characters that precede a cluster are format characters or, seldom, letters.
-        leads = (category == "Cf" and character not in _CONTROLS) or character == "\u0d4e"
-        leads = leads or (category == "Lo" and len(key) == 4)
+        # Characters that join what follows: format characters, letters of Indic scripts, and
+        # perhaps one that a later version adds.
+        leads = category == "Cn" or character == "\u0d4e"
+        leads = leads or (category == "Cf" and character not in _CONTROLS | _JOINING)
+        leads = leads or (category == "Lo" and 0x11000 <= ord(character) < 0x12000)
         entry = _Entry(replacement, self._begins(key), joins, leads)
         if replacement is not None:
             self._table[ord(character)] = replacement

@@ -125,7 +125,9 @@ class Unigram:
         """Return the id of each stretch of `text`, or -1; each stretch has 1 to 255 bytes."""
         powers, inverse = self._powers_for(len(text))
         sums = np.zeros(len(text) + 1, np.uint64)
-        np.cumsum((text.astype(np.uint64) + np.uint64(1)) * inverse[1 : len(text) + 1], out=sums[1:])
+        np.cumsum(
+            (text.astype(np.uint64) + np.uint64(1)) * inverse[1 : len(text) + 1], out=sums[1:]
+        )
         t = mix(powers[ends] * (sums[ends] - sums[begins]))
         pieces = self._pieces
         token_ids = np.full(len(t), -1, np.int64)

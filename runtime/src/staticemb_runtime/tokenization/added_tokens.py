@@ -92,7 +92,7 @@ class AddedTokens:
             for length in self._lengths[first[0]]:
                 token = self._tokens.get(text[begin : begin + length])
                 if token is not None:
-                    end = begin + length
+                    end = begin + len(token.spelling)  # the text may end before `length`
                     if not token.single_word or _is_apart(text, begin, end):
                         yield begin, end, token
                     break

@@ -116,8 +116,9 @@ def _parse(text: str) -> dict[str, Any]:
 
 def _tokenizer(members: dict[str, Any], n_token_ids: int) -> BertTokenizer:
     _require(members.keys() <= _MEMBERS and members.get("version") == "1.0")
-    _require(members.get("pre_tokenizer") == {"type": "BertPreTokenizer"})
-    normalizer = _normalizer(members.get("normalizer"))
+    pre_tokenizer = _only_step(members.get("pre_tokenizer"), "pretokenizers")
+    _require(pre_tokenizer == {"type": "BertPreTokenizer"})
+    normalizer = _normalizer(_only_step(members.get("normalizer"), "normalizers"))
     _check_unused(members)
     model = dict(members["model"])
     # Files of 2019 and 2020 have no type: these members identify a WordPiece model.
@@ -139,6 +140,16 @@ def _tokenizer(members: dict[str, Any], n_token_ids: int) -> BertTokenizer:
         longest=model["max_input_chars_per_word"],
     )
     return BertTokenizer(BertRules(normalizer, added), wordpiece, vocabulary, added)
+
+
+def _only_step(state: object, key: str) -> object:
+    """Return the step of a sequence that has one step; any other state as it is."""
+    if isinstance(state, dict) and state.get("type") == "Sequence":
+        _require_types(state, {"type": str, key: list})
+        _require(len(state[key]) == 1)
+        (state,) = state[key]
+        _require(isinstance(state, dict) and state.get("type") != "Sequence")
+    return state
 
 
 def _normalizer(state: object) -> Normalizer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,10 +25,6 @@ _CHARACTERS: Final = 1 << 19
 _TEXTS: Final = 4096
 
 
-class SurrogateError(Exception):
-    """A text of the call holds a lone surrogate."""
-
-
 class LibraryEncoder:
     """A tokenizer of the `tokenizers` library.
 
@@ -49,19 +45,18 @@ class LibraryEncoder:
         self.splitter: Splitter | None = find_splitter(self._tokenizer)
         self.vocab_size: int = self._tokenizer.get_vocab_size()
 
-    def definition(self) -> bytes:
-        """Return a `tokenizer.json`."""
-        return self._tokenizer.to_str().encode()
-
     def token(self, token_id: int) -> str:
         """Return a token as the vocabulary spells it."""
         return str(self._tokenizer.id_to_token(token_id))
+
+    def known(self) -> None:
+        """Return None: no word's ids are known in advance."""
 
     def texts(self, texts: Sequence[str]) -> WordIds:
         """Encode texts with the whole pipeline.
 
         Raises:
-            SurrogateError: a text holds a lone surrogate.
+            UnicodeEncodeError: a text holds a lone surrogate.
         """
         return _joined(self._encode(texts))
 
@@ -75,7 +70,7 @@ class LibraryEncoder:
         encode = self._tokenizer.encode_batch_fast
         all_ids: list[list[int]] = []
         for group in _groups(texts):
-            check_surrogates(group)
+            "".join(group).encode()  # raises at a lone surrogate, at which `tokenizers` would panic
             all_ids += [encoding.ids for encoding in encode(group, add_special_tokens=False)]
         return all_ids
 
@@ -108,18 +103,6 @@ class LibraryEncoder:
         model: Any = self._tokenizer.model
         tokenize = model.tokenize
         return {atom: [token.id for token in tokenize(piece(atom))] for atom in atoms}
-
-
-def check_surrogates(texts: Iterable[str]) -> None:
-    """Check that no text holds a lone surrogate, at which `tokenizers` would panic.
-
-    Raises:
-        SurrogateError: a text holds a lone surrogate.
-    """
-    try:
-        "".join(texts).encode()
-    except UnicodeEncodeError:
-        raise SurrogateError from None
 
 
 def _joined(all_ids: Sequence[list[int] | None]) -> WordIds:

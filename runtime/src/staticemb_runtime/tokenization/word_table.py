@@ -216,13 +216,14 @@ class WordTable:
         return order[is_new], kinds
 
     def _hashes(self, keys: Keys) -> NDArray[np.uint64]:
-        hashes = keys[0] * self._factors[0]
+        hashes: NDArray[np.uint64] = keys[0] * self._factors[0]
         for key, factor in zip(keys[1:], self._factors[1:], strict=True):
             hashes += key * factor
         return hashes
 
     def _homes(self, keys: Keys, slots: _Slots) -> NDArray[np.int64]:
-        return (self._hashes(keys) >> slots.shift).view(np.int64)
+        homes: NDArray[np.int64] = (self._hashes(keys) >> slots.shift).view(np.int64)
+        return homes
 
     def _rebuilt(self, *, half: bool) -> _Slots:
         """Return the words in new slots: half of the words, or all of them in twice the slots."""
@@ -259,7 +260,7 @@ class _Slots:
     @property
     def nbytes(self) -> int:
         """The memory of the arrays."""
-        return sum(array.nbytes for array in (*self.keys, self.values, self.ids))
+        return sum(key.nbytes for key in self.keys) + self.values.nbytes + self.ids.nbytes
 
     def find(self, keys: Keys, homes: Ints) -> Ids:
         """Return the values of keys whose search begins at `homes`; MISSING if there is none."""
@@ -404,7 +405,8 @@ def _stretches(begins: Ints, sizes: Ints) -> Ints:
     """Return the indices begins[0], begins[0] + 1, … of stretches of the given sizes."""
     ends = np.cumsum(sizes)
     total = int(ends[-1]) if len(ends) else 0
-    return np.arange(total) + np.repeat(begins - (ends - sizes), sizes)
+    indices: Ints = np.arange(total) + np.repeat(begins - (ends - sizes), sizes)
+    return indices
 
 
 def _first_of_each(values: Ints) -> Ints:

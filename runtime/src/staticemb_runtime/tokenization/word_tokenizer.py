@@ -14,14 +14,13 @@ import threading
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
 from ..errors import InvalidTextError
 from ..format.surrogates import lone_surrogate
 from ..format.tokenizer_library import is_failure
-from .library_encoder import LibraryEncoder, SurrogateError
 from .word_cache import CACHE_WORDS, WordCache
 from .word_table import WordIds, Words, merge
 
@@ -58,13 +57,17 @@ class TextEncoder(Protocol):
         """Encode words from the splitter; those that are not separable are dependent."""
 
     def texts(self, texts: Sequence[str]) -> WordIds:
-        """Encode texts."""
+        """Encode texts.
+
+        Raises:
+            UnicodeEncodeError: a text holds a lone surrogate.
+        """
 
     def token(self, token_id: int) -> str:
         """Return a token as the vocabulary spells it."""
 
-    def definition(self) -> bytes:
-        """Return a `tokenizer.json`."""
+    def known(self) -> tuple[Words, WordIds] | None:
+        """Return words of at most 16 bytes with their ids, to be stored in advance, or None."""
 
 
 class WordTokenizer:
@@ -73,34 +76,27 @@ class WordTokenizer:
     The memory of words is bounded: see `WordCache`.
 
     Args:
-        tokenizer_json: the bytes of a Hugging Face tokenizer.json; truncation and padding in it
-            are ignored.
+        encoder: the tokenizer.
         unknown_token_id: the id to drop; None drops nothing.
         max_tokens: the number of ids to keep of each text, from its start; None keeps all.
         cache_words: the maximum number of known words; 0 keeps nothing between calls.
-
-    Raises:
-        InvalidTokenizerError: `tokenizers` cannot read the definition.
     """
 
     def __init__(
         self,
-        tokenizer_json: bytes,
+        encoder: TextEncoder,
         *,
         unknown_token_id: int | None = None,
         max_tokens: int | None = None,
         cache_words: int = CACHE_WORDS,
     ) -> None:
-        self._arguments = (unknown_token_id, max_tokens, cache_words)
+        self._encoder = encoder
         self._unknown = unknown_token_id
         self._limit = max_tokens
-        self._encoder: TextEncoder = LibraryEncoder(tokenizer_json)
         self._cache = WordCache(cache_words)
+        self._is_filled = not cache_words
         self._dictionary: dict[str, bytes] = {}
         self._lock = threading.Lock()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (self._encoder.definition(), *self._arguments)
 
     @property
     def vocab_size(self) -> int:
@@ -135,7 +131,7 @@ class WordTokenizer:
             texts = [_string(text, index) for index, text in enumerate(texts, start)]
         try:
             ids, counts = self._encode(texts)
-        except (SurrogateError, UnicodeEncodeError):
+        except UnicodeEncodeError:
             raise _surrogate(texts, start) from None
         except BaseException as error:
             if not is_failure(error):
@@ -229,6 +225,15 @@ class WordTokenizer:
                 self._dictionary.update(short)
         return learned
 
+    def _fill(self) -> None:
+        """Store the words whose ids are known in advance."""
+        with self._lock:
+            if not self._is_filled:
+                known = self._encoder.known()
+                if known is not None:
+                    self._cache.add(*known)
+                self._is_filled = True
+
     # --- blocks -----------------------------------------------------------------------------------
 
     def _encode_long(self, splitter: Splitter, text: str) -> tuple[Ids, Counts]:
@@ -256,6 +261,8 @@ class WordTokenizer:
             texts: the texts.
             continued: whether the first text continues another one after a blank.
         """
+        if not self._is_filled:
+            self._fill()
         words, counts, odd = splitter.byte_cut.cut(texts, continued=continued)
         clean, found = self._encode_words(words, counts, odd)
         if clean is None:
@@ -300,10 +307,10 @@ class WordTokenizer:
 
     def _encode_odd(self, splitter: Splitter, texts: list[str]) -> WordIds:
         """Encode texts that the cut of bytes cannot cut."""
-        cuts = list(map(splitter.cut, texts))
         # A zero byte cannot be part of a key.
-        odd = np.array([cut is None or "\0" in text for cut, text in zip(cuts, texts, strict=True)])
-        cuts = [[] if is_odd else cut or [] for cut, is_odd in zip(cuts, odd.tolist(), strict=True)]
+        found_cuts = [None if "\0" in text else splitter.cut(text) for text in texts]
+        odd = np.array([cut is None for cut in found_cuts])
+        cuts = [cut or [] for cut in found_cuts]
         counts = np.fromiter(map(len, cuts), np.intp, len(cuts))
         words = Words.join([word.encode() for cut in cuts for word in cut])
         clean, found = self._encode_words(words, counts, odd)
@@ -341,11 +348,3 @@ def _string(text: object, index: int) -> str:
     if not isinstance(text, str):
         raise TypeError(f"text {index}: expected str, found {type(text).__name__}")
     return str(text)
-
-
-def _rebuild(
-    tokenizer_json: bytes, unknown: int | None, limit: int | None, cache_words: int
-) -> WordTokenizer:
-    return WordTokenizer(
-        tokenizer_json, unknown_token_id=unknown, max_tokens=limit, cache_words=cache_words
-    )

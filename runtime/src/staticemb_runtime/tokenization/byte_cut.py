@@ -103,13 +103,13 @@ class ByteCut:
         # A run is a word, some separators, or a boundary. The run of the first byte is left out.
         is_first = kinds[1:] != kinds[:-1]
         is_first |= kinds[1:] >= _MARK
-        begins = np.flatnonzero(is_first)
+        begins = is_first.nonzero()[0]
         begins += 1
         run_kinds = kinds.take(begins)
-        bounds = np.flatnonzero(run_kinds == _BOUNDARY)
+        bounds = (run_kinds == _BOUNDARY).nonzero()[0]
         is_word = run_kinds == _WORD
         is_word |= run_kinds == _MARK
-        runs = np.flatnonzero(is_word)
+        runs = is_word.nonzero()[0]
         starts = begins.take(runs)
         lengths = begins.take(runs + 1) - starts  # the last run is a boundary
         counts = np.cumsum(is_word).take(bounds)
@@ -128,14 +128,14 @@ class ByteCut:
         odd = np.zeros(len(bounds), np.bool_)
         if self._single:
             # A word is on both sides of a separator that is alone and inside a text.
-            separators = np.flatnonzero(run_kinds == _SEPARATOR)
+            separators = (run_kinds == _SEPARATOR).nonzero()[0]
             wrong = begins.take(separators + 1) - begins.take(separators) > 1
             wrong |= run_kinds.take(separators + 1) == _BOUNDARY
             # The run before the first one is the boundary at the start.
             wrong |= run_kinds.take(np.maximum(separators - 1, 0)) != _WORD
             odd[np.searchsorted(bounds, separators[wrong])] = True
         if translated.find(_ODD, 0, len(data) - len(PADDING)) >= 0:
-            odd[np.searchsorted(bounds, np.flatnonzero(run_kinds == _ODD))] = True
+            odd[np.searchsorted(bounds, (run_kinds == _ODD).nonzero()[0])] = True
         if any(probe in data for probe in self._probes):
             ends = begins.take(bounds)
             for spelling in self._spellings:

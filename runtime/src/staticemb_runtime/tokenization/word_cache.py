@@ -13,8 +13,6 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Final
 
-import numpy as np
-
 from .word_table import MISSING, WordIds, Words, WordTable, expand, merge
 
 CACHE_WORDS: Final = 262_144
@@ -60,7 +58,7 @@ class WordCache:
         if long.any():
             values[long] = MISSING
             unknown |= long
-        others = np.flatnonzero(unknown)
+        others = unknown.nonzero()[0]
         if not len(others):
             return expand(values, ids)
         return expand(values, ids, others, self._encode_others(words.select(others), learn))
@@ -88,7 +86,7 @@ class WordCache:
 
     def _encode_middle(self, words: Words, learn: Callable[[Words], WordIds]) -> WordIds:
         values, ids = self._middle.find(words)
-        others = np.flatnonzero(values == MISSING)
+        others = (values == MISSING).nonzero()[0]
         if not len(others):
             return expand(values, ids)
         return expand(values, ids, others, self._learn(words.select(others), self._middle, learn))
@@ -101,7 +99,7 @@ class WordCache:
         if self.size:
             with self._lock:
                 # Another thread may have stored some of them.
-                missing = np.flatnonzero(table.find(new)[0] == MISSING)
+                missing = (table.find(new)[0] == MISSING).nonzero()[0]
                 table.add(new.select(missing), learned.select(missing))
         return learned.select(kinds)
 

@@ -144,18 +144,21 @@ class WordTable:
     Args:
         width: the length of the longest word, in units of 8 bytes.
         words: the maximum number of words.
+        slots: how many slots there are at least for each word. More of them take memory, and end
+            the search for a word that is not stored earlier.
 
     Attributes:
         size: the number of stored words.
     """
 
-    def __init__(self, width: int, words: int) -> None:
+    def __init__(self, width: int, words: int, *, slots: int = 2) -> None:
         self.width = width
         self.size = 0
         self._most = words
+        self._slots_per_word = slots
         seed = np.frombuffer(os.urandom(8 * width), np.uint64)
         self._factors = list(seed | np.uint64(1))
-        self._slots = _Slots(width, min(_LEAST_SLOTS, _power_of_two(2 * words)))
+        self._slots = _Slots(width, min(_LEAST_SLOTS, _power_of_two(slots * words)))
 
     @property
     def nbytes(self) -> int:
@@ -191,7 +194,7 @@ class WordTable:
             if len(words.starts) > room:
                 words, ids = words.select(slice(room)), ids.select(np.arange(room))
             self._slots = slots
-        while 2 * (self.size + len(words.starts)) > self._slots.count:
+        while self._slots_per_word * (self.size + len(words.starts)) > self._slots.count:
             self._slots = self._rebuilt(half=False)
         keys = read_keys(words, self.width)
         values = self._slots.append(ids)
@@ -228,7 +231,7 @@ class WordTable:
     def _rebuilt(self, *, half: bool) -> _Slots:
         """Return the words in new slots: half of the words, or all of them in twice the slots."""
         old = self._slots
-        used = np.flatnonzero(old.values != MISSING)
+        used = (old.values != MISSING).nonzero()[0]
         if half:
             used = used[::2]
         slots = _Slots(self.width, old.count if half else 2 * old.count)
@@ -266,7 +269,7 @@ class _Slots:
         """Return the values of keys whose search begins at `homes`; MISSING if there is none."""
         # The value is read before the key: see the module's docstring.
         values = self.values.take(homes)
-        others = np.flatnonzero(~self._equal(keys, homes))
+        others = (~self._equal(keys, homes)).nonzero()[0]
         if not len(others):
             return values
         remaining = [key.take(others) for key in keys]
@@ -281,7 +284,7 @@ class _Slots:
             found = self.values.take(at)
             equal = self._equal(remaining, at)
             values[others[equal]] = found[equal]
-            unequal = np.flatnonzero(~equal)
+            unequal = (~equal).nonzero()[0]
             at, others = at.take(unequal), others.take(unequal)
             remaining = [key.take(unequal) for key in remaining]
             at, others, remaining = self._searched(found.take(unequal), at, others, remaining)
@@ -289,7 +292,7 @@ class _Slots:
 
     def _searched(self, values: Ids, at: Ints, others: Ints, keys: Keys) -> tuple[Ints, Ints, Keys]:
         """Return the searches that have not met an empty slot."""
-        going = np.flatnonzero(values != MISSING)
+        going = (values != MISSING).nonzero()[0]
         return at.take(going), others.take(going), [key.take(going) for key in keys]
 
     def _equal(self, keys: Keys, at: Ints) -> NDArray[np.bool_]:
@@ -306,7 +309,7 @@ class _Slots:
         begins = np.cumsum(np.maximum(counts, 0)) - np.maximum(counts, 0)
         values[single] = ids.ids[begins[single]]
         values[counts < 0] = DEPENDENT
-        several = np.flatnonzero(~single & (counts >= 0))
+        several = (~single & (counts >= 0)).nonzero()[0]
         if len(several):
             sizes = counts[several]
             ends = np.cumsum(sizes + 1)
@@ -337,7 +340,7 @@ class _Slots:
         pending = np.arange(len(values))
         at = homes
         for distance in range(_FARTHEST):
-            free = np.flatnonzero(self.values.take(at) == MISSING)
+            free = (self.values.take(at) == MISSING).nonzero()[0]
             first = free[_first_of_each(at.take(free))]
             won, slots = pending.take(first), at.take(first)
             for stored, key in zip(self.keys, keys, strict=True):
@@ -364,7 +367,7 @@ def expand(
         other_ids: the ids of these K words.
     """
     counts = np.ones(len(values), np.intp)
-    several = np.flatnonzero(values < MISSING)
+    several = (values < MISSING).nonzero()[0]
     places = -2 - values.take(several).astype(np.intp)
     dependent = values.take(several) == DEPENDENT
     places[dependent] = -1

@@ -267,7 +267,7 @@ class WordTokenizer:
         clean, found = self._encode_words(words, counts, odd)
         if clean is None:
             return found
-        others = np.flatnonzero(~clean)
+        others = (~clean).nonzero()[0]
         rest = [texts[i] for i in others.tolist()]
         if continued and splitter.byte_cut.keep_blank and not clean[0]:
             rest[0] = " " + rest[0]
@@ -296,7 +296,7 @@ class WordTokenizer:
             texts = np.repeat(np.arange(len(counts)), counts)
             separable = np.ones(len(counts), np.bool_)
             separable[texts[encoded.counts < 0]] = False
-            encoded = encoded.select(np.flatnonzero(separable.take(texts)))
+            encoded = encoded.select((separable.take(texts)).nonzero()[0])
             counts = counts[separable]
             clean = _refine(clean, separable)
         before = np.zeros(len(encoded.counts) + 1, np.intp)
@@ -315,7 +315,7 @@ class WordTokenizer:
         words = Words.join([word.encode() for cut in cuts for word in cut])
         clean, found = self._encode_words(words, counts, odd)
         assert clean is not None
-        rest = [texts[i] for i in np.flatnonzero(~clean).tolist()]
+        rest = [texts[i] for i in (~clean).nonzero()[0].tolist()]
         return merge([(clean, found), (~clean, self._encoder.texts(rest))])
 
 

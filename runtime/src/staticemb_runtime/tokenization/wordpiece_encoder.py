@@ -15,10 +15,10 @@ import numpy as np
 
 from .byte_cut import ByteCut
 from .segmenters import SPACES, Dropped
-from .word_table import MISSING, WordIds, Words, WordTable, merge, read_keys
+from .word_table import MISSING, PADDING, WordIds, Words, WordTable, merge, read_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -26,13 +26,15 @@ if TYPE_CHECKING:
     from .segmenters import Splitter
 
     Ints = NDArray[np.intp]
+    Ids = NDArray[np.int32]
 
 # BERT's ASCII punctuation marks: string.punctuation, whose module imports slowly.
 MARKS: Final = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 _LOWER: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _WIDTH: Final = 2  # units of 8 bytes: words up to 16 bytes are encoded side by side
 # Fewer new words than these are encoded faster one by one.
-_MANY: Final = 64
+_MANY: Final = 16
+_NO_IDS: Final = np.empty(0, np.int32)
 
 
 class WordPieceEncoder:
@@ -100,12 +102,9 @@ class WordPieceEncoder:
 
     def known(self) -> tuple[Words, WordIds]:
         """Return words that are a token, and their ids: WordPiece takes the longest token."""
-        words, ids = _words(
-            (token.encode(), token_id) for token, token_id in self._tokenizer.vocabulary.items()
-        )
-        plain = self._plain(words) & (words.lengths <= self._tokenizer.model.longest)
-        chosen = np.flatnonzero(plain)
-        return words.select(chosen), ids.select(chosen)
+        words, ids = self._vocabulary
+        chosen = self._plain(words) & (words.lengths <= self._tokenizer.model.longest)
+        return words.select(chosen), WordIds(ids[chosen], np.ones(chosen.sum(), np.intp))
 
     def _separates(self, space: str) -> bool:
         words = self._tokenizer.rules.words
@@ -126,72 +125,76 @@ class WordPieceEncoder:
         buffer, starts, lengths = words
         model = self._tokenizer.model
         is_known = lengths <= model.longest
-        pieces: list[tuple[Ints, NDArray[np.int32]]] = []
-        at = np.zeros(len(starts), np.intp)
-        rest = np.flatnonzero(is_known)
+        places: list[Ints] = []
+        pieces: list[Ids] = []
+        begins = starts.copy()
+        ends = starts + lengths
+        rest = is_known.nonzero()[0]
         table = self._beginnings
         while len(rest):
-            sizes = lengths.take(rest) - at.take(rest)
-            begins = starts.take(rest) + at.take(rest)
-            ids = np.full(len(rest), MISSING, np.int32)
-            trying = np.arange(len(rest))
-            while len(trying):
-                tried = Words(buffer, begins.take(trying), sizes.take(trying))
-                ids[trying] = table.find(tried)[0]
-                trying = trying[ids.take(trying) == MISSING]
-                sizes[trying] -= 1
-                trying = trying[sizes.take(trying) > 0]
-            is_known[rest[ids == MISSING]] = False
-            pieces.append((rest, ids))
-            at[rest] += sizes
-            rest = rest[(ids != MISSING) & (at.take(rest) < lengths.take(rest))]
+            # Look up each start of each rest, from its first byte to all of it.
+            sizes = ends.take(rest) - begins.take(rest)
+            last = np.cumsum(sizes)
+            owner = np.repeat(np.arange(len(rest)), sizes)
+            length = np.arange(1, len(owner) + 1) - np.repeat(last - sizes, sizes)
+            tried = Words(buffer, begins.take(rest).take(owner), length)
+            ids, _ = table.find(tried)
+            hits = (ids != MISSING).nonzero()[0]
+            longest = np.full(len(rest), -1)
+            longest[owner.take(hits)] = hits  # the last of several assignments counts
+            hit = (longest >= 0).nonzero()[0]
+            is_known[rest] = longest >= 0
+            rest, longest = rest.take(hit), longest.take(hit)
+            places.append(rest)
+            pieces.append(ids.take(longest))
+            begins[rest] += length.take(longest)
+            rest = rest[begins.take(rest) < ends.take(rest)]
             table = self._continuations
-        unknown = np.flatnonzero(~is_known)
-        pieces.append((unknown, np.full(len(unknown), model.unknown, np.int32)))
-        places = np.concatenate([place for place, _ in pieces])
-        all_ids = np.concatenate([ids for _, ids in pieces])
+        unknown = (~is_known).nonzero()[0]
+        place, piece = np.concatenate([unknown[:0], *places]), np.concatenate([_NO_IDS, *pieces])
         # Of an unknown word, the pieces before the failure are dropped.
-        valid = is_known.take(places)
-        valid[len(places) - len(unknown) :] = True
-        places, all_ids = places[valid], all_ids[valid]
-        order = np.argsort(places, kind="stable")
-        return WordIds(all_ids.take(order), np.bincount(places, minlength=len(starts)))
+        kept = is_known.take(place).nonzero()[0]
+        place = np.concatenate([place.take(kept), unknown])
+        piece = np.concatenate([piece.take(kept), np.full(len(unknown), model.unknown, np.int32)])
+        order = np.argsort(place, kind="stable")
+        return WordIds(piece.take(order), np.bincount(place, minlength=len(starts)))
+
+    @cached_property
+    def _vocabulary(self) -> tuple[Words, Ids]:
+        """The tokens that could be words or pieces in a table, and their ids."""
+        vocabulary = self._tokenizer.vocabulary
+        tokens = Words.join(list(map(str.encode, vocabulary)))
+        ids = np.fromiter(vocabulary.values(), np.int32, len(vocabulary))
+        buffer = np.frombuffer(tokens.buffer, np.uint8)
+        zeros = np.searchsorted(tokens.starts, (buffer[: -len(PADDING)] == 0).nonzero()[0], "right")
+        usable = tokens.lengths > 0
+        usable[zeros - 1] = False
+        return tokens.select(usable), ids[usable]
 
     @cached_property
     def _beginnings(self) -> WordTable:
         """The tokens that begin a word."""
-        return _table(self._tokenizer.vocabulary, "")
+        return _table(*self._vocabulary)
 
     @cached_property
     def _continuations(self) -> WordTable:
         """The tokens inside a word, without their prefix."""
-        return _table(self._tokenizer.vocabulary, self._tokenizer.model.prefix)
+        (buffer, starts, lengths), ids = self._vocabulary
+        prefix = np.frombuffer(self._tokenizer.model.prefix.encode(), np.uint8)
+        longer = (lengths > len(prefix)).nonzero()[0]
+        at = starts.take(longer)[:, None] + np.arange(len(prefix))
+        begins = (np.frombuffer(buffer, np.uint8)[at] == prefix).all(axis=1)
+        inside = longer[begins]
+        n = len(prefix)
+        return _table(Words(buffer, starts[inside] + n, lengths[inside] - n), ids[inside])
 
 
-def _table(vocabulary: Mapping[str, int], prefix: str) -> WordTable:
-    """Make a table of the tokens with a prefix, which it leaves out."""
-    begin = len(prefix.encode())
-    tokens = [
-        (token.encode()[begin:], token_id)
-        for token, token_id in vocabulary.items()
-        if token.startswith(prefix)
-    ]
-    words, ids = _words(tokens)
-    table = WordTable(_WIDTH, len(ids.counts))
-    table.add(words, ids)
+def _table(words: Words, ids: Ids) -> WordTable:
+    fitting = words.lengths <= 8 * _WIDTH
+    ids = ids[fitting]
+    table = WordTable(_WIDTH, len(ids), slots=4)
+    table.add(words.select(fitting), WordIds(ids, np.ones(len(ids), np.intp)))
     return table
-
-
-def _words(tokens: Iterable[tuple[bytes, int]]) -> tuple[Words, WordIds]:
-    """Return tokens that fit into a table, and their ids."""
-    fitting = [
-        (token, token_id)
-        for token, token_id in tokens
-        if 0 < len(token) <= 8 * _WIDTH and b"\0" not in token
-    ]
-    ids = np.array([token_id for _, token_id in fitting], np.int32)
-    words = Words.join([token for token, _ in fitting])
-    return words, WordIds(ids, np.ones(len(ids), np.intp))
 
 
 def _join(all_ids: Iterable[list[int]]) -> WordIds:

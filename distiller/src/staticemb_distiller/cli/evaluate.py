@@ -16,7 +16,7 @@ from ..evaluation.load import load_model
 from ..evaluation.models import Embedder, LexicalModel
 from ..evaluation.run import Prefixes, evaluate
 from ..output_file import STANDARD_OUTPUT, check_output, is_stream
-from ..places import is_there
+from ..path_checks import exists
 from ..progress import Progress
 
 EPILOG = f"""\
@@ -145,7 +145,7 @@ def _check_reports(arguments: argparse.Namespace) -> None:
 def _place(spec: str) -> tuple[str, str | None]:
     """Split `NAME=MODEL` into the model and its name; the name is None if there is no `=`."""
     name, equals, model = spec.partition("=")
-    return (model, name) if equals and not is_there(spec) else (spec, None)
+    return (model, name) if equals and not exists(spec) else (spec, None)
 
 
 def _named(

@@ -21,14 +21,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-create", action="store_true", help="do not make a repository that is missing"
     )
-    twins = parser.add_argument_group("for model2vec and sentence-transformers")
-    twins.add_argument("--no-twins", action="store_true", help="upload the file and its card alone")
-    twins.add_argument(
+    libraries = parser.add_argument_group("for model2vec and sentence-transformers")
+    libraries.add_argument(
+        "--no-twins", action="store_true", help="upload the file and its card alone"
+    )
+    libraries.add_argument(
         "--pooling",
         choices=["mean"],
         help="let them take the plain mean of the rows as they are, as for `export`",
     )
-    twins.add_argument(
+    libraries.add_argument(
         "--unknown-tokens",
         choices=["peer"],
         help="leave unknown tokens to them where they treat these in another way",
@@ -58,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         create=not arguments.no_create,
     )
     content = Content(
-        twins=not arguments.no_twins,
+        library_copy=not arguments.no_twins,
         plain_mean=arguments.pooling == "mean",
         peer_unknown=arguments.unknown_tokens == "peer",
         report=arguments.report,

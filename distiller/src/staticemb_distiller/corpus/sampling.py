@@ -99,7 +99,7 @@ def passages(
 ) -> Iterator[str]:
     """Cut documents at sentence ends into passages that fit the teacher's input length.
 
-    Consecutive sentences are packed into one passage of at most `characters`. A longer sentence is
+    Consecutive sentences are joined to passages of at most `characters`. A longer sentence is
     a passage by itself. A sentence of too many tokens is cut between tokens.
 
     Args:

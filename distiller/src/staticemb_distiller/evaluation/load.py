@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from staticemb_runtime.loading import find_installed, not_installed
 
 from ..errors import EvaluationError, MissingPackageError, TeacherError
-from ..places import is_file, is_folder, is_there
+from ..path_checks import exists, is_file, is_folder
 from . import baselines
 from .models import Embedder, FunctionModel, LexicalModel
 
@@ -38,7 +38,7 @@ def load_model(spec: str | Path, name: str | None = None) -> Embedder | LexicalM
     if text in baselines.NAMES:
         return baselines.load(text, name)
     path = Path(spec)
-    if not is_there(path) and isinstance(spec, str) and (file := find_installed(text)) is not None:
+    if not exists(path) and isinstance(spec, str) and (file := find_installed(text)) is not None:
         return _staticemb(Path(file), name or text)
     name = name or path.name.removesuffix(".staticemb")
     if is_file(path):

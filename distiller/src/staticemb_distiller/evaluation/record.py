@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import EvaluationError, OutputError
-from ..output_file import appearing, reported
+from ..output_file import atomic_file, reported
 from ..version import __version__
 from .run import Results, Score
 from .scoring import SETTINGS
@@ -70,7 +70,7 @@ def save(path: Path, content: str) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    with reported(path, OutputError), appearing(path) as temporary:
+    with reported(path, OutputError), atomic_file(path) as temporary:
         temporary.write_text(content, "utf-8")
 
 

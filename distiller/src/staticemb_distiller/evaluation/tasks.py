@@ -16,7 +16,7 @@ from scipy.sparse import csr_matrix
 
 from ..corpus.digests import file_sha256
 from ..errors import EvaluationError
-from ..places import is_folder
+from ..path_checks import is_folder
 from .files import bad_row, jsonl, number_in, tsv
 
 LAYOUT = """\

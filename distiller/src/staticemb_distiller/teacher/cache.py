@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CacheError
-from ..output_file import appearing
+from ..output_file import atomic_file
 
 _SHARD = 8_192
 _FIRST = 32  # texts by which the teacher's speed is found where time is limited
@@ -54,7 +54,7 @@ class TeacherCache:
         self._shards: list[Path] = []
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with appearing(self.folder / "about.json") as temporary:
+            with atomic_file(self.folder / "about.json") as temporary:
                 temporary.write_text(described + "\n", encoding="utf-8")
             for path in sorted(self.folder.glob("[0-9]*.npz")):
                 self._index(path, self._load(path)[0])
@@ -125,7 +125,7 @@ class TeacherCache:
         number = int(self._shards[-1].stem.partition("-")[0]) + 1 if self._shards else 0
         path = self.folder / f"{number:06d}-{secrets.token_hex(4)}.npz"
         try:
-            with appearing(path) as temporary, temporary.open("wb") as file:
+            with atomic_file(path) as temporary, temporary.open("wb") as file:
                 np.savez(file, digests=digests, vectors=vectors)
         except OSError as error:
             raise CacheError(f"{path}: {error.strerror or error}") from error

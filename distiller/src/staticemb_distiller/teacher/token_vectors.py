@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 
 from ..errors import CacheError, TeacherError
-from ..output_file import appearing
+from ..output_file import atomic_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -160,7 +160,7 @@ class Checkpoint:
                 if any(folder.iterdir()):
                     msg = f"{folder}: expected an empty folder or a checkpoint, found other files"
                     raise CacheError(msg)
-                with appearing(record) as temporary:
+                with atomic_file(record) as temporary:
                     temporary.write_text(json.dumps({"run": self._key}), encoding="utf-8")
             found = json.loads(record.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
@@ -182,7 +182,7 @@ class Checkpoint:
     def save(self, number: int, block: NDArray[np.float32]) -> None:
         """Keep a block, which is then whole or absent."""
         try:
-            with appearing(self._path(number)) as temporary, temporary.open("wb") as file:
+            with atomic_file(self._path(number)) as temporary, temporary.open("wb") as file:
                 np.save(file, block, allow_pickle=False)
         except OSError as error:
             msg = f"{self.folder}: cannot write the checkpoint: {error}"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO, Final
 
 from ..errors import InputError, InvalidOptionError
-from .compression import PACKINGS, packing_of
+from .compression import COMPRESSION_SUFFIXES, compression_suffix
 from .readers import (
     TEXT_COLUMN,
     Record,
@@ -53,10 +53,10 @@ def form_of(path: str) -> str | None:
         >>> form_of("U.CSV"), form_of("u.jsonl.gz"), form_of("u"), form_of("u.xyz")
         ('csv', 'jsonl', 'lines', None)
     """
-    packing = packing_of(path)
-    name = path[: len(path) - len(packing)]
+    compression = compression_suffix(path)
+    name = path[: len(path) - len(compression)]
     form = SUFFIXES.get(os.path.splitext(name)[1].lower())  # noqa: PTH122
-    return None if packing and form == "parquet" else form
+    return None if compression and form == "parquet" else form
 
 
 def input_form(path: str, form: str | None = None) -> str:
@@ -77,7 +77,7 @@ def input_form(path: str, form: str | None = None) -> str:
         known = ", ".join(filter(None, SUFFIXES))
         raise InvalidOptionError(
             f"{path}: expected no suffix or one of {known}, all but the last also with "
-            f"{' or '.join(PACKINGS)} after it; or pass --input-format"
+            f"{' or '.join(COMPRESSION_SUFFIXES)} after it; or pass --input-format"
         )
     return form
 

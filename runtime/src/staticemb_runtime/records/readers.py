@@ -18,7 +18,7 @@ from typing import IO, Any, Final
 from ..errors import InputEncodingError, InputError
 from ..format import strict_json
 from ..format.surrogates import lone_surrogate
-from .compression import packing_of, unpacked
+from .compression import compression_suffix, decompressed
 
 Record = dict[str, Any]
 
@@ -51,7 +51,7 @@ def open_input(
         try:
             raw = stack.enter_context(Path(path).open("rb"))
             opened(raw)
-            file = unpacked(raw, packing_of(path))
+            file = decompressed(raw, compression_suffix(path))
         except OSError as error:
             raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
         except ImportError:

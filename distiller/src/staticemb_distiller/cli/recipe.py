@@ -27,7 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "file",
         nargs="?",
         metavar="MODEL",
-        help="a static embedding file, an installed model's name, or a recipe in TOML",
+        help="a static embedding file, an installed model's name, or a recipe in TOML; without it, "
+        "the default recipe is printed",
     )
 
 

@@ -71,12 +71,12 @@ def read_lines(paths: Sequence[str]) -> Iterator[str]:
     """Read the lines of text files, without blank lines.
 
     Args:
-        paths: UTF-8 files whose names mean plain text (`.txt`, `.md` or no suffix), also compressed
-            (`.gz`, `.zst`).
+        paths: UTF-8 files with a suffix of plain text (`.txt`, `.md` or none), which may be
+            compressed (`.gz`, `.zst`).
 
     Raises:
-        TextSourceError: A file's name does not mean plain text, or the file cannot be read, or it
-            is not UTF-8; the message then names the line.
+        TextSourceError: A file's suffix is not one of plain text, the file cannot be read, or it is
+            not UTF-8; the message then names the line.
     """
     for path in paths:
         if form_of(path) != "lines":

@@ -163,10 +163,10 @@ def _sentence_transformer(path: Path, name: str) -> Embedder:
         raise MissingPackageError(
             f"{path}: a Sentence Transformer needs `pip install sentence-transformers`"
         ) from None
-    from ..teacher.peer import open_peer
+    from ..teacher.sentence_transformers_backend import open_sentence_transformer
 
     try:
-        model = open_peer(path)
+        model = open_sentence_transformer(path)
     except TeacherError as error:
         raise EvaluationError(str(error)) from None
     except (OSError, ValueError, KeyError, SafetensorError) as error:

@@ -132,7 +132,7 @@ def _check_reports(arguments: argparse.Namespace) -> None:
     Raises:
         OutputError: A report file fails a check.
     """
-    models = [_place(spec)[0] for spec in (*arguments.models, *arguments.baseline)]
+    models = [_split_name(spec)[0] for spec in (*arguments.models, *arguments.baseline)]
     data = [] if arguments.data is None else [arguments.data]
     seen: dict[str, Path] = {}
     for path in (arguments.json, arguments.markdown, arguments.html):
@@ -144,7 +144,7 @@ def _check_reports(arguments: argparse.Namespace) -> None:
             raise OutputError(f"{path}: expected another file than {other}, found the same one")
 
 
-def _place(spec: str) -> tuple[str, str | None]:
+def _split_name(spec: str) -> tuple[str, str | None]:
     """Split `NAME=MODEL` into the model and its name; the name is None if there is no `=`."""
     name, equals, model = spec.partition("=")
     return (model, name) if equals and not exists(spec) else (spec, None)
@@ -156,7 +156,7 @@ def _named(
     """Open each model once, under its name from `NAME=MODEL` if there is one."""
     models = []
     for spec in specs:
-        place, name = _place(spec)
+        place, name = _split_name(spec)
         if place not in opened:
             opened[place] = load_model(place, name)
         models.append(opened[place])

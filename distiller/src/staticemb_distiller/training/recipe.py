@@ -165,7 +165,7 @@ class TrainingRecipe(Knobs):
     def _check_agreement(self) -> None:
         if self.prefix_weights and len(self.prefix_weights) != len(self.prefixes):
             msg = (
-                f"prefix_weights: expected one for each of {len(self.prefixes)} prefixes, "
+                f"prefix_weights: expected {len(self.prefixes)} weights, one for each prefix, "
                 f"found {len(self.prefix_weights)}"
             )
             raise RecipeError(msg)

@@ -159,7 +159,7 @@ def test_a_report_on_other_data_is_no_baseline(results, tmp_path):
     data.write(tmp_path / "eval/sts/topics-test.tsv", [(1, "a", "b"), (2, "c", "d")])
     other = evaluate(data.noise, tmp_path / "eval")
     with pytest.raises(
-        EvaluationError, match=r"r\.json: sts/topics-test was measured on other files"
+        EvaluationError, match=r"r\.json: sts/topics-test was measured on files that differ"
     ):
         add_baseline(other, from_json(path), "r.json")
 

@@ -36,7 +36,7 @@ from .batches import check_batch_size, steps
 from .checkpoint import TrainingCheckpoint
 from .guide import teacher_vectors
 from .holding_out import LEAST
-from .log import Log, log_files, write_beside
+from .log import Log, log_files, write_log_files
 from .loop import Material, Trained, run_steps, total_steps
 from .recipe import TrainingRecipe
 from .shaping import sampled_vectors, shaped_start
@@ -234,7 +234,7 @@ def train_file(
             facts["x-input-version"] = "\n".join(versions)
             facts["x-train-teacher"] = f"{recipe.teacher} {revision}" if revision else ""
             _write(path, begin, trained, examples, recipe, facts)
-            for file in write_beside(path, trained):
+            for file in write_log_files(path, trained):
                 progress.note(f"Wrote {file}")
             progress.note(f"Wrote {described(path)}")
             if state is not None:

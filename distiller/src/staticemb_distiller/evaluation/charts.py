@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from .run import Results
+    from .results import Results
 
 WIDTH: Final = 350
 """Pixels: a drawing that fits a phone as it is, and stands beside others on a desktop."""

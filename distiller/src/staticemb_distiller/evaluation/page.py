@@ -16,7 +16,7 @@ from .report import TITLES, label, megabytes, method, number, rate, rows
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from .run import Results
+    from .results import Results
 
 Table = tuple["Sequence[str]", "list[dict[str, Any]]", int]
 """Header, rows, and how many columns at the left are names."""

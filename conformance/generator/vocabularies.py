@@ -96,7 +96,7 @@ def wordpiece(**members: object) -> bytes:
 
 
 def wordpiece_with_settings() -> bytes:
-    """Create the same with a post-processor, truncation and padding, which must have no effect."""
+    """Create `wordpiece` with a post-processor, truncation and padding, which have no effect."""
     sequence = {"id": "A", "type_id": 0}
     parts = [{"SpecialToken": {"id": t, "type_id": 0}} for t in ("[CLS]", "[SEP]")]
     single = [parts[0], {"Sequence": sequence}, parts[1]]

@@ -17,13 +17,14 @@ class Score:
     """One number of the report.
 
     Attributes:
-        model: Name of the model.
-        task: `KIND/NAME`.
-        prefix: Length of the vectors; 0 for a model without vectors.
-        metric: Its name.
+        model: The name of the model.
+        task: The name of the task, `KIND/NAME`.
+        prefix: The length of the vectors; 0 for a model without vectors.
+        metric: The name of the metric.
         value: The metric times 100.
-        main: Whether it is the task's main metric, the one that means are taken of.
-        outcome: What it was computed from; None if the score was read from a report.
+        main: Whether the metric is the task's main metric, which means are computed from.
+        outcome: The gold values and outputs that gave the score; None if the score was read from a
+            report.
     """
 
     model: str
@@ -42,14 +43,14 @@ class Score:
 
 @dataclass(eq=False)
 class Results:
-    """Scores, and what they were measured on.
+    """The scores of an evaluation, and facts about the models and the data.
 
     Attributes:
-        scores: In the order of models, prefixes (descending), tasks, metrics.
-        facts: For each model's name: dimension, bytes, precision, texts per second, ...
-        files: SHA-256 of the files of each task.
-        baseline: Names of the models that others are compared with.
-        note: What a reader must know of the data, if there is something.
+        scores: The scores in the order of models, prefixes (descending), tasks, metrics.
+        facts: Name of the model -> dimension, bytes, precision, texts per second and other facts.
+        files: Name of the task -> path -> SHA-256 of the file.
+        baseline: The names of the models that others are compared with.
+        note: A remark on the data for readers of a report; None: no remark.
     """
 
     scores: list[Score]
@@ -60,28 +61,35 @@ class Results:
 
     @property
     def models(self) -> list[str]:
-        """Names in the order they were given."""
+        """The names of the models, in the order of the arguments."""
         return list(self.facts)
 
     @property
     def tasks(self) -> list[str]:
-        """Names of the tasks."""
+        """The names of the tasks."""
         return list(self.files)
 
     @property
     def kinds(self) -> list[str]:
-        """The kinds that occur among the tasks."""
+        """The kinds of the tasks, in the order of `KINDS`."""
         found = {task.partition("/")[0] for task in self.tasks}
         return [kind for kind in KINDS if kind in found]
 
     def prefixes(self, model: str) -> list[int]:
-        """The prefix lengths that a model was measured at, the longest first."""
+        """Return the prefix lengths that a model was measured at, the longest first."""
         return sorted({s.prefix for s in self.scores if s.model == model}, reverse=True)
 
     def score(
         self, model: str, task: str, prefix: int | None = None, metric: str | None = None
     ) -> Score | None:
-        """One score: by default of the longest prefix, and of the main metric; None if absent."""
+        """Return a score; None if it was not measured.
+
+        Args:
+            model: The name of the model.
+            task: The full name of the task.
+            prefix: The length of the vectors; None: the model's longest.
+            metric: The name of the metric; None: the task's main metric.
+        """
         if prefix is None:
             prefix = max(self.prefixes(model), default=0)
         for s in self.scores:
@@ -94,14 +102,21 @@ class Results:
     def value(
         self, model: str, task: str, prefix: int | None = None, metric: str | None = None
     ) -> float:
-        """One score's value; NaN if it was not measured."""
+        """Return the value of a score; NaN if it was not measured. Arguments as for `score`."""
         found = self.score(model, task, prefix, metric)
         return math.nan if found is None else found.value
 
     def mean(self, model: str, kind: str | None = None, prefix: int | None = None) -> float:
-        """Mean of a kind's main metrics; without a kind, the mean of the kinds' means.
+        """Compute the mean of the main metrics over all tasks of a kind.
 
-        NaN where a task of it was not measured, so that means are always over the same tasks.
+        Args:
+            model: The name of the model.
+            kind: The kind; None: the mean of the means of all kinds.
+            prefix: The length of the vectors; None: the model's longest.
+
+        Returns:
+            The mean, or NaN if one of the tasks was not measured: means of different models are
+            always over the same tasks.
         """
         if kind is None:
             return _mean(self.mean(model, each, prefix) for each in self.kinds)
@@ -120,19 +135,22 @@ class Results:
         resamples: int = 1000,
         seed: int = 0,
     ) -> Difference:
-        """Two models' difference in the mean of some tasks, with its 95 % bootstrap interval.
+        """Compare the means of two models over tasks, with a 95 % bootstrap interval.
 
         Args:
-            better: Name of one model.
-            worse: Name of the other; the same name compares two prefixes.
-            tasks: Full names; by default every task.
-            prefix: Of the first model; by default its longest.
-            worse_prefix: Of the second model; by default its longest.
-            resamples: Of each task's examples.
-            seed: Of the draw.
+            better: The name of one model.
+            worse: The name of the other model, or the same name to compare two prefixes.
+            tasks: Full names of tasks; None: every task.
+            prefix: The length of the first model's vectors; None: its longest.
+            worse_prefix: The length of the second model's vectors; None: its longest.
+            resamples: The number of resamples of each task's examples.
+            seed: The seed of the resamples.
+
+        Returns:
+            The mean of the first model minus the mean of the second, with its interval.
 
         Raises:
-            ValueError: one of them was not measured in this run on one of the tasks.
+            ValueError: A model was not measured on one of the tasks in this run.
         """
         pairs: list[list[Outcome]] = [[], []]
         for model, length, outcomes in (

@@ -1,9 +1,10 @@
-"""Measure every model on every task at every prefix: `evaluate`."""
+"""Evaluation of models: each model on each task at each prefix length."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -42,21 +43,26 @@ def evaluate(
     """Measure models on the tasks of a folder.
 
     Args:
-        models: One or several: what `load_model` opens, an `Embedder`, or a function from a list
-            of texts to an array of vectors.
-        folder: Plain files, laid out as `tasks` says; None: `SAMPLE`, whose figures mean little.
-        tasks: Kinds, names or wildcards; None for everything.
-        prefixes: Lengths to cut the vectors to; those beyond a model's dimension are left out,
-            and a model with none left is measured whole. "full": the whole vectors. "ladder":
-            the model's own prefixes.
-        baseline: Models to compare with, always measured whole. One that is among `models`, too, by
-            the same name or as the same object, has that row once.
-        speed: Whether to take each model's texts per second too, a few seconds each.
+        models: One or several models: a name or path for `load_model`, an `Embedder`, or a function
+            from a list of texts to an array of vectors.
+        folder: The folder of the data, with the layout in the module `tasks`; None: `SAMPLE`, which
+            is too small for meaningful figures.
+        tasks: Kinds, names or wildcards; None: all tasks.
+        prefixes: Lengths to truncate the vectors to. Lengths above a model's dimension are left
+            out; if none is left, the whole vectors are measured. "full": the whole vectors.
+            "ladder": the prefixes that the model recommends.
+        baseline: Models to compare with; their whole vectors are measured. A model that is also in
+            `models`, by the same name or as the same object, has only one row of whole vectors.
+        speed: Whether to measure each model's texts per second, too; it takes a few seconds each.
         progress: Called with a line for each step.
 
     Returns:
-        Scores of each model on each task that it can do; a word-count model such as BM25 does
-        retrieval only.
+        The scores of each model on each task that it can do. A model of word counts, such as BM25,
+        can only do retrieval.
+
+    Raises:
+        EvaluationError: A prefix, a model or the data is invalid.
+        MissingPackageError: A model needs a package that is not installed.
 
     Example:
         >>> results = evaluate(["model.staticemb", "bm25"], "eval")  # doctest: +SKIP
@@ -68,34 +74,61 @@ def evaluate(
     found = discover(SAMPLE if folder is None else folder, tasks)
     results = Results([], {}, {task.name: dict(task.files) for task in found})
     results.note = SAMPLE_NOTE if folder is None else None
-    opened: dict[object, Embedder | LexicalModel] = {}
-    measured = _distinct(_opened(model, opened) for model in _listed(models))
-    compared = _distinct(_opened(model, opened) for model in _listed(baseline))
-    # A model that is compared with itself has one row of whole vectors: the baseline's.
-    both = [model for model in measured if model in compared]
-    if prefixes == "full":
-        measured = [model for model in measured if model not in both]
-    measured = [m for m in measured if not (isinstance(m, LexicalModel) and m in both)]
-    compared = [copy(model) if model in measured else model for model in compared]
-    _rename([*measured, *compared])
-    for model in (*measured, *compared):
-        results.facts[model.name] = {**model.facts, "bytes": model.bytes}
-        wanted: Prefixes = "full" if model in compared else prefixes
+    measured, compared = _rows(models, baseline, prefixes)
+    _rename([row.model for row in (*measured, *compared)])
+    for row in (*measured, *compared):
+        model = row.model
+        facts = {**model.facts, "bytes": model.bytes}
+        results.facts[model.name] = facts
         for task in found:
             if progress:
                 progress(f"{model.name}: {task.name}")
-            results.scores += _scores(
-                model, task, wanted, whole=model in compared or model not in both
-            )
-        if not results.prefixes(model.name) and model in both:  # it had whole vectors alone
+            results.scores += _scores(row, task)
+        lengths = results.prefixes(model.name)
+        if not lengths and not row.whole:  # the model has no prefix below its dimension
             del results.facts[model.name]
             continue
         if not isinstance(model, LexicalModel):
-            results.facts[model.name].setdefault("dimension", max(results.prefixes(model.name)))
-        if speed and not isinstance(model, LexicalModel):
-            results.facts[model.name]["texts_per_second"] = texts_per_second(model, sample(found))
-    results.baseline = tuple(model.name for model in compared)
+            facts.setdefault("dimension", max(lengths))
+            if speed:
+                facts["texts_per_second"] = texts_per_second(model, sample(found))
+    results.baseline = tuple(row.model.name for row in compared)
     return results
+
+
+@dataclass(frozen=True, eq=False)
+class _Row:
+    """A row of the report.
+
+    Attributes:
+        model: The model.
+        prefixes: The lengths to measure, as for `evaluate`.
+        whole: Whether to measure the whole vectors, if `prefixes` has them.
+    """
+
+    model: Embedder | LexicalModel
+    prefixes: Prefixes
+    whole: bool = True
+
+
+def _rows(
+    models: Model | Sequence[Model], baseline: Model | Sequence[Model], prefixes: Prefixes
+) -> tuple[list[_Row], list[_Row]]:
+    """Open the models, and choose the rows of `models` and the rows of `baseline`."""
+    opened: dict[object, Embedder | LexicalModel] = {}
+    measured = _distinct(_opened(model, opened) for model in _listed(models))
+    compared = _distinct(_opened(model, opened) for model in _listed(baseline))
+    rows = []
+    for model in measured:
+        if model not in compared:
+            rows.append(_Row(model, prefixes))
+        elif prefixes != "full" and not isinstance(model, LexicalModel):
+            # The model's row in the baseline has its whole vectors.
+            rows.append(_Row(model, prefixes, whole=False))
+    named = [row.model for row in rows]
+    # A model with two rows needs two objects, since each row has its own name.
+    compared = [copy(model) if model in named else model for model in compared]
+    return rows, [_Row(model, "full") for model in compared]
 
 
 def _listed(models: Model | Sequence[Model]) -> Sequence[Model]:
@@ -109,7 +142,7 @@ def _distinct(models: Iterable[Embedder | LexicalModel]) -> list[Embedder | Lexi
 
 
 def _opened(model: Model, opened: dict[object, Embedder | LexicalModel]) -> Embedder | LexicalModel:
-    """A model; the same one for a name that was opened before."""
+    """Open a model, or return the model that was opened by this name before."""
     if isinstance(model, (str, Path)):
         if str(model) not in opened:
             opened[str(model)] = load_model(model)
@@ -120,7 +153,7 @@ def _opened(model: Model, opened: dict[object, Embedder | LexicalModel]) -> Embe
 
 
 def _rename(models: Sequence[Embedder | LexicalModel]) -> None:
-    """Give models of one name different ones: `name`, `name-2`, ..."""
+    """Give models of the same name different names: `name`, `name-2`, ..."""
     seen: dict[str, int] = {}
     for model in models:
         count = seen[model.name] = seen.get(model.name, 0) + 1
@@ -128,17 +161,16 @@ def _rename(models: Sequence[Embedder | LexicalModel]) -> None:
             model.name = f"{model.name}-{count}"
 
 
-def _scores(
-    model: Embedder | LexicalModel, task: Task, prefixes: Prefixes, *, whole: bool
-) -> list[Score]:
-    """Scores at each prefix; `whole`: at the model's full length, too, if it is among them."""
+def _scores(row: _Row, task: Task) -> list[Score]:
+    """Measure the scores of a row's model at each of the row's prefixes."""
+    model = row.model
     if isinstance(model, LexicalModel):
         return _named(model.name, task, 0, model.outcomes(task))
     vectors = {part: _encoded(model, part, texts) for part, texts in task.texts.items()}
     dim = next(iter(vectors.values())).shape[1]
     scores = []
-    for prefix in _lengths(prefixes, dim, model.prefixes):
-        if prefix == dim and not whole:
+    for prefix in _lengths(row.prefixes, dim, model.prefixes):
+        if prefix == dim and not row.whole:
             continue
         cut = {part: unit(array[:, :prefix]) for part, array in vectors.items()}
         scores += _named(model.name, task, prefix, scoring.score(task, cut))
@@ -153,6 +185,7 @@ def _named(model: str, task: Task, prefix: int, outcomes: Sequence[Outcome]) -> 
 
 
 def _lengths(prefixes: Prefixes, dim: int, ladder: Sequence[int]) -> list[int]:
+    """Return the lengths to measure, the longest first; `ladder` has the model's own prefixes."""
     if prefixes == "full":
         return [dim]
     wanted = ladder if prefixes == "ladder" else prefixes
@@ -161,7 +194,7 @@ def _lengths(prefixes: Prefixes, dim: int, ladder: Sequence[int]) -> list[int]:
 
 
 def _encoded(model: Embedder, part: str, texts: Sequence[str]) -> Vectors:
-    """Vectors of a part's texts, each distinct text encoded once."""
+    """Return the vectors of a part's texts; each distinct text is encoded once."""
     function = {"queries": model.encode_query, "documents": model.encode_document}.get(
         part, model.encode
     )

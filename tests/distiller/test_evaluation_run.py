@@ -292,6 +292,12 @@ def test_a_model_compared_with_itself_has_each_row_once(folder, tmp_path):
     assert len(rows(again)) == 1
 
 
+def test_a_compared_model_that_can_do_no_task_stays_in_the_results(folder):
+    results = evaluate("bm25", folder, tasks=["sts"], baseline="bm25")
+    assert (results.models, results.baseline, results.scores) == (["bm25"], ("bm25",), [])
+    assert "bm25" in markdown(results)
+
+
 def test_a_model_of_an_earlier_report_that_is_measured_again_has_one_row(folder, tmp_path):
     models = [FunctionModel(n, data.topics, facts={"digest": f"sha256:{n}"}) for n in "ab"]
     earlier = evaluate(models, folder, tasks=["sts"])

@@ -145,12 +145,11 @@ def test_a_normalizer_that_panics_is_an_error_that_names_the_text(tmp_path: Path
 def test_a_setting_that_is_null_is_read_as_model2vec_reads_it(
     tmp_path: Path, config: dict[str, None]
 ) -> None:
-    from model2vec import StaticModel as Theirs
-
+    theirs = pytest.importorskip("model2vec").StaticModel
     save_model2vec(tmp_path, family("bert_uncased"), normalize=True, max_length=4)
     (tmp_path / "config.json").write_text(json.dumps(config))
     texts = [*TEXTS[:3], "the quick brown fox " * 300]
-    expected = Theirs.from_pretrained(tmp_path).encode(texts)
+    expected = theirs.from_pretrained(tmp_path).encode(texts)
     assert np.allclose(StaticModel.load(tmp_path).encode(texts), expected, atol=1e-5)
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from .run import Results
+    from .results import Results
 
 WIDTH: Final = 350
 """The width of a narrow chart in pixels: it fits a phone, and several fit side by side."""

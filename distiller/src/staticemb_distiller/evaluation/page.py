@@ -16,7 +16,7 @@ from .report import TITLES, label, megabytes, method, number, rate, rows
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from .run import Results
+    from .results import Results
 
 Table = tuple["Sequence[str]", "list[dict[str, Any]]", int]
 """The header, the rows, and the number of columns of names at the left."""

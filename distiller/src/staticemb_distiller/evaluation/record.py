@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import EvaluationError, OutputError
 from ..output_file import atomic_file, reported
 from ..version import __version__
-from .run import Results, Score
+from .results import Results, Score
 from .scoring import SETTINGS
 
 FORMAT = "staticemb-evaluation"

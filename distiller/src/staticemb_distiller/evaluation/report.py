@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..version import __version__
 from .bootstrap import Difference, interval, resampled
 from .record import plain, suite_digest
-from .run import Results, Score
+from .results import Results, Score
 from .scoring import SETTINGS
 
 TITLES = {

@@ -8,15 +8,13 @@ stranger.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 from ..corpus.generated import GENERATED
-from ..errors import RecipeError
-from .budget import Budget
-from .knobs import Knobs, knob, refuse
-from .shape import GENERATED_SHAPE, TEXT_SHAPE, check_shape
+from .checks import check_agreement, check_ranges
+from .knobs import Knobs, knob
+from .shape import GENERATED_SHAPE, TEXT_SHAPE
 
 UNUSED = r"\[unused\d+\]"
 """A pattern of the tokens that BERT reserves, such as `[unused1]`."""
@@ -193,103 +191,8 @@ class Recipe(Knobs):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_ranges()
-        self._check_agreement()
-
-    def _check_ranges(self) -> None:
-        if self.sif_coefficient is not None and not 0.0 < self.sif_coefficient < 1.0:
-            refuse("sif_coefficient", "a number strictly between 0 and 1", self.sif_coefficient)
-        if isinstance(self.dims, float) and not 0.0 < self.dims < 1.0:
-            refuse("dims", 'a whole number, a share between 0 and 1, "all" or "none"', self.dims)
-        positive = ("dims", "clusters", "max_tokens", "vocabulary_size", "keep_min_count")
-        of_the_fit = ("limit", "fit_rounds", "fit_iterations")
-        for name in (*positive, *of_the_fit, "damping_dims"):
-            value = getattr(self, name)
-            if isinstance(value, int) and value < 1:
-                refuse(name, "a number of at least 1", value)
-        try:
-            Budget.parse(self.teacher_budget)
-        except ValueError:
-            expected = "a number of texts of at least 1, or a time such as 90s, 10m or 2h"
-            refuse("teacher_budget", expected, self.teacher_budget)
-        if not 0 <= self.seed < 2**32:
-            refuse("seed", "a number from 0 to 2^32 - 1", self.seed)
-        if not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z]+)*", self.fit_language):
-            refuse("fit_language", "the code of a language, such as en", self.fit_language)
-        if not self.fit or ("none" in self.fit and len(self.fit) > 1):
-            refuse("fit", "none alone, or sources of text", list(self.fit))
-        if not self.fit_regularization > 0.0:
-            refuse("fit_regularization", "a number above 0", self.fit_regularization)
-        if not 0.0 <= self.fit_tolerance < 1.0:
-            refuse("fit_tolerance", "a number of at least 0 and below 1", self.fit_tolerance)
-        check_shape(self.length_power, self.whiten)
-        if self.coarse_step is not None and not 0.0 < self.coarse_step <= 1.0:
-            refuse("coarse_step", "a number above 0 and at most 1", self.coarse_step)
-        if not 0.0 <= self.damping_beta <= 16.0:
-            refuse("damping_beta", "a number from 0 to 16", self.damping_beta)
-        if any(a >= b for a, b in zip((0, *self.prefixes), self.prefixes, strict=False)):
-            refuse("prefixes", "lengths of at least 1 in ascending order", list(self.prefixes))
-        try:
-            re.compile(self.remove)
-        except re.error as error:
-            msg = f"remove: expected a regular expression, found {self.remove!r} ({error})"
-            raise RecipeError(msg) from error
-
-    def _check_agreement(self) -> None:
-        vocabulary_inputs = [self.vocabulary is not None, bool(self.vocabulary_from)]
-        if self.mode == "output" and any(vocabulary_inputs):
-            msg = (
-                'mode="output" takes no vocabulary= and no vocabulary_from=; use '
-                'mode="word" or mode="subword"'
-            )
-            raise RecipeError(msg)
-        if self.mode != "output" and sum(vocabulary_inputs) != 1:
-            found = "both" if any(vocabulary_inputs) else "neither"
-            msg = f'mode="{self.mode}" needs vocabulary= or vocabulary_from=, found {found}'
-            raise RecipeError(msg)
-        if self.vocabulary_from and self.vocabulary_size is None:
-            msg = "vocabulary_size: expected the number of words to take from the text, found none"
-            raise RecipeError(msg)
-        if (
-            self.vocabulary_size is not None or self.vocabulary_phrases
-        ) and not self.vocabulary_from:
-            msg = "vocabulary_from: expected text files to count the vocabulary from, found none"
-            raise RecipeError(msg)
-        if (self.weighting == "counts") != bool(self.counts_from):
-            msg = 'counts_from: expected text files with weighting="counts", and only then'
-            raise RecipeError(msg)
-        places = [spec.partition("::")[0] for spec in self.fit]
-        if self.text and set(places) != {GENERATED}:
-            msg = (
-                "text: expected only generated sequences in fit=, found "
-                f"fit= {' '.join(self.fit)}; to fit to text alone, name it in fit="
-            )
-            raise RecipeError(msg)
-        if GENERATED in (spec.partition("::")[0] for spec in self.text):
-            refuse("text", "sources other than generated sequences", list(self.text))
-        if not self.fitted and (self.limit, self.teacher_budget) != (None, None):
-            name = "teacher_budget" if self.limit is None else "limit"
-            msg = f'{name}: there is no text to limit with fit="none"'
-            raise RecipeError(msg)
-        for name, neutral in (("length_power", 1.0), ("whiten", 0.0)):
-            value = getattr(self, name)
-            if not self.fitted and value not in (None, neutral):
-                msg = f'{name}: only a fitted table has a shape, found {value:g} and fit="none"'
-                raise RecipeError(msg)
-        if self.fitted and (self.vectors_from, self.teacher_pooling) != ("output", "teacher"):
-            msg = (
-                'fit: a fitted table needs vectors_from="output" and teacher_pooling="teacher", '
-                f"found {self.vectors_from} and {self.teacher_pooling}; use these values with "
-                'fit="none"'
-            )
-            raise RecipeError(msg)
-        if self.clip and self.dtype != "int8":
-            msg = f'clip: only an int8 table can be clipped, found dtype="{self.dtype}"'
-            raise RecipeError(msg)
-        if self.coarse_step is not None and (self.clip or self.dtype != "int8"):
-            found = "clip=" if self.clip else f'dtype="{self.dtype}"'
-            msg = f"coarse_step: only an int8 table without clip= can have one step, found {found}"
-            raise RecipeError(msg)
+        check_ranges(self)
+        check_agreement(self)
 
     def to_dict(self, *, defaults: bool = True) -> dict[str, Any]:
         """Return the knobs as `Knobs.to_dict` does, but omit an empty `text`.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..progress import Progress
-    from .loop import Trained
+    from .material import Trained
 
 
 class Log:

@@ -3,12 +3,13 @@
 import json
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, normalizers
 
 from staticemb_distiller.file.pieces import pieces_tensors
 from staticemb_runtime.format.tokenizer_library import is_failure
-from staticemb_runtime.tokenization.mapped_unigram import MappedUnigram, open_mapped
+from staticemb_runtime.tokenization.unigram_encoder import UnigramEncoder, open_unigram
 from tokenizer_families import clusters, nmt_nfkc
 
 METASPACE = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True}
@@ -77,16 +78,17 @@ def definition(
     ).encode()
 
 
-def mapped(tokenizer: bytes) -> MappedUnigram | None:
-    """The tokenizer over arrays; None if its design is not known."""
-    return open_mapped(pieces_tensors(tokenizer, least=1), 1 << 24)
+def opened(tokenizer: bytes, **changes: Any) -> UnigramEncoder | None:
+    """The encoder over arrays, of which some may be changed; None if its design is not known."""
+    tensors = pieces_tensors(tokenizer, least=1) | changes
+    return open_unigram(tensors, np.frombuffer(tokenizer, np.uint8), 1 << 24)
 
 
-def ids_of(encoded: Any) -> list[list[int]]:
-    """Each text's ids, from the ids of all and the number of each."""
-    ids, counts = encoded
-    ends = counts.cumsum()
-    return [ids[e - n : e].tolist() for e, n in zip(ends.tolist(), counts.tolist(), strict=True)]
+def proven_ids(encoder: UnigramEncoder, texts: list[str]) -> list[list[int] | None]:
+    """The ids of texts without the library's help; None where they are not proven."""
+    return [
+        None if encoder._cut(text) is None else encoder.texts([text]).ids.tolist() for text in texts
+    ]
 
 
 def library_ids(tokenizer: bytes, texts: list[str]) -> list[list[int] | None]:

@@ -1,4 +1,4 @@
-"""Files whose tokenizers are put to work on text, with the ids that the library gave."""
+"""Files for the class `text`: small tokenizers, with the ids that `tokenizers` gave for texts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RECORDED = Path(__file__).parent.parent / "recorded" / "text_ids.json"
 
 
 def text_files() -> Iterator[Valid]:
-    """A file for each tokenizer, with a case for each text."""
+    """Yield a file for each tokenizer, with a case for each text."""
     yield text_file(
         "wordpiece", "WordPiece; unknown tokens are dropped; damped 8-bit table.",
         dtype="I8", unknown_token_id="1", damping="1 3",

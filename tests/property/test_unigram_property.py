@@ -1,6 +1,7 @@
 """Ids from the arrays of `pieces` are those of `tokenizers`, or there are none."""
 
 import json
+from unittest import mock
 
 import pytest
 from hypothesis import given
@@ -9,27 +10,39 @@ from tokenizers import Tokenizer
 
 from staticemb_distiller.file.pieces import library_score
 from staticemb_runtime.format.pieces_check import equal_pieces, score
+from staticemb_runtime.tokenization import word_tokenizer
+from staticemb_runtime.tokenization.word_table import Words
+from staticemb_runtime.tokenization.word_tokenizer import WordTokenizer
 from tokenizer_designs import design_texts, designs
-from unigram_designs import definition, ids_of, library_ids, mapped, pieces_tensors, unigram_designs
+from unigram_designs import (
+    definition,
+    library_ids,
+    opened,
+    pieces_tensors,
+    proven_ids,
+    unigram_designs,
+)
+from word_tokenizers import found
 
 PLAIN = st.text("ab ▁é北🐈", max_size=30)
 
 
 def compare(tokenizer: bytes, texts: list[str]) -> int:
-    """Compare texts, together and each by itself; the number of texts that had ids."""
-    ours = mapped(tokenizer)
-    if ours is None:
+    """Compare texts; the number of texts whose ids are proven without the library."""
+    encoder = opened(tokenizer)
+    if encoder is None:
         return 0
-    known = 0
     right = library_ids(tokenizer, texts)
-    for text, ids in zip(texts, right, strict=True):
-        found = ours.encode([text], unknown_token_id=None, max_tokens=None)
-        assert found is None or ids_of(found) == [ids], text
-        known += found is not None
-    again = ours.encode(texts, unknown_token_id=None, max_tokens=None)  # with words known
-    assert (again is None) == (known < len(texts))
-    assert again is None or ids_of(again) == right
-    return known
+    ours = proven_ids(encoder, texts)
+    for text, mine, ids in zip(texts, ours, right, strict=True):
+        assert mine is None or mine == ids, text
+    if None not in right:  # by words, from the dictionary and from the table
+        words = WordTokenizer(encoder)
+        assert found(words, texts) == right
+        assert found(words, texts) == right
+        with mock.patch.object(word_tokenizer, "_BLOCK", 8):
+            assert found(WordTokenizer(encoder), texts) == right
+    return len(texts) - ours.count(None)
 
 
 @st.composite
@@ -42,7 +55,7 @@ def drawn(draw: st.DrawFn) -> tuple[bytes, list[str]]:
 @given(drawn())
 def test_ids_are_those_of_tokenizers(drawn: tuple[bytes, list[str]]) -> None:
     tokenizer, texts = drawn
-    assert mapped(tokenizer) is not None
+    assert opened(tokenizer) is not None
     compare(tokenizer, texts)
 
 
@@ -78,11 +91,13 @@ def test_a_design_of_another_kind_is_refused_or_exact(drawn: tuple[bytes, list[s
 def test_words_between_blanks_have_their_ids_in_every_text(
     tokenizer: bytes, words: list[str]
 ) -> None:
-    ours = mapped(tokenizer)
-    assert ours is not None
-    ids, counts = ours.encode_words(words)
+    encoder = opened(tokenizer)
+    assert encoder is not None
+    ids, counts = encoder.words(Words.join([word.encode() for word in words]))
     assert len(counts) == len(words)
     assert ids.size == counts[counts > 0].sum()
+    if encoder.splitter is None:
+        return
     flat = ids.tolist()
     proven, joined = [], []
     for word, count in zip(words, counts.tolist(), strict=True):
@@ -91,6 +106,18 @@ def test_words_between_blanks_have_their_ids_in_every_text(
             joined += flat[:count]
             del flat[:count]
     assert [joined] == library_ids(tokenizer, [" ".join(proven)])
+
+
+@given(unigram_designs())
+def test_tokens_are_spelled_as_the_library_spells_them(tokenizer: bytes) -> None:
+    encoder = opened(tokenizer)
+    assert encoder is not None
+    oracle = Tokenizer.from_buffer(tokenizer)
+    assert encoder.vocab_size == oracle.get_vocab_size()
+    members = json.loads(tokenizer)
+    for token_id in range(len(members["model"]["vocab"]) + len(members["added_tokens"])):
+        # An added token that is a piece has that piece's id, whatever its own is.
+        assert oracle.id_to_token(token_id) in (None, encoder.token(token_id))
 
 
 @given(unigram_designs())

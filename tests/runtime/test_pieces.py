@@ -16,10 +16,12 @@ from staticemb_distiller.file import Parts, Settings, write
 from staticemb_runtime import StaticModel
 from staticemb_runtime.errors import InvalidTextError
 from staticemb_runtime.format import read
-from staticemb_runtime.tokenization import charsmap, mapped_unigram, unigram
-from staticemb_runtime.tokenization.mapped_unigram import open_mapped
+from staticemb_runtime.tokenization import charsmap, unigram
+from staticemb_runtime.tokenization.unigram_encoder import open_unigram
+from staticemb_runtime.tokenization.word_tokenizer import WordTokenizer
 from tokenizer_families import NAMES, SENTENCES, family_json
-from unigram_designs import definition, ids_of, library_ids, mapped, pieces_tensors
+from unigram_designs import definition, library_ids, opened, pieces_tensors, proven_ids
+from word_tokenizers import found
 
 FAMILIES = ["xlmr", "bge_m3", "t5", "cluster_split", "cluster_metaspace"]
 TEXTS = [
@@ -77,15 +79,16 @@ def test_limits_hold(tmp_path):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_ids_of_many_languages(name):
     tokenizer = family_json(name)
-    ours = mapped(tokenizer)
     path = Path(__file__).parents[1] / "data" / "multilingual.txt.gz"
     texts = gzip.decompress(path.read_bytes()).decode().split("\n")[::5]
+    encoder = opened(tokenizer)
     right = library_ids(tokenizer, texts)
-    refused = 0
-    for text, ids in zip(texts, right, strict=True):
-        found = ours.encode([text], unknown_token_id=None, max_tokens=None)
-        refused += found is None
-        assert found is None or ids_of(found) == [ids]
+    ours = proven_ids(encoder, texts)
+    assert [ids for ids in ours if ids is not None] == [
+        ids for ids, mine in zip(right, ours, strict=True) if mine is not None
+    ]
+    assert found(WordTokenizer(encoder), texts) == right
+    refused = ours.count(None)
     # The clusters of no real model begin with blanks and marks of Arabic: more is refused.
     assert refused <= (0.05 if name.startswith("cluster") else 0.002) * len(texts)
 
@@ -93,7 +96,7 @@ def test_ids_of_many_languages(name):
 def test_every_character_is_normalized_as_the_library_does(monkeypatch):
     monkeypatch.setattr(charsmap, "_MAX_KNOWN", 1 << 21)
     tokenizer = family_json("xlmr")
-    normalize = mapped(tokenizer)._design.normalize
+    normalize = opened(tokenizer)._design.normalize
     normalizer = Tokenizer.from_buffer(tokenizer).normalizer
     # Planes 3 to 13 have almost no characters.
     codes = [*range(0xD800), *range(0xE000, 0x30000), *range(0xE0000, 0xE0200)]
@@ -112,32 +115,24 @@ def test_every_character_is_normalized_as_the_library_does(monkeypatch):
 @pytest.mark.parametrize("name", sorted(set(NAMES) - set(FAMILIES)))
 def test_other_designs_are_refused_or_exact(name):
     tokenizer = family_json(name)
-    ours = mapped(tokenizer)
-    if ours is None:
-        return
-    for text, ids in zip(TEXTS, library_ids(tokenizer, TEXTS), strict=True):
-        found = ours.encode([text], unknown_token_id=None, max_tokens=None)
-        assert found is None or ids_of(found) == [ids]
+    encoder = opened(tokenizer)
+    if encoder is not None:
+        assert found(WordTokenizer(encoder), TEXTS) == library_ids(tokenizer, TEXTS)
 
 
 def test_blocks_do_not_matter(monkeypatch, tokenizer):
-    right = mapped(tokenizer).encode(TEXTS, unknown_token_id=None, max_tokens=None)
+    right = library_ids(tokenizer, TEXTS)
     monkeypatch.setattr(unigram, "_BLOCK", 7)
     monkeypatch.setattr(unigram, "_LOOK_UPS", 5)
-    monkeypatch.setattr(mapped_unigram, "_GROUP", 50)
-    monkeypatch.setattr(mapped_unigram, "_CACHE_WORDS", 3)
-    found = mapped(tokenizer).encode(TEXTS, unknown_token_id=None, max_tokens=None)
-    assert ids_of(found) == ids_of(right)
+    assert proven_ids(opened(tokenizer), TEXTS) == right
 
 
-def test_threads_share_a_tokenizer(monkeypatch, tokenizer):
-    monkeypatch.setattr(mapped_unigram, "_CACHE_WORDS", 16)
-    ours = mapped(tokenizer)
+def test_threads_share_a_tokenizer(tokenizer):
     right = library_ids(tokenizer, TEXTS)
+    words = WordTokenizer(opened(tokenizer), cache_words=16)
     with ThreadPoolExecutor(8) as pool:
-        encode = lambda _: ours.encode(TEXTS, unknown_token_id=None, max_tokens=None)  # noqa: E731
-        for found in pool.map(encode, range(32)):
-            assert ids_of(found) == right
+        for ids, counts in pool.map(words.encode, [TEXTS] * 32):
+            assert [part.tolist() for part in np.split(ids, counts.cumsum())[:-1]] == right
 
 
 # --- without the library ------------------------------------------------------------------------
@@ -187,8 +182,9 @@ def test_a_part_of_more_pieces_than_rows_is_not_used(tmp_path):
     tokenizer = definition(vocabulary)
     larger = pieces_tensors(definition([*vocabulary, ("▁b", -1.0)]), least=1)
     path = saved(tmp_path, tokenizer, **larger)
-    assert open_mapped(read(path).optional, 5) is not None
-    assert open_mapped(read(path).optional, 4) is None
+    view = np.frombuffer(tokenizer, np.uint8)
+    assert open_unigram(read(path).optional, view, 5) is not None
+    assert open_unigram(read(path).optional, view, 4) is None
     plain = loaded(saved(tmp_path, tokenizer, part=False))
     np.testing.assert_array_equal(loaded(path).encode("a b"), plain.encode("a b"))
 
@@ -212,7 +208,7 @@ def test_a_part_of_more_pieces_than_rows_is_not_used(tmp_path):
     ],
 )
 def test_other_pre_tokenizers_are_refused(pre_tokenizer):
-    assert mapped(definition([("<unk>", 0.0)], pre_tokenizer=pre_tokenizer)) is None
+    assert opened(definition([("<unk>", 0.0)], pre_tokenizer=pre_tokenizer)) is None
 
 
 @pytest.mark.parametrize(
@@ -235,7 +231,7 @@ def test_other_pre_tokenizers_are_refused(pre_tokenizer):
     ],
 )
 def test_other_normalizers_are_refused(normalizer):
-    assert mapped(definition([("<unk>", 0.0)], normalizer=normalizer)) is None
+    assert opened(definition([("<unk>", 0.0)], normalizer=normalizer)) is None
 
 
 # --- hostile arrays -----------------------------------------------------------------------------
@@ -253,10 +249,10 @@ def test_spoiled_arrays_do_no_harm(seed):
         spoiled = random.random(len(raw)) < share
         raw[spoiled] = random.integers(0, 256, int(spoiled.sum()))
         changed = tensors | {name: raw.view(tensors[name].dtype)}
-        ours = open_mapped(changed, count)
-        if ours is None:
+        encoder = open_unigram(changed, np.empty(0, np.uint8), count)
+        if encoder is None:
             continue
-        ids, counts = ours.encode(TEXTS, unknown_token_id=None, max_tokens=None)
+        ids, counts = encoder.texts(TEXTS)
         assert counts.sum() == len(ids)
         assert ids.min() >= 0
         assert ids.max() < count
@@ -266,8 +262,7 @@ def test_spoiled_arrays_do_no_harm(seed):
 def test_a_table_without_an_empty_slot_is_searched_in_bounded_time(entry):
     tensors = pieces_tensors(family_json("xlmr"), least=1)
     full = np.full_like(tensors["pieces.slots"], entry)
-    ours = open_mapped(tensors | {"pieces.slots": full}, 1 << 24)
-    ids, _ = ours.encode(TEXTS, unknown_token_id=None, max_tokens=None)
+    ids, _ = opened(family_json("xlmr"), **{"pieces.slots": full}).texts(TEXTS)
     assert set(ids.tolist()) <= {3}
 
 
@@ -280,9 +275,8 @@ def test_a_spoiled_character_map_is_refused_or_like_the_library(seed):
         data[at] = random.integers(0, 128)
     members["normalizer"]["precompiled_charsmap"] = base64.b64encode(data).decode()
     tokenizer = json.dumps(members).encode()
-    ours = mapped(tokenizer)
-    if ours is None:
+    encoder = opened(tokenizer)
+    if encoder is None:
         return
-    for text, ids in zip(TEXTS, library_ids(tokenizer, TEXTS), strict=True):
-        found = ours.encode([text], unknown_token_id=None, max_tokens=None)
-        assert found is None or ids_of(found) == [ids]
+    ours, right = proven_ids(encoder, TEXTS), library_ids(tokenizer, TEXTS)
+    assert all(mine in (None, ids) for mine, ids in zip(ours, right, strict=True))

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from ..errors import InvalidTokenizerError
 from ..format.file_changes import ChangeGuard
 from ..format.parts import ModelParts
-from ..format.pieces import DEFINITION, PART
+from ..format.pieces import PART
 from ..format.tokenizer_check import check_tokenizer
-from ..tokenization.wordpiece import PlainWordPiece, are_plain, read_plain
+from ..tokenization.open_encoder import open_encoder
+from ..tokenization.word_tokenizer import WordTokenizer
 from .batching import Batch, size_hint, slices
 from .options import Request
 from .pooling import pool
@@ -20,14 +22,12 @@ from .table import EmbeddingTable
 from .vectors import normalize, quantize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
     from tokenizers import Tokenizer
 
-    from ..tokenization.mapped_unigram import MappedUnigram
     from ..tokenization.truncation import LimitedTokenizer
-    from ..tokenization.word_tokenizer import WordTokenizer
     from .empty_texts import EmptyTexts
 
 
@@ -80,9 +80,6 @@ class Embedder:
         self.file = file
         self._guard = ChangeGuard(file)
         self._tokenizer: WordTokenizer | LimitedTokenizer | None = None
-        self._plain: PlainWordPiece | MappedUnigram | None = None
-        self._mapped = DEFINITION in file.optional and PART not in file.refused
-        self._plain_read = file.limits is not None  # whether `_plain` needs no more reading
         self._lock = threading.Lock()
         self._unlimited: Embedder | None = None
 
@@ -95,7 +92,6 @@ class Embedder:
         if self._tokenizer is None:
             with self._lock:
                 if self._tokenizer is None:
-                    self._plain, self._plain_read = None, True
                     self._tokenizer = self._build()
         return self._tokenizer
 
@@ -112,10 +108,11 @@ class Embedder:
             FileChangedError: the file was modified after it was loaded.
         """
         self._guard.check()
-        plain_ids = self._plain_ids(batch.texts)
-        if plain_ids is not None:
-            return plain_ids
-        ids, lengths = self.tokenizer().encode(batch.texts, start=batch.start)
+        try:
+            ids, lengths = self.tokenizer().encode(batch.texts, start=batch.start)
+        except InvalidTokenizerError:  # from an encoder that opens `tokenizers` only when needed
+            self._check()  # raises FormatError
+            raise
         if ids.size and ids.max() >= self.table.vocab_size:
             self._check()
         return ids, lengths
@@ -186,48 +183,17 @@ class Embedder:
         columns = (ids.tolist(), rows.tolist(), weights.tolist(), norms.tolist())
         return [Token(*values) for values in zip(pieces, *columns, strict=True)]
 
-    def _plain_ids(
-        self, texts: Sequence[str]
-    ) -> tuple[NDArray[np.int32], NDArray[np.int64]] | None:
-        """Tokenize texts before the tokenizer is built; None if it is needed.
-
-        Without the part `pieces` these are a process's first plain texts.
-        """
-        if self._tokenizer is not None or not (self._mapped or are_plain(texts)):
-            return None
-        with self._lock:
-            if not self._plain_read:
-                self._plain = self._read_plain()
-                self._plain_read = True
-            plain = self._plain
-        if plain is None:
-            return None
-        metadata = self.file.metadata
-        return plain.encode(
-            texts,
-            unknown_token_id=metadata.unknown_token_id,
-            max_tokens=metadata.max_tokens,
-        )
-
-    def _read_plain(self) -> PlainWordPiece | MappedUnigram | None:
-        file = self.file
-        if not self._mapped:
-            return read_plain(file.tokenizer_view, file.n_token_ids)
-        from ..tokenization.mapped_unigram import open_mapped  # late: few files have the part
-
-        return open_mapped(file.optional, file.n_token_ids)
-
     def _build(self) -> WordTokenizer | LimitedTokenizer:
         metadata, limits = self.file.metadata, self.file.limits
         try:
-            from ..tokenization.word_tokenizer import WordTokenizer  # late: slow to import
-
+            optional = None if PART in self.file.refused else self.file.optional
+            encoder = open_encoder(self.file.tokenizer_view, self.file.n_token_ids, optional)
             if limits is not None:
                 from ..tokenization.truncation import LimitedTokenizer  # late: folders only
 
-                return LimitedTokenizer(self.file.tokenizer, limits)
+                return LimitedTokenizer(encoder, limits)
             return WordTokenizer(
-                self.file.tokenizer,
+                encoder,
                 unknown_token_id=metadata.unknown_token_id,
                 max_tokens=metadata.max_tokens,
             )

@@ -60,9 +60,7 @@ class Unigram:
         self._lock = threading.Lock()
         self._bytes: list[int] | None = None
         if byte_fallback:
-            names = [f"<0x{byte:02X}>".encode() for byte in range(256)]
-            text = np.frombuffer(b"".join(names), np.uint8)
-            self._bytes = self._look_up(text, np.arange(256) * 6, np.arange(1, 257) * 6).tolist()
+            self._bytes = self.ids_of([f"<0x{byte:02X}>" for byte in range(256)])
 
     def encode(self, words: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Encode words that a pre-tokenizer has cut, each with its marker.
@@ -78,6 +76,19 @@ class Unigram:
         for block in _blocks(words):
             self._encode_block(block, ids, counts)
         return np.array(ids, np.int32), np.array(counts, np.int64)
+
+    def ids_of(self, pieces: Sequence[str]) -> list[int]:
+        """Return the id of each piece of the vocabulary, and -1 for other strings."""
+        spelled = [piece.encode() for piece in pieces]
+        chosen = [i for i, each in enumerate(spelled) if 0 < len(each) <= MAX_PIECE_BYTES]
+        ids = np.full(len(spelled), -1, np.int64)
+        if chosen:
+            text = b"".join(spelled[i] for i in chosen)
+            ends = np.cumsum([len(spelled[i]) for i in chosen], dtype=np.int64)
+            begins = np.concatenate([ends[:0], [0], ends[:-1]])
+            ids[chosen] = self._look_up(np.frombuffer(text, np.uint8), begins, ends)
+        found: list[int] = ids.tolist()
+        return found
 
     def _encode_block(self, words: Sequence[str], ids: list[int], counts: list[int]) -> None:
         text = np.frombuffer("".join(words).encode(), np.uint8)

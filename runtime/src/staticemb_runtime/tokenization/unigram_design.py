@@ -47,6 +47,8 @@ class Design(NamedTuple):
     Attributes:
         steps: the normalizer's steps.
         splits: whether white space is cut away before the marker is put before words.
+        collapses: whether the normalizer makes one blank or marker of a run of blanks, and strips
+            the text's end, as its last steps.
         added: the spellings of added tokens, raw and normalized.
         unknown: the id of an unknown character.
         byte_fallback: whether pieces of single bytes spell unknown text.
@@ -55,6 +57,7 @@ class Design(NamedTuple):
 
     steps: tuple[Step, ...]
     splits: bool
+    collapses: bool
     added: tuple[str, ...]
     unknown: int
     byte_fallback: bool
@@ -96,7 +99,9 @@ def read_design(definition: dict[str, Any], n_pieces: int) -> Design:
     _demand(pre_tokenizers[:-1] in ([], [{"type": "WhitespaceSplit"}]), "pre_tokenizer")
     normalizers = _flat(definition.get("normalizer"), "normalizers")
     steps = tuple(map(_step, normalizers))
-    design = Design(steps, len(pre_tokenizers) == 2, (), unknown, fallback, separable=True)
+    splits = len(pre_tokenizers) == 2
+    collapses = _collapses(normalizers[-2:])
+    design = Design(steps, splits, collapses, (), unknown, fallback, separable=True)
     added: list[str] = []
     for token in definition.get("added_tokens") or ():
         content = token["content"]
@@ -122,6 +127,14 @@ def _flat(component: Any, members: str) -> list[Any]:  # noqa: ANN401 - JSON
         return [component]
     _demand(set(component) == {"type", members}, members)
     return [step for each in component[members] for step in _flat(each, members)]
+
+
+def _collapses(last: list[dict[str, Any]]) -> bool:
+    """Tell whether a normalizer's last two steps strip the end and collapse runs of blanks."""
+    if [step["type"] for step in last] != ["Strip", "Replace"]:
+        return False
+    runs = last[1]["pattern"] == {"Regex": " {2,}"} and last[1]["content"] in (" ", MARK)
+    return bool(last[0]["strip_right"]) and runs
 
 
 def _is_metaspace(component: object) -> bool:

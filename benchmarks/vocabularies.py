@@ -9,6 +9,7 @@ import numpy as np
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from staticemb_distiller.file import Parts, Settings, write
+from staticemb_distiller.file.pieces import with_pieces
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzäöüéèñçабвгдежзиклмнопрст"
 
@@ -39,5 +40,6 @@ def _write(path: Path, tokenizer: Tokenizer, settings: Settings) -> Path:
     count = tokenizer.get_vocab_size()
     table = np.random.default_rng(0).integers(-127, 128, (count, 256), dtype=np.int8)
     scale = np.full(256, 0.01, np.float32)
-    write(path, Parts(table, tokenizer.to_str().encode(), scale=scale), settings)
+    parts = Parts(table, tokenizer.to_str().encode(), scale=scale)
+    write(path, with_pieces(parts), settings)
     return path

@@ -145,25 +145,32 @@ class UnigramEncoder:
         """Cut a word that has the same ids in every text; None for any other word."""
         if not word or not (word.isascii() or _is_apart(word)):
             return None
-        parts = self._cut(word)
+        normalized = self._normalize(word)
         # A blank that the normalizer leaves at an end would meet the blank beside the word.
-        edge = self._design.normalize(word) if parts else None
-        if not edge or edge[0] in WHITE_SPACE + MARK or edge[-1] in WHITE_SPACE + MARK:
+        edges = WHITE_SPACE + MARK
+        if not normalized or normalized[0] in edges or normalized[-1] in edges:
             return None
-        return parts
+        return self._parts(normalized)
 
     def _cut(self, text: str) -> list[str] | None:
         """Cut a text into the model's words, each with its marker; None if it is not proven."""
+        normalized = self._normalize(text)
+        return None if normalized is None else self._parts(normalized)
+
+    def _normalize(self, text: str) -> str | None:
+        """Normalize a text; None if the result is not proven, or if it holds an added token."""
         if len(text) > _MAX_CHARACTERS:
             return None
-        design = self._design
-        normalized = design.normalize(text)
-        if normalized is None:
-            return None
-        for spelling in design.added:
-            if spelling in text or spelling in normalized:
-                return None
-        if not design.splits:
+        normalized = self._design.normalize(text)
+        if normalized is not None:
+            for spelling in self._design.added:
+                if spelling in text or spelling in normalized:
+                    return None
+        return normalized
+
+    def _parts(self, normalized: str) -> list[str] | None:
+        """Cut a normalized text at white space and markers; None if this is not proven."""
+        if not self._design.splits:
             return _marked(normalized.replace(" ", MARK))
         if any(map(normalized.__contains__, _OTHER_SPACES)):
             return None

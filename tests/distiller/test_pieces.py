@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
-from staticemb_distiller.file import Parts, Settings, serialize
+from staticemb_distiller.file import Parts, Settings, serialize, write
+from staticemb_distiller.file.optional_names import optional_names
 from staticemb_distiller.file.pieces import LEAST_PIECES, pieces_tensors, with_pieces
 from staticemb_distiller.interop.convert import convert_folder
 from staticemb_runtime import StaticModel
@@ -74,6 +75,14 @@ def test_the_part_changes_no_other_byte_of_the_data():
     )
     kept = replace(parts, optional={"space.offset": np.ones(2, np.float32)})
     assert "space.offset" in with_pieces(kept).optional
+
+
+def test_the_part_is_not_named_among_those_that_an_edit_drops(tmp_path):
+    tokenizer = definition([("<unk>", 0.0), ("a", -1.0)])
+    tensors = {**pieces_tensors(tokenizer, least=1), "head.a.b": np.ones(1, np.float32)}
+    path = tmp_path / "m.staticemb"
+    write(path, Parts(np.ones((2, 2), np.float32), tokenizer, optional=tensors), Settings())
+    assert optional_names(read(path)) == ("head.a",)
 
 
 def test_a_converted_folder_has_the_part(tmp_path):

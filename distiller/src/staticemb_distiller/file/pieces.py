@@ -24,6 +24,9 @@ MAX_PIECES: Final = (1 << 24) - 1
 MAX_PIECE_BYTES: Final = 255
 MAX_DEFINITION_BYTES: Final = 16_777_216
 PROBES: Final = 64
+TENSORS: Final = frozenset(
+    f"pieces.{name}" for name in ("definition", "ends", "scores", "slots", "text")
+)
 
 _MULTIPLIER: Final = np.uint64(0x9E3779B97F4A7C15)
 _MIXER: Final = np.uint64(0xBF58476D1CE4E5B9)

@@ -54,7 +54,7 @@ class Unigram:
         self._pieces = pieces
         self._unknown = unknown
         self._unknown_score = float(pieces.scores.min()) - _UNKNOWN_PENALTY
-        lengths = np.diff(pieces.ends.astype(np.int64), prepend=0)
+        lengths = np.diff(pieces.ends.astype(np.intp), prepend=0)
         self._longest = int(lengths.max())
         self._powers = _powers(256)
         self._lock = threading.Lock()
@@ -62,29 +62,29 @@ class Unigram:
         if byte_fallback:
             self._bytes = self.ids_of([f"<0x{byte:02X}>" for byte in range(256)])
 
-    def encode(self, words: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    def encode(self, words: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
         """Encode words that a pre-tokenizer has cut, each with its marker.
 
         Args:
             words: B words without lone surrogates.
 
         Returns:
-            The ids, shape (N,) int32, and the number of ids of each word, shape (B,) int64, sum N.
+            The ids, shape (N,) int32, and the number of ids of each word, shape (B,) intp, sum N.
         """
         ids: list[int] = []
         counts: list[int] = []
         for block in _blocks(words):
             self._encode_block(block, ids, counts)
-        return np.array(ids, np.int32), np.array(counts, np.int64)
+        return np.array(ids, np.int32), np.array(counts, np.intp)
 
     def ids_of(self, pieces: Sequence[str]) -> list[int]:
         """Return the id of each piece of the vocabulary, and -1 for other strings."""
         spelled = [piece.encode() for piece in pieces]
         chosen = [i for i, each in enumerate(spelled) if 0 < len(each) <= MAX_PIECE_BYTES]
-        ids = np.full(len(spelled), -1, np.int64)
+        ids = np.full(len(spelled), -1, np.intp)
         if chosen:
             text = b"".join(spelled[i] for i in chosen)
-            ends = np.cumsum([len(spelled[i]) for i in chosen], dtype=np.int64)
+            ends = np.cumsum([len(spelled[i]) for i in chosen], dtype=np.intp)
             begins = np.concatenate([ends[:0], [0], ends[:-1]])
             ids[chosen] = self._look_up(np.frombuffer(text, np.uint8), begins, ends)
         found: list[int] = ids.tolist()
@@ -94,7 +94,7 @@ class Unigram:
         text = np.frombuffer("".join(words).encode(), np.uint8)
         # Offsets of the characters in bytes; a byte 10xxxxxx continues a character.
         edges = np.append(np.flatnonzero((text & 0xC0) != 0x80), len(text))
-        lengths = np.fromiter(map(len, words), np.int64, len(words))
+        lengths = np.fromiter(map(len, words), np.intp, len(words))
         matches = self._matches(text, edges, lengths)
         paths = self._paths(lengths.tolist(), matches)
         self._spell_unknown(text, edges, paths)
@@ -103,7 +103,7 @@ class Unigram:
             ids += [token_id for _, _, token_id in path]
 
     def _matches(
-        self, text: NDArray[np.uint8], edges: NDArray[np.int64], lengths: NDArray[np.int64]
+        self, text: NDArray[np.uint8], edges: NDArray[np.intp], lengths: NDArray[np.intp]
     ) -> _Matches:
         """Find all pieces in words.
 
@@ -116,7 +116,7 @@ class Unigram:
         last = np.repeat(np.cumsum(lengths), lengths)
         reach = np.searchsorted(edges, edges[:-1] + self._longest, "right") - 1
         sizes = np.minimum(last, reach) - starts
-        found: list[tuple[NDArray[np.int64], ...]] = []
+        found: list[tuple[NDArray[np.intp], ...]] = []
         for part in _parts(sizes):
             start = np.repeat(starts[part], sizes[part])
             begun = np.cumsum(sizes[part]) - sizes[part]
@@ -131,8 +131,8 @@ class Unigram:
         return _Matches(columns[0].tolist(), columns[1].tolist(), columns[2].tolist(), scores)
 
     def _look_up(
-        self, text: NDArray[np.uint8], begins: NDArray[np.int64], ends: NDArray[np.int64]
-    ) -> NDArray[np.int64]:
+        self, text: NDArray[np.uint8], begins: NDArray[np.intp], ends: NDArray[np.intp]
+    ) -> NDArray[np.intp]:
         """Return the id of each stretch of `text`, or -1; each stretch has 1 to 255 bytes."""
         powers, inverse = self._powers_for(len(text))
         sums = np.zeros(len(text) + 1, np.uint64)
@@ -141,9 +141,9 @@ class Unigram:
         )
         t = mix(powers[ends] * (sums[ends] - sums[begins]))
         pieces = self._pieces
-        token_ids = np.full(len(t), -1, np.int64)
+        token_ids = np.full(len(t), -1, np.intp)
         tags = t >> np.uint64(ID_BITS)
-        places = (t >> np.uint64(pieces.home_shift)).astype(np.int64)
+        places = (t >> np.uint64(pieces.home_shift)).astype(np.intp)
         open_ = np.arange(len(t))
         low = np.uint64((1 << ID_BITS) - 1)
         for probe in range(PROBES):
@@ -154,7 +154,7 @@ class Unigram:
             hit = np.flatnonzero(more & (found == sought))
             if len(hit):
                 which = open_[hit]
-                candidates = (entries[hit] & low).astype(np.int64) - 1
+                candidates = (entries[hit] & low).astype(np.intp) - 1
                 equal = self._equal(text, begins[which], ends[which], candidates)
                 token_ids[which[equal]] = candidates[equal]
                 more[hit[equal]] = False
@@ -167,16 +167,16 @@ class Unigram:
     def _equal(
         self,
         text: NDArray[np.uint8],
-        begins: NDArray[np.int64],
-        ends: NDArray[np.int64],
-        token_ids: NDArray[np.int64],
+        begins: NDArray[np.intp],
+        ends: NDArray[np.intp],
+        token_ids: NDArray[np.intp],
     ) -> NDArray[np.bool_]:
         """Compare stretches of `text` with the bytes of pieces, whose ids are not checked."""
         pieces = self._pieces
         valid = (token_ids >= 0) & (token_ids < len(pieces.ends))
         token_ids = np.where(valid, token_ids, 0)
-        piece_ends = pieces.ends[token_ids].astype(np.int64)
-        piece_begins = np.where(token_ids > 0, pieces.ends[token_ids - 1], 0).astype(np.int64)
+        piece_ends = pieces.ends[token_ids].astype(np.intp)
+        piece_begins = np.where(token_ids > 0, pieces.ends[token_ids - 1], 0).astype(np.intp)
         lengths = ends - begins
         valid &= piece_ends - piece_begins == lengths
         rows = np.flatnonzero(valid)
@@ -237,7 +237,7 @@ class Unigram:
     def _spell_unknown(
         self,
         text: NDArray[np.uint8],
-        edges: NDArray[np.int64],
+        edges: NDArray[np.intp],
         paths: list[list[tuple[int, int, int]]],
     ) -> None:
         """Replace unknown stretches: fused, they may be a piece; otherwise bytes may spell them."""
@@ -248,7 +248,7 @@ class Unigram:
         nodes = [node for path in holders for node in path if node[2] == unknown]
         begins = edges[np.array([node[0] for node in nodes])]
         ends = edges[np.array([node[1] for node in nodes])]
-        token_ids = np.full(len(nodes), -1, np.int64)
+        token_ids = np.full(len(nodes), -1, np.intp)
         short = np.flatnonzero(ends - begins <= MAX_PIECE_BYTES)
         token_ids[short] = self._look_up(text, begins[short], ends[short])
         answers = iter(zip(begins.tolist(), ends.tolist(), token_ids.tolist(), strict=True))
@@ -301,7 +301,7 @@ def _blocks(words: Sequence[str]) -> Iterator[Sequence[str]]:
         yield words[begin:]
 
 
-def _parts(sizes: NDArray[np.int64]) -> Iterator[slice]:
+def _parts(sizes: NDArray[np.intp]) -> Iterator[slice]:
     """Cut starts into parts with a bounded number of look-ups."""
     totals = np.cumsum(sizes)
     begin = 0

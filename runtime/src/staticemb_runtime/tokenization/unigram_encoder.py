@@ -116,8 +116,7 @@ class UnigramEncoder:
         """Encode words or texts, cut into the model's words; None makes a dependent word."""
         distinct = dict.fromkeys(part for cut in cuts if cut is not None for part in cut)
         parts = list(distinct)
-        ids, counts = self._model.encode(parts)
-        known = dict(zip(parts, WordIds(ids, counts.astype(np.intp)).split(), strict=True))
+        known = dict(zip(parts, WordIds(*self._model.encode(parts)).split(), strict=True))
         return WordIds.join(
             [
                 None if cut is None else b"".join([known[part] or b"" for part in cut])

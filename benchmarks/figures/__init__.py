@@ -1,7 +1,7 @@
 """How results are shown: one module for each file of `results/`, of the same name.
 
 A module has `section(content)`, which gives the Markdown that stands between
-`<!-- figures: NAME -->` and `<!-- end -->` in a page of `docs/`. It may have `pictures(content)`,
-which gives the SVG of each file that is written to `docs/benchmarks/`. `content` is the results
-file as `harness.save` wrote it.
+`<!-- figures: NAME -->` and `<!-- end -->` in a page of `docs/`. It may have `further(content)`,
+which gives more of them by name, and `pictures(content)`, which gives the SVG of each file that is
+written to `docs/benchmarks/`. `content` is the results file as `harness.save` wrote it.
 """

@@ -1,6 +1,6 @@
 """Run benchmarks one after the other, each in a process of its own, then fill in docs/benchmarks.
 
-python benchmarks/run.py                    all of them, ten to fifteen minutes
+python benchmarks/run.py                    all of them, some twenty minutes
 python benchmarks/run.py throughput start   some
 python benchmarks/run.py --quick            a minute, to see that all of them run
 """

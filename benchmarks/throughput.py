@@ -23,7 +23,7 @@ import texts
 from contestants import Encode
 from tokenizers import Tokenizer
 
-COUNTS = {"titles": 20_000, "news": 7_600, "posts": 5_000}
+COUNTS = {"titles": 20_000, "news": 7_600, "posts": 2_000}
 FEWER = {
     "transformer": {"titles": 256, "news": 96, "posts": 16},
     "WordLlama, same table": {"titles": 5_000, "news": 2_000, "posts": 128},

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from staticemb_runtime.tokenization.separability import find_splitter
+from staticemb_runtime.tokenization import word_tokenizer
+from staticemb_runtime.tokenization.word_cache import WordCache
 from staticemb_runtime.tokenization.word_tokenizer import WordTokenizer
 from strategies import texts
 from tokenizer_families import NAMES, WHOLE, family_json
@@ -32,6 +34,15 @@ def expected(name: str, texts: list[str]) -> list[list[int]]:
 
 
 def found(tokenizer: WordTokenizer, texts: list[str]) -> list[list[int]]:
+    """Encode texts in both ways, by a dictionary and by arrays."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(word_tokenizer, "_FEW_TEXTS", 0)
+        by_arrays = split(tokenizer, texts)
+    assert split(tokenizer, texts) == by_arrays
+    return by_arrays
+
+
+def split(tokenizer: WordTokenizer, texts: list[str]) -> list[list[int]]:
     ids, lengths = tokenizer.encode(texts)
     assert lengths.sum() == len(ids)
     begins = lengths.cumsum() - lengths
@@ -57,7 +68,7 @@ def fresh(name: str) -> WordTokenizer:
     tokenizer = learned(name)
     copy = object.__new__(WordTokenizer)
     copy.__dict__.update(tokenizer.__dict__)
-    copy._words = {}
+    copy._cache, copy._dictionary = WordCache(1000), {}
     return copy
 
 

@@ -40,7 +40,14 @@ def minilm_json(minilm: Path) -> bytes:
 def small_blocks(monkeypatch):
     """Blocks so small that the texts of these tests do not fit into one."""
     monkeypatch.setattr(words, "_BLOCK", 64)
-    monkeypatch.setattr(words, "_NEW_TEXTS", 2)
+
+
+@pytest.fixture(autouse=True, params=["blocks", "few"])
+def way(request, monkeypatch):
+    """Texts go to the arrays or to the dictionary, however many they are."""
+    most = 0 if request.param == "blocks" else 1 << 60
+    monkeypatch.setattr(words, "_FEW_CHARACTERS", most)
+    monkeypatch.setattr(words, "_FEW_TEXTS", most)
 
 
 def test_the_real_tokenizer(minilm_json: bytes) -> None:
@@ -95,7 +102,7 @@ def test_the_cache_is_bounded(cache_words: int, small_blocks: None) -> None:
     for begin in range(0, 3000, 30):
         texts = [f"word{begin + i} the" for i in range(30)]
         assert found(tokenizer, texts) == expected(definition, texts)
-        assert len(tokenizer._words) <= max(cache_words, 64) * (cache_words > 0)
+        assert len(tokenizer._cache) <= cache_words * 1.3
 
 
 # Each was cut wrongly once, or is what a rule of some family is there for.
@@ -121,17 +128,6 @@ def test_hard_texts(name: str) -> None:
     for text, ids in zip(HARD, right, strict=True):
         assert found(tokenizer, [text]) == [ids], repr(text)
     assert found(tokenizer, HARD) == right, "with every word known"
-
-
-def test_long_words_are_few_in_the_cache_and_very_long_ones_not_kept() -> None:
-    tokenizer = WordTokenizer(family_json("bert_uncased"), cache_words=640)
-    texts = ["short " + "x" * 2000, *(f"word {i:03d}" + "long" * 100 for i in range(40))]
-    for _ in range(3):
-        for text in texts:
-            assert found(tokenizer, [text]) == expected(family_json("bert_uncased"), [text])
-    lengths = list(map(len, tokenizer._words))
-    assert 0 < sum(length > 64 for length in lengths) <= 10
-    assert max(lengths) <= 1024
 
 
 @pytest.mark.slow

@@ -1,8 +1,12 @@
-"""Programs that load a model and embed one text, for each contestant, and the bytes they read."""
+"""Programs that load a model and embed a text or a list, for each contestant; the bytes they read.
+
+What they embed is a Python expression.
+"""
 
 from __future__ import annotations
 
 import importlib
+import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,46 +17,54 @@ import harness
 import peers
 import vocabularies
 
-TEXT = "a first text"
+TEXT = repr("a first text")
 # Ours answers plain English before it imports `tokenizers`; this text it may not.
-OTHER_TEXT = "a first résumé"
+OTHER_TEXT = repr("a first résumé")
 UNIGRAM = "250,000 Unigram tokens"
-_OURS = "from staticemb_runtime import StaticModel; StaticModel.load({path!r}).encode({text!r})"
+_OURS = "from staticemb_runtime import StaticModel; StaticModel.load({path!r}).encode({given})"
 _MODEL2VEC = (
-    "from model2vec import StaticModel; StaticModel.from_pretrained({path!r}).encode({text!r})"
+    "from model2vec import StaticModel; StaticModel.from_pretrained({path!r}).encode({given})"
 )
 _TRANSFORMERS = (
     "from sentence_transformers import SentenceTransformer; "
-    "SentenceTransformer({path!r}, device='cpu').encode({text!r}, show_progress_bar=False)"
+    "SentenceTransformer({path!r}, device='cpu').encode({given}, show_progress_bar=False)"
 )
 _FASTEMBED = (
     "from fastembed.text.static_embedding import StaticTextEmbedding; "
     f"list(StaticTextEmbedding({peers.FASTEMBED_NAME!r}, "
-    "specific_model_path={path!r}, cache_dir={path!r}).embed({text!r}))"
+    "specific_model_path={path!r}, cache_dir={path!r}).embed({given}))"
 )
 _LAGHU = (
     "import os; os.environ['LAGHU_RUST'] = '{rust:d}'; import laghu; "
-    "laghu.load({path!r}, fallback=False).encode({text!r})"
+    "laghu.load({path!r}, fallback=False).encode({given})"
 )
 _WORDLLAMA = (
     "from wordllama import WordLlama; "
-    "WordLlama.load(cache_dir={path!r}, disable_download=True).embed({text!r}, norm=True)"
+    "WordLlama.load(cache_dir={path!r}, disable_download=True).embed({given}, norm=True)"
 )
 
 
 class Program(NamedTuple):
-    """Python code, and the bytes of the model that it loads."""
+    """A template of Python code, the path of the model that it loads, and the model's bytes."""
 
-    code: str
+    template: str
+    path: Path
     model_bytes: int
 
+    def code(self, given: str) -> str:
+        """The code that embeds what this expression gives."""
+        return self.template.format(path=str(self.path), given=given)
 
-def ours(files: dict[str, Path], text: str = TEXT) -> dict[str, Program]:
+
+def file_of_texts(path: Path, texts: list[str]) -> str:
+    """Write texts, and return the expression that reads them."""
+    path.write_text(json.dumps(texts), encoding="utf-8")
+    return f"__import__('json').load(open({str(path)!r}))"
+
+
+def ours(files: dict[str, Path]) -> dict[str, Program]:
     """A program for each file of ours."""
-    return {
-        name: Program(_OURS.format(path=str(path), text=text), path.stat().st_size)
-        for name, path in files.items()
-    }
+    return {name: Program(_OURS, path, path.stat().st_size) for name, path in files.items()}
 
 
 def others(folder: Path) -> dict[str, Callable[[], Program]]:
@@ -98,7 +110,7 @@ def others(folder: Path) -> dict[str, Callable[[], Program]]:
 
 
 def _program(template: str, path: Path) -> Program:
-    return Program(template.format(path=str(path), text=TEXT), contestants.model_bytes(path))
+    return Program(template, path, contestants.model_bytes(path))
 
 
 def _require(*packages: str) -> None:

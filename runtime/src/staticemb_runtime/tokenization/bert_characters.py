@@ -9,12 +9,16 @@ mark. A text with such a mark takes a slower way, through a table of decompositi
 
 from __future__ import annotations
 
+import re
 from typing import Final, NamedTuple
 
 from . import unicode_tables as tables
 
 # The marks that the pre-tokenizer isolates in ASCII: string.punctuation, which imports slowly.
 MARKS: Final = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
+
+
+_RUNS: Final = re.compile("[ -~]+|[^ -~]+")
 
 
 class Normalizer(NamedTuple):
@@ -109,6 +113,16 @@ class Characters:
         try:
             return text.translate(self._whole)
         except _ReorderedError:
+            # Printable ASCII characters end each run of marks: only what is between them is slow.
+            return _RUNS.sub(self._apply_run, text)
+
+    def _apply_run(self, run: re.Match[str]) -> str:
+        text = run[0]
+        if text.isascii() and text.isprintable():
+            return self._ascii(text)
+        try:
+            return text.translate(self._whole)
+        except _ReorderedError:
             return _reorder(text.translate(self._before)).translate(self._after)
 
     def _ascii(self, text: str) -> str:
@@ -165,6 +179,23 @@ def _stays_reordered(character: str) -> bool:
     return not _is_mark(character) and tables.combining_class(character) != 0
 
 
+class _Role(dict[str, int]):
+    """What becomes of each character of a decomposed text: see the constants, and `_reorder`."""
+
+    def __missing__(self, character: str) -> int:
+        role = tables.combining_class(character)
+        if _is_mark(character):
+            role = _DROPPED if role else _DROPPED_STARTER
+        return self.setdefault(character, role)
+
+
+# A positive role is the combining class of a mark that stays.
+_STARTER: Final = 0
+_DROPPED: Final = -1
+_DROPPED_STARTER: Final = -2
+_ROLES: Final = _Role()
+
+
 def _reorder(text: str) -> str:
     """Order the combining marks of a decomposed text, and strip the nonspacing ones.
 
@@ -174,14 +205,14 @@ def _reorder(text: str) -> str:
     ordered: list[str] = []
     run: list[str] = []
     for character in text:
-        if tables.combining_class(character):
-            if not _is_mark(character):
-                run.append(character)
-            continue
-        if run:
-            ordered += sorted(run, key=tables.combining_class)
-            run.clear()
-        if not _is_mark(character):
-            ordered.append(character)
-    ordered += sorted(run, key=tables.combining_class)
+        role = _ROLES[character]
+        if role > 0:
+            run.append(character)
+        elif role != _DROPPED:
+            if run:
+                ordered += sorted(run, key=_ROLES.__getitem__)
+                run.clear()
+            if role == _STARTER:
+                ordered.append(character)
+    ordered += sorted(run, key=_ROLES.__getitem__)
     return "".join(ordered)

@@ -16,6 +16,11 @@ class WordPiece:
         prefix: the prefix of a token inside a word.
         longest: the character limit of a word; longer words are unknown.
 
+    Attributes:
+        unknown: the argument.
+        prefix: the argument.
+        longest: the argument.
+
     Example:
         >>> model = WordPiece({"[UNK]": 0, "a": 1, "##b": 2, "##bc": 3}, unknown=0)
         >>> model.encode("abcb"), model.encode("abd")
@@ -26,9 +31,9 @@ class WordPiece:
         self, vocabulary: dict[str, int], *, unknown: int, prefix: str = "##", longest: int = 100
     ) -> None:
         self._vocabulary = vocabulary
-        self._unknown = unknown
-        self._prefix = prefix
-        self._longest = longest
+        self.unknown = unknown
+        self.prefix = prefix
+        self.longest = longest
         # No token takes more characters of a word than this. A usual limit is short enough itself.
         self._most = longest if longest <= _USUAL else max(map(len, vocabulary))
 
@@ -43,8 +48,8 @@ class WordPiece:
         """
         token_id = self._vocabulary.get(word)
         size = len(word)
-        if size > self._longest:
-            return [self._unknown]
+        if size > self.longest:
+            return [self.unknown]
         if token_id is not None:
             return [token_id]
         find, prefix, most = self._vocabulary.get, "", self._most
@@ -56,7 +61,7 @@ class WordPiece:
                 if token_id is not None:
                     break
             else:
-                return [self._unknown]
+                return [self.unknown]
             ids.append(token_id)
-            begin, prefix = end, self._prefix
+            begin, prefix = end, self.prefix
         return ids

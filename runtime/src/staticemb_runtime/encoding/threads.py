@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 _AHEAD: Final = 4  # slices for each worker that have been read, but not yielded
 _JOIN_SECONDS: Final = 10.0
+# The calling thread waits no longer at a time: Ctrl-C on Windows does not interrupt a wait, and
+# after a fork the thread that is waited for may not exist in this process.
+_WAIT_SECONDS: Final = 0.1
 
 
 def embed_slices(
@@ -122,8 +125,8 @@ class _Task:
         self._unfinished.release()
 
     def wait(self) -> None:
-        """Wait until another thread has embedded the slice."""
-        self._unfinished.acquire()
+        """Wait until another thread has embedded the slice, but at most `_WAIT_SECONDS`."""
+        self._unfinished.acquire(timeout=_WAIT_SECONDS)
 
     def take(self) -> Block:
         """Return the vectors of a finished slice, or raise its error."""
@@ -166,7 +169,7 @@ def _advance(
     waiting: deque[_Task],
     embed: Callable[[Batch], Block],
 ) -> None:
-    """Embed a slice in the calling thread; if none waits, wait for the first result."""
+    """Embed a slice in the calling thread; if none waits, wait for the first result for a while."""
     task = _next_task(waiting)
     if task is not None:
         task.run(embed, Exception)  # Ctrl-C is not deferred

@@ -3,9 +3,8 @@
 python benchmarks/bundled.py           write
 python benchmarks/bundled.py --check   exit 1 if a page or the chart differs
 
-Scores come from results/bundled.json, which `staticemb-distiller evaluate` writes (the command
-stands in docs/benchmarks/research/bundled.md); what the model is, and the examples of its limits,
-from the model itself.
+Scores come from results/bundled.json, which `staticemb-distiller evaluate` writes. The command is
+in docs/benchmarks/research/bundled.md. The facts and the examples of limits come from the model.
 """
 
 from __future__ import annotations
@@ -82,7 +81,7 @@ LIMITS = {
 
 
 def main() -> int:
-    """Write, or compare with what is written."""
+    """Write the card, the pages and the chart; with --check, compare them with the files."""
     content = json.loads((RESULTS / "bundled.json").read_text(encoding="utf-8"))
     wanted = {page: page.read_text(encoding="utf-8") for page in (CARD, *PAGES)}
     for name, section in SECTIONS.items():
@@ -92,7 +91,7 @@ def main() -> int:
 
 
 def facts(content: Results) -> str:
-    """What the file holds."""
+    """List the facts of the model file: shape, pooling, teacher, digest."""
     file = read(FILE)
     meta = file.metadata
     rows, dim = file.embeddings.shape
@@ -111,17 +110,17 @@ def facts(content: Results) -> str:
 
 
 def scores(content: Results) -> str:
-    """Every task, beside the peers."""
+    """Return a table of every task, for the bundled model and its peers."""
     return _table(content, {**TASKS, **_translations()})
 
 
 def short(content: Results) -> str:
-    """A few tasks, beside the peers."""
+    """Return a table of the tasks in `SHOWN`, for the bundled model and its peers."""
     return _table(content, {task: TASKS[task] for task in SHOWN})
 
 
 def chart(content: Results) -> str:
-    """Bars of similarity, search and classification, each with the models that can do it."""
+    """Draw bars for the tasks in `CHARTED`, each with the models that can do the task."""
     main = _main_scores(content)
     groups = []
     for task, title in CHARTED.items():
@@ -141,7 +140,7 @@ def _color(model: str) -> str:
 
 
 def against(content: Results) -> str:
-    """The differences from the peers on single tasks, with their intervals."""
+    """Return a table of differences from the peers on single tasks, with 95 % intervals."""
     titles = {names[0]: title for title, names in TASKS.items() if len(names) == 1}
     lines = ["| task | against | difference | 95 % interval |", "|---|---|---:|---:|"]
     lines += [
@@ -154,7 +153,7 @@ def against(content: Results) -> str:
 
 
 def limits(content: Results) -> str:
-    """What the model itself makes of pairs that it cannot tell apart, or cannot read."""
+    """Return a table of the model's cosines for pairs of sentences that show its limits."""
     model = StaticModel.load()
     lines = ["| | a | b | cosine |", "|---|---|---|---:|"]
     for title, (a, b) in LIMITS.items():
@@ -189,7 +188,7 @@ def _models(content: Results) -> list[str]:
 
 
 def _main_scores(content: Results) -> dict[tuple[str, str], float]:
-    """(model, task) -> the task's main score."""
+    """Return the main score by model and task."""
     return {(row["model"], row["task"]): row["value"] for row in content["scores"] if row["main"]}
 
 

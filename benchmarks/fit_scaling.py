@@ -1,10 +1,11 @@
-"""Time and memory of a fit against the number of sentences, on made-up text.
+"""Time and memory of a fit by the number of sentences, on generated text.
 
     python benchmarks/fit_scaling.py                      # 125,000 to 1,000,000, to results/
     python benchmarks/fit_scaling.py --sentences 250000   # one size, in this process
 
-Words follow Zipf's law, sentences have 5 to 35 tokens; vocabulary and dimension are those of
-all-MiniLM-L6-v2. Each size runs in a process of its own, with its targets (float16) in memory.
+Tokens follow Zipf's law, and sentences have 5 to 35 tokens. The vocabulary has the size of
+all-MiniLM-L6-v2's, and vectors have its dimension. Each size runs in its own process, with the
+targets in memory as float16.
 """
 
 import argparse
@@ -23,7 +24,7 @@ TOKENS, DIM = 30_522, 384
 
 
 def measure(sentences: int, threads: int) -> dict[str, float]:
-    """Fit once with six steps in each of two rounds, whatever the residual."""
+    """Fit once, with six steps in each of two rounds whatever the residual; return the costs."""
     random = np.random.default_rng(0)
     lengths = random.integers(5, 36, sentences)
     shares = 1 / (np.arange(TOKENS) + 3.7)

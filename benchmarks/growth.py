@@ -1,7 +1,7 @@
-"""How cost grows, and the memory that a million texts need.
+"""Growth of the time of `encode`, and the memory that a million texts need; int8 tables.
 
-With a text's length, the number of texts, the vocabulary, the dimension, and the number of
-distinct words; int8 tables.
+The time is measured by the length of a text, the number of texts, the vocabulary, the dimension
+and the number of distinct words.
 """
 
 from __future__ import annotations
@@ -94,12 +94,16 @@ def main() -> None:
 
 
 def _sizes(*sizes: int) -> tuple[int, ...]:
-    """The sizes to measure: the two smallest alone in a quick run."""
+    """Return the sizes to measure; a quick run measures only the first two."""
     return sizes[:2] if harness.quick() else sizes
 
 
 def _median(call: Callable[[], object], units: int, scale: float) -> float:
-    """Seconds of a call for each unit, times scale: the median of batch, after one not counted."""
+    """Time a call repeatedly, after one call that does not count.
+
+    Returns:
+        The median time for one unit, in seconds times `scale`.
+    """
     call()
     seconds = []
     for _ in range(harness.fewer(REPETITIONS, least=2)):
@@ -136,7 +140,7 @@ def _dimension(folder: Path, titles: list[str]) -> Rows:
 
 
 def _vocabulary(folder: Path) -> Rows:
-    """Texts of nine words of which few are frequent, from a table that is mapped, not read."""
+    """Time texts of nine words, few of them frequent, with a memory-mapped table."""
     rows = {}
     for count in _sizes(30_000, 100_000, 300_000, 1_000_000):
         model = StaticModel.load(vocabularies.words(folder, count))
@@ -152,7 +156,7 @@ def _vocabulary(folder: Path) -> Rows:
 
 
 def _distinct(path: Path) -> Rows:
-    """The first pass over texts of nine words, each drawn from so many."""
+    """Time the first pass over texts of nine words, drawn from this many distinct words."""
     rows = {}
     for distinct in _sizes(1_000, 10_000, 100_000, 1_000_000):
         rng = random.Random(2)
@@ -180,7 +184,7 @@ def _stream(folder: Path, path: Path, sample: str) -> Rows:
 
 
 def _hostile(path: Path) -> Rows:
-    """Every word new, in texts of 1,000 characters or in one, and one word without an end."""
+    """Time new words only: in texts of 1,000 characters, in one text, and as one long word."""
     rows = {}
     for kind in ("short texts", "one text", "one word"):
         for megabytes in _sizes(1, 10):

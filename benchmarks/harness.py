@@ -1,4 +1,4 @@
-"""Measuring side by side: interleaved repetitions, medians, ratios with their spread."""
+"""Measure contestants in interleaved repetitions; compute medians and ratios; save results."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = Path(__file__).resolve().parent / "results"
 SHARED = ROOT.parent / "shared"
 
-# One core is one core for everybody: without these, peers' pools of threads share the work out.
+# Without these settings the peers' thread pools would use more than one core.
 THREADS = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -45,7 +45,7 @@ OPTIONS = argparse.Namespace(quick=False, results=None)
 
 
 def read_options() -> None:
-    """Take a benchmark's options from its command line, for `fewer` and `save` to heed."""
+    """Read the options of the command line into `OPTIONS`, which `fewer` and `save` use."""
     parser = argparse.ArgumentParser(description=getattr(sys.modules["__main__"], "__doc__", None))
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add_options(parser)
@@ -54,7 +54,7 @@ def read_options() -> None:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Give a parser these options."""
+    """Add --quick and --results to a parser."""
     parser.add_argument(
         "--quick", action="store_true", help="a few seconds, to see that it runs; nothing is saved"
     )
@@ -62,17 +62,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def quick() -> bool:
-    """Whether this is to be a quick run."""
+    """Return whether this is a quick run."""
     return bool(OPTIONS.quick)
 
 
 def fewer(count: int, least: int = 1) -> int:
-    """A count: in a quick run a fiftieth of it, but no less than `least`."""
+    """Return a count; in a quick run a fiftieth of it, but at least `least`."""
     return max(least, count // 50) if quick() else count
 
 
 def one_core() -> None:
-    """Pin this process to a single core, where the system can."""
+    """Pin this process to a single core if the system supports it."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
@@ -80,11 +80,11 @@ def one_core() -> None:
 def measure(
     contestants: Mapping[str, Callable[[], Callable[[], object]]], repetitions: int
 ) -> dict[str, list[float]]:
-    """Time contestants in turn, again and again, so that a slow spell hits all alike.
+    """Time the contestants in turn, and repeat, so that a slow phase of the machine affects all.
 
     Args:
-        contestants: name -> a set-up that is not timed and gives the call that is.
-        repetitions: how often each is timed.
+        contestants: name -> a setup, which is not timed and returns the call to time.
+        repetitions: the number of times that each contestant is timed.
 
     Returns:
         Name -> seconds of each repetition, in order.
@@ -103,7 +103,12 @@ def measure(
 
 
 def ratio(base: list[float], other: list[float]) -> dict[str, float]:
-    """How many times faster `other` is than `base`: the median over repetitions, and its range."""
+    """Compute how many times faster `other` is: median, lowest and highest over repetitions.
+
+    Args:
+        base: seconds of each repetition of the contestant to compare with.
+        other: seconds of the same repetitions of the other contestant.
+    """
     ratios = sorted(b / o for b, o in zip(base, other, strict=True))
     return {
         "median": significant(statistics.median(ratios)),
@@ -113,12 +118,12 @@ def ratio(base: list[float], other: list[float]) -> dict[str, float]:
 
 
 def significant(value: float, digits: int = 4) -> float:
-    """A value rounded to so many digits, as it is saved."""
+    """Round a value to significant digits."""
     return float(f"{value:.{digits}g}")
 
 
 def environment() -> dict[str, Any]:
-    """What a result depends on: machine, versions, commit."""
+    """Describe the machine, the versions of Python and packages, the commit and the day."""
     packages = (
         "numpy",
         "tokenizers",
@@ -148,7 +153,7 @@ def environment() -> dict[str, Any]:
 
 
 def _commit() -> str:
-    """The commit that was measured; what benchmarks themselves write does not make it dirty."""
+    """Return the current commit; `-dirty` marks changes outside the files of results."""
     code = ("--", ".", ":!benchmarks/results", ":!docs/benchmarks")
     commit = _git("rev-parse", "--short=12", "HEAD")
     return f"{commit}-dirty" if _git("status", "--porcelain", *code) else commit
@@ -170,11 +175,11 @@ def _processor() -> str:
 
 
 def check_clean() -> None:
-    """Refuse to measure code that is not committed, where the results go into the repository.
+    """Refuse to measure code that is not committed if the results go into the repository.
 
     Raises:
-        SystemExit: if files other than the results and the pages filled from them have changes, or
-            if the folder is not a Git repository.
+        SystemExit: files other than the results and docs/benchmarks have changes, or the folder is
+            not a Git repository.
     """
     if quick() or OPTIONS.results is not None:
         return
@@ -185,7 +190,7 @@ def check_clean() -> None:
 
 
 class MixedCommitsError(Exception):
-    """One results file holds measurements of two commits."""
+    """A results file would hold measurements of two commits."""
 
     def __init__(self, name: str, commits: list[str]) -> None:
         found = ", ".join(commits)
@@ -193,7 +198,7 @@ class MixedCommitsError(Exception):
 
 
 def commits_of(content: Mapping[str, Any]) -> list[str]:
-    """The commits that results were measured at: of the whole, and of its entries."""
+    """Return the sorted commits in a results file, including those of single entries."""
     return sorted(set(_commits(content)))
 
 
@@ -210,7 +215,7 @@ def _commits(content: Any) -> Iterator[str]:
 
 
 def save(name: str, results: Mapping[str, Any]) -> None:
-    """Write one benchmark's results, with what they depend on, to results/NAME.json."""
+    """Write a benchmark's results and the environment to results/NAME.json."""
     check_clean()
     folder = OPTIONS.results
     if folder is None and quick():
@@ -227,7 +232,7 @@ def save(name: str, results: Mapping[str, Any]) -> None:
 
 
 def in_fresh_process(code: str, *arguments: str, threads: Mapping[str, str] = ONE_THREAD) -> str:
-    """Run code in a new interpreter and return what it prints."""
+    """Run code in a new interpreter and return its standard output."""
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
         capture_output=True,

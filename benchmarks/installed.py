@@ -1,4 +1,4 @@
-"""Bytes on disk of what pip installs for a package, package by package, byte code left out."""
+"""Bytes on disk of a package and each of its dependencies, without byte code."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ RUNTIME = harness.ROOT / "runtime" / "src"
 
 
 def alone(*names: str) -> dict[str, int]:
-    """Our runtime and these packages, as `pip install --no-deps` has them."""
+    """Return the bytes of our runtime and of the given packages, without dependencies."""
     return {"staticemb-runtime": _bytes(RUNTIME.rglob("*"))} | {name: _size(name) for name in names}
 
 
 def closure(*names: str) -> dict[str, int]:
-    """These packages and all that they pull in on this machine, as they are installed here.
+    """Return the bytes of the given packages and all their dependencies on this machine.
 
     Raises:
-        importlib.metadata.PackageNotFoundError: one of them is not installed.
+        importlib.metadata.PackageNotFoundError: one of these packages is not installed.
     """
     found: dict[str, int] = {}
     queue = [Requirement(name) for name in names]

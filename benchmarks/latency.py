@@ -1,4 +1,4 @@
-"""One query of eight words, warm: the median and the 99th percentile."""
+"""Time of one query of eight known words: the median and the 99th percentile."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def _round(encode: Any, calls: int) -> list[float]:
-    """Microseconds of calls in a row, after batch that are not counted."""
+    """Time consecutive calls, in microseconds; the first `WARM` calls do not count."""
     taken = []
     for at in range(WARM + calls):
         start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The blocks of generated figures in Markdown pages, and files that must say what was measured."""
+"""Write generated figures into blocks of Markdown pages, or check that they are up to date."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ PAGES = tuple(sorted((ROOT / "docs").rglob("*.md")))
 
 
 def fill(text: str, name: str, body: str) -> str:
-    """Replace what stands between `<!-- figures: NAME -->` and `<!-- end -->`."""
+    """Replace the text between `<!-- figures: NAME -->` and `<!-- end -->`."""
     pattern = rf"(<!-- figures: {name} -->\n).*?(<!-- end -->)"
     return re.sub(pattern, lambda match: f"{match[1]}{body}\n{match[2]}", text, flags=re.S)
 
 
 def settle(wanted: Mapping[Path, str]) -> int:
-    """Write the files that say something else; with `--check` on the command line, name them.
+    """Write the files whose text differs; with `--check` on the command line, only name them.
+
+    Args:
+        wanted: the path of each file -> its text.
 
     Returns:
-        The exit status: 1 if one differs and was not written.
+        The exit status: 1 if a file differs and `--check` was given.
     """
     differing = [
         path

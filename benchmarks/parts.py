@@ -1,7 +1,7 @@
-"""Where the time of `encode` goes, part by part, beside what C needs for the same sums.
+"""Time of each part of `encode`, compared with C++ code for the same sums.
 
-One thread, every word seen before. The floor of pooling is `torch.nn.functional.embedding_bag` over
-the same rows; what the tokenizer itself takes is what the word cache spares.
+One thread; every word is in the word cache. `torch.nn.functional.embedding_bag` over the same rows
+is the lower limit for pooling. The `tokenizers` library alone shows the time that the cache saves.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def _kind(kind: str, path: Path, floors: dict[str, Callable[..., Call]]) -> dict[str, float]:
-    """Microseconds a token of each part, for texts of one kind."""
+    """Measure each part for texts of one kind, in microseconds per token."""
     sample, _ = texts.load(kind, harness.fewer(COUNTS[kind]))
     model, embedder = StaticModel.load(path), Embedder(read(path))
     ids, lengths = embedder.tokenizer().encode(sample)
@@ -92,7 +92,7 @@ def _pool(table: EmbeddingTable, blocks: list[tuple[Any, Any]], **request: Any) 
 
 
 def _stages(embedder: Embedder, sample: list[str]) -> dict[str, float]:
-    """Seconds of each stage of what `encode` does, in one pass."""
+    """Time each stage of `encode` in one pass, in seconds."""
     spent = dict.fromkeys(STAGES, 0.0)
     for batch in slices(sample, BATCH_SIZE):
         times = [time.perf_counter()]
@@ -108,7 +108,7 @@ def _stages(embedder: Embedder, sample: list[str]) -> dict[str, float]:
 
 
 def _floor() -> Callable[..., Call]:
-    """Gather and sum in C: torch on one thread, rows of float32."""
+    """Return the setup of torch's `embedding_bag` on one thread, over float32 rows."""
     import torch
 
     torch.set_num_threads(1)

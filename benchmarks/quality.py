@@ -1,12 +1,12 @@
-"""Quality of static models made from one teacher, ours beside the peers', through files.
+"""Quality of static models made from one teacher: ours and the peers'.
 
     python benchmarks/quality.py --data ../shared                 make, measure, write the results
     python benchmarks/quality.py --data ../shared --only wordllama "ours, no text"
 
-Makes each model in the work folder unless it stands there, measures it on the tasks of DATA/eval at
-256, 128 and 64 dimensions, and writes results/quality.json. What was made or measured once is kept,
-so a run that was stopped goes on. What making a model took is given in processor seconds, which
-depend little on what else the machine does, and the teacher's pass over the texts apart from it.
+The script makes each model in the work folder, measures it on the tasks of DATA/eval at 256, 128
+and 64 dimensions, and writes results/quality.json. It keeps models and scores, so an interrupted
+run resumes. The cost of a model is given in processor seconds, which depend little on other load.
+The teacher's pass over the texts is given apart.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ DIMENSIONS = (256, 128, 64)
 RESAMPLES = 1000
 BASELINE = "model2vec distill"
 COLUMNS: Mapping[str, str] = {"STS-B dev": "sts/stsb-en-dev", **TASKS}
-"""Columns of the table and their tasks; the mean over seven sets for words."""
+"""Columns of the table -> patterns of their tasks; a column of several tasks shows the mean."""
 
 Scores = dict[int, dict[str, list[Outcome]]]
-"""Dimensions -> column -> the outcome of each of its tasks."""
+"""Dimensions -> column -> the outcomes of the column's tasks."""
 
 
 def measured(contestant: Contestant, made: Path, data: Path, work: Path) -> Scores:
-    """A model's outcomes, read again where they were kept.
+    """Measure a model, or read its outcomes from the work folder.
 
-    They are kept by the model file's bytes: another model of the same name is measured anew.
+    Kept outcomes are used only if the model's bytes are the same.
     """
     kept = work / "outcomes.npz"
     stamp = contestant.stamp(made)
@@ -106,13 +106,22 @@ def _unpacked(arrays: Mapping[str, Any]) -> Scores:
 
 
 def _mean(outcomes: list[Outcome]) -> tuple[float, Any]:
-    """The mean metric of a column's tasks, and of their resamples."""
+    """Compute the mean metric of a column's tasks, and the means of their resamples."""
     drawn = [resampled(outcome, RESAMPLES, 0) for outcome in outcomes]
     return float(np.mean([outcome.value for outcome in outcomes])), np.mean(drawn, axis=0)
 
 
 def summarized(scores: Mapping[str, Scores], baseline: str = BASELINE) -> dict[str, Any]:
-    """Each score with its 95 % bootstrap interval, and its paired difference to the baseline."""
+    """Compute 95 % bootstrap intervals of the scores and of their paired differences.
+
+    Args:
+        scores: Name of the model -> its outcomes.
+        baseline: The model to compare with, at the same dimensions.
+
+    Returns:
+        Model -> dimensions -> column -> `value`, `low` and `high`. `over_baseline` is the
+        difference from the baseline, `over_whole` from the model's own largest dimension.
+    """
     drawn = {
         (model, dim, column): _mean(outcomes)
         for model, dims in scores.items()
@@ -147,7 +156,7 @@ def _rounded(cell: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Make, measure, write."""
+    """Make and measure the models, and write the results."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -194,7 +203,11 @@ def main() -> int:
 
 
 def make(contestant: Contestant, folder: Path) -> tuple[Path, dict[str, Any]]:
-    """Make a model, or find it made; what is known of the making is kept beside it."""
+    """Make a model, unless the folder has it.
+
+    Returns:
+        The model's path, and the facts about making it, which are kept in about.json.
+    """
     target, about = folder / contestant.file, folder / "about.json"
     if not (target.exists() and about.is_file()):
         started, worked = time.perf_counter(), processor_seconds()

@@ -1,4 +1,4 @@
-"""The models that `quality.py` compares, and how each is made."""
+"""The models that `quality.py` compares, with a function that makes each."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from staticemb_runtime.format import read
 TEXT = ("--limit", "300000", "--teacher-budget", "210000")
 WORDS = ("--mode", "subword", "--vocabulary-size", "20000")
 SPEED_TEXTS = 10_000
-TRAINING_TEXTS = 50_000  # by whose vectors the trained peer is rotated
+TRAINING_TEXTS = 50_000  # the trained peer is rotated by the vectors of this many texts
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ class Contestant:
     """One model of the comparison.
 
     Attributes:
-        name: What it is called.
-        command: What makes it, as one would type it.
-        file: What making it leaves in its folder.
-        make: Makes that file; what else is to be reported.
-        open: From the file to what `evaluate` takes.
-        prefixes: Whether its vectors may be cut.
+        name: The name in the table.
+        command: The command or code that makes the model, for readers.
+        file: The name of the model's file or folder.
+        make: Makes the file at a path, and returns further facts to report.
+        open: Opens the file for `evaluate`.
+        prefixes: Whether prefixes of its vectors are measured, too.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Contestant:
     prefixes: bool = True
 
     def stamp(self, made: Path) -> str:
-        """What tells this model from another of the same name."""
+        """Compute a digest of the model's bytes."""
         files = sorted(path for path in made.rglob("*") if path.is_file()) or [made]
         digest = hashlib.sha256()
         for path in files:
@@ -64,7 +64,7 @@ class Contestant:
         return digest.hexdigest()
 
     def facts(self, made: Path) -> dict[str, Any]:
-        """Bytes of the file, and what it says of its fit."""
+        """Return the bytes, the recipe and the number of texts of a static embedding file."""
         if made.suffix != ".staticemb":
             return {}
         extra = read(made).metadata.extra
@@ -81,9 +81,9 @@ class Maker:
 
     Args:
         data: The folder with eval/ and text/.
-        work: Where models are kept.
-        teacher: A folder or Hub id; None: the real one from the package index.
-        cache: The folder of the teacher's vectors; None: in `work`.
+        work: The folder for the models.
+        teacher: A folder or Hub id; None: the demo's teacher, from an installed package.
+        cache: The folder of the teacher's vectors; None: a folder in `work`.
     """
 
     def __init__(self, data: Path, work: Path, teacher: str | None, cache: Path | None) -> None:
@@ -98,12 +98,12 @@ class Maker:
         return Teacher.load(self.place, device="cpu")
 
     def vectors(self, texts: list[str]) -> np.ndarray[Any, Any]:
-        """The teacher's vectors, each text encoded once for good."""
+        """Return the teacher's vectors; the cache keeps them."""
         key = about_vectors(self.teacher, Recipe().teacher_dtype)
         return teacher_vectors(texts, self.teacher, cache=self.cache, about=key)
 
     def speed(self) -> float:
-        """How many sentences of the mixed text the teacher reads in a processor second."""
+        """Measure the sentences of `text` that the teacher encodes in a processor second."""
         kept = self.work / "speed.json"
         if not kept.is_file():
             recipe = Recipe(fit=(str(self.text),), limit=SPEED_TEXTS)
@@ -117,15 +117,15 @@ class Maker:
 
     @property
     def text(self) -> Path:
-        """General text."""
+        """The file of general text."""
         return self.data / "text" / "mixed.txt.gz"
 
     def collection(self, name: str) -> Path:
-        """The documents of a collection, never its queries."""
+        """Return the file of a collection's documents, which holds no queries."""
         return self.data / "eval" / "retrieval" / name / "corpus.jsonl"
 
     def ours(self, name: str, *arguments: str) -> Contestant:
-        """A model that our command makes."""
+        """Return a contestant that our command makes with the given arguments."""
 
         def make(target: Path) -> Mapping[str, Any]:
             command = [sys.executable, "-m", "staticemb_distiller", "distill", self.place]
@@ -140,18 +140,18 @@ class Maker:
         return Contestant(name, shlex.join(typed), "model.staticemb", make, load_model)
 
     def known(self) -> int:
-        """How many of the teacher's vectors are in the cache."""
+        """Count the teacher's vectors in the cache."""
         shards = self.cache.glob("*/[0-9]*.npz")
         return sum(len(np.load(shard, allow_pickle=False)["digests"]) for shard in shards)
 
 
 def processor_seconds() -> float:
-    """What this process and those it waited for have used of all cores together."""
+    """Return the processor time of this process and its ended children, over all cores."""
     return sum(os.times()[:4])
 
 
 def contestants(maker: Maker) -> list[Contestant]:
-    """All of them; a peer that is not installed fails when it is made."""
+    """Return all contestants. Making one fails if its package is not installed."""
     mixed = str(maker.text)
     text = ("--fit", mixed, *TEXT, *WORDS, "--vocabulary-from", mixed, "--dtype", "int8")
     own = [
@@ -203,14 +203,14 @@ def contestants(maker: Maker) -> list[Contestant]:
 def _distilled(teacher: str, dims: int | None, target: Path) -> Mapping[str, Any]:
     from model2vec.distill import distill
 
-    # Unlike its own default, float32: no peer is to lose by rounding.
+    # model2vec's default rounds. float32 avoids that a peer loses by rounding.
     model = distill(teacher, device="cpu", pca_dims=dims, quantize_to="float32")
     model.save_pretrained(str(target))
     return {}
 
 
 def _trained(maker: Maker, target: Path) -> Mapping[str, Any]:
-    """model2vec's own training, on the sentences that the fit read."""
+    """Train by model2vec on the sentences that our fit reads; cut to 256 principal axes."""
     from model2vec import StaticModel
     from model2vec.distill import distill
     from model2vec.train import StaticModelForSimilarity

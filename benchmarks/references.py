@@ -1,4 +1,4 @@
-"""The bundled model, BM25, TF-IDF and the transformer, for tables of other models."""
+"""Scores of the bundled model, BM25, TF-IDF and the transformer, as rows for other tables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAMES = {
 def rows(
     names: Sequence[str] = ("minilm-en-small", "bm25", "tfidf"),
 ) -> list[tuple[str, list[str]]]:
-    """A name and a cell for each column of `TASKS`, from the one run of bundled.json."""
+    """Return the label and a cell for each column of `TASKS`, from results/bundled.json."""
     saved = json.loads((RESULTS / "bundled.json").read_text(encoding="utf-8"))["scores"]
     table = []
     for name in names:

@@ -1,9 +1,10 @@
-"""Fill the figures of docs/benchmarks and draw its pictures from results/*.json, as `figures` says.
+"""Fill the figures of docs/ and draw the pictures of docs/benchmarks from results/*.json.
 
 python benchmarks/report.py           write
-python benchmarks/report.py --check   exit 1 if a page or a picture says anything else
+python benchmarks/report.py --check   exit 1 if a page or a picture differs
 
-A table of results of several commits, which benchmarks no longer write, names all of them.
+The modules of `figures` format the results. Benchmarks write results of one commit only; a table of
+older results with several commits names all of them.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pages import PAGES, PICTURES, fill, settle
 
 
 def main() -> int:
-    """Write, or compare with what is written."""
+    """Write the pages and pictures; with --check, compare them with the files."""
     wanted = {page: page.read_text(encoding="utf-8") for page in PAGES}
     for module in pkgutil.iter_modules(figures.__path__):
         saved = RESULTS / f"{module.name}.json"

@@ -1,4 +1,4 @@
-"""Run benchmarks one after the other, each in a process of its own, then fill in docs/benchmarks.
+"""Run benchmarks one after the other, each in its own process, then fill the figures of docs/.
 
 python benchmarks/run.py                    all of them, ten to fifteen minutes
 python benchmarks/run.py throughput start   some
@@ -20,7 +20,7 @@ ALL = ("throughput", "latency", "start", "parts", "growth", "distillation")
 
 
 def main() -> int:
-    """Run what was asked for; return 1 if any of it failed."""
+    """Run the chosen benchmarks; return 1 if one of them failed."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,7 +1,7 @@
-"""From nothing to the first vector: seconds and memory of fresh processes, and where they go.
+"""Time and peak memory of new processes up to their first vector, and the time of each step.
 
-The floor is `python -c "import numpy"`. Memory is the peak resident set. Beside it stand the bytes
-that pip installs and those of the model.
+`python -c "import numpy"` is the lower limit. Memory is the peak resident set. The results also
+hold the bytes of the installed packages and of the model.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _PEAK = (
     " if line.startswith('VmHWM')))"
 )
 TEXT = "a first text"
-# Not answered before `tokenizers` is imported and has read its vocabulary.
+# Needs `tokenizers`: the import, and its reading of the vocabulary, are part of the time.
 ACCENTED = "a first résumé"
-# The steps of ours in the order in which a first call takes them.
+# The steps of our start, in the order of a first call.
 _STEPS = """
 import time; t = [time.perf_counter()]; add = lambda: t.append(time.perf_counter())
 import numpy; add()
@@ -56,7 +56,7 @@ def main() -> None:
     """Run and save."""
     harness.read_options()
     harness.one_core()
-    # As pip leaves every installed package, the peers' among them.
+    # pip compiles every package that it installs, so the peers' packages are compiled, too.
     compileall.compile_dir(str(installed.RUNTIME), quiet=1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -89,7 +89,7 @@ def main() -> None:
 
 
 def _peers(folder: Path) -> dict[str, Callable[[], tuple[str, int]]]:
-    """For each peer, what makes its model and gives its program and the model's bytes."""
+    """Return a function for each peer, which makes the model and returns program and bytes."""
     transformers = (
         "from sentence_transformers import SentenceTransformer; "
         "SentenceTransformer({!r}, device='cpu').encode({!r}, show_progress_bar=False)"
@@ -128,7 +128,7 @@ def _peers(folder: Path) -> dict[str, Callable[[], tuple[str, int]]]:
 def _run(
     programs: dict[str, str], repetitions: int
 ) -> tuple[dict[str, list[float]], dict[str, list[int]]]:
-    """Seconds and peak bytes of each program, by turns."""
+    """Run the programs in turn, and repeat; return the seconds and peak bytes of each run."""
     seconds: dict[str, list[float]] = {name: [] for name in programs}
     peaks: dict[str, list[int]] = {name: [] for name in programs}
     for _ in range(repetitions):
@@ -155,7 +155,7 @@ def _row(name: str, seconds: dict[str, list[float]], peaks: dict[str, list[int]]
 
 
 def _steps(path: Path) -> dict[str, float]:
-    """Median milliseconds of each step of ours, and of the interpreter before and after them."""
+    """Measure the median of each step, and of the interpreter's own start and end, in ms."""
     runs = []
     for _ in range(harness.fewer(REPETITIONS, least=2)):
         start = time.perf_counter()
@@ -171,7 +171,7 @@ def _steps(path: Path) -> dict[str, float]:
 
 
 def _installed() -> dict[str, dict[str, int]]:
-    """Bytes of each package that a contestant brings; contestants that are not here left out."""
+    """Return the bytes of each package of a contestant, without contestants not installed."""
     found = {"ours, by `pip install --no-deps`": installed.alone("numpy", "tokenizers")}
     found["ours"] = installed.closure("numpy", "tokenizers") | found[next(iter(found))]
     for name in ("model2vec", "wordllama", "sentence-transformers"):

@@ -1,10 +1,10 @@
-"""What text of one's own is worth, by how much there is: alone, and on top of generated sequences.
+"""Quality by the amount of the user's text: alone, and in addition to generated sequences.
 
     python benchmarks/text_amount.py --data ../shared        make, measure, write the results
     python benchmarks/text_amount.py --data ../shared --sentences 1000 5000
 
-Makes each model by the command, from DATA/text/cc.txt.gz, and measures it on the tasks of DATA/eval
-from its file. Work folder and cache are as for quality.py: what was made or measured once is kept.
+The script makes each model by the command, from DATA/text/cc.txt.gz, and measures it on the tasks
+of DATA/eval. It keeps models and scores in the work folder, as quality.py does.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ WITHOUT = "no text"
 
 
 def contestants(maker: Maker, amounts: list[int]) -> list[Contestant]:
-    """No text, and each amount of it on top of generated sequences and alone."""
+    """Return one model without text, and two for each amount of text.
+
+    One of the two is fitted to generated sequences as well, the other to the text alone.
+    """
     text = str(maker.data / "text" / "cc.txt.gz")
     made = [
         maker.ours(WITHOUT, "--dtype", "int8"),
@@ -39,7 +42,7 @@ def contestants(maker: Maker, amounts: list[int]) -> list[Contestant]:
 
 
 def main() -> None:
-    """Make, measure, write."""
+    """Make and measure the models, and write the results."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,4 +1,4 @@
-"""Texts to measure with: real ones where the data folder is present, else made from a seed."""
+"""Texts for the benchmarks: real texts if the data folder is present, otherwise generated ones."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _WORDS = {"titles": (5, 12), "news": (25, 55), "posts": (100, 900)}
 
 
 def load(kind: str, count: int) -> tuple[list[str], str]:
-    """Texts of one kind, and where they come from.
+    """Load texts of one kind.
 
     Args:
         kind: `titles` (about 8 words), `news` (paragraphs of about 40), `posts` (hundreds).
-        count: how many; fewer if the source has fewer.
+        count: the number of texts; a smaller source gives all its texts.
 
     Returns:
         The texts and the name of their source.
@@ -38,7 +38,7 @@ def load(kind: str, count: int) -> tuple[list[str], str]:
 
 
 def generate(kind: str, count: int, seed: int = 0) -> list[str]:
-    """Texts of made-up words whose frequencies follow Zipf's law, cased and punctuated."""
+    """Generate texts of made-up words by Zipf's law, with capitals and punctuation."""
     rng = random.Random(seed)
     syllables = [a + b for a in "bcdfghklmnprstvw" for b in ("a", "e", "i", "o", "u", "an", "er")]
     words = ["".join(rng.choices(syllables, k=rng.choice((1, 2, 2, 3, 4)))) for _ in range(50_000)]

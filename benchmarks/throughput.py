@@ -1,8 +1,8 @@
-"""Texts per second on one core, and what a second core adds.
+"""Texts per second on one core, and the gain of a second worker on two cores.
 
-Warm: every word was seen before. First pass: a fresh model, its word cache empty, new texts; for
-the peers, which keep nothing, both are the same work. The transformer, and WordLlama, which fills
-up the texts of a batch to the longest, get a few of the texts.
+Warm: every word is in the word cache. First pass: a new model with an empty cache. The peers have
+no cache, so for them both are the same work. Slow contestants get fewer texts: the transformer, and
+WordLlama, which pads the texts of a batch to the longest.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ def main() -> None:
 
 
 class Lineup:
-    """Every contestant, made once.
+    """All contestants; each is made once.
 
     Attributes:
-        warm: those that have seen the texts before they are timed.
-        files: the models of ours that are loaded anew for each first pass.
-        absent: why others are not among them.
+        warm: the contestants that encode the texts once before they are timed.
+        files: the files of our models that are loaded again for each first pass.
+        absent: the contestants that were left out -> the reason.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -116,7 +116,7 @@ def _one_core(kind: str, lineup: Lineup, repetitions: int) -> dict[str, Any]:
 
 
 def _row(name: str, each: dict[str, list[float]], tokens: float) -> dict[str, Any]:
-    """One contestant's figures, from every contestant's seconds a text."""
+    """Return one contestant's figures, from the seconds per text of all contestants."""
     median = statistics.median(each[name])
     row: dict[str, Any] = {"texts_per_second": harness.significant(1 / median)}
     if name not in FEWER and not name.startswith(contestants.BUNDLED):  # theirs are other tokens

@@ -1,4 +1,4 @@
-"""Files of ours with large made-up vocabularies, 256 dimensions, int8."""
+"""Write static embedding files with large generated vocabularies: 256 dimensions, int8."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyzäöüéèñçабвгдежзиклмно
 
 
 def words(folder: Path, count: int) -> Path:
-    """The words w0, w1, … cut at white space; w0 stands for all others."""
+    """Write a file with the words w0, w1, …, split at white space; w0 is the unknown token."""
     model = models.WordLevel({f"w{at}": at for at in range(count)}, unk_token="w0")
     tokenizer = Tokenizer(model)
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
@@ -22,7 +22,7 @@ def words(folder: Path, count: int) -> Path:
 
 
 def unigram(folder: Path, count: int) -> Path:
-    """Pieces in the manner of SentencePiece; XLM-R has 250,000."""
+    """Write a file with random pieces in SentencePiece's form; XLM-R has 250,000 of them."""
     rng = random.Random(0)
     pieces = {"<unk>": 0.0, "▁": -2.0} | dict.fromkeys(_LETTERS, -12.0)
     while len(pieces) < count:

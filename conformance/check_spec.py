@@ -33,7 +33,11 @@ LIMITS = {
 
 
 def tables(spec: str) -> dict[str, list[list[str]]]:
-    """Parse the tables outside examples: rows of cells, by the first column's heading."""
+    """Parse the tables outside examples.
+
+    Returns:
+        The heading of the first column -> the rows below it, each a list of cells.
+    """
     text = re.sub(r"<!-- example: .*?<!-- /example -->", "", spec, flags=re.DOTALL)
     by_heading: dict[str, list[list[str]]] = {}
     for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
@@ -142,7 +146,7 @@ def check_codes(rows: list[list[str]]) -> Iterator[str]:
 
 
 def main() -> int:
-    """Check the specification, and print the differences."""
+    """Check the specification, print the differences, and return the exit status."""
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "SPEC.md"
     spec = path.read_text(encoding="utf-8")
     found = tables(spec)

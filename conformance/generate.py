@@ -1,10 +1,10 @@
-"""Generate the conformance vectors and the examples of SPEC.md.
+"""Generate the conformance vectors and the examples in SPEC.md.
 
     python generate.py             writes vectors/ and the marked regions of SPEC.md
     python generate.py --check     writes nothing; fails if a byte would change
 
-It needs only the standard library. The ids of texts come from recorded/, which record_text.py
-writes.
+The script needs only the standard library. The token ids of texts come from recorded/, which
+record_text.py writes.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def everything() -> dict[Path, bytes]:
 
 
 def main() -> int:
-    """Write the changed files, or report them."""
+    """Write the changed files and remove files without a case; with --check, only list them."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--check", action="store_true", help="fail if a byte would change")
     check = parser.parse_args().check

@@ -1,6 +1,8 @@
-"""Record the token ids that the tokenizers library gives (needs `tokenizers`; the rest does not).
+"""Record the token ids that the `tokenizers` library gives for the texts of the cases.
 
-python record_text.py            writes recorded/text_ids.json
+    python record_text.py            writes recorded/text_ids.json
+
+Of all scripts in this folder, only this one needs `tokenizers`.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ SMOKE_ACCEPT, SMOKE_REFUSE = "valid/f32/read", "invalid/header_json_cut"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line."""
+    """Run the command and return its exit status."""
     options = _parser().parse_args(arguments)
     classes = options.classes.split(",")
     if unknown := set(classes) - set(CLASSES):

@@ -121,7 +121,7 @@ def embed(
 def damping(
     table: dict[int, list[float]], ids: list[int], values: dict[str, str]
 ) -> tuple[dict[int, float], float]:
-    """Compute each token's a_i, and β·κ."""
+    """Compute the factor a_i of each token (section 8), and β·κ (section 9)."""
     beta, k = float(values["damping_beta"]), int(values["damping_dims"])
     mean = [0.0] * k
     for t in ids:
@@ -151,7 +151,8 @@ def check_vector(file: minimal.ModelParts, case: dict[str, Any]) -> Iterator[str
     if len(vector) != len(expected):
         yield f"{len(expected)} elements, computed {len(vector)}"
     for x, y in zip(vector, expected, strict=False):
-        # Both are far more exact than the tolerance, except for the rounding to binary32.
+        # Both implementations compute in binary64, so they differ by far less than the tolerance.
+        # The expected vector is also rounded to binary32.
         if abs(x - y) > 1e-3 * tolerance + 2**-23 * abs(x) + 2**-149:
             yield f"{y} expected, computed {x}"
     ill = tolerance > 1e-3 * max(map(abs, vector))
@@ -179,7 +180,7 @@ def check(
     if kind == "invalid":
         allowed = [case["code"], *case.get("also", [])]
         deferred = "deferred" in case["flags"]
-        if case["class"] == "text":  # for implementations that build the tokenizer
+        if case["class"] == "text":  # only implementations that build the tokenizer refuse it
             if code := code_of(where, verify=True):
                 yield f"refused with {code}"
             return
@@ -237,7 +238,7 @@ def verify(folder: Path) -> tuple[int, list[str]]:
 
 
 def main() -> int:
-    """Verify, and print the faults."""
+    """Check every case, print the faults, and return the exit status."""
     count, wrong = verify(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "vectors")
     for line in wrong:
         print(line.encode("ascii", "backslashreplace").decode())  # for consoles of any encoding

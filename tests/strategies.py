@@ -99,6 +99,7 @@ def settings_for(draw: st.DrawFn, parts: Parts) -> Settings:
     )
     characters = st.characters(codec="utf-8")
     texts = st.text(characters)
+    names = st.text(characters, min_size=1, max_size=64)  # at most 256 bytes
     beta = st.floats(0, 16).map(lambda number: round(number, 15))
     damping = st.tuples(beta, st.integers(1, dim))
     return Settings(
@@ -108,7 +109,7 @@ def settings_for(draw: st.DrawFn, parts: Parts) -> Settings:
         max_tokens=draw(st.none() | st.integers(1, 2**31 - 1)),
         unknown_token_id=draw(st.none() | st.integers(0, parts.n_token_ids - 1)),
         provenance=draw(st.dictionaries(keys, texts, max_size=3)),
-        prompts=draw(st.dictionaries(st.text(characters, min_size=1), texts, max_size=3)),
+        prompts=draw(st.dictionaries(names, texts, max_size=3)),
         optional=draw(st.dictionaries(_NAMES | st.just("space"), texts, max_size=2)),
     )
 

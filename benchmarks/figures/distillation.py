@@ -1,4 +1,4 @@
-"""How long it takes to make a model."""
+"""Time to make a model."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import drawing
 
 
 def section(content: dict[str, Any]) -> str:
-    """A row for each distiller."""
+    """Return a table with a row for each distiller."""
     body = [
         [name, f"{row['seconds']:.0f}", drawing.times(row.get("times_model2vec"))]
         for name, row in content["results"]["rows"].items()

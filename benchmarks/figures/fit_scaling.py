@@ -6,7 +6,7 @@ import drawing
 
 
 def section(content: dict[str, Any]) -> str:
-    """A row for each number of sentences."""
+    """Return a table with a row for each number of sentences."""
     heads = ["sentences", "seconds", "CPU seconds", "peak MB, before the fit", "peak MB"]
     body = [
         [

@@ -1,10 +1,10 @@
-"""How cost grows."""
+"""Growth of time and memory with the input."""
 
 from typing import Any
 
 
 def section(content: dict[str, Any]) -> str:
-    """A row for each thing that grows."""
+    """Return a table with a row for each quantity that grows."""
     lines = ["| what grows | measured |", "| --- | --- |"]
     for title, rows in content["results"].items():
         cells = ", ".join(f"{label}: {_figure(value)}" for label, value in rows.items())
@@ -13,5 +13,5 @@ def section(content: dict[str, Any]) -> str:
 
 
 def _figure(value: float) -> str:
-    """Three digits, and all of a whole number's."""
+    """Format with three significant digits, or as a whole number from 100 on."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -1,4 +1,4 @@
-"""One query."""
+"""Time of one query."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from .throughput import LABELS
 
 
 def section(content: dict[str, Any]) -> str:
-    """The median and the 99th percentile of each contestant."""
+    """Return a table with the median and the 99th percentile of each contestant."""
     body = []
     for name, row in content["results"]["rows"].items():
         p50, p99 = (f"{row[f'{p}_microseconds']:,.0f}" for p in ("p50", "p99"))

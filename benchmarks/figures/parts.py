@@ -1,4 +1,4 @@
-"""Where the time of `encode` goes."""
+"""Time of each part of `encode`."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ ROWS = {
 
 
 def section(content: dict[str, Any]) -> str:
-    """A row for each part, a column for each length of text."""
+    """Return a table with a row for each part and a column for each length of text."""
     results = content["results"]["microseconds_per_token"]
     body = [
         [label, *(f"{results[kind][part]:.3f}" for kind in KINDS)]

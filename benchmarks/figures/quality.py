@@ -1,4 +1,4 @@
-"""Quality beside the peers: a table and a picture of bars with intervals."""
+"""Quality of our models and the peers': a table, and a chart of bars with intervals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHARTED = (
 
 
 def section(content: Results) -> str:
-    """Scores at each dimension, and what the making took."""
+    """Return a table with the scores at each dimension and the time to make each model."""
     results = content["results"]
     scores, models = results["scores"], results["models"]
     rate = results["teacher_texts_per_processor_second"]
@@ -41,7 +41,7 @@ def section(content: Results) -> str:
 
 
 def _cell(cell: dict[str, Any] | None) -> str:
-    """A score; marked where it is not clearly better than the baseline's."""
+    """Format a score, with a mark if it is not clearly better than the baseline's."""
     if cell is None:
         return ""
     over = cell.get("over_baseline")
@@ -52,7 +52,7 @@ def _cell(cell: dict[str, Any] | None) -> str:
 
 
 def _seconds(facts: dict[str, Any], rate: float) -> str:
-    """Processor seconds of making a model, and of the teacher's pass over its texts."""
+    """Format the processor seconds of making a model and of the teacher's pass over its texts."""
     own = facts.get("processor_seconds", 0)
     if own and "fit_texts" in facts:
         return f"{own:,.0f} + {facts['fit_texts'] / rate:,.0f}"
@@ -82,7 +82,7 @@ def _note(content: Results, *, timed: bool) -> str:
 
 
 def pictures(content: Results) -> dict[str, str]:
-    """Bars with 95 % intervals for each model at its largest dimension."""
+    """Draw bars with 95 % intervals for each model at its largest dimension."""
     scores = content["results"]["scores"]
     models = [name for name in scores if "documents" not in name]
     groups, intervals = [], {}

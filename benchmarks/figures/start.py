@@ -1,4 +1,4 @@
-"""Start to first vector and where it goes, memory, bytes installed."""
+"""Time from process start to the first vector, its steps, memory, and installed bytes."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from .throughput import LABELS, PACKAGES
 
 
 def section(content: dict[str, Any]) -> str:
-    """A table of processes, one of the steps of ours, one of what pip installs."""
+    """Return three tables: the processes, the steps of our start, and the installed packages."""
     results = content["results"]
     steps = results.get("steps_milliseconds")
     blocks = [

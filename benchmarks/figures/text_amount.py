@@ -1,4 +1,4 @@
-"""Quality by the amount of text: the score at 256 dimensions, and how it differs from no text."""
+"""Quality by the amount of text: scores at 256 dimensions, compared with no text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ COLUMNS = tuple(TASKS)
 
 
 def section(content: dict[str, Any]) -> str:
-    """A row for each model; figures with the sign of a difference outside its interval."""
+    """Return a table with a row for each model; an arrow marks a difference from no text."""
     results = content["results"]
     rows = []
     for name, dims in results["scores"].items():

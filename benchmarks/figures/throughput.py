@@ -1,4 +1,4 @@
-"""Texts per second beside the peers: a table and the README's first picture."""
+"""Texts per second of our models and the peers': a table, and the README's first chart."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ PACKAGES = ("numpy", "tokenizers", "model2vec", "sentence-transformers", "wordll
 
 
 def section(content: dict[str, Any]) -> str:
-    """A row for each contestant, a column for each length of text."""
+    """Return a table with a row for each contestant and a column for each length of text."""
     results = content["results"]["one_core"]
     heads = [
         f"{label} ({results[kind]['tokens'] / results[kind]['texts']:.0f} tokens)"
@@ -63,7 +63,7 @@ def _cell(row: dict[str, Any]) -> str:
 
 
 def _spread(results: dict[str, Any]) -> str:
-    """What stands in brackets, and how far single repetitions were from it."""
+    """Explain the ratios in brackets, and the spread of single repetitions around them."""
     ratios = [
         row["times_model2vec"]
         for kind in results["one_core"].values()
@@ -92,7 +92,7 @@ def _workers(workers: dict[str, Any] | None) -> str:
 
 
 def pictures(content: dict[str, Any]) -> dict[str, str]:
-    """Bars of texts per second on news paragraphs."""
+    """Draw bars of texts per second on news paragraphs."""
     rows = content["results"]["one_core"]["news"]["rows"]
     chosen = [
         ("bundled model", "minilm-en-small", True),

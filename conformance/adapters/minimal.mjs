@@ -1,5 +1,5 @@
 // A reader and pooler for Node (18 or newer), written from SPEC.md alone, and its adapter.
-// No dependency. Section numbers are those of SPEC.md.
+// It needs no package. Section numbers refer to SPEC.md.
 
 import { createHash } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
@@ -47,7 +47,8 @@ function decode(bytes, code) {
   }
 }
 
-// The header's JSON (section 4): objects become Maps, numbers keep their spelling.
+// The spelling of a JSON number. `parseObject` parses the header's JSON (section 4): objects become
+// Maps, and numbers keep their spelling.
 class Spelled {
   constructor(spelling) {
     this.spelling = spelling;
@@ -148,7 +149,7 @@ class StaticFile {
     return buffer;
   }
 
-  // The opening checks of section 3.
+  // Make the opening checks of section 3.
   open(size) {
     if (size < 8) refuse("file_too_short");
     const long = this.bytes(0, 8).readBigUInt64LE();
@@ -202,7 +203,7 @@ class StaticFile {
     }
   }
 
-  // Section 12, before anything that a later version may have changed.
+  // Check version and features (section 12), before all data that a later version may change.
   checkVersion() {
     const values = this.metadata;
     const invalid = () => refuse("invalid_metadata");
@@ -218,7 +219,7 @@ class StaticFile {
     if (this.features.some((feature) => feature !== "damped_mean")) refuse("unsupported_feature");
   }
 
-  // Section 5.
+  // Check the metadata by section 5.
   checkMetadata() {
     const values = this.metadata;
     const inconsistent = () => refuse("inconsistent_metadata");
@@ -278,7 +279,7 @@ class StaticFile {
     return entry ? numbers(this.tensorBytes(name), entry.dtype) : null;
   }
 
-  // The deferred checks of section 3.
+  // Make the deferred checks of section 3.
   verify() {
     if (this.tensors.get("embeddings").dtype !== "I8") {
       if (!this.values("embeddings").every(Number.isFinite)) refuse("value_not_finite");
@@ -304,7 +305,7 @@ class StaticFile {
     checkTokenizer(this.tensorBytes("tokenizer"), this.tokenCount);
   }
 
-  // Stage 4 of section 8.
+  // Compute stage 4 of section 8.
   row(token) {
     const { dtype, begin, itemBytes } = this.tensors.get("embeddings");
     const row = this.rows ? this.rows[token] : token;
@@ -314,7 +315,7 @@ class StaticFile {
     return stored.map((x, j) => weight * ((this.scale ? this.scale[j] : 1) * x));
   }
 
-  // Stages 2 to 7.
+  // Compute stages 2 to 7 of section 8.
   embed(tokens, request) {
     const length = request.dim ?? this.dim;
     if (!(length >= 1 && length <= this.dim)) refuse("request_dim_out_of_range");
@@ -387,7 +388,7 @@ class StaticFile {
   }
 }
 
-// Texts by name, from their one spelling (section 5).
+// Parse the prompts by name, and check their spelling (section 5).
 function parsePrompts(text) {
   const invalid = () => refuse("invalid_metadata");
   const prompts = parseObject(text, ...Array(3).fill("invalid_metadata"));
@@ -401,7 +402,7 @@ function parsePrompts(text) {
   return prompts;
 }
 
-// Sections 4, 6 and 6.1, for one tensor.
+// Check one tensor's entry by sections 4, 6 and 6.1.
 function checkEntry(name, entry) {
   const bad = () => refuse("invalid_tensor_entry");
   const known = Object.hasOwn(TENSORS, name);
@@ -420,19 +421,19 @@ function checkEntry(name, entry) {
   if (shape.includes(0)) refuse("wrong_shape");
   if (known && shape.some((length, axis) => length > limits[axis])) refuse("limit_exceeded");
   const itemBytes = ITEM_BYTES[dtype];
-  // Exact in binary64 below 2^53; what is above is no file's length, however it is rounded.
+  // The product is exact below 2^53. A rounded product above is no file's length either.
   const size = shape.reduce((product, length) => product * length, itemBytes);
   return { dtype, shape, begin: offsets[0], end: offsets[1], itemBytes, size };
 }
 
-// Section 7.
+// Check a tokenizer by section 7.
 function checkTokenizer(bytes, tokenCount) {
   const invalid = () => refuse("tokenizer_invalid");
   const text = decode(bytes, "tokenizer_not_utf8");
   let members;
   try {
     JSON.parse(text);
-    // A number that is not spelled as an integer is no id; JSON.parse takes 1.0 for 1.
+    // An id must be spelled as an integer, but JSON.parse reads 1.0 as 1. So other numbers become null.
     const number = /"(?:[^"\\]|\\.)*"|-?[0-9][0-9.eE+-]*/g;
     const whole = /^(?:"|0$|-?[1-9][0-9]*$)/;
     members = JSON.parse(text.replace(number, (found) => (whole.test(found) ? found : "null")));
@@ -463,7 +464,7 @@ function checkTokenizer(bytes, tokenCount) {
   }
 }
 
-/** The type of a model, told from its other members where it is missing. */
+// Return a model's type; if the type is missing, infer it from the other members.
 function modelType(model) {
   if (Object.hasOwn(model, "type")) return model.type;
   const has = (...names) => names.every((name) => Object.hasOwn(model, name));
@@ -502,7 +503,7 @@ function hex(vector) {
   return buffer.toString("hex");
 }
 
-// The reply to one message of the protocol (README.md).
+// Compute the answer to a message of the protocol (README.md).
 function answer(message) {
   if (message.op === "start") {
     return { protocol: 1, implementation: "minimal.mjs", classes: ["reader", "pooler"] };

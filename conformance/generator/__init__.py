@@ -1,1 +1,1 @@
-"""What `generate.py` makes the conformance vectors with; no implementation needs it."""
+"""The modules of `generate.py`, which generates the vectors; implementations do not need them."""

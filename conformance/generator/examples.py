@@ -1,4 +1,4 @@
-"""The examples of SPEC.md, out of files of the conformance suite."""
+"""Generate the examples in SPEC.md from files of the conformance suite."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ Files = Mapping[str, bytes]
 
 
 def fill(spec: str, files: Files) -> str:
-    """Put the examples between their marks."""
+    """Replace the text between the marks of each example.
+
+    Args:
+        spec: the text of SPEC.md.
+        files: every file of vectors/, by its path relative to vectors/.
+    """
 
     def example(mark: re.Match[str]) -> str:
         return f"{mark[1]}\n{EXAMPLES[mark[2]](files)}\n{mark[3]}"
@@ -112,6 +117,7 @@ def _case(files: Files, name: str, case: str) -> dict[str, Any]:
 
 
 def _table(raw: bytes) -> tuple[dict[str, str], list[tuple[float, ...]]]:
+    """Read the metadata and the rows of a file with a binary32 table."""
     start = 8 + struct.unpack("<Q", raw[:8])[0]
     header = json.loads(raw[8:start])
     entry = header["embeddings"]
@@ -121,10 +127,12 @@ def _table(raw: bytes) -> tuple[dict[str, str], list[tuple[float, ...]]]:
 
 
 def _spelled(vector: list[float]) -> str:
+    """Format a vector in decimals of seven significant digits."""
     return " ".join(f"{x:.7g}" for x in vector)
 
 
 def _hex(case: dict[str, Any]) -> str:
+    """Format a case's expected vector in hexadecimal, with a space between elements."""
     digits = case["expected"]["hex"]
     return " ".join(digits[i : i + 8] for i in range(0, len(digits), 8))
 

@@ -1,4 +1,4 @@
-"""Static embedding files as bytes: right ones, and ones spoiled on purpose (SPEC 4 to 6)."""
+"""Write static embedding files, valid or with a fault on purpose (SPEC 4 to 6 and 10)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+# dtype -> the letter of `struct`, and the bytes of an element.
 ITEM = {
     "F64": ("d", 8),
     "F32": ("f", 4),
@@ -24,7 +25,7 @@ ITEM = {
     "U8": ("B", 1),
 }
 ZEROS = "0" * 64
-# In place of `vectors_digest`: the right one is put there.
+# A placeholder for `vectors_digest`: `File.build` replaces it by the computed digest.
 RIGHT = "right"
 VECTOR_KEYS = (
     "damping_beta",
@@ -39,8 +40,9 @@ VECTOR_KEYS = (
 )
 VECTOR_TENSORS = ("embeddings", "rows", "scale", "tokenizer", "weights")
 ALIGNMENT = 64
-# Files above this size are described by the runs of bytes that they consist of.
+# Files above this size are not stored. Their case file describes them by pieces.
 STORED_BYTES = 40_000
+# A run has at least this many repetitions; shorter repetitions are spelled out.
 RUN_BYTES = 1024
 
 
@@ -54,11 +56,11 @@ class Tensor:
 
     @property
     def item_bytes(self) -> int:
-        """The size of one element."""
+        """The bytes of one element."""
         return ITEM[self.dtype][1]
 
     def values(self) -> list[Any]:
-        """The elements in row-major order."""
+        """Return the elements in row-major order."""
         return list(struct.unpack(f"<{len(self.data) // self.item_bytes}{self._letter}", self.data))
 
     @property
@@ -67,7 +69,7 @@ class Tensor:
 
 
 def tensor(dtype: str, values: Iterable[float], *shape: int) -> Tensor:
-    """A tensor of some values, of one axis where no shape is given."""
+    """Create a tensor; without a shape it has one axis."""
     items = list(values)
     return Tensor(
         dtype, shape or (len(items),), struct.pack(f"<{len(items)}{ITEM[dtype][0]}", *items)
@@ -75,14 +77,14 @@ def tensor(dtype: str, values: Iterable[float], *shape: int) -> Tensor:
 
 
 def word_tokenizer(n_tokens: int) -> bytes:
-    """A `tokenizer.json` of the words w0, w1, …, cut at white space."""
+    """Create a `tokenizer.json` of the words w0, w1, …, which splits text at white space."""
     vocabulary = {f"w{i}": i for i in range(n_tokens)}
     model = {"type": "WordLevel", "vocab": vocabulary, "unk_token": "w0"}
     return tokenizer_bytes(model, pre_tokenizer={"type": "WhitespaceSplit"})
 
 
 def tokenizer_bytes(model: Mapping[str, Any], **members: object) -> bytes:
-    """A `tokenizer.json` around a model."""
+    """Create a `tokenizer.json` with the given model; `members` replace the empty defaults."""
     definition: dict[str, object] = {
         "version": "1.0",
         "truncation": None,
@@ -98,21 +100,21 @@ def tokenizer_bytes(model: Mapping[str, Any], **members: object) -> bytes:
 
 
 def compact(value: object) -> str:
-    """JSON without white space, not escaped more than it must be."""
+    """Format JSON without white space and without needless escapes."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass
 class File:
-    """The parts of a file; the functions spoil what is made of them, in this order.
+    """The parts of a file. The functions can put a fault into it; `build` calls them in this order.
 
     Attributes:
-        metadata: the metadata; a digest of zeros is replaced by the right one at the end, and
-            `RIGHT` by the digest of what determines vectors.
+        metadata: the metadata. `build` replaces a `vectors_digest` of `RIGHT` and a `digest` of
+            zeros by the computed digests.
         tensors: the tensors.
         order: the order of the tensors; None: the order of the reference writer.
         entries: changes the header's object.
-        text: makes the header's text of its object.
+        text: converts the header's object to text.
         header: changes the header's bytes, padding included.
         raw: changes the whole file's bytes.
     """
@@ -126,7 +128,7 @@ class File:
     raw: Callable[[bytes], bytes] = field(default=lambda raw: raw)
 
     def build(self) -> bytes:
-        """The file."""
+        """Write the file; return its bytes."""
         tensors = self.tensors
         order = self.order or sorted(tensors, key=lambda name: (-tensors[name].item_bytes, name))
         metadata = dict(sorted(self.metadata.items()))
@@ -150,7 +152,7 @@ class File:
 
 
 def vectors_input(metadata: Mapping[str, str], tensors: Mapping[str, Tensor]) -> Iterator[bytes]:
-    """What `vectors_digest` covers, piece by piece (SPEC 10)."""
+    """Yield the input of `vectors_digest` in pieces (SPEC 10)."""
     yield b"staticemb 1\n"
     for key in VECTOR_KEYS:
         if key in metadata:
@@ -163,12 +165,15 @@ def vectors_input(metadata: Mapping[str, str], tensors: Mapping[str, Tensor]) ->
 
 
 def vectors_digest(metadata: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
-    """The digest of what determines vectors."""
+    """Compute `vectors_digest` (SPEC 10)."""
     return f"sha256:{hashlib.sha256(b''.join(vectors_input(metadata, tensors))).hexdigest()}"
 
 
 def sign(raw: bytes) -> bytes:
-    """Put the right digest where 64 zeros hold its place."""
+    """Replace the 64 zeros of `digest` by the digest of the file.
+
+    A file that does not have exactly one `digest` of zeros stays as it is.
+    """
     place = f"sha256:{ZEROS}".encode()
     if raw.count(place) != 1:
         return raw
@@ -176,7 +181,7 @@ def sign(raw: bytes) -> bytes:
 
 
 def stored(name: str, raw: bytes) -> dict[str, Any]:
-    """The members of a case file that say where its file is, or how to put it together.
+    """Return the members of a case file that name its file, or list the file's pieces.
 
     Example:
         >>> stored("tiny", b"ab")

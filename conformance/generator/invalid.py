@@ -1,4 +1,4 @@
-"""Files with exactly one fault each, named after it (SPEC 13.3)."""
+"""All files with a fault: each has exactly one, and is named after it (SPEC 13.3)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from generator.invalid_values import deferred, values
 
 
 def invalid() -> Iterator[Invalid]:
-    """Every file with a fault."""
+    """Yield every file with a fault."""
     groups = (framing, spelling, entries, misspelled, layout, shapes, optional, values, deferred)
     for group in groups:
         yield from group()

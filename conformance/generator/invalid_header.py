@@ -1,4 +1,4 @@
-"""Files whose fault is in the header, before any tensor is looked at (SPEC 4)."""
+"""Files with a fault in the header, which a reader finds before it checks tensors (SPEC 4)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from generator.valid import file
 
 
 def framing() -> Iterator[Invalid]:
-    """The length word, and where the header ends."""
+    """Yield files with a fault in the length word or at the header's end."""
     right = base().build()
     size = struct.unpack("<Q", right[:8])[0]
     yield Invalid("empty_file", "file_too_short", "No byte at all.", b"")
@@ -43,7 +43,7 @@ def framing() -> Iterator[Invalid]:
 
 
 def _header(change: Callable[[bytes], bytes]) -> bytes:
-    """Change the header's bytes without padding; the padding makes up for the length."""
+    """Change the header's bytes before the padding, then pad the header again."""
 
     def padded(header: bytes) -> bytes:
         changed = change(header.rstrip(b" "))
@@ -55,9 +55,10 @@ def _header(change: Callable[[bytes], bytes]) -> bytes:
 
 
 def spelling() -> Iterator[Invalid]:
-    """The header as JSON."""
+    """Yield files whose header is invalid JSON or has a duplicate key."""
 
     def swap(old: str | bytes, new: str | bytes) -> bytes:
+        """Create a file with `new` in place of `old`, which the header holds once."""
         old, new = (x.encode() if isinstance(x, str) else x for x in (old, new))
 
         def change(header: bytes) -> bytes:
@@ -112,7 +113,7 @@ def spelling() -> Iterator[Invalid]:
     yield Invalid("header_depth_unclosed", "header_too_deep", "Deep, and never closed.",
                   _header(lambda h: b'{"a":' * 5000), also=("header_not_json",))  # fmt: skip
     for name, notes, tail in (
-        # 499,994 leave no room for padding: the backslash is the header's last byte.
+        # With 499,994 quotes the header needs no padding, so its last byte is the backslash.
         ("escaped_quotes", "An unterminated string of escaped quotes that ends in a backslash: a "
          "scan that starts again at each quote takes time that grows with the square.",
          b'"a' + b'\\"' * 499_994 + b"\\"),
@@ -148,13 +149,13 @@ def spelling() -> Iterator[Invalid]:
 def _repeat(header: bytes, key: str) -> bytes:
     members = json.loads(header)
     spelled = compact({key: members[key]})[1:-1]
-    # The digest's digits must stay unique, or the second copy would be a second fault.
+    # Zeros are the placeholder of the digest. A second placeholder would be a second fault.
     spelled = spelled.replace("0" * 64, "f" * 64)
     return header[:-1] + b"," + spelled.encode() + b"}"
 
 
 def entries() -> Iterator[Invalid]:
-    """The members of the header."""
+    """Yield files with a fault in the metadata's types or in a tensor's entry."""
 
     def entry(name: str, **members: object) -> bytes:
         return edited(lambda m: m[name].update(members))

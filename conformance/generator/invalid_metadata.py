@@ -1,4 +1,4 @@
-"""Metadata that are wrong in spelling, range, or beside each other and the tensors (SPEC 5, 12)."""
+"""Files whose metadata are misspelled, out of range or inconsistent (SPEC 5 and 12)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ INVALID = "invalid_metadata"
 INCONSISTENT = "inconsistent_metadata"
 DAMPED = {"damping": "1 2"}
 
-# name, code, changes (None takes the key away), what is wrong; V = 4 and D = 2.
+# name, code, changed keys (None removes the key), the fault in words; V = 4 and D = 2.
 CHANGES: list[tuple[str, str, dict[str, str | None], str]] = [
     ("format_missing", "not_staticemb", {"format": None}, "No format."),
     ("format_other", "not_staticemb", {"format": "pt"}, "Another format."),
@@ -121,9 +121,9 @@ NEEDED = ("format_version", "features", "dim", "prefixes", "normalize", "pooling
 
 
 def misspelled() -> Iterator[Invalid]:
-    """Every file whose fault is in its metadata."""
+    """Yield every file with a fault in its metadata."""
     for key in NEEDED:
-        # Damping without pooling would be a second fault, so these files have none.
+        # These files have plain pooling: damping keys without `pooling` would be a second fault.
         yield _changed(f"{key}_missing", "missing_metadata", {key: None}, f"No {key}.")
     for name, code, changes, notes in CHANGES:
         yield _changed(name, code, changes, notes)
@@ -131,7 +131,7 @@ def misspelled() -> Iterator[Invalid]:
 
 
 def _newer() -> Iterator[Invalid]:
-    """What later versions may have: its only fault is that 1.0 does not understand it."""
+    """Yield files as later versions may have them; their only fault is the newer version."""
     for name, code, changes in (
         ("version_2_tensor", "unsupported_version", {"format_version": "2.0"}),
         ("feature_tensor", "unsupported_feature", {"format_version": "1.1", "features": "phrases"}),

@@ -1,4 +1,4 @@
-"""Files whose fault is in an optional tensor, or in its name (SPEC 6.1)."""
+"""Files with a fault in an optional tensor: name, entry or position (SPEC 6.1)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ LIMIT = 1024
 
 
 def optional() -> Iterator[Invalid]:
-    """Every file with a malformed optional tensor."""
+    """Yield every file with a fault in an optional tensor."""
     yield from _names()
     yield from _forms()
     yield from _places()
 
 
 def _right() -> File:
-    """A right file with two optional tensors."""
+    """Create a valid file with two optional tensors."""
     head = tensor("F32", [0.5, -1.0, 2.0, 0.25], 2, 2)
     return with_optional(base(), {HEAD: head, "pieces.bytes": tensor("U8", list(b"w0w1w2w3"))})
 

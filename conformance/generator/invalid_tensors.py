@@ -1,4 +1,4 @@
-"""Files whose fault is in the tensors: layout, dtypes, shapes (SPEC 4, 6, 13.1)."""
+"""Files with a fault in the tensors' positions, dtypes or shapes (SPEC 4, 6 and 13.1)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from generator.valid import file, octets
 
 
 def layout() -> Iterator[Invalid]:
-    """Where tensors lie."""
+    """Yield files with a fault in the positions or sizes of tensors."""
 
     def moved(name: str, begin: int, end: int, made: File | None = None) -> Edit:
         def edit(members: dict[str, Any]) -> None:
@@ -108,12 +108,13 @@ def layout() -> Iterator[Invalid]:
 
 
 def _insert(raw: bytes, data: bytes) -> bytes:
+    """Insert bytes between the header and the first tensor."""
     start = 8 + struct.unpack("<Q", raw[:8])[0]
     return raw[:start] + data + raw[start:]
 
 
 def shapes() -> Iterator[Invalid]:
-    """Which tensors there are, with which dtypes and shapes."""
+    """Yield files with a missing or extra tensor, or a wrong dtype or shape."""
 
     def replaced(name: str, new: Tensor | None, made: File | None = None) -> bytes:
         made = made or base()

@@ -1,4 +1,4 @@
-"""Files whose fault is in what the tensors hold, the tokenizer, or the digest (SPEC 6, 7, 10)."""
+"""Files with a fault in the tensors' values, the tokenizer or a digest (SPEC 6, 7 and 10)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from generator.valid import octets
 
 
 def values() -> Iterator[Invalid]:
-    """What is in the small tensors and the table."""
+    """Yield files with a wrong value in a small tensor or the table."""
 
     def set_to(name: str, values: list[float], dtype: str = "I8", index: str = "U16") -> bytes:
         made = base(dtype, index)
@@ -67,7 +67,7 @@ def values() -> Iterator[Invalid]:
 
 
 def deferred() -> Iterator[Invalid]:
-    """What only full verification finds."""
+    """Yield files with a fault in the tokenizer or a digest, which only full verification finds."""
 
     def tokenizer(data: bytes) -> bytes:
         made = base()
@@ -145,7 +145,8 @@ def deferred() -> Iterator[Invalid]:
          model(unigram | {"vocab": [["a", 0.0], *([p, -1.0] for p in "bcde")]})),
     ]  # fmt: skip
     for name, code, notes, raw in faults:
-        # On opening nobody looks, and then a text that needs the unknown token shows it.
+        # Opening does not check the unknown token. A text that needs it is refused later, with
+        # another code.
         also = ("request_text_invalid",) if name.startswith("unk_") else ()
         yield Invalid(f"tokenizer_{name}", code, notes, raw, deferred=True, also=also)
     split = {"type": "Split", "pattern": {"Regex": "("}, "behavior": "Isolated", "invert": False}
@@ -183,7 +184,7 @@ def deferred() -> Iterator[Invalid]:
 
 
 def _vectors_digests() -> Iterator[Invalid]:
-    """Digests of something else than what determines vectors; `digest` is right in all of them."""
+    """Yield files with a wrong `vectors_digest` and a correct `digest`."""
 
     def digest_of(metadata: dict[str, str], tensors: dict[str, Tensor]) -> bytes:
         made = base(description="here")
@@ -221,6 +222,7 @@ def _vectors_digests() -> Iterator[Invalid]:
 
 
 def _digits(raw: bytes) -> bytes:
+    """Return the 64 digits of the first digest in a file."""
     at = raw.index(b"sha256:") + 7
     return raw[at : at + 64]
 
@@ -233,7 +235,7 @@ def _escaped_digest() -> bytes:
 
 
 def _twice() -> bytes:
-    # The digest is computed with both copies replaced: the repetition is the only fault.
+    # The digest covers the file with zeros in both places, so the repetition is the only fault.
     made = base()
     made.metadata["description"] = "0" * 64
     raw = made.build()

@@ -1,4 +1,4 @@
-"""From token ids to a vector in binary64, with the tolerance of each result (SPEC 8 and 9)."""
+"""Compute vectors from token ids in binary64, each with its tolerance (SPEC 8 and 9)."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Expected:
 
     @property
     def ill_conditioned(self) -> bool:
-        """Whether the tolerance is large beside the result."""
+        """Whether the tolerance is large compared with the result."""
         return self.tolerance > ILL_CONDITIONED * max(map(abs, self.vector))
 
     def members(self) -> dict[str, Any]:
-        """The members of a case that say what is expected."""
+        """Return the members `expected` and `tolerance` of a case."""
         packed = struct.pack(f"<{len(self.vector)}f", *self.vector)
         rounded = struct.unpack(f"<{len(self.vector)}f", packed)
         return {
@@ -36,10 +36,10 @@ class Expected:
 
 
 class Reference:
-    """The stages of a file, computed slowly and exactly.
+    """The stages of section 8 for one file, in binary64 with exactly rounded sums.
 
     Args:
-        file: a right file.
+        file: a valid file.
     """
 
     def __init__(self, file: File) -> None:
@@ -53,13 +53,13 @@ class Reference:
         self._weights = values.get("weights", [1.0] * len(self._rows))
 
     def kept(self, tokens: Sequence[int]) -> list[int]:
-        """Stages 2 and 3."""
+        """Drop unknown ids and truncate (stages 2 and 3)."""
         unknown = self.metadata.get("unknown_token_id")
         ids = [t for t in tokens if unknown is None or t != int(unknown)]
         return ids[: int(self.metadata.get("max_tokens", len(ids)))]
 
     def row(self, token: int) -> list[float]:
-        """Stage 4."""
+        """Return a token's row with scale and weight applied (stage 4)."""
         begin = self._rows[token] * self.dim
         row = self._table[begin : begin + self.dim]
         return [
@@ -68,7 +68,7 @@ class Reference:
         ]
 
     def embed(self, tokens: Sequence[int], request: dict[str, Any]) -> Expected:
-        """All stages from the second on."""
+        """Compute a request's vector and its tolerance (stages 2 to 7)."""
         length = request.get("dim", self.dim)
         damped = "damped_mean" in (self.metadata["pooling"], request.get("pooling"))
         damped = damped and request.get("pooling") != "mean"
@@ -103,7 +103,7 @@ class Reference:
 
 
 def _damping(rows: list[list[float]], beta: float, dims: int) -> tuple[list[float], float]:
-    """The factors a_i, and κ of section 9."""
+    """Compute the factors a_i of section 8, and κ of section 9."""
     heads = [row[:dims] for row in rows]
     mean = [math.fsum(column) / len(rows) for column in zip(*heads, strict=True)]
     length = _norm(mean)
@@ -119,6 +119,7 @@ def _damping(rows: list[list[float]], beta: float, dims: int) -> tuple[list[floa
 
 
 def _norm(vector: Sequence[float]) -> float:
+    """Compute the length of a vector, scaled so that no square overflows."""
     largest = max(map(abs, vector))
     if largest == 0:
         return 0.0

@@ -1,4 +1,4 @@
-"""Requests that a right file is no reason to grant (SPEC 13.3, second table)."""
+"""Invalid requests to valid files (SPEC 13.3, second table)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ DIM = "request_dim_out_of_range"
 TOKEN = "request_token_out_of_range"
 TEXT = "request_text_invalid"
 
-# file, name, code, what is asked for; f32: V = 8, D = 6; rows_u16: V = 9, R = 5.
+# file, name, code, members of the case; f32 has V = 8 and D = 6, rows_u16 has V = 9 and R = 5.
 POOLER: list[tuple[str, str, str, dict[str, Any]]] = [
     ("f32", "dim_zero", DIM, {"tokens": [1], "request": {"dim": 0}}),
     ("f32", "dim_negative", DIM, {"tokens": [1], "request": {"dim": -1}}),
@@ -45,7 +45,7 @@ TEXTS: list[tuple[str, str, str, dict[str, Any]]] = [
 
 
 def requests() -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
-    """For each class of implementation: its name, notes, and the cases."""
+    """Yield the class, the notes and the cases of each case file."""
     for kind, notes, rows in (
         ("pooler", "Requests of token ids.", POOLER),
         ("text", "Requests of text; a surrogate is spelled as an escape.", TEXTS),

@@ -1,4 +1,4 @@
-"""Files whose tokenizers are put to work on text, with the ids that the library gave."""
+"""Files for the class `text`: small tokenizers, with the ids that `tokenizers` gave for texts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RECORDED = Path(__file__).parent.parent / "recorded" / "text_ids.json"
 
 
 def text_files() -> Iterator[Valid]:
-    """A file for each tokenizer, with a case for each text."""
+    """Yield a file for each tokenizer, with a case for each text."""
     recorded = json.loads(RECORDED.read_text(encoding="ascii"))
     yield _file(
         recorded, "wordpiece", "WordPiece; unknown tokens are dropped; damped 8-bit table.",

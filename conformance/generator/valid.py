@@ -1,4 +1,4 @@
-"""How right files are described, and what is expected of reading and using one."""
+"""Create valid files and their cases, with the expected parts and vectors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,14 @@ STRINGS = (
 
 @dataclass
 class Valid:
-    """A right file and its cases, each (name, members of the case without its expectation)."""
+    """A valid file and its cases.
+
+    Attributes:
+        name: the file's name.
+        notes: the subject of the cases in words.
+        file: the file.
+        cases: the members of each case, without the expected vector; see `run`.
+    """
 
     name: str
     notes: str
@@ -34,7 +41,13 @@ class Valid:
 
 
 def metadata(dim: int, **settings: str) -> dict[str, str]:
-    """Metadata of a file of plain pooling, with changes; `damping="1 4"` sets β and k."""
+    """Return the metadata of a file with plain pooling, with changes.
+
+    Args:
+        dim: D.
+        settings: keys and values to add or replace. `__` in a key becomes a dash, and
+            `damping="1 4"` sets damped pooling with β = 1 and k = 4.
+    """
     values = {
         "format": "staticemb",
         "format_version": "1.0",
@@ -54,7 +67,7 @@ def metadata(dim: int, **settings: str) -> dict[str, str]:
 
 
 def numbers(seed: str, count: int) -> list[float]:
-    """Numbers that binary16 holds exactly."""
+    """Draw numbers that binary16 holds exactly."""
     draw = random.Random(seed)
     return [draw.randrange(-512, 513) / 64 for _ in range(count)]
 
@@ -70,7 +83,19 @@ def file(
     scale: Sequence[float] | None = None,
     **settings: str,
 ) -> File:
-    """A right file of drawn numbers, or of those given."""
+    """Create a valid file; a table and a scale that are not given are drawn.
+
+    Args:
+        seed: the seed of the drawn numbers.
+        dtype: the table's dtype.
+        n_rows: R.
+        dim: D.
+        rows: the dtype and the elements of the row map; None: no row map.
+        weights: one weight per token id; None: no weights.
+        table: the R × D elements; None: drawn.
+        scale: the D elements; None: drawn for I8.
+        settings: changes of the metadata, as `metadata` takes them.
+    """
     if dtype == "I8":
         draw = random.Random(seed)
         values: Sequence[float] = [draw.randrange(-128, 128) for _ in range(n_rows * dim)]
@@ -93,12 +118,12 @@ def _by_size(tensors: dict[str, Tensor]) -> list[str]:
 
 
 def with_optional(made: File, tensors: dict[str, Tensor], **keys: str) -> File:
-    """The file with optional tensors, aligned by spaces behind the tokenizer (SPEC 6.1, 11).
+    """Add optional tensors; spaces after the tokenizer align them (SPEC 6.1 and 11).
 
     Args:
-        made: a file without any.
-        tensors: the optional ones.
-        keys: more metadata, `_0_` for a dot.
+        made: a file without optional tensors, which is changed.
+        tensors: the optional tensors.
+        keys: metadata to add; `_0_` in a key becomes a dot.
     """
     definition = made.tensors["tokenizer"].data
     before = sum(len(each.data) for each in made.tensors.values())
@@ -110,19 +135,26 @@ def with_optional(made: File, tensors: dict[str, Tensor], **keys: str) -> File:
 
 
 def octets(data: bytes) -> Tensor:
-    """A tensor of bytes, as the tokenizer is."""
+    """Create a tensor of U8, the dtype of the tokenizer."""
     return Tensor("U8", (len(data),), data)
 
 
 def run(name: str, tokens: Sequence[int] | None = None, **more: object) -> dict[str, Any]:
-    """A case of the pooler; `runs` in place of `tokens` holds pairs of an id and its count."""
+    """Return the members of a pooler's case.
+
+    Args:
+        name: the case's name.
+        tokens: token ids; None: `runs` has them.
+        more: `dim`, `pooling` and `normalize` of the request, and further members of the case,
+            such as `runs`: pairs of an id and its count.
+    """
     request = {key: more.pop(key) for key in ("dim", "pooling", "normalize") if key in more}
     case = {"name": name} | ({} if tokens is None else {"tokens": list(tokens)}) | more
     return case | {"request": request}
 
 
 def parts(file: File) -> dict[str, Any]:
-    """What a reader gives of a file."""
+    """Return the parts that a reader must give for a file."""
     values = file.metadata
     optional: dict[str, Any] = {
         key: int(values[key]) if key in values else None
@@ -161,7 +193,7 @@ def _described(tensors: dict[str, Tensor]) -> dict[str, Any]:
 
 
 def cases(valid: Valid) -> Iterator[dict[str, Any]]:
-    """All cases of a file: the reading of it, then its vectors."""
+    """Yield all cases of a file: first the parts, then the vectors."""
     prefix = f"valid/{valid.name}"
     yield {"id": f"{prefix}/read", "class": "reader", "flags": [], "parts": parts(valid.file)}
     reference = Reference(valid.file)

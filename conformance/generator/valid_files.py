@@ -1,4 +1,4 @@
-"""The files that every reader accepts, with what is asked of them."""
+"""Valid files without optional tensors, and their cases."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HUNDREDS = [(7 * i + i * i // 3) % 8 for i in range(300)]
 
 
 def valid() -> Iterator[Valid]:
-    """Every right file with cases of the reader and the pooler."""
+    """Yield every file of this module, with cases of the classes `reader` and `pooler`."""
     yield from _tables()
     yield from _stages()
     yield from _damped()
@@ -367,7 +367,7 @@ def _headers() -> Iterator[Valid]:
 
 
 def _tokenizers() -> Iterator[Valid]:
-    """Definitions without a type, as files of 2019 and 2020 have them, and BPE's unknown token."""
+    """Yield files whose tokenizer's model has no `type`, as in files of 2019 and 2020."""
     vocabulary = {f"w{i}": i for i in range(8)}
     models: dict[str, dict[str, Any]] = {
         "wordpiece": {
@@ -388,7 +388,7 @@ def _tokenizers() -> Iterator[Valid]:
 
 
 def spell_loosely(members: dict[str, Any]) -> str:
-    """A header with white space, escapes, and members in another order."""
+    """Format a header with white space, escapes, and members in reverse order."""
     turned = {name: dict(reversed(value.items())) for name, value in reversed(members.items())}
     spelled = json.dumps(turned, indent=1).replace("\n", "\r\n").replace(":", " :\t")
     spelled = spelled.replace("sha256 :\t", "sha256:")
@@ -398,5 +398,6 @@ def spell_loosely(members: dict[str, Any]) -> str:
 
 
 def _pad(header: bytes, spaces: int) -> bytes:
+    """Pad a header to a multiple of 8 bytes, then add spaces."""
     bare = header.rstrip(b" ")
     return bare + b" " * (-len(bare) % 8 + spaces)

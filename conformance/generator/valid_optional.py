@@ -1,4 +1,4 @@
-"""Files with optional parts, and with prompts: what readers may ignore (SPEC 5 and 6.1)."""
+"""Valid files with optional parts and prompts, which readers may ignore (SPEC 5 and 6.1)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEADS = {
 
 
 def optional_files() -> Iterator[Valid]:
-    """Optional parts and prompts, which change no vector."""
+    """Yield files with optional tensors or prompts; the vectors do not depend on them."""
     yield from _namespaces()
     yield from _forms()
     yield from _prompts()

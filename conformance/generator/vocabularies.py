@@ -1,4 +1,4 @@
-"""Small tokenizers of four families, and the texts that go through them."""
+"""Small tokenizers of four kinds, and the texts of the cases."""
 
 from __future__ import annotations
 
@@ -56,7 +56,10 @@ TEXTS = {
 
 
 def wordpiece(**members: object) -> bytes:
-    """BERT's kind: lower case, accents stripped, Chinese characters apart; unknown words exist."""
+    """Create a WordPiece tokenizer as BERT's.
+
+    It lowers the case, strips accents and separates Chinese characters. Some words are unknown.
+    """
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     plain = CORPUS.lower().translate(str.maketrans("ïéçöüñãùíώήάέό", "iecounauiωηαεο"))
     counts = Counter(plain.split())
@@ -93,7 +96,7 @@ def wordpiece(**members: object) -> bytes:
 
 
 def wordpiece_with_settings() -> bytes:
-    """The same with a post-processor, truncation and padding, which must not take part."""
+    """Create `wordpiece` with a post-processor, truncation and padding, which have no effect."""
     sequence = {"id": "A", "type_id": 0}
     parts = [{"SpecialToken": {"id": t, "type_id": 0}} for t in ("[CLS]", "[SEP]")]
     single = [parts[0], {"Sequence": sequence}, parts[1]]
@@ -124,7 +127,10 @@ def wordpiece_with_settings() -> bytes:
 
 
 def byte_bpe() -> bytes:
-    """GPT-2's kind: bytes, blanks kept with the next word; nothing is unknown."""
+    """Create a byte-level BPE tokenizer as GPT-2's.
+
+    A space belongs to the next word. No word is unknown, since each byte has a token.
+    """
     letters = _byte_letters()
     words: Counter[tuple[str, ...]] = Counter()
     for line in CORPUS.split("\n"):
@@ -169,7 +175,10 @@ def byte_bpe() -> bytes:
 
 
 def unigram() -> bytes:
-    """SentencePiece's kind: NFKC, a marker before every word, the likeliest cut."""
+    """Create a Unigram tokenizer as SentencePiece's.
+
+    It normalizes to NFKC, puts a marker before each word, and takes the most probable split.
+    """
     counts = Counter("▁" + word for word in CORPUS.split())
     pieces = {word: -2.0 - 0.25 * i for i, (word, _) in enumerate(sorted(counts.items())[::2])}
     for i, c in enumerate(sorted(set("".join(counts)))):
@@ -193,7 +202,7 @@ def unigram() -> bytes:
 
 
 def word_level() -> bytes:
-    """Whole words in lower case, punctuation apart; all other words are unknown."""
+    """Create a WordLevel tokenizer of lower-case words, which separates punctuation."""
     words = dict.fromkeys(["<unk>", *CORPUS.lower().split()])
     return tokenizer_bytes(
         {"type": "WordLevel", "vocab": {w: i for i, w in enumerate(words)}, "unk_token": "<unk>"},
@@ -218,7 +227,7 @@ TOKENIZERS = {
 
 
 def added(token_id: int, content: str) -> dict[str, Any]:
-    """A special token as `tokenizer.json` spells it."""
+    """Return the entry of a special token in `tokenizer.json`."""
     return {
         "id": token_id,
         "content": content,
@@ -231,13 +240,14 @@ def added(token_id: int, content: str) -> dict[str, Any]:
 
 
 def _byte_letters() -> dict[int, str]:
-    """The visible letter that byte-level BPE writes for each byte."""
+    """Return the visible letter that byte-level BPE writes for each byte."""
     visible = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     hidden = [b for b in range(256) if b not in visible]
     return {b: chr(b) for b in visible} | {b: chr(256 + i) for i, b in enumerate(hidden)}
 
 
 def _merged(word: tuple[str, ...], pair: tuple[str, str]) -> tuple[str, ...]:
+    """Merge each occurrence of a pair, from left to right."""
     out: list[str] = []
     for letter in word:
         if out and (out[-1], letter) == pair:

@@ -1,1 +1,1 @@
-"""What `run.py` is made of: cases, the adapter as a process, verdicts, reports."""
+"""The modules of `run.py`: cases, the adapter's process, verdicts and reports."""

@@ -1,4 +1,4 @@
-"""Cases as data become messages to an adapter, each with what counts as a right answer."""
+"""Turn the cases into messages for an adapter, each with its expected answer."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from pathlib import Path
 from typing import Any
 
 CLASSES = ("reader", "pooler", "text")
-# A text that meets every token with a fault in vectors/invalid.
+# This text uses every faulty token of the tokenizers in vectors/invalid.
 TEXT = "w0 w1 w2 w3 x e"
 
 
 @dataclass(frozen=True)
 class Job:
-    """One message and what is expected of the answer.
+    """One message and its expected answer.
 
     Attributes:
-        id: the case's id, with more behind it where one case makes several jobs.
+        id: the case's id. A case that makes several jobs adds a suffix for each.
         kind: the conformance class.
         message: the request to the adapter.
-        parts: what a reader should give.
-        vector: the expected vector's hexadecimal digits.
-        tolerance: how far a result may be from it.
-        codes: the codes that are right for a refusal.
-        harmless: whether every answer is right: the file's fault is one that may go unnoticed.
+        parts: the expected parts of the file; None: no parts are expected.
+        vector: the expected vector in hexadecimal; None: no vector is expected.
+        tolerance: the largest allowed difference of an element from the expected vector.
+        codes: the allowed codes of a refusal; empty: the adapter must not refuse.
+        harmless: whether a result and a refusal both pass. Without full verification a reader may
+            miss the file's fault.
     """
 
     id: str
@@ -40,7 +41,12 @@ class Job:
 
 
 def load(vectors: Path, scratch: Path) -> list[Job]:
-    """Every job of a folder of vectors; files that are not stored are put together in `scratch`."""
+    """Load every job of a folder of vectors.
+
+    Args:
+        vectors: the folder of the case files.
+        scratch: a folder for the files that the case files describe by pieces.
+    """
     jobs: list[Job] = []
     for path in sorted(vectors.glob("*/*.json")):
         members = json.loads(path.read_text(encoding="ascii"))
@@ -51,13 +57,17 @@ def load(vectors: Path, scratch: Path) -> list[Job]:
 
 
 def select(jobs: Iterable[Job], classes: Iterable[str], pattern: str) -> list[Job]:
-    """The jobs of some classes whose id matches a pattern; a bare word matches anywhere."""
+    """Select the jobs of the given classes whose id matches a pattern.
+
+    A pattern without `*`, `?` and `[` matches anywhere in the id.
+    """
     glob = pattern if any(c in pattern for c in "*?[") else f"*{pattern}*"
     wanted = set(classes)
     return [job for job in jobs if job.kind in wanted and fnmatch.fnmatchcase(job.id, glob)]
 
 
 def _file(path: Path, members: dict[str, Any], scratch: Path) -> Path:
+    """Return the path of a case's file; assemble the file in `scratch` if it is not stored."""
     if "file" in members:
         return (path.parent / str(members["file"])).resolve()
     target = scratch.resolve() / f"{path.parent.name}-{path.stem}.staticemb"
@@ -69,12 +79,14 @@ def _file(path: Path, members: dict[str, Any], scratch: Path) -> Path:
 
 
 def _jobs(case: dict[str, Any], file: str) -> Iterator[Job]:
+    """Yield the jobs of a case; a case whose fault is deferred has several."""
     kind, name = case["class"], case["id"]
     message: dict[str, Any] = {"op": "run", "id": name, "class": kind, "file": file}
     codes = (case["code"], *case.get("also", ())) if "code" in case else ()
     if kind == "reader":
         deferred = "deferred" in case["flags"]
-        # What can be found on opening has to be; right files must pass full verification too.
+        # Faults that opening can find must be found on opening, so those cases do not ask for full
+        # verification. Valid files must pass full verification.
         verify = deferred or not codes
         yield Job(name, kind, message | {"verify": verify}, parts=case.get("parts"), codes=codes)
         if deferred:
@@ -90,7 +102,7 @@ def _jobs(case: dict[str, Any], file: str) -> Iterator[Job]:
             }  # fmt: skip
             yield Job(f"{name}/text", "text", asked, codes=codes)
         return
-    if kind == "text" and "text" not in case:  # a tokenizer that cannot be built
+    if kind == "text" and "text" not in case:  # the file's tokenizer cannot be built
         verified = message | {"id": f"{name}/verify", "class": "reader", "verify": True}
         yield Job(f"{name}/verify", kind, verified, codes=codes)
         asked = message | {"text": TEXT, "request": {}}

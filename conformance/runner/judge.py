@@ -1,4 +1,4 @@
-"""Verdicts: what an adapter's answer is worth."""
+"""Compare the answers of an adapter with the expected answers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,13 @@ OUTCOMES = ("result", "rejected", "skipped", "errored")
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a job went: `passed`, `skipped` or one of `FAILURES`, and why."""
+    """The outcome of a job.
+
+    Attributes:
+        job: the job.
+        status: `passed`, `skipped` or one of `FAILURES`.
+        detail: the reason, for people; may be empty.
+    """
 
     job: Job
     status: str
@@ -36,17 +42,21 @@ class Verdict:
 
 
 class UnusableAdapterError(Exception):
-    """The adapter fails before anything can be said of the implementation."""
+    """The adapter does not start, or fails the smoke test."""
 
 
 class Session:
-    """An adapter that is started again where it fails.
+    """A run of jobs through an adapter, which is restarted after a failure.
 
     Args:
         start: starts the adapter.
-        timeout: seconds that an answer may take.
-        start_timeout: seconds that the first answer may take.
-        restarts: how often the adapter may fail before the rest is given up.
+        timeout: the longest time for an answer, in seconds.
+        start_timeout: the longest time for the answer to the start message, in seconds.
+        restarts: the largest number of restarts. After one more failure no job is run.
+
+    Attributes:
+        implementation: the name that the adapter gives; empty before `smoke`.
+        classes: the conformance classes that the adapter names; empty before `smoke`.
     """
 
     def __init__(
@@ -64,10 +74,14 @@ class Session:
         self.classes: tuple[str, ...] = ()
 
     def smoke(self, accept: Job, refuse: Job) -> None:
-        """Check the adapter itself: it greets, reads a plain file, refuses a plain fault.
+        """Check that the adapter answers the start message, reads a file and refuses a file.
+
+        Args:
+            accept: a job on a valid file.
+            refuse: a job on a file with a fault.
 
         Raises:
-            UnusableAdapterError: it does not.
+            UnusableAdapterError: one of the three fails.
         """
         try:
             self._greet()
@@ -81,7 +95,7 @@ class Session:
             raise UnusableAdapterError(f"cannot be started: {error}") from None
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Verdict]:
-        """Judge an implementation."""
+        """Run the jobs and yield their verdicts."""
         for job in jobs:
             if self._restarts < 0:
                 yield Verdict(job, "not_run", "the adapter failed too often")
@@ -96,7 +110,7 @@ class Session:
                 yield Verdict(job, error.status, str(error))
 
     def stop(self) -> str:
-        """End the adapter as the protocol has it; what went wrong, or nothing."""
+        """Send the stop message and wait for the end; return the problem, or an empty string."""
         if self._adapter is None:
             return ""
         try:
@@ -108,12 +122,13 @@ class Session:
         return ""
 
     def close(self) -> None:
-        """End the adapter at once."""
+        """Kill the adapter."""
         if self._adapter is not None:
             self._adapter.kill()
             self._adapter = None
 
     def _greet(self) -> None:
+        """Start the adapter and check its answer to the start message."""
         self._adapter = self._start()
         hello = self._adapter.ask({"op": "start", "protocol": PROTOCOL}, self._start_timeout)
         if hello.get("protocol") != PROTOCOL:
@@ -136,7 +151,7 @@ class Session:
 
 
 def judge(job: Job, reply: dict[str, Any]) -> Verdict:
-    """The verdict on a well-formed answer."""
+    """Compare a well-formed answer with the expected answer."""
     if "skipped" in reply:
         return Verdict(job, "skipped", str(reply["skipped"].get("why", "")))
     if "errored" in reply:
@@ -160,22 +175,23 @@ def judge(job: Job, reply: dict[str, Any]) -> Verdict:
 
 
 def _wrong_parts(expected: dict[str, Any], found: object) -> str:
+    """Describe the first wrong part; return an empty string if the parts are as expected."""
     if not isinstance(found, dict):
         return "no parts"
     for key, value in expected.items():
         given = found.get(key)
         if key == "strings" and isinstance(given, dict):
-            # Keys that a reader must ignore may be among them.
+            # The reader may also report unknown keys, which the specification tells it to ignore.
             given = {name: given.get(name) for name in value}
         if key == "optional":
-            # An implementation gives those that it knows, which may be none.
+            # The protocol lets an implementation leave out optional tensors.
             given = {} if given is None else given
             if isinstance(given, dict) and given.keys() <= value.keys():
                 given = value | given
         if key == "prompts" and given is None:
             given = value
         if isinstance(value, float) and isinstance(given, (int, float)):
-            # β may be held in binary32.
+            # An implementation may store β in binary32.
             given = value if math.isclose(value, given, rel_tol=1e-6) else given
         if given != value or isinstance(given, bool) != isinstance(value, bool):
             return f"{key}: {value!r} expected, found {given!r}"
@@ -183,6 +199,7 @@ def _wrong_parts(expected: dict[str, Any], found: object) -> str:
 
 
 def _wrong_vector(job: Job, digits: object) -> str:
+    """Describe the first wrong element; return an empty string if all are within tolerance."""
     expected = _numbers(job.vector)
     found = _numbers(digits)
     if found is None or expected is None:
@@ -190,12 +207,13 @@ def _wrong_vector(job: Job, digits: object) -> str:
     if len(found) != len(expected):
         return f"{len(expected)} elements expected, found {len(found)}"
     for j, (w, v) in enumerate(zip(expected, found, strict=True)):
-        if not abs(v - w) <= job.tolerance:  # NaN is not
+        if not abs(v - w) <= job.tolerance:  # unlike >, this form also finds NaN
             return f"element {j}: {w:.9g} expected within {job.tolerance:g}, found {v:.9g}"
     return ""
 
 
 def _numbers(digits: object) -> tuple[float, ...] | None:
+    """Decode little-endian binary32 numbers in hexadecimal; None: the digits are malformed."""
     if not isinstance(digits, str):
         return None
     try:

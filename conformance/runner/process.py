@@ -1,4 +1,4 @@
-"""An adapter as a process: lines out, lines in, and what can go wrong in between."""
+"""Run an adapter as a process: send messages, receive answers, report failures."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from collections.abc import Sequence
 from typing import IO, Any
 
 PROTOCOL = 1
-# Long enough for the longest vector there is, and a bound on what a broken adapter can send.
+# In bytes. The longest vector fits into it, and a broken adapter cannot fill the memory.
 MAX_LINE = 1 << 24
 
 
 class AdapterError(Exception):
-    """The adapter broke the protocol; `status` is the runner's verdict."""
+    """The adapter breaks the protocol; `status` is the verdict on the job."""
 
     status = "garbage"
 
 
 class CrashedError(AdapterError):
-    """It ended with an exit status that is not 0, or by a signal."""
+    """The adapter ended with a nonzero exit status or by a signal."""
 
     status = "crashed"
 
 
 class EndedEarlyError(AdapterError):
-    """It ended, or closed its output, without an answer, and calls that success."""
+    """The adapter ended with exit status 0, or closed its output, without an answer."""
 
     status = "ended_early"
 
 
 class TimedOutError(AdapterError):
-    """It did not answer in time."""
+    """The adapter did not answer in time."""
 
     status = "timed_out"
 
 
 class GarbageError(AdapterError):
-    """It answered something that is no answer, or to another question."""
+    """The answer is malformed, or belongs to another message."""
 
     status = "garbage"
 
@@ -63,7 +63,7 @@ class Adapter:
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        with contextlib.suppress(ValueError):  # closed meanwhile
+        with contextlib.suppress(ValueError):  # `kill` may close the stream during the read
             while line := self._process.stdout.readline(MAX_LINE):
                 self._lines.put(line)
         self._lines.put(b"")
@@ -75,7 +75,7 @@ class Adapter:
             AdapterError: the adapter gives no usable answer.
         """
         assert self._process.stdin is not None
-        with contextlib.suppress(OSError):  # it has ended: the answer tells how
+        with contextlib.suppress(OSError):  # the adapter has ended; the missing answer shows it
             self._process.stdin.write(json.dumps(message).encode("ascii") + b"\n")
             self._process.stdin.flush()
         try:
@@ -93,10 +93,11 @@ class Adapter:
         return reply
 
     def stop(self, timeout: float) -> None:
-        """Tell it to stop, and wait for its end.
+        """Send the stop message and wait for the adapter's end.
 
         Raises:
-            AdapterError: it does not end, or not with status 0, or says more than it was asked.
+            AdapterError: the adapter does not end in time, ends with another status than 0, or
+                writes a line that no message asked for.
         """
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):
@@ -112,7 +113,7 @@ class Adapter:
             raise GarbageError(f"said more than it was asked: {_shown(line)}")
 
     def kill(self) -> None:
-        """End the adapter's process, even if it does not react."""
+        """Kill the adapter's process and close its streams."""
         self._process.kill()
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout, self._errors):

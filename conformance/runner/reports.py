@@ -1,4 +1,4 @@
-"""A run for people (a table), for programs (JSON), for build servers (JUnit)."""
+"""Report a run as a table for people, as JSON for programs, and as JUnit for build servers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHOWN = 40
 
 
 def table(implementation: str, verdicts: Sequence[Verdict]) -> str:
-    """The run as text: a row for each class and folder, then what failed."""
+    """Format a run as text: a row for each class and folder, then the first failures."""
     rows: dict[tuple[str, str], Counter[str]] = {}
     for verdict in verdicts:
         key = (verdict.job.kind, verdict.job.id.split("/")[0])
@@ -31,7 +31,7 @@ def table(implementation: str, verdicts: Sequence[Verdict]) -> str:
     if failed:
         lines.append("")
     for verdict in failed[:SHOWN]:
-        # What an adapter says may hold anything: a terminal gets it escaped.
+        # The detail quotes the adapter, so it may hold control characters for the terminal.
         detail = verdict.detail.encode("unicode_escape").decode("ascii")
         lines.append(f"{verdict.status}: {verdict.job.id}: {detail}")
     if len(failed) > SHOWN:
@@ -40,7 +40,7 @@ def table(implementation: str, verdicts: Sequence[Verdict]) -> str:
 
 
 def as_json(implementation: str, problem: str, verdicts: Sequence[Verdict]) -> str:
-    """The run as JSON: every verdict by its case's id."""
+    """Format a run as JSON: the counts, and each verdict with its job's id."""
     counts = Counter(verdict.status for verdict in verdicts)
     results = [
         {"id": v.job.id, "class": v.job.kind, "status": v.status, "detail": v.detail}
@@ -56,7 +56,7 @@ def as_json(implementation: str, problem: str, verdicts: Sequence[Verdict]) -> s
 
 
 def as_junit(implementation: str, problem: str, verdicts: Sequence[Verdict]) -> bytes:
-    """The run as JUnit XML."""
+    """Format a run as JUnit XML."""
     counts = Counter(map(_kind, verdicts))
     suite = ElementTree.Element(
         "testsuite",
@@ -83,5 +83,5 @@ def _kind(verdict: Verdict) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text without what XML cannot hold."""
+    """Escape the characters that XML does not allow."""
     return text.encode("unicode_escape").decode("ascii")

@@ -159,7 +159,7 @@ def test_a_report_on_other_data_is_no_baseline(results, tmp_path):
     data.write(tmp_path / "eval/sts/topics-test.tsv", [(1, "a", "b"), (2, "c", "d")])
     other = evaluate(data.noise, tmp_path / "eval")
     with pytest.raises(
-        EvaluationError, match=r"r\.json: sts/topics-test was measured on other files"
+        EvaluationError, match=r"r\.json: sts/topics-test was measured on files that differ"
     ):
         add_baseline(other, from_json(path), "r.json")
 
@@ -290,6 +290,12 @@ def test_a_model_compared_with_itself_has_each_row_once(folder, tmp_path):
     }
     again = evaluate([model, model], folder, tasks=["sts"], prefixes=[3], baseline=model)
     assert len(rows(again)) == 1
+
+
+def test_a_compared_model_that_can_do_no_task_stays_in_the_results(folder):
+    results = evaluate("bm25", folder, tasks=["sts"], baseline="bm25")
+    assert (results.models, results.baseline, results.scores) == (["bm25"], ("bm25",), [])
+    assert "bm25" in markdown(results)
 
 
 def test_a_model_of_an_earlier_report_that_is_measured_again_has_one_row(folder, tmp_path):

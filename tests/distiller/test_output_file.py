@@ -20,7 +20,7 @@ from staticemb_distiller.evaluation import record
 from staticemb_distiller.file import Parts, Settings, serialize, write
 from staticemb_distiller.interop.export import export
 from staticemb_distiller.interop.word_vectors import convert_word_vectors
-from staticemb_distiller.output_file import appearing, check_output, sweep
+from staticemb_distiller.output_file import atomic_file, check_output, sweep
 from staticemb_distiller.publish.wheel import Names, build_wheel
 from strategies import word_level_tokenizer
 
@@ -180,7 +180,7 @@ def test_a_node_that_is_removed_meanwhile_does_not_come_back_as_a_file(tmp_path)
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     thread, got = reading(fifo)
-    with appearing(fifo) as temporary:
+    with atomic_file(fifo) as temporary:
         fifo.unlink()
         temporary.write_bytes(b"all of it")
     thread.join(SECONDS)
@@ -203,7 +203,7 @@ def test_a_block_that_fails_changes_nothing(tmp_path, kind, error):
         os.mkfifo(path)
         thread, got = reading(path)
     before = names(tmp_path)
-    with pytest.raises(error), appearing(path) as temporary:  # noqa: PT012
+    with pytest.raises(error), atomic_file(path) as temporary:  # noqa: PT012
         temporary.write_text("half")
         raise error
     assert names(tmp_path) == before
@@ -279,10 +279,10 @@ def test_a_stopped_writer_leaves_nothing(tmp_path, number):
     code = (
         "import sys, time\n"
         "from pathlib import Path\n"
-        "from staticemb_distiller.output_file import appearing, appearing_folder\n"
+        "from staticemb_distiller.output_file import atomic_file, atomic_folder\n"
         "from staticemb_distiller.cli.main import guarded\n"
         "def work():\n"
-        "    with appearing_folder(Path('folder')) as folder, appearing(Path('file')) as file:\n"
+        "    with atomic_folder(Path('folder')) as folder, atomic_file(Path('file')) as file:\n"
         "        (folder / 'part').write_text('half')\n"
         "        file.write_text('half')\n"
         "        print('now', flush=True)\n"
@@ -473,7 +473,7 @@ def test_what_is_write_protected_is_refused_before_the_work(tmp_path):
             if path.name == "file":
                 with pytest.raises(OutputError, match="write-protected"):
                     check_output(path)
-                with pytest.raises(OSError, match="write-protected"), appearing(path):
+                with pytest.raises(OSError, match="write-protected"), atomic_file(path):
                     pass
             else:
                 with pytest.raises(OutputError, match=r"folder .* is write-protected"):
@@ -541,7 +541,7 @@ def test_a_killed_writers_remains_are_found_whatever_the_name(tmp_path):
     for name in ("[ab]*.npz", "é" * 120):
         path = tmp_path / name
         kept = []
-        with appearing(path) as temporary:
+        with atomic_file(path) as temporary:
             temporary.write_text("new")
             kept.append(temporary.name)
         (tmp_path / kept[0]).write_text("left")

@@ -11,7 +11,7 @@ from hub_client import commands, run
 from hub_server import COMMIT, READER, WRITER, serve
 from peer_models import vectors_for
 from staticemb_distiller.evaluation import record
-from staticemb_distiller.evaluation.run import Results, Score
+from staticemb_distiller.evaluation.results import Results, Score
 from staticemb_distiller.file import Parts, Settings, write
 from staticemb_runtime import StaticModel
 from staticemb_runtime.format.reader import read

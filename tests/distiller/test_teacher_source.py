@@ -18,7 +18,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer import modules as st
 
 from staticemb_distiller import errors
-from staticemb_distiller.teacher import Teacher, peer, source
+from staticemb_distiller.teacher import Teacher, sentence_transformers_backend, source
 
 from . import teachers
 
@@ -410,7 +410,7 @@ def test_unknown_modules_are_run_by_the_peer(unusual):
 
 
 def test_unknown_modules_without_the_peer(unusual, monkeypatch):
-    monkeypatch.setattr(peer, "find_spec", lambda name: None)
+    monkeypatch.setattr(sentence_transformers_backend, "find_spec", lambda name: None)
     with pytest.raises(errors.UnsupportedModuleError, match=r"CNN.*pip install sentence-trans"):
         load(unusual)
 
@@ -457,7 +457,7 @@ def test_static_teacher(tmp_path):
 )
 def test_settings_that_only_the_peer_may_know(folder, monkeypatch, file, values):
     edit(folder / file, **values)
-    monkeypatch.setattr(peer, "find_spec", lambda name: None)
+    monkeypatch.setattr(sentence_transformers_backend, "find_spec", lambda name: None)
     with pytest.raises(errors.UnsupportedModuleError, match=r"pip install sentence-transformers"):
         load(folder)
 

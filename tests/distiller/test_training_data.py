@@ -17,10 +17,10 @@ from staticemb_distiller.training import tokenized
 from staticemb_distiller.training.dataset import Texts
 from staticemb_distiller.training.sources import PairSource
 from staticemb_distiller.training.tokenized import prepare
-from staticemb_runtime.tokenization.word_tokenizer import WordTokenizer
 from strategies import texts as any_texts
 from strategies import word_level_tokenizer
 from tokenizer_families import family_json
+from word_tokenizers import open_tokenizer
 
 ROWS = [
     ["what is it?", "a thing"],
@@ -326,7 +326,7 @@ def test_ids_are_those_of_the_runtime(tmp_path, name, data):
     source = PairSource.parse(str(path))
     train, _ = prepare([source], definition, unknown, most, tmp_path / "prepared")
     numbers = np.arange(len(train.texts))
-    again = WordTokenizer(definition, unknown_token_id=unknown, max_tokens=most)
+    again = open_tokenizer(definition, unknown_token_id=unknown, max_tokens=most)
     ids, lengths = again.encode(train.read_texts(numbers))
     assert train.texts.ids.tolist() == ids.tolist()
     assert np.diff(train.texts.offsets).tolist() == lengths.tolist()

@@ -19,6 +19,7 @@ from staticemb_distiller.training.losses import (
 )
 from staticemb_distiller.training.mining import hardest
 from staticemb_distiller.training.ranking import ranks
+from staticemb_distiller.training.schedule import learning_rate, next_validation
 from staticemb_distiller.training.validation import validate
 from staticemb_runtime.encoding import EmbeddingTable, pool
 
@@ -281,3 +282,26 @@ def test_a_share_without_examples_has_no_loss(kind):
     aim = objective(bag, dataset(texts, examples(kind, none)), prefixes=(2, 4), guide=guide)
     loss, which, gradient = aim.gradient(batch(none, scores, labels))
     assert (loss, len(which), len(gradient)) == (0.0, 0, 0)
+
+
+@given(st.integers(1, 500), st.floats(0, 1))
+def test_the_learning_rate_rises_falls_and_stays_positive(total, warmup):
+    rates = [learning_rate(step, total, peak=0.3, warmup=warmup) for step in range(total)]
+    assert 0 < min(rates) <= max(rates) <= 0.3
+    top = int(np.argmax(rates))
+    assert top <= warmup * total + 1
+    tolerance = 1e-12
+    assert all(a <= b + tolerance for a, b in pairwise(rates[: top + 1]))
+    assert all(a + tolerance >= b for a, b in pairwise(rates[top:]))
+
+
+@given(st.integers(1, 300), st.integers(1, 12))
+def test_an_epoch_ends_in_a_validation_and_has_no_more_than_wanted(per_epoch, validations):
+    done, made = 0, []
+    while done < per_epoch:
+        done = next_validation(done, per_epoch, validations)
+        made.append(done)
+    assert made[-1] == per_epoch
+    assert len(made) == min(validations, per_epoch)
+    gaps = np.diff([0, *made])
+    assert gaps.max() - gaps.min() <= 1

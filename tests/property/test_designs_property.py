@@ -16,6 +16,7 @@ from staticemb_runtime.format.tokenizer_library import is_failure
 from staticemb_runtime.tokenization import word_tokenizer as words
 from staticemb_runtime.tokenization.word_tokenizer import WordTokenizer
 from tokenizer_designs import design_texts, designs
+from word_tokenizers import found, open_tokenizer
 
 
 def expected(oracle: Tokenizer, text: str) -> list[int] | None:
@@ -27,13 +28,6 @@ def expected(oracle: Tokenizer, text: str) -> list[int] | None:
             raise
         return None
     return ids
-
-
-def found(tokenizer: WordTokenizer, texts: list[str]) -> list[list[int]]:
-    ids, lengths = tokenizer.encode(texts)
-    assert lengths.sum() == len(ids)
-    begins = lengths.cumsum() - lengths
-    return [ids[b : b + n].tolist() for b, n in zip(begins, lengths, strict=True)]
 
 
 def compare(tokenizer: WordTokenizer, oracle: Tokenizer, texts: list[str]) -> None:
@@ -60,13 +54,13 @@ def drawn(draw: st.DrawFn) -> tuple[str, list[str]]:
 def test_ids_are_those_of_tokenizers_by_every_path(drawn: tuple[str, list[str]]) -> None:
     definition, texts = drawn
     oracle = Tokenizer.from_str(definition)
-    tokenizer = WordTokenizer(definition.encode())
+    tokenizer = open_tokenizer(definition.encode())
     compare(tokenizer, oracle, texts)
     compare(tokenizer, oracle, texts)  # with every word known
-    tokenizer = WordTokenizer(definition.encode())
+    tokenizer = open_tokenizer(definition.encode())
     for text in texts:  # one after the other, so that each learns a few words
         compare(tokenizer, oracle, [text])
-    tokenizer = WordTokenizer(definition.encode())
+    tokenizer = open_tokenizer(definition.encode())
     with mock.patch.object(words, "_BLOCK", 8):
         compare(tokenizer, oracle, ["".join(texts)])
         compare(tokenizer, oracle, texts)
@@ -170,7 +164,7 @@ def test_what_was_cut_wrongly_once(name: str) -> None:
     made, texts = _WRONG[name]
     definition = json.dumps(made)
     oracle = Tokenizer.from_str(definition)
-    tokenizer = WordTokenizer(definition.encode())
+    tokenizer = open_tokenizer(definition.encode())
     right = [oracle.encode(text, add_special_tokens=False).ids for text in texts]
     assert found(tokenizer, texts) == right
     assert found(tokenizer, texts) == right, "with every word known"

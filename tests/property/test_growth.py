@@ -22,7 +22,7 @@ from staticemb_runtime.format.tokenizer_check import check_tokenizer
 from staticemb_runtime.loading import foreign_folder as peer_folder
 from staticemb_runtime.loading import hub
 from staticemb_runtime.records import forms as runtime_records
-from staticemb_runtime.tokenization.wordpiece import read_plain
+from staticemb_runtime.tokenization.bert_definition import read_bert
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conformance"))
 
@@ -72,7 +72,7 @@ JSON_PARSERS = {
     "prompts": lambda files: lambda text: MetadataReader({"prompts": text}, "f")._prompts(),
     "tokenizer": lambda files: lambda text: check_tokenizer(text.encode(), 1, "f"),
     "tokenizer_member": lambda files: tokenizer_with,
-    "wordpiece": lambda files: lambda text: read_plain(np.frombuffer(text.encode(), np.uint8), 1),
+    "wordpiece": lambda files: lambda text: read_bert(np.frombuffer(text.encode(), np.uint8), 1),
     "lambda": lambda files: (
         lambda text: aws_lambda.answer(
             None, {"requestContext": {"http": {"method": "POST"}}, "body": text}

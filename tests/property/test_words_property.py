@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from staticemb_runtime.tokenization.separability import find_splitter
+from staticemb_runtime.tokenization.word_cache import WordCache
 from staticemb_runtime.tokenization.word_tokenizer import WordTokenizer
 from strategies import texts
 from tokenizer_families import NAMES, WHOLE, family_json
+from word_tokenizers import found, open_tokenizer
 
 
 @cache
@@ -24,18 +26,11 @@ def oracle(name: str) -> Tokenizer:
 @cache
 def learned(name: str) -> WordTokenizer:
     """One for all examples: its cache holds the words of all texts before."""
-    return WordTokenizer(family_json(name))
+    return open_tokenizer(family_json(name))
 
 
 def expected(name: str, texts: list[str]) -> list[list[int]]:
     return [oracle(name).encode(text, add_special_tokens=False).ids for text in texts]
-
-
-def found(tokenizer: WordTokenizer, texts: list[str]) -> list[list[int]]:
-    ids, lengths = tokenizer.encode(texts)
-    assert lengths.sum() == len(ids)
-    begins = lengths.cumsum() - lengths
-    return [ids[b : b + n].tolist() for b, n in zip(begins, lengths, strict=True)]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -57,13 +52,15 @@ def fresh(name: str) -> WordTokenizer:
     tokenizer = learned(name)
     copy = object.__new__(WordTokenizer)
     copy.__dict__.update(tokenizer.__dict__)
-    copy._words = {}
+    copy._cache, copy._dictionary, copy._is_filled = WordCache(1000), {}, False
     return copy
 
 
 @given(text=texts(), unknown=st.integers(0, 8), limit=st.integers(0, 9))
 def test_unknown_ids_are_dropped_before_the_cut(text: str, unknown: int, limit: int) -> None:
-    tokenizer = WordTokenizer(family_json("word_level"), unknown_token_id=unknown, max_tokens=limit)
+    tokenizer = open_tokenizer(
+        family_json("word_level"), unknown_token_id=unknown, max_tokens=limit
+    )
     right = [i for i in expected("word_level", [text])[0] if i != unknown][:limit]
     assert found(tokenizer, [text]) == [right]
     assert found(tokenizer, [text]) == [right], "with every word known"
@@ -71,7 +68,7 @@ def test_unknown_ids_are_dropped_before_the_cut(text: str, unknown: int, limit: 
 
 @given(batch=st.lists(texts(8), max_size=6), order=st.randoms())
 def test_neighbors_and_order_do_not_matter(batch: list[str], order) -> None:
-    tokenizer = WordTokenizer(family_json("modernbert"), cache_words=16)
+    tokenizer = open_tokenizer(family_json("modernbert"), cache_words=16)
     alone = {text: found(tokenizer, [text])[0] for text in batch}
     order.shuffle(batch)
     assert found(tokenizer, batch) == [alone[text] for text in batch]

@@ -15,7 +15,7 @@ from staticemb_distiller.file import Parts, Settings, write
 from staticemb_runtime import StaticModel
 from staticemb_runtime.errors import InvalidTextError, TokenizerInvalidError
 from staticemb_runtime.format.tokenizer_check import check_tokenizer, model_type
-from staticemb_runtime.tokenization.wordpiece import read_plain
+from staticemb_runtime.tokenization.bert_definition import read_bert
 from tokenizer_families import family, family_json
 
 ONE_OF_EACH = {"WordPiece": "bert_uncased", "BPE": "roberta", "Unigram": "t5"}
@@ -82,16 +82,14 @@ def test_a_file_without_the_type_is_read_by_every_path(tmp_path: Path, kind: str
         assert np.allclose(opened.encode(TEXTS), theirs.encode(TEXTS), atol=1e-6)
 
 
-def test_plain_words_need_no_type() -> None:
-    members = json.loads(edited("bert_uncased", type=...)) | {"post_processor": None}
-    plain = read_plain(np.frombuffer(json.dumps(members).encode(), np.uint8), 1 << 20)
-    assert plain is not None
-    found = plain.encode(["The quick fox"], unknown_token_id=None, max_tokens=None)
-    assert found is not None
+def test_bert_needs_no_type() -> None:
+    bert = read_bert(np.frombuffer(edited("bert_uncased", type=...), np.uint8), 1 << 20)
+    assert bert is not None
     oracle = Tokenizer.from_buffer(family_json("bert_uncased"))
     oracle.no_padding()
     oracle.no_truncation()
-    assert found[0].tolist() == oracle.encode("The quick fox", add_special_tokens=False).ids
+    expected = oracle.encode("The quick fox", add_special_tokens=False).ids
+    assert bert.ids("The quick fox") == expected
 
 
 # --- no unknown token ------------------------------------------------------------------------
@@ -147,12 +145,11 @@ def test_a_normalizer_that_panics_is_an_error_that_names_the_text(tmp_path: Path
 def test_a_setting_that_is_null_is_read_as_model2vec_reads_it(
     tmp_path: Path, config: dict[str, None]
 ) -> None:
-    from model2vec import StaticModel as Theirs
-
+    theirs = pytest.importorskip("model2vec").StaticModel
     save_model2vec(tmp_path, family("bert_uncased"), normalize=True, max_length=4)
     (tmp_path / "config.json").write_text(json.dumps(config))
     texts = [*TEXTS[:3], "the quick brown fox " * 300]
-    expected = Theirs.from_pretrained(tmp_path).encode(texts)
+    expected = theirs.from_pretrained(tmp_path).encode(texts)
     assert np.allclose(StaticModel.load(tmp_path).encode(texts), expected, atol=1e-5)
 
 

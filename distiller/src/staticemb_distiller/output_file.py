@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from .errors import DistillerError, OutputError
-from .places import is_there
+from .path_checks import exists
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,7 +34,7 @@ _BLOCK: Final = 1 << 20
 
 
 @contextmanager
-def appearing(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path) -> Iterator[Path]:
     """Write a file atomically: yield a temporary file, and move its content to the path at the end.
 
     If the block raises any exception, `SystemExit` and `KeyboardInterrupt` included, the output
@@ -51,7 +51,7 @@ def appearing(path: Path) -> Iterator[Path]:
         OSError: The path is a folder, or the file cannot be written.
 
     Example:
-        >>> with appearing(Path("notes.txt")) as temporary:  # doctest: +SKIP
+        >>> with atomic_file(Path("notes.txt")) as temporary:  # doctest: +SKIP
         ...     temporary.write_text("all of it")
     """
     stream = _stream(path)
@@ -73,7 +73,7 @@ def appearing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def appearing_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path) -> Iterator[Path]:
     """Write a folder atomically: yield a temporary folder, and move its entries at the end.
 
     An existing empty folder keeps its mode and owner: it may be a mount point. Symbolic links are
@@ -112,7 +112,7 @@ def appearing_folder(path: Path) -> Iterator[Path]:
 
 
 def sweep(path: Path) -> None:
-    """Remove the temporary files of `appearing` for a path; a killed process leaves them."""
+    """Remove the temporary files of `atomic_file` for a path; a killed process leaves them."""
     start = f".{path.name[:_NAME_CHARACTERS]}."
     with suppress(OSError):
         for temporary in list(path.parent.iterdir()):
@@ -235,7 +235,7 @@ def _deepest(path: Path) -> Path:
         OSError: The name of a folder that does not exist is invalid.
     """
     folder = path
-    while not is_there(folder) and folder != folder.parent:
+    while not exists(folder) and folder != folder.parent:
         folder = folder.parent
     for part in path.relative_to(folder).parts:
         with suppress(FileNotFoundError, NotADirectoryError):

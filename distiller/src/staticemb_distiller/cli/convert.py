@@ -11,8 +11,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source",
         metavar="SOURCE",
-        help="a folder of model2vec or sentence-transformers (StaticEmbedding), or word vectors "
-        "as text: GloVe, word2vec, fastText's .vec, also packed as .gz or .zst",
+        help="a folder of model2vec or sentence-transformers (StaticEmbedding), or a text file of "
+        "word vectors: GloVe, word2vec or fastText's .vec, which may be compressed (.gz, .zst)",
     )
     parser.add_argument(
         "-o", "--output", required=True, metavar="FILE", help="the file to write (.staticemb)"
@@ -21,31 +21,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     folders.add_argument(
         "--rules",
         choices=["model2vec", "sentence-transformers"],
-        help="whose rules to follow; by default those of the library that wrote the folder",
+        help="the library whose rules to follow; default: the one that wrote the folder",
     )
     folders.add_argument(
-        "--dim", type=int, metavar="N", help="keep the first N columns; by default the model's own"
+        "--dim",
+        type=int,
+        metavar="N",
+        help="keep the first N dimensions; default: as many as the library gives",
     )
     words = parser.add_argument_group("word vectors")
     words.add_argument(
         "--tokens",
         choices=["words", "blanks"],
         default="words",
-        help="cut texts at blanks and around punctuation (words), or at blanks alone",
+        help="words: split texts at blanks and around punctuation; blanks: at blanks only [words]",
     )
     words.add_argument(
         "--lowercase",
         action=argparse.BooleanOptionalAction,
-        help="put texts in lower case; by default if no word has an upper case letter",
+        help="lowercase texts; default: only if no word has an uppercase letter",
     )
-    words.add_argument("--limit", type=int, metavar="N", help="read the first N rows")
+    words.add_argument("--limit", type=int, metavar="N", help="read the first N words only")
     words.add_argument(
         "--normalize",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="give vectors unit length",
+        help="scale the vectors of texts to unit length; default: yes",
     )
-    words.add_argument("--dtype", choices=["float32", "float16"], default="float32", help="of rows")
+    words.add_argument(
+        "--dtype",
+        choices=["float32", "float16"],
+        default="float32",
+        help="number type of the table [float32]",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

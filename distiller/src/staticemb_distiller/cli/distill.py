@@ -12,13 +12,13 @@ from .recipe import read_recipe
 _GROUPS = {
     "revision": "the teacher",
     "mode": "the vocabulary",
-    "vectors_from": "vectors of tokens",
+    "vectors_from": "the vectors of tokens",
     "fit": "the fit to texts",
-    "length_power": "all fitted rows alike",
+    "length_power": "the shape of fitted rows",
     "dims": "dimensions",
-    "weighting": "weights of tokens",
+    "weighting": "the weights of tokens",
     "dtype": "storage",
-    "pooling": "from tokens to texts",
+    "pooling": "the vectors of texts",
     "seed": "random numbers",
 }
 
@@ -26,32 +26,36 @@ _GROUPS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments: the teacher, the output, and one flag for each knob."""
     parser.usage = "%(prog)s TEACHER -o FILE [--recipe FILE] [options]"
-    parser.add_argument("teacher", metavar="TEACHER", help="a local folder or a Hub id")
+    parser.add_argument(
+        "teacher", metavar="TEACHER", help="a Sentence Transformer: a local folder or a Hub id"
+    )
     parser.add_argument(
         "-o", "--output", required=True, metavar="FILE", help="the file to write (.staticemb)"
     )
     parser.add_argument(
         "--recipe",
         metavar="FILE",
-        help="TOML, or a model (a file or an installed name) to repeat its recipe; flags take "
-        "precedence",
+        help="take the recipe from a TOML file, a static embedding file or an installed model; "
+        "flags take precedence",
     )
-    work = parser.add_argument_group("how to work")
+    work = parser.add_argument_group("the run")
     work.add_argument(
         "--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda or mps [auto]"
     )
     work.add_argument(
-        "--checkpoint", metavar="FOLDER", help="keep what is done, and go on from there next time"
+        "--checkpoint",
+        metavar="FOLDER",
+        help="save the progress in FOLDER, and continue from it next time",
     )
     work.add_argument(
         "--teacher-cache",
         metavar="FOLDER",
-        help="keep the teacher's vectors of the fit's texts for good, for other fits to them",
+        help="save the teacher's vectors of the fit's texts in FOLDER, for later runs",
     )
     work.add_argument(
         "--trust-remote-code",
         action="store_true",
-        help="run Python code that comes with TEACHER; a recipe cannot allow it",
+        help="run the Python code that comes with TEACHER; a recipe cannot allow this",
     )
     work.add_argument("--quiet", action="store_true", help="show no progress")
     add_knobs(parser, Recipe, _GROUPS)

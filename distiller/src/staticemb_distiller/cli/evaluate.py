@@ -16,48 +16,50 @@ from ..evaluation.load import load_model
 from ..evaluation.models import Embedder, LexicalModel
 from ..evaluation.run import Prefixes, evaluate
 from ..output_file import STANDARD_OUTPUT, check_output, is_stream
-from ..places import is_there
+from ..path_checks import exists
 from ..progress import Progress
 
 EPILOG = f"""\
-the folder of data (tab-separated UTF-8 files without a header, JSON lines for
-retrieval):
+files in the data folder (tab-separated UTF-8 without a header; JSON lines for
+retrieval) and the columns of their rows:
 
 {tasks.LAYOUT}"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.description = "Measure models on tasks that are kept in plain files."
+    parser.description = "Measure models on tasks in plain files, and compare them with baselines."
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
         "models",
         nargs="+",
         metavar="MODEL",
-        help="a .staticemb file; an installed model's name; a model2vec or sentence-transformers "
-        "folder, or a Hub id; word vectors as text; or tfidf, bm25, wordllama. NAME=MODEL gives it "
-        "a name in the report",
+        help="a .staticemb file; an installed model's name; a folder or Hub id of model2vec or "
+        "sentence-transformers; a text file of word vectors; or tfidf, bm25 or wordllama. "
+        "NAME=MODEL sets the name in the report",
     )
     what = parser.add_argument_group("what to measure")
     what.add_argument(
         "--data",
         type=Path,
         metavar="FOLDER",
-        help="the tasks' files; default: a small sample that comes with this command, to see what "
-        "it does",
+        help="the folder with the tasks' files; default: a small sample in this package, to try "
+        "the command on",
     )
     what.add_argument(
         "--tasks",
         nargs="+",
         metavar="TASK",
-        help="kinds (sts), names (sts/sick-test, sick-test) or wildcards ('*-en-*'); default: all",
+        help="the tasks to run, as kinds (sts), names (sts/sick-test, sick-test) or wildcards "
+        "('*-en-*'); default: all",
     )
     what.add_argument(
         "--prefixes",
         default="full",
         metavar="N,N…",
-        help="lengths to cut the vectors to; 'ladder': each model's own; default: whole vectors",
+        help="lengths to truncate the vectors to; ladder: the prefixes that each model recommends; "
+        "full: whole vectors [full]",
     )
     compare = parser.add_argument_group("comparison")
     compare.add_argument(
@@ -65,22 +67,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="MODEL",
-        help="models to compare with, or the .json report of an earlier run",
+        help="models to compare with, or .json reports of earlier runs",
     )
     compare.add_argument(
         "--resamples",
         type=int,
         default=1000,
         metavar="N",
-        help="of the bootstrap of differences from the baselines; 0: none (default: 1000)",
+        help="number of bootstrap samples of the differences from the baselines; 0: none [1000]",
     )
-    what.add_argument(
-        "--no-speed", action="store_true", help="do not take the models' texts per second"
-    )
+    what.add_argument("--no-speed", action="store_true", help="do not measure speed")
     files = parser.add_argument_group("report files")
     files.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON")
-    files.add_argument("--markdown", type=Path, metavar="FILE", help="write it as Markdown")
-    files.add_argument("--html", type=Path, metavar="FILE", help="write it as a page with charts")
+    files.add_argument("--markdown", type=Path, metavar="FILE", help="write the report as Markdown")
+    files.add_argument(
+        "--html", type=Path, metavar="FILE", help="write the report as an HTML page with charts"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -130,7 +132,7 @@ def _check_reports(arguments: argparse.Namespace) -> None:
     Raises:
         OutputError: A report file fails a check.
     """
-    models = [_place(spec)[0] for spec in (*arguments.models, *arguments.baseline)]
+    models = [_split_name(spec)[0] for spec in (*arguments.models, *arguments.baseline)]
     data = [] if arguments.data is None else [arguments.data]
     seen: dict[str, Path] = {}
     for path in (arguments.json, arguments.markdown, arguments.html):
@@ -142,10 +144,10 @@ def _check_reports(arguments: argparse.Namespace) -> None:
             raise OutputError(f"{path}: expected another file than {other}, found the same one")
 
 
-def _place(spec: str) -> tuple[str, str | None]:
+def _split_name(spec: str) -> tuple[str, str | None]:
     """Split `NAME=MODEL` into the model and its name; the name is None if there is no `=`."""
     name, equals, model = spec.partition("=")
-    return (model, name) if equals and not is_there(spec) else (spec, None)
+    return (model, name) if equals and not exists(spec) else (spec, None)
 
 
 def _named(
@@ -154,7 +156,7 @@ def _named(
     """Open each model once, under its name from `NAME=MODEL` if there is one."""
     models = []
     for spec in specs:
-        place, name = _place(spec)
+        place, name = _split_name(spec)
         if place not in opened:
             opened[place] = load_model(place, name)
         models.append(opened[place])

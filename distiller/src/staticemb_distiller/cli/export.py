@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--to",
         required=True,
         choices=["model2vec", "sentence-transformers", "onnx"],
-        help="whose model to write; onnx is for onnxruntime and transformers.js",
+        help="the library to write for; onnx: onnxruntime and transformers.js",
     )
     parser.add_argument(
         "-o", "--output", required=True, metavar="FOLDER", help="a new or empty folder"
@@ -23,13 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pooling",
         choices=["mean"],
-        help="take the plain mean of the rows as they are; by default damping is folded into token "
-        "weights where the library has the plain mean alone",
+        help="mean: average the rows without damping; default: for a library that can only "
+        "average, fold the damping into token weights",
     )
     parser.add_argument(
         "--unknown-tokens",
         choices=["peer"],
-        help="leave unknown tokens to the library where it treats them in another way",
+        help="peer: treat unknown tokens as the library does; default: refuse if it treats them in "
+        "another way than the file",
     )
 
 

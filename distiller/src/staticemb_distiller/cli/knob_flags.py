@@ -40,6 +40,7 @@ _METAVARS = {
     "teacher": "TEACHER",
     "teacher_budget": "N|TIME",
     "teacher_revision": "REVISION",
+    "text": "SOURCE",
     "vocabulary": "FILE",
     "vocabulary_from": "FILE",
 }
@@ -59,7 +60,7 @@ def add_knobs(
     for name, kind in recipe.knob_types().items():
         if name in groups:
             group = parser.add_argument_group(f"the recipe: {groups[name]}")
-        _add_knob(group, name, kind, recipe.knob_help(name))
+        _add_knob(group, name, kind, as_flags(recipe, recipe.knob_help(name)))
 
 
 def given_recipe(arguments: argparse.Namespace, recipe: type[K], read: Callable[[str], K]) -> K:

@@ -19,14 +19,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 COMMANDS = {
-    "convert": (".convert", "rewrite a model of another library as a file"),
+    "convert": (".convert", "convert a model of another library to a static embedding file"),
     "distill": (".distill", "make a static embedding file from a Sentence Transformer"),
-    "evaluate": (".evaluate", "measure models on tasks in plain files, beside baselines"),
-    "export": (".export", "write a file as a model of another library"),
-    "push": (".push", "upload a file to the Hugging Face Hub"),
-    "recipe": (".recipe", "print the recipe that a file was made by, or the defaults"),
-    "train": (".train", "train a static embedding file on pairs and other examples"),
-    "wheel": (".wheel", "make a wheel for pip of a static embedding file"),
+    "evaluate": (
+        ".evaluate",
+        "measure models on tasks in plain files, and compare them with baselines",
+    ),
+    "export": (".export", "convert a static embedding file to a model of another library"),
+    "push": (".push", "upload a static embedding file to the Hugging Face Hub"),
+    "recipe": (".recipe", "print the recipe of a static embedding file, or the default recipe"),
+    "train": (".train", "train a static embedding file on pairs of texts and other examples"),
+    "wheel": (".wheel", "put a static embedding file into a wheel, which pip can install"),
 }
 
 
@@ -60,7 +63,8 @@ def run(arguments: list[str]) -> int:
     """Run a command within `guarded`; return its exit status."""
     parser = CommandParser(
         prog="staticemb-distiller",
-        description="Make static embedding files from Sentence Transformers.",
+        description="Make static embedding files from Sentence Transformers; train, measure, "
+        "convert and publish them.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)

@@ -9,37 +9,55 @@ from pathlib import Path
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.epilog = "HF_TOKEN or `hf auth login` says who pushes; HF_ENDPOINT names another Hub."
+    parser.epilog = (
+        "The token comes from HF_TOKEN or `hf auth login`. HF_ENDPOINT selects another Hub."
+    )
     parser.add_argument(
         "model", metavar="MODEL", help="a static embedding file, or an installed model's name"
     )
-    parser.add_argument("repository", metavar="ORG/NAME", help="where to put it")
-    parser.add_argument("--private", action="store_true", help="a new repository is private")
+    parser.add_argument("repository", metavar="ORG/NAME", help="the repository to upload to")
     parser.add_argument(
-        "--revision", metavar="BRANCH", help="a branch, made if there is none [main]"
+        "--private",
+        action="store_true",
+        help="make a new repository private; an existing one must be private",
     )
     parser.add_argument(
-        "--no-create", action="store_true", help="do not make a repository that is missing"
+        "--revision",
+        metavar="BRANCH",
+        help="the branch to upload to; it is created if it is missing [main]",
     )
-    twins = parser.add_argument_group("for model2vec and sentence-transformers")
-    twins.add_argument("--no-twins", action="store_true", help="upload the file and its card alone")
-    twins.add_argument(
+    parser.add_argument(
+        "--no-create", action="store_true", help="end with an error if the repository is missing"
+    )
+    libraries = parser.add_argument_group("the copy for model2vec and sentence-transformers")
+    libraries.add_argument(
+        "--no-twins", action="store_true", help="upload no copy, only the file and its card"
+    )
+    libraries.add_argument(
         "--pooling",
         choices=["mean"],
-        help="let them take the plain mean of the rows as they are, as for `export`",
+        help="as for `export`",
     )
-    twins.add_argument(
+    libraries.add_argument(
         "--unknown-tokens",
         choices=["peer"],
-        help="leave unknown tokens to them where they treat these in another way",
+        help="as for `export`",
     )
     card = parser.add_argument_group("the model card")
     card.add_argument(
-        "--report", type=Path, metavar="FILE", help="figures of `evaluate --json` on this file"
+        "--report",
+        type=Path,
+        metavar="FILE",
+        help="add the results in a report of `evaluate --json` on this file",
     )
-    card.add_argument("--card", type=Path, metavar="FILE", help="a README.md of your own")
     card.add_argument(
-        "--overwrite-card", action="store_true", help="replace the one that is there already"
+        "--card",
+        type=Path,
+        metavar="FILE",
+        help="upload this README.md instead of the generated card",
+    )
+    card.add_argument(
+        "--overwrite-card", action="store_true", help="replace the existing card of the repository"
     )
 
 
@@ -58,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
         create=not arguments.no_create,
     )
     content = Content(
-        twins=not arguments.no_twins,
+        library_copy=not arguments.no_twins,
         plain_mean=arguments.pooling == "mean",
         peer_unknown=arguments.unknown_tokens == "peer",
         report=arguments.report,

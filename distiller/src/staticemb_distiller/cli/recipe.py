@@ -27,7 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "file",
         nargs="?",
         metavar="MODEL",
-        help="a static embedding file, an installed model's name, or a recipe in TOML",
+        help="a static embedding file, an installed model's name, or a recipe in TOML; without it, "
+        "the default recipe is printed",
     )
 
 
@@ -35,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the recipe."""
     recipe: Knobs = Recipe()
     if arguments.file is not None:
-        path = _place(arguments.file)
+        path = _model_path(arguments.file)
         with warnings_printed():
             recipe = read_training_recipe(path) if _is_trained(path) else read_recipe(path)
     sys.stdout.write(recipe.to_toml() + "\n")
@@ -54,7 +55,7 @@ def read_recipe(name: str | Path) -> Recipe:
         RecipeError: The file holds no recipe, or a training's.
         ModelNotFoundError: No file and no installed model has this name.
     """
-    path = _place(name)
+    path = _model_path(name)
     recipe = _read(path, Recipe)
     if path.suffix.lower() == ".staticemb":
         revision = _extra(path).get("teacher_revision", recipe.revision)
@@ -72,10 +73,10 @@ def read_training_recipe(name: str | Path) -> TrainingRecipe:
         RecipeError: The file holds no recipe, or a distillation's.
         ModelNotFoundError: No file and no installed model has this name.
     """
-    return _read(_place(name), TrainingRecipe)
+    return _read(_model_path(name), TrainingRecipe)
 
 
-def _place(name: str | Path) -> Path:
+def _model_path(name: str | Path) -> Path:
     """Return the path of a TOML file, of a model file, or of an installed model's file."""
     path = Path(name)
     return path if path.suffix.lower() == ".toml" else Path(locate(name))

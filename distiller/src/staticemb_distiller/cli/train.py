@@ -11,9 +11,9 @@ from .recipe import read_training_recipe
 _GROUPS = {
     "pairs": "the examples",
     "start": "the start",
-    "length_power": "all rows alike, before the first step",
-    "temperature": "what is lowered",
-    "epochs": "how to train",
+    "length_power": "the shape of rows at the start",
+    "temperature": "the loss",
+    "epochs": "the optimizer",
     "rotate": "the file",
     "seed": "random numbers",
 }
@@ -25,8 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model",
         metavar="MODEL|TEACHER",
-        help="what to start from: a static embedding file, an installed model's name, a folder of "
-        "model2vec or sentence-transformers, or a Sentence Transformer (folder or Hub id)",
+        help="the model to start from: a static embedding file, an installed model's name, a "
+        "folder of model2vec or sentence-transformers, or a Sentence Transformer (a folder or a "
+        "Hub id)",
     )
     parser.add_argument(
         "-o", "--output", required=True, metavar="FILE", help="the file to write (.staticemb)"
@@ -34,21 +35,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--recipe",
         metavar="FILE",
-        help="TOML, or a trained model (a file or an installed name) to repeat its recipe; flags "
-        "take precedence",
+        help="take the recipe from a TOML file, a trained static embedding file or an installed "
+        "model; flags take precedence",
     )
-    work = parser.add_argument_group("how to work")
+    work = parser.add_argument_group("the run")
     work.add_argument(
         "--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda or mps [auto]"
     )
     work.add_argument(
-        "--checkpoint", metavar="FOLDER", help="keep the state, and go on from there next time"
+        "--checkpoint",
+        metavar="FOLDER",
+        help="save the state in FOLDER, and continue from it next time",
     )
     work.add_argument(
-        "--teacher-cache", metavar="FOLDER", help="keep the teacher's vectors for good"
+        "--teacher-cache",
+        metavar="FOLDER",
+        help="save the teacher's vectors in FOLDER, for later runs",
     )
     work.add_argument(
-        "--tensorboard", metavar="FOLDER", help="write TensorBoard's event files there"
+        "--tensorboard", metavar="FOLDER", help="write event files for TensorBoard in FOLDER"
     )
     work.add_argument("--quiet", action="store_true", help="show no progress")
     add_knobs(parser, TrainingRecipe, _GROUPS)

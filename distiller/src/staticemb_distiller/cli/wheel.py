@@ -18,17 +18,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--name",
         required=True,
         metavar="NAME",
-        help=f"what pip install takes, usually {PREFIX}SOMETHING",
+        help=f"the package's name for pip install, usually {PREFIX}SOMETHING",
     )
     parser.add_argument(
         "--version", default="1.0", metavar="VERSION", help="the wheel's version [1.0]"
     )
     parser.add_argument(
-        "--model-name", default="", metavar="NAME", help="what StaticModel.load takes [SOMETHING]"
+        "--model-name",
+        default="",
+        metavar="NAME",
+        help="the model's name for StaticModel.load [SOMETHING]",
     )
-    parser.add_argument("--license-file", type=Path, metavar="FILE", help="goes into the wheel")
     parser.add_argument(
-        "-o", "--output", type=Path, default=Path(), metavar="FOLDER", help="where to put it [.]"
+        "--license-file", type=Path, metavar="FILE", help="license to put into the wheel"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=Path(),
+        metavar="FOLDER",
+        help="the folder to write to [.]",
     )
 
 

@@ -28,7 +28,7 @@ def order_by_coverage(
         ids: (N,) token ids of all texts, one after the other.
         lengths: (B,) number of ids of each text.
         tokens: The number of token ids.
-        budget: How many texts to choose.
+        budget: The number of texts to choose.
         weights: (B,) factors of the gains, above 0; None: all equal.
 
     Returns:

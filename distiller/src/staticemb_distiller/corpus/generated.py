@@ -12,12 +12,13 @@ GENERATED = "generated"
 """The name of the source of generated sequences."""
 _SHORTEST, _LONGEST = 2, 13  # words of a sequence
 _BLOCK = 240_000  # sequences drawn at a time
-# Zipf-Mandelbrot: the most frequent words are rarer than 1 / rank. Pieces are flatter distributed.
+# Zipf-Mandelbrot: the most frequent words are rarer than 1 / rank. The distribution of pieces is
+# flatter.
 _WORD_OFFSET, _PIECE_OFFSET = 3.7, 51.0
-_GLUED = 0.08  # share of words that get a piece at their end
+_GLUED = 0.08  # the share of words with a piece at their end
 _NEVER_GLUED = 200  # the first ranks are function words, which get no piece
 _COMMA, _STOP, _QUESTION = 0.05, 0.6, 0.08
-_BARE = 0.25  # share of sequences without pieces and punctuation, like queries
+_BARE = 0.25  # the share of sequences without pieces and punctuation, like queries
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Lexicon:
     """The words and pieces of generated sequences.
 
     Attributes:
-        words: Tokens that are whole words, the most frequent first.
+        words: The tokens that are whole words, the most frequent first.
         pieces: Tokens that occur only inside words, the most frequent first, without marks.
     """
 
@@ -39,7 +40,8 @@ class Lexicon:
         Vocabularies list frequent tokens first, which is exact enough for `generate`. Many begin
         with the alphabet, so words of one letter are moved to the end. A token is a word if it
         consists of letters or digits, and its text after a space gives that token alone. For a
-        token with a mark the text without a space is tried, too: some tokenizers add the space.
+        token with a mark the text without a space is tried as well, because some tokenizers add the
+        space.
 
         Args:
             tokenizer: The tokenizer; it is not changed.
@@ -68,13 +70,13 @@ def generate(lexicon: Lexicon, count: int, *, seed: int = 0) -> list[str]:
     """Draw sequences of words, each word by Zipf's law.
 
     A word of rank r = 1, 2, … has a probability proportional to 1 / (r + 2.7) (Mandelbrot, 1953).
-    Some rarer words get a piece at their end, so that the fit learns pieces, too. Commas, full
+    Some rarer words get a piece at their end, so that the fit learns pieces as well. Commas, full
     stops and question marks make sequences similar to sentences. A quarter of the sequences
     consists of words alone.
 
     Args:
         lexicon: Words, and pieces if there are any.
-        count: How many sequences to draw.
+        count: The number of sequences to draw.
         seed: The seed of the random numbers.
 
     Returns:

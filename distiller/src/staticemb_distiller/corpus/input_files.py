@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING
 
 from staticemb_runtime.errors import InputError, StaticEmbError
 from staticemb_runtime.loading import find_installed
-from staticemb_runtime.records import PACKINGS, SUFFIXES, form_of, open_input, text_lines
+from staticemb_runtime.records import (
+    COMPRESSION_SUFFIXES,
+    SUFFIXES,
+    form_of,
+    open_input,
+    text_lines,
+)
 
 from ..errors import TextSourceError
-from ..places import is_folder, is_there
+from ..path_checks import exists, is_folder
 from .digests import file_sha256, listing_sha256
 from .hub import hub_version
 
@@ -53,7 +59,7 @@ def model_files(model: str | os.PathLike[str]) -> Iterator[Path]:
     path = Path(model)
     if is_folder(path):
         yield from (p for p in path.rglob("*") if p.is_file() and p.suffix != ".staticemb")
-    elif is_there(path):
+    elif exists(path):
         yield path
     elif isinstance(model, str):
         with suppress(StaticEmbError):
@@ -65,12 +71,12 @@ def read_lines(paths: Sequence[str]) -> Iterator[str]:
     """Read the lines of text files, without blank lines.
 
     Args:
-        paths: UTF-8 files whose names mean plain text (`.txt`, `.md` or no suffix), also compressed
-            (`.gz`, `.zst`).
+        paths: UTF-8 files with a suffix of plain text (`.txt`, `.md` or none), which may be
+            compressed (`.gz`, `.zst`).
 
     Raises:
-        TextSourceError: A file's name does not mean plain text, or the file cannot be read, or it
-            is not UTF-8; the message then names the line.
+        TextSourceError: A file's suffix is not one of plain text, the file cannot be read, or it is
+            not UTF-8; the message then names the line.
     """
     for path in paths:
         if form_of(path) != "lines":
@@ -79,7 +85,7 @@ def read_lines(paths: Sequence[str]) -> Iterator[str]:
             )
             raise TextSourceError(
                 f"{path}: expected a file of one text per line: a name without suffix or with one "
-                f"of {plain}, optionally followed by {' or '.join(PACKINGS)}"
+                f"of {plain}, optionally followed by {' or '.join(COMPRESSION_SUFFIXES)}"
             )
         try:
             with open_input(path) as file:

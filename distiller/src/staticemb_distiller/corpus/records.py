@@ -17,9 +17,9 @@ from staticemb_runtime.records import (
     MOST_MISSING,
     check_names,
     csv_rows,
+    decompressed,
     form_of,
     json_record,
-    unpacked,
 )
 
 from ..errors import MissingPackageError, TextSourceError
@@ -132,7 +132,7 @@ def open_bytes(path: Path) -> Any:  # noqa: ANN401 - three packages' own readers
         return gzip.open(path, "rb")
     if suffix == ".zst":
         try:
-            return unpacked(path.open("rb"), suffix)
+            return decompressed(path.open("rb"), suffix)
         except ImportError as error:
             raise MissingPackageError(f"{path}: to read it, install zstandard") from error
     return path.open("rb")

@@ -99,15 +99,15 @@ def passages(
 ) -> Iterator[str]:
     """Cut documents at sentence ends into passages that fit the teacher's input length.
 
-    Consecutive sentences are packed into one passage of at most `characters`. A longer sentence is
-    a passage by itself. A sentence of too many tokens is cut between tokens.
+    Consecutive sentences are joined into passages of at most `characters`. A longer sentence is
+    a passage by itself. A sentence with too many tokens is cut between tokens.
 
     Args:
         documents: Texts of any length.
         tokenizer: The teacher's tokenizer.
         max_tokens: The most tokens that the teacher reads, without special tokens.
         characters: The most characters of a passage of several sentences.
-        language: A code such as "en", whose rules tell where sentences end.
+        language: The code, such as "en", of the language whose rules end sentences.
 
     Yields:
         Non-empty passages; each run of white space is one space.
@@ -198,7 +198,7 @@ def gather(
         tokenizer: The teacher's tokenizer.
         max_tokens: As for `passages`.
         words_of: The tokenizer whose words make the generated sequences; None: `tokenizer`. The new
-            model's tokenizer is best: words outside its vocabulary would only blur other rows.
+            model's tokenizer is best, because words outside its vocabulary disturb other rows.
         language: As for `passages`.
         seed: As for `sample`.
 

@@ -51,7 +51,7 @@ def parse_spec(
 
     Args:
         spec: The source as given.
-        keys: Further known keys, besides weight, limit, split, config and revision.
+        keys: The keys in addition to weight, limit, split, config and revision.
         limit: The limit if the source has none.
 
     Returns:
@@ -72,7 +72,7 @@ def parse_spec(
             raise TextSourceError(f"{spec}: expected KEY=VALUE with one of {known}, found {pair!r}")
         knobs[key] = value
     if not place:
-        raise TextSourceError(f"{spec!r}: expected a file, a folder or hf:ID before the knobs")
+        raise TextSourceError(f"{spec!r}: expected a file, a folder or hf:ID at the beginning")
     common: dict[str, Any] = {key: knobs.pop(key) for key in _COMMON if key in knobs}
     try:
         weight = float(common.get("weight", 1.0))

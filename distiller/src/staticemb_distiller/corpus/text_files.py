@@ -8,7 +8,7 @@ from pathlib import Path
 from staticemb_runtime.records import SUFFIXES
 
 from ..errors import TextSourceError
-from ..places import is_file, is_folder
+from ..path_checks import is_file, is_folder
 from .records import Record, kind_of, open_text, read_lines, read_records, reading
 
 

@@ -12,7 +12,8 @@ May use: all rooms up to `interop`.
 from .bootstrap import Difference, difference
 from .load import load_model
 from .models import Embedder, FunctionModel, LexicalModel
-from .run import Results, Score, evaluate
+from .results import Results, Score
+from .run import evaluate
 from .tasks import KINDS, Task, discover
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""What static models are measured against: word counts (TF-IDF, BM25), word vectors, WordLlama."""
+"""Baselines for static models: word counts (TF-IDF, BM25), word vectors and WordLlama."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .scoring import Outcome
 from .tasks import RetrievalTask, Task
 
 NAMES = ("tfidf", "bm25", "wordllama")
-"""Baselines that are named rather than loaded from a file."""
+"""Baselines that are opened by a name, not from a file."""
 
 _WORD = r"\w+"
 
@@ -28,14 +28,17 @@ WORD_VECTOR_ENDINGS = (".vec", ".txt", ".glove", ".vec.gz", ".txt.gz", ".glove.g
 
 
 class TfIdf(LexicalModel):
-    """scikit-learn's TF-IDF, idf counted on a task's training texts, documents or all texts."""
+    """scikit-learn's TF-IDF.
+
+    The idf is counted on a task's training texts or documents; if it has neither, on all its texts.
+    """
 
     def __init__(self, name: str = "tfidf") -> None:
         self.name = name
         self.facts = {"kind": "tfidf", "sublinear_tf": True}
 
     def outcomes(self, task: Task) -> list[Outcome]:
-        """Every task."""
+        """Return the metrics of a task of any kind."""
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         reference = next((p for p in ("train", "documents") if p in task.texts), None)
@@ -44,14 +47,14 @@ class TfIdf(LexicalModel):
             if reference is None
             else task.texts[reference]
         )
-        # One-letter words count too: many of the tasks' texts are no more than a word.
+        # Words of one letter count as well: many texts of the tasks are a single word.
         vectorizer = TfidfVectorizer(sublinear_tf=True, token_pattern=_WORD).fit(fitted_on)
         features = {part: vectorizer.transform(texts) for part, texts in task.texts.items()}
         return scoring.score(task, features)
 
 
 class BM25(LexicalModel):
-    """Okapi BM25: the bm25s package, its Lucene variant, k1 = 1.5, b = 0.75, English stop words."""
+    """Okapi BM25 by the package bm25s: Lucene's variant, k1 = 1.5, b = 0.75, English stop words."""
 
     def __init__(self, name: str = "bm25") -> None:
         try:
@@ -63,7 +66,7 @@ class BM25(LexicalModel):
         self._package: Any = bm25s
 
     def outcomes(self, task: Task) -> list[Outcome]:
-        """Retrieval alone."""
+        """Return the metrics of a retrieval task; empty for other tasks."""
         if not isinstance(task, RetrievalTask):
             return []
         logging.getLogger("bm25s").setLevel(logging.WARNING)
@@ -83,12 +86,12 @@ class BM25(LexicalModel):
 
 
 class WordVectors(FunctionModel):
-    """Mean of word vectors read from text: GloVe's format, or word2vec's and fastText's.
+    """The mean of word vectors from a text file of GloVe, word2vec or fastText.
 
-    Words are matched as written, then in lower case; words that the file lacks are dropped.
+    A word is looked up as written, then in lower case; a word that the file lacks is dropped.
 
     Raises:
-        EvaluationError: the file cannot be read, a row is malformed, or has one number alone.
+        EvaluationError: the file cannot be read, a row is malformed, or vectors have one number.
     """
 
     def __init__(self, path: Path, name: str) -> None:
@@ -98,7 +101,7 @@ class WordVectors(FunctionModel):
         except ConvertError as error:
             raise EvaluationError(str(error)) from None
         if read.dim < 2:
-            msg = f"{path}: expected words and at least 2 numbers each, found 1"
+            msg = f"{path}: expected at least 2 numbers for each word, found 1"
             raise EvaluationError(msg)
         self._index = read.words
         self._table = np.frombuffer(rows.getbuffer(), np.float32).reshape(-1, read.dim)
@@ -128,7 +131,11 @@ class WordVectors(FunctionModel):
 
 
 def load(name: str, called: str | None = None) -> Embedder | LexicalModel:
-    """A baseline by its name in `NAMES`.
+    """Open a baseline by its name in `NAMES`.
+
+    Args:
+        name: One of `NAMES`.
+        called: Its name in the report; None: `name`.
 
     Raises:
         MissingPackageError: its package is not installed.
@@ -141,20 +148,20 @@ def load(name: str, called: str | None = None) -> Embedder | LexicalModel:
 
 
 def _wordllama(name: str) -> Embedder:
-    """The model that the wordllama package carries."""
+    """Open the model in the wordllama package."""
     try:
         import wordllama
     except ImportError:
         raise MissingPackageError("the baseline wordllama needs `pip install wordllama`") from None
     folder = Path(wordllama.__file__).parent
-    # The package looks for its own tokenizer in a folder of another name than it ships; told that
-    # its folder is the cache, it finds it.
+    # The package looks for its tokenizer in a folder of another name than the one in the wheel. It
+    # also looks in its cache, so the wheel's folder is given as the cache.
     model = wordllama.WordLlama.load(cache_dir=folder, disable_download=True)
     files = [*folder.glob("weights/l2_supercat_256.*"), *folder.glob("tokenizers/l2_supercat_*")]
 
     def embed(texts: Sequence[str]) -> NDArray[np.float32]:
         with np.errstate(invalid="ignore", divide="ignore"):
-            # A text without tokens is a division of zero by zero there.
+            # For a text without tokens, the package divides zero by zero.
             vectors: NDArray[np.float32] = model.embed(list(texts))
             return np.nan_to_num(vectors)
 

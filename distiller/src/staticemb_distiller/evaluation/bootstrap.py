@@ -1,12 +1,13 @@
-"""Is one model better than another on the same examples, or is it the examples? A paired bootstrap.
+"""Confidence intervals of the difference between two models, by a paired bootstrap.
 
-A resample of N examples is a weight for each of them, how often it was drawn (Efron 1979). Both
-models see the same resamples. The metrics are computed for weighted examples directly, so that a
-thousand resamples cost a sort and some cumulative sums rather than a thousand sorts.
+A resample draws N of N examples with replacement (Efron 1979). It is stored as a weight for each
+example: the number of times that the example was drawn. Both models get the same resamples. Metrics
+are computed for weighted examples, so that a thousand resamples take one sort and a few cumulative
+sums instead of a thousand sorts.
 
-`scipy.stats.bootstrap` gives the same intervals. It sorts each resample, and it draws for a pair of
-models what is drawn here once for each model: for average precision and the V-measure a comparison
-would take ten to ninety times as long.
+`scipy.stats.bootstrap` gives the same intervals, but takes ten to ninety times as long for average
+precision and the V-measure: it sorts each resample, and it resamples each pair of models, while
+this module resamples each model once.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Difference:
-    """How much better one model is than another, in points (the metric times 100).
+    """The difference between two models, in points (the metric times 100).
 
     Attributes:
-        value: The difference on the data as it is.
-        low: Lower end of the 95 % interval over resamples.
-        high: Upper end.
-        resamples: How many.
+        value: The difference on the data, without resampling.
+        low: The lower end of the 95 % interval.
+        high: The upper end of the 95 % interval.
+        resamples: The number of resamples.
     """
 
     value: float
@@ -43,23 +44,23 @@ class Difference:
 
     @property
     def clear(self) -> bool:
-        """Whether the interval leaves out zero."""
+        """Whether the interval excludes zero."""
         return self.low > 0 or self.high < 0
 
 
 def difference(
     better: Sequence[Outcome], worse: Sequence[Outcome], *, resamples: int = 1000, seed: int = 0
 ) -> Difference:
-    """The difference of two models on one task, or of their means over several tasks.
+    """Compute the difference of two models on one task, or of their means over several tasks.
 
     Args:
         better: The outcomes of one model, one for each task.
-        worse: Those of the other, for the same tasks in the same order.
-        resamples: How many times to draw the examples of each task anew.
-        seed: Of the draw.
+        worse: The outcomes of the other model, for the same tasks in the same order.
+        resamples: The number of resamples of each task's examples.
+        seed: The seed of the resamples.
 
     Returns:
-        `better` minus `worse` with its 95 % percentile interval.
+        `better` minus `worse`, with the 95 % percentile interval.
 
     Raises:
         ValueError: the outcomes are not of the same tasks.
@@ -76,16 +77,16 @@ def difference(
 
 
 def interval(value: float, drawn: Floats) -> Difference:
-    """A difference with the interval that holds 95 % of its resamples."""
+    """Return a difference with the interval that holds 95 % of its resampled values (B,)."""
     low, high = np.quantile(drawn, [0.025, 0.975])
     return Difference(value, float(low), float(high), len(drawn))
 
 
 def resampled(outcome: Outcome, resamples: int, seed: int) -> Floats:
-    """The metric, times 100, on each resample: (resamples,) float64.
+    """Compute the metric, times 100, on each resample: (resamples,) float64.
 
-    The draw depends on the seed and the number of examples alone, so that models are paired, and
-    so are translations of one data set.
+    The resamples depend only on the seed and the number of examples. So all models get the same
+    resamples, and so do translations of one data set.
     """
     count = outcome.output.shape[-1]
     rng = np.random.default_rng([seed, count])
@@ -102,16 +103,16 @@ def resampled(outcome: Outcome, resamples: int, seed: int) -> Floats:
 def weighted(
     statistic: Statistic, gold: NDArray[Any], output: NDArray[Any], weights: NDArray[np.int64]
 ) -> Floats:
-    """A statistic of examples that count as often as their weights say.
+    """Compute a statistic of examples that are repeated by their weights.
 
     Args:
-        statistic: Its name.
-        gold: (N,), unused by `mean`.
-        output: (N,) or (repetitions, N): then the mean over repetitions.
-        weights: (B, N) counts.
+        statistic: The name of the statistic.
+        gold: (N,) the correct values; unused by `mean`.
+        output: (N,) the model's values, or (repetitions, N), of which the mean is taken.
+        weights: (B, N) the number of times that each example counts.
 
     Returns:
-        (B,) float64: for each row of weights what the metric gives for the examples repeated.
+        (B,) float64, the statistic for each row of weights.
     """
     if output.ndim == 2:
         each = [weighted(statistic, gold, row, weights) for row in output]
@@ -126,14 +127,14 @@ def weighted(
 
 
 def _groups(values: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-    """Ascending order, where each run of equal values starts in it, and each sorted item's run."""
+    """Sort values; return the order, the start of each run of equal values, and each item's run."""
     order = np.argsort(values, kind="stable")
     new = np.r_[True, np.diff(values[order]) != 0]
     return order, np.flatnonzero(new), np.cumsum(new) - 1
 
 
 def _ranks(values: NDArray[Any], weights: NDArray[np.int64]) -> Floats:
-    """Average ranks in each resample: (B, N)."""
+    """Return the average ranks in each resample: (B, N)."""
     order, starts, run = _groups(values)
     sizes = np.add.reduceat(weights[:, order], starts, axis=1)
     below = np.cumsum(sizes, axis=1) - sizes
@@ -143,7 +144,7 @@ def _ranks(values: NDArray[Any], weights: NDArray[np.int64]) -> Floats:
 
 
 def _correlation(a: Floats, b: Floats, weights: NDArray[np.int64]) -> Floats:
-    """Weighted Pearson correlation, row by row; 0 where a row does not vary."""
+    """Compute the weighted Pearson correlation, row by row; 0 where a row is constant."""
     total = weights.sum(axis=1, keepdims=True)
     a = a - (weights * a).sum(axis=1, keepdims=True) / total
     b = b - (weights * b).sum(axis=1, keepdims=True) / total
@@ -154,7 +155,7 @@ def _correlation(a: Floats, b: Floats, weights: NDArray[np.int64]) -> Floats:
 def _average_precision(
     gold: NDArray[Any], output: NDArray[Any], weights: NDArray[np.int64]
 ) -> Floats:
-    """Sum over distinct thresholds of precision times the recall gained there."""
+    """Sum precision times gain in recall over the distinct thresholds, row by row."""
     order, starts, _ = _groups(-output)
     drawn = np.add.reduceat(weights[:, order], starts, axis=1)
     right = np.add.reduceat((weights * (gold > 0))[:, order], starts, axis=1)
@@ -165,7 +166,7 @@ def _average_precision(
 
 
 def _v_measure(gold: NDArray[Any], output: NDArray[Any], weights: NDArray[np.int64]) -> Floats:
-    """2 I(gold; output) / (H(gold) + H(output)), row by row; 1 where both are constant."""
+    """Compute 2 I(gold; output) / (H(gold) + H(output)), row by row; 1 if both are constant."""
     rows, columns = int(gold.max()) + 1, int(output.max()) + 1
     count = len(gold)
     cell = csr_matrix(
@@ -180,6 +181,6 @@ def _v_measure(gold: NDArray[Any], output: NDArray[Any], weights: NDArray[np.int
 
 
 def _entropy(shares: Floats) -> Floats:
-    """Of the distribution in each column, in nats."""
+    """Compute the entropy of the distribution in each column, in nats."""
     terms = shares * np.log(np.where(shares > 0, shares, 1))
     return np.asarray(-terms.sum(axis=0))

@@ -1,4 +1,4 @@
-"""The report's charts: quality against speed, against the vectors' length, and by task."""
+"""The report's charts: quality by speed, by vector length and by task."""
 
 from __future__ import annotations
 
@@ -14,47 +14,59 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from .run import Results
+    from .results import Results
 
 WIDTH: Final = 350
-"""Pixels: a drawing that fits a phone as it is, and stands beside others on a desktop."""
+"""The width of a narrow chart in pixels: it fits a phone, and several fit side by side."""
 WIDE: Final = 720
+"""The width of a wide chart in pixels."""
 LEVELS: Final = ("dashed", "dotted", "solid")
-"""How the lines of baselines are drawn, in their order: by these names in CSS too."""
+"""The line styles of baselines, in their order; CSS has the same names."""
 
 
 def series(results: Results) -> list[str]:
-    """The models that have a color, in its order: those that are not baselines."""
+    """Return the models that are not baselines; each has a color, in this order."""
     return [name for name in results.models if name not in results.baseline]
 
 
 def color_number(results: Results, model: str) -> int | None:
-    """Number of a model's color; None for a baseline, drawn in the text's color."""
+    """Return the number of a model's color; None for a baseline, which has the text's color."""
     names = series(results)
     return names.index(model) % len(SERIES) if model in names else None
 
 
 def level_style(results: Results, model: str) -> str:
-    """How the level line of a model is drawn, one of `LEVELS`."""
+    """Return the style of a model's horizontal line, one of `LEVELS`."""
     at = results.baseline.index(model) if model in results.baseline else 0
     return LEVELS[at % len(LEVELS)]
 
 
 def marker(results: Results, model: str) -> str:
-    """Marker of a model that is no baseline.
+    """Return the marker of a model that is not a baseline.
 
-    Colors repeat after eight and markers after five, so that no two of forty models look alike.
+    Colors repeat after eight models and markers after five, so that forty models look different.
     """
     return MARKERS[series(results).index(model) % len(MARKERS)]
 
 
 def is_level(results: Results, model: str) -> bool:
-    """Whether a model is a level line in the charts by length: a baseline, or without vectors."""
+    """Return whether a model is a horizontal line in charts by length.
+
+    Baselines and models without vectors are.
+    """
     return model in results.baseline or results.prefixes(model) == [0]
 
 
 def speed(results: Results, width: int) -> str | None:
-    """Quality against texts per second, a bubble's area its megabytes; None with no speed known."""
+    """Draw quality against texts per second; the area of a bubble shows the model's size.
+
+    Args:
+        results: The results.
+        width: The width in pixels, `WIDTH` or `WIDE`.
+
+    Returns:
+        The SVG; None if no speed was measured.
+    """
     points = []
     for model in results.models:
         facts = results.facts[model]
@@ -75,7 +87,7 @@ def speed(results: Results, width: int) -> str | None:
         _grid(axes)
         axes.margins(0, 0.2)
         rates = [math.log10(rate) for _, rate, _, _ in points]
-        # Whole decades, the last one where there is but one rate too.
+        # Whole decades, and at least one of them.
         decades = math.floor(min(rates)), max(math.ceil(max(rates)), math.floor(min(rates)) + 1)
         axes.set_xlim(0.85 * 10.0 ** decades[0], 10.0 ** decades[1] / 0.85)
         for (model, rate, mean, _), radius in zip(points, radii, strict=True):
@@ -105,9 +117,14 @@ def speed(results: Results, width: int) -> str | None:
 
 
 def prefixes(results: Results, kind: str | None) -> str | None:
-    """Quality against prefix length for one kind, or the mean of kinds.
+    """Draw quality against prefix length.
 
-    None where no model was measured at two prefixes.
+    Args:
+        results: The results.
+        kind: The kind of task; None: the mean of the kinds.
+
+    Returns:
+        The SVG; None if no model was measured at two prefixes.
     """
     lines = {}
     for name in results.models:
@@ -139,7 +156,7 @@ def prefixes(results: Results, kind: str | None) -> str | None:
                 )
             lengths += [p for p, _ in points]
         axes.set_xlim(min(lengths) / 1.08, max(lengths) * 1.08)
-        # The lengths of most models come first: their labels are the ones to keep.
+        # Lengths that most models have come first, so that their labels are kept.
         lengths = sorted(set(lengths), key=lambda p: (-lengths.count(p), -p))
         axes.set_xticks(lengths, _apart(axes, lengths))
         axes.minorticks_off()
@@ -149,7 +166,7 @@ def prefixes(results: Results, kind: str | None) -> str | None:
 
 
 def bars(results: Results, kind: str) -> str:
-    """One kind's tasks: a bar for each model, a line across them for each baseline."""
+    """Draw the tasks of a kind: a bar for each model, and a vertical line for each baseline."""
     tasks = [task for task in results.tasks if task.startswith(f"{kind}/")]
     whole = {model: results.prefixes(model)[0] for model, _ in rows(results)}
     height = 30 + len(tasks) * (29 + 13 * len(series(results)))
@@ -193,7 +210,7 @@ def bars(results: Results, kind: str) -> str:
 
 
 def _note(notes: dict[str, str], text: str) -> str:
-    """Keep a note for `to_svg`, and give the `gid` of its artist."""
+    """Add a note for `to_svg`; return the `gid` of its artist."""
     gid = f"note{len(notes)}"
     notes[gid] = text
     return gid
@@ -212,7 +229,7 @@ def _grid(axes: Axes, steps: int = 5) -> None:
 
 
 def _below(axes: Axes, text: str) -> None:
-    """Name the axis across, at its right end below the ticks' labels."""
+    """Write the name of the horizontal axis, below the labels of the ticks at the right."""
     axes.annotate(
         text,
         (1, 0),
@@ -226,7 +243,7 @@ def _below(axes: Axes, text: str) -> None:
 
 
 def _short_number(value: float, _: object = None) -> str:
-    """A tick's label: 1000 as 1k, 1000000 as 1M."""
+    """Format a tick's label: 1000 as 1k, 1000000 as 1M."""
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= size:
             return f"{value / size:g}{unit}"
@@ -234,7 +251,7 @@ def _short_number(value: float, _: object = None) -> str:
 
 
 def _apart(axes: Axes, values: Sequence[int]) -> list[str]:
-    """Labels of ticks, empty for one that would touch a label before it."""
+    """Return the labels of ticks; a label that would touch an earlier one is empty."""
     places = axes.transData.transform([(value, axes.get_ylim()[0]) for value in values])[:, 0]
     written: list[tuple[float, float]] = []
     labels = []
@@ -254,7 +271,7 @@ def _bubble_label(results: Results, model: str) -> str:
 def _write_label(
     axes: Axes, height: float, mark: tuple[float, float, float], box: Box, label: str
 ) -> None:
-    """Write a label in its box, with a thin line to its mark if it stands away from it."""
+    """Write a label in its box, with a thin line to its mark if the mark is not close."""
     from matplotlib.transforms import IdentityTransform
 
     x, y, r = mark

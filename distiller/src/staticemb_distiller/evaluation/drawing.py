@@ -1,6 +1,7 @@
-"""Matplotlib figures as SVG text: the same bytes each time, colors that follow the page.
+"""Matplotlib figures as SVG text.
 
-Matplotlib is imported when something is drawn: it takes half a second.
+The same figure gives the same bytes, and its colors follow a light or a dark page. Matplotlib is
+imported only to draw, because the import takes half a second.
 """
 
 from __future__ import annotations
@@ -36,19 +37,19 @@ COLORS: Final[Mapping[str, tuple[str, str]]] = {
     "c6": ("#0b7285", "#5cd0e6"),
     "c7": ("#57534e", "#b8b2ac"),
 }
-"""Each color's name, with its value on a light page and on a dark one."""
+"""The value of each color on a light page and on a dark page, by name."""
 
 LIGHT: Final = {name: light for name, (light, _) in COLORS.items()}
 SERIES: Final = [LIGHT[f"c{number}"] for number in range(8)]
 MARKERS: Final = "os^Dv"
 FONT_SIZE: Final = 12
-"""Size of a drawing's text, in pixels at the drawing's own width."""
+"""The size of text, in pixels of a drawing that is not scaled."""
 FONTS: Final = 'system-ui, -apple-system, "Segoe UI", Roboto, sans-serif'
 
 _SETTINGS: Final = {
     "svg.fonttype": "none",  # text stays text: selectable, in the reader's own font
     "svg.hashsalt": "staticemb",
-    "text.parse_math": False,  # names come from strangers and may hold dollar signs
+    "text.parse_math": False,  # names may contain dollar signs
     "font.size": FONT_SIZE,
     "text.color": LIGHT["ink"],
     "axes.edgecolor": LIGHT["soft"],
@@ -73,14 +74,14 @@ _SETTINGS: Final = {
 
 @contextmanager
 def canvas(width: float, height: float) -> Iterator[Figure]:
-    """Give an empty figure, and the settings that everything in it is drawn with.
+    """Yield an empty figure, with our settings for everything that the block draws.
 
-    The settings of the user's `matplotlibrc` do not apply, and a letter that the measuring font
-    lacks is no reason to warn: the reader's browser chooses the font.
+    The user's `matplotlibrc` has no effect. Missing letters of the font give no warning, because
+    the reader's browser chooses the font.
 
     Args:
-        width: In pixels.
-        height: In pixels.
+        width: The width in pixels.
+        height: The height in pixels.
     """
     from matplotlib import style
     from matplotlib.figure import Figure
@@ -102,7 +103,7 @@ def panel(figure: Figure, left: float, top: float, right: float, bottom: float) 
 
 
 def heading(figure: Figure, text: str, x: float, y: float, size: float = 14) -> None:
-    """Write a bold line, its baseline at these pixels from the figure's top left."""
+    """Write a bold line of text; its baseline is at (x, y) pixels from the figure's top left."""
     width, height = figure.get_size_inches() * 72
     figure.text(
         x / width, 1 - y / height, printable(text), fontsize=size, fontweight="bold", va="baseline"
@@ -110,7 +111,11 @@ def heading(figure: Figure, text: str, x: float, y: float, size: float = 14) -> 
 
 
 def printable(text: str, limit: int = 0) -> str:
-    r"""Text without what XML or a line of a drawing cannot hold; with a limit, shortened to it.
+    r"""Replace unprintable characters and line ends by spaces, and shorten a text to a limit.
+
+    Args:
+        text: The text.
+        limit: The maximum number of characters; 0: no limit.
 
     >>> printable("a\x00b\nc", 4)
     'a b…'
@@ -122,18 +127,18 @@ def printable(text: str, limit: int = 0) -> str:
 def to_svg(
     figure: Figure, title: str, notes: Mapping[str, str] | None = None, *, alone: bool = False
 ) -> str:
-    """Render a figure as an `<svg>` element with ids that no other drawing has.
+    """Render a figure as an `<svg>` element whose ids are unique in a page.
 
     Args:
-        figure: Made and filled within `canvas`.
-        title: What the drawing shows, for who cannot see it. Drawings of one page differ in title,
-            size or notes.
-        notes: By `gid` of an artist, the text that is shown when the pointer is on it.
-        alone: Make a complete file, with the rules for fonts and dark pages.
-            Otherwise the page around it has them.
+        figure: A figure of `canvas`.
+        title: A description for readers who cannot see the drawing. Drawings of one page must
+            differ in title, size or notes.
+        notes: Texts to show under the pointer, by the `gid` of the artist.
+        alone: Whether to make a complete file, with rules for fonts and dark pages. In a page, the
+            page has these rules.
 
     Returns:
-        Deterministic text: neither date nor random ids.
+        Deterministic text, without date and random ids.
     """
     buffer = io.StringIO()
     absent = dict.fromkeys(("Creator", "Date", "Format", "Type"))
@@ -141,7 +146,7 @@ def to_svg(
     root = ElementTree.fromstring(buffer.getvalue())  # noqa: S314 - written by matplotlib just now
     _, _, width, height = root.attrib["viewBox"].split()
     title = printable(title)
-    # No digest of the SVG itself, whose unimportant parts differ between matplotlib's versions.
+    # The SVG itself is not digested, because its details differ between versions of matplotlib.
     named = repr((title, width, height, sorted((notes or {}).items())))
     _plain(root, notes or {}, "i" + hashlib.sha256(named.encode()).hexdigest()[:8])
     root.attrib = {"viewBox": f"0 0 {width} {height}", "role": "img", "aria-label": title}
@@ -154,7 +159,7 @@ def to_svg(
 
 
 def dark_rules() -> str:
-    """The style rules by which drawings take other colors on a dark page."""
+    """Return the style rules that change the colors of drawings on a dark page."""
     rules = "".join(
         f'svg [{part}="{light}"]{{{part}:{dark}}}'
         for light, dark in COLORS.values()
@@ -171,9 +176,9 @@ def _element(tag: str, text: str) -> ElementTree.Element:
 
 
 def _plain(root: ElementTree.Element, notes: Mapping[str, str], prefix: str) -> None:
-    """Keep what a browser needs: no metadata, ids only where something refers to them.
+    """Remove metadata and unused ids, rename the other ids, and add the notes.
 
-    Styles become attributes, which a page's rules override and every viewer understands.
+    Styles become attributes, which every viewer supports and a page's rules can override.
     """
     ids: dict[str, str] = {}
     for element in list(root.iter()):
@@ -190,7 +195,7 @@ def _plain(root: ElementTree.Element, notes: Mapping[str, str], prefix: str) -> 
                 ids.setdefault(value.partition("#")[2].rstrip(")"), f"{prefix}-{len(ids)}")
     for element in list(root.iter()):
         for child in list(element):
-            # Matplotlib's style sheet says only how lines join, and would be the whole page's.
+            # Matplotlib's style sheet only sets how lines join, but would apply to the whole page.
             if child.tag == "metadata" or child.find("style") is not None:
                 element.remove(child)
         gid = element.attrib.pop("id", "")
@@ -208,11 +213,11 @@ def _plain(root: ElementTree.Element, notes: Mapping[str, str], prefix: str) -> 
 
 
 def _style_text(element: ElementTree.Element) -> None:
-    """Leave of a text's style its size, weight, color and side: the page chooses the font."""
+    """Keep the size, weight, color and alignment of a text; the page chooses the font."""
     style = element.attrib.pop("style", "")
     element.attrib |= re.findall(r"(fill|text-anchor): ([^;]+)", style)
     size = re.search(r"([\d.]+)px", style)
     element.set("font-size", size[1] if size else str(FONT_SIZE))
     if re.search(r"\b(700|bold)\b", style.partition("'")[0]):
         element.set("font-weight", "600")
-    element.attrib.pop("transform", None)  # nothing that is written here is turned
+    element.attrib.pop("transform", None)  # no text is rotated

@@ -1,7 +1,7 @@
-"""Rows from the plain files that evaluation data is kept in; an error names the file and the row.
+"""Readers of the plain files of evaluation data; each error names the file and the row.
 
-A `.tsv` file is UTF-8 text, one row a line, columns separated by one tab, without a header and
-without quoting. A `.jsonl` file has one JSON object a line.
+A `.tsv` file is UTF-8 text with one row per line. Columns are separated by one tab; there is no
+header and no quoting. A `.jsonl` file has one JSON object per line.
 """
 
 import codecs
@@ -17,7 +17,13 @@ from ..errors import EvaluationError
 
 
 def lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Each line with its number from 1, split at line feeds alone (a text may hold U+2028)."""
+    """Yield each line with its number, from 1.
+
+    Only a line feed ends a line: a text may contain other separators, such as U+2028.
+
+    Raises:
+        EvaluationError: a line is not UTF-8.
+    """
     with path.open("rb") as file:
         for number, raw in enumerate(file, start=1):
             try:
@@ -30,15 +36,19 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def bad_row(path: Path, number: int, expected: str, found: str) -> EvaluationError:
-    """The error for one row: what was read, what was expected, what was found."""
+    """Return the error for a row: the file, the row, the expected and the actual content."""
     return EvaluationError(f"{path}, row {number}: expected {expected}, found {found}")
 
 
 def tsv(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, list[str]]]:
-    """Rows of exactly these columns, none of them empty.
+    """Yield each row with its number.
+
+    Args:
+        path: the file.
+        columns: the names of the columns, for messages; each row must have as many cells.
 
     Raises:
-        EvaluationError: another number of columns, or an empty one.
+        EvaluationError: a row has another number of cells, or an empty cell.
     """
     for number, line in lines(path):
         cells = line.split("\t")
@@ -52,10 +62,10 @@ def tsv(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, list[str]]]
 
 
 def number_in(path: Path, row: int, cell: str, name: str = "score") -> float:
-    """A finite number from a cell.
+    """Parse a cell as a finite number.
 
     Raises:
-        EvaluationError: the row is invalid.
+        EvaluationError: the cell is not a finite number.
     """
     try:
         value = float(cell)
@@ -67,10 +77,15 @@ def number_in(path: Path, row: int, cell: str, name: str = "score") -> float:
 
 
 def jsonl(path: Path, text_keys: tuple[str, ...]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Objects that hold a string under each of these keys.
+    """Yield each object with its number.
+
+    Args:
+        path: the file.
+        text_keys: the keys whose values must be strings.
 
     Raises:
-        EvaluationError: a line is no JSON object, or a key is absent or no string.
+        EvaluationError: a line is not a JSON object, or the value of a key is missing or not a
+            string.
     """
     for number, line in lines(path):
         try:

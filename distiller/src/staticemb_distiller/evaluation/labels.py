@@ -1,4 +1,4 @@
-"""Places for the labels of a chart's marks, so that none covers another."""
+"""Positions for the labels of a chart's marks, without overlaps where possible."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .drawing import FONT_SIZE
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle in pixels, y downward."""
+    """A rectangle in pixels; y grows downward."""
 
     left: float
     top: float
@@ -19,20 +19,20 @@ class Box:
     bottom: float
 
     def overlap(self, other: Box) -> float:
-        """The area that two boxes share."""
+        """Return the area that two boxes share, in square pixels."""
         wide = min(self.right, other.right) - max(self.left, other.left)
         high = min(self.bottom, other.bottom) - max(self.top, other.top)
         return max(wide, 0.0) * max(high, 0.0)
 
     def outside(self, frame: Box) -> float:
-        """The area of this box that lies outside a frame."""
+        """Return the area of this box outside a frame, in square pixels."""
         return (self.right - self.left) * (self.bottom - self.top) - self.overlap(frame)
 
 
 def text_width(text: str, size: float = FONT_SIZE) -> float:
-    """About how wide a browser draws a text, in pixels; rather too wide than too narrow.
+    """Estimate the width of a text in a browser, in pixels; the estimate is rather too large.
 
-    No font is measured: the reader's browser chooses it.
+    No font is measured, because the reader's browser chooses the font.
     """
     return size * sum(1.05 if unicodedata.east_asian_width(c) in "WF" else 0.57 for c in text)
 
@@ -40,15 +40,16 @@ def text_width(text: str, size: float = FONT_SIZE) -> float:
 def place_labels(
     marks: Sequence[tuple[float, float, float]], labels: Sequence[str], frame: Box
 ) -> list[Box]:
-    """Where to write each label, so that none covers another, a mark, or leaves the frame.
+    """Choose a box for each label within the frame that covers no mark and no other label.
 
     Args:
-        marks: Center and radius of each mark.
-        labels: A text for each.
-        frame: Where labels may lie.
+        marks: Center x, center y and radius of each mark, in pixels.
+        labels: The text of each mark.
+        frame: The area for labels.
 
     Returns:
-        A box for each label: the free place nearest to its mark, or the least covered.
+        A box for each label: the free position nearest to its mark, or, if none is free, the
+        position with the least overlap.
     """
     taken = [Box(x - r, y - r, x + r, y + r) for x, y, r in marks]
     placed: list[Box] = []

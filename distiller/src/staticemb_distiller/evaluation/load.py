@@ -1,4 +1,4 @@
-"""Open a model by the kind of its file or folder, each with the package it belongs to."""
+"""Open a model for evaluation: the kind of the file or folder decides which package opens it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from staticemb_runtime.loading import find_installed, not_installed
 
 from ..errors import EvaluationError, MissingPackageError, TeacherError
-from ..places import is_file, is_folder, is_there
+from ..path_checks import exists, is_file, is_folder
 from . import baselines
 from .models import Embedder, FunctionModel, LexicalModel
 
@@ -20,25 +20,25 @@ def load_model(spec: str | Path, name: str | None = None) -> Embedder | LexicalM
     """Open a model for evaluation.
 
     Args:
-        spec: A `.staticemb` file; a folder of model2vec or sentence-transformers; word vectors as
-            text (`.txt`, `.vec`, `.glove`, optionally with `.gz`); one of the names `tfidf`, `bm25`
-            and `wordllama`; the name of an installed model; or the id of a Sentence Transformer.
-            What is on this machine comes first: the Hub is asked for an id that is nothing else.
-            Neither pickled weights nor code that comes with a model is read.
-        name: What to call it in the report; by default after the file.
+        spec: A `.staticemb` file; a folder of model2vec or sentence-transformers; a text file of
+            word vectors (`.txt`, `.vec`, `.glove`, optionally with `.gz`); one of the names
+            `tfidf`, `bm25` and `wordllama`; the name of an installed model; or the Hub id of a
+            Sentence Transformer. Local files and installed models take precedence over the Hub.
+            Pickled weights and code that comes with a model are not loaded.
+        name: Its name in the report; None: the name of the file.
 
     Returns:
         An `Embedder` or a `LexicalModel`.
 
     Raises:
-        EvaluationError: the name stands for no model.
-        MissingPackageError: a package that the kind of model needs is not installed.
+        EvaluationError: there is no such model, or it cannot be opened.
+        MissingPackageError: the package that opens this kind of model is not installed.
     """
     text = str(spec)
     if text in baselines.NAMES:
         return baselines.load(text, name)
     path = Path(spec)
-    if not is_there(path) and isinstance(spec, str) and (file := find_installed(text)) is not None:
+    if not exists(path) and isinstance(spec, str) and (file := find_installed(text)) is not None:
         return _staticemb(Path(file), name or text)
     name = name or path.name.removesuffix(".staticemb")
     if is_file(path):
@@ -58,7 +58,7 @@ def load_model(spec: str | Path, name: str | None = None) -> Embedder | LexicalM
 
 
 def _from_hub(spec: str, name: str) -> Embedder:
-    """A Sentence Transformer by its id; a bare name is looked for where the package looks."""
+    """Open a Sentence Transformer by its Hub id; a bare name is of `sentence-transformers/`."""
     from ..teacher.source import find
 
     try:
@@ -81,7 +81,7 @@ def _staticemb(path: Path, name: str) -> Embedder:
     metadata = file.metadata
     return FunctionModel(
         name,
-        partial(model.encode, on_empty="zero"),  # peers do not warn of them either
+        partial(model.encode, on_empty="zero"),  # the other libraries do not warn either
         query=partial(model.encode_query, on_empty="zero"),
         document=partial(model.encode_document, on_empty="zero"),
         prefixes=metadata.prefixes,
@@ -99,7 +99,7 @@ def _staticemb(path: Path, name: str) -> Embedder:
 
 
 def _size(folder: Path) -> int:
-    """Bytes of weights and tokenizer: what the model needs, not what else lies in its folder."""
+    """Return the bytes of weights and tokenizer, without other files of the folder."""
     files = [path for path in folder.rglob("*") if path.is_file()]
     weights = [path for path in files if path.suffix == ".safetensors"] or [
         path for path in files if path.suffix == ".bin"
@@ -117,7 +117,7 @@ def _folder(path: Path, name: str) -> Embedder:
         except (ValueError, TypeError, AttributeError, RecursionError):
             raise EvaluationError(f"{config}: expected a JSON object, found none") from None
         if static:
-            # Such a folder has a modules.json as well.
+            # First, because a folder of model2vec has a modules.json as well.
             return _model2vec(path, name)
     elif not modules.is_file():
         raise EvaluationError(
@@ -163,10 +163,10 @@ def _sentence_transformer(path: Path, name: str) -> Embedder:
         raise MissingPackageError(
             f"{path}: a Sentence Transformer needs `pip install sentence-transformers`"
         ) from None
-    from ..teacher.peer import open_peer
+    from ..teacher.sentence_transformers_backend import open_sentence_transformer
 
     try:
-        model = open_peer(path)
+        model = open_sentence_transformer(path)
     except TeacherError as error:
         raise EvaluationError(str(error)) from None
     except (OSError, ValueError, KeyError, SafetensorError) as error:

@@ -1,4 +1,4 @@
-"""Measures of quality: arrays in, numbers out; scipy and scikit-learn do the statistics."""
+"""Metrics of quality, computed from arrays with scipy and scikit-learn."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,11 +13,11 @@ Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
 
 BLOCK = 8_000_000
-"""Scores held at once while documents are ranked."""
+"""The most scores in memory while documents are ranked."""
 
 
 def unit(vectors: Floats) -> NDArray[np.float32]:
-    """Rows (N, d) scaled to length 1, as float32; a zero row stays zero."""
+    """Scale rows (N, d) to length 1, as float32; a row of zeros stays zeros."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     out = np.zeros(vectors.shape, np.float32)
     np.divide(vectors, norms, out=out, where=norms > 0, casting="same_kind")
@@ -25,7 +25,7 @@ def unit(vectors: Floats) -> NDArray[np.float32]:
 
 
 def spearman(gold: Floats, output: Floats) -> float:
-    """Spearman's rank correlation of two (N,) arrays; 0 where either is constant.
+    """Compute Spearman's rank correlation of two (N,) arrays; 0 if one of them is constant.
 
     >>> spearman(np.array([1.0, 2.0, 3.0]), np.array([10.0, 20.0, 25.0]))
     1.0
@@ -36,17 +36,19 @@ def spearman(gold: Floats, output: Floats) -> float:
 
 
 def average_precision(gold: Floats, output: Floats) -> float:
-    """Area under the precision-recall steps of scores (N,) against labels 0 and 1."""
+    """Compute the average precision of scores (N,) for labels (N,) of 0 and 1."""
     return float(average_precision_score(gold, output))
 
 
 def v_measure(gold: Ints, output: Ints) -> float:
-    """V-measure (Rosenberg and Hirschberg 2007) of cluster numbers (N,) against classes (N,)."""
+    """Compute the V-measure of clusters (N,) and classes (N,) (Rosenberg and Hirschberg 2007)."""
     return float(v_measure_score(gold, output))
 
 
 def top_columns(scores: Floats, k: int) -> NDArray[np.int64]:
-    """The k columns of highest score in each row of (Q, N), best first; of a tie the lower.
+    """Return the k columns with the highest scores in each row of (Q, N), best first.
+
+    Of columns with equal scores the lower one comes first.
 
     Returns:
         (Q, min(k, N)) int64.
@@ -56,8 +58,8 @@ def top_columns(scores: Floats, k: int) -> NDArray[np.int64]:
     """
     count = scores.shape[1]
     k = min(k, count)
-    # One integer a cell that sorts as (score descending, column ascending): it has no ties, so
-    # the cut at k does not depend on the machine.
+    # Each cell becomes an integer that sorts by score, descending, and then by column. There are no
+    # ties, so the selection of k columns does not depend on the machine.
     bits = (np.ascontiguousarray(scores, np.float32) + np.float32(0)).view(np.int32)
     ordered = np.where(bits < 0, bits ^ np.int32(0x7FFFFFFF), bits).astype(np.int64)
     keys = (~ordered << 32) | np.arange(count, dtype=np.int64)
@@ -72,14 +74,14 @@ def best_documents(
     k: int,
     excluded: Ints | None = None,
 ) -> NDArray[np.int64]:
-    """The k documents of highest score for each query, best first.
+    """Return the k documents with the highest scores for each query, best first.
 
     Args:
-        scores: Gives the (stop - start, N) scores of the queries from start to stop; it is asked
-            for blocks, so memory stays bounded.
-        shape: Number of queries Q and of documents N.
-        k: How many.
-        excluded: (Q,) a document that counts as worst for the query, or -1.
+        scores: Returns the (stop - start, N) scores of the queries from start to stop. It is called
+            block by block, so that memory stays bounded.
+        shape: The number of queries Q and of documents N.
+        k: The number of documents per query.
+        excluded: (Q,) a document that gets the lowest score for the query, or -1.
 
     Returns:
         (Q, min(k, N)) int64.
@@ -104,21 +106,21 @@ def _grades(ranked: Ints, relevance: csr_matrix) -> NDArray[np.float64]:
 
 
 def ratio(part: NDArray[np.float64], whole: NDArray[Any]) -> NDArray[np.float64]:
-    """Quotients, 0 where the divisor is."""
+    """Divide element by element; the quotient is 0 where the divisor is 0."""
     out = np.zeros_like(part)
     np.divide(part, whole, out=out, where=whole > 0)
     return out
 
 
 def ndcg(ranked: Ints, relevance: csr_matrix, k: int = 10) -> NDArray[np.float64]:
-    """Normalized discounted cumulative gain at k of each query, as trec_eval's ndcg_cut.
+    """Compute each query's normalized discounted cumulative gain at k, as trec_eval's ndcg_cut.
 
-    The gain is the grade itself, the discount log2(rank + 1) (Järvelin and Kekäläinen 2002).
+    The gain is the grade; the discount is log2(rank + 1) (Järvelin and Kekäläinen 2002).
 
     Args:
-        ranked: (Q, at least k where there are as many documents) documents, best first.
-        relevance: (Q, N) grades; negative ones count as 0.
-        k: Depth.
+        ranked: (Q, K) documents, best first; K is at least k, or the number of documents.
+        relevance: (Q, N) grades; negative grades count as 0.
+        k: The number of ranks that count.
 
     Returns:
         (Q,) float64; 0 for a query without a relevant document.
@@ -135,7 +137,16 @@ def ndcg(ranked: Ints, relevance: csr_matrix, k: int = 10) -> NDArray[np.float64
 
 
 def recall(ranked: Ints, relevance: csr_matrix, k: int = 100) -> NDArray[np.float64]:
-    """Share of each query's relevant documents (grade above 0) among its first k: (Q,) float64."""
+    """Compute the share of each query's relevant documents that are in its first k ranks.
+
+    Args:
+        ranked: As for `ndcg`.
+        relevance: (Q, N) grades; documents with a grade above 0 are relevant.
+        k: The number of ranks that count.
+
+    Returns:
+        (Q,) float64; 0 for a query without a relevant document.
+    """
     found = (_grades(ranked[:, :k], relevance) > 0).sum(axis=1).astype(np.float64)
     relevant = np.asarray((relevance > 0).sum(axis=1), np.float64).ravel()
     return ratio(found, relevant)

@@ -1,4 +1,4 @@
-"""What can be evaluated: anything that turns texts into vectors, or that scores a task whole."""
+"""Interfaces of models to evaluate: they embed texts, or score a whole task."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .tasks import Task
 
 Vectors = NDArray[np.float32]
 Encode = Callable[[list[str]], Any]
-"""From texts to something numpy makes an (N, d) array of."""
+"""A function from texts to an (N, d) array, or to anything that numpy converts to one."""
 
 
 @runtime_checkable
@@ -23,11 +23,11 @@ class Embedder(Protocol):
     """A model to evaluate.
 
     Attributes:
-        name: What it is called in the report.
-        prefixes: Its own ladder of prefix lengths, ascending; the last is its dimension. Empty:
-            not known.
-        bytes: Size of its files, or None.
-        facts: What else the report should say: `max_tokens`, `precision`, `pooling`, `digest`, …
+        name: Its name in the report.
+        prefixes: The prefix lengths that it recommends, ascending; the last is its dimension.
+            Empty: unknown.
+        bytes: The size of its files; None: unknown.
+        facts: Other facts for the report: `max_tokens`, `precision`, `pooling`, `digest`, …
     """
 
     name: str
@@ -36,20 +36,20 @@ class Embedder(Protocol):
     facts: Mapping[str, Any]
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Vectors (N, d) of texts; similarity of two of them is their cosine."""
+        """Return the vectors (N, d) of texts; their cosine is the similarity of two texts."""
         ...
 
     def encode_query(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of queries, for models that treat them in their own way."""
+        """Return the vectors (N, d) of queries, to which a model may add a prompt."""
         ...
 
     def encode_document(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of documents to be found."""
+        """Return the vectors (N, d) of documents, to which a model may add a prompt."""
         ...
 
 
 class LexicalModel(ABC):
-    """A model that counts words and has no vectors of fixed length: it scores a task whole."""
+    """A model that counts words. It has no vectors of a fixed length, so it scores a whole task."""
 
     name: str
     bytes: int | None = None
@@ -57,11 +57,22 @@ class LexicalModel(ABC):
 
     @abstractmethod
     def outcomes(self, task: Task) -> list[Outcome]:
-        """The task's metrics; none for a task that it cannot do."""
+        """Return the task's metrics; empty if the model cannot do the task."""
 
 
 class FunctionModel:
-    """Any function from texts to vectors, as a model.
+    """A model made from functions that map texts to vectors.
+
+    Args:
+        name: Its name in the report.
+        function: Embeds texts.
+        query: Embeds queries; None: `function`.
+        document: Embeds documents; None: `function`.
+        prefixes: As in `Embedder`.
+        bytes: As in `Embedder`.
+        facts: As in `Embedder`.
+
+    Its methods raise `EvaluationError` if a result is not an array of N finite vectors.
 
     >>> model = FunctionModel("lengths", lambda texts: np.array([[len(t), 1] for t in texts]))
     >>> model.encode(["abc"])
@@ -88,15 +99,15 @@ class FunctionModel:
         self._document = document or function
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Vectors (N, d) float32."""
+        """Return the vectors (N, d) float32 of texts."""
         return self._checked(self._function(list(texts)), texts)
 
     def encode_query(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of queries."""
+        """Return the vectors (N, d) float32 of queries."""
         return self._checked(self._query(list(texts)), texts)
 
     def encode_document(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of documents."""
+        """Return the vectors (N, d) float32 of documents."""
         return self._checked(self._document(list(texts)), texts)
 
     def _checked(self, vectors: object, texts: Sequence[str]) -> Vectors:
@@ -108,7 +119,7 @@ class FunctionModel:
         if not np.isfinite(array).all():
             row = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
             raise EvaluationError(
-                f"{self.name}: expected finite numbers, found others in the vector of "
+                f"{self.name}: expected finite numbers, found NaN or infinity in the vector of "
                 f"{texts[row][:60]!r}"
             )
         return array

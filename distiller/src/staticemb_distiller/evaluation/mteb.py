@@ -1,4 +1,4 @@
-"""Any of our models as a model of the `mteb` package, the field's standard benchmark (an extra).
+"""An adapter that runs models in the `mteb` package, the standard embedding benchmark (an extra).
 
 >>> import mteb  # doctest: +SKIP
 >>> from staticemb_distiller.evaluation.mteb import MtebModel  # doctest: +SKIP
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 
 class MtebModel:
-    """An encoder as mteb calls it.
+    """An encoder with the methods that mteb calls.
 
     Args:
         model: Any `Embedder`.
-        prefix: Length to cut the vectors to; None for the whole vectors.
+        prefix: Length to truncate the vectors to; None: whole vectors.
 
     Raises:
         MissingPackageError: mteb is not installed.
-        EvaluationError: the model's vectors are not that long.
+        EvaluationError: the prefix is longer than the model's vectors, or less than 1.
     """
 
     def __init__(self, model: Embedder, prefix: int | None = None) -> None:
@@ -63,10 +63,10 @@ class MtebModel:
 
     @classmethod
     def load(cls, spec: str | Path, prefix: int | None = None) -> MtebModel:
-        """Open what `load_model` opens.
+        """Open a model by `load_model`.
 
         Raises:
-            EvaluationError: it has no vectors.
+            EvaluationError: the model cannot be opened, or has no vectors.
         """
         model = load_model(spec)
         if isinstance(model, LexicalModel):
@@ -75,7 +75,7 @@ class MtebModel:
 
     @property
     def mteb_model_meta(self) -> ModelMeta:
-        """What mteb records about the model."""
+        """The description of the model in mteb's results."""
         return self._meta
 
     def encode(
@@ -85,7 +85,7 @@ class MtebModel:
         prompt_type: Any = None,  # noqa: ANN401 -- mteb's enumeration
         **_: Any,  # noqa: ANN401 -- task names and batch settings, which change nothing here
     ) -> Vectors:
-        """Unit vectors of every text in mteb's batches, (N, d) float32."""
+        """Return the unit vectors (N, d) float32 of the texts in mteb's batches."""
         texts = [text for batch in inputs for text in batch["text"]]
         role = getattr(prompt_type, "value", prompt_type)
         function = {
@@ -95,13 +95,13 @@ class MtebModel:
         return unit(function(texts)[:, : self.prefix])
 
     def similarity(self, embeddings1: Any, embeddings2: Any) -> Any:  # noqa: ANN401
-        """Cosines of all pairs, a torch tensor (N, M)."""
+        """Return the cosines of all pairs as a torch tensor (N, M)."""
         import torch
 
         return torch.from_numpy(_rows(embeddings1) @ _rows(embeddings2).T)
 
     def similarity_pairwise(self, embeddings1: Any, embeddings2: Any) -> Any:  # noqa: ANN401
-        """Cosines row by row, a torch tensor (N,)."""
+        """Return the cosines row by row as a torch tensor (N,)."""
         import torch
 
         return torch.from_numpy(

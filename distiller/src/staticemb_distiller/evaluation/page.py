@@ -1,7 +1,7 @@
 """The report as one HTML page that needs no other file: tables, and charts as inlined SVG.
 
-`page.html.jinja` is the page. Jinja2 escapes all values, because names of models come
-from strangers; the charts are marked as safe, and escape by themselves.
+`page.html.jinja` is the template. Jinja2 escapes all values, because names of models are untrusted.
+Charts are marked as safe, because they are escaped when they are drawn.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from .report import TITLES, label, megabytes, method, number, rate, rows
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from .run import Results
+    from .results import Results
 
 Table = tuple["Sequence[str]", "list[dict[str, Any]]", int]
-"""Header, rows, and how many columns at the left are names."""
+"""The header, the rows, and the number of columns of names at the left."""
 
 _MARKS = dict(zip(MARKERS, "●■▲◆▼", strict=True))
 
 
 def html(results: Results, compared: Sequence[Mapping[str, Any]] = ()) -> str:
-    """Make the page.
+    """Return the page.
 
     Args:
-        results: What was measured.
-        compared: Differences as `report.differences` gives them.
+        results: The results.
+        compared: The differences from `report.differences`.
     """
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
     def safe(text: str) -> Markup:
-        """Mark constants of ours, and charts: their text is escaped where they are drawn."""
+        """Mark our constants and the charts as safe: text in charts is escaped already."""
         return Markup(text)  # noqa: S704
 
     source = resources.files(__package__).joinpath("page.html.jinja").read_text("utf-8")
@@ -78,7 +78,7 @@ def _count(number_of: int, thing: str) -> str:
 
 
 def _model(results: Results, name: str) -> dict[str, Any]:
-    """How a model is drawn, for the legends."""
+    """Return the color, marker and line of a model, for the legends."""
     color = charts.color_number(results, name)
     return {
         "name": printable(name),
@@ -93,7 +93,7 @@ def _model(results: Results, name: str) -> dict[str, Any]:
 def _row(
     cells: Sequence[str], bold: Collection[int] = (), *, baseline: bool = False
 ) -> dict[str, Any]:
-    """A row of a table; `bold` holds the numbers of cells."""
+    """Return a row of a table; `bold` holds the numbers of its bold cells."""
     return {"cells": cells, "bold": bold, "baseline": baseline}
 
 
@@ -115,7 +115,7 @@ def _summary(results: Results) -> Table:
 
 
 def _best(columns: Sequence[Sequence[str]]) -> list[str]:
-    """The highest figure of each column, as it is written; empty where there is one row."""
+    """Return the highest figure of each column, as written; empty if there is one row."""
     if len(columns) < 2:
         return ["" for _ in (columns[0] if columns else ())]
     return [

@@ -1,4 +1,4 @@
-"""Results as a JSON file: to keep, and to compare with later."""
+"""Results as a JSON file, which a later evaluation can compare with."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import EvaluationError, OutputError
-from ..output_file import appearing, reported
+from ..output_file import atomic_file, reported
 from ..version import __version__
-from .run import Results, Score
+from .results import Results, Score
 from .scoring import SETTINGS
 
 FORMAT = "staticemb-evaluation"
@@ -23,12 +23,12 @@ FORMAT_VERSION = 1
 
 
 def suite_digest(files: Mapping[str, Mapping[str, str]]) -> str:
-    """One SHA-256 for the tasks and their files."""
+    """Return one SHA-256 for the tasks and their files."""
     return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
 
 
 def to_json(results: Results, compared: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
-    """The whole report as a JSON object."""
+    """Return the whole report as a JSON object."""
     return {
         "format": FORMAT,
         "version": FORMAT_VERSION,
@@ -60,17 +60,17 @@ def to_json(results: Results, compared: Sequence[Mapping[str, Any]] = ()) -> dic
 
 
 def dumps(results: Results, compared: Sequence[Mapping[str, Any]] = ()) -> str:
-    """The report as JSON text."""
+    """Return the report as JSON text."""
     return json.dumps(to_json(results, compared), indent=1, ensure_ascii=False) + "\n"
 
 
 def save(path: Path, content: str) -> None:
-    """Write a text file, which appears whole or not at all.
+    """Write a text file atomically.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
     """
-    with reported(path, OutputError), appearing(path) as temporary:
+    with reported(path, OutputError), atomic_file(path) as temporary:
         temporary.write_text(content, "utf-8")
 
 
@@ -82,17 +82,17 @@ def _version(package: str) -> str | None:
 
 
 def plain(value: object) -> object:
-    """A value that JSON has: other objects as text, infinities as null."""
+    """Convert a value to one that JSON can hold: NaN and infinity to null, objects to text."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, (bool, int, str)) else str(value)
 
 
 def from_json(path: str | Path) -> Results:
-    """Read a report's scores again; they carry no examples.
+    """Read the scores of a report; they have no outcomes of examples.
 
     Raises:
-        EvaluationError: the file is no report of this format.
+        EvaluationError: the file cannot be read, or is not a report of this format.
     """
     path = Path(path)
     try:
@@ -112,25 +112,32 @@ def from_json(path: str | Path) -> Results:
         raise EvaluationError(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise EvaluationError(
-            f"{path}: expected a report made by this command, found something else ({error})"
+            f"{path}: expected a report of this command, found other content ({error})"
         ) from None
 
 
 def add_baseline(results: Results, report: Results, source: str) -> None:
     """Add the models of an earlier report as baselines, on the tasks that both have.
 
-    A model that was measured now as well, with the same scores, is not added a second time.
+    A model that is in the results with the same digest and the same scores is not added.
+
+    Args:
+        results: The results to extend.
+        report: The earlier report.
+        source: The name of the earlier report, for messages.
 
     Raises:
-        EvaluationError: a task's files are not those the report was made on, or no task is shared.
+        EvaluationError: no task is in both, or the files of a task differ.
     """
     shared = [task for task in results.tasks if task in report.files]
     if not shared:
-        raise EvaluationError(f"{source}: expected a task that is measured now, found none")
+        raise EvaluationError(
+            f"{source}: expected a report on one of the tasks, found none of them"
+        )
     for task in shared:
         if report.files[task] != results.files[task]:
             raise EvaluationError(
-                f"{source}: {task} was measured on other files than those given now"
+                f"{source}: {task} was measured on files that differ from the current files"
             )
     names = []
     for name in report.models:
@@ -151,7 +158,7 @@ def add_baseline(results: Results, report: Results, source: str) -> None:
 
 
 def _measured_now(results: Results, report: Results, name: str, shared: list[str]) -> bool:
-    """Whether a model of a report is one of those measured now: same digest, same scores."""
+    """Return whether the results hold a report's model: the same digest and the same scores."""
     digest = report.facts[name].get("digest")
     return digest is not None and any(
         facts.get("digest") == digest

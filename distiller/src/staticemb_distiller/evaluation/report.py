@@ -1,4 +1,4 @@
-"""Results in words and tables: differences from the baselines, Markdown, the method."""
+"""The report as Markdown: tables of scores, differences from the baselines, and the method."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..version import __version__
 from .bootstrap import Difference, interval, resampled
 from .record import plain, suite_digest
-from .run import Results, Score
+from .results import Results, Score
 from .scoring import SETTINGS
 
 TITLES = {
@@ -36,28 +36,30 @@ METRICS = {
     "clustering": "V-measure of k-means",
     "retrieval": "NDCG@10",
 }
-"""Main metric of each kind, in words."""
+"""The main metric of each kind, as the report names it."""
 
 
 def rows(results: Results) -> list[tuple[str, int]]:
-    """The rows of every table: each model at each of its prefixes, the baselines last."""
+    """Return the rows of each table: every model at every prefix, the baselines last."""
     names = [name for name in results.models if name not in results.baseline]
     return [(n, p) for n in (*names, *results.baseline) for p in results.prefixes(n)]
 
 
 def label(results: Results, model: str, prefix: int) -> str:
-    """How a row is called: the model's name, and its prefix where vectors are cut."""
+    """Return the name of a row: the model's name, and the prefix if vectors are truncated."""
     cut = prefix != results.facts[model].get("dimension", prefix)
     return f"{model} @ {prefix}" if cut or len(results.prefixes(model)) > 1 else model
 
 
 def differences(results: Results, *, resamples: int = 1000, seed: int = 0) -> list[dict[str, Any]]:
-    """Each model against each baseline, by task and in the mean of each kind.
+    """Compare each model with each baseline, by task and by the mean of each kind.
+
+    Baselines that were read from a report are left out, because they have no examples to resample.
+    The mean of a kind is left out if one of the two models was not measured on all its tasks.
 
     Returns:
-        One dictionary a comparison: `model`, `prefix`, `baseline`, `of` (a task's name or a kind),
-        `value`, `low`, `high`, `resamples`. Baselines read from a report have no examples to
-        resample and are left out, and so is a kind that one of the two was not measured on whole.
+        One dictionary per comparison: `model`, `prefix`, `baseline`, `of` (a task's name or a
+        kind), `value`, `low`, `high`, `resamples`.
     """
     drawn: dict[tuple[str, int, str], NDArray[np.float64]] = {}
 
@@ -69,7 +71,7 @@ def differences(results: Results, *, resamples: int = 1000, seed: int = 0) -> li
             drawn[key] = resampled(score.outcome, resamples, seed)
         return drawn[key]
 
-    found = []
+    comparisons = []
     models = [row for row in rows(results) if row[0] not in results.baseline]
     for base, (model, prefix), kind in product(results.baseline, models, results.kinds):
         tasks = [task for task in results.tasks if task.startswith(f"{kind}/")]
@@ -83,8 +85,8 @@ def differences(results: Results, *, resamples: int = 1000, seed: int = 0) -> li
             value = math.fsum(value for _, value, _ in each) / len(each)
             each.append((kind, value, np.mean([spread for _, _, spread in each], axis=0)))
         for of, value, spread in each:
-            found.append(_row(model, prefix, base, of, interval(value, spread)))
-    return found
+            comparisons.append(_row(model, prefix, base, of, interval(value, spread)))
+    return comparisons
 
 
 def _row(model: str, prefix: int, base: str, of: str, between: Difference) -> dict[str, Any]:
@@ -101,18 +103,18 @@ def _row(model: str, prefix: int, base: str, of: str, between: Difference) -> di
 
 
 def number(value: float) -> str:
-    """A figure of a table; a dash for what was not measured."""
+    """Format a score for a table; a dash if it was not measured."""
     return "–" if math.isnan(value) else f"{value:.1f}"
 
 
 def megabytes(facts: Mapping[str, Any]) -> str:
-    """Size in units of 10^6 bytes."""
+    """Format a model's size in units of 10^6 bytes; a dash if it is unknown."""
     size = facts.get("bytes")
     return "–" if not size else f"{size / 1e6:.{1 if size < 1e8 else 0}f}"
 
 
 def rate(facts: Mapping[str, Any]) -> str:
-    """Texts a second to two figures, with separators of thousands."""
+    """Format texts per second to two digits, with separators of thousands; a dash if unknown."""
     value = facts.get("texts_per_second")
     if not value:
         return "–"
@@ -121,7 +123,7 @@ def rate(facts: Mapping[str, Any]) -> str:
 
 
 def markdown(results: Results, compared: Sequence[Mapping[str, Any]] = ()) -> str:
-    """The report as Markdown: means, tasks, differences, and how it was measured."""
+    """Return the report as Markdown: means, tasks, differences and the method."""
     blocks = [
         "# Evaluation",
         "Each figure is the metric times 100; a mean is over the tasks below.",
@@ -155,7 +157,7 @@ def markdown(results: Results, compared: Sequence[Mapping[str, Any]] = ()) -> st
 
 
 def summary(results: Results) -> str:
-    """The table of means, as Markdown."""
+    """Return the table of means, as Markdown."""
     header = ["model", "mean", *(TITLES[kind] for kind in results.kinds), "MB", "texts/s"]
     body = []
     for model, prefix in rows(results):
@@ -168,7 +170,7 @@ def summary(results: Results) -> str:
 
 
 def method(results: Results) -> list[str]:
-    """What the figures depend on, a line each."""
+    """Return lines that describe the method: metrics, settings and models."""
     lines = [
         f"staticemb-distiller {__version__}; suite {suite_digest(results.files)[:16]}",
         "Vectors are cut to the prefix and set to unit length; similarity is the cosine.",
@@ -193,17 +195,17 @@ def method(results: Results) -> list[str]:
 
 
 def _metrics(results: Results) -> list[tuple[str, str]]:
-    """Task and metric of each row of the table of tasks, main metrics first within a task."""
-    found: dict[tuple[str, str], None] = {}
+    """Return the task and metric of each row in the table of tasks, a task's main metric first."""
+    metrics: dict[tuple[str, str], None] = {}
     for task in results.tasks:
         for s in results.scores:
             if s.task == task:
-                found[task, s.metric] = None
-    return list(found)
+                metrics[task, s.metric] = None
+    return list(metrics)
 
 
 def _table(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; the columns of figures are aligned to the right."""
+    """Return a Markdown table; columns of figures are aligned to the right."""
     figures = [all(_is_figure(row[i]) for row in body) for i in range(len(header))]
     lines = [header, ["---:" if figure else "---" for figure in figures], *body]
     return "\n".join("| " + " | ".join(c.replace("|", "\\|") for c in row) + " |" for row in lines)

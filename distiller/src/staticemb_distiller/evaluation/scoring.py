@@ -1,8 +1,8 @@
-"""A task and the vectors of its texts in, scores out.
+"""Scores of a task from the vectors of its texts.
 
-Settings, the same for every model: vectors are cut to the prefix and set to unit length.
-Similarity is the cosine. The classification probe is multinomial logistic regression; clusters come
-from k-means with as many clusters as classes, the mean over fixed seeds.
+The settings are the same for every model. Vectors are truncated to the prefix and scaled to unit
+length; their cosine is the similarity. The classifier is multinomial logistic regression. k-means
+makes as many clusters as there are classes; the score is the mean over fixed seeds.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SETTINGS: Mapping[str, Any] = {
     "kmeans_max_iter": 100,
     "retrieval_depth": 100,
 }
-"""What the scores depend on beside model and data."""
+"""The settings that scores depend on."""
 
 Statistic = Literal["spearman", "average_precision", "v_measure", "mean"]
 
@@ -43,11 +43,11 @@ class Outcome:
     """One metric of one task, with the data that it was computed from.
 
     Attributes:
-        metric: Its name.
+        metric: The metric's name.
         value: The metric times 100.
-        statistic: The function of gold and output that gives it.
-        gold: (N,) what is right; unused by `mean`.
-        output: (N,) or (repetitions, N) what the model gave for each example.
+        statistic: The function of gold and output that computes the metric.
+        gold: (N,) the correct values; unused by `mean`.
+        output: (N,) or (repetitions, N) the model's values for each example.
     """
 
     metric: str
@@ -58,11 +58,11 @@ class Outcome:
 
 
 def score(task: Task, features: Mapping[str, Features]) -> list[Outcome]:
-    """The task's metrics, the main one first.
+    """Compute the task's metrics, the main metric first.
 
     Args:
         task: The task.
-        features: For each part in `task.texts`: unit vectors (N, d), dense or sparse.
+        features: Unit vectors (N, d), dense or sparse, for each part of `task.texts`.
     """
     if isinstance(task, PairTask):
         return [_pairs(task, features["first"], features["second"])]
@@ -83,17 +83,22 @@ def score(task: Task, features: Mapping[str, Features]) -> list[Outcome]:
 def score_ranking(
     task: RetrievalTask, scores: Callable[[int, int], NDArray[np.floating[Any]]]
 ) -> list[Outcome]:
-    """NDCG@10 and recall@100 of documents ranked by scores, which come as blocks of queries."""
+    """Compute NDCG@10 and recall@100 of documents ranked by scores.
+
+    Args:
+        task: The task.
+        scores: Returns the (stop - start, documents) scores of the queries from start to stop.
+    """
     depth = SETTINGS["retrieval_depth"]
     ranked = metrics.best_documents(scores, task.relevance.shape, depth, task.excluded)
-    found = {
+    by_query = {
         "ndcg@10": metrics.ndcg(ranked, task.relevance, 10),
         "recall@100": metrics.recall(ranked, task.relevance, 100),
     }
     nothing = np.zeros(0)
     return [
         Outcome(name, 100 * float(each.mean()), "mean", nothing, each)
-        for name, each in found.items()
+        for name, each in by_query.items()
     ]
 
 
@@ -112,7 +117,7 @@ def _pairs(task: PairTask, first: Features, second: Features) -> Outcome:
 def _classification(task: ClassificationTask, train: Features, test: Features) -> Outcome:
     probe = LogisticRegression(C=SETTINGS["probe_C"], max_iter=SETTINGS["probe_max_iter"])
     with warnings.catch_warnings():
-        # Stopping early is a setting here, the same for every model.
+        # The limit on iterations is a setting, the same for every model.
         warnings.simplefilter("ignore", ConvergenceWarning)
         probe.fit(train, task.train_labels)
     right = (probe.predict(test) == task.test_labels).astype(np.float64)

@@ -1,6 +1,6 @@
-"""How many texts a second a model embeds on this machine, for the picture of quality against speed.
+"""A model's speed on this machine, for the report's chart of quality against speed.
 
-It is a rough figure, taken while the quality is measured; `benchmarks/` measures speed properly.
+The figure is rough, because it is measured during the evaluation. `benchmarks/` measures exactly.
 """
 
 import time
@@ -15,14 +15,20 @@ SAMPLE = 4096
 
 
 def sample(tasks: Sequence[Task], size: int = SAMPLE, seed: int = 0) -> list[str]:
-    """Distinct texts of the tasks, drawn at random: the texts that speed is measured on."""
+    """Draw distinct texts of the tasks at random, to measure speed on."""
     distinct = sorted({text for task in tasks for texts in task.texts.values() for text in texts})
     chosen = np.random.default_rng(seed).permutation(len(distinct))[:size]
     return [distinct[i] for i in chosen]
 
 
 def texts_per_second(model: Embedder, texts: Sequence[str], seconds: float = 2.0) -> float:
-    """The median rate of three passes over as many of the texts as fit in about that time."""
+    """Measure the texts per second: the median of three passes.
+
+    Args:
+        model: The model.
+        texts: The texts; their number in a pass is chosen by the model's speed.
+        seconds: The approximate time of the three passes together.
+    """
     first = list(texts[:64])
     model.encode(first)
     guess = len(first) / max(_seconds(model, first), 1e-9)

@@ -1,6 +1,6 @@
-"""Tasks, and how a folder of plain files (laid out as in `LAYOUT`) becomes tasks.
+"""Tasks, read from a folder of plain files with the layout in `LAYOUT`.
 
-A task is named KIND/NAME after its files, as in `sts/stsb-en-test`.
+The name of a task is KIND/NAME, after its files: `sts/stsb-en-test`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from scipy.sparse import csr_matrix
 
 from ..corpus.digests import file_sha256
 from ..errors import EvaluationError
-from ..places import is_folder
+from ..path_checks import is_folder
 from .files import bad_row, jsonl, number_in, tsv
 
 LAYOUT = """\
@@ -33,21 +33,21 @@ LAYOUT = """\
 """The files, and the columns of their rows."""
 
 SAMPLE = Path(__file__).parent / "sample"
-"""A folder of data that comes with the package, written for it: a few dozen rows of each kind."""
+"""A folder of sample data in the package: a few dozen rows of each kind, written for it."""
 
 KINDS = ("sts", "wordsim", "pairs", "classification", "clustering", "retrieval")
-"""The kinds of task, which are also the names of the data's subfolders."""
+"""The kinds of task, which are also the names of the data folder's subfolders."""
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """What every task has.
+    """The base of all tasks.
 
     Attributes:
         kind: One of `KINDS`.
         name: `KIND/NAME`.
-        texts: The lists of texts to encode, each under the name of its part in the task.
-        files: SHA-256 of each file read, by its path relative to the data's folder.
+        texts: The lists of texts to encode, by the name of their part of the task.
+        files: The SHA-256 of each file, by its path in the data folder.
     """
 
     kind: str
@@ -83,8 +83,8 @@ class RetrievalTask(Task):
     """Texts (`queries`, `documents`) and the relevance of documents to queries.
 
     Attributes:
-        relevance: (queries, documents) sparse int64 grades; what is not stored is not relevant.
-        excluded: (queries,) int64: the document that is the query itself, or -1.
+        relevance: (queries, documents) sparse int64 grades; a missing grade means not relevant.
+        excluded: (queries,) int64, the document with the query's own id and text, or -1.
     """
 
     relevance: csr_matrix
@@ -95,17 +95,16 @@ def discover(folder: str | Path, patterns: Sequence[str] | None = None) -> list[
     """Read the tasks of a folder.
 
     Args:
-        folder: A folder laid out as in `LAYOUT`.
+        folder: A folder with the layout in `LAYOUT`.
         patterns: Kinds (`sts`), names (`sts/sick-test`, `sick-test`) or wildcards (`*/stsb-*`);
-            each must match something. None: everything.
+            each must match a task. None: all tasks.
 
     Returns:
         The tasks in the order of `KINDS`, then by name.
 
     Raises:
-        EvaluationError: there is no such folder, or no task in it.
-        EvaluationError: a pattern matches no task.
-        EvaluationError: a row of a file is malformed.
+        EvaluationError: the folder does not exist or holds no task, a pattern matches no task, or a
+            row of a file is malformed.
     """
     folder = Path(folder)
     if not is_folder(folder):
@@ -121,12 +120,12 @@ def discover(folder: str | Path, patterns: Sequence[str] | None = None) -> list[
 
 def _names(folder: Path, kind: str) -> list[str]:
     if kind == "retrieval":
-        found = [path.parent.name for path in folder.glob("retrieval/*/corpus.jsonl")]
+        names = [path.parent.name for path in folder.glob("retrieval/*/corpus.jsonl")]
     elif kind == "classification":
-        found = [p.name.removesuffix("-test.tsv") for p in folder.glob("classification/*-test.tsv")]
+        names = [p.name.removesuffix("-test.tsv") for p in folder.glob("classification/*-test.tsv")]
     else:
-        found = [path.stem for path in folder.glob(f"{kind}/*.tsv")]
-    return [f"{kind}/{name}" for name in sorted(found)]
+        names = [path.stem for path in folder.glob(f"{kind}/*.tsv")]
+    return [f"{kind}/{name}" for name in sorted(names)]
 
 
 def _chosen(names: list[str], patterns: Sequence[str] | None, folder: Path) -> list[str]:
@@ -203,7 +202,9 @@ def _classification(folder: Path, name: str) -> ClassificationTask:
     stem = name.partition("/")[2]
     train_path, test_path = (folder / f"classification/{stem}-{s}.tsv" for s in ("train", "test"))
     if not train_path.is_file():
-        raise EvaluationError(f"{test_path}: expected {train_path.name} beside it, found none")
+        raise EvaluationError(
+            f"{test_path}: expected {train_path.name} in the same folder, found none"
+        )
     train_labels, train = _labeled(train_path)
     test_labels, test = _labeled(test_path)
     numbers = {label: i for i, label in enumerate(sorted(set(train_labels)))}
@@ -239,7 +240,7 @@ def _retrieval(folder: Path, name: str) -> RetrievalTask:
             raise bad_row(corpus_path, row, 'a string under "title"', type(title).__name__)
         corpus[entry["_id"]] = (title, entry["text"])
     _not_empty(corpus_path, corpus)
-    # Descending ids, so that a stable ranking breaks ties as trec_eval does.
+    # Ids are in descending order, so that a stable ranking breaks ties as trec_eval does.
     ids = sorted(corpus, reverse=True)
     column = {id_: i for i, id_ in enumerate(ids)}
     queries = {entry["_id"]: entry["text"] for _, entry in jsonl(queries_path, ("_id", "text"))}
@@ -267,7 +268,7 @@ def _retrieval(folder: Path, name: str) -> RetrievalTask:
 def _judgments(
     path: Path, queries: Mapping[str, str], documents: Mapping[str, int]
 ) -> dict[tuple[str, str], int]:
-    """Grade of each judged pair of a query and a document; the first row is the header."""
+    """Return the grade of each judged pair of query and document; a header row is skipped."""
     grades: dict[tuple[str, str], int] = {}
     for row, (query, document, score) in tsv(path, ("query-id", "corpus-id", "score")):
         if row == 1 and not score.lstrip("-").isdecimal():

@@ -14,7 +14,7 @@ from staticemb_runtime.errors import StaticEmbError
 from staticemb_runtime.format import read
 
 from ..errors import CheckError, OutputError
-from ..output_file import appearing, reported
+from ..output_file import atomic_file, reported
 from .writer import write
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def write_checked(
         UnwritablePartsError: The parts break a rule of the specification.
         CheckError: The file fails the check.
     """
-    with reported(path, OutputError), appearing(path) as temporary:
+    with reported(path, OutputError), atomic_file(path) as temporary:
         write(temporary, parts, settings)
         check_file(temporary, table, recipe)
 

@@ -100,7 +100,7 @@ def spell_prompts(prompts: Mapping[str, str]) -> str:
         if not 1 <= sizes[0] <= MAX_PROMPT_NAME_BYTES or sizes[1] > MAX_PROMPT_BYTES:
             msg = (
                 f"prompts: expected names of 1 to {MAX_PROMPT_NAME_BYTES} bytes and texts of at "
-                f"most {MAX_PROMPT_BYTES}, found {sizes[1]} bytes for {name!r:.60}"
+                f"most {MAX_PROMPT_BYTES}, found {sizes[0]} and {sizes[1]} for {name!r:.60}"
             )
             raise UnwritablePartsError(msg)
     return json.dumps(dict(prompts), ensure_ascii=False, separators=(",", ":"), sort_keys=True)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import OutputError, UnwritablePartsError
-from ..output_file import appearing, reported
+from ..output_file import atomic_file, reported
 from ..table.parts import Parts
 from .optional_parts import optional_keys, optional_tensors, spell_prompts
 
@@ -96,7 +96,7 @@ def write(path: str | os.PathLike[str], parts: Parts, settings: Settings) -> Non
     """Write a static embedding file atomically.
 
     Args:
-        path: The output, which `appearing` replaces or writes to.
+        path: The output, which `atomic_file` replaces or writes to.
         parts: The tensors.
         settings: The metadata.
 
@@ -106,7 +106,7 @@ def write(path: str | os.PathLike[str], parts: Parts, settings: Settings) -> Non
     """
     header, tensors = serialize(parts, settings)
     path = Path(path)
-    with reported(path, OutputError), appearing(path) as temporary, temporary.open("wb") as file:
+    with reported(path, OutputError), atomic_file(path) as temporary, temporary.open("wb") as file:
         file.write(header)
         for tensor in tensors:
             file.write(tensor.data.cast("B"))

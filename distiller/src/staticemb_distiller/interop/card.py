@@ -77,25 +77,25 @@ def repository_card(
     repo_id: str,
     file: ModelParts,
     *,
-    twin_notes: Sequence[str] | None = None,
+    copy_notes: Sequence[str] | None = None,
     figures: str = "",
 ) -> str:
-    """The README.md of a repository.
+    """Return the README.md of a repository.
 
     Args:
         repo_id: `organization/name`.
         file: the model.
-        twin_notes: how the copy for other libraries differs; None: there is no copy.
-        figures: what was measured, in Markdown.
+        copy_notes: the differences in behavior of the copy for other libraries; None: there is no
+            copy.
+        figures: results of an evaluation, in Markdown.
     """
-    twins = twin_notes is not None
-    libraries = ["model2vec", "sentence-transformers"] if twins else []
+    libraries = [] if copy_notes is None else ["model2vec", "sentence-transformers"]
     # The Hub knows how to show and to count models of sentence-transformers.
-    library = "sentence-transformers" if twins else "staticemb"
+    library = "sentence-transformers" if libraries else "staticemb"
     usage = [_OURS.format(repo_id=repo_id)]
-    if twin_notes is not None:
+    if copy_notes is not None:
         usage.append(_PEERS.format(repo_id=repo_id))
-        usage += ["\n".join(f"- {one_line(note)}" for note in twin_notes)] if twin_notes else []
+        usage += ["\n".join(f"- {one_line(note)}" for note in copy_notes)] if copy_notes else []
     sections = [
         front_matter(file, library, ["staticemb", *libraries, "sentence-similarity"]),
         f"# {repo_id.partition('/')[2]}",

@@ -17,7 +17,7 @@ from ..arguments import check_path
 from ..corpus.input_files import model_files
 from ..errors import ConvertError
 from ..file.writer import Settings, write
-from ..output_file import appearing, check_output, reported
+from ..output_file import atomic_file, check_output, reported
 from ..table.parts import Parts
 from ..teacher.model_card import read_head
 from .comparison import CLOSE, largest_difference, sample_texts, vectors
@@ -134,7 +134,7 @@ def write_compared(
         OutputError: as in `write`.
         UnwritablePartsError: as in `write`.
     """
-    with reported(path, ConvertError), appearing(path) as temporary:
+    with reported(path, ConvertError), atomic_file(path) as temporary:
         write(temporary, parts, settings)
         difference = largest_difference(*pair(StaticModel.load(temporary, verify=True)))
         if not difference <= CLOSE:

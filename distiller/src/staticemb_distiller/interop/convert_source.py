@@ -8,7 +8,7 @@ from staticemb_runtime.loading import locate
 
 from ..arguments import check_path
 from ..errors import ConvertError
-from ..places import is_folder, is_there
+from ..path_checks import exists, is_folder
 from .convert import convert_folder
 from .word_vectors import convert_word_vectors
 
@@ -58,7 +58,7 @@ def convert(
         PosixPath('glove.staticemb')
     """
     check_path("source", source)
-    if not is_there(source):
+    if not exists(source):
         file = locate(source)  # raises an error that lists the places searched
         if file != str(source):
             raise ConvertError(f"{source}: {file} is a static embedding file already")

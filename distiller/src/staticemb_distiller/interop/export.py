@@ -11,8 +11,8 @@ from staticemb_runtime.loading import locate, open_parts
 from ..arguments import check_path, check_type
 from ..errors import ConvertError
 from ..file.optional_names import optional_names
-from ..output_file import appearing_folder, check_folders, reported
-from ..places import is_folder, is_there
+from ..output_file import atomic_folder, check_folders, reported
+from ..path_checks import exists, is_folder
 from . import model2vec_folder, onnx_folder, sentence_transformers_folder
 from .comparison import CLOSE, largest_difference, sample_texts, vectors
 from .damping_folding import closeness
@@ -86,13 +86,13 @@ def export(
     if to not in TARGETS:
         raise ConvertError(f"to: expected one of {', '.join(TARGETS)}, found {to!r}")
     module, path = TARGETS[to], Path(output)
-    if is_there(path) and (not is_folder(path) or any(path.iterdir())):
+    if exists(path) and (not is_folder(path) or any(path.iterdir())):
         raise ConvertError(
             f"{path}: expected a new or an empty folder, found a file or a non-empty folder"
         )
     check_folders(path)
     file = open_parts(locate(model), verify=True)
-    with reported(path, ConvertError), appearing_folder(path) as temporary:
+    with reported(path, ConvertError), atomic_folder(path) as temporary:
         wanted, notes = module.express(
             by_format(file),
             plain_mean=pooling == "mean",

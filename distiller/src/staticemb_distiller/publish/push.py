@@ -1,8 +1,8 @@
-"""Upload of a static embedding file, its card and its twin to the Hugging Face Hub, in one commit.
+"""Upload a static embedding file, its card and a copy for other libraries to the Hugging Face Hub.
 
-The twin is the same model in the layout of model2vec and sentence-transformers. `HF_TOKEN` or
-`hf auth login` gives the token, and `HF_ENDPOINT` the Hub. No flag takes a token, because every
-process of the machine can read a command line.
+The copy is the same model in the layout of model2vec and sentence-transformers. All files are
+uploaded in one commit. `HF_TOKEN` or `hf auth login` gives the token, and `HF_ENDPOINT` the Hub. No
+flag takes a token, because every process of the machine can read a command line.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from staticemb_runtime.loading import FILE_NAME, locate
 from ..arguments import check_type
 from ..errors import EvaluationError, InexpressibleError, PublishError
 from ..interop.card import one_line, repository_card
-from . import repository_files as twin
+from . import repository_files
 
 if TYPE_CHECKING:
     import os
@@ -58,7 +58,7 @@ class Content:
     """The content of a commit in addition to the file.
 
     Attributes:
-        twins: whether to add the layout of model2vec and sentence-transformers.
+        library_copy: whether to add a copy in the layout of model2vec and sentence-transformers.
         plain_mean: as `pooling="mean"` in `export`.
         peer_unknown: as `unknown_tokens="peer"` in `export`.
         report: a report of `evaluate --json` about the file; its figures go into the card.
@@ -66,7 +66,7 @@ class Content:
         overwrite_card: whether to replace an existing card of the repository.
     """
 
-    twins: bool = True
+    library_copy: bool = True
     plain_mean: bool = False
     peer_unknown: bool = False
     report: Path | None = None
@@ -82,7 +82,7 @@ class Pushed:
         url: the commit's page.
         commit: the commit's hash, valid as a `revision`.
         files: the names of the uploaded files.
-        notes: differences in behavior between twin and file, and files that were not replaced.
+        notes: differences in behavior between copy and file, and files that were not replaced.
     """
 
     url: str
@@ -94,8 +94,8 @@ class Pushed:
 def push(source: str | os.PathLike[str], target: Target, content: Content | None = None) -> Pushed:
     """Upload a model as one commit.
 
-    All files are written and compared locally before the first request to the Hub. Twin files of an
-    earlier push that are not part of this one are removed.
+    All files are written and compared locally before the first request to the Hub. Files of an
+    earlier push's copy that are not part of this push are removed.
 
     Args:
         source: a static embedding file, or an installed model's name.
@@ -105,7 +105,7 @@ def push(source: str | os.PathLike[str], target: Target, content: Content | None
     Raises:
         StaticEmbError: the file is invalid; the subclass names the reason.
         InexpressibleError: a library lacks a feature of the file.
-        ConvertError: the vectors of twin and file differ.
+        ConvertError: the vectors of copy and file differ.
         EvaluationError: the report is about another file.
         PublishError: the token is missing or lacks a permission; the repository is missing, public
             or holds another model; or the Hub cannot be reached.
@@ -132,23 +132,23 @@ def push(source: str | os.PathLike[str], target: Target, content: Content | None
 def _write(
     file: ModelParts, source: Path, folder: Path, repo_id: str, content: Content
 ) -> tuple[dict[str, Path], list[str]]:
-    """Collect the files to upload by their names in the repository, and notes on the twin."""
+    """Collect the files to upload by their names in the repository, and notes on the copy."""
     figures = "" if content.report is None else _figures(file, content.report)
     files, notes = {FILE_NAME: source}, None
-    if content.twins:
-        twin_folder = folder / "twin"
-        twin_folder.mkdir()
+    if content.library_copy:
+        copy_folder = folder / "copy"
+        copy_folder.mkdir()
         choices = {"plain_mean": content.plain_mean, "peer_unknown": content.peer_unknown}
         try:
-            notes = twin.write_twin(file, twin_folder, **choices)
+            notes = repository_files.write_folder(file, copy_folder, **choices)
         except InexpressibleError as error:
             raise InexpressibleError(f"{error}; or push it alone with --no-twins") from error
-        paths = {name: twin_folder / name for name in twin.FILES}
+        paths = {name: copy_folder / name for name in repository_files.FILES}
         files |= {name: path for name, path in paths.items() if path.is_file()}
     card = content.card
     if card is None:
         card = folder / CARD
-        text = repository_card(repo_id, file, twin_notes=notes, figures=figures)
+        text = repository_card(repo_id, file, copy_notes=notes, figures=figures)
         card.write_text(text, "utf-8")
     files[CARD] = card
     return files, notes or []
@@ -183,7 +183,7 @@ def _commit(
                 f"{target.repo_id}: expected a repository without a model, or one that was pushed "
                 f"before, found {', '.join(conflicts)} and no {FILE_NAME}"
             )
-    twin_files = set(twin.FILES) if FILE_NAME in existing else set()
+    copy_files = set(repository_files.FILES) if FILE_NAME in existing else set()
     if CARD in existing and content.card is None and not content.overwrite_card:
         del files[CARD]
         notes = [*notes, f"the repository's {CARD} stays; --overwrite-card replaces it"]
@@ -192,7 +192,7 @@ def _commit(
     ]
     operations += [
         CommitOperationDelete(path_in_repo=name)
-        for name in sorted(existing & twin_files - files.keys())
+        for name in sorted(existing & copy_files - files.keys())
     ]
     commit = api.create_commit(
         target.repo_id,

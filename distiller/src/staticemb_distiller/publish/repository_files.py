@@ -1,9 +1,9 @@
-"""One folder that model2vec and sentence-transformers both open.
+"""A copy of a model for other libraries: one folder that model2vec and sentence-transformers open.
 
-Both look for `model.safetensors` and `tokenizer.json` at the root. sentence-transformers takes
-model2vec's tensor `embeddings` too, one row for each token, so weights and shared rows are folded
-in. What one of them needs does not disturb the other: model2vec drops unknown tokens, whose row is
-zeros for sentence-transformers; each library has its own settings files.
+Both read `model.safetensors` and `tokenizer.json` at the root. sentence-transformers also reads
+model2vec's tensor `embeddings`, one row for each token, so weights and shared rows are folded in.
+The two do not conflict: model2vec drops unknown tokens, and sentence-transformers uses a row of
+zeros for them; each library has its own settings files.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FILES = (
 )
 
 
-def write_twin(
+def write_folder(
     file: ModelParts, folder: Path, *, plain_mean: bool = False, peer_unknown: bool = False
 ) -> list[str]:
     """Write the folder, and compare the vectors of each library with the file's.
@@ -47,10 +47,10 @@ def write_twin(
         peer_unknown: as for `export`.
 
     Returns:
-        What the libraries do otherwise than the file.
+        The differences in behavior between the libraries and the file, one sentence each.
 
     Raises:
-        InexpressibleError: a library cannot do what the file says.
+        InexpressibleError: a library lacks a feature of the file.
         ConvertError: the vectors differ.
     """
     file = by_format(file)
@@ -62,7 +62,7 @@ def write_twin(
     rows = load_file(folder / "model.safetensors")["embedding.weight"]
     tensors: dict[str, NDArray[Any]] = {"embeddings": rows}
     if model2vec_folder.n_tokens(file) != len(rows):
-        # A map of each token to itself: what reads it and what does not get the same rows.
+        # Each token maps to itself, so that a reader that ignores the map gets the same rows.
         tensors["mapping"] = np.arange(len(rows))
         config["vocabulary_quantization"] = len(rows)
     save_tensors(folder / "model.safetensors", tensors)
@@ -70,5 +70,5 @@ def write_twin(
     texts = sample_texts(file.tokenizer)
     compare_export(sentence_transformers_folder, folder, for_st, texts)
     compare_export(model2vec_folder, folder, for_m2v, texts)
-    found = [*changes(file, for_st), *changes(file, for_m2v), *notes_st, *notes_m2v]
-    return list(dict.fromkeys(found))
+    notes = [*changes(file, for_st), *changes(file, for_m2v), *notes_st, *notes_m2v]
+    return list(dict.fromkeys(notes))

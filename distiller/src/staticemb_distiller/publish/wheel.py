@@ -22,8 +22,8 @@ from staticemb_runtime.loading import FILE_NAME, GROUP, locate
 from ..arguments import check_path, check_type
 from ..errors import OutputError, PublishError
 from ..interop.card import one_line
-from ..output_file import appearing, check_folders, check_output, reported
-from ..places import is_there
+from ..output_file import atomic_file, check_folders, check_output, reported
+from ..path_checks import exists
 
 if TYPE_CHECKING:
     import os
@@ -122,7 +122,7 @@ def build_wheel(
     folder, path = Path(folder), Path(locate(model))
     output = folder / names.file
     check_folders(folder)
-    if is_there(folder):
+    if exists(folder):
         check_output(output, [path] if license_file is None else [path, license_file])
     metadata = read(path, verify=True).metadata
     entry_point = f"[{GROUP}]\n{names.model} = {names.package}\n"
@@ -139,7 +139,7 @@ def build_wheel(
             raise OutputError(f"{license_file}: cannot be read: {reason}") from error
     with reported(output, OutputError):
         folder.mkdir(parents=True, exist_ok=True)
-        with appearing(output) as temporary:
+        with atomic_file(output) as temporary:
             _write(temporary, f"{names.package}/{FILE_NAME}", path, texts, f"{names.info}/RECORD")
     return output
 

@@ -48,7 +48,7 @@ def knob(
 
     Args:
         default: The default value.
-        meaning: The help text, on one line.
+        meaning: The help text, on one line. It spells other knobs as `as_flags` reads them.
         is_input: Whether the value names inputs: files, folders, data sets or models.
     """
     return field(default=default, metadata={"help": meaning, "is_input": is_input})

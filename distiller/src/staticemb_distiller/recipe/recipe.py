@@ -8,15 +8,13 @@ stranger.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 from ..corpus.generated import GENERATED
-from ..errors import RecipeError
-from .budget import Budget
-from .knobs import Knobs, knob, refuse
-from .shape import GENERATED_SHAPE, TEXT_SHAPE, check_shape
+from .checks import check_agreement, check_ranges
+from .knobs import Knobs, knob
+from .shape import GENERATED_SHAPE, TEXT_SHAPE
 
 UNUSED = r"\[unused\d+\]"
 """A pattern of the tokens that BERT reserves, such as `[unused1]`."""
@@ -43,106 +41,116 @@ class Recipe(Knobs):
     # The teacher
     revision: str | None = knob(None, "the teacher's revision on the Hub: a commit, branch or tag")
     teacher_dtype: Literal["auto", "float32", "float16", "bfloat16"] = knob(
-        "auto", "number format in which the teacher computes"
+        "auto", "number type in which the teacher computes"
     )
 
     # The vocabulary
     mode: Literal["output", "word", "subword"] = knob(
         "output",
-        "output: the teacher's own subwords; word: only the given vocabulary; "
-        "subword: the given vocabulary on top of the subwords",
+        "the tokens of the table. output: the teacher's own subwords; word: only the given "
+        "vocabulary; subword: the teacher's subwords and the given vocabulary",
     )
     vocabulary: str | None = knob(
-        None, "file with the vocabulary, one entry per line", is_input=True
+        None, "file with the given vocabulary, one entry per line", is_input=True
     )
     vocabulary_from: tuple[str, ...] = knob(
-        (), "text files to count a vocabulary from", is_input=True
+        (), "text files; their most frequent words are the given vocabulary", is_input=True
     )
     vocabulary_size: int | None = knob(
-        None, "how many words to take from the text; subword: only words that the tokenizer splits"
+        None,
+        'number of words to take from vocabulary_from=; mode="subword" takes only words that the '
+        "tokenizer splits",
     )
-    vocabulary_phrases: bool = knob(False, "count phrases of two words, too")
+    vocabulary_phrases: bool = knob(False, "take phrases of two words as well")
     remove: str = knob(
         UNUSED,
-        "regular expression: tokens that begin with a match are removed; empty: removes no token",
+        "regular expression; tokens that begin with a match are removed; empty: none is removed",
     )
     keep_used_in: tuple[str, ...] = knob(
         (),
-        "text files: tokens that occur in them fewer than keep_min_count times are removed",
+        "text files; tokens that occur in them fewer than keep_min_count= times are removed",
         is_input=True,
     )
-    keep_min_count: int = knob(1, "how often a token must occur in the text of keep_used_in")
+    keep_min_count: int = knob(1, "the fewest occurrences in keep_used_in= of a token that is kept")
 
     # Token vectors
     vectors_from: Literal["output", "input"] = knob(
-        "output", "output: a forward pass for each token; input: the teacher's input embeddings"
+        "output",
+        "how a token gets its vector. output: by a forward pass; input: from the teacher's input "
+        "embeddings",
     )
     teacher_pooling: Literal["teacher", "mean", "first", "last", "pooler"] = knob(
         "teacher",
-        "how a token's forward pass becomes a vector; teacher: all of the teacher's own modules",
+        "how the result of a token's forward pass becomes one vector; teacher: by all of the "
+        "teacher's modules",
     )
 
     # The fit
     fit: tuple[str, ...] = knob(
         ("generated",),
-        "what to fit the table to: generated (sequences of the vocabulary's words, without text) "
-        "or text, each a file, a folder or hf:ID, optionally followed by ::KEY=VALUE,... for "
-        "column, weight, limit, split, config, revision; none: the classical table",
+        "texts to fit the table to: generated (random sequences of the vocabulary's words), or "
+        "sources of text. A source is a file, a folder or hf:ID, optionally followed by "
+        "::KEY=VALUE,... with the keys column, weight, limit, split, config and revision. none: no "
+        "fit, the classical table",
         is_input=True,
     )
     text: tuple[str, ...] = knob(
         (),
-        "your text in addition to generated sequences, in the form of fit; text in fit replaces "
-        "generated sequences",
+        "sources of text to fit to in addition to generated sequences, written as in fit=; sources "
+        "in fit= itself replace the generated sequences",
     )
     limit: int | None = knob(
-        None, "the most texts to take from each source of text; without text, of fit"
+        None, "the most texts to take from each source in text=, or in fit= if text= is empty"
     )
     teacher_budget: int | str | None = knob(
         None,
-        "how much the teacher reads for the fit: a number of texts, or a time such as 90s, 10m or "
-        "2h, with which the result depends on the machine; texts that cover most tokens come first",
+        "how much the teacher encodes for the fit: a number of texts, or a time such as 90s, 10m "
+        "or 2h. Texts that cover the most tokens come first. With a time, the result depends on "
+        "the machine",
     )
-    fit_language: str = knob("en", "code of the language whose rules cut text into sentences")
+    fit_language: str = knob(
+        "en", "code of the language by whose rules text is split into sentences"
+    )
     fit_regularization: float = knob(
-        0.1, "how strongly the fit stays near the classical table, above 0"
+        0.1, "how strongly the fit stays near the classical table; above 0"
     )
-    fit_rounds: int = knob(2, "how often the fit's equations are set up and solved")
-    fit_iterations: int = knob(15, "the most iterations of the solver in a round")
-    fit_tolerance: float = knob(0.02, "relative residual at which the solver stops in a round")
+    fit_rounds: int = knob(
+        2, "number of rounds; each sets up the equations of the fit and solves them"
+    )
+    fit_iterations: int = knob(15, "the most iterations of the solver in each round")
+    fit_tolerance: float = knob(0.02, "relative residual at which the solver stops in each round")
 
     # The shape of fitted rows
     length_power: float | None = knob(
         None,
-        "exponent of the lengths of fitted rows: above 1, rare tokens count more (default: 1.5 "
-        "for a table fitted to generated sequences only, less with added text, 1 for other tables)",
+        "exponent for the lengths of fitted rows; above 1, rare tokens count more (default: 1.5 "
+        "for a fit to generated sequences only, less with added text, else 1)",
     )
     whiten: float | None = knob(
         None,
-        "strength of whitening by the fit's texts: 0 for none, 0.5 makes all directions equal "
-        "(default: 0.1 for a table fitted to generated sequences only, less with added text, 0 for "
-        "other tables)",
+        "strength of whitening by the fit's texts; 0: none; 0.5: all directions become equal "
+        "(default: 0.1 for a fit to generated sequences only, less with added text, else 0)",
     )
 
     # Rotation
     dims: int | float | Literal["all", "none"] = knob(
         256,
-        "principal components to keep: a number, the share of variance to keep (0.95), "
-        "all (rotation only), or none (no rotation)",
+        "principal components to keep: a number, or the share of variance to keep, such as 0.95; "
+        "all: rotation only; none: no rotation",
     )
     prefixes: tuple[int, ...] = knob(
-        (), "prefix lengths to recommend in the file; empty: powers of two from 32"
+        (), "lengths that the file recommends to truncate vectors to; empty: powers of two from 32"
     )
 
     # Weights
     weighting: Literal["rank", "counts", "none"] = knob(
         "rank",
-        "rank: Zipf's law; counts: frequencies counted in the text of counts_from; "
-        "none: all tokens weigh the same",
+        "where the weights of tokens come from. rank: Zipf's law; counts: frequencies counted in "
+        "counts_from=; none: all weights are equal",
     )
     sif_coefficient: float | None = knob(
         None,
-        "a in the weight a / (a + p) of a token of probability p (default: 0.001 if fit names "
+        "a in the weight a / (a + p) of a token with probability p (default: 0.001 if fit= names "
         "text, else 0.0001)",
     )
     counts_from: tuple[str, ...] = knob(
@@ -150,132 +158,41 @@ class Recipe(Knobs):
     )
     store_weights: bool = knob(
         False,
-        "store the weights separately, not multiplied into the rows: more exact with int8, slower",
+        "store the weights separately instead of multiplying the rows by them: more exact with "
+        "int8, but slower",
     )
 
     # Storage
-    dtype: Literal["float32", "float16", "int8"] = knob("float16", "number format of the table")
+    dtype: Literal["float32", "float16", "int8"] = knob("float16", "number type of the table")
     clip: bool = knob(
         False, "int8: clip a column's largest elements if that lowers its squared error"
     )
     coarse_step: float | None = knob(
         None,
-        "int8: one step for all columns, in root mean squares of the table; with 0.3 the table "
-        "compresses to half its size (default: as fine as int8 allows)",
+        "int8: one step size for all columns, as a multiple of the table's root mean square; a "
+        "table with 0.3 compresses to half its size (default: the finest steps that int8 allows)",
     )
-    clusters: int | None = knob(None, "merge the rows of similar tokens to this number of rows")
+    clusters: int | None = knob(None, "merge the rows of similar tokens into this number of rows")
 
     # Runtime behavior
     pooling: Literal["mean", "damped_mean"] | None = knob(
         None,
-        "how a text's rows become one vector (default: damped_mean for a fitted table, else mean)",
+        "how the rows of a text's tokens become one vector (default: damped_mean for a fitted "
+        "table, else mean)",
     )
-    damping_beta: float = knob(1.0, "damped_mean: strength, 0 to 16")
-    damping_dims: int = knob(64, "damped_mean: the number of leading dimensions that it compares")
+    damping_beta: float = knob(1.0, "damped_mean: strength of the damping, from 0 to 16")
+    damping_dims: int = knob(
+        64, "damped_mean: number of leading dimensions that the damping compares"
+    )
     normalize: bool = knob(True, "scale the vectors of texts to unit length")
-    max_tokens: int | None = knob(None, "cut texts to this many tokens")
+    max_tokens: int | None = knob(None, "truncate texts to this number of tokens")
 
     seed: int = knob(0, "seed of the random numbers")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_ranges()
-        self._check_agreement()
-
-    def _check_ranges(self) -> None:
-        if self.sif_coefficient is not None and not 0.0 < self.sif_coefficient < 1.0:
-            refuse("sif_coefficient", "a number strictly between 0 and 1", self.sif_coefficient)
-        if isinstance(self.dims, float) and not 0.0 < self.dims < 1.0:
-            refuse("dims", 'a whole number, a share between 0 and 1, "all" or "none"', self.dims)
-        positive = ("dims", "clusters", "max_tokens", "vocabulary_size", "keep_min_count")
-        of_the_fit = ("limit", "fit_rounds", "fit_iterations")
-        for name in (*positive, *of_the_fit, "damping_dims"):
-            value = getattr(self, name)
-            if isinstance(value, int) and value < 1:
-                refuse(name, "a number of at least 1", value)
-        try:
-            Budget.parse(self.teacher_budget)
-        except ValueError:
-            expected = "a number of texts of at least 1, or a time such as 90s, 10m or 2h"
-            refuse("teacher_budget", expected, self.teacher_budget)
-        if not 0 <= self.seed < 2**32:
-            refuse("seed", "a number from 0 to 2^32 - 1", self.seed)
-        if not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z]+)*", self.fit_language):
-            refuse("fit_language", "the code of a language, such as en", self.fit_language)
-        if not self.fit or ("none" in self.fit and len(self.fit) > 1):
-            refuse("fit", "none alone, or sources of text", list(self.fit))
-        if not self.fit_regularization > 0.0:
-            refuse("fit_regularization", "a number above 0", self.fit_regularization)
-        if not 0.0 <= self.fit_tolerance < 1.0:
-            refuse("fit_tolerance", "a number of at least 0 and below 1", self.fit_tolerance)
-        check_shape(self.length_power, self.whiten)
-        if self.coarse_step is not None and not 0.0 < self.coarse_step <= 1.0:
-            refuse("coarse_step", "a number above 0 and at most 1", self.coarse_step)
-        if not 0.0 <= self.damping_beta <= 16.0:
-            refuse("damping_beta", "a number from 0 to 16", self.damping_beta)
-        if any(a >= b for a, b in zip((0, *self.prefixes), self.prefixes, strict=False)):
-            refuse("prefixes", "lengths of at least 1 in ascending order", list(self.prefixes))
-        try:
-            re.compile(self.remove)
-        except re.error as error:
-            msg = f"remove: expected a regular expression, found {self.remove!r} ({error})"
-            raise RecipeError(msg) from error
-
-    def _check_agreement(self) -> None:
-        vocabulary_inputs = [self.vocabulary is not None, bool(self.vocabulary_from)]
-        if self.mode == "output" and any(vocabulary_inputs):
-            msg = (
-                'mode="output" takes no vocabulary= and no vocabulary_from=; use '
-                'mode="word" or mode="subword"'
-            )
-            raise RecipeError(msg)
-        if self.mode != "output" and sum(vocabulary_inputs) != 1:
-            found = "both" if any(vocabulary_inputs) else "neither"
-            msg = f'mode="{self.mode}" needs vocabulary= or vocabulary_from=, found {found}'
-            raise RecipeError(msg)
-        if self.vocabulary_from and self.vocabulary_size is None:
-            msg = "vocabulary_size: expected the number of words to take from the text, found none"
-            raise RecipeError(msg)
-        if (
-            self.vocabulary_size is not None or self.vocabulary_phrases
-        ) and not self.vocabulary_from:
-            msg = "vocabulary_from: expected text files to count the vocabulary from, found none"
-            raise RecipeError(msg)
-        if (self.weighting == "counts") != bool(self.counts_from):
-            msg = 'counts_from: expected text files with weighting="counts", and only then'
-            raise RecipeError(msg)
-        places = [spec.partition("::")[0] for spec in self.fit]
-        if self.text and set(places) != {GENERATED}:
-            msg = (
-                "text: expected only generated sequences in fit=, found "
-                f"fit= {' '.join(self.fit)}; to fit to text alone, name it in fit="
-            )
-            raise RecipeError(msg)
-        if GENERATED in (spec.partition("::")[0] for spec in self.text):
-            refuse("text", "sources other than generated sequences", list(self.text))
-        if not self.fitted and (self.limit, self.teacher_budget) != (None, None):
-            name = "teacher_budget" if self.limit is None else "limit"
-            msg = f'{name}: there is no text to limit with fit="none"'
-            raise RecipeError(msg)
-        for name, neutral in (("length_power", 1.0), ("whiten", 0.0)):
-            value = getattr(self, name)
-            if not self.fitted and value not in (None, neutral):
-                msg = f'{name}: only a fitted table has a shape, found {value:g} and fit="none"'
-                raise RecipeError(msg)
-        if self.fitted and (self.vectors_from, self.teacher_pooling) != ("output", "teacher"):
-            msg = (
-                'fit: a fitted table needs vectors_from="output" and teacher_pooling="teacher", '
-                f"found {self.vectors_from} and {self.teacher_pooling}; use these values with "
-                'fit="none"'
-            )
-            raise RecipeError(msg)
-        if self.clip and self.dtype != "int8":
-            msg = f'clip: only an int8 table can be clipped, found dtype="{self.dtype}"'
-            raise RecipeError(msg)
-        if self.coarse_step is not None and (self.clip or self.dtype != "int8"):
-            found = "clip=" if self.clip else f'dtype="{self.dtype}"'
-            msg = f"coarse_step: only an int8 table without clip= can have one step, found {found}"
-            raise RecipeError(msg)
+        check_ranges(self)
+        check_agreement(self)
 
     def to_dict(self, *, defaults: bool = True) -> dict[str, Any]:
         """Return the knobs as `Knobs.to_dict` does, but omit an empty `text`.

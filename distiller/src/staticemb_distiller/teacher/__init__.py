@@ -22,7 +22,7 @@ from ..errors import TeacherError, UnsupportedModuleError
 from .encoder import pick_device
 from .layout import read_entries, read_prompts
 from .native import NativeBackend
-from .peer import PeerBackend
+from .sentence_transformers_backend import SentenceTransformersBackend
 from .source import TeacherSource, find
 from .token_vectors import TokenPooling
 
@@ -126,7 +126,7 @@ class Teacher:
                 trust_remote_code=trust_remote_code,
             )
         except UnsupportedModuleError as reason:
-            backend = PeerBackend.load(
+            backend = SentenceTransformersBackend.load(
                 source.folder,
                 reason,
                 device=chosen,

@@ -1,10 +1,10 @@
-"""The teacher's vectors on disk, so that no text is encoded twice and a killed run goes on.
+"""A cache of the teacher's vectors on disk: no text is encoded twice, even after a killed run.
 
-    FOLDER/KEY/about.json           the teacher the vectors belong to
-    FOLDER/KEY/NNNNNN-XXXXXXXX.npz  digests (n,) uint64 of texts and their vectors (n, D) float16
+    FOLDER/KEY/about.json           describes the teacher
+    FOLDER/KEY/NNNNNN-XXXXXXXX.npz  a shard: digests (n,) uint64 of texts, vectors (n, D) float16
 
-KEY is a digest of `about.json`. A shard appears whole or not at all, under a unique name:
-several processes may fill one folder at the same time.
+KEY is a digest of `about.json`. Shards are written atomically under unique names, so several
+processes may write to one folder at the same time.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CacheError
-from ..output_file import appearing
+from ..output_file import atomic_file
 
 _SHARD = 8_192
-_FIRST = 32  # texts by which the teacher's speed is found where time is limited
-_GROWTH = 4  # by which no more is then encoded at once than was before
+_FIRST = 32  # texts that measure the teacher's speed, if time is limited
+_GROWTH = 4  # with limited time, the next texts are at most this multiple of those before
 
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
 
 
 class TeacherCache:
-    """Unit vectors of one teacher, found by their text.
+    """Unit vectors of one teacher, by text.
 
     Args:
-        folder: Where the shards of all teachers are.
-        about: All that the vectors depend on beside the text: the teacher's name, its revision,
-            its number format, a prompt.
-        dim: Length of a vector.
+        folder: The folder of all teachers.
+        about: Everything except the text that determines the vectors: the teacher's name, revision
+            and number type, and a prompt.
+        dim: The dimension of the vectors.
 
     Raises:
         CacheError: A shard is damaged, or the folder cannot be written.
@@ -50,11 +50,11 @@ class TeacherCache:
         self.folder = folder / key
         self._dim = dim
         self._digests = np.empty(0, np.uint64)
-        self._places = np.empty((0, 2), np.int64)  # of each digest: shard, row
+        self._places = np.empty((0, 2), np.int64)  # shard and row of each digest
         self._shards: list[Path] = []
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with appearing(self.folder / "about.json") as temporary:
+            with atomic_file(self.folder / "about.json") as temporary:
                 temporary.write_text(described + "\n", encoding="utf-8")
             for path in sorted(self.folder.glob("[0-9]*.npz")):
                 self._index(path, self._load(path)[0])
@@ -72,20 +72,20 @@ class TeacherCache:
         seconds: float | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> NDArray[np.float16]:
-        """Give the texts' vectors; those that are not there yet are encoded and kept.
+        """Return the vectors of texts; missing vectors are encoded and stored.
 
         Args:
-            texts: Any number; the more valuable first where there is a time limit.
-            encode: The teacher: n texts to (n, D).
-            seconds: Stop encoding after this time, as near as the teacher's speed so far can tell.
-            progress: Called with the number of texts done and their total.
+            texts: The texts; with a time limit, the most valuable first.
+            encode: The teacher, a function from n texts to (n, D).
+            seconds: The time limit, kept approximately by the measured speed; None: no limit.
+            progress: Called with the number of finished texts and the total.
 
         Returns:
-            (n, D) float16 unit vectors of the first n texts: of all without a time limit. A text
-            for which the teacher gives the zero vector keeps it.
+            (n, D) float16 unit vectors of the first n texts; of all texts without a time limit. A
+            vector of zeros stays zeros.
 
         Raises:
-            CacheError: The vectors have another length, or cannot be kept.
+            CacheError: The vectors have another dimension, or cannot be stored.
         """
         digests = np.fromiter((_digest(text) for text in texts), dtype=np.uint64, count=len(texts))
         started, done = time.monotonic(), len(texts)
@@ -112,10 +112,8 @@ class TeacherCache:
     def _known(self, digests: NDArray[np.uint64]) -> NDArray[np.bool_]:
         if not len(self._digests):
             return np.zeros(len(digests), bool)
-        found = np.searchsorted(self._digests, digests)
-        known: NDArray[np.bool_] = (
-            self._digests[np.minimum(found, len(self._digests) - 1)] == digests
-        )
+        at = np.searchsorted(self._digests, digests)
+        known: NDArray[np.bool_] = self._digests[np.minimum(at, len(self._digests) - 1)] == digests
         return known
 
     def _add(self, digests: NDArray[np.uint64], vectors: NDArray[np.float16]) -> None:
@@ -125,7 +123,7 @@ class TeacherCache:
         number = int(self._shards[-1].stem.partition("-")[0]) + 1 if self._shards else 0
         path = self.folder / f"{number:06d}-{secrets.token_hex(4)}.npz"
         try:
-            with appearing(path) as temporary, temporary.open("wb") as file:
+            with atomic_file(path) as temporary, temporary.open("wb") as file:
                 np.savez(file, digests=digests, vectors=vectors)
         except OSError as error:
             raise CacheError(f"{path}: {error.strerror or error}") from error
@@ -163,7 +161,7 @@ class TeacherCache:
 
 
 def _affordable(encoded: int, elapsed: float, seconds: float) -> int:
-    """How many texts more the time allows, one shard at most, at the speed of those encoded."""
+    """Return how many texts to encode next, at most a shard, by the time left and the speed."""
     if elapsed >= seconds:
         return 0
     if not encoded:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import TeacherError, UntrustedCodeError
 
-PEER_PREFIX = "sentence_transformers."
+LIBRARY_PREFIX = "sentence_transformers."
 TRUST = "distill runs it with --trust-remote-code (trust_remote_code=True) if you trust its author"
 
 
@@ -70,7 +70,7 @@ def read_entries(folder: Path, *, trust_remote_code: bool = False) -> list[Entry
             raise TeacherError(f"{path}: expected `type` and `path`, found {item!r}")
         if not (folder / sub).resolve().is_relative_to(folder.resolve()):
             raise TeacherError(f"{path}: module path {sub!r} leaves the folder")
-        if not kind.startswith(PEER_PREFIX) and not trust_remote_code:
+        if not kind.startswith(LIBRARY_PREFIX) and not trust_remote_code:
             raise UntrustedCodeError(f"{path}: module {kind!r} is the teacher's own code; {TRUST}")
         entries.append(Entry(kind, folder / sub))
     return entries

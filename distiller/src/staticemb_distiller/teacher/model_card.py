@@ -1,7 +1,7 @@
 """The head of a model card: the YAML between two lines `---` at the start of a `README.md`.
 
-`huggingface_hub.metadata_load` is not used, because cards come from strangers: it reads a file of
-any size, and its YAML follows references, so that a card of 1 KB can take hours.
+Cards are untrusted, so `huggingface_hub.metadata_load` is not used: it reads files of any size, and
+its YAML allows references, with which a card of 1 KB can take hours.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ MAX_HEAD_CHARACTERS: Final = 1 << 16
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]
-    """YAML without references: a few lines of them spell more values than any memory holds."""
+    """YAML without references: a few lines with references can expand to any size."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401 - as PyYAML has it
         if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("a reference, which no card needs")
+            raise yaml.YAMLError("references are not supported")
         return super().compose_node(parent, index)
 
 
@@ -29,11 +29,11 @@ def read_head(folder: Path) -> dict[str, Any]:
     """Read the head of a folder's model card.
 
     Args:
-        folder: With or without a `README.md`.
+        folder: The folder of the card, `README.md`.
 
     Returns:
-        Its members; none where the card is absent, has no head, or cannot be parsed: a card is for
-        people, and may be anything.
+        The members of the head. They are empty if the card is missing, has no head or cannot be
+        parsed, because a card may contain anything.
     """
     try:
         with (folder / "README.md").open(encoding="utf-8-sig") as file:

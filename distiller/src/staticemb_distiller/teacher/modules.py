@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ..errors import MissingWeightsError, TeacherError, UnsupportedModuleError
-from .layout import PEER_PREFIX, Entry, read_object
+from .layout import LIBRARY_PREFIX, Entry, read_object
 from .pooling import MODES, pool
 
 # Files with a pickle's suffix that no library loads as weights; OpenVINO's files are not pickles.
@@ -169,7 +169,7 @@ def read_module(entry: Entry) -> Module:
         MissingWeightsError: The module has no safetensors weights.
         TeacherError: The module's files are invalid.
     """
-    if not entry.type.startswith(PEER_PREFIX) or entry.kind not in _KINDS:
+    if not entry.type.startswith(LIBRARY_PREFIX) or entry.kind not in _KINDS:
         raise UnsupportedModuleError(f"{entry.folder}: unknown module {entry.type!r}")
     return _KINDS[entry.kind].read(entry.folder)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..errors import TeacherError, UnsupportedModuleError
 from .batches import chunks, run_batches
 from .encoder import Encoder, load_encoder
-from .layout import PEER_PREFIX, Entry, read_object
+from .layout import LIBRARY_PREFIX, Entry, read_object
 from .modules import Module, Pooling, read_module
 from .pooling import pool
 from .settings import TeacherSettings
@@ -64,7 +64,7 @@ class NativeBackend:
             modules: list[Module] = [Pooling((_default_mode(folder),))]
         else:
             first, *rest = entries
-            if not first.type.startswith(PEER_PREFIX) or first.kind != "Transformer":
+            if not first.type.startswith(LIBRARY_PREFIX) or first.kind != "Transformer":
                 raise UnsupportedModuleError(f"{first.folder}: unknown module {first.type!r}")
             folder = first.folder
             modules = [read_module(entry) for entry in rest]

@@ -16,7 +16,7 @@ from huggingface_hub.errors import (
 
 from ..corpus.digests import listing_sha256
 from ..errors import HubUnavailableError, TeacherNotFoundError
-from ..places import is_folder, is_there
+from ..path_checks import exists, is_folder
 from .model_card import read_head
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
@@ -72,7 +72,7 @@ def find(name_or_path: str, revision: str | None = None) -> TeacherSource:
                 "the folder is not the same as before"
             )
         return TeacherSource(folder.name, folder, digest, *_card(folder))
-    if is_there(folder):
+    if exists(folder):
         raise TeacherNotFoundError(f"{name_or_path}: expected a folder or a Hub id, found a file")
     if not _HUB_ID.fullmatch(name_or_path):
         raise TeacherNotFoundError(f"{name_or_path}: no such folder")

@@ -1,7 +1,7 @@
-"""One vector for each token: a forward pass of the teacher, or its input embeddings.
+"""The teacher's vectors of single tokens: from forward passes, or from its input embeddings.
 
-Tokens are encoded in blocks, sorted by length so that little is padded. With a checkpoint folder
-each block is kept as soon as it is done, and a run that was broken off goes on where it stopped.
+Tokens are encoded in blocks, sorted by length to reduce padding. With a checkpoint folder, each
+finished block is saved, and an interrupted run continues after its last block.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 
 from ..errors import CacheError, TeacherError
-from ..output_file import appearing
+from ..output_file import atomic_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,27 +29,30 @@ BLOCK_TOKENS = 2048
 
 
 class TokenEncoder(Protocol):
-    """What this module needs of a teacher."""
+    """The methods of a teacher that this module calls."""
 
     def encode_ids(
         self, sequences: Sequence[Sequence[int]], *, pooling: TokenPooling
     ) -> NDArray[np.float32]:
-        """Vectors of complete id sequences, shape (N, H)."""
+        """Return the vectors (N, H) of complete id sequences."""
         ...
 
     def input_embeddings(self) -> NDArray[np.float32]:
-        """The input embedding matrix, shape (V, H)."""
+        """Return the input embedding matrix (V, H)."""
         ...
 
 
 def special_ids(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
-    """The ids that the tokenizer puts before and after a text, [CLS] and [SEP] for BERT.
+    """Return the ids that the tokenizer adds before and after a text, [CLS] and [SEP] for BERT.
 
     Args:
-        tokenizer: With its post-processor.
+        tokenizer: The tokenizer with its post-processor.
 
     Returns:
-        The ids before, and the ids after.
+        The ids before a text, and the ids after it.
+
+    Raises:
+        TeacherError: The tokenizer gives no token for any of several short texts.
     """
     for probe in ("a", "1", ".", "的"):
         bare = tokenizer.encode(probe, add_special_tokens=False)
@@ -76,17 +79,17 @@ def output_vectors(
     Args:
         teacher: Encodes id sequences.
         token_ids: The teacher's ids for each token, V sequences without special tokens.
-        before: Ids to put before each sequence.
-        after: Ids to put after each sequence.
-        pooling: How the teacher's output becomes one vector.
-        checkpoint: Where to keep finished blocks.
-        advance: Called after each block with the number of tokens done since the last call.
+        before: The ids to add before each sequence.
+        after: The ids to add after each sequence.
+        pooling: As for `Teacher.encode_ids`.
+        checkpoint: Stores finished blocks; None: no block is stored.
+        advance: Called after each block with its number of tokens.
 
     Returns:
-        Shape (V, H), float32.
+        (V, H) float32.
 
     Raises:
-        TeacherError: The teacher gives something else than one finite vector for each token.
+        TeacherError: The teacher does not return one finite vector for each token.
         CacheError: The checkpoint cannot be read or written.
     """
     order = np.argsort(np.array([len(ids) for ids in token_ids]), kind="stable")
@@ -110,14 +113,14 @@ def output_vectors(
 
 
 def input_vectors(teacher: TokenEncoder, token_ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-    """The mean of the teacher's input embeddings of each token's pieces: no forward pass.
+    """Average the teacher's input embeddings of each token's pieces, without a forward pass.
 
     Args:
-        teacher: Holds the embeddings.
-        token_ids: The teacher's ids for each token, V sequences, none empty.
+        teacher: Has the embeddings.
+        token_ids: The teacher's ids for each token, V sequences that are not empty.
 
     Returns:
-        Shape (V, H), float32.
+        (V, H) float32.
 
     Raises:
         TeacherError: An embedding is not finite.
@@ -134,17 +137,17 @@ def input_vectors(teacher: TokenEncoder, token_ids: Sequence[Sequence[int]]) -> 
 
 
 class Checkpoint:
-    """A folder of finished blocks that belongs to one run: one teacher, one list of tokens.
+    """A folder of the finished blocks of one run: one teacher and one list of tokens.
 
-    `TeacherCache` cannot take its place: that keeps float16 unit vectors of texts for all runs, and
-    a run encodes whichever texts are missing. Which sequences are encoded together can change a
-    vector's last bits, so a resumed run gives the same bytes only if its blocks are always the
-    same ones.
+    `TeacherCache` cannot replace it. The cache stores float16 unit vectors of texts for all runs,
+    and a run encodes only the missing texts. The last bits of a vector can depend on the sequences
+    that are encoded with it. So a resumed run gives the same bytes only if its blocks hold the same
+    sequences as before.
 
     Args:
-        folder: Made where it is missing.
-        identity: What decides the vectors, as JSON holds it. A folder made for another identity is
-            refused.
+        folder: The folder; it is created if it is missing.
+        identity: Everything that determines the vectors, as a value for JSON. A folder with another
+            identity is refused.
 
     Raises:
         CacheError: The folder cannot be used, or belongs to another run.
@@ -160,7 +163,7 @@ class Checkpoint:
                 if any(folder.iterdir()):
                     msg = f"{folder}: expected an empty folder or a checkpoint, found other files"
                     raise CacheError(msg)
-                with appearing(record) as temporary:
+                with atomic_file(record) as temporary:
                     temporary.write_text(json.dumps({"run": self._key}), encoding="utf-8")
             found = json.loads(record.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
@@ -171,7 +174,7 @@ class Checkpoint:
             raise CacheError(msg)
 
     def load(self, number: int, rows: int) -> NDArray[np.float32] | None:
-        """A block that was kept, or None where it is missing or damaged."""
+        """Return a stored block of this number of rows; None if it is missing or damaged."""
         try:
             block = np.load(self._path(number), allow_pickle=False)
         except (OSError, ValueError, EOFError):
@@ -180,19 +183,23 @@ class Checkpoint:
         return block if whole and len(block) == rows else None
 
     def save(self, number: int, block: NDArray[np.float32]) -> None:
-        """Keep a block, which is then whole or absent."""
+        """Store a block atomically.
+
+        Raises:
+            CacheError: The block cannot be written.
+        """
         try:
-            with appearing(self._path(number)) as temporary, temporary.open("wb") as file:
+            with atomic_file(self._path(number)) as temporary, temporary.open("wb") as file:
                 np.save(file, block, allow_pickle=False)
         except OSError as error:
             msg = f"{self.folder}: cannot write the checkpoint: {error}"
             raise CacheError(msg) from error
 
     def clear(self) -> None:
-        """Remove the blocks and, where nothing else is in it, the folder."""
+        """Remove the blocks, and the folder if it is then empty."""
         for path in [
             *self.folder.glob("block-*.npy"),
-            *self.folder.glob(".*.tmp"),  # of a run that was killed
+            *self.folder.glob(".*.tmp"),  # left by a killed run
             self.folder / "run.json",
         ]:
             path.unlink(missing_ok=True)
@@ -207,7 +214,7 @@ def _checked_block(
     block: NDArray[np.float32], members: NDArray[np.integer[Any]]
 ) -> NDArray[np.float32]:
     if block.ndim != 2 or len(block) != len(members):
-        msg = f"token vectors: expected {len(members)} from the teacher, found shape {block.shape}"
+        msg = f"token vectors: expected {len(members)} vectors, found shape {block.shape}"
         raise TeacherError(msg)
     finite = np.isfinite(block).all(axis=1)
     if not finite.all():

@@ -21,6 +21,8 @@ from .plan import in_label_groups, spread, without_duplicates
 if TYPE_CHECKING:
     from .dataset import Dataset, Examples
 
+_BATCH_SIZE = 1_024
+_LEAST_BATCHES = 8  # in an epoch, with the default batch size
 _MIX = 1 << 32  # the key of the random stream that mixes sources; larger than any source's number
 
 
@@ -47,6 +49,31 @@ class Batch:
 def steps(dataset: Dataset, batch_size: int) -> int:
     """Count the batches of an epoch."""
     return sum(_counts(dataset, batch_size))
+
+
+def choose_batch_size(dataset: Dataset, wanted: int | None, world: int) -> int:
+    """Check the wanted number of examples in a batch, or choose one.
+
+    The default is 1,024, or fewer, so that an epoch of the largest source has eight batches.
+
+    Args:
+        dataset: The training examples.
+        wanted: The number over all processes; None: the default.
+        world: The number of processes. By default each has at least two examples in a batch.
+
+    Raises:
+        TrainingError: A source has fewer examples than `wanted`, or no source has any.
+    """
+    if wanted is not None:
+        check_batch_size(dataset, wanted)
+        return wanted
+    largest = max(len(examples) for examples in dataset.examples)
+    size = max(2 * world, min(_BATCH_SIZE, largest // _LEAST_BATCHES))
+    if not steps(dataset, size):
+        raise TrainingError(
+            "expected at least one example in an epoch, found weights that leave none"
+        )
+    return size
 
 
 def check_batch_size(dataset: Dataset, batch_size: int) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import CacheError
-from ..output_file import appearing, sweep
+from ..output_file import atomic_file, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +67,7 @@ class TrainingCheckpoint:
         spelled = np.frombuffer(about.encode(), np.uint8)
         arrays: dict[str, Any] = {"about": spelled, **state.arrays}
         try:
-            with appearing(self.path) as temporary, temporary.open("wb") as file:
+            with atomic_file(self.path) as temporary, temporary.open("wb") as file:
                 np.savez(file, **arrays)
         except OSError as error:
             raise CacheError(f"{self.path}: {error.strerror or error}") from error

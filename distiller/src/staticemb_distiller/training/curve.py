@@ -23,7 +23,7 @@ def draw(history: Sequence[Mapping[str, Any]], best: int | None = None) -> str:
     """Draw the losses, and below them the measures of the held-out examples.
 
     Args:
-        history: Entries of `loop.Trained.history`: a step and whatever was measured there.
+        history: Entries of `material.Trained.history`: a step and whatever was measured there.
         best: The step whose table was kept.
 
     Returns:

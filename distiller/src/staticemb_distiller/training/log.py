@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ..errors import MissingPackageError, OutputError
-from ..output_file import appearing, is_stream, reported
+from ..output_file import atomic_file, is_stream, reported
 from .curve import draw
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..progress import Progress
-    from .loop import Trained
+    from .material import Trained
 
 
 class Log:
@@ -70,7 +70,7 @@ def log_files(path: Path) -> list[Path]:
     return [path.with_name(path.stem + suffix) for suffix in (".log.jsonl", ".curve.svg")]
 
 
-def write_beside(path: Path, trained: Trained) -> list[Path]:
+def write_log_files(path: Path, trained: Trained) -> list[Path]:
     """Write the training's log and its curve to `log_files(path)`.
 
     Args:
@@ -88,6 +88,6 @@ def write_beside(path: Path, trained: Trained) -> list[Path]:
     contents = (lines, draw(trained.history, best))
     targets = log_files(path)
     for target, content in zip(targets, contents, strict=False):
-        with reported(target, OutputError), appearing(target) as temporary:
+        with reported(target, OutputError), atomic_file(target) as temporary:
             temporary.write_text(content, encoding="utf-8")
     return targets

@@ -8,7 +8,7 @@ negatives are mined, and the epochs are repeated with them.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +18,11 @@ from ..errors import CacheError, DivergedError
 from .bag import Bag, RowAdam
 from .batches import batches, steps
 from .checkpoint import State
+from .losses import with_full_width
+from .material import Trained
 from .mining import mine
 from .objective import Objective
+from .schedule import learning_rate, next_validation
 from .validation import ValidationScore, validate
 from .workers import Workers
 
@@ -31,44 +34,10 @@ if TYPE_CHECKING:
     from .batches import Batch
     from .checkpoint import TrainingCheckpoint
     from .dataset import Dataset
+    from .material import Material
     from .recipe import TrainingRecipe
-    from .start import Start
 
 _POINTS = 100  # points of the learning curve in an epoch
-
-
-@dataclass(frozen=True, eq=False)
-class Material:
-    """The inputs of a training.
-
-    Attributes:
-        start: The table and its settings.
-        train: The training examples.
-        held_out: The validation examples, over the same texts.
-        guide: (T, H) the teacher's vectors of all texts; None: no teacher.
-    """
-
-    start: Start
-    train: Dataset
-    held_out: Dataset
-    guide: NDArray[np.float16] | None = None
-
-
-@dataclass(eq=False)
-class Trained:
-    """The result of a training.
-
-    Attributes:
-        rows: (V, D) float32, the best validated table, or the last table without validation.
-        step: The step of that table.
-        steps: The number of steps that were made.
-        history: One entry for each point of the learning curve.
-    """
-
-    rows: NDArray[np.float32]
-    step: int
-    steps: int
-    history: list[dict[str, Any]] = field(default_factory=list)
 
 
 def run_steps(
@@ -103,7 +72,7 @@ def run_steps(
     advance(run.step)
     while run.step < run.total and not run.stopped:
         previous = run.step
-        run.stretch(advance)
+        run.train_to_validation(advance)
         assert run.step > previous, "an epoch holds at least one batch"
     rows = run.table() if run.best is None else run.best
     return Trained(rows, run.best_step if run.best is not None else run.step, run.step, run.history)
@@ -138,8 +107,9 @@ class _Run:
         self.total = total_steps(material.train, recipe, batch_size)
         self.step = 0
         self.best: NDArray[np.float32] | None = None
+        # The value and the negated loss of the best validation: the loss decides between equals.
         self.best_order, self.best_step = (-math.inf, -math.inf), 0
-        self.worse = 0  # validations in a row
+        self.worse = 0  # validations in a row without a better one
         self.history: list[dict[str, Any]] = []
 
     @property
@@ -151,16 +121,14 @@ class _Run:
         """Return a copy of the current table."""
         return np.array(self.bag.table.cpu().numpy())
 
-    def stretch(self, advance: Callable[[int], object]) -> None:
-        """Train up to the next validation, validate and save."""
+    def train_to_validation(self, advance: Callable[[int], object]) -> None:
+        """Make the steps up to the next validation, validate and save the state."""
         per_round = self.per_epoch * self.recipe.epochs
         if self.step and self.step % per_round == 0:
             self._mine()
         epoch, first = divmod(self.step, self.per_epoch)
         objective = self._objective(self.dataset, self.workers)
-        parts = self.recipe.validations
-        ends = [math.ceil(self.per_epoch * part / parts) for part in range(1, parts + 1)]
-        end = next(end for end in ends if end > first)
+        end = next_validation(first, self.per_epoch, self.recipe.validations)
         losses: list[float] = []
         every = max(1, self.per_epoch // _POINTS)
         for batch in batches(
@@ -174,15 +142,17 @@ class _Run:
         ):
             losses.append(self._step(objective, batch))
             advance(1)
-            if self.step % every == 0 or self.step % self.per_epoch == end % self.per_epoch:
+            done = self.step - epoch * self.per_epoch
+            if self.step % every == 0 or done == end:
                 self._log({"step": self.step, "loss": float(np.mean(losses)), "rate": self._rate()})
                 losses.clear()
-            if self.step - epoch * self.per_epoch == end:
+            if done == end:
                 break
         self._validate()
         self._save()
 
     def _step(self, objective: Objective, batch: Batch) -> float:
+        """Make a step, and return the loss of its batch."""
         loss, which, gradient = objective.gradient(batch)
         if not math.isfinite(loss):
             raise DivergedError(
@@ -195,23 +165,19 @@ class _Run:
         return loss
 
     def _rate(self) -> float:
-        """Compute the next step's learning rate: a linear rise, then a linear fall to zero."""
-        rise = self.recipe.warmup * self.total
-        up = (self.step + 1) / (rise + 1)
-        down = (self.total - self.step) / (self.total - rise + 1)
-        return self.peak * min(1.0, up, down)
+        """Return the learning rate of the next step."""
+        return learning_rate(self.step, self.total, peak=self.peak, warmup=self.recipe.warmup)
 
     def _objective(self, dataset: Dataset, workers: Workers) -> Objective:
         recipe, start = self.recipe, self.material.start
-        lengths = recipe.prefixes or start.prefixes
-        if lengths[-1] != start.rows.shape[1]:
-            lengths = (*lengths, start.rows.shape[1])
-        weights = recipe.prefix_weights or (1.0,) * len(lengths)
+        prefixes, weights = with_full_width(
+            recipe.prefixes or start.prefixes, recipe.prefix_weights, start.rows.shape[1]
+        )
         return Objective(
             self.bag,
             dataset,
-            lengths,
-            weights + (1.0,) * (len(lengths) - len(weights)),
+            prefixes,
+            weights,
             recipe.temperature,
             workers,
             self.material.guide,

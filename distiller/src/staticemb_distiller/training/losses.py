@@ -43,6 +43,27 @@ def matryoshka(
     return total / sum(weights)
 
 
+def with_full_width(
+    prefixes: tuple[int, ...], weights: tuple[float, ...], width: int
+) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Add the full width, with weight 1, to the prefix lengths of a loss.
+
+    Args:
+        prefixes: Prefix lengths in ascending order, at least one.
+        weights: The weight of each prefix; empty: all have weight 1.
+        width: The full width; it is added unless it is the last prefix.
+
+    Returns:
+        The lengths and their weights.
+
+    Example:
+        >>> with_full_width((32, 64), (0.5, 2.0), 128)
+        ((32, 64, 128), (0.5, 2.0, 1.0))
+    """
+    lengths = prefixes if prefixes[-1] == width else (*prefixes, width)
+    return lengths, weights + (1.0,) * (len(lengths) - len(weights))
+
+
 @dataclass(frozen=True, eq=False)
 class Contrast:
     """The contrastive loss of queries and candidates.

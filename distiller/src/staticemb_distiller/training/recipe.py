@@ -26,89 +26,103 @@ class TrainingRecipe(Knobs):
     # The examples
     pairs: tuple[str, ...] = knob(
         (),
-        "examples, each a file or hf:ID, with ::KEY=VALUE,... after it: kind (pairs, triplets, "
-        "scored, labeled), anchor, positive, negative, score, label, text (names of columns), "
-        "range, header, weight, limit, split, config, revision",
+        "examples, each a file or hf:ID, optionally followed by ::KEY=VALUE,... with the keys kind "
+        "(pairs, triplets, scored or labeled); anchor, positive, negative, score, label and text "
+        "(names of columns); range, header, weight, limit, split, config and revision",
         is_input=True,
     )
     limit: int | None = knob(None, "the most examples to take from each source")
     held_out: int | float | None = knob(
         None,
-        "examples to validate on, of all sources together: a share below 1, or a number; 0: none "
-        "(default: 0.05, or none where that makes fewer than 100, which tell tables apart badly)",
+        "examples to validate on, from all sources together: a number, or a share below 1; 0: none "
+        "(default: 0.05, or 0 if that is fewer than 100 examples, because so few validate badly)",
     )
 
     # The start
     start: Literal["model", "random"] = knob(
-        "model", "model: the model's own rows, or the teacher's classical table; random: random"
+        "model",
+        "rows to start from. model: the model's own, or the teacher's classical table; random: "
+        "random rows",
     )
     dims: int | None = knob(
         None,
-        "dimensions; more than MODEL has: columns drawn at random are added to its own (default: "
-        "as MODEL has, or 256)",
+        "number of dimensions; if MODEL has fewer, random columns are added (default: MODEL's "
+        "number; 256 for a teacher)",
     )
     pooling: Literal["mean", "damped_mean"] | None = knob(
-        None, "how a text's rows become one vector (default: as the start does it)"
+        None, "how the rows of a text's tokens become one vector (default: as in MODEL)"
     )
-    damping_beta: float | None = knob(None, "damped_mean: strength, 0 to 16 (default: 1)")
+    damping_beta: float | None = knob(
+        None, "damped_mean: strength of the damping, from 0 to 16 (default: 1)"
+    )
     damping_dims: int | None = knob(
-        None, "damped_mean: leading dimensions that it compares (default: 64)"
+        None, "damped_mean: number of leading dimensions that the damping compares (default: 64)"
     )
 
     # All rows alike, before the first step
     length_power: float = knob(
         1.0,
-        "raise the lengths of rows to it: above 1, rare tokens count more (1.5 suits retrieval)",
+        "exponent for the lengths of rows; above 1, rare tokens count more; 1.5 suits retrieval",
     )
     whiten: float = knob(
         0.0,
-        "even out the directions that texts use: 0 leaves them, 0.5 makes them equal (0.1 suits "
-        "retrieval)",
+        "strength of whitening by the examples' texts; 0: none; 0.5: all directions become equal; "
+        "0.1 suits retrieval",
     )
 
     # What is lowered
-    temperature: float = knob(0.05, "divides cosines where texts are contrasted")
+    temperature: float = knob(0.05, "divisor of the cosines in contrastive losses")
     prefixes: tuple[int, ...] = knob(
-        (), "Matryoshka: lengths to train and to recommend in the file (default: as the start's)"
+        (),
+        "Matryoshka: vector lengths to train; the file recommends them (default: as in MODEL)",
     )
-    prefix_weights: tuple[float, ...] = knob((), "what each prefix counts (default: all the same)")
+    prefix_weights: tuple[float, ...] = knob(
+        (), "weight of each prefix in the loss (default: all equal)"
+    )
     teacher: str | None = knob(
         None,
-        "a Sentence Transformer whose cosines between the texts of a batch to match, too",
+        "a Sentence Transformer; the loss then also compares the cosines in a batch with those of "
+        "the teacher",
         is_input=True,
     )
-    teacher_revision: str | None = knob(None, "that teacher's revision on the Hub")
-    teacher_weight: float = knob(1.0, "what agreement with the teacher counts")
+    teacher_revision: str | None = knob(None, "the teacher's revision on the Hub")
+    teacher_weight: float = knob(1.0, "weight of the comparison with the teacher in the loss")
     mine: int = knob(
-        0, "rounds of hard negatives: after each the epochs are run again with negatives it found"
+        0, "rounds of mining hard negatives; after each round, the epochs run again with them"
     )
-    mine_negatives: int = knob(1, "negatives to find for each anchor")
+    mine_negatives: int = knob(1, "hard negatives to mine for each anchor")
     mine_margin: float = knob(
-        0.95, "a negative's cosine is at most this share of the positive's: others may be answers"
+        0.95,
+        "the highest cosine of a hard negative, as a share of the positive's cosine; texts above "
+        "it may be correct answers",
     )
 
     # How
-    epochs: int = knob(3, "how often the examples are gone through, in each round")
+    epochs: int = knob(3, "passes over the examples in each round")
     batch_size: int | None = knob(
-        None, "examples in a step, of all processes together (default: 1024, or fewer if few)"
+        None, "examples per step, over all processes (default: 1024, or fewer for few examples)"
     )
     learning_rate: float = knob(
-        0.1, "about the step of an element, over the root mean square of its row at the start"
+        0.1,
+        "approximate size of an element's step, as a share of its row's root mean square at the "
+        "start",
     )
-    warmup: float = knob(0.1, "share of the steps in which the learning rate rises")
+    warmup: float = knob(0.1, "share of the steps during which the learning rate rises")
     pull: float = knob(
-        0.0, "share of its way back to the start that a row goes whenever it is trained"
+        0.0, "share of the distance to its start that a row moves back at each of its steps"
     )
     patience: int | None = knob(
-        None, "stop after so many validations without a better one (default: run to the end)"
+        None, "stop after this number of validations without an improvement (default: never)"
     )
-    validations: int = knob(1, "how often an epoch is interrupted to validate, its end included")
+    validations: int = knob(1, "validations in each epoch; the last one is at its end")
 
     # The file
-    rotate: bool = knob(True, "turn the table so that leading dimensions hold most of its texts")
-    dtype: Literal["float32", "float16", "int8"] = knob("int8", "number format of the table")
+    rotate: bool = knob(
+        True, "rotate the table so that the leading dimensions hold most of the variance of texts"
+    )
+    dtype: Literal["float32", "float16", "int8"] = knob("int8", "number type of the table")
 
-    seed: int = knob(0, "for every step that draws random numbers")
+    seed: int = knob(0, "seed of the random numbers")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -151,7 +165,7 @@ class TrainingRecipe(Knobs):
     def _check_agreement(self) -> None:
         if self.prefix_weights and len(self.prefix_weights) != len(self.prefixes):
             msg = (
-                f"prefix_weights: expected one for each of {len(self.prefixes)} prefixes, "
+                f"prefix_weights: expected {len(self.prefixes)} weights, one for each prefix, "
                 f"found {len(self.prefix_weights)}"
             )
             raise RecipeError(msg)

@@ -20,30 +20,24 @@ from ..arguments import check_path, check_type
 from ..corpus import input_files
 from ..corpus.text_files import not_read
 from ..errors import TrainingError
-from ..file.check import write_checked
-from ..file.writer import Settings
-from ..fitting.fit_texts import Fitted, rotation_vectors
-from ..interop.convert import creator
 from ..output_file import check_folders, check_output, described
 from ..progress import Progress
-from ..recipe.recipe import Recipe
-from ..table import build as table
-from ..table.rotation import variance_shares
 from ..teacher import Teacher
 from ..teacher.encoder import pick_device
-from .bag import Bag
-from .batches import check_batch_size, steps
+from .batches import choose_batch_size
 from .checkpoint import TrainingCheckpoint
 from .guide import teacher_vectors
 from .holding_out import LEAST
-from .log import Log, log_files, write_beside
-from .loop import Material, Trained, run_steps, total_steps
+from .log import Log, log_files, write_log_files
+from .loop import run_steps, total_steps
+from .material import Material, Trained
 from .recipe import TrainingRecipe
-from .shaping import sampled_vectors, shaped_start
+from .shaping import shaped_start
 from .sources import PairSource
-from .start import Start, open_start
+from .start import open_start
 from .tokenized import prepare
-from .workers import Workers, joined, own_device
+from .trained_file import write_trained
+from .workers import joined, own_device
 
 if TYPE_CHECKING:
     import os
@@ -51,9 +45,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .dataset import Dataset
-
-_BATCH = 1_024
-_LEAST_BATCHES = 8  # in an epoch, if the recipe gives no batch size
+    from .start import Start
 
 
 @dataclass(frozen=True)
@@ -149,15 +141,8 @@ def train_file(
     check_type("places", places, (Places,), "Places")
     path = places.output
     sources = [PairSource.parse(spec, limit=recipe.limit) for spec in recipe.pairs]
-    examples_files = [str(file) for source in sources for file in source.files]
-    models = [start] if recipe.teacher is None else [start, recipe.teacher]
-    for output in (path, *log_files(path)):
-        check_output(output, chain(examples_files, *map(input_files.model_files, models)))
-    check_folders(places.checkpoint, places.teacher_cache, places.tensorboard)
-    input_files.check_readable(examples_files)
-    device = own_device(pick_device(places.device))
-    if places.device == "auto" and device.type == "mps":
-        device = torch.device("cpu")
+    _check_paths(start, recipe, places, sources)
+    device = _device(places.device)
     with ExitStack() as stack:
         workers = stack.enter_context(joined(device))
         shown = progress if workers.first else None
@@ -169,39 +154,12 @@ def train_file(
             dropped = ", ".join(begin.dropped)
             shown.warn(f"{start}: training changes the table, so the new file has no {dropped}")
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="staticemb-")))
-        progress.note(f"Reading examples: {' '.join(recipe.pairs)}")
-        for source in sources:
-            if note := not_read(source.place, source.files):
-                progress.note(note)
-        examples, held_out = prepare(
-            sources,
-            begin.tokenizer,
-            begin.unknown_token_id,
-            begin.max_tokens,
-            folder,
-            held_out=recipe.held_out,
-            seed=recipe.seed,
-            progress=progress,
-        )
-        if not len(examples.texts.ids):
-            raise TrainingError("expected texts with tokens that the model knows, found none")
-        if recipe.patience is not None and not any(map(len, held_out.examples)):
-            raise TrainingError(
-                "patience: expected examples to validate on, found too few to hold any out; set "
-                "their number with held_out="
-            )
-        batch_size = _batch_size(examples, recipe, workers)
-        progress.note(_described(examples, held_out, batch_size))
-        validated = sum(map(len, held_out.examples))
-        if recipe.held_out and validated < LEAST:
-            progress.note(
-                f"warning: {validated} held-out examples are too few to tell tables apart: the "
-                f"choice of the best table is random; use at least {LEAST}"
-            )
+        examples, held_out = _read_examples(sources, begin, recipe, folder, progress)
+        batch_size = choose_batch_size(examples, recipe.batch_size, workers.world)
+        _note_examples(examples, held_out, recipe, batch_size, progress)
         guide, revision = None, ""
         if recipe.teacher is not None and recipe.teacher_weight > 0:
-            named = np.union1d(examples.named(), held_out.named())
-            guide, revision = _guide(recipe, places, examples, named, folder, progress)
+            guide, revision = _guide(recipe, places, examples, held_out, folder, progress)
         digests = [
             f"{input_files.digest(source.place, source.files)} {source.place}"
             for source in sources
@@ -233,8 +191,8 @@ def train_file(
             facts = {"x-input-sha256": "\n".join(digests)}
             facts["x-input-version"] = "\n".join(versions)
             facts["x-train-teacher"] = f"{recipe.teacher} {revision}" if revision else ""
-            _write(path, begin, trained, examples, recipe, facts)
-            for file in write_beside(path, trained):
+            write_trained(path, begin, trained, examples, recipe, facts)
+            for file in write_log_files(path, trained):
                 progress.note(f"Wrote {file}")
             progress.note(f"Wrote {described(path)}")
             if state is not None:
@@ -242,17 +200,91 @@ def train_file(
     return trained
 
 
-def _batch_size(examples: Dataset, recipe: TrainingRecipe, workers: Workers) -> int:
-    if recipe.batch_size is not None:
-        check_batch_size(examples, recipe.batch_size)
-        return recipe.batch_size
-    most = max(len(part) for part in examples.examples)
-    size = max(2 * workers.world, min(_BATCH, most // _LEAST_BATCHES))
-    if not steps(examples, size):
+def _check_paths(
+    start: str, recipe: TrainingRecipe, places: Places, sources: list[PairSource]
+) -> None:
+    """Check that the inputs can be read, and that no output would replace one of them."""
+    path = places.output
+    examples_files = [str(file) for source in sources for file in source.files]
+    models = [start] if recipe.teacher is None else [start, recipe.teacher]
+    for output in (path, *log_files(path)):
+        check_output(output, chain(examples_files, *map(input_files.model_files, models)))
+    check_folders(places.checkpoint, places.teacher_cache, places.tensorboard)
+    input_files.check_readable(examples_files)
+
+
+def _device(name: str) -> torch.device:
+    """Return this process's device for a name as in `Places`."""
+    device = own_device(pick_device(name))
+    return torch.device("cpu") if name == "auto" and device.type == "mps" else device
+
+
+def _read_examples(
+    sources: list[PairSource],
+    begin: Start,
+    recipe: TrainingRecipe,
+    folder: Path,
+    progress: Progress,
+) -> tuple[Dataset, Dataset]:
+    """Read the training and the validation examples, with the tokens of the start."""
+    progress.note(f"Reading examples: {' '.join(recipe.pairs)}")
+    for source in sources:
+        if note := not_read(source.place, source.files):
+            progress.note(note)
+    examples, held_out = prepare(
+        sources,
+        begin.tokenizer,
+        begin.unknown_token_id,
+        begin.max_tokens,
+        folder,
+        held_out=recipe.held_out,
+        seed=recipe.seed,
+        progress=progress,
+    )
+    if not len(examples.texts.ids):
+        raise TrainingError("expected texts with tokens that the model knows, found none")
+    if recipe.patience is not None and not any(map(len, held_out.examples)):
         raise TrainingError(
-            "expected at least one example in an epoch, found weights that leave none"
+            "patience: expected examples to validate on, found too few to hold any out; set "
+            "their number with held_out="
         )
-    return size
+    return examples, held_out
+
+
+def _note_examples(
+    examples: Dataset,
+    held_out: Dataset,
+    recipe: TrainingRecipe,
+    batch_size: int,
+    progress: Progress,
+) -> None:
+    """Report the numbers of examples; warn if too few are held out."""
+    counts = ", ".join(f"{len(part)} {part.kind}" for part in examples.examples)
+    validated = sum(map(len, held_out.examples))
+    progress.note(f"Examples: {counts}; {validated} held out; {batch_size} in a step")
+    if recipe.held_out and validated < LEAST:
+        progress.note(
+            f"warning: {validated} held-out examples are too few to tell tables apart: the "
+            f"choice of the best table is random; use at least {LEAST}"
+        )
+
+
+def _guide(
+    recipe: TrainingRecipe,
+    places: Places,
+    examples: Dataset,
+    held_out: Dataset,
+    folder: Path,
+    progress: Progress,
+) -> tuple[NDArray[np.float16], str]:
+    """Return the teacher's vectors of the examples' texts, and the teacher's revision."""
+    assert recipe.teacher is not None
+    progress.note(f"Loading {recipe.teacher}")
+    teacher = Teacher.load(recipe.teacher, revision=recipe.teacher_revision, device=places.device)
+    cache = places.teacher_cache or folder / "teacher"
+    named = np.union1d(examples.named(), held_out.named())
+    with progress.track("Text vectors", len(named), "texts") as advance:
+        return teacher_vectors(teacher, examples, named, folder, cache, advance), teacher.revision
 
 
 def _chosen(trained: Trained) -> str:
@@ -263,71 +295,3 @@ def _chosen(trained: Trained) -> str:
     if trained.step == 0:
         return "No validation was better than the start: the table is unchanged"
     return f"Best of {len(values)} validations: step {trained.step}, {values[trained.step]:.4f}"
-
-
-def _described(examples: Dataset, held_out: Dataset, batch_size: int) -> str:
-    counts = ", ".join(f"{len(part.columns)} {part.kind}" for part in examples.examples)
-    validated = sum(len(part.columns) for part in held_out.examples)
-    return f"Examples: {counts}; {validated} held out; {batch_size} in a step"
-
-
-def _guide(
-    recipe: TrainingRecipe,
-    places: Places,
-    examples: Dataset,
-    named: NDArray[np.int64],
-    folder: Path,
-    progress: Progress,
-) -> tuple[NDArray[np.float16], str]:
-    """Return the teacher's vectors of the texts in `named`, and the teacher's revision."""
-    assert recipe.teacher is not None
-    progress.note(f"Loading {recipe.teacher}")
-    teacher = Teacher.load(recipe.teacher, revision=recipe.teacher_revision, device=places.device)
-    cache = places.teacher_cache or folder / "teacher"
-    with progress.track("Text vectors", len(named), "texts") as advance:
-        return teacher_vectors(teacher, examples, named, folder, cache, advance), teacher.revision
-
-
-def _write(
-    path: Path,
-    start: Start,
-    trained: Trained,
-    examples: Dataset,
-    recipe: TrainingRecipe,
-    facts: dict[str, str],
-) -> None:
-    """Rotate, round, write to a temporary file, check and rename."""
-    rows = trained.rows
-    if start.unknown_token_id is not None:
-        rows[start.unknown_token_id] = 0
-    texts = sampled_vectors(Bag(rows), examples, recipe.seed)
-    fitted = Fitted(rows, rotation_vectors(texts, rows), np.zeros(0, np.int64), len(texts))
-    width = rows.shape[1]
-    stored = Recipe(
-        dims=width if recipe.rotate else "none",
-        dtype=recipe.dtype,
-        normalize=start.normalize,
-        seed=recipe.seed,
-    )
-    finished = table.fitted_table(fitted, stored)
-    parts = table.to_parts(finished, start.tokenizer, stored)
-    lengths = tuple(sorted({*start.prefixes, width}))
-    shares = variance_shares(finished.variances, lengths)
-    provenance = {
-        **start.provenance,
-        "recipe": recipe.to_toml(),
-        "creator": creator(),
-        "x-prefix-variance": " ".join(f"{share:.4f}" for share in shares),
-        "x-train-steps": str(trained.step),
-        **facts,
-    }
-    settings = Settings(
-        prefixes=lengths,
-        normalize=start.normalize,
-        damping=start.damping,
-        max_tokens=start.max_tokens,
-        unknown_token_id=start.unknown_token_id,
-        provenance={key: value for key, value in provenance.items() if value},
-        prompts=start.prompts,
-    )
-    write_checked(path, parts, settings, finished, stored)

@@ -16,7 +16,7 @@ from ..errors import HubUnavailableError, TeacherNotFoundError, TrainingError
 from ..file.optional_names import optional_names
 from ..interop.convert import plain_tokenizer
 from ..interop.folder_files import dense_rows
-from ..places import is_folder, is_there
+from ..path_checks import exists, is_folder
 from ..recipe.recipe import Recipe
 from ..table.build import classical_table, prefixes, token_weights
 from ..table.rotation import prefix_ladder
@@ -101,7 +101,7 @@ def open_start(
         try:
             start = _of_teacher(name, recipe, device, progress)
         except (TeacherNotFoundError, HubUnavailableError) as error:
-            if is_there(name):
+            if exists(name):
                 raise
             raise type(error)(f"{name}: {not_installed()}; as a teacher: {error}") from None
     rows = start.rows
@@ -170,7 +170,7 @@ def widened(rows: NDArray[np.float32], width: int, seed: int) -> NDArray[np.floa
 
 def _open_model(name: str) -> ModelParts | None:
     """Open the static model of this name; return None if the name can only be a teacher."""
-    if not is_there(name):
+    if not exists(name):
         installed = find_installed(name)
         return None if installed is None else open_parts(installed, verify=True)
     try:

@@ -20,7 +20,7 @@ BATCH = 1024
 MAX_ENTRIES = 2_000_000
 """The most distinct words, and distinct pairs of words, in memory (about 200 MB each)."""
 PHRASE_MIN_COUNT = 5
-"""Rarer pairs are not phrases: their association can be chance."""
+"""The least count of a phrase: the association of rarer pairs can be chance."""
 PHRASE_THRESHOLD = 0.5
 """The least association, from -1 to 1, of a pair of words that is a phrase."""
 
@@ -64,7 +64,7 @@ def count_words(
         texts: The texts; they are read once, one at a time.
         size: The most words and phrases to return.
         tokenizer: The teacher's tokenizer.
-        phrases: Whether to look for phrases.
+        phrases: Whether to return phrases as well.
         split: Whether to leave out words that are one token already, so that `size` counts new
             rows.
         min_count: The least count of a word or phrase.

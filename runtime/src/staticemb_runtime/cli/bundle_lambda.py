@@ -50,17 +50,27 @@ def add_parser(commands: argparse._SubParsersAction[Any], model: argparse.Argume
     parser = commands.add_parser(
         "bundle-lambda",
         parents=[model],
-        help="a zip for AWS Lambda",
-        description="Build a zip for AWS Lambda: this package, a model, numpy and tokenizers.",
+        help="build a zip file for AWS Lambda",
+        description="Build a zip file for AWS Lambda: this package, a model, numpy and tokenizers.",
     )
     parser.set_defaults(run=run)
-    parser.add_argument("--architecture", default="arm64", metavar="arm64|x86_64", help="[arm64]")
+    parser.add_argument(
+        "--architecture",
+        default="arm64",
+        metavar="arm64|x86_64",
+        help="the function's processor [arm64]",
+    )
     version = "{}.{}".format(*sys.version_info)
     parser.add_argument("--python", default=version, metavar="X.Y",
-                        help=f"Lambda's Python [{version}]")  # fmt: skip
-    parser.add_argument("--constraint", type=Path, metavar="FILE", help="versions pinned for pip")
+                        help=f"the function's Python version [{version}]")  # fmt: skip
+    parser.add_argument(
+        "--constraint",
+        type=Path,
+        metavar="FILE",
+        help="a constraints file for pip, which pins versions",
+    )
     parser.add_argument("-o", "--output", type=Path, default=Path("function.zip"), metavar="ZIP",
-                        help=f"the zip to write; {TEMPLATE_NAME} goes into the same folder "
+                        help=f"the zip file to write; {TEMPLATE_NAME} is written next to it "
                         "[function.zip]")  # fmt: skip
 
 

@@ -31,36 +31,54 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser], model: Comma
     encode = commands.add_parser(
         "encode",
         parents=[model],
-        help="texts to vectors",
-        description="Embed texts given as arguments, in a file, or on standard input.",
+        help="compute the vectors of texts",
+        description="Compute the vectors of texts: arguments, or the lines or rows of a file or of "
+        "standard input.",
     )
     encode.set_defaults(run=run)
     encode.add_argument(
-        "texts", type=given_text, nargs="*", metavar="TEXT", help="texts; none: read --input"
+        "texts",
+        type=given_text,
+        nargs="*",
+        metavar="TEXT",
+        help="texts to embed; default: read them from --input",
     )
     encode.add_argument(
         "-i",
         "--input",
         default="-",
         metavar="FILE",
-        help=".jsonl, .ndjson, .csv, .tsv or .parquet; .txt, .text, .md, .rst or no suffix: a text "
-        "a line; all but .parquet also compressed as .gz or .zst; -: lines on standard input [-]",
+        help="the file to read: .jsonl, .ndjson, .csv, .tsv or .parquet; or .txt, .text, .md, .rst "
+        "or no suffix, with one text per line. All but .parquet may be compressed: .gz or .zst "
+        "after the suffix. - is standard input, by default with one text per line [-]",
     )
-    encode.add_argument("--input-format", choices=INPUT_FORMATS, help="default: by the file's name")
+    encode.add_argument(
+        "--input-format",
+        choices=INPUT_FORMATS,
+        help="the format of the input; default: by the file's name",
+    )
     encode.add_argument("--column", metavar="NAME", help="the column that holds the text [text]")
     encode.add_argument(
         "-o",
         "--output",
         default="-",
         metavar="FILE",
-        help=".npy (vectors alone), .parquet, .jsonl or .ndjson, the last two also compressed, as "
-        ".jsonl.gz or .jsonl.zst (input columns kept); -, a FIFO or a device: JSON lines [-]",
+        help="the file to write: .npy (vectors only), or .parquet, .jsonl or .ndjson (columns of "
+        "the input and vectors). JSON lines may be compressed: .jsonl.gz or .jsonl.zst. - is "
+        "standard output; it gets JSON lines, and so does a FIFO or a device without a suffix [-]",
     )
     encode.add_argument(
-        "--output-format", choices=OUTPUT_FORMATS, help="default: by the file's name"
+        "--output-format",
+        choices=OUTPUT_FORMATS,
+        help="the format of the output; default: by the file's name",
     )
     add_request(encode)
-    encode.add_argument("--precision", choices=PRECISIONS, default="float32", help="[float32]")
+    encode.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="float32",
+        help="the number type of the vectors [float32]",
+    )
     encode.add_argument(
         "--workers",
         type=lambda text: int(text) if text.isdecimal() else text,
@@ -69,16 +87,19 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser], model: Comma
         help="threads, at most one a core; auto: one a core [1]",
     )
     encode.add_argument(
-        "--full", action="store_true", help="print whole vectors at a terminal as well"
+        "--full",
+        action="store_true",
+        help="at a terminal: print whole vectors, not only their first numbers",
     )
     encode.add_argument(
         "--on-empty",
         choices=ON_EMPTY,
         default="warn",
-        help="for texts without a token that the model knows, whose vectors are zero: report their "
-        "number on standard error (default), accept them, or end with an error",
+        help="what to do about texts without any token that the model knows; their vectors are "
+        "zeros. warn: print their number on standard error; zero: accept them; raise: end with an "
+        "error [warn]",
     )
-    encode.add_argument("--quiet", action="store_true", help="no progress bar, no hints")
+    encode.add_argument("--quiet", action="store_true", help="show no progress bar and no hints")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -24,9 +24,9 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     """Declare the subcommand."""
     parser = commands.add_parser(
         "info",
-        help="the settings and sizes of a model",
-        description="Show the settings and sizes of a model, a file or a folder. At a terminal, "
-        "lines that do not fit are left out.",
+        help="print the settings and sizes of a model",
+        description="Print the settings and sizes of a model. At a terminal, lines that do not fit "
+        "are left out.",
     )
     parser.set_defaults(run=run)
     parser.add_argument("file", nargs="?", default=chosen(), metavar="MODEL", help=MODEL_HELP)
@@ -34,7 +34,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         "--verify", action="store_true", help="read the whole file and check its digest"
     )
     parser.add_argument(
-        "--all", action="store_true", help="print all lines, such as the recipe, at a terminal"
+        "--all", action="store_true", help="at a terminal: print all lines and whole values"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 

@@ -34,7 +34,9 @@ def run(arguments: Sequence[str]) -> int:
 
 def _parser() -> tuple[CommandParser, argparse._SubParsersAction[CommandParser]]:
     parser = CommandParser(
-        prog="staticemb", description="Static text embeddings on any CPU.", allow_abbrev=False
+        prog="staticemb",
+        description="Embed text with static models, on any CPU.",
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"staticemb-runtime {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)

@@ -13,10 +13,15 @@ from .texts import add_request, note_empty, placed
 
 def add_parser(commands: argparse._SubParsersAction[CommandParser], model: CommandParser) -> None:
     """Declare the subcommand."""
-    similarity = commands.add_parser("similarity", parents=[model], help="the cosine of two texts")
+    similarity = commands.add_parser(
+        "similarity",
+        parents=[model],
+        help="print the cosine similarity of two texts",
+        description="Print the cosine similarity of two texts.",
+    )
     similarity.set_defaults(run=run)
-    similarity.add_argument("a", type=given_text, metavar="A", help="a text")
-    similarity.add_argument("b", type=given_text, metavar="B", help="a text to compare with it")
+    similarity.add_argument("a", type=given_text, metavar="A", help="the first text")
+    similarity.add_argument("b", type=given_text, metavar="B", help="the second text")
     add_request(similarity)
 
 

@@ -19,8 +19,14 @@ if TYPE_CHECKING:
 
 def add_request(parser: argparse.ArgumentParser) -> None:
     """Declare the options `--truncate-dim` and `--pooling`."""
-    parser.add_argument("--truncate-dim", type=int, metavar="D", help="keep the first D dimensions")
-    parser.add_argument("--pooling", choices=get_args(Pooling), help="default: the file's own")
+    parser.add_argument(
+        "--truncate-dim", type=int, metavar="D", help="keep the first D dimensions of each vector"
+    )
+    parser.add_argument(
+        "--pooling",
+        choices=get_args(Pooling),
+        help="how the rows of a text's tokens become one vector; default: as the model says",
+    )
 
 
 @contextmanager

@@ -13,10 +13,14 @@ from .texts import placed
 def add_parser(commands: argparse._SubParsersAction[CommandParser], model: CommandParser) -> None:
     """Declare the subcommand."""
     tokens = commands.add_parser(
-        "tokens", parents=[model], help="a text's tokens, with their weights and rows"
+        "tokens",
+        parents=[model],
+        help="print a text's tokens with their weights and table rows",
+        description="Print a text's tokens, each with its id, its row in the table, the row's "
+        "weight and the row's norm.",
     )
     tokens.set_defaults(run=run)
-    tokens.add_argument("text", type=given_text, metavar="TEXT")
+    tokens.add_argument("text", type=given_text, metavar="TEXT", help="the text to cut into tokens")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -10,7 +10,8 @@ import numpy as np
 from ..format.file_changes import ChangeGuard
 from ..format.parts import ModelParts
 from ..format.tokenizer_check import check_tokenizer
-from ..tokenization.wordpiece import PlainWordPiece, are_plain, read_plain
+from ..tokenization.open_encoder import open_encoder
+from ..tokenization.word_tokenizer import WordTokenizer
 from .batching import Batch, size_hint, slices
 from .options import Request
 from .pooling import pool
@@ -19,13 +20,12 @@ from .table import EmbeddingTable
 from .vectors import normalize, quantize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
     from tokenizers import Tokenizer
 
     from ..tokenization.truncation import LimitedTokenizer
-    from ..tokenization.word_tokenizer import WordTokenizer
     from .empty_texts import EmptyTexts
 
 
@@ -78,8 +78,6 @@ class Embedder:
         self.file = file
         self._guard = ChangeGuard(file)
         self._tokenizer: WordTokenizer | LimitedTokenizer | None = None
-        self._plain: PlainWordPiece | None = None
-        self._plain_read = file.limits is not None  # whether `_plain` needs no more reading
         self._lock = threading.Lock()
         self._unlimited: Embedder | None = None
 
@@ -92,7 +90,6 @@ class Embedder:
         if self._tokenizer is None:
             with self._lock:
                 if self._tokenizer is None:
-                    self._plain, self._plain_read = None, True
                     self._tokenizer = self._build()
         return self._tokenizer
 
@@ -109,9 +106,6 @@ class Embedder:
             FileChangedError: the file was modified after it was loaded.
         """
         self._guard.check()
-        plain_ids = self._plain_ids(batch.texts)
-        if plain_ids is not None:
-            return plain_ids
         ids, lengths = self.tokenizer().encode(batch.texts, start=batch.start)
         if ids.size and ids.max() >= self.table.vocab_size:
             self._check()
@@ -183,37 +177,16 @@ class Embedder:
         columns = (ids.tolist(), rows.tolist(), weights.tolist(), norms.tolist())
         return [Token(*values) for values in zip(pieces, *columns, strict=True)]
 
-    def _plain_ids(
-        self, texts: Sequence[str]
-    ) -> tuple[NDArray[np.int32], NDArray[np.int64]] | None:
-        """Tokenize plain texts before the tokenizer is built; None if it is needed."""
-        if self._tokenizer is not None or not are_plain(texts):
-            return None
-        with self._lock:
-            if not self._plain_read:
-                self._plain = read_plain(self.file.tokenizer_view, self.file.n_token_ids)
-                self._plain_read = True
-            plain = self._plain
-        if plain is None:
-            return None
-        metadata = self.file.metadata
-        return plain.encode(
-            texts,
-            unknown_token_id=metadata.unknown_token_id,
-            max_tokens=metadata.max_tokens,
-        )
-
     def _build(self) -> WordTokenizer | LimitedTokenizer:
         metadata, limits = self.file.metadata, self.file.limits
         try:
-            from ..tokenization.word_tokenizer import WordTokenizer  # late: slow to import
-
+            encoder = open_encoder(self.file.tokenizer_view, self.file.n_token_ids)
             if limits is not None:
                 from ..tokenization.truncation import LimitedTokenizer  # late: folders only
 
-                return LimitedTokenizer(self.file.tokenizer, limits)
+                return LimitedTokenizer(encoder, limits)
             return WordTokenizer(
-                self.file.tokenizer,
+                encoder,
                 unknown_token_id=metadata.unknown_token_id,
                 max_tokens=metadata.max_tokens,
             )

@@ -66,5 +66,30 @@ def loads(
     )
 
 
+def loads_at(
+    text: str, start: int, *, integer: Callable[[str], Any] | None = None
+) -> tuple[Any, int]:
+    """Parse the JSON value that begins at a position of a text.
+
+    Args:
+        text: the JSON text.
+        start: the position of the value's first character.
+        integer: converts a number without fraction and exponent; None: `int`.
+
+    Returns:
+        The value, and the position after it.
+
+    Raises:
+        ValueError: no JSON value begins at the position.
+        RecursionError: the value nests deeper than the interpreter can parse.
+
+    Example:
+        >>> loads_at('{"a": [1, 2], "b": 3}', 6)
+        ([1, 2], 12)
+    """
+    decoder = json.JSONDecoder(parse_int=integer, parse_constant=_refuse)
+    return decoder.raw_decode(text, start)
+
+
 def _refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")

@@ -4,19 +4,19 @@ In: paths or open files. Out: rows as dictionaries; complete files.
 May use: `errors`, `format`. Public.
 """
 
-from .compression import PACKINGS, unpacked
+from .compression import COMPRESSION_SUFFIXES, decompressed
 from .forms import MOST_MISSING, SUFFIXES, form_of
 from .readers import check_names, csv_rows, json_record, open_input, text_lines
 
 __all__ = [
+    "COMPRESSION_SUFFIXES",
     "MOST_MISSING",
-    "PACKINGS",
     "SUFFIXES",
     "check_names",
     "csv_rows",
+    "decompressed",
     "form_of",
     "json_record",
     "open_input",
     "text_lines",
-    "unpacked",
 ]

@@ -7,29 +7,29 @@ import os
 import sys
 from typing import IO, Any, Final
 
-PACKINGS: Final = (".gz", ".zst")
+COMPRESSION_SUFFIXES: Final = (".gz", ".zst")
 """The suffixes of compressed files."""
 
 _CHUNK: Final = 1 << 14  # compressed bytes; their uncompressed bytes are in memory at once
 
 
-def packing_of(path: str) -> str:
+def compression_suffix(path: str) -> str:
     """Return the suffix of a compressed file in lower case; empty for an uncompressed one.
 
     Example:
-        >>> packing_of("rows.CSV.GZ"), packing_of("rows.csv")
+        >>> compression_suffix("rows.CSV.GZ"), compression_suffix("rows.csv")
         ('.gz', '')
     """
     suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122 - the path is a string
-    return suffix if suffix in PACKINGS else ""
+    return suffix if suffix in COMPRESSION_SUFFIXES else ""
 
 
-def unpacked(file: IO[bytes], packing: str) -> IO[bytes]:
+def decompressed(file: IO[bytes], suffix: str) -> IO[bytes]:
     """Decompress a file while it is read.
 
     Args:
         file: the compressed bytes.
-        packing: one of `PACKINGS`; for any other value the result is `file`.
+        suffix: one of `COMPRESSION_SUFFIXES`; for any other value the result is `file`.
 
     Returns:
         A file of the uncompressed bytes. Reading it raises `OSError` or `zlib.error` for invalid
@@ -38,16 +38,16 @@ def unpacked(file: IO[bytes], packing: str) -> IO[bytes]:
     Raises:
         ImportError: the package for `.zst` is missing.
     """
-    if packing == ".gz":
+    if suffix == ".gz":
         import gzip  # late: most inputs are not compressed
 
         return gzip.GzipFile(fileobj=file)  # type: ignore[return-value]
-    if packing == ".zst":
+    if suffix == ".zst":
         return io.BufferedReader(_ZstdFrames(file, _zstd()), 1 << 17)
     return file
 
 
-def packed(file: IO[bytes], packing: str) -> IO[bytes]:
+def compressed(file: IO[bytes], suffix: str) -> IO[bytes]:
     """Compress bytes that are written to a file.
 
     Closing the result completes the compressed data and leaves `file` open.
@@ -55,11 +55,11 @@ def packed(file: IO[bytes], packing: str) -> IO[bytes]:
     Raises:
         ImportError: the package for `.zst` is missing.
     """
-    if packing == ".gz":
+    if suffix == ".gz":
         import gzip
 
         return gzip.GzipFile("", "wb", fileobj=file, mtime=0)  # type: ignore[return-value]
-    if packing == ".zst":
+    if suffix == ".zst":
         module = _zstd()
         if module.__name__ == "zstandard":
             writer: IO[bytes] = module.ZstdCompressor().stream_writer(file, closefd=False)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO, Final
 
 from ..errors import InputError, InvalidOptionError
-from .compression import PACKINGS, packing_of
+from .compression import COMPRESSION_SUFFIXES, compression_suffix
 from .readers import (
     TEXT_COLUMN,
     Record,
@@ -53,10 +53,10 @@ def form_of(path: str) -> str | None:
         >>> form_of("U.CSV"), form_of("u.jsonl.gz"), form_of("u"), form_of("u.xyz")
         ('csv', 'jsonl', 'lines', None)
     """
-    packing = packing_of(path)
-    name = path[: len(path) - len(packing)]
+    compression = compression_suffix(path)
+    name = path[: len(path) - len(compression)]
     form = SUFFIXES.get(os.path.splitext(name)[1].lower())  # noqa: PTH122
-    return None if packing and form == "parquet" else form
+    return None if compression and form == "parquet" else form
 
 
 def input_form(path: str, form: str | None = None) -> str:
@@ -77,7 +77,7 @@ def input_form(path: str, form: str | None = None) -> str:
         known = ", ".join(filter(None, SUFFIXES))
         raise InvalidOptionError(
             f"{path}: expected no suffix or one of {known}, all but the last also with "
-            f"{' or '.join(PACKINGS)} after it; or pass --input-format"
+            f"{' or '.join(COMPRESSION_SUFFIXES)} after it; or pass --input-format"
         )
     return form
 
@@ -113,9 +113,9 @@ def read_records(
     unit = "row" if form == "parquet" else "line"
     key = TEXT_COLUMN if column is None else column
     with open_input(path, opened) as file:
-        names: list[str] = []
+        names, rows = _open_rows(form, file, source)
         number = 0
-        for number, record in _READERS[form](file, source, names):
+        for number, record in rows:
             text, place = record.get(key), f"{source}, {unit} {number}"
             if not isinstance(text, str):
                 found = "none" if key not in record else type(text).__name__
@@ -157,25 +157,42 @@ def blocks(
         yield list(places), list(texts), list(rows)
 
 
-# A reader yields each row with its number, and puts the names in a header into the list.
-def _lines(file: IO[bytes], source: str, header: list[str]) -> Iterator[tuple[int, Record]]:
+def _open_rows(
+    form: str, file: IO[bytes], source: str
+) -> tuple[Sequence[str], Iterator[tuple[int, Record]]]:
+    """Return the names of a table's columns, empty for formats without a header, and its rows."""
+    if form == "lines":
+        return (), _lines(file, source)
+    if form == "jsonl":
+        return (), _json_lines(file, source)
+    if form == "parquet":
+        return _parquet(file, source)
+    return _csv(file, source, "excel-tab" if form == "tsv" else "excel")
+
+
+def _lines(file: IO[bytes], source: str) -> Iterator[tuple[int, Record]]:
     for number, line in text_lines(file, source):
         yield number, {TEXT_COLUMN: line.removesuffix("\n").removesuffix("\r")}
 
 
-def _json_lines(file: IO[bytes], source: str, header: list[str]) -> Iterator[tuple[int, Record]]:
+def _json_lines(file: IO[bytes], source: str) -> Iterator[tuple[int, Record]]:
     for number, line in text_lines(file, source):
         if line.strip():
             yield number, json_record(line, f"{source}, line {number}")
 
 
 def _csv(
-    file: IO[bytes], source: str, header: list[str], dialect: str = "excel"
-) -> Iterator[tuple[int, Record]]:
+    file: IO[bytes], source: str, dialect: str
+) -> tuple[Sequence[str], Iterator[tuple[int, Record]]]:
     rows = csv_rows(text_lines(file, source), source, dialect)
     first, names = next(rows, (1, []))
     check_names(names, f"{source}, line {first}")
-    header += names
+    return names, _csv_records(rows, names, source)
+
+
+def _csv_records(
+    rows: Iterable[tuple[int, list[str]]], names: Sequence[str], source: str
+) -> Iterator[tuple[int, Record]]:
     for number, cells in rows:
         if not 0 <= len(names) - len(cells) <= MOST_MISSING:
             raise InputError(
@@ -184,23 +201,11 @@ def _csv(
         yield number, dict(itertools.zip_longest(names, cells))
 
 
-def _tsv(file: IO[bytes], source: str, header: list[str]) -> Iterator[tuple[int, Record]]:
-    return _csv(file, source, header, "excel-tab")
-
-
-def _parquet(file: IO[bytes], source: str, header: list[str]) -> Iterator[tuple[int, Record]]:
+def _parquet(file: IO[bytes], source: str) -> tuple[Sequence[str], Iterator[tuple[int, Record]]]:
     try:
-        yield from enumerate(parquet_rows(file, source, header=header), 1)
+        names, rows = parquet_rows(file, source)
     except ImportError:
         raise InputError(
             f"{source}: Parquet needs pyarrow: pip install 'staticemb-runtime[parquet]'"
         ) from None
-
-
-_READERS: Final = {
-    "lines": _lines,
-    "jsonl": _json_lines,
-    "csv": _csv,
-    "tsv": _tsv,
-    "parquet": _parquet,
-}
+    return names, enumerate(rows, 1)

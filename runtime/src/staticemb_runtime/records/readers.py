@@ -18,7 +18,7 @@ from typing import IO, Any, Final
 from ..errors import InputEncodingError, InputError
 from ..format import strict_json
 from ..format.surrogates import lone_surrogate
-from .compression import packing_of, unpacked
+from .compression import compression_suffix, decompressed
 
 Record = dict[str, Any]
 
@@ -51,7 +51,7 @@ def open_input(
         try:
             raw = stack.enter_context(Path(path).open("rb"))
             opened(raw)
-            file = unpacked(raw, packing_of(path))
+            file = decompressed(raw, compression_suffix(path))
         except OSError as error:
             raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
         except ImportError:
@@ -165,47 +165,51 @@ def check_names(names: Sequence[str], place: str) -> None:
         raise InputError(f"{place}: expected columns of different names, found {repeated!r} twice")
 
 
-def parquet_rows(
-    file: IO[bytes],
-    source: str,
-    columns: Sequence[str] = (),
-    header: list[str] | None = None,
-) -> Iterator[Record]:
-    """Read the rows of a Parquet file.
+def parquet_rows(file: IO[bytes], source: str) -> tuple[list[str], Iterator[Record]]:
+    """Read the columns' names and the rows of a Parquet file.
 
     Args:
         file: the file; it is read into memory if it cannot seek.
         source: the name of the file in messages.
-        columns: the columns to read; empty: all.
-        header: a list that gets the names of all columns.
+
+    Returns:
+        The names of all columns, and the rows. Reading the rows raises `InputError` if the file is
+        damaged or holds a value that Python has no type for.
 
     Raises:
         ImportError: pyarrow is missing.
-        InputError: the file is not Parquet, lacks a column, repeats a column name, or holds a value
-            that Python has no type for.
+        InputError: the file is not Parquet, or repeats a column name.
     """
-    import pyarrow  # late: optional, and slow to import
-    import pyarrow.parquet
+    import pyarrow.parquet  # late: optional, and slow to import
+
+    try:
+        seekable = file if file.seekable() else io.BytesIO(file.read())
+        table = pyarrow.parquet.ParquetFile(seekable)
+        names: list[str] = table.schema_arrow.names
+    except (pyarrow.ArrowException, ValueError, OverflowError, OSError) as error:
+        raise _not_parquet(source, error) from None
+    check_names(names, source)
+    return names, _parquet_records(table, source)
+
+
+def _parquet_records(table: Any, source: str) -> Iterator[Record]:  # noqa: ANN401 - pyarrow's
+    import pyarrow
 
     number = 0
     try:
-        seekable = file if file.seekable() else io.BytesIO(file.read())
-        with pyarrow.parquet.ParquetFile(seekable) as table:
-            names = table.schema_arrow.names
-            check_names(names, source)
-            if header is not None:
-                header += names
-            if missing := [name for name in columns if name not in names]:
-                found = ", ".join(names)
-                raise InputError(f"{source}: expected a column {missing[0]!r}, found {found}")
-            for batch in table.iter_batches(batch_size=4096, columns=list(columns) or None):
+        with table:
+            for batch in table.iter_batches(batch_size=4096):
                 rows: list[Record] = batch.to_pylist()
                 yield from rows
                 number += len(rows)
     except (pyarrow.ArrowException, ValueError, OverflowError, OSError) as error:
-        reason = (str(error).splitlines() or ["an error"])[0]
-        at = f", after row {number}" if number else ""
-        raise InputError(f"{source}{at}: expected Parquet, found an error: {reason}") from None
+        place = f"{source}, after row {number}" if number else source
+        raise _not_parquet(place, error) from None
+
+
+def _not_parquet(place: str, error: Exception) -> InputError:
+    reason = (str(error).splitlines() or ["an error"])[0]
+    return InputError(f"{place}: expected Parquet, found an error: {reason}")
 
 
 def check_unicode(text: str, place: str) -> None:

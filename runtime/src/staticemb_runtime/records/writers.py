@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InvalidOptionError, OutputError
-from .compression import PACKINGS, packed, packing_of
+from .compression import COMPRESSION_SUFFIXES, compressed, compression_suffix
 from .output_file import is_stream, output_file, output_name, reported
 from .readers import Record
 
@@ -44,8 +44,8 @@ def output_form(path: str, form: str | None = None) -> str:
     if not path:
         raise InvalidOptionError("output: expected the name of a file, or - for standard output, "
                                  "found an empty name")  # fmt: skip
-    packing = packing_of(path)
-    suffix = os.path.splitext(path[: len(path) - len(packing)])[1].lower()  # noqa: PTH122
+    compression = compression_suffix(path)
+    suffix = os.path.splitext(path[: len(path) - len(compression)])[1].lower()  # noqa: PTH122
     if path == "-":
         if form not in (None, "jsonl"):
             raise InvalidOptionError(
@@ -58,10 +58,10 @@ def output_form(path: str, form: str | None = None) -> str:
     if form is None:
         raise InvalidOptionError(
             f"{path}: expected a name ending in {', '.join(SUFFIXES)}, JSON lines also with "
-            f"{' or '.join(PACKINGS)} after it; or pass --output-format"
+            f"{' or '.join(COMPRESSION_SUFFIXES)} after it; or pass --output-format"
         )
-    if packing and form != "jsonl":
-        raise InvalidOptionError(f"{path}: expected JSON lines before {packing}, found {form}")
+    if compression and form != "jsonl":
+        raise InvalidOptionError(f"{path}: expected JSON lines before {compression}, found {form}")
     return form
 
 
@@ -152,7 +152,7 @@ class JsonLinesWriter(Writer):
     def __init__(self, path: str, file: IO[bytes], dim: int, dtype: np.dtype[Any]) -> None:
         super().__init__(path, file, dim, dtype)
         try:
-            self.lines = packed(file, packing_of(path))
+            self.lines = compressed(file, compression_suffix(path))
         except ImportError:
             raise OutputError(
                 f"{path}: writing .zst needs zstandard: pip install 'staticemb-runtime[zstd]'"

@@ -6,7 +6,6 @@ import unicodedata
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .segmenters import FIRST
 from .separator_pieces import MARK, PRINTABLE, find
 
 if TYPE_CHECKING:
@@ -92,10 +91,11 @@ def beside_blanks(
     blanks = (" ", MARK)
 
     def check(word: str) -> bool:
-        if two_forms and word[0] == FIRST:
-            word = word[1:]
         if not word:
             return two_forms
+        word = word.removeprefix(" ") if two_forms else word
+        if not word:
+            return False
         if raw_pattern is not None and raw_pattern.search(word) is not None:
             return False
         if plain and PRINTABLE.fullmatch(word) is not None:

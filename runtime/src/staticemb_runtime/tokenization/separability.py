@@ -15,7 +15,7 @@ from ..format.tokenizer_library import is_failure
 from . import separator_pieces as pieces
 from .components import Components, collapses, local
 from .cut_rules import CutRule, beside_blanks
-from .segmenters import FIRST, SPACES, Dropped, Kept, Splitter
+from .segmenters import SPACES, Dropped, Kept, Splitter
 from .separator_pieces import MARK
 
 if TYPE_CHECKING:
@@ -126,25 +126,15 @@ def _dropped(components: Components) -> Splitter | None:
 def _dropped_plain(
     components: Components, raw: list[str], late: list[str], *, marked: bool
 ) -> pieces.Plain | None:
-    """Make the rule for known pieces: BERT's punctuation marks, or one piece with the marker."""
+    """Make the rule for known pieces: a word is one piece with the marker."""
+    if not marked and components.pre_kinds != ["WhitespaceSplit", "Metaspace"]:
+        return None
     last = components.pre_tokenizers[-1]
-    if marked or components.pre_kinds == ["WhitespaceSplit", "Metaspace"]:
-        if last["prepend_scheme"] != "always" or not last["split"] or last["replacement"] != MARK:
-            return None
-        return pieces.one_piece(
-            raw + late, components.normalize, keeps_printable=components.keeps_printable()
-        )
-    if components.pre_kinds != ["BertPreTokenizer"]:
+    if last["prepend_scheme"] != "always" or not last["split"] or last["replacement"] != MARK:
         return None
-    lowercase = False
-    if components.kinds == ["BertNormalizer"]:
-        lowercase = bool(components.normalizers[0]["lowercase"])
-    elif components.kinds == ["Lowercase"]:
-        lowercase = True
-    elif components.kinds:
-        return None
-    folded = [spelling.lower() if lowercase else spelling for spelling in raw]
-    return pieces.isolated_marks(folded + late, lowercase=lowercase)
+    return pieces.one_piece(
+        raw + late, components.normalize, keeps_printable=components.keeps_printable()
+    )
 
 
 # --- white space kept ----------------------------------------------------------------------------
@@ -190,18 +180,17 @@ def _byte_level(components: Components) -> Splitter | None:
             return not word[0].isspace() and check(word)
 
         return Kept(
-            " (?=\\S)", two_forms=False, check=check_prefixed, plain=plain, runs=cut_rule.runs
+            r" (?=\S)", two_forms=False, check=check_prefixed, plain=plain, runs=cut_rule.runs
         )
     lines = not any(re.search(r"\n\S", spelling) for spelling in cut_rule.raw + cut_rule.late)
     return Kept(
-        " (?=\\S)",
+        r"(?= \S)",
         two_forms=True,
         check=check,
         plain=plain,
-        careful="\n" if lines else "",
         line=r"(?<=\S\n)(?=\S)" if lines else None,
         runs=cut_rule.runs,
-        run_cut=r"(?<=\S) (?=\S)",
+        run_cut=r"(?<=\S)(?= \S)",
     )
 
 
@@ -233,7 +222,8 @@ def _metaspace(components: Components) -> Splitter | None:
         and not any(space in token for token in cut_rule.raw)
     )
     return Kept(
-        f"(?<!\r)[ {re.escape(other_spaces)}](?=\\S)",  # \r\n is one grapheme cluster and one blank
+        # \r\n is one grapheme cluster and one blank.
+        r"(?= \S)" if two_forms else f"(?<!\r)[ {re.escape(other_spaces)}](?=\\S)",
         two_forms=two_forms,
         check=beside_blanks(
             components,
@@ -244,9 +234,12 @@ def _metaspace(components: Components) -> Splitter | None:
             first=scheme == "first",
         ),
         plain=pieces.one_piece(
-            [], components.normalize, keeps_printable=components.keeps_printable()
+            [],
+            components.normalize,
+            keeps_printable=components.keeps_printable(),
+            two_forms=two_forms,
         ),
-        careful=other_spaces,
+        other_spaces=other_spaces,
         runs=cut_rule.runs,
     )
 
@@ -300,17 +293,20 @@ def _whole_bpe(components: Components) -> Splitter | None:
         return character != MARK and not character.isspace()
 
     def check(word: str) -> bool:
-        if two_forms and word == FIRST:
+        if two_forms and not word:
             return True
-        # A word holds blanks only at the ends of the text, where there is no cut.
+        # Apart from the one before it, a word holds blanks only at the ends of the text, where
+        # there is no cut.
         core = word.rstrip(" ")
         core = core.lstrip(" ") if two_forms else core
         return bool(core) and visible(core[0]) and visible(core[-1]) and not cut_rule.spells(word)
 
     return Kept(
-        f"(?<=[^\\s{MARK}]) (?=[^\\s{MARK}])",
+        f"(?<=[^\\s{MARK}])(?= [^\\s{MARK}])"
+        if two_forms
+        else f"(?<=[^\\s{MARK}]) (?=[^\\s{MARK}])",
         two_forms=two_forms,
         check=check,
-        plain=pieces.one_piece([], str, keeps_printable=True),
+        plain=pieces.one_piece([], str, keeps_printable=True, two_forms=two_forms),
         runs=cut_rule.runs,
     )

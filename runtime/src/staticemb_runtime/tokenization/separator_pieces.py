@@ -11,9 +11,6 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
-from .segmenters import FIRST
-from .wordpiece import PUNCTUATION
-
 MARK: Final = "▁"  # SentencePiece's visible blank, U+2581
 PRINTABLE: Final = re.compile(r"[!-~]+")
 
@@ -42,42 +39,17 @@ class Plain(NamedTuple):
 
     Attributes:
         parts: selects those words and gives their atoms.
-        piece: converts an atom to the model's spelling; None if they are equal.
+        piece: converts an atom to the model's spelling.
     """
 
     parts: Callable[[Iterable[str]], Parts]
-    piece: Callable[[str], str] | None = None
+    piece: Callable[[str], str]
 
 
 def find(spellings: Iterable[str]) -> re.Pattern[str] | None:
     """Make a pattern that matches any of the spellings; None if there are none."""
     alternatives = "|".join(map(re.escape, sorted(spellings)))
     return re.compile(alternatives) if alternatives else None
-
-
-def isolated_marks(spellings: list[str], *, lowercase: bool) -> Plain:
-    """Make the rule for BERT: a printable ASCII word is split at each punctuation mark.
-
-    Args:
-        spellings: the normalized added tokens; the pipeline encodes a word that holds one.
-        lowercase: whether the normalizer lowercases letters, its only change to ASCII.
-    """
-    fold = str.lower if lowercase else str
-    added = re.compile("|".join(map(re.escape, spellings)))
-
-    def parts(words: Iterable[str]) -> Parts:
-        known = list(filter(str.isascii, words))
-        if not "".join(known).isprintable():
-            known = list(filter(str.isprintable, known))
-        folded = fold("\n".join(known))
-        if any(spelling in folded for spelling in spellings):
-            known = [word for word in known if added.search(fold(word)) is None]
-            folded = fold("\n".join(known))
-        for mark in PUNCTUATION:  # str.translate takes six times as long
-            folded = folded.replace(mark, f" {mark} ")
-        return Parts(known, folded.replace("\n", f" {END} ").split() + [END] * bool(known))
-
-    return Plain(parts)
 
 
 def byte_level(*, prefix: bool) -> Plain:
@@ -96,20 +68,22 @@ def byte_level(*, prefix: bool) -> Plain:
             match = pattern.fullmatch(word)
             if match is None:
                 continue
-            # The contraction and the punctuation have no blank before them.
-            letters, *marks = filter(None, match.groups())
             known.words.append(word)
-            known.atoms.extend((letters, *[FIRST + mark for mark in marks], END))
+            known.atoms.extend((*filter(None, match.groups()), END))
         return known
 
-    def piece(word: str) -> str:
-        return word[1:] if word[0] == FIRST else f"Ġ{word}"
+    def piece(atom: str) -> str:
+        return f"Ġ{atom.lstrip()}" if prefix or atom[0] == " " else atom
 
     return Plain(parts, piece)
 
 
 def one_piece(
-    spellings: list[str], normalize: Callable[[str], str], *, keeps_printable: bool
+    spellings: list[str],
+    normalize: Callable[[str], str],
+    *,
+    keeps_printable: bool,
+    two_forms: bool = False,
 ) -> Plain:
     """Make the rule for SentencePiece: a word without a blank is one piece, after the marker.
 
@@ -117,13 +91,14 @@ def one_piece(
         spellings: the added tokens that a word must not hold.
         normalize: the normalizer, except for its treatment of blanks.
         keeps_printable: whether the normalizer leaves printable ASCII unchanged.
+        two_forms: whether only a word with a blank before it gets the marker.
     """
     spelling = find(spellings)
 
     def is_one_piece(word: str) -> bool:
         if word == END:
             return False
-        word = word[1:] if word[0] == FIRST else word
+        word = word.removeprefix(" ") if two_forms else word
         if spelling is not None and spelling.search(word) is not None:
             return False
         if keeps_printable and PRINTABLE.fullmatch(word) is not None:
@@ -138,8 +113,8 @@ def one_piece(
         return Parts(known, [part for word in known for part in (word, END)])
 
     def piece(word: str) -> str:
-        if word[0] == FIRST:
-            return normalize(word[1:])
-        return MARK + normalize(word)
+        if not two_forms:
+            return MARK + normalize(word)
+        return MARK + normalize(word[1:]) if word[0] == " " else normalize(word)
 
     return Plain(parts, piece)

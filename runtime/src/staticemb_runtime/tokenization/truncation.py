@@ -13,19 +13,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..format.parts import TextLimits
+    from .word_tokenizer import TextEncoder
 
 
 class LimitedTokenizer:
     """A tokenizer that cuts texts by another library's rules; safe to use from several threads.
 
     Args:
-        tokenizer_json: the bytes of a `tokenizer.json`.
+        encoder: the tokenizer.
         limits: the rules.
     """
 
-    def __init__(self, tokenizer_json: bytes, limits: TextLimits) -> None:
+    def __init__(self, encoder: TextEncoder, limits: TextLimits) -> None:
         first = None if limits.keep_end else limits.max_tokens
-        self._inner = WordTokenizer(tokenizer_json, max_tokens=first)
+        self._inner = WordTokenizer(encoder, max_tokens=first)
         self._limits = limits
 
     def encode(

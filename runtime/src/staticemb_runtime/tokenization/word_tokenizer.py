@@ -1,8 +1,11 @@
-"""Text to token ids, equal to those of `tokenizers`, most of them from a word cache.
+"""Text to token ids, equal to those of `tokenizers`, most of them from a table of known words.
 
-Word frequencies follow Zipf's law. So a dictionary from words to the bytes of their int32 ids holds
-nearly every word of a text, and no Python integers are made. `separability` decides where a text
-may be cut. New words are tokenized together, for one block of texts at a time.
+Word frequencies follow Zipf's law, so a table of words holds nearly every word of a text. A block
+of texts is cut into words and all of them are looked up at once, by operations on arrays
+(`byte_cut`, `word_table`). An encoder gives the ids of new words, all new words of a block at once.
+
+For a few short texts that would take longer than a dictionary of words, which answers a query in
+about two microseconds.
 """
 
 from __future__ import annotations
@@ -10,88 +13,100 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import accumulate, chain, islice
-from typing import TYPE_CHECKING, Any, Final
+from itertools import accumulate
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
 from ..errors import InvalidTextError
 from ..format.surrogates import lone_surrogate
 from ..format.tokenizer_library import is_failure
-from .backend import Backend, SurrogateError, check_surrogates, pack_id
-from .segmenters import Splitter
-from .separability import find_splitter
-from .separator_pieces import END
+from .word_cache import CACHE_WORDS, WordCache
+from .word_table import WordIds, Words, merge
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-CACHE_WORDS: Final = 262_144
-# Long words seldom occur twice: few above the first length are cached, none above the second.
-_SHORT: Final = 64
-_LONG: Final = 1024
-_LONG_SHARE: Final = 64
-# Characters per block: few enough for their words to stay in the processor's cache.
-_BLOCK: Final = 1 << 14
-_END: Final = pack_id(-1)
-# After this many texts of a block with a new word, the other texts are assumed to have one too.
-_NEW_TEXTS: Final = 8
+    from .segmenters import Splitter
+
+    Ids = NDArray[np.int32]
+    Counts = NDArray[np.intp]
+
+# Characters per block: few enough for the arrays to stay in the processor's cache.
+_BLOCK: Final = 1 << 17
+# Calls with at most so many characters and texts use the dictionary.
+_FEW_CHARACTERS: Final = 2048
+_FEW_TEXTS: Final = 32
+# The dictionary is cleared at so many words; it has no longer words than these.
+_DICTIONARY: Final = 1 << 14
+_DICTIONARY_WORD: Final = 64
+
+
+class TextEncoder(Protocol):
+    """A tokenizer without a memory of words.
+
+    Attributes:
+        splitter: the rule that cuts texts into words; None if no rule is exact.
+        vocab_size: the number of tokens, added ones included.
+    """
+
+    splitter: Splitter | None
+    vocab_size: int
+
+    def words(self, words: Words) -> WordIds:
+        """Encode words from the splitter; those that are not separable are dependent."""
+
+    def texts(self, texts: Sequence[str]) -> WordIds:
+        """Encode texts.
+
+        Raises:
+            UnicodeEncodeError: a text holds a lone surrogate.
+        """
+
+    def token(self, token_id: int) -> str:
+        """Return a token as the vocabulary spells it."""
+
+    def known(self) -> tuple[Words, WordIds] | None:
+        """Return words of at most 16 bytes with their ids, to be stored in advance, or None."""
 
 
 class WordTokenizer:
-    """A tokenizer with a word cache; safe to use from several threads.
+    """A tokenizer that knows words; safe to use from several threads.
 
-    The cache holds at most `cache_words` words, or the distinct words of one block of 16,384
-    characters if these are more. Words have at most 64 characters; a 64th of them may have 1024. A
-    word takes about 150 bytes: a full default cache takes 40 MB, and 20 MB more if each long word
-    has one token per character.
-
-    A full cache is halved: it keeps the words of the current block, which include many frequent
-    words, and half of the others. The alternatives are worse. A cache that stops growing serves
-    only the first subject. A cache that drops its oldest words loses every word of a collection,
-    read repeatedly, just before its next use. Counting uses would slow every use. A word is learned
-    once between two halvings, so text made of new words takes linear time.
+    The memory of words is bounded: see `WordCache`.
 
     Args:
-        tokenizer_json: the bytes of a Hugging Face tokenizer.json; truncation and padding in it
-            are ignored.
+        encoder: the tokenizer.
         unknown_token_id: the id to drop; None drops nothing.
         max_tokens: the number of ids to keep of each text, from its start; None keeps all.
-        cache_words: the size of the cache in words; 0 keeps nothing between calls.
-
-    Raises:
-        InvalidTokenizerError: `tokenizers` cannot read the definition.
+        cache_words: the maximum number of known words; 0 keeps nothing between calls.
     """
 
     def __init__(
         self,
-        tokenizer_json: bytes,
+        encoder: TextEncoder,
         *,
         unknown_token_id: int | None = None,
         max_tokens: int | None = None,
         cache_words: int = CACHE_WORDS,
     ) -> None:
-        self._arguments = (unknown_token_id, max_tokens, cache_words)
-        self._limit = None if max_tokens is None else 4 * max_tokens
-        self._cache_words = cache_words
-        self._backend = Backend(tokenizer_json, unknown_token_id)
-        self._splitter = find_splitter(self._backend.tokenizer)
-        self._words: dict[str, bytes] = {}
-        self._long_words = 0
+        self._encoder = encoder
+        self._unknown = unknown_token_id
+        self._limit = max_tokens
+        self._cache = WordCache(cache_words)
+        self._is_filled = not cache_words
+        self._dictionary: dict[str, bytes] = {}
         self._lock = threading.Lock()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (self._backend.tokenizer.to_str().encode(), *self._arguments)
 
     @property
     def vocab_size(self) -> int:
         """The number of tokens, added ones included."""
-        return self._backend.tokenizer.get_vocab_size()
+        return self._encoder.vocab_size
 
     def tokens(self, text: str) -> list[str]:
         """Return the tokens of the ids from `encode`, as the vocabulary spells them."""
         ids, _ = self.encode([text])
-        return [str(self._backend.tokenizer.id_to_token(i)) for i in ids.tolist()]
+        return [self._encoder.token(i) for i in ids.tolist()]
 
     def encode(
         self, texts: Sequence[str], *, start: int = 0
@@ -115,42 +130,54 @@ class WordTokenizer:
         if set(map(type, texts)) - {str}:
             texts = [_string(text, index) for index, text in enumerate(texts, start)]
         try:
-            packed = self._encode(texts)
-        except SurrogateError:
+            ids, counts = self._encode(texts)
+        except UnicodeEncodeError:
             raise _surrogate(texts, start) from None
         except BaseException as error:
             if not is_failure(error):
                 raise
-            packed = self._encode_each(texts, start)
-        lengths = np.fromiter(map(len, packed), np.int64, len(packed)) // 4
-        return np.frombuffer(bytearray().join(packed), np.int32), lengths
+            ids, counts = self._encode_each(texts, start)
+        return ids, counts.astype(np.int64, copy=False)
 
-    def _encode(self, texts: list[str]) -> list[bytes]:
-        """Encode texts to bytes of ids, cut to the limit."""
-        packed: list[bytes] = []
-        if self._splitter is None:
-            packed += self._backend.texts(texts)
-        else:
-            ends = list(accumulate(map(len, texts)))
-            begin, done = 0, 0
-            while begin < len(texts):
-                end = bisect_right(ends, done + _BLOCK, begin)
-                if end > begin:
-                    packed += self._encode_block(self._splitter, texts[begin:end])
-                else:
-                    packed.append(self._encode_long(self._splitter, texts[begin]))
-                    end = begin + 1
-                begin, done = end, ends[end - 1]
-        if self._limit is None:
-            return packed
-        return [ids[: self._limit] for ids in packed]
+    def _encode(self, texts: list[str]) -> tuple[Ids, Counts]:
+        splitter = self._encoder.splitter
+        if splitter is None:
+            return self._shortened(self._encoder.texts(texts))
+        ends = list(accumulate(map(len, texts), initial=0))
+        if ends[-1] <= _FEW_CHARACTERS and len(texts) <= _FEW_TEXTS:
+            return self._encode_few(splitter, texts)
+        blocks: list[tuple[Ids, Counts]] = []
+        begin = 0
+        while begin < len(texts):
+            end = bisect_right(ends, ends[begin] + _BLOCK) - 1
+            if end > begin:
+                blocks.append(self._shortened(self._encode_block(splitter, texts[begin:end])))
+            else:
+                blocks.append(self._encode_long(splitter, texts[begin]))
+                end = begin + 1
+            begin = end
+        return _concatenate(blocks)
 
-    def _encode_each(self, texts: list[str], start: int) -> list[bytes]:
+    def _shortened(self, encoded: WordIds) -> tuple[Ids, Counts]:
+        """Return ids without the unknown token, of each text the first ones."""
+        ids, counts = encoded
+        if self._unknown is not None:
+            known = ids != self._unknown
+            if not known.all():
+                texts = np.repeat(np.arange(len(counts)), counts)
+                ids, counts = ids[known], np.bincount(texts[known], minlength=len(counts))
+        if self._limit is not None and counts.max(initial=0) > self._limit:
+            ends = np.cumsum(counts)
+            place = np.arange(len(ids)) - np.repeat(ends - counts, counts)
+            ids, counts = ids[place < self._limit], np.minimum(counts, self._limit)
+        return ids, counts
+
+    def _encode_each(self, texts: list[str], start: int) -> tuple[Ids, Counts]:
         """Encode texts singly with the whole pipeline; an InvalidTextError names a failing text."""
-        packed: list[bytes] = []
+        encoded: list[tuple[Ids, Counts]] = []
         for index, text in enumerate(texts, start):
             try:
-                packed += self._backend.texts([text])
+                encoded.append(self._shortened(self._encoder.texts([text])))
             except BaseException as error:
                 if not is_failure(error):
                     raise
@@ -159,126 +186,154 @@ class WordTokenizer:
                     f"`tokenizers`: {error}",
                     index=index,
                 ) from None
-        return packed if self._limit is None else [ids[: self._limit] for ids in packed]
+        return _concatenate(encoded)
 
-    def _encode_long(self, splitter: Splitter, text: str) -> bytes:
-        """Encode a text longer than a block by segments: its words are never all in memory."""
-        packed = bytearray()
-        begin = 0
-        while begin < len(text) and (self._limit is None or len(packed) < self._limit):
-            cut = splitter.boundary(text, begin + _BLOCK) if len(text) - begin > _BLOCK else None
-            end, following = cut or (len(text), len(text))
-            packed += self._encode_block(splitter, [text[begin:end]])[0]
-            begin = following
-        return bytes(packed)
+    # --- a few texts ------------------------------------------------------------------------------
 
-    def _encode_block(self, splitter: Splitter, texts: list[str]) -> list[bytes]:
-        """Encode texts that together are no longer than a block to bytes of ids."""
-        cut = splitter.quick("".join(texts))
-        known, join = self._words.__getitem__, b"".join
-        packed: list[bytes] = []
-        pending: list[int] = []
-        for index, text in enumerate(texts):
+    def _encode_few(self, splitter: Splitter, texts: list[str]) -> tuple[Ids, Counts]:
+        packed = [self._encode_one(splitter, text) for text in texts]
+        ids = np.frombuffer(b"".join(packed), np.int32)
+        counts = np.fromiter(map(len, packed), np.intp, len(packed)) // 4
+        return self._shortened(WordIds(ids, counts))
+
+    def _encode_one(self, splitter: Splitter, text: str) -> bytes:
+        """Encode a short text to the bytes of its ids."""
+        words = splitter.cut(text)
+        known = self._dictionary
+        if words is not None:
             try:
-                packed.append(join(map(known, cut(text))))
+                return b"".join(map(known.__getitem__, words))
             except KeyError:
-                packed.append(b"")
-                pending.append(index)
-                if len(pending) == _NEW_TEXTS:
-                    # Most of the block is new: trying each other text first would waste time.
-                    pending += range(index + 1, len(texts))
-                    packed += [b""] * (len(texts) - len(packed))
-                    break
-        if pending:
-            answers = self._answer(splitter, [texts[index] for index in pending])
-            for index, ids in zip(pending, answers, strict=True):
-                packed[index] = ids
-        return packed
+                pass
+            new = [word for word in set(words) if word not in known]
+            learned = self._learn_few(splitter, new)
+            if learned is not None:
+                return b"".join([known[w] if w in known else learned[w] for w in words])
+        return self._encoder.texts([text]).ids.tobytes()
 
-    def _answer(self, splitter: Splitter, texts: list[str]) -> list[bytes]:
-        """Encode texts that may hold words that are not cached."""
-        cuts = list(map(splitter.careful("".join(texts)), texts))
-        block = set(chain.from_iterable(cut for cut in cuts if cut is not None))
-        words = self._words
-        learned = self._learn(splitter, block.difference(words), words)
-        words = self._keep(learned, block)
-        uncut: list[int] = []
-        answers: list[bytes] = []
-        for index, cut in enumerate(cuts):
-            ids = None if cut is None else _join(cut, words, learned)
-            if ids is None:
-                uncut.append(index)
-            answers.append(ids or b"")
-        for index, ids in zip(uncut, self._backend.texts([texts[i] for i in uncut]), strict=True):
-            answers[index] = ids
-        return answers
-
-    def _learn(
-        self, splitter: Splitter, missing: set[str], words: dict[str, bytes]
-    ) -> dict[str, bytes]:
-        """Encode new words, except words that are not separable."""
-        check_surrogates(missing)
-        remaining = separable = splitter.separable(missing)
-        learned: dict[str, bytes] = {}
-        plain = splitter.plain
-        if plain is not None:
-            parts = plain.parts(separable)
-            atoms = set(parts.atoms)
-            atoms.discard(END)
-            new = atoms.difference(words)
-            known = {atom: words[atom] for atom in atoms.difference(new)}
-            known.update(self._backend.atoms(list(new), plain.piece))
-            alone = splitter.separable(new.difference(parts.words))
-            learned = {atom: known[atom] for atom in alone}
-            known[END] = _END
-            ids = b"".join(map(known.__getitem__, parts.atoms))
-            ends = 4 * np.flatnonzero(np.frombuffer(ids, np.int32) < 0)
-            begins = chain((0,), (ends + 4).tolist())
-            slices = map(slice, begins, ends.tolist())
-            learned.update(zip(parts.words, map(ids.__getitem__, slices), strict=True))
-            remaining = separable.difference(learned)
-        others = list(remaining)
-        answers = self._backend.texts([splitter.spelled(word) for word in others])
-        learned.update(zip(others, answers, strict=True))
+    def _learn_few(self, splitter: Splitter, words: list[str]) -> dict[str, bytes] | None:
+        """Encode new words; None if one is not separable."""
+        encoded = self._encoder.words(Words.join([word.encode() for word in words])).split()
+        learned = {word: ids for word, ids in zip(words, encoded, strict=True) if ids is not None}
+        if len(learned) < len(words):
+            return None
+        if self._cache.size:
+            with self._lock:
+                if len(self._dictionary) + len(learned) > _DICTIONARY:
+                    self._dictionary = {}  # another thread may read the full one
+                short = {w: ids for w, ids in learned.items() if len(w) <= _DICTIONARY_WORD}
+                self._dictionary.update(short)
         return learned
 
-    def _keep(self, learned: dict[str, bytes], block: set[str]) -> dict[str, bytes]:
-        """Add the new words of a block to the cache; halve the cache first if it is full."""
-        if not self._cache_words:
-            return self._words
+    def _fill(self) -> None:
+        """Store the words whose ids are known in advance."""
         with self._lock:
-            words = self._words
-            new = learned
-            if max(map(len, new), default=0) > _SHORT:
-                new = new.copy()
-                room = self._cache_words // _LONG_SHARE - self._long_words
-                long = [word for word in new if len(word) > _SHORT]
-                cached = [word for word in long if len(word) <= _LONG][:room]
-                for word in set(long).difference(cached):
-                    del new[word]
-                self._long_words += len(cached)
-            if len(words) + len(new) > self._cache_words:
-                # Other threads may read the full dictionary, so no word is removed from it.
-                full, words = words, {word: words[word] for word in block if word in words}
-                words.update(new)
-                room = max(0, self._cache_words // 2 - len(words))
-                words.update(islice(full.items(), 0, 2 * room, 2))
-                self._long_words = sum(len(word) > _SHORT for word in words)
-                self._words = words
-            else:
-                words.update(new)
-            return words
+            if not self._is_filled:
+                known = self._encoder.known()
+                if known is not None:
+                    self._cache.add(*known)
+                self._is_filled = True
+
+    # --- blocks -----------------------------------------------------------------------------------
+
+    def _encode_long(self, splitter: Splitter, text: str) -> tuple[Ids, Counts]:
+        """Encode a text longer than a block by segments: its words are never all in memory."""
+        parts: list[Ids] = []
+        count = begin = 0
+        while begin < len(text) and (self._limit is None or count < self._limit):
+            cut = splitter.boundary(text, begin + _BLOCK) if len(text) - begin > _BLOCK else None
+            end, following = cut or (len(text), len(text))
+            encoded = self._encode_block(splitter, [text[begin:end]], continued=begin > 0)
+            ids, _ = self._shortened(encoded)
+            parts.append(ids)
+            count += len(ids)
+            begin = following
+        ids = np.concatenate(parts) if parts else np.empty(0, np.int32)
+        return self._shortened(WordIds(ids, np.array([len(ids)], np.intp)))
+
+    def _encode_block(
+        self, splitter: Splitter, texts: list[str], *, continued: bool = False
+    ) -> WordIds:
+        """Encode texts that together are no longer than a block.
+
+        Args:
+            splitter: the encoder's rule.
+            texts: the texts.
+            continued: whether the first text continues another one after a blank.
+        """
+        if not self._is_filled:
+            self._fill()
+        words, counts, odd = splitter.byte_cut.cut(texts, continued=continued)
+        clean, found = self._encode_words(words, counts, odd)
+        if clean is None:
+            return found
+        others = (~clean).nonzero()[0]
+        rest = [texts[i] for i in others.tolist()]
+        if continued and splitter.byte_cut.keep_blank and not clean[0]:
+            rest[0] = " " + rest[0]
+        return merge([(clean, found), (~clean, self._encode_odd(splitter, rest))])
+
+    def _encode_words(
+        self, words: Words, counts: Counts, odd: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[np.bool_] | None, WordIds]:
+        """Encode texts that are cut into words.
+
+        Args:
+            words: the words of B texts.
+            counts: (B,) the number of words of each text.
+            odd: (B,) the texts to leave out; None: none.
+
+        Returns:
+            (B,) whether a text was encoded (None: all were), and the ids of these texts.
+        """
+        clean = None
+        if odd is not None:
+            clean = ~odd
+            words = words.select(np.repeat(clean, counts))
+            counts = counts[clean]
+        encoded = self._cache.encode(words, self._encoder.words)
+        if encoded.counts.min(initial=0) < 0:
+            texts = np.repeat(np.arange(len(counts)), counts)
+            separable = np.ones(len(counts), np.bool_)
+            separable[texts[encoded.counts < 0]] = False
+            encoded = encoded.select((separable.take(texts)).nonzero()[0])
+            counts = counts[separable]
+            clean = _refine(clean, separable)
+        before = np.zeros(len(encoded.counts) + 1, np.intp)
+        np.cumsum(encoded.counts, out=before[1:])
+        ends = before.take(np.cumsum(counts))
+        ends[1:] -= ends[:-1].copy()
+        return clean, WordIds(encoded.ids, ends)
+
+    def _encode_odd(self, splitter: Splitter, texts: list[str]) -> WordIds:
+        """Encode texts that the cut of bytes cannot cut."""
+        # A zero byte cannot be part of a key.
+        found_cuts = [None if "\0" in text else splitter.cut(text) for text in texts]
+        odd = np.array([cut is None for cut in found_cuts])
+        cuts = [cut or [] for cut in found_cuts]
+        counts = np.fromiter(map(len, cuts), np.intp, len(cuts))
+        words = Words.join([word.encode() for cut in cuts for word in cut])
+        clean, found = self._encode_words(words, counts, odd)
+        assert clean is not None
+        rest = [texts[i] for i in (~clean).nonzero()[0].tolist()]
+        return merge([(clean, found), (~clean, self._encoder.texts(rest))])
 
 
-def _join(cut: list[str], words: dict[str, bytes], learned: dict[str, bytes]) -> bytes | None:
-    try:
-        return b"".join(map(words.__getitem__, cut))
-    except KeyError:
-        pass
-    try:
-        return b"".join([words[word] if word in words else learned[word] for word in cut])
-    except KeyError:
-        return None
+def _refine(first: NDArray[np.bool_] | None, second: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Combine a choice of texts with a choice among the chosen ones."""
+    if first is None:
+        return second
+    first[first] = second
+    return first
+
+
+def _concatenate(parts: list[tuple[Ids, Counts]]) -> tuple[Ids, Counts]:
+    if len(parts) == 1:
+        return parts[0]
+    if not parts:
+        return np.empty(0, np.int32), np.empty(0, np.intp)
+    ids, counts = zip(*parts, strict=True)
+    return np.concatenate(ids), np.concatenate(counts)
 
 
 def _surrogate(texts: Sequence[str], start: int) -> InvalidTextError:
@@ -293,11 +348,3 @@ def _string(text: object, index: int) -> str:
     if not isinstance(text, str):
         raise TypeError(f"text {index}: expected str, found {type(text).__name__}")
     return str(text)
-
-
-def _rebuild(
-    tokenizer_json: bytes, unknown: int | None, limit: int | None, cache_words: int
-) -> WordTokenizer:
-    return WordTokenizer(
-        tokenizer_json, unknown_token_id=unknown, max_tokens=limit, cache_words=cache_words
-    )

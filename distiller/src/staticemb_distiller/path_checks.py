@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 
-def is_there(name: str | os.PathLike[str]) -> bool:
+def exists(name: str | os.PathLike[str]) -> bool:
     """Return whether the path exists."""
     return os.path.exists(name)  # noqa: PTH110 - see above
 

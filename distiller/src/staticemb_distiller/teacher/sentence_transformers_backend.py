@@ -17,7 +17,7 @@ from .layout import read_entries
 from .modules import check_not_pickled
 
 
-def open_peer(
+def open_sentence_transformer(
     folder: Path,
     *,
     device: str | None = None,
@@ -52,7 +52,7 @@ def open_peer(
     )
 
 
-class PeerBackend:
+class SentenceTransformersBackend:
     """A teacher that `sentence_transformers.SentenceTransformer` runs."""
 
     def __init__(self, model: Any, reason: str) -> None:  # noqa: ANN401 - an optional package's class
@@ -71,7 +71,7 @@ class PeerBackend:
         device: torch.device,
         dtype: str,
         trust_remote_code: bool,
-    ) -> "PeerBackend":
+    ) -> "SentenceTransformersBackend":
         """Load the whole teacher.
 
         Args:
@@ -93,7 +93,7 @@ class PeerBackend:
         if dtype == "auto" and device.type == "cpu":
             dtype = "float32"
         try:
-            model = open_peer(
+            model = open_sentence_transformer(
                 folder, device=str(device), dtype=dtype, trust_remote_code=trust_remote_code
             )
             return cls(model, str(reason))

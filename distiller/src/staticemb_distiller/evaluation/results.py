@@ -1,0 +1,170 @@
+"""The scores of an evaluation: look-up, means, and differences between models."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .bootstrap import Difference, difference
+from .scoring import Outcome
+from .tasks import KINDS
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """One number of the report.
+
+    Attributes:
+        model: The name of the model.
+        task: The name of the task, `KIND/NAME`.
+        prefix: The length of the vectors; 0 for a model without vectors.
+        metric: The name of the metric.
+        value: The metric times 100.
+        main: Whether the metric is the task's main metric, which means are computed from.
+        outcome: The gold values and outputs that gave the score; None if the score was read from a
+            report.
+    """
+
+    model: str
+    task: str
+    prefix: int
+    metric: str
+    value: float
+    main: bool
+    outcome: Outcome | None = field(default=None, repr=False)
+
+    @property
+    def kind(self) -> str:
+        """The kind of the task."""
+        return self.task.partition("/")[0]
+
+
+@dataclass(eq=False)
+class Results:
+    """The scores of an evaluation, and facts about the models and the data.
+
+    Attributes:
+        scores: The scores in the order of models, prefixes (descending), tasks, metrics.
+        facts: Name of the model -> dimension, bytes, precision, texts per second and other facts.
+        files: Name of the task -> path -> SHA-256 of the file.
+        baseline: The names of the models that others are compared with.
+        note: A remark on the data for readers of a report; None: no remark.
+    """
+
+    scores: list[Score]
+    facts: dict[str, dict[str, Any]]
+    files: dict[str, dict[str, str]]
+    baseline: tuple[str, ...] = ()
+    note: str | None = None
+
+    @property
+    def models(self) -> list[str]:
+        """The names of the models, in the order of the arguments."""
+        return list(self.facts)
+
+    @property
+    def tasks(self) -> list[str]:
+        """The names of the tasks."""
+        return list(self.files)
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of the tasks, in the order of `KINDS`."""
+        found = {task.partition("/")[0] for task in self.tasks}
+        return [kind for kind in KINDS if kind in found]
+
+    def prefixes(self, model: str) -> list[int]:
+        """Return the prefix lengths that a model was measured at, the longest first."""
+        return sorted({s.prefix for s in self.scores if s.model == model}, reverse=True)
+
+    def score(
+        self, model: str, task: str, prefix: int | None = None, metric: str | None = None
+    ) -> Score | None:
+        """Return a score; None if it was not measured.
+
+        Args:
+            model: The name of the model.
+            task: The full name of the task.
+            prefix: The length of the vectors; None: the model's longest.
+            metric: The name of the metric; None: the task's main metric.
+        """
+        if prefix is None:
+            prefix = max(self.prefixes(model), default=0)
+        for s in self.scores:
+            if (s.model, s.task, s.prefix) == (model, task, prefix) and (
+                s.main if metric is None else s.metric == metric
+            ):
+                return s
+        return None
+
+    def value(
+        self, model: str, task: str, prefix: int | None = None, metric: str | None = None
+    ) -> float:
+        """Return the value of a score; NaN if it was not measured. Arguments as for `score`."""
+        found = self.score(model, task, prefix, metric)
+        return math.nan if found is None else found.value
+
+    def mean(self, model: str, kind: str | None = None, prefix: int | None = None) -> float:
+        """Compute the mean of the main metrics over all tasks of a kind.
+
+        Args:
+            model: The name of the model.
+            kind: The kind; None: the mean of the means of all kinds.
+            prefix: The length of the vectors; None: the model's longest.
+
+        Returns:
+            The mean, or NaN if one of the tasks was not measured: means of different models are
+            always over the same tasks.
+        """
+        if kind is None:
+            return _mean(self.mean(model, each, prefix) for each in self.kinds)
+        return _mean(
+            self.value(model, task, prefix) for task in self.tasks if task.startswith(f"{kind}/")
+        )
+
+    def difference(
+        self,
+        better: str,
+        worse: str,
+        tasks: Sequence[str] | None = None,
+        *,
+        prefix: int | None = None,
+        worse_prefix: int | None = None,
+        resamples: int = 1000,
+        seed: int = 0,
+    ) -> Difference:
+        """Compare the means of two models over tasks, with a 95 % bootstrap interval.
+
+        Args:
+            better: The name of one model.
+            worse: The name of the other model, or the same name to compare two prefixes.
+            tasks: Full names of tasks; None: every task.
+            prefix: The length of the first model's vectors; None: its longest.
+            worse_prefix: The length of the second model's vectors; None: its longest.
+            resamples: The number of resamples of each task's examples.
+            seed: The seed of the resamples.
+
+        Returns:
+            The mean of the first model minus the mean of the second, with its interval.
+
+        Raises:
+            ValueError: A model was not measured on one of the tasks in this run.
+        """
+        pairs: list[list[Outcome]] = [[], []]
+        for model, length, outcomes in (
+            (better, prefix, pairs[0]),
+            (worse, worse_prefix, pairs[1]),
+        ):
+            for task in self.tasks if tasks is None else tasks:
+                found = self.score(model, task, length)
+                if found is None or found.outcome is None:
+                    raise ValueError(f"{model} was not measured on {task} in this run")
+                outcomes.append(found.outcome)
+        return difference(pairs[0], pairs[1], resamples=resamples, seed=seed)
+
+
+def _mean(values: Iterable[float]) -> float:
+    listed = list(values)
+    return math.fsum(listed) / len(listed) if listed else math.nan

@@ -1,0 +1,82 @@
+"""Writing of a trained table as a static embedding file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..file.check import write_checked
+from ..file.writer import Settings
+from ..fitting.fit_texts import Fitted, rotation_vectors
+from ..interop.convert import creator
+from ..recipe.recipe import Recipe
+from ..table import build as table
+from ..table.rotation import variance_shares
+from .bag import Bag
+from .shaping import sampled_vectors
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .dataset import Dataset
+    from .material import Trained
+    from .recipe import TrainingRecipe
+    from .start import Start
+
+
+def write_trained(
+    path: Path,
+    start: Start,
+    trained: Trained,
+    examples: Dataset,
+    recipe: TrainingRecipe,
+    facts: dict[str, str],
+) -> None:
+    """Rotate the table, convert it to the recipe's number format, and write the checked file.
+
+    Args:
+        path: The file. It appears, or is replaced, only when it is complete and checked.
+        start: The start of the training, whose settings the file keeps.
+        trained: The trained table. Its row of the unknown token is set to zero.
+        examples: The training examples; their texts determine the rotation.
+        recipe: The knobs `rotate`, `dtype` and `seed`.
+        facts: Further entries of the metadata; empty values are left out.
+
+    Raises:
+        OutputError, UnwritablePartsError, CheckError: As `write_checked`.
+    """
+    rows = trained.rows
+    if start.unknown_token_id is not None:
+        rows[start.unknown_token_id] = 0
+    texts = sampled_vectors(Bag(rows), examples, recipe.seed)
+    fitted = Fitted(rows, rotation_vectors(texts, rows), np.zeros(0, np.int64), len(texts))
+    width = rows.shape[1]
+    stored = Recipe(
+        dims=width if recipe.rotate else "none",
+        dtype=recipe.dtype,
+        normalize=start.normalize,
+        seed=recipe.seed,
+    )
+    finished = table.fitted_table(fitted, stored)
+    parts = table.to_parts(finished, start.tokenizer, stored)
+    lengths = tuple(sorted({*start.prefixes, width}))
+    shares = variance_shares(finished.variances, lengths)
+    provenance = {
+        **start.provenance,
+        "recipe": recipe.to_toml(),
+        "creator": creator(),
+        "x-prefix-variance": " ".join(f"{share:.4f}" for share in shares),
+        "x-train-steps": str(trained.step),
+        **facts,
+    }
+    settings = Settings(
+        prefixes=lengths,
+        normalize=start.normalize,
+        damping=start.damping,
+        max_tokens=start.max_tokens,
+        unknown_token_id=start.unknown_token_id,
+        provenance={key: value for key, value in provenance.items() if value},
+        prompts=start.prompts,
+    )
+    write_checked(path, parts, settings, finished, stored)

@@ -1,0 +1,186 @@
+"""BERT's tokenizer without `tokenizers` gives the ids of `tokenizers`."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bert_definitions import (
+    CONTENTS,
+    added_token,
+    bert_normalizer,
+    bert_normalizers,
+    definition,
+    definitions,
+    oracle,
+    read,
+    texts,
+)
+from growth import check_growth
+from staticemb_runtime.tokenization.added_tokens import AddedToken
+from staticemb_runtime.tokenization.bert import BertRules
+from staticemb_runtime.tokenization.bert_characters import Normalizer
+from staticemb_runtime.tokenization.wordpiece_model import WordPiece
+from tokenizer_designs import design_texts, designs
+from tokenizer_families import SENTENCES, family_json
+
+
+def ids(tokenizer, text):
+    return tokenizer.encode(text, add_special_tokens=False).ids
+
+
+@given(members=definitions(), data=st.data())
+def test_ids_are_those_of_tokenizers(members, data):
+    tokenizer = read(members)
+    if tokenizer is None:
+        return
+    library = oracle(members)
+    assert tokenizer.vocab_size == library.get_vocab_size()
+    for text in data.draw(st.lists(texts, min_size=1, max_size=4)):
+        assert tokenizer.ids(text) == ids(library, text)
+        cut = tokenizer.rules.split(text)
+        assert tokenizer.rules.holds_added(text) == any(isinstance(piece, int) for piece in cut)
+        if not tokenizer.rules.holds_added(text):
+            assert tokenizer.rules.words(text) == cut
+
+
+@given(members=designs(), data=st.data())
+def test_other_designs_are_left_to_tokenizers_or_equal(members, data):
+    tokenizer = read(members)
+    if tokenizer is not None:
+        text = data.draw(design_texts(members))
+        assert tokenizer.ids(text) == ids(oracle(members), text)
+
+
+@given(
+    normalizer=bert_normalizers,
+    contents=st.lists(st.sampled_from(CONTENTS), min_size=1, max_size=3, unique=True),
+    flags=st.lists(st.booleans(), min_size=12, max_size=12),
+    text=texts,
+)
+def test_added_tokens_are_found_as_by_tokenizers(normalizer, contents, flags, text):
+    names = ("single_word", "lstrip", "rstrip", "normalized")
+    added = [
+        added_token(1 + at, content, **dict(zip(names, flags[4 * at :], strict=False)))
+        for at, content in enumerate(contents)
+        if content != "?"
+    ]
+    members = definition(["?"], added=added, normalizer=normalizer)
+    tokenizer = read(members)
+    if tokenizer is not None:
+        text = text.join(contents)
+        assert tokenizer.ids(text) == ids(oracle(members), text)
+
+
+@pytest.mark.parametrize("name", ["bert_uncased", "bert_cased", "bert_added"])
+def test_families_of_real_models(name, multilingual):
+    members = json.loads(family_json(name))
+    tokenizer, library = read(members), oracle(members)
+    lines = multilingual + SENTENCES
+    found = library.encode_batch(lines, add_special_tokens=False)
+    assert [tokenizer.ids(line) for line in lines] == [encoding.ids for encoding in found]
+
+
+@pytest.mark.parametrize(
+    "normalizer",
+    [
+        bert_normalizer(),
+        bert_normalizer(lowercase=False),
+        bert_normalizer(strip_accents=False),
+        bert_normalizer(handle_chinese_chars=False, clean_text=False),
+        {"type": "Lowercase"},
+        None,
+    ],
+    ids=str,
+)
+def test_the_real_tokenizer(minilm, multilingual, normalizer):
+    members = json.loads((minilm / "tokenizer.json").read_text(encoding="utf-8"))
+    members["normalizer"] = normalizer
+    tokenizer, library = read(members, len(members["model"]["vocab"])), oracle(members)
+    found = library.encode_batch(multilingual, add_special_tokens=False)
+    assert [tokenizer.ids(line) for line in multilingual] == [encoding.ids for encoding in found]
+
+
+def test_tokens_are_spelled_as_in_the_definition():
+    added = [added_token(0, "[UNK]", special=True), added_token(2, "Á b", normalized=True)]
+    members = definition(["[UNK]", "a"], added=added, normalizer=bert_normalizer())
+    tokenizer = read(members)
+    assert [tokenizer.token(i) for i in tokenizer.ids("a á b c")] == ["a", "Á b", "[UNK]"]
+    with pytest.raises(KeyError):
+        tokenizer.token(3)
+
+
+@pytest.mark.parametrize("longest", [0, 1, 2, 3])
+def test_the_limit_of_a_word_counts_characters(longest):
+    members = definition(["?", "🐈", "##é"], longest=longest)
+    for text in ("🐈", "🐈é", "🐈éé", "🐈ééé"):
+        assert read(members).ids(text) == ids(oracle(members), text)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "why"),
+    [
+        ([AddedToken("a", 1), AddedToken("a", 2)], "one spelling"),
+        (
+            [AddedToken("A", 1, normalized=True), AddedToken("a", 2, normalized=True)],
+            "one spelling",
+        ),
+        ([AddedToken("\u0301", 1, normalized=True)], "no spelling"),
+        ([AddedToken("", 1)], "no spelling"),
+        ([AddedToken("a", 1, rstrip=True), AddedToken(" a", 2)], "white space"),
+    ],
+)
+def test_added_tokens_that_cannot_be_reproduced_are_refused(tokens, why):
+    with pytest.raises(ValueError, match=why):
+        BertRules(Normalizer(strip_accents=True, lowercase=True), tokens)
+
+
+def test_equal_spellings_in_two_passes_are_two_tokens():
+    added = [AddedToken("a", 1), AddedToken("A", 2, normalized=True)]
+    assert BertRules(Normalizer(lowercase=True), added).split("aA b") == [1, 2, "b"]
+
+
+# --- growth -------------------------------------------------------------------------------------
+
+RULES = BertRules(
+    Normalizer(*[True] * 4),
+    [
+        AddedToken("[MASK]", 1, lstrip=True, rstrip=True),
+        AddedToken("ab", 2, single_word=True, lstrip=True, normalized=True),
+    ],
+)
+MODEL = WordPiece({"?": 0, "a": 1, "##a": 2, "##aaaa": 3}, unknown=0, longest=1 << 40)
+TEXTS = {
+    "words": lambda n: "word " * (n // 5),
+    "one_word": lambda n: "x" * n,
+    "one_word_of_accents": lambda n: "é" * n,
+    "marks": lambda n: "." * n,
+    "blanks": lambda n: " " * n,
+    "blanks_and_tokens": lambda n: "[MASK]" + " " * n + "[MASK]",
+    "tokens": lambda n: "[MASK]" * (n // 6),
+    "rejected_tokens": lambda n: "xab" * (n // 3),
+    "begun_tokens": lambda n: "[MAS" * (n // 4),
+    "combining": lambda n: "a" + "\u0301" * n,
+    "reordered": lambda n: "a" + "\U0001d165\U0001d16d" * (n // 2),
+    "reordered_and_stripped": lambda n: "\u302e\u0301" * (n // 2),
+    "ideographs": lambda n: "北" * n,
+    "controls": lambda n: "\0\x01" * (n // 2),
+}
+
+
+@pytest.mark.serial
+@pytest.mark.parametrize("make", TEXTS.values(), ids=TEXTS.keys())
+def test_a_text_is_cut_in_linear_time(make):
+    check_growth(RULES.split, make, ())
+
+
+@pytest.mark.serial
+def test_a_long_word_is_encoded_in_linear_time():
+    check_growth(MODEL.encode, "a".__mul__, ())
+    assert MODEL.encode("a" * 9) == [1, 3, 3]
+
+
+def test_a_word_of_ten_million_characters_is_unknown():
+    members = definition(["?", "a", "##a"], normalizer=bert_normalizer())
+    assert read(members).ids("a" * 10_000_000) == [0]

@@ -176,11 +176,11 @@ def test_a_model_in_memory_depends_on_no_file(tmp_path, make, change):
 def test_workers_see_a_change_as_their_model_does(tmp_path, monkeypatch, make, mmap):
     monkeypatch.setattr(request, "cores", lambda: 2)
     place, file = make(tmp_path)
-    with StaticModel.load(place, mmap=mmap) as model:
-        expected = model.encode(TEXTS * 2000, workers=2)
-        overwrite(file, another(make, tmp_path))
-        if mmap:
-            with pytest.raises(FileChangedError):
-                model.encode(TEXTS * 2000, workers=2)
-        else:
-            np.testing.assert_array_equal(model.encode(TEXTS * 2000, workers=2), expected)
+    model = StaticModel.load(place, mmap=mmap)
+    expected = model.encode(TEXTS * 2000, workers=2)
+    overwrite(file, another(make, tmp_path))
+    if mmap:
+        with pytest.raises(FileChangedError):
+            model.encode(TEXTS * 2000, workers=2)
+    else:
+        np.testing.assert_array_equal(model.encode(TEXTS * 2000, workers=2), expected)

@@ -343,10 +343,6 @@ class InvalidOptionError(StaticEmbError, ValueError):
     """An option has an invalid value."""
 
 
-class WorkerError(StaticEmbError):
-    """A worker process did not start, died, or failed at texts that this process can encode."""
-
-
 class InputError(StaticEmbError):
     """A row of the input cannot be read; the message names the file and the line."""
 

@@ -117,7 +117,7 @@ def check_count(name: str, value: int) -> int:
 
 
 def check_workers(value: int | str) -> int:
-    """Return the number of processes that share the work, at most one per core.
+    """Return the number of threads that share the work, at most one per core.
 
     Args:
         value: the number, or `auto` for one per core.

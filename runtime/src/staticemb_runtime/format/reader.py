@@ -70,7 +70,6 @@ def read(path: str | os.PathLike[str], *, verify: bool = False, mmap: bool = Tru
         weights=views.get("weights"),
         rows=views.get("rows"),
         tokenizer_view=views["tokenizer"],
-        identity=header.metadata.digest,
         mapped=(file_state(source),) if mmap else (),
         optional=_OptionalTensors(data[start:], header.optional),
     )

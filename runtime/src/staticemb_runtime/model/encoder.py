@@ -1,11 +1,10 @@
-"""`Encoder`: sends texts to the embedder or the workers and returns vectors in order."""
+"""`Encoder`: sends texts to the embedder, in one or several threads, and returns their vectors."""
 
 from __future__ import annotations
 
 import os
-import threading
-import weakref
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -28,21 +27,20 @@ if TYPE_CHECKING:
     from ..encoding.vectors import Precision
     from ..format.metadata import Pooling
     from ..format.parts import ModelParts
-    from ..parallel.workers import Workers
 
 BATCH_SIZE: Final = 1024
 LEAST_BATCH: Final = 256
 
 
 class Encoder:
-    """A model's embedder and its workers; safe to use from several threads.
+    """A model's embedder and its defaults; safe to use from several threads.
 
     Args:
         file: the model's parts.
         truncate_dim: the default length of vectors; None: the file's own default.
 
     Attributes:
-        embedder: embeds texts in this process.
+        embedder: embeds texts.
         dim: the default length of vectors.
         place: the absolute path of the file, which stays valid if the working folder changes.
 
@@ -55,19 +53,12 @@ class Encoder:
         self.place = os.path.abspath(file.path)
         length = file.default_dim if truncate_dim is None else truncate_dim
         self.dim = check_dim(length, file.metadata.dim)
-        self._lock = threading.Lock()
-        self._workers: Workers | None = None
         self._warned = False  # whether this model has warned about empty texts
 
     @property
     def mapped(self) -> bool:
         """Whether the file is memory-mapped."""
         return bool(self.embedder.file.mapped)
-
-    def close(self) -> None:
-        """End the worker processes, if there are any."""
-        if self._workers is not None:
-            self._workers.close()
 
     def prefix(self, truncate_dim: int | None) -> int:
         """Return the length of a call's vectors.
@@ -177,15 +168,12 @@ class Encoder:
         self, source: Iterator[Batch], request: Request, workers: int
     ) -> Generator[tuple[Batch, Block], None, None]:
         """Iterate over each slice and its vectors, in order."""
+        embed = partial(self.embedder.embed, request=request)
         if workers > 1:
-            # The bound method keeps this object alive until the last block: its finalizer ends the
-            # workers.
-            return self._shared_workers().map(workers - 1, source, request, self._embed)
-        return ((batch, self._embed(batch, request)) for batch in source)
+            from ..encoding.threads import embed_slices  # late: most programs never need it
 
-    def _embed(self, batch: Batch, request: Request) -> Block:
-        """Embed one slice in this process."""
-        return self.embedder.embed(batch, request)
+            return embed_slices(embed, source, workers)
+        return ((batch, embed(batch)) for batch in source)
 
     def _stream(
         self, blocks: Generator[tuple[Batch, Block], None, None], empty: EmptyTexts
@@ -197,13 +185,3 @@ class Encoder:
                     empty.add(batch, indices)
                     self.warn(empty, batch.start + len(batch.texts))
                 yield rows
-
-    def _shared_workers(self) -> Workers:
-        from ..parallel.workers import Workers  # late: most programs never need them
-
-        with self._lock:
-            if self._workers is None:
-                identity = self.embedder.file.identity
-                self._workers = Workers(self.place, identity, mmap=self.mapped)
-                weakref.finalize(self, self._workers.close)
-            return self._workers

@@ -18,8 +18,6 @@ from .peer_names import PeerNames
 from .token_methods import TokenMethods
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
     from typing_extensions import Self, Unpack
@@ -213,21 +211,6 @@ class StaticModel(EncodeMethods, TokenMethods, PeerNames):
 
     def __repr__(self) -> str:
         return f"StaticModel({self._path!r}, dim={self.dim})"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End the worker processes, if there are any; the model remains usable."""
-        self._encoder.close()
 
     @property
     def dim(self) -> int:

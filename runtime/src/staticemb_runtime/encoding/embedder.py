@@ -10,7 +10,7 @@ import numpy as np
 from ..format.file_changes import ChangeGuard
 from ..format.parts import ModelParts
 from ..format.tokenizer_check import check_tokenizer
-from ..tokenization.open_encoder import open_encoder
+from ..tokenization.open_encoder import check_readable, open_encoder
 from ..tokenization.word_tokenizer import WordTokenizer
 from .batching import Batch, size_hint, slices
 from .options import Request
@@ -150,12 +150,10 @@ class Embedder:
         Raises:
             FormatError: the file's tokenizer is invalid.
         """
-        from tokenizers import Tokenizer  # late: slow to import
+        from ..format.tokenizer_library import open_tokenizer  # late: slow to import
 
         self.tokenizer()  # raises FormatError if the tokenizer is invalid
-        tokenizer = Tokenizer.from_buffer(self.file.tokenizer)
-        tokenizer.no_padding()
-        tokenizer.no_truncation()
+        tokenizer = open_tokenizer(self.file.tokenizer)
         limits, max_tokens = self.file.limits, self.file.metadata.max_tokens
         if max_tokens is not None:
             keep_end = limits is not None and limits.keep_end
@@ -195,10 +193,8 @@ class Embedder:
             raise
 
     def _check(self) -> None:
-        from ..format.tokenizer_library import check_readable  # late: slow to import
-
         check_tokenizer(self.file.tokenizer, self.file.n_token_ids, self.file.path)
-        check_readable(self.file.tokenizer, self.file.path)
+        check_readable(self.file)
 
 
 def token_vectors(

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ..format.parts import ModelParts
     from .word_tokenizer import TextEncoder
 
 
@@ -31,3 +32,17 @@ def open_encoder(definition: NDArray[np.uint8], n_token_ids: int) -> TextEncoder
     from .library_encoder import LibraryEncoder  # late: slow to import
 
     return LibraryEncoder(definition.tobytes())
+
+
+def check_readable(file: ModelParts) -> None:
+    """Check that an encoder can be made for a file's tokenizer.
+
+    Raises:
+        TokenizerInvalidError: `tokenizers` cannot read the definition.
+        MissingPackageError: `tokenizers` is needed and not installed.
+    """
+    if read_bert(file.tokenizer_view, file.n_token_ids) is not None:
+        return
+    from ..format import tokenizer_library  # late: slow to import
+
+    tokenizer_library.check_readable(file.tokenizer, file.path)

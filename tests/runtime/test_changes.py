@@ -93,17 +93,17 @@ def test_a_change_between_two_blocks_of_a_stream_is_seen(tmp_path):
 
 
 def test_a_change_during_a_block_is_seen(tmp_path, monkeypatch):
-    from staticemb_runtime.encoding import embedder
+    from staticemb_runtime.encoding.pooling import Pooler
 
     place, file = make_file(tmp_path)
     content = another(make_file, tmp_path)
-    pool = embedder.pool
+    many = Pooler.many
 
-    def pool_and_overwrite(*arguments, **options):
+    def pool_and_overwrite(*arguments):
         overwrite(file, content)
-        return pool(*arguments, **options)
+        return many(*arguments)
 
-    monkeypatch.setattr(embedder, "pool", pool_and_overwrite)
+    monkeypatch.setattr(Pooler, "many", pool_and_overwrite)
     with pytest.raises(FileChangedError):
         StaticModel.load(place).encode(TEXTS)
 

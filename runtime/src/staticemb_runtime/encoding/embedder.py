@@ -14,6 +14,7 @@ from ..format.tokenizer_check import check_tokenizer
 from ..tokenization.open_encoder import open_encoder
 from ..tokenization.word_tokenizer import WordTokenizer
 from .batching import Batch, size_hint, slices
+from .long_texts import Parameters
 from .options import Request
 from .pooling import Pooler
 from .progress import Progress
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 
 NO_TEXTS: Final[NDArray[np.int64]] = np.empty(0, np.int64)
-_POOLERS: Final = 16  # each holds a buffer per thread
+_POOLERS: Final = 8  # each holds a buffer per thread
 
 
 class Token(NamedTuple):
@@ -157,13 +158,9 @@ class Embedder:
         if found is None:
             if len(self._poolers) >= _POOLERS:
                 self._poolers.clear()
-            found = self._poolers[request] = Pooler(
-                self.table,
-                beta=request.beta if request.pooling == "damped_mean" else 0.0,
-                dims=request.dims,
-                prefix=request.prefix,
-                unit=request.normalize,
-            )
+            beta = request.beta if request.pooling == "damped_mean" else 0.0
+            parameters = Parameters(beta, request.dims, request.prefix, request.normalize)
+            found = self._poolers[request] = Pooler(self.table, parameters)
         return found
 
     def without_limits(self) -> Embedder:

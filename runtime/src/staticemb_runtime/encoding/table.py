@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 _AT_ONCE: Final = 1 << 17  # elements
 # Products of float32 with rows of such lengths are precise enough.
-_USABLE_LENGTHS: Final = (1e-30, 1e30)
+_USABLE_INVERSES: Final = (1e-30, 1e30)
+
 
 class EmbeddingTable:
     """The table of a static embedding file.
@@ -63,6 +64,11 @@ class EmbeddingTable:
             return np.ones(self.dim)
         relative: NDArray[np.float64] = self.scale / np.float64(self.scale.max())
         return relative
+
+    @property
+    def sums_integers(self) -> bool:
+        """Whether the plain sum of rows is a sum of integers, scaled afterward."""
+        return self.embeddings.dtype == np.int8 and self.weights is None
 
     @property
     def dim(self) -> int:
@@ -121,9 +127,7 @@ class Gather:
         self._factor = dim // width
         self._view = table.embeddings.reshape(-1, width)
         self._raw = np.empty((tokens, width), self._view.dtype)
-        self._floats = self._raw
-        if self._raw.dtype != np.float32:
-            self._floats = np.empty((tokens, width), np.float32)
+        self._converted: Floats | None = None
 
     def stored(self, ids: NDArray[Any]) -> Rows:
         """Return rows as stored, in the shape of `ids` plus one axis; valid until the next call."""
@@ -140,7 +144,9 @@ class Gather:
         stored = self.stored(ids)
         if stored.dtype == np.float32:
             return stored
-        return as_floats(stored, self._floats[: ids.size].reshape(stored.shape))
+        if self._converted is None:
+            self._converted = np.empty(self._raw.shape, np.float32)
+        return as_floats(stored, self._converted[: ids.size].reshape(stored.shape))
 
 
 def as_floats(stored: Rows, out: Floats | None = None) -> Floats:
@@ -195,18 +201,13 @@ class InverseLengths:
         is_missing[ids] = True
         is_missing &= ~self._known
         missing = np.flatnonzero(is_missing)
-        table, dims = self._table, self._dims
-        step = max(1, _AT_ONCE // table.dim)
-        gather = Gather(table, dims, step)
+        step = max(1, _AT_ONCE // self._table.dim)
+        gather = Gather(self._table, self._dims, step)
+        least, most = _USABLE_INVERSES
         for begin in range(0, len(missing), step):
             part = missing[begin : begin + step]
-            lengths = row_lengths(table, gather.floats(part)[:, :dims])
-            if table.weights is not None:
-                lengths *= np.sign(table.weights.take(part))
-            values = np.zeros(len(part))
-            np.divide(1, lengths, out=values, where=lengths != 0)
-            least, most = _USABLE_LENGTHS
-            size = np.abs(lengths)
+            values = inverse_lengths(self._table, part, gather.floats(part)[:, : self._dims])
+            size = np.abs(values)
             values[(size != 0) & ~((size > least) & (size < most))] = np.nan
             # Two threads may compute the same value. It is stored before it is known.
             self.values[part] = values
@@ -214,10 +215,24 @@ class InverseLengths:
         return len(missing) > 0
 
 
-def row_lengths(table: EmbeddingTable, rows: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the lengths, (n,), of unscaled rows (n, dims) in units of the largest scale."""
+def inverse_lengths(table: EmbeddingTable, ids: NDArray[Any], rows: Rows) -> NDArray[np.float64]:
+    """Return one over the lengths of tokens' rows, as `InverseLengths` has them; never NaN.
+
+    Args:
+        table: the table.
+        ids: (n,) integers.
+        rows: (n, dims) the tokens' rows, as `Gather.floats` gives them.
+
+    Returns:
+        (n,) float64.
+    """
     scaled = rows * table.relative_scale[: rows.shape[1]]
-    return np.sqrt(np.einsum("ij,ij->i", scaled, scaled))
+    lengths = np.sqrt(np.einsum("ij,ij->i", scaled, scaled))
+    if table.weights is not None:
+        lengths *= np.sign(table.weights.take(ids))
+    inverses = np.zeros(len(ids))
+    np.divide(1, lengths, out=inverses, where=lengths != 0)
+    return inverses
 
 
 def check_ids(ids: NDArray[np.integer[Any]], vocab_size: int) -> None:

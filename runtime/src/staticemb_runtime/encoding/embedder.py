@@ -131,8 +131,6 @@ class Embedder:
     def embed_one(self, text: str, request: Request) -> tuple[NDArray[Any], bool]:
         """Embed one text, with the bits of `embed` and a few calls of numpy.
 
-        Files are checked once, before the text is embedded: the check takes as long as the sum.
-
         Returns:
             The vector, (width,), and whether the text has no known token.
 
@@ -142,7 +140,7 @@ class Embedder:
         if self._tokenizer is None:
             ids, _ = self.ids(Batch(0, [text]))
         else:
-            self._guard.check()
+            self._guard.check_for_query()
             ids, _ = self._tokenizer.encode((text,))
         try:
             vector = self._pooler(request).one(ids)

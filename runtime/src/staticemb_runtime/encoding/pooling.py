@@ -152,12 +152,14 @@ class Pooler:
             head = floats[:, : self._dims]
             mean = add(head, 0) if weights is None else einsum("s,sd->d", weights, head)
             direction = mean if self._squared_scale is None else mean * self._squared_scale
-            square = einsum("d,d->", mean, direction)
+            # The square of the mean's length is the sum of its products with the rows.
+            damping = einsum("sd,d->s", head, direction)
+            products = damping if weights is None else damping * weights
+            square = np.add.accumulate(products)[-1]
             if not _LEAST < square < _MOST:
                 return self._pieces(ids, in_float64=True)
-            direction *= self._beta / np.sqrt(square)
-            damping = einsum("sd,d->s", head, direction)
             damping *= self._inverse.values.take(index)
+            damping *= self._beta / np.sqrt(square)
             np.exp(damping, damping)
             if not self._unit:
                 total = np.add.accumulate(damping)[-1]
@@ -172,17 +174,18 @@ class Pooler:
             sums = einsum("s,sd->d", weights, self._to_floats(rows))
         if self._scale is not None:
             sums *= self._scale
+        if self._unit:
+            square = einsum("d,d->", sums, sums)
+            if _LEAST < square < _MOST:
+                sums /= np.sqrt(square)
+                return sums
         if self._damped and sums[0] != sums[0]:  # NaN: see InverseLengths
             if self._inverse.compute(ids):
                 return self.one(ids)
             return self._pieces(ids, in_float64=True)
-        if not self._unit:
-            sums /= np.float32(total)
-            return sums
-        square = einsum("d,d->", sums, sums)
-        if not _LEAST < square < _MOST:
+        if self._unit:
             return normalize(sums, in_place=True)
-        sums /= np.sqrt(square)
+        sums /= np.float32(total)
         return sums
 
     def _to_floats(self, rows: Rows) -> Floats:
@@ -277,10 +280,10 @@ class Pooler:
         weights = None if self._table.weights is None else self._table.weights.take(block.ids)
         means = weighted_sums(head, weights)
         directions = means if self._squared_scale is None else means * self._squared_scale
-        squares = np.einsum("kd,kd->k", means, directions)
-        directions *= (self._beta / np.sqrt(squares))[:, None]
         damping = np.einsum("skd,kd->sk", head, directions)
+        squares = np.add.accumulate(damping if weights is None else damping * weights)[-1]
         damping *= self._inverse.values.take(block.ids)
+        damping *= self._beta / np.sqrt(squares)
         np.exp(damping, damping)
         totals = np.add.accumulate(block.clear(damping))[-1]
         if weights is not None:

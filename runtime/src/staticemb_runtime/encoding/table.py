@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _AT_ONCE: Final = 1 << 17  # elements
 # Products of float32 with rows of such lengths are precise enough.
-_USABLE_INVERSES: Final = (1e-30, 1e30)
+_USABLE_INVERSES: Final = (1e-20, 1e20)
 
 
 class EmbeddingTable:

@@ -2,8 +2,8 @@
 
 The design makes numpy fast and keeps a text's bits independent of the other texts:
 
-- Texts of nearly equal length are summed together (see `blocks`). The rows of padding are
-  set to 0 after the gathering.
+- Texts of nearly equal length are summed together (see `blocks`). The rows of padding are set to 0
+  after they are gathered.
 - A block is gathered token by token, not text by text, into a buffer that stays in the cache: the
   sum over the first axis has long inner loops. Both passes of damping use the gathered rows.
 - A text is summed token by token, in its own order, in float32. A text of more than 1,024 tokens is
@@ -13,6 +13,17 @@ The design makes numpy fast and keeps a text's bits independent of the other tex
 - One query, `Pooler.one`, takes the same steps as a block with as few calls of numpy as possible.
 - Numbers whose squares are too small or too large for float32 are rare. A text with such numbers is
   computed once more in float64.
+
+What was measured and did not pay, for 29,525 rows of 256 columns:
+
+- `np.add.reduceat` over texts of any length: 4 to 9 times the time.
+- BLAS, a matrix of counts times the distinct rows of 16 or 64 texts: twice the time for texts of 12
+  or 50 tokens, 0.9 times for texts of 500 tokens in float32. Its bits depend on the neighbors.
+- Sums of int8 in two 16-bit lanes by masks and shifts: 6 times the time of numpy's cast and sum.
+- einsum of float32 factors and int8 rows: twice the time of a conversion and einsum.
+- The mean of damping from int8 instead of the converted rows: no gain.
+- Blocks of half and of twice the size: no gain; of four times: 1.2 times the time.
+- Weights of 0 for padding instead of rows of 0: einsum takes 1.3 times the time of a sum.
 """
 
 from __future__ import annotations

@@ -148,7 +148,7 @@ class Encoder:
             TypeError, StaticEmbError: as `StaticModel.encode` for invalid texts.
         """
         if (
-            type(texts) in (list, tuple)
+            type(texts) is list
             and len(texts) == 1
             and type(texts[0]) is str
             and not show_progress_bar

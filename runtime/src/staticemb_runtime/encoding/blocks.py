@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .table import Ints, Rows
 
 
-class Block(NamedTuple):
+class PaddedBlock(NamedTuple):
     """Texts that are pooled together.
 
     Attributes:
@@ -41,7 +41,7 @@ class Block(NamedTuple):
 
 def blocks(
     ids: NDArray[np.integer[Any]], starts: Ints, lengths: Ints, tokens: int
-) -> Iterator[Block]:
+) -> Iterator[PaddedBlock]:
     """Iterate over blocks of texts; text j has `ids[starts[j] : starts[j] + lengths[j]]`.
 
     Args:
@@ -63,8 +63,8 @@ def blocks(
         places = starts[part] + within[:size]
         shortest = -ascending[stop - 1]
         if shortest == size:
-            yield Block(part, ids.take(places))
+            yield PaddedBlock(part, ids.take(places))
         else:
             np.minimum(places, last[part], out=places)
-            yield Block(part, ids.take(places), within[shortest:size] >= lengths[part])
+            yield PaddedBlock(part, ids.take(places), within[shortest:size] >= lengths[part])
         at = stop

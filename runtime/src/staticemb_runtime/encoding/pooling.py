@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from .blocks import Block, blocks
+from .blocks import PaddedBlock, blocks
 from .long_texts import PIECE, Parameters, pool_pieces
 from .sums import add, einsum, integer_sums, weighted_sums
 from .table import EmbeddingTable, Gather, as_floats, check_ids
@@ -272,7 +272,7 @@ class Pooler:
             sums[text] = self._pieces(its_ids, in_float64=True)
         return sums
 
-    def _sums(self, block: Block, gather: Gather) -> Rows:
+    def _sums(self, block: PaddedBlock, gather: Gather) -> Rows:
         """Return the unscaled sums of a block's rows, (K, prefix)."""
         if self._integers:
             return integer_sums(block.clear(gather.stored(block.ids)))[..., : self._prefix]
@@ -280,7 +280,7 @@ class Pooler:
         weights = self._table.weights
         return weighted_sums(rows, None if weights is None else weights.take(block.ids))
 
-    def _damped_sums(self, block: Block, gather: Gather) -> tuple[Rows, Rows, Rows]:
+    def _damped_sums(self, block: PaddedBlock, gather: Gather) -> tuple[Rows, Rows, Rows]:
         """Return unscaled sums of damped rows, the sums of dampings, and the means' squares.
 
         The shapes are (K, prefix), (K,) and (K,). A text whose square is not safe, or whose sums

@@ -69,6 +69,8 @@ def pool_pieces(
         mean = sums * scale
         length = np.sqrt(add(mean * mean))
         direction = mean * scale * (-beta / length if length else 0.0)
+        inverse = table.inverse_lengths(dims)
+        inverse.compute(ids)
         sums, total = np.zeros(prefix), 0.0
         for piece in pieces:
             rows = gather.floats(piece)
@@ -77,16 +79,14 @@ def pool_pieces(
             if in_float64:
                 damping *= inverse_lengths(table, piece, rows[:, :dims])
             else:
-                damping *= table.inverse_lengths(dims).values.take(piece)
+                damping *= inverse.values.take(piece)
             np.exp(damping, damping)
             total += damping.sum(dtype=np.float64)
             if table.weights is not None:
                 damping *= table.weights.take(piece)
             sums += weighted_sums(rows[:, :prefix], damping)
         if not in_float64 and not np.isfinite(sums).all():
-            # An inverse length is not computed yet, or unusable.
-            in_float64 = not table.inverse_lengths(dims).compute(ids)
-            return pool_pieces(table, ids, parameters, gather, in_float64=in_float64)
+            return pool_pieces(table, ids, parameters, gather, in_float64=True)
     if table.scale is not None:
         sums *= table.scale[:prefix]
     if unit:

@@ -129,11 +129,12 @@ class Pooler:
         self._tokens = max(PIECE, _ROWS // (self._columns * bytes_each))
         self._local = threading.local()
 
-    def one(self, ids: NDArray[np.integer[Any]]) -> Floats:
+    def one(self, ids: NDArray[np.integer[Any]], *, lengths_known: bool = False) -> Floats:
         """Pool one text, with the bits that `many` gives it.
 
         Args:
             ids: (n,) token ids.
+            lengths_known: whether the inverse lengths of these tokens' rows are computed.
 
         Returns:
             (prefix,) float32.
@@ -191,9 +192,10 @@ class Pooler:
                 sums /= np.sqrt(square)
                 return sums
         if self._damped and sums[0] != sums[0]:  # NaN: see InverseLengths
-            if self._inverse.compute(ids):
-                return self.one(ids)
-            return self._pieces(ids, in_float64=True)
+            if lengths_known:
+                return self._pieces(ids, in_float64=True)
+            self._inverse.compute(ids)
+            return self.one(ids, lengths_known=True)
         if self._unit:
             return normalize(sums, in_place=True)
         sums /= np.float32(total)
@@ -243,7 +245,14 @@ class Pooler:
     def _pieces(self, ids: NDArray[np.integer[Any]], *, in_float64: bool = False) -> Floats:
         return pool_pieces(self._table, ids, self._parameters, self._gather, in_float64=in_float64)
 
-    def _group(self, ids: NDArray[np.integer[Any]], starts: Ints, counts: Ints) -> Floats:
+    def _group(
+        self,
+        ids: NDArray[np.integer[Any]],
+        starts: Ints,
+        counts: Ints,
+        *,
+        lengths_known: bool = False,
+    ) -> Floats:
         """Pool texts of 1 to 1,024 tokens, sorted by length, descending."""
         gather = self._gather
         sums = np.empty((len(counts), self._prefix), np.float32)
@@ -257,11 +266,12 @@ class Pooler:
                 sums[part] = self._sums(block, gather)
         again: list[int] = []
         if self._damped:
-            is_safe = (squares > _LEAST) & (squares < _MOST) & (sums[:, 0] == sums[:, 0])
-            again = np.flatnonzero(~is_safe).tolist()
+            is_nan = sums[:, 0] != sums[:, 0]
+            again = np.flatnonzero(is_nan | ~((squares > _LEAST) & (squares < _MOST))).tolist()
         texts = [ids[starts[text] : starts[text] + counts[text]] for text in again]
-        if texts and self._inverse.compute(np.concatenate(texts)):
-            return self._group(ids, starts, counts)
+        if texts and not lengths_known and is_nan.any():  # see InverseLengths
+            self._inverse.compute(np.concatenate(texts))
+            return self._group(ids, starts, counts, lengths_known=True)
         if self._scale is not None:
             sums *= self._scale
         if self._unit:

@@ -187,14 +187,11 @@ class InverseLengths:
         self._known = np.zeros(table.vocab_size, np.bool_)
         self.values: Floats = np.full(table.vocab_size, np.nan, np.float32)
 
-    def compute(self, ids: NDArray[Any]) -> bool:
-        """Compute the values of tokens.
+    def compute(self, ids: NDArray[Any]) -> None:
+        """Compute the values of tokens, unless they are known.
 
         Args:
             ids: integers of any shape.
-
-        Returns:
-            Whether a value was missing.
         """
         # Not np.unique: it imports numpy.ma, which takes a third of the first call's time.
         is_missing = np.zeros(len(self._known), np.bool_)
@@ -212,7 +209,6 @@ class InverseLengths:
             # Two threads may compute the same value. It is stored before it is known.
             self.values[part] = values
             self._known[part] = True
-        return len(missing) > 0
 
 
 def inverse_lengths(table: EmbeddingTable, ids: NDArray[Any], rows: Rows) -> NDArray[np.float64]:

@@ -141,7 +141,7 @@ class Embedder:
             ids, _ = self.ids(Batch(0, [text]))
         else:
             self._guard.check_for_query()
-            ids, _ = self._tokenizer.encode((text,))
+            ids = self._tokenizer.encode_one(text)
         try:
             vector = self._pooler(request).one(ids)
         except InvalidTokenIdError:

@@ -10,6 +10,7 @@ import peers
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from staticemb_distiller.file import Parts, Settings, write
+from staticemb_distiller.file.pieces import with_pieces
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzäöüéèñçабвгдежзиклмнопрст"
 
@@ -53,5 +54,6 @@ def _rows(count: int) -> np.ndarray:
 def _write(path: Path, tokenizer: Tokenizer, settings: Settings) -> Path:
     scale = np.full(256, 0.01, np.float32)
     rows = _rows(tokenizer.get_vocab_size())
-    write(path, Parts(rows, tokenizer.to_str().encode(), scale=scale), settings)
+    parts = Parts(rows, tokenizer.to_str().encode(), scale=scale)
+    write(path, with_pieces(parts), settings)
     return path

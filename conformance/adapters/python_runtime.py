@@ -49,6 +49,7 @@ def parts(file: ModelParts) -> dict[str, Any]:
         "prompts": metadata.prompts,
         "tensors": described({n: tensor for n, tensor in tensors.items() if tensor is not None}),
         "optional": described(file.optional),
+        **({"refused": list(file.refused)} if "pieces.definition" in file.optional else {}),
     }
 
 

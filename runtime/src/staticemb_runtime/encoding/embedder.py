@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from ..errors import InvalidTokenIdError
+from ..errors import InvalidTokenIdError, InvalidTokenizerError
 from ..format.file_changes import ChangeGuard
 from ..format.parts import ModelParts
+from ..format.pieces import PART
 from ..format.tokenizer_check import check_tokenizer
 from ..tokenization.open_encoder import check_readable, open_encoder
 from ..tokenization.word_tokenizer import WordTokenizer
@@ -110,7 +111,11 @@ class Embedder:
             FileChangedError: the file was modified after it was loaded.
         """
         self._guard.check()
-        ids, lengths = self.tokenizer().encode(batch.texts, start=batch.start)
+        try:
+            ids, lengths = self.tokenizer().encode(batch.texts, start=batch.start)
+        except InvalidTokenizerError:  # from an encoder that opens `tokenizers` only when needed
+            self._check()  # raises FormatError
+            raise
         if ids.size and ids.max() >= self.table.vocab_size:
             self._check()
             check_ids(ids, self.table.vocab_size)
@@ -141,7 +146,11 @@ class Embedder:
             ids, _ = self.ids(Batch(0, [text]))
         else:
             self._guard.check_for_query()
-            ids = self._tokenizer.encode_one(text)
+            try:
+                ids = self._tokenizer.encode_one(text)
+            except InvalidTokenizerError:
+                self._check()  # as in `ids`
+                raise
         try:
             vector = self._pooler(request).one(ids)
         except InvalidTokenIdError:
@@ -206,7 +215,8 @@ class Embedder:
     def _build(self) -> WordTokenizer | LimitedTokenizer:
         metadata, limits = self.file.metadata, self.file.limits
         try:
-            encoder = open_encoder(self.file.tokenizer_view, self.file.n_token_ids)
+            optional = None if PART in self.file.refused else self.file.optional
+            encoder = open_encoder(self.file.tokenizer_view, self.file.n_token_ids, optional)
             if limits is not None:
                 from ..tokenization.truncation import LimitedTokenizer  # late: folders only
 

@@ -158,9 +158,7 @@ class WordTokenizer:
                     pass
                 else:
                     ids: Ids = np.frombuffer(packed, np.int32)
-                    if self._unknown is None and (
-                        self._limit is None or len(ids) <= self._limit
-                    ):
+                    if self._unknown is None and (self._limit is None or len(ids) <= self._limit):
                         return ids
                     return self._shortened(WordIds(ids, np.array([len(ids)], np.intp)))[0]
         return self.encode([text])[0]

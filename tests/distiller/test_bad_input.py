@@ -165,8 +165,7 @@ def test_word_vectors_are_read_packed_by_zstandard(tmp_path):
     ):
         (tmp_path / name).write_bytes(content)
         done = convert_word_vectors(tmp_path / name, tmp_path / f"{name}.staticemb")
-        with StaticModel.load(done.path) as model:
-            results.append(model.encode(["cat", "dog bird"]).tolist())
+        results.append(StaticModel.load(done.path).encode(["cat", "dog bird"]).tolist())
     assert results[0] == results[1] == results[2]
 
 

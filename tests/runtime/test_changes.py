@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -93,17 +94,17 @@ def test_a_change_between_two_blocks_of_a_stream_is_seen(tmp_path):
 
 
 def test_a_change_during_a_block_is_seen(tmp_path, monkeypatch):
-    from staticemb_runtime.encoding import embedder
+    from staticemb_runtime.encoding.pooling import Pooler
 
     place, file = make_file(tmp_path)
     content = another(make_file, tmp_path)
-    pool = embedder.pool
+    many = Pooler.many
 
-    def pool_and_overwrite(*arguments, **options):
+    def pool_and_overwrite(*arguments):
         overwrite(file, content)
-        return pool(*arguments, **options)
+        return many(*arguments)
 
-    monkeypatch.setattr(embedder, "pool", pool_and_overwrite)
+    monkeypatch.setattr(Pooler, "many", pool_and_overwrite)
     with pytest.raises(FileChangedError):
         StaticModel.load(place).encode(TEXTS)
 
@@ -143,6 +144,19 @@ def test_a_file_that_is_replaced_or_removed_keeps_its_vectors(tmp_path, make, re
     np.testing.assert_array_equal(model.encode(TEXTS), expected)
 
 
+def test_a_change_right_after_a_query_is_seen_a_millisecond_later(tmp_path):
+    place, file = make_file(tmp_path)
+    content = another(make_file, tmp_path)
+    model = StaticModel.load(place)
+    model.encode(TEXTS)
+    model.encode("w1")
+    overwrite(file, content)
+    time.sleep(0.002)
+    for texts in ("w1", ["w1"]):
+        with pytest.raises(FileChangedError):
+            model.encode(texts)
+
+
 def test_a_touched_file_is_the_same_file(tmp_path):
     place, file = make_file(tmp_path)
     model = StaticModel.load(place)
@@ -176,11 +190,11 @@ def test_a_model_in_memory_depends_on_no_file(tmp_path, make, change):
 def test_workers_see_a_change_as_their_model_does(tmp_path, monkeypatch, make, mmap):
     monkeypatch.setattr(request, "cores", lambda: 2)
     place, file = make(tmp_path)
-    with StaticModel.load(place, mmap=mmap) as model:
-        expected = model.encode(TEXTS * 2000, workers=2)
-        overwrite(file, another(make, tmp_path))
-        if mmap:
-            with pytest.raises(FileChangedError):
-                model.encode(TEXTS * 2000, workers=2)
-        else:
-            np.testing.assert_array_equal(model.encode(TEXTS * 2000, workers=2), expected)
+    model = StaticModel.load(place, mmap=mmap)
+    expected = model.encode(TEXTS * 2000, workers=2)
+    overwrite(file, another(make, tmp_path))
+    if mmap:
+        with pytest.raises(FileChangedError):
+            model.encode(TEXTS * 2000, workers=2)
+    else:
+        np.testing.assert_array_equal(model.encode(TEXTS * 2000, workers=2), expected)

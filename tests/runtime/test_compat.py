@@ -1,7 +1,6 @@
 """Folders of model2vec and sentence-transformers give the vectors of these libraries."""
 
 import contextlib
-import itertools
 import json
 import pickle
 import shutil
@@ -33,7 +32,6 @@ from staticemb_runtime.errors import (
     TokenizerNotJsonError,
     UnsupportedModelError,
     ValueNotFiniteError,
-    WorkerError,
     WrongDtypeError,
     WrongShapeError,
 )
@@ -154,8 +152,7 @@ def test_a_folder_does_what_a_file_does(folder, capsys):
 
     model = StaticModel.load(folder, verify=True)
     texts = TEXTS * 400
-    with model:
-        assert np.array_equal(model.encode(texts, workers=2), model.encode(texts))
+    assert np.array_equal(model.encode(texts, workers=2), model.encode(texts))
     copy = pickle.loads(pickle.dumps(model))
     assert np.array_equal(copy.encode(TEXTS), model.encode(TEXTS))
     ids = [token.id for token in model.explain(TEXTS[0])]
@@ -164,15 +161,6 @@ def test_a_folder_does_what_a_file_does(folder, capsys):
     facts = json.loads(capsys.readouterr().out)
     assert facts["rules"] == "model2vec"
     assert facts["bytes"] > (folder / "model.safetensors").stat().st_size
-
-
-def test_a_folder_that_changed_is_refused_by_workers(own):
-    with StaticModel.load(own) as model:
-        config = own / "config.json"
-        config.write_text(config.read_text().replace("true", "false"))
-        endless = model.encode_stream(itertools.repeat("w1"), batch_size=1, workers=2)
-        with pytest.raises(WorkerError, match="no longer"):
-            all(len(block) for block in endless)
 
 
 def table_bytes(**tensors: np.ndarray) -> bytes:

@@ -31,8 +31,7 @@ def path(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def model(path):
-    with StaticModel(path) as model:
-        yield model
+    return StaticModel(path)
 
 
 def messages(call) -> list[str]:
@@ -56,17 +55,17 @@ def test_the_warning_has_a_category_and_the_error_a_class():
 @pytest.mark.parametrize("dim", [1, DIM])
 def test_encode_counts_them_and_warns_once(path, precision, workers, dim):
     texts = ["w1 w2"] * 1000 + TEXTS * 100
-    with StaticModel(path) as model:
-        options = {"precision": precision, "workers": workers, "truncate_dim": dim}
-        (message,) = messages(lambda: model.encode(texts, batch_size=256, **options))
-        assert message.startswith(
-            "400 of 1,600 texts have no token that the model knows (200 of them empty or blank): "
-            "their vectors are zero; the first is text 1001 "
-        )
-        assert messages(lambda: model.encode(texts, **options)) == []  # it was said
-        assert messages(lambda: model.encode("")) == []
-    with StaticModel(path) as model:
-        assert messages(lambda: model.encode(texts, on_empty="zero", **options)) == []
+    model = StaticModel(path)
+    options = {"precision": precision, "workers": workers, "truncate_dim": dim}
+    (message,) = messages(lambda: model.encode(texts, batch_size=256, **options))
+    assert message.startswith(
+        "400 of 1,600 texts have no token that the model knows (200 of them empty or blank): "
+        "their vectors are zero; the first is text 1001 "
+    )
+    assert messages(lambda: model.encode(texts, **options)) == []  # it was said
+    assert messages(lambda: model.encode("")) == []
+    model = StaticModel(path)
+    assert messages(lambda: model.encode(texts, on_empty="zero", **options)) == []
 
 
 @pytest.mark.parametrize(

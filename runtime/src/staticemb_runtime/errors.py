@@ -283,6 +283,10 @@ class VectorsDigestMismatchError(FormatError):
     code = "vectors_digest_mismatch"
 
 
+class MissingPackageError(StaticEmbError, ImportError):
+    """The operation needs a package that is not installed; the message names it."""
+
+
 class InvalidTokenizerError(StaticEmbError, ValueError):
     """The `tokenizers` library cannot read a tokenizer's definition."""
 
@@ -341,10 +345,6 @@ class EmptyTextWarning(UserWarning):
 
 class InvalidOptionError(StaticEmbError, ValueError):
     """An option has an invalid value."""
-
-
-class WorkerError(StaticEmbError):
-    """A worker process did not start, died, or failed at texts that this process can encode."""
 
 
 class InputError(StaticEmbError):

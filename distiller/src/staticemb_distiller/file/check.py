@@ -11,7 +11,7 @@ import numpy as np
 
 from staticemb_runtime.encoding import EmbeddingTable, pool
 from staticemb_runtime.errors import StaticEmbError
-from staticemb_runtime.format import read
+from staticemb_runtime.loading import open_parts
 
 from ..errors import CheckError, OutputError
 from ..output_file import atomic_file, reported
@@ -74,7 +74,7 @@ def check_file(path: Path, table: Table, recipe: Recipe) -> float:
         CheckError: The runtime refuses the file, or its vectors differ by more than rounding.
     """
     try:
-        file = read(path, verify=True)
+        file = open_parts(path, verify=True)
     except StaticEmbError as error:
         msg = f"the new file fails the runtime's checks: {error}"
         raise CheckError(msg) from error

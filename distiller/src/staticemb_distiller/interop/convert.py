@@ -137,8 +137,7 @@ def write_compared(
     """
     with reported(path, ConvertError), atomic_file(path) as temporary:
         write(temporary, with_pieces(parts), settings)
-        with StaticModel.load(temporary, verify=True) as model:
-            difference = largest_difference(*pair(model))
+        difference = largest_difference(*pair(StaticModel.load(temporary, verify=True)))
         if not difference <= CLOSE:
             raise ConvertError(
                 f"{path}: expected the vectors of the source, found differences of up to "

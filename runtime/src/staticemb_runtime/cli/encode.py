@@ -84,7 +84,7 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser], model: Comma
         type=lambda text: int(text) if text.isdecimal() else text,
         default=1,
         metavar="N",
-        help="processes, at most one a core; auto: one a core [1]",
+        help="threads, at most one a core; auto: one a core [1]",
     )
     encode.add_argument(
         "--full",

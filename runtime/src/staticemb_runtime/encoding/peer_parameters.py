@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ON_CPU: Final = "this package computes on the CPU alone: leave it out"
 HUB: Final = "StaticModel.from_pretrained(...) takes it"
-POOL: Final = "encode(texts, workers=N) starts N processes and keeps them"
+POOL: Final = "encode(texts, workers=N) uses N threads"
 TORCH: Final = "this model is not a torch module; `staticemb-distiller train` trains a model"
 TO_HUB: Final = "`staticemb-distiller push` uploads a file"
 EXPORT: Final = "copy the file, or write another format with `staticemb-distiller export`"
@@ -62,7 +62,7 @@ FROM_PRETRAINED: Final[Rules] = {
 ENCODE: Final[Rules] = {
     "normalize": (None, ""),  # the same as normalize_embeddings
     "max_length": (None, ""),  # see check_max_length
-    "chunk_size": ((None,), "batch_size sets how many texts a process gets at a time"),
+    "chunk_size": ((None,), "batch_size sets how many texts a thread gets at a time"),
     "multiprocessing_threshold": (None, ""),
     "pool": ((None,), POOL),
     "use_multiprocessing": (None, ""),  # it does not change the result

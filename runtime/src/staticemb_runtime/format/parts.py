@@ -53,7 +53,6 @@ class ModelParts(NamedTuple):
         tokenizer_view: (N,) uint8, the bytes of a `tokenizer.json`.
         limits: rules for long texts that the metadata cannot express, or None.
         default_dim: the default length of vectors; None for D.
-        identity: equal for two loads exactly if nothing changed in between.
         mapped: the states of the mapped files when they were opened.
         optional: the optional tensors by name (SPEC section 6.1). Opening checks their positions,
             not their contents. Each is mapped on access.
@@ -69,7 +68,6 @@ class ModelParts(NamedTuple):
     tokenizer_view: NDArray[np.uint8]
     limits: TextLimits | None = None
     default_dim: int | None = None
-    identity: str = ""
     mapped: tuple[FileState, ...] = ()
     optional: Mapping[str, NDArray[Any]] = MappingProxyType({})
     refused: tuple[str, ...] = ()

@@ -105,9 +105,6 @@ def read_folder(
         tokenizer_view=tokenizer,
         limits=limits if limits.beyond_format else None,
         default_dim=settings.dim(dim),
-        identity=_identity(
-            rules, table_path, tokenizer_path, *foreign_folder.settings_files(folder)
-        ),
         mapped=(file_state(table_path), file_state(tokenizer_path)) if mmap else (),
     )
     check_values(file)
@@ -177,12 +174,3 @@ def _metadata(dim: int, rules: Rules, settings: FolderSettings, limits: TextLimi
         unknown_token_id=limits.unknown_token_id,
         extra={"rules": rules},
     )
-
-
-def _identity(rules: Rules, *files: Path) -> str:
-    """Make a string that changes when a file does, without reading the files."""
-    facts: list[str] = [rules]
-    for file in files:
-        status = file.stat()
-        facts.append(f"{file.name} {status.st_size} {status.st_mtime_ns} {status.st_ino}")
-    return "\n".join(facts)

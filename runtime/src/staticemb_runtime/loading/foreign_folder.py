@@ -120,12 +120,6 @@ def join(place: str, name: str) -> str:
     return str(PurePosixPath(place) / name)
 
 
-def settings_files(folder: Path) -> list[Path]:
-    """List the settings files that exist."""
-    files = [folder / name for name in SETTINGS]
-    return [file for file in files if file.is_file()]
-
-
 def model2vec_settings(folder: Path, *, root: bool) -> FolderSettings:
     """Read the settings by model2vec's rules.
 

@@ -184,10 +184,9 @@ class EncodeMethods:
                 most one `EmptyTextWarning` per model; `raise` raises an error at the first one;
                 `zero` accepts them. An `EmptyTexts` counts them for the caller. The tokens of a
                 prompt count as tokens of the text.
-            workers: how many processes share the work, including this one; `auto`: one per core.
-                At most one per core and one per batch is started. The first call that needs worker
-                processes starts them; `close` or the end of the program ends them. Each has its own
-                word cache. They pay off from about ten thousand texts.
+            workers: how many threads share the work, including the calling one; `auto`: one per
+                core. At most one per core and one per batch is used. They share the model and its
+                word cache, and end with the call.
             output_value: must be `sentence_embedding`.
             convert_to_numpy: must be True.
             convert_to_tensor: must be False.
@@ -212,23 +211,25 @@ class EncodeMethods:
             InvalidOptionError: another parameter has an invalid value.
             FormatError: the file's tokenizer is invalid, or does not fit its table.
             FileChangedError: the file was modified after it was loaded (see `load`).
-            WorkerError: a worker process could not be started, or died.
         """
-        prompt = find_prompt(prompt, prompt_name, self.metadata.prompts)
+        # A query takes a few microseconds: it must not wait for checks of defaults.
+        if prompt_name is not None:
+            prompt = find_prompt(prompt, prompt_name, self.metadata.prompts)
         check_compatibility(
             output_value=output_value,
             convert_to_numpy=convert_to_numpy,
             convert_to_tensor=convert_to_tensor,
             device=device,
         )
-        check_peers("encode", peer_parameters.ENCODE, peer)
-        check_max_length(peer, self.metadata)
-        if peer.get("normalize") is not None:
-            normalize_embeddings = peer["normalize"]
+        if peer:
+            check_peers("encode", peer_parameters.ENCODE, peer)
+            check_max_length(peer, self.metadata)
+            if peer.get("normalize") is not None:
+                normalize_embeddings = peer["normalize"]
         empty = EmptyTexts.of(on_empty)
         request = self._encoder.request(truncate_dim, normalize_embeddings, precision, pooling)
         size = max(LEAST_BATCH, check_count("batch_size", batch_size))
-        processes = check_workers(workers)
+        threads = check_workers(workers)
         if isinstance(sentences, str):
             return self._encoder.encode_one(sentences, request, prompt=prompt, empty=empty)
         return self._encoder.encode(
@@ -237,7 +238,7 @@ class EncodeMethods:
             prompt=prompt,
             batch_size=size,
             empty=empty,
-            workers=processes,
+            workers=threads,
             show_progress_bar=bool(show_progress_bar),
         )
 
@@ -293,7 +294,8 @@ class EncodeMethods:
         """Embed a stream of texts, of any length, in constant memory.
 
         Args:
-            sentences: texts; with one worker at most `batch_size` of them are read ahead.
+            sentences: texts. At most `batch_size` of them are read ahead, with N > 1 workers at
+                most 4 · N · `batch_size`; always by the thread that iterates over the result.
             prompt_name: as in `encode`.
             prompt: as in `encode`.
             batch_size: how many texts are read, and how many vectors returned, at a time.
@@ -302,7 +304,7 @@ class EncodeMethods:
             truncate_dim: as in `encode`.
             pooling: as in `encode`.
             on_empty: as in `encode`; `warn` warns at the first batch with such a text.
-            workers: as in `encode`.
+            workers: as in `encode`; the threads end with the iterator, or when it is closed.
 
         Returns:
             An iterator over arrays of 1 to `batch_size` vectors, in the order of the texts.

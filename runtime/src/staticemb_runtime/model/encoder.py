@@ -1,16 +1,15 @@
-"""`Encoder`: sends texts to the embedder or the workers and returns vectors in order."""
+"""`Encoder`: sends texts to the embedder, in one or several threads, and returns their vectors."""
 
 from __future__ import annotations
 
 import os
-import threading
-import weakref
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ..encoding.batching import size_hint, slices
+from ..encoding.batching import Batch, size_hint, slices
 from ..encoding.embedder import Embedder
 from ..encoding.options import make_request
 from ..encoding.progress import Progress
@@ -21,28 +20,27 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..encoding.batching import Batch
     from ..encoding.embedder import Block
     from ..encoding.empty_texts import EmptyTexts
     from ..encoding.options import Request
     from ..encoding.vectors import Precision
     from ..format.metadata import Pooling
     from ..format.parts import ModelParts
-    from ..parallel.workers import Workers
 
 BATCH_SIZE: Final = 1024
 LEAST_BATCH: Final = 256
+_REQUESTS: Final = 256
 
 
 class Encoder:
-    """A model's embedder and its workers; safe to use from several threads.
+    """A model's embedder and its defaults; safe to use from several threads.
 
     Args:
         file: the model's parts.
         truncate_dim: the default length of vectors; None: the file's own default.
 
     Attributes:
-        embedder: embeds texts in this process.
+        embedder: embeds texts.
         dim: the default length of vectors.
         place: the absolute path of the file, which stays valid if the working folder changes.
 
@@ -55,19 +53,13 @@ class Encoder:
         self.place = os.path.abspath(file.path)
         length = file.default_dim if truncate_dim is None else truncate_dim
         self.dim = check_dim(length, file.metadata.dim)
-        self._lock = threading.Lock()
-        self._workers: Workers | None = None
+        self._requests: dict[tuple[Any, ...], Request] = {}
         self._warned = False  # whether this model has warned about empty texts
 
     @property
     def mapped(self) -> bool:
         """Whether the file is memory-mapped."""
         return bool(self.embedder.file.mapped)
-
-    def close(self) -> None:
-        """End the worker processes, if there are any."""
-        if self._workers is not None:
-            self._workers.close()
 
     def prefix(self, truncate_dim: int | None) -> int:
         """Return the length of a call's vectors.
@@ -90,24 +82,44 @@ class Encoder:
         Raises:
             InvalidDimensionError, InvalidOptionError: as `make_request`.
         """
-        return make_request(
+        if truncate_dim is None:
+            truncate_dim = self.dim
+        # The types tell True from 1, which are equal.
+        key = (
+            truncate_dim,
+            truncate_dim.__class__,
+            normalize_embeddings,
+            normalize_embeddings.__class__,
+            precision,
+            pooling,
+        )
+        try:
+            return self._requests[key]
+        except (KeyError, TypeError):  # new, or no value of a valid type
+            pass
+        request = make_request(
             self.embedder.file.metadata,
-            truncate_dim=self.dim if truncate_dim is None else truncate_dim,
+            truncate_dim=truncate_dim,
             normalize_embeddings=normalize_embeddings,
             precision=precision,
             pooling=pooling,
         )
+        if len(self._requests) >= _REQUESTS:
+            self._requests.clear()
+        self._requests[key] = request
+        return request
 
     def encode_one(
         self, text: str, request: Request, *, prompt: str | None, empty: EmptyTexts
     ) -> NDArray[Any]:
         """Return the vector of one text, (width,)."""
-        (batch,) = slices([text], 1, prompt)
-        block = self.embedder.embed(batch, request)
-        if len(block.empty):
-            empty.add(batch, block.empty)
+        if prompt is not None or type(text) is not str:
+            (batch,) = slices([text], 1, prompt)
+            text = batch.texts[0]
+        vector, is_empty = self.embedder.embed_one(text, request)
+        if is_empty:
+            empty.add(Batch(0, [text]), (0,))
             self.warn(empty, 1)
-        vector: NDArray[Any] = block.vectors[0]
         return vector
 
     def encode(
@@ -126,6 +138,13 @@ class Encoder:
         Raises:
             TypeError, StaticEmbError: as `StaticModel.encode` for invalid texts.
         """
+        if (
+            type(texts) is list
+            and len(texts) == 1
+            and type(texts[0]) is str
+            and not show_progress_bar
+        ):
+            return self.encode_one(texts[0], request, prompt=prompt, empty=empty)[None]
         source = slices(texts, batch_size, prompt)
         total = size_hint(texts)
         vectors = np.empty((total or 0, request.width), request.dtype)
@@ -177,15 +196,12 @@ class Encoder:
         self, source: Iterator[Batch], request: Request, workers: int
     ) -> Generator[tuple[Batch, Block], None, None]:
         """Iterate over each slice and its vectors, in order."""
+        embed = partial(self.embedder.embed, request=request)
         if workers > 1:
-            # The bound method keeps this object alive until the last block: its finalizer ends the
-            # workers.
-            return self._shared_workers().map(workers - 1, source, request, self._embed)
-        return ((batch, self._embed(batch, request)) for batch in source)
+            from ..encoding.threads import embed_slices  # late: most programs never need it
 
-    def _embed(self, batch: Batch, request: Request) -> Block:
-        """Embed one slice in this process."""
-        return self.embedder.embed(batch, request)
+            return embed_slices(embed, source, workers)
+        return ((batch, embed(batch)) for batch in source)
 
     def _stream(
         self, blocks: Generator[tuple[Batch, Block], None, None], empty: EmptyTexts
@@ -197,13 +213,3 @@ class Encoder:
                     empty.add(batch, indices)
                     self.warn(empty, batch.start + len(batch.texts))
                 yield rows
-
-    def _shared_workers(self) -> Workers:
-        from ..parallel.workers import Workers  # late: most programs never need them
-
-        with self._lock:
-            if self._workers is None:
-                identity = self.embedder.file.identity
-                self._workers = Workers(self.place, identity, mmap=self.mapped)
-                weakref.finalize(self, self._workers.close)
-            return self._workers

@@ -18,8 +18,6 @@ from .peer_names import PeerNames
 from .token_methods import TokenMethods
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
     from typing_extensions import Self, Unpack
@@ -114,7 +112,8 @@ class StaticModel(EncodeMethods, TokenMethods, PeerNames):
             mmap: False to read the file into memory. A mapped file must not be modified while the
                 model is open: vectors would change, and a shortened file ends the process (SIGBUS).
                 Each call checks for such a change and raises FileChangedError, but it cannot
-                prevent the change. Replacing the file by a rename is safe.
+                prevent the change; calls with one text check once a millisecond. Replacing the file
+                by a rename is safe.
 
         Raises:
             TypeError: `path` is not a string, a path or None.
@@ -213,21 +212,6 @@ class StaticModel(EncodeMethods, TokenMethods, PeerNames):
 
     def __repr__(self) -> str:
         return f"StaticModel({self._path!r}, dim={self.dim})"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End the worker processes, if there are any; the model remains usable."""
-        self._encoder.close()
 
     @property
     def dim(self) -> int:

@@ -9,11 +9,15 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
+from staticemb_distiller.errors import CheckError
 from staticemb_distiller.file import Parts, Settings, serialize, write
+from staticemb_distiller.file.check import read_publishable
 from staticemb_distiller.file.optional_names import optional_names
 from staticemb_distiller.file.pieces import LEAST_PIECES, pieces_tensors, with_pieces
 from staticemb_distiller.interop.convert import convert_folder
 from staticemb_runtime import StaticModel
+from staticemb_runtime.aws_lambda.bundle import build
+from staticemb_runtime.errors import BundleError
 from staticemb_runtime.format import read
 from strategies import word_level_tokenizer
 from unigram_designs import definition
@@ -83,6 +87,17 @@ def test_the_part_is_not_named_among_those_that_an_edit_drops(tmp_path):
     path = tmp_path / "m.staticemb"
     write(path, Parts(np.ones((2, 2), np.float32), tokenizer, optional=tensors), Settings())
     assert optional_names(read(path)) == ("head.a",)
+
+
+def test_a_file_with_a_part_that_differs_is_not_published(tmp_path):
+    tokenizer = definition([("<unk>", 0.0), ("a", -1.0)])
+    tensors = pieces_tensors(definition([("<unk>", 0.0), ("b", -1.0)]), least=1)
+    path = tmp_path / "m.staticemb"
+    write(path, Parts(np.ones((2, 2), np.float32), tokenizer, optional=tensors), Settings())
+    with pytest.raises(CheckError, match="pieces"):
+        read_publishable(path)
+    with pytest.raises(BundleError, match="pieces"):
+        build(path, tmp_path / "b.zip", architecture="x86_64", python="3.12")
 
 
 def test_a_converted_folder_has_the_part(tmp_path):

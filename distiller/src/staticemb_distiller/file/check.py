@@ -11,6 +11,7 @@ import numpy as np
 
 from staticemb_runtime.encoding import EmbeddingTable, pool
 from staticemb_runtime.errors import StaticEmbError
+from staticemb_runtime.format import read
 from staticemb_runtime.loading import open_parts
 
 from ..errors import CheckError, OutputError
@@ -20,6 +21,8 @@ from .writer import write
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from staticemb_runtime.format import ModelParts
 
     from ..recipe.recipe import Recipe
     from ..table.build import Table
@@ -78,9 +81,7 @@ def check_file(path: Path, table: Table, recipe: Recipe) -> float:
     except StaticEmbError as error:
         msg = f"the new file fails the runtime's checks: {error}"
         raise CheckError(msg) from error
-    if file.refused:
-        msg = f"the runtime refuses parts of the new file: {', '.join(file.refused)}"
-        raise CheckError(msg)
+    _check_parts(file)
     if recipe.clusters is not None:
         return 1.0
     ids = np.random.default_rng(recipe.seed).integers(len(table.rows), size=(_TEXTS, _TOKENS))
@@ -101,3 +102,21 @@ def check_file(path: Path, table: Table, recipe: Recipe) -> float:
         )
         raise CheckError(msg)
     return least
+
+
+def read_publishable(path: Path) -> ModelParts:
+    """Verify a file that is to be published.
+
+    Raises:
+        FormatError: The file is invalid.
+        CheckError: An optional part is malformed, or differs from what it repeats.
+    """
+    file = read(path, verify=True)
+    _check_parts(file)
+    return file
+
+
+def _check_parts(file: ModelParts) -> None:
+    if file.refused:
+        msg = f"{file.path}: expected valid optional parts, found faults in {file.refused[0]!r}"
+        raise CheckError(msg)

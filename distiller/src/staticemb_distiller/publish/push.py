@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, errors, get_token
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
-from staticemb_runtime.format import read
 from staticemb_runtime.loading import FILE_NAME, locate
 
 from ..arguments import check_type
 from ..errors import EvaluationError, InexpressibleError, PublishError
+from ..file.check import read_publishable
 from ..interop.card import one_line, repository_card
 from . import repository_files
 
@@ -105,6 +105,7 @@ def push(source: str | os.PathLike[str], target: Target, content: Content | None
     Raises:
         StaticEmbError: the file is invalid; the subclass names the reason.
         InexpressibleError: a library lacks a feature of the file.
+        CheckError: an optional part of the model is malformed.
         ConvertError: the vectors of copy and file differ.
         EvaluationError: the report is about another file.
         PublishError: the token is missing or lacks a permission; the repository is missing, public
@@ -117,7 +118,7 @@ def push(source: str | os.PathLike[str], target: Target, content: Content | None
     if "/" not in target.repo_id:
         raise PublishError(f"{target.repo_id}: expected an id like organization/name")
     path = Path(locate(source))
-    file = read(path, verify=True)
+    file = read_publishable(path)
     if get_token() is None:
         raise PublishError(
             f"{target.repo_id}: expected a token, found none: set HF_TOKEN, or log in with "

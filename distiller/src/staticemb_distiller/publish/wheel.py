@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from staticemb_runtime.format import read
 from staticemb_runtime.loading import FILE_NAME, GROUP, locate
 
 from ..arguments import check_path, check_type
 from ..errors import OutputError, PublishError
+from ..file.check import read_publishable
 from ..interop.card import one_line
 from ..output_file import atomic_file, check_folders, check_output, reported
 from ..path_checks import exists
@@ -114,6 +114,7 @@ def build_wheel(
     Raises:
         ModelNotFoundError: no file and no installed model has this name.
         FormatError: the model is invalid.
+        CheckError: an optional part of the model is malformed.
         OutputError: as in `check_output`; or the license cannot be read, or the wheel cannot be
             written.
     """
@@ -124,7 +125,7 @@ def build_wheel(
     check_folders(folder)
     if exists(folder):
         check_output(output, [path] if license_file is None else [path, license_file])
-    metadata = read(path, verify=True).metadata
+    metadata = read_publishable(path).metadata
     entry_point = f"[{GROUP}]\n{names.model} = {names.package}\n"
     texts = {
         f"{names.info}/METADATA": describe(metadata, names).encode(),

@@ -99,7 +99,8 @@ def build(
         InvalidOptionError: the architecture is unknown, or the version of Python is malformed.
         PackageDownloadError: pip is missing, or finds no suitable wheels.
         BundleTooLargeError: the bundle exceeds Lambda's limit; nothing is written.
-        BundleError: the output's folder is missing, or the sources cannot be compiled.
+        BundleError: the output's folder is missing, the sources cannot be compiled, or an optional
+            part of the model is malformed.
         OutputError: the zip cannot be written.
     """
     platforms = wheel_platforms(architecture, python)
@@ -109,7 +110,9 @@ def build(
         raise BundleError(
             f"{output}: cannot be written: expected the name of a file, found a folder"
         )
-    read(model, verify=True)
+    refused = read(model, verify=True).refused
+    if refused:
+        raise BundleError(f"{model}: expected valid optional parts, found faults in {refused[0]!r}")
     try:
         with tempfile.TemporaryDirectory(prefix="staticemb-bundle-") as folder:
             wheels, stage = Path(folder, "wheels"), Path(folder, "stage")

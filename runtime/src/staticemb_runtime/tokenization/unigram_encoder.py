@@ -63,11 +63,16 @@ class UnigramEncoder:
         self._lock = threading.Lock()
         design = self._design = read_design(pieces.definition, len(pieces.ends))
         self._model = Unigram(pieces, unknown=design.unknown, byte_fallback=design.byte_fallback)
-        self._added: dict[int, str] = {
-            token["id"]: token["content"] for token in pieces.definition.get("added_tokens") or ()
+        added = pieces.definition.get("added_tokens") or ()
+        contents = list(dict.fromkeys(token["content"] for token in added))
+        ids = self._model.ids_of(contents)
+        self.vocab_size = len(pieces.ends) + ids.count(-1)
+        # Versions of the library spell an added token as it is, or as it is normalized.
+        self._respelled = {
+            token_id
+            for token_id, content in zip(ids, contents, strict=True)
+            if design.normalize(content) != content
         }
-        new = self._model.ids_of(list(self._added.values())).count(-1)
-        self.vocab_size = len(pieces.ends) + new
         self.splitter = self._splitter() if design.separable else None
 
     def words(self, words: Words) -> WordIds:
@@ -92,11 +97,9 @@ class UnigramEncoder:
 
     def token(self, token_id: int) -> str:
         """Return a token as the vocabulary spells it."""
-        added = self._added.get(token_id)
-        if added is not None:
-            if self._design.normalize(added) == added:
-                return added
-            return self._open_library().token(token_id)  # its versions differ in the spelling
+        if token_id >= len(self._pieces.ends) or token_id in self._respelled:
+            # Such ids come from the library alone.
+            return self._open_library().token(token_id)
         ends = self._pieces.ends
         begin = int(ends[token_id - 1]) if token_id else 0
         return self._pieces.text[begin : int(ends[token_id])].tobytes().decode("utf-8", "replace")

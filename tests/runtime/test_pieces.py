@@ -234,6 +234,14 @@ def test_other_normalizers_are_refused(normalizer):
     assert opened(definition([("<unk>", 0.0)], normalizer=normalizer)) is None
 
 
+@pytest.mark.parametrize("content", ["a", "b", "x", " "])
+def test_a_short_added_token_leaves_the_model_usable(tmp_path, content):
+    vocabulary = [("<unk>", 0.0), ("▁", -5.0), ("a", -5.0), ("b", -5.0), ("▁a", -2.0)]
+    tokenizer = definition(vocabulary, added=((content, False),))
+    texts = ["a b", "b  a", "x", "", "ab ba", "\ta\nb "]
+    assert found(WordTokenizer(opened(tokenizer)), texts) == library_ids(tokenizer, texts)
+
+
 # --- hostile arrays -----------------------------------------------------------------------------
 
 

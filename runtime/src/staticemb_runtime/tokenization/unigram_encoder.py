@@ -45,9 +45,10 @@ class UnigramEncoder:
         tokenizer: (N,) the bytes of the whole definition, for texts that are not proven.
 
     Attributes:
-        splitter: the rule that cuts texts at white space; None if a step of the normalizer or an
-            added token spans a blank. If the design drops white space, words are what stands
-            between any of it. Otherwise words stand between single blanks.
+        splitter: the rule that cuts texts at white space. If the design drops white space, words
+            are what stands between any of it; otherwise words stand between single blanks. None if
+            a step of the normalizer or an added token spans a blank, or if a blank does not
+            separate words.
         vocab_size: the number of tokens, added ones included.
 
     Raises:
@@ -127,10 +128,11 @@ class UnigramEncoder:
             ]
         )
 
-    def _splitter(self) -> Splitter:
-        ab = [*(self._cut("a") or ()), *(self._cut("b") or ())]
+    def _splitter(self) -> Splitter | None:
         # These characters always end a grapheme cluster.
-        spaces = [space for space in " \t\n\r" if self._cut(f"a{space}b") == ab]
+        spaces = [space for space in " \t\n\r" if self._separates(space)]
+        if " " not in spaces:
+            return None
         if self._design.splits or self._design.collapses:
             return Dropped(spaces, self._is_separable)
         others = "".join(spaces).replace(" ", "")
@@ -139,6 +141,12 @@ class UnigramEncoder:
         return Kept(
             pattern, two_forms=False, check=self._is_separable, plain=None, other_spaces=others
         )
+
+    def _separates(self, space: str) -> bool:
+        """Tell whether a character between two words separates them."""
+        normalized = map(self._design.normalize, ("a", "b", f"a{space}b"))
+        a, b, both = [None if each is None else self._parts(each) for each in normalized]
+        return bool(a and b) and both == [*(a or ()), *(b or ())]
 
     def _is_separable(self, word: str) -> bool:
         return self._separable(word) is not None

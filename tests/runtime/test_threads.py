@@ -15,7 +15,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from growth import check_growth
 from runtime.test_model import DIM, make_texts, save
 from staticemb_runtime import StaticModel
 from staticemb_runtime.encoding import options
@@ -502,13 +501,3 @@ def test_streams_with_workers_may_alternate(model):
     blocks = list(itertools.chain.from_iterable(zip(*streams, strict=True)))
     np.testing.assert_array_equal(np.concatenate(blocks[::2]), model.encode(texts))
     np.testing.assert_array_equal(np.concatenate(blocks[1::2]), model.encode(texts))
-
-
-@pytest.mark.serial
-@pytest.mark.usefixtures("four_cores")
-def test_time_grows_with_the_number_of_texts_alone(model):
-    def embed_all(texts):
-        for _ in model.encode_stream(texts, batch_size=1024, workers=4):
-            pass
-
-    check_growth(embed_all, lambda count: ["w1 w2 w3"] * (8 * count), ())

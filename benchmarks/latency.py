@@ -1,4 +1,4 @@
-"""Time of one query of eight known words: the median and the 99th percentile."""
+"""One query of eight known words, as a text and as a list of one: median and 99th percentile."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Any
 
 import contestants
 import harness
-
-from staticemb_runtime.loading import DEFAULT_FILE
+import peers
+from contestants import Encode
 
 QUERY = "how do I reset my online banking password"
+GIVEN = {"text": QUERY, "list": [QUERY]}
 CALLS = 250
 TEACHER_CALLS = 60
 WARM = 20
@@ -26,49 +27,57 @@ def main() -> None:
     harness.one_core()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        int8, damped = (contestants.write_file(folder, "int8", damped=d) for d in (False, True))
-        ours = {
-            "ours int8": contestants.ours(int8),
-            "ours int8, damped": contestants.ours(damped),
-            "ours float32": contestants.ours(contestants.write_file(folder, "float32")),
-            contestants.BUNDLED: contestants.ours(DEFAULT_FILE),
-        }
-        peers, absent = contestants.present(
-            {
-                contestants.BASE: lambda: contestants.model2vec("float32"),
-                "sentence-transformers": contestants.sentence_transformers,
-                "WordLlama": contestants.wordllama,
-                "transformer": contestants.teacher,
-            },
-            contestants.NEVER,
+        files = contestants.our_files(folder)
+        ours = {name: contestants.ours(path) for name, path in files.items()}
+        found, absent = contestants.present(peers.encoders(folder))
+        taken = _measure(ours | found)
+    rows = _rows(taken["text"])
+    for name, figures in _rows(taken["list"]).items():
+        rows[name]["list_of_one"] = figures
+        shown = "   ".join(
+            f"{kind} p50 {row['p50_microseconds']:9.1f} p99 {row['p99_microseconds']:9.1f} µs"
+            f" {contestants.shown(row)}"
+            for kind, row in (("text", rows[name]), ("list", figures))
         )
-        taken: dict[str, list[list[float]]] = {peer: [] for peer in ours | peers}
-        for _ in range(harness.fewer(ROUNDS, least=2)):
-            for peer, encode in (ours | peers).items():
-                calls = harness.fewer(TEACHER_CALLS if peer == "transformer" else CALLS)
-                taken[peer].append(_round(encode, calls))
-    medians = {peer: [statistics.median(one) for one in batch] for peer, batch in taken.items()}
-    rows = {}
-    for peer, rounds in taken.items():
-        ranked = sorted(call for one in rounds for call in one)
-        rows[peer] = {
-            "p50_microseconds": round(statistics.median(ranked), 1),
-            "p99_microseconds": round(ranked[int(len(ranked) * 0.99)], 1),
-        } | contestants.beside_base(medians, peer)
-        p50, p99 = rows[peer]["p50_microseconds"], rows[peer]["p99_microseconds"]
-        print(f"  {peer:24} p50 {p50:9.1f} µs   p99 {p99:9.1f} µs  {contestants.shown(rows[peer])}")
+        print(f"  {name:24} {shown}")
     harness.save("latency", {"query": QUERY, "not_measured": absent, "rows": rows})
 
 
-def _round(encode: Any, calls: int) -> list[float]:
-    """Time consecutive calls, in microseconds; the first `WARM` calls do not count."""
+def _measure(encoders: dict[str, Encode]) -> dict[str, dict[str, list[list[float]]]]:
+    """Microseconds of each call, by what is given, contestant and round."""
+    taken: dict[str, dict[str, list[list[float]]]] = {
+        kind: {name: [] for name in encoders} for kind in GIVEN
+    }
+    for _ in range(harness.fewer(ROUNDS, least=2)):
+        for name, encode in encoders.items():
+            calls = harness.fewer(TEACHER_CALLS if name == "transformer" else CALLS)
+            for kind, given in GIVEN.items():
+                taken[kind][name].append(_round(encode, given, calls))
+    return taken
+
+
+def _round(encode: Encode, given: str | list[str], calls: int) -> list[float]:
+    """Microseconds of calls in a row, after a few that are not counted."""
     taken = []
     for at in range(WARM + calls):
         start = time.perf_counter()
-        encode(QUERY)
+        encode(given)
         if at >= WARM:
             taken.append((time.perf_counter() - start) * 1e6)
     return taken
+
+
+def _rows(taken: dict[str, list[list[float]]]) -> dict[str, dict[str, Any]]:
+    """Each contestant's median and 99th percentile of all calls, and its ratio to model2vec."""
+    medians = {name: [statistics.median(one) for one in rounds] for name, rounds in taken.items()}
+    rows = {}
+    for name, rounds in taken.items():
+        ranked = sorted(call for one in rounds for call in one)
+        rows[name] = {
+            "p50_microseconds": round(statistics.median(ranked), 1),
+            "p99_microseconds": round(ranked[int(len(ranked) * 0.99)], 1),
+        } | contestants.beside_base(medians, name)
+    return rows
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from typing import Any
 
 import contestants
 import harness
-import numpy as np
+import peers
 import texts
 from tokenizers import Tokenizer
 
@@ -40,15 +40,15 @@ def main() -> None:
     """Run and save."""
     harness.read_options()
     harness.one_core()
-    floors, absent = contestants.present({FLOOR: _floor})
+    floors, absent = contestants.present({FLOOR: peers.embedding_bag})
     with tempfile.TemporaryDirectory() as name:
         path = contestants.write_file(Path(name), "int8")
         kinds = {kind: _kind(kind, path, floors) for kind in texts.KINDS}
     harness.save("parts", {"microseconds_per_token": kinds, "not_measured": absent})
 
 
-def _kind(kind: str, path: Path, floors: dict[str, Callable[..., Call]]) -> dict[str, float]:
-    """Measure each part for texts of one kind, in microseconds per token."""
+def _kind(kind: str, path: Path, floors: dict[str, peers.Pooling]) -> dict[str, float]:
+    """Microseconds a token of each part, for texts of one kind."""
     sample, _ = texts.load(kind, harness.fewer(COUNTS[kind]))
     model, embedder = StaticModel.load(path), Embedder(read(path))
     ids, lengths = embedder.tokenizer().encode(sample)
@@ -105,21 +105,6 @@ def _stages(embedder: Embedder, sample: list[str]) -> dict[str, float]:
         for at, stage in enumerate(STAGES):
             spent[stage] += times[at + 1] - times[at]
     return spent
-
-
-def _floor() -> Callable[..., Call]:
-    """Return the setup of torch's `embedding_bag` on one thread, over float32 rows."""
-    import torch
-
-    torch.set_num_threads(1)
-
-    def prepare(table: Any, ids: Any, lengths: Any) -> Call:
-        weight, indices = torch.from_numpy(table), torch.from_numpy(ids.astype(np.int64))
-        offsets = torch.from_numpy(np.concatenate([[0], np.cumsum(lengths)[:-1]]))
-        bag = torch.nn.functional.embedding_bag
-        return lambda: bag(indices, weight, offsets, mode="mean")
-
-    return prepare
 
 
 if __name__ == "__main__":

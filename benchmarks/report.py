@@ -28,8 +28,10 @@ def main() -> int:
             continue
         content = json.loads(saved.read_text(encoding="utf-8"))
         figure = importlib.import_module(f"figures.{module.name}")
-        section = figure.section(content)
-        wanted |= {page: fill(wanted[page], module.name, section) for page in PAGES}
+        sections = {module.name: figure.section(content)}
+        sections |= getattr(figure, "further", lambda _: {})(content)
+        for name, section in sections.items():
+            wanted |= {page: fill(wanted[page], name, section) for page in PAGES}
         for name, drawn in getattr(figure, "pictures", lambda _: {})(content).items():
             wanted[PICTURES / name] = drawn
     return settle(wanted)

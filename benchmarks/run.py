@@ -1,6 +1,6 @@
 """Run benchmarks one after the other, each in its own process, then fill the figures of docs/.
 
-python benchmarks/run.py                    all of them, ten to fifteen minutes
+python benchmarks/run.py                    all of them, some twenty minutes
 python benchmarks/run.py throughput start   some
 python benchmarks/run.py --quick            a minute, to see that all of them run
 """
@@ -27,10 +27,10 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(ALL)}")
     harness.add_options(parser)
     chosen = parser.parse_args(namespace=harness.OPTIONS)
-    harness.check_clean()
     for name in chosen.names:
         if name not in ALL:
             parser.error(f"no benchmark is called {name!r}: there are {', '.join(ALL)}")
+    harness.check_clean()
     passed_on = ["--quick"] if chosen.quick else []
     if chosen.results:
         passed_on += ["--results", str(chosen.results)]

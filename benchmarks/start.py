@@ -1,27 +1,28 @@
 """Time and peak memory of new processes up to their first vector, and the time of each step.
 
-`python -c "import numpy"` is the lower limit. Memory is the peak resident set. The results also
-hold the bytes of the installed packages and of the model.
+The floor is `python -c "import numpy"`. Memory is the peak resident set. Beside it stand the bytes
+that pip installs and those of the model. Ours is started with two texts, as it answers plain
+English before it imports `tokenizers`; the peers read their whole tokenizer for any text. With a
+thousand titles in place of one text, each has built all that it builds late.
 """
 
 from __future__ import annotations
 
 import compileall
-import importlib
 import importlib.metadata
+import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import contestants
 import harness
 import installed
+import programs
+import texts
 import vocabularies
-
-from staticemb_runtime.loading import DEFAULT_FILE
 
 REPETITIONS = 9
 # Not ru_maxrss, which a child inherits from the process that started it.
@@ -30,9 +31,11 @@ _PEAK = (
     " if line.startswith('VmHWM')))"
 )
 TEXT = "a first text"
-# Needs `tokenizers`: the import, and its reading of the vocabulary, are part of the time.
-ACCENTED = "a first résumé"
-# The steps of our start, in the order of a first call.
+OTHER = ", other text"
+MANY = ", 1,000 titles"
+# Their start takes ten seconds, beside which a thousand titles are nothing.
+SLOW = ("sentence-transformers", "transformer")
+# The steps of ours in the order in which a first call takes them.
 _STEPS = """
 import time; t = [time.perf_counter()]; add = lambda: t.append(time.perf_counter())
 import numpy; add()
@@ -60,79 +63,42 @@ def main() -> None:
     compileall.compile_dir(str(installed.RUNTIME), quiet=1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        ours = {
-            "ours int8": contestants.write_file(folder, "int8"),
-            "ours float32": contestants.write_file(folder, "float32"),
-            contestants.BUNDLED: Path(DEFAULT_FILE),
-            "ours int8, 250,000 Unigram tokens": vocabularies.unigram(
-                folder, harness.fewer(250_000)
-            ),
-        }
-        peers, absent = contestants.present(_peers(folder), contestants.NEVER)
-        programs = {"python alone": "pass", "import numpy": "import numpy"}
-        load = "from staticemb_runtime import StaticModel; StaticModel.load({!r}).encode({!r})"
-        programs |= {name: load.format(str(path), TEXT) for name, path in ours.items()}
-        programs["ours int8, accented text"] = load.format(str(ours["ours int8"]), ACCENTED)
-        programs |= {name: code for name, (code, _) in peers.items()}
-        seconds, peaks = _run(programs, harness.fewer(REPETITIONS, least=2))
-        sizes = {name: path.stat().st_size for name, path in ours.items()}
-        sizes |= {name: size for name, (_, size) in peers.items()}
+        # laghu keeps a file of each large vocabulary; the first repetition makes it.
+        os.environ["LAGHU_CACHE"] = name
+        unigram = f"ours int8, {programs.UNIGRAM}"
+        files = contestants.our_files(folder)
+        files[unigram] = vocabularies.unigram(folder, harness.fewer(250_000))
+        found, absent = contestants.present(programs.others(folder))
+        ours = programs.ours(files)
+        titles, _ = texts.load("titles", harness.fewer(1_000))
+        many = programs.file_of_texts(folder / "titles.json", titles)
+        codes = {"python alone": "pass", "import numpy": "import numpy"}
+        for name, program in (ours | found).items():
+            codes[name] = program.code(programs.TEXT)
+            if name in ours:
+                codes[f"{name}{OTHER}"] = program.code(programs.OTHER_TEXT)
+            if name not in SLOW:
+                codes[f"{name}{MANY}"] = program.code(many)
+        seconds, peaks = _run(codes, harness.fewer(REPETITIONS, least=2))
         steps = {
-            "30,000 WordPiece tokens": _steps(ours["ours int8"]),
-            "250,000 Unigram tokens": _steps(ours["ours int8, 250,000 Unigram tokens"]),
+            "30,000 WordPiece tokens": _steps(files["ours int8"]),
+            "250,000 Unigram tokens": _steps(files[unigram]),
         }
-    rows = {name: _row(name, seconds, peaks) for name in programs}
-    for name, size in sizes.items():
-        rows[name]["model_bytes"] = size
+    rows = {name: _row(name, seconds, peaks) for name in codes}
+    for name, program in (ours | found).items():
+        rows[name]["model_bytes"] = program.model_bytes
     results = {"rows": rows, "steps_milliseconds": steps, "not_measured": absent}
     harness.save("start", results | {"installed_bytes": _installed()})
 
 
-def _peers(folder: Path) -> dict[str, Callable[[], tuple[str, int]]]:
-    """Return a function for each peer, which makes the model and returns program and bytes."""
-    transformers = (
-        "from sentence_transformers import SentenceTransformer; "
-        "SentenceTransformer({!r}, device='cpu').encode({!r}, show_progress_bar=False)"
-    )
-
-    def model2vec() -> tuple[str, int]:
-        path = contestants.save_model2vec(folder / "model2vec")
-        code = "from model2vec import StaticModel; StaticModel.from_pretrained({!r}).encode({!r})"
-        return code.format(str(path), TEXT), contestants.model_bytes(path)
-
-    def static() -> tuple[str, int]:
-        path = contestants.save_sentence_transformers(folder / "static")
-        return transformers.format(str(path), TEXT), contestants.model_bytes(path)
-
-    def wordllama() -> tuple[str, int]:
-        path = contestants.wordllama_folder()
-        code = (
-            "from wordllama import WordLlama; "
-            "WordLlama.load(cache_dir={!r}, disable_download=True).embed({!r}, norm=True)"
-        )
-        return code.format(str(path), TEXT), contestants.model_bytes(path)
-
-    def teacher() -> tuple[str, int]:
-        path = contestants.teacher_folder()
-        importlib.import_module("sentence_transformers")
-        return transformers.format(str(path), TEXT), contestants.model_bytes(path)
-
-    return {
-        contestants.BASE: model2vec,
-        "sentence-transformers": static,
-        "WordLlama": wordllama,
-        "transformer": teacher,
-    }
-
-
 def _run(
-    programs: dict[str, str], repetitions: int
+    codes: dict[str, str], repetitions: int
 ) -> tuple[dict[str, list[float]], dict[str, list[int]]]:
-    """Run the programs in turn, and repeat; return the seconds and peak bytes of each run."""
-    seconds: dict[str, list[float]] = {name: [] for name in programs}
-    peaks: dict[str, list[int]] = {name: [] for name in programs}
+    """Seconds and peak bytes of each program, by turns."""
+    seconds: dict[str, list[float]] = {name: [] for name in codes}
+    peaks: dict[str, list[int]] = {name: [] for name in codes}
     for _ in range(repetitions):
-        for program, code in programs.items():
+        for program, code in codes.items():
             start = time.perf_counter()
             printed = harness.in_fresh_process(code + _PEAK)
             seconds[program].append(time.perf_counter() - start)
@@ -174,7 +140,7 @@ def _installed() -> dict[str, dict[str, int]]:
     """Return the bytes of each package of a contestant, without contestants not installed."""
     found = {"ours, by `pip install --no-deps`": installed.alone("numpy", "tokenizers")}
     found["ours"] = installed.closure("numpy", "tokenizers") | found[next(iter(found))]
-    for name in ("model2vec", "wordllama", "sentence-transformers"):
+    for name in ("model2vec", "fastembed", "laghu[rust]", "wordllama", "sentence-transformers"):
         try:
             found[name] = installed.closure(name)
         except importlib.metadata.PackageNotFoundError as error:

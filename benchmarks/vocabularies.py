@@ -1,4 +1,4 @@
-"""Write static embedding files with large generated vocabularies: 256 dimensions, int8."""
+"""Files of ours, and of the peers, with large made-up vocabularies, 256 dimensions, int8."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import random
 from pathlib import Path
 
 import numpy as np
+import peers
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from staticemb_distiller.file import Parts, Settings, write
+from staticemb_distiller.file.pieces import with_pieces
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzäöüéèñçабвгдежзиклмнопрст"
 
@@ -22,7 +24,18 @@ def words(folder: Path, count: int) -> Path:
 
 
 def unigram(folder: Path, count: int) -> Path:
-    """Write a file with random pieces in SentencePiece's form; XLM-R has 250,000 of them."""
+    """Pieces in the manner of SentencePiece; XLM-R has 250,000."""
+    settings = Settings(unknown_token_id=0)
+    return _write(folder / f"unigram-{count}.staticemb", _unigram_tokenizer(count), settings)
+
+
+def unigram_folder(folder: Path, count: int) -> Path:
+    """The same pieces and rows in model2vec's layout, which has no scale."""
+    tokenizer = _unigram_tokenizer(count).to_str().encode()
+    return peers.write_folder(folder / f"unigram-{count}", _rows(count), tokenizer)
+
+
+def _unigram_tokenizer(count: int) -> Tokenizer:
     rng = random.Random(0)
     pieces = {"<unk>": 0.0, "▁": -2.0} | dict.fromkeys(_LETTERS, -12.0)
     while len(pieces) < count:
@@ -31,13 +44,16 @@ def unigram(folder: Path, count: int) -> Path:
     tokenizer = Tokenizer(models.Unigram(list(pieces.items()), unk_id=0))
     tokenizer.normalizer = normalizers.NFKC()
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
-    path = folder / f"unigram-{count}.staticemb"
-    return _write(path, tokenizer, Settings(unknown_token_id=0))
+    return tokenizer
+
+
+def _rows(count: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(-127, 128, (count, 256), dtype=np.int8)
 
 
 def _write(path: Path, tokenizer: Tokenizer, settings: Settings) -> Path:
-    count = tokenizer.get_vocab_size()
-    table = np.random.default_rng(0).integers(-127, 128, (count, 256), dtype=np.int8)
     scale = np.full(256, 0.01, np.float32)
-    write(path, Parts(table, tokenizer.to_str().encode(), scale=scale), settings)
+    rows = _rows(tokenizer.get_vocab_size())
+    parts = Parts(rows, tokenizer.to_str().encode(), scale=scale)
+    write(path, with_pieces(parts), settings)
     return path

@@ -206,6 +206,7 @@ def check(
         if found != case["code"]:
             yield f"{case['code']} expected, refused with {found}"
     elif case["class"] == "reader":
+        minimal.verify(file)
         if minimal.parts(file) != case["parts"]:
             yield f"read as {minimal.parts(file)}"
     else:

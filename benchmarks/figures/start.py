@@ -3,8 +3,10 @@
 from typing import Any
 
 import drawing
+from labels import PACKAGES, label
 
-from .throughput import LABELS, PACKAGES
+OTHER = ", other text"
+MANY = ", 1,000 titles"
 
 
 def section(content: dict[str, Any]) -> str:
@@ -21,20 +23,29 @@ def section(content: dict[str, Any]) -> str:
 
 
 def _processes(rows: dict[str, Any]) -> str:
+    """Times over that of `import numpy`: with a text, with another one, and with many."""
     body = []
     for name, row in rows.items():
-        model = row.get("model_bytes")
-        body.append(
-            [
-                LABELS.get(name, name),
-                f"{row['seconds'] * 1e3:,.0f}",
-                f"{row['times_import_numpy']['median']:.2f}",
-                f"{row['peak_megabytes']:.1f}",
-                f"{model / 1e6:.1f}" if model else "",
-            ]
-        )
-    header = ["process start to first vector", "ms", "× `import numpy`", "peak memory, MB"]
-    return drawing.table([*header, "model, MB"], body)
+        if not name.endswith((OTHER, MANY)):
+            times = [_times(rows.get(name + given)) for given in ("", OTHER, MANY)]
+            body.append([label(name), *times, f"{row['peak_megabytes']:,.0f}"])
+    header = ["start to vectors, × numpy", "a text", "other text", "1,000 titles", "peak MB"]
+    floor = rows["import numpy"]["seconds"] * 1e3
+    sizes = ", ".join(
+        f"{label(name)} {row['model_bytes'] / 1e6:.1f}"
+        for name, row in rows.items()
+        if "model_bytes" in row
+    )
+    note = (
+        f"× numpy: the time of a process over that of `import numpy`, which took {floor:.0f} ms. "
+        "Other text: it is not plain English; peers read their whole tokenizer for any text. Peak: "
+        f"with a text. Models, MB on disk: {sizes}."
+    )
+    return drawing.table(header, body) + "\n\n" + note
+
+
+def _times(row: dict[str, Any] | None) -> str:
+    return f"{row['times_import_numpy']['median']:.2f}" if row else ""
 
 
 def _steps(steps: dict[str, dict[str, float]]) -> str:

@@ -169,6 +169,7 @@ class StaticFile {
     this.tensors = new Map();
     for (const [name, entry] of members) this.tensors.set(name, checkEntry(name, entry));
     this.checkLayout(size - this.start);
+    this.refused = this.tensors.has("pieces.definition") ? [] : null;
     this.checkMetadata();
     this.checkValues();
   }
@@ -303,6 +304,50 @@ class StaticFile {
     const vectorsDigest = this.metadata.get("vectors_digest").slice(7);
     if (sha.digest("hex") !== vectorsDigest) refuse("vectors_digest_mismatch");
     checkTokenizer(this.tensorBytes("tokenizer"), this.tokenCount);
+    if (this.refused && !this.rightPieces()) this.refused.push("pieces");
+  }
+
+  // The part `pieces`, computed from the tokenizer (section 6.2).
+  rightPieces() {
+    const dtypes = { definition: "U8", text: "U8", ends: "U32", scores: "F64", slots: "U64" };
+    const right = ([label, dtype]) => {
+      const entry = this.tensors.get(`pieces.${label}`);
+      return entry?.dtype === dtype && entry.shape.length === 1;
+    };
+    if (!Object.entries(dtypes).every(right)) return false;
+    const members = spelledJson(this.tensorBytes("tokenizer"));
+    const { vocab } = members.model;
+    if (!Array.isArray(vocab) || vocab.length >= 2 ** 24) return false;
+    const isPair = (item) =>
+      Array.isArray(item) && item.length === 2 && item.every((each) => typeof each === "string") &&
+      item[0][0] === "=" && item[1][0] === "#" && !LONE_SURROGATE.test(item[0]);
+    if (!vocab.every(isPair)) return false;
+    const pieces = vocab.map(([piece]) => Buffer.from(text(piece)));
+    if (pieces.some((piece) => piece.length > 255)) return false;
+    if (this.tensors.get("pieces.definition").shape[0] > 2 ** 24) return false;
+    members.model.vocab = [];
+    try {
+      const given = spelledJson(this.tensorBytes("pieces.definition"));
+      if (canonical(given) !== canonical(members)) return false;
+    } catch {
+      return false;
+    }
+    const ends = Buffer.alloc(4 * pieces.length);
+    const scores = Buffer.alloc(8 * pieces.length);
+    let end = 0;
+    for (const [i, piece] of pieces.entries()) {
+      end += piece.length;
+      ends.writeUInt32LE(end, 4 * i);
+      const value = score(vocab[i][1].slice(1));
+      if (!Number.isFinite(value)) return false;
+      scores.writeDoubleLE(value, 8 * i);
+    }
+    const slots = hashTable(pieces);
+    if (slots === null) return false;
+    const expected = { text: Buffer.concat(pieces), ends, scores, slots };
+    return Object.entries(expected).every(([label, data]) =>
+      data.equals(this.tensorBytes(`pieces.${label}`)),
+    );
   }
 
   // Compute stage 4 of section 8.
@@ -384,6 +429,7 @@ class StaticFile {
       prompts: Object.fromEntries(this.prompts),
       tensors: Object.fromEntries(tensors),
       optional: Object.fromEntries(optional),
+      ...(this.refused ? { refused: this.refused } : {}),
     };
   }
 }
@@ -472,6 +518,78 @@ function modelType(model) {
   if (has("merges")) return "BPE";
   if (!has("unk_token")) return undefined;
   return has("continuing_subword_prefix", "max_input_chars_per_word") ? "WordPiece" : "WordLevel";
+}
+
+// JSON whose strings begin with "=" and whose numbers are strings that begin with "#".
+function spelledJson(bytes) {
+  const text = decode(bytes, "tokenizer_not_utf8");
+  JSON.parse(text);
+  const token = /"(?:[^"\\]|\\.)*"|-?[0-9][0-9.eE+-]*/g;
+  const spelled = (found) => (found[0] === '"' ? `"=${found.slice(1)}` : `"#${found}"`);
+  return unmarked(JSON.parse(text.replace(token, spelled)));
+}
+
+// Member names lose their "=".
+function unmarked(value) {
+  if (Array.isArray(value)) return value.map(unmarked);
+  if (typeof value !== "object" || value === null) return value;
+  const members = Object.entries(value).map(([key, item]) => [text(key), unmarked(item)]);
+  return Object.assign(Object.create(null), Object.fromEntries(members));
+}
+
+function text(marked) {
+  return marked.slice(1);
+}
+
+// One spelling for equal values: members by name, numbers as binary64 values.
+function canonical(value) {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  if (typeof value === "string") return value[0] === "#" ? `${Number(text(value)) + 0}` : JSON.stringify(value);
+  if (typeof value !== "object" || value === null) return String(value);
+  const names = Object.keys(value).sort();
+  return `{${names.map((name) => `${JSON.stringify(name)}:${canonical(value[name])}`).join(",")}}`;
+}
+
+// A score from its spelling (section 6.2).
+function score(number) {
+  const [, sign, whole, point = "", exponent = "0"] =
+    /^(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?$/.exec(number);
+  const digits = [...whole, ...point];
+  let n = 0n;
+  let read = 0;
+  while (read < digits.length && n * 10n + BigInt(digits[read]) < 2n ** 64n) {
+    n = n * 10n + BigInt(digits[read]);
+    read += 1;
+  }
+  let e = Number(exponent) + (whole.length - read);
+  let value = Number(n);
+  for (; e < -308 && value !== 0; e += 308) value /= 1e308;
+  if (value !== 0) value = e >= 0 ? value * Number(`1e${e}`) : value / Number(`1e${-e}`);
+  return sign ? -value : value;
+}
+
+// The hash table from piece to id; null if an entry stands too far from its home.
+function hashTable(pieces) {
+  const wrap = (value) => BigInt.asUintN(64, value);
+  const last = new Map(pieces.map((piece, id) => [piece.toString("hex"), id]));
+  last.delete("");
+  const entries = [...last.values()].map((id) => {
+    let h = 0n;
+    for (const byte of pieces[id]) h = wrap(h * 0x9e3779b97f4a7c15n + BigInt(byte) + 1n);
+    return { id, t: wrap((h ^ (h >> 32n)) * 0xbf58476d1ce4e5b9n) };
+  });
+  let bits = 0;
+  while (2 ** bits < 2 * entries.length) bits += 1;
+  const table = Buffer.alloc(8 * (2 ** bits + 64));
+  entries.sort((a, b) => (a.t < b.t ? -1 : a.t > b.t ? 1 : a.id - b.id));
+  let place = -1;
+  for (const { id, t } of entries) {
+    const home = Number(t >> BigInt(64 - bits));
+    place = Math.max(home, place + 1);
+    if (place - home > 63) return null;
+    table.writeBigUInt64LE(((t >> 24n) << 24n) | BigInt(id + 1), 8 * place);
+  }
+  return table;
 }
 
 function numbers(bytes, dtype) {

@@ -79,6 +79,7 @@ class ModelParts:
     scale: tuple[float, ...] | None = None
     weights: tuple[float, ...] | None = None
     rows: tuple[int, ...] | None = None
+    refused: tuple[str, ...] = ()
 
     def bytes_of(self, name: str) -> bytes:
         """Return a tensor's bytes."""
@@ -367,6 +368,103 @@ def verify(file: ModelParts) -> None:
     if f"sha256:{sha.hexdigest()}" != file.metadata["vectors_digest"]:
         refuse("vectors_digest_mismatch")
     check_tokenizer(file.bytes_of("tokenizer"), file.n_token_ids)
+    if "pieces.definition" in file.tensors and not right_pieces(file):
+        file.refused = ("pieces",)
+
+
+def right_pieces(file: ModelParts) -> bool:
+    """Compute the part `pieces` from the tokenizer, and compare (section 6.2)."""
+    dtypes = {"definition": "U8", "text": "U8", "ends": "U32", "scores": "F64", "slots": "U64"}
+    entries = {name: file.tensors.get(f"pieces.{name}") for name in dtypes}
+    if any(e is None or e["dtype"] != dtypes[n] for n, e in entries.items()):
+        return False
+    members = json.loads(file.bytes_of("tokenizer"), parse_int=Number, parse_float=Number)
+    vocabulary = members["model"]["vocab"]
+    if not isinstance(vocabulary, list) or len(vocabulary) >= 2**24:
+        return False
+    try:
+        pieces = [piece.encode() for piece, _ in vocabulary]
+    except (ValueError, TypeError, AttributeError):
+        return False  # no piece and score, or half a surrogate pair
+    if not all(type(number) is Number for _, number in vocabulary):
+        return False
+    if max(map(len, pieces)) > 255 or file.tensors["pieces.definition"]["shape"][0] > 2**24:
+        return False
+    members["model"]["vocab"] = []
+    try:
+        given = json.loads(file.bytes_of("pieces.definition"), parse_int=Number, parse_float=Number)
+    except (ValueError, RecursionError):
+        return False
+    table, scores = hash_table(pieces), [score(number) for _, number in vocabulary]
+    if table is None or not all(map(math.isfinite, scores)) or not equal_json(members, given):
+        return False
+    ends = [0]
+    for piece in pieces:
+        ends.append(ends[-1] + len(piece))
+    expected = {
+        "text": b"".join(pieces),
+        "ends": struct.pack(f"<{len(pieces)}I", *ends[1:]),
+        "scores": struct.pack(f"<{len(pieces)}d", *scores),
+        "slots": struct.pack(f"<{len(table)}Q", *table),
+    }
+    return all(
+        len(file.tensors[f"pieces.{name}"]["shape"]) == 1
+        and file.bytes_of(f"pieces.{name}") == data
+        for name, data in expected.items()
+    )
+
+
+def equal_json(a: object, b: object) -> bool:
+    """Tell whether two JSON values are equal; numbers as binary64 values."""
+    if isinstance(a, Number) and isinstance(b, Number):
+        return float(a) == float(b)
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(equal_json(a[key], b[key]) for key in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(equal_json, a, b))
+    return a == b
+
+
+def score(number: str) -> float:
+    """Compute a score from its spelling (section 6.2)."""
+    sign, whole, point, exponent = re.fullmatch(  # type: ignore[union-attr]
+        r"(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?", number
+    ).groups()
+    n, e, full = 0, int(exponent or 0), False
+    for at, digit in enumerate(whole + (point or "")):
+        full = full or n * 10 + int(digit) >= 2**64
+        if not full:
+            n = n * 10 + int(digit)
+            e -= at >= len(whole)
+        else:
+            e += at < len(whole)
+    value = float(n)
+    while e < -308 and value != 0:
+        value, e = value / 1e308, e + 308
+    if value != 0:
+        value = value * float(f"1e{e}") if e >= 0 else value / float(f"1e{-e}")
+    return -value if sign else value
+
+
+def hash_table(pieces: list[bytes]) -> list[int] | None:
+    """Compute the hash table from piece to id; None if an entry is too far from its home."""
+    entries = []
+    for piece, token_id in {piece: i for i, piece in enumerate(pieces) if piece}.items():
+        h = 0
+        for byte in piece:
+            h = (h * 0x9E3779B97F4A7C15 + byte + 1) % 2**64
+        entries.append(((h ^ h >> 32) * 0xBF58476D1CE4E5B9 % 2**64, token_id))
+    bits = max(0, 2 * len(entries) - 1).bit_length()
+    table, place = [0] * (2**bits + 64), -1
+    for t, token_id in sorted(entries):
+        home = t >> (64 - bits)
+        place = max(home, place + 1)
+        if place - home > 63:
+            return None
+        table[place] = t - t % 2**24 + token_id + 1
+    return table
 
 
 def check_tokenizer(definition: bytes, n_token_ids: int) -> None:
@@ -480,6 +578,7 @@ def cosine(a: list[float], b: list[float]) -> float:
 def parts(file: ModelParts) -> dict[str, Any]:
     """Return the parts of a file as the protocol requires them."""
     values = file.metadata
+    known = "pieces.definition" in file.tensors
 
     def number(key: str, kind: type) -> float | int | None:
         return kind(values[key]) if key in values else None
@@ -499,6 +598,7 @@ def parts(file: ModelParts) -> dict[str, Any]:
         "prompts": prompts_of(values),
         "tensors": {name: described(file, name) for name in file.tensors if name in ALLOWED},
         "optional": {name: described(file, name) for name in file.tensors if name not in ALLOWED},
+        **({"refused": list(file.refused)} if known else {}),
     }
 
 

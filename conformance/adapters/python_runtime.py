@@ -16,8 +16,9 @@ from staticemb_runtime import StaticModel
 from staticemb_runtime.encoding import EmbeddingTable, pool
 from staticemb_runtime.encoding.vectors import check_dim, normalize
 from staticemb_runtime.errors import FormatError, InvalidTokenIdError, RequestError
-from staticemb_runtime.format import ModelParts, read
+from staticemb_runtime.format import ModelParts
 from staticemb_runtime.format.tensors import DTYPES
+from staticemb_runtime.loading import open_parts
 
 SPELLED = {dtype: name for name, dtype in DTYPES.items()}
 
@@ -48,6 +49,7 @@ def parts(file: ModelParts) -> dict[str, Any]:
         "prompts": metadata.prompts,
         "tensors": described({n: tensor for n, tensor in tensors.items() if tensor is not None}),
         "optional": described(file.optional),
+        **({"refused": list(file.refused)} if "pieces.definition" in file.optional else {}),
     }
 
 
@@ -96,7 +98,7 @@ def embed_text(file: ModelParts, text: str, request: dict[str, Any]) -> NDArray[
 
 def result(message: dict[str, Any]) -> dict[str, Any]:
     """Compute the result for a correct file and a correct request."""
-    file = read(Path(message["file"]), verify=message.get("verify", False))
+    file = open_parts(Path(message["file"]), verify=message.get("verify", False))
     if message["class"] == "reader":
         return {"parts": parts(file)}
     if message["class"] == "pooler":

@@ -7,7 +7,6 @@ import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from generator.files import Tensor
 from generator.valid import Valid, file
@@ -18,29 +17,27 @@ RECORDED = Path(__file__).parent.parent / "recorded" / "text_ids.json"
 
 def text_files() -> Iterator[Valid]:
     """Yield a file for each tokenizer, with a case for each text."""
-    recorded = json.loads(RECORDED.read_text(encoding="ascii"))
-    yield _file(
-        recorded, "wordpiece", "WordPiece; unknown tokens are dropped; damped 8-bit table.",
+    yield text_file(
+        "wordpiece", "WordPiece; unknown tokens are dropped; damped 8-bit table.",
         dtype="I8", unknown_token_id="1", damping="1 3",
     )  # fmt: skip
-    yield _file(
-        recorded, "wordpiece_with_settings",
+    yield text_file(
+        "wordpiece_with_settings",
         "A post-processor, truncation and padding in the tokenizer take no part; max_tokens does.",
         max_tokens="12",
     )  # fmt: skip
-    yield _file(recorded, "byte_bpe", "Byte-level BPE; binary16 table.", dtype="F16")
-    yield _file(
-        recorded, "unigram", "Unigram; unknown tokens are dropped; weights.",
+    yield text_file("byte_bpe", "Byte-level BPE; binary16 table.", dtype="F16")
+    yield text_file(
+        "unigram", "Unigram; unknown tokens are dropped; weights.",
         weighted=True, unknown_token_id="0", normalize="false",
     )  # fmt: skip
-    yield _file(
-        recorded, "word_level", "Whole words; unknown ones have a row; a row map.",
+    yield text_file(
+        "word_level", "Whole words; unknown ones have a row; a row map.",
         mapped=True, damping="0.5 5",
     )  # fmt: skip
 
 
-def _file(
-    recorded: dict[str, Any],
+def text_file(
     name: str,
     notes: str,
     *,
@@ -48,6 +45,8 @@ def _file(
     mapped: bool = False,
     **settings: str,
 ) -> Valid:
+    """A file with a tokenizer, and a case for each text."""
+    recorded = json.loads(RECORDED.read_text(encoding="ascii"))
     definition = TOKENIZERS[name]()
     if hashlib.sha256(definition).hexdigest() != recorded[name]["sha256"]:
         raise SystemExit(f"{RECORDED}: another tokenizer {name} was recorded: run record_text.py")

@@ -6,7 +6,7 @@ import hashlib
 import json
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from generator.files import RIGHT, VECTOR_TENSORS, ZEROS, File, Tensor, tensor, word_tokenizer
@@ -32,12 +32,14 @@ class Valid:
         notes: the subject of the cases in words.
         file: the file.
         cases: the members of each case, without the expected vector; see `run`.
+        refused: the optional parts that full verification refuses.
     """
 
     name: str
     notes: str
     file: File
     cases: list[dict[str, Any]]
+    refused: list[str] = field(default_factory=list)
 
 
 def metadata(dim: int, **settings: str) -> dict[str, str]:
@@ -195,7 +197,10 @@ def _described(tensors: dict[str, Tensor]) -> dict[str, Any]:
 def cases(valid: Valid) -> Iterator[dict[str, Any]]:
     """Yield all cases of a file: first the parts, then the vectors."""
     prefix = f"valid/{valid.name}"
-    yield {"id": f"{prefix}/read", "class": "reader", "flags": [], "parts": parts(valid.file)}
+    given = parts(valid.file)
+    if "pieces.definition" in valid.file.tensors:
+        given["refused"] = valid.refused
+    yield {"id": f"{prefix}/read", "class": "reader", "flags": [], "parts": given}
     reference = Reference(valid.file)
     for case in valid.cases:
         tokens = case.get("tokens")

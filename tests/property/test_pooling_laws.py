@@ -9,7 +9,8 @@ from hypothesis.extra import numpy as hnp
 
 import strategies
 from staticemb_distiller.file import Parts
-from staticemb_runtime.encoding.pooling import pool
+from staticemb_runtime.encoding.long_texts import Parameters
+from staticemb_runtime.encoding.pooling import Pooler, pool
 from staticemb_runtime.encoding.table import EmbeddingTable
 from staticemb_runtime.encoding.vectors import normalize, quantize, truncate
 
@@ -99,6 +100,18 @@ def test_a_text_does_not_depend_on_its_neighbors(case, random):
     np.testing.assert_array_equal(shuffled, together[order])
     for text, vector in zip(texts, together, strict=True):
         np.testing.assert_array_equal(pool(table_of(parts), *flat([text]), **request)[0], vector)
+
+
+@given(cases(), st.booleans())
+def test_a_query_has_the_bits_of_a_batch(case, unit):
+    parts, texts, request = case
+    beta = request["beta"] if request["pooling"] == "damped_mean" else 0.0
+    parameters = Parameters(beta, request["dims"], request["prefix"], unit)
+    together = Pooler(table_of(parts), parameters).many(*flat(texts))
+    pooler = Pooler(table_of(parts), parameters)
+    for _ in range(2):  # the first round computes the lengths of rows
+        for text, vector in zip(texts, together, strict=True):
+            assert pooler.one(np.array(text, np.int32)).tobytes() == vector.tobytes()
 
 
 @given(cases())

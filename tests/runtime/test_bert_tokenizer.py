@@ -1,6 +1,7 @@
 """BERT's tokenizer without `tokenizers` gives the ids of `tokenizers`."""
 
 import json
+from unittest import mock
 
 import pytest
 from hypothesis import given
@@ -18,12 +19,14 @@ from bert_definitions import (
     texts,
 )
 from growth import check_growth
+from staticemb_runtime.tokenization import word_tokenizer, wordpiece_encoder
 from staticemb_runtime.tokenization.added_tokens import AddedToken
 from staticemb_runtime.tokenization.bert import BertRules
 from staticemb_runtime.tokenization.bert_characters import Normalizer
 from staticemb_runtime.tokenization.wordpiece_model import WordPiece
 from tokenizer_designs import design_texts, designs
 from tokenizer_families import SENTENCES, family_json
+from word_tokenizers import found, open_tokenizer
 
 
 def ids(tokenizer, text):
@@ -43,6 +46,31 @@ def test_ids_are_those_of_tokenizers(members, data):
         assert tokenizer.rules.holds_added(text) == any(isinstance(piece, int) for piece in cut)
         if not tokenizer.rules.holds_added(text):
             assert tokenizer.rules.words(text) == cut
+
+
+@given(members=definitions(), data=st.data(), many=st.sampled_from([0, 16]))
+def test_models_give_these_ids_by_every_path(members, data, many):
+    if read(members) is None:
+        return
+    library, content = oracle(members), json.dumps(members).encode()
+    drawn = data.draw(st.lists(texts, min_size=1, max_size=5))
+    expected = [ids(library, text) for text in drawn]
+    with mock.patch.object(wordpiece_encoder, "_MANY", many):
+        tokenizer = open_tokenizer(content)
+        assert found(tokenizer, drawn) == expected
+        assert found(tokenizer, drawn[::-1]) == expected[::-1], "with every word known"
+        with mock.patch.object(word_tokenizer, "_BLOCK", 8):
+            assert found(open_tokenizer(content), drawn) == expected
+            joined = "".join(drawn)
+            assert found(open_tokenizer(content), [joined]) == [ids(library, joined)]
+
+
+@pytest.mark.parametrize("spelling", ["\0", "\0\0", "a\0"])
+def test_an_added_token_of_padding_is_found_in_texts_alone(spelling):
+    members = definition(["?", "a"], added=[added_token(2, spelling)])
+    library, tokenizer = oracle(members), open_tokenizer(json.dumps(members).encode())
+    drawn = ["", "a", "a\0", "b\0\0 a"]
+    assert found(tokenizer, drawn) == [ids(library, text) for text in drawn]
 
 
 @given(members=designs(), data=st.data())
@@ -78,8 +106,8 @@ def test_families_of_real_models(name, multilingual):
     members = json.loads(family_json(name))
     tokenizer, library = read(members), oracle(members)
     lines = multilingual + SENTENCES
-    found = library.encode_batch(lines, add_special_tokens=False)
-    assert [tokenizer.ids(line) for line in lines] == [encoding.ids for encoding in found]
+    encodings = library.encode_batch(lines, add_special_tokens=False)
+    assert [tokenizer.ids(line) for line in lines] == [encoding.ids for encoding in encodings]
 
 
 @pytest.mark.parametrize(
@@ -98,8 +126,10 @@ def test_the_real_tokenizer(minilm, multilingual, normalizer):
     members = json.loads((minilm / "tokenizer.json").read_text(encoding="utf-8"))
     members["normalizer"] = normalizer
     tokenizer, library = read(members, len(members["model"]["vocab"])), oracle(members)
-    found = library.encode_batch(multilingual, add_special_tokens=False)
-    assert [tokenizer.ids(line) for line in multilingual] == [encoding.ids for encoding in found]
+    encodings = library.encode_batch(multilingual, add_special_tokens=False)
+    assert [tokenizer.ids(line) for line in multilingual] == [
+        encoding.ids for encoding in encodings
+    ]
 
 
 def test_tokens_are_spelled_as_in_the_definition():

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -93,17 +94,17 @@ def test_a_change_between_two_blocks_of_a_stream_is_seen(tmp_path):
 
 
 def test_a_change_during_a_block_is_seen(tmp_path, monkeypatch):
-    from staticemb_runtime.encoding import embedder
+    from staticemb_runtime.encoding.pooling import Pooler
 
     place, file = make_file(tmp_path)
     content = another(make_file, tmp_path)
-    pool = embedder.pool
+    many = Pooler.many
 
-    def pool_and_overwrite(*arguments, **options):
+    def pool_and_overwrite(*arguments):
         overwrite(file, content)
-        return pool(*arguments, **options)
+        return many(*arguments)
 
-    monkeypatch.setattr(embedder, "pool", pool_and_overwrite)
+    monkeypatch.setattr(Pooler, "many", pool_and_overwrite)
     with pytest.raises(FileChangedError):
         StaticModel.load(place).encode(TEXTS)
 
@@ -141,6 +142,19 @@ def test_a_file_that_is_replaced_or_removed_keeps_its_vectors(tmp_path, make, re
         new.write_bytes(another(make, tmp_path))
         new.replace(file)
     np.testing.assert_array_equal(model.encode(TEXTS), expected)
+
+
+def test_a_change_right_after_a_query_is_seen_a_millisecond_later(tmp_path):
+    place, file = make_file(tmp_path)
+    content = another(make_file, tmp_path)
+    model = StaticModel.load(place)
+    model.encode(TEXTS)
+    model.encode("w1")
+    overwrite(file, content)
+    time.sleep(0.002)
+    for texts in ("w1", ["w1"]):
+        with pytest.raises(FileChangedError):
+            model.encode(texts)
 
 
 def test_a_touched_file_is_the_same_file(tmp_path):

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from staticemb_runtime.encoding.pooling import pool
+from staticemb_runtime.encoding.long_texts import Parameters
+from staticemb_runtime.encoding.pooling import Pooler, pool
 from staticemb_runtime.encoding.table import EmbeddingTable
 from staticemb_runtime.errors import InvalidDimensionError, InvalidTokenIdError
 
@@ -70,6 +71,51 @@ def test_texts_of_every_length(kind, dim, dims, prefix, beta):
             np.testing.assert_allclose(vector, expected, rtol=0, atol=3e-5)
 
 
+@pytest.mark.parametrize("kind", tables(2, 2))
+@pytest.mark.parametrize("unit", [False, True])
+@pytest.mark.parametrize(("dims", "prefix"), [(64, 192), (64, 48), (192, 1), (1, 192)])
+def test_a_query_of_every_length_has_the_bits_of_a_batch(kind, unit, dims, prefix):
+    table = tables(500, 192)[kind]
+    rng = np.random.default_rng(5)
+    lengths = np.concatenate([np.arange(70), [255, 256, 257, 300, 1023, 1024, 1025, 3000]])
+    ids = rng.integers(0, table.vocab_size, lengths.sum()).astype(np.int32)
+    for beta in (0.0, 1.0):
+        pooler = Pooler(table, Parameters(beta, dims, prefix, unit))
+        together = pooler.many(ids, lengths)
+        for text, vector in zip(np.split(ids, np.cumsum(lengths)[:-1]), together, strict=True):
+            assert pooler.one(text).tobytes() == vector.tobytes()
+
+
+@pytest.mark.parametrize("size", [1e-36, 1e-25, 1e-12, 1e15, 1e30])
+def test_extreme_rows_do_not_depend_on_their_neighbors(size):
+    rng = np.random.default_rng(6)
+    rows = rng.standard_normal((40, 24)).astype(np.float32)
+    rows[::3] *= np.float32(size)
+    rows[7] = 0
+    lengths = rng.integers(0, 30, 60)
+    ids = rng.integers(0, 40, lengths.sum()).astype(np.int32)
+    table = EmbeddingTable(rows)
+    pooler = Pooler(table, Parameters(1.0, 16, 24, False))
+    together = pooler.many(ids, lengths)
+    for text, vector in zip(np.split(ids, np.cumsum(lengths)[:-1]), together, strict=True):
+        assert pooler.one(text).tobytes() == vector.tobytes()
+        if len(text) > 3:
+            expected = reference(table, text, 1.0, 16)
+            np.testing.assert_allclose(
+                vector, expected, rtol=0, atol=1e-4 * np.abs(rows[text]).max()
+            )
+
+
+@pytest.mark.parametrize("wrong", [4, 2**31 - 1])
+@pytest.mark.parametrize("length", [2, 2000])
+def test_a_query_with_a_token_without_a_row_is_refused(wrong, length):
+    table = EmbeddingTable(np.ones((9, 2), np.float32), rows=np.array([8, 8, 0, 1], np.uint16))
+    ids = np.zeros(length, np.int32)
+    ids[-1] = wrong
+    with pytest.raises(InvalidTokenIdError, match=f"0 to 3, found {wrong}"):
+        Pooler(table, Parameters(0.0, 0, 2, True)).one(ids)
+
+
 @pytest.mark.parametrize("kind", ["float32", "int8"])
 def test_a_text_of_a_million_tokens_is_exact_and_needs_little_memory(kind):
     table = tables(500, 16)[kind]
@@ -101,17 +147,21 @@ def test_the_batch_decides_nothing():
 def test_threads_decide_nothing():
     rng = np.random.default_rng(4)
     lengths = rng.integers(0, 60, 200)
-    table = tables(2000, 128)["int8"]
-    ids = rng.integers(0, table.vocab_size, lengths.sum()).astype(np.int32)
+    ids = rng.integers(0, 2000, lengths.sum()).astype(np.int32)
+    texts = np.split(ids, np.cumsum(lengths)[:-1])
+    for _ in range(5):  # the threads find no length of a row computed
+        pooler = Pooler(tables(2000, 128)["int8"], Parameters(1.0, 64, 128, False))
 
-    def work(_: int) -> np.ndarray:
-        return pool(table, ids, lengths, **DAMPED, dims=64)
+        def work(number: int, pooler: Pooler = pooler) -> np.ndarray:
+            if number % 2:
+                return pooler.many(ids, lengths)
+            return np.array([pooler.one(text) for text in texts])
 
-    with ThreadPoolExecutor(8) as threads:
-        results = list(threads.map(work, range(32)))
-    expected = work(0)
-    for result in results:
-        np.testing.assert_array_equal(result, expected)
+        with ThreadPoolExecutor(8) as threads:
+            results = list(threads.map(work, range(16)))
+        expected = work(1)
+        for result in results:
+            np.testing.assert_array_equal(result, expected)
 
 
 def test_int8_sums_do_not_overflow():

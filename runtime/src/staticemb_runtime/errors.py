@@ -283,6 +283,10 @@ class VectorsDigestMismatchError(FormatError):
     code = "vectors_digest_mismatch"
 
 
+class MissingPackageError(StaticEmbError, ImportError):
+    """The operation needs a package that is not installed; the message names it."""
+
+
 class InvalidTokenizerError(StaticEmbError, ValueError):
     """The `tokenizers` library cannot read a tokenizer's definition."""
 

@@ -11,10 +11,11 @@ import numpy as np
 
 from staticemb_runtime.encoding import EmbeddingTable, pool
 from staticemb_runtime.errors import StaticEmbError
-from staticemb_runtime.format import read
+from staticemb_runtime.loading import open_parts
 
 from ..errors import CheckError, OutputError
 from ..output_file import atomic_file, reported
+from .pieces import with_pieces
 from .writer import write
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def write_checked(
 ) -> None:
     """Write a static embedding file; it is created or replaced only after the check.
 
+    A large Unigram vocabulary is also written as arrays, the optional part `pieces`.
+
     Args:
         path: The file.
         parts: As for `write`.
@@ -52,7 +55,7 @@ def write_checked(
         CheckError: The file fails the check.
     """
     with reported(path, OutputError), atomic_file(path) as temporary:
-        write(temporary, parts, settings)
+        write(temporary, with_pieces(parts), settings)
         check_file(temporary, table, recipe)
 
 
@@ -71,10 +74,13 @@ def check_file(path: Path, table: Table, recipe: Recipe) -> float:
         CheckError: The runtime refuses the file, or its vectors differ by more than rounding.
     """
     try:
-        file = read(path, verify=True)
+        file = open_parts(path, verify=True)
     except StaticEmbError as error:
         msg = f"the new file fails the runtime's checks: {error}"
         raise CheckError(msg) from error
+    if file.refused:
+        msg = f"the runtime refuses parts of the new file: {', '.join(file.refused)}"
+        raise CheckError(msg)
     if recipe.clusters is not None:
         return 1.0
     ids = np.random.default_rng(recipe.seed).integers(len(table.rows), size=(_TEXTS, _TOKENS))

@@ -16,6 +16,7 @@ from staticemb_runtime.loading import Rules, read_folder
 from ..arguments import check_path
 from ..corpus.input_files import model_files
 from ..errors import ConvertError
+from ..file.pieces import with_pieces
 from ..file.writer import Settings, write
 from ..output_file import atomic_file, check_output, reported
 from ..table.parts import Parts
@@ -135,7 +136,7 @@ def write_compared(
         UnwritablePartsError: as in `write`.
     """
     with reported(path, ConvertError), atomic_file(path) as temporary:
-        write(temporary, parts, settings)
+        write(temporary, with_pieces(parts), settings)
         difference = largest_difference(*pair(StaticModel.load(temporary, verify=True)))
         if not difference <= CLOSE:
             raise ConvertError(

@@ -80,6 +80,8 @@ def _settings(file: ModelParts) -> dict[str, Any]:
         facts["prompts"] = meta.prompts
     if file.optional:
         facts["optional_tensors"] = list(file.optional)
+    if file.refused:
+        facts["refused_parts"] = list(file.refused)
     return facts
 
 

@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from ..errors import InvalidTokenIdError, InvalidTokenizerError
 from ..format.file_changes import ChangeGuard
 from ..format.parts import ModelParts
+from ..format.pieces import PART
 from ..format.tokenizer_check import check_tokenizer
-from ..tokenization.open_encoder import open_encoder
+from ..tokenization.open_encoder import check_readable, open_encoder
 from ..tokenization.word_tokenizer import WordTokenizer
 from .batching import Batch, size_hint, slices
+from .long_texts import Parameters
 from .options import Request
-from .pooling import pool
+from .pooling import Pooler
 from .progress import Progress
-from .table import EmbeddingTable
+from .table import EmbeddingTable, check_ids
 from .vectors import normalize, quantize
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
 
 NO_TEXTS: Final[NDArray[np.int64]] = np.empty(0, np.int64)
+_POOLERS: Final = 8  # each holds a buffer per thread
 
 
 class Token(NamedTuple):
@@ -80,6 +84,7 @@ class Embedder:
         self._tokenizer: WordTokenizer | LimitedTokenizer | None = None
         self._lock = threading.Lock()
         self._unlimited: Embedder | None = None
+        self._poolers: dict[Request, Pooler] = {}
 
     def tokenizer(self) -> WordTokenizer | LimitedTokenizer:
         """Return the tokenizer, which the first call builds.
@@ -106,9 +111,14 @@ class Embedder:
             FileChangedError: the file was modified after it was loaded.
         """
         self._guard.check()
-        ids, lengths = self.tokenizer().encode(batch.texts, start=batch.start)
+        try:
+            ids, lengths = self.tokenizer().encode(batch.texts, start=batch.start)
+        except InvalidTokenizerError:  # from an encoder that opens `tokenizers` only when needed
+            self._check()  # raises FormatError
+            raise
         if ids.size and ids.max() >= self.table.vocab_size:
             self._check()
+            check_ids(ids, self.table.vocab_size)
         return ids, lengths
 
     def embed(self, batch: Batch, request: Request) -> Block:
@@ -118,20 +128,47 @@ class Embedder:
             InvalidTextError, FormatError, FileChangedError: as `ids`.
         """
         ids, lengths = self.ids(batch)
-        vectors = pool(
-            self.table,
-            ids,
-            lengths,
-            pooling=request.pooling,
-            beta=request.beta,
-            dims=request.dims,
-            prefix=request.prefix,
-            unit=request.normalize,
-        )
-        if len(lengths) > 1:  # one check is enough for a single query, which must be fast
-            self._guard.check()
+        vectors = self._pooler(request).many(ids, lengths)
+        self._guard.check()
         empty = NO_TEXTS if lengths.all() else np.flatnonzero(lengths == 0)
         return Block(quantize(vectors, request.precision), empty)
+
+    def embed_one(self, text: str, request: Request) -> tuple[NDArray[Any], bool]:
+        """Embed one text, with the bits of `embed` and a few calls of numpy.
+
+        Returns:
+            The vector, (width,), and whether the text has no known token.
+
+        Raises:
+            InvalidTextError, FormatError, FileChangedError: as `ids`.
+        """
+        if self._tokenizer is None:
+            ids, _ = self.ids(Batch(0, [text]))
+        else:
+            self._guard.check_for_query()
+            try:
+                ids = self._tokenizer.encode_one(text)
+            except InvalidTokenizerError:
+                self._check()  # as in `ids`
+                raise
+        try:
+            vector = self._pooler(request).one(ids)
+        except InvalidTokenIdError:
+            self._check()
+            raise
+        if request.precision != "float32":
+            return quantize(vector, request.precision), not len(ids)
+        return vector, not len(ids)
+
+    def _pooler(self, request: Request) -> Pooler:
+        found = self._poolers.get(request)
+        if found is None:
+            if len(self._poolers) >= _POOLERS:
+                self._poolers.clear()
+            beta = request.beta if request.pooling == "damped_mean" else 0.0
+            parameters = Parameters(beta, request.dims, request.prefix, request.normalize)
+            found = self._poolers[request] = Pooler(self.table, parameters)
+        return found
 
     def without_limits(self) -> Embedder:
         """Return an embedder that uses all tokens of a text."""
@@ -150,12 +187,10 @@ class Embedder:
         Raises:
             FormatError: the file's tokenizer is invalid.
         """
-        from tokenizers import Tokenizer  # late: slow to import
+        from ..format.tokenizer_library import open_tokenizer  # late: slow to import
 
         self.tokenizer()  # raises FormatError if the tokenizer is invalid
-        tokenizer = Tokenizer.from_buffer(self.file.tokenizer)
-        tokenizer.no_padding()
-        tokenizer.no_truncation()
+        tokenizer = open_tokenizer(self.file.tokenizer)
         limits, max_tokens = self.file.limits, self.file.metadata.max_tokens
         if max_tokens is not None:
             keep_end = limits is not None and limits.keep_end
@@ -180,7 +215,8 @@ class Embedder:
     def _build(self) -> WordTokenizer | LimitedTokenizer:
         metadata, limits = self.file.metadata, self.file.limits
         try:
-            encoder = open_encoder(self.file.tokenizer_view, self.file.n_token_ids)
+            optional = None if PART in self.file.refused else self.file.optional
+            encoder = open_encoder(self.file.tokenizer_view, self.file.n_token_ids, optional)
             if limits is not None:
                 from ..tokenization.truncation import LimitedTokenizer  # late: folders only
 
@@ -195,10 +231,8 @@ class Embedder:
             raise
 
     def _check(self) -> None:
-        from ..format.tokenizer_library import check_readable  # late: slow to import
-
         check_tokenizer(self.file.tokenizer, self.file.n_token_ids, self.file.path)
-        check_readable(self.file.tokenizer, self.file.path)
+        check_readable(self.file)
 
 
 def token_vectors(

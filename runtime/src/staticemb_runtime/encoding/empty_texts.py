@@ -42,13 +42,17 @@ class EmptyTexts:
         InvalidOptionError: `on_empty` is unknown.
     """
 
+    # Attributes of the class: a query makes a counter, and most queries never count.
+    start = 0
+    count = 0
+    blank = 0
+    first: int | None = None
+
     def __init__(self, on_empty: str, *, keep: bool = False) -> None:
         if not isinstance(on_empty, str) or on_empty not in ON_EMPTY:
             expected = ", ".join(ON_EMPTY)
             raise InvalidOptionError(f"on_empty: expected one of {expected}, found {on_empty!r}")
         self.on_empty = on_empty
-        self.start = self.count = self.blank = 0
-        self.first: int | None = None
         self.indices: list[int] = []
         self._keep = keep
 

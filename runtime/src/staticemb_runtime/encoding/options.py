@@ -130,7 +130,8 @@ def check_workers(value: int | str) -> int:
             expected = "an integer of at least 1 or 'auto'"
             raise InvalidOptionError(f"workers: expected {expected}, found {value!r}")
         return cores()
-    return min(check_count("workers", value), cores())
+    count = check_count("workers", value)
+    return 1 if count == 1 else min(count, cores())  # reading the number of cores takes longer
 
 
 def cores() -> int:

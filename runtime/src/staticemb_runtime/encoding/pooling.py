@@ -1,43 +1,53 @@
-"""Pool the token rows of each text into one vector (SPEC section 8, stages 4 to 6).
+"""Pool the token rows of each text into one vector (SPEC section 8, stages 4 to 7).
 
 The design makes numpy fast and keeps a text's bits independent of the other texts:
 
-- A text of n tokens is cut into a first piece of n mod 256 tokens and pieces of 256. Texts are
-  sorted by the size of the first piece, so that a block holds pieces of nearly equal size. Shorter
-  pieces are padded with their last token. The padding gets weight 0, or is subtracted if sums of
-  integers are exact. So any mix of lengths needs few numpy calls.
+- Texts of nearly equal length are summed together (see `blocks`). The rows of padding are set to 0
+  after they are gathered.
 - A block is gathered token by token, not text by text, into a buffer that stays in the cache: the
-  sum over the first axis has long inner loops. The sums of a group of texts stay in the cache until
-  they are complete.
-- Each piece is summed separately, token by token, and the pieces of a text are added in a fixed
-  order. BLAS is not used (einsum without `optimize` does not call it): its threads and kernels may
-  change the order of a sum.
+  sum over the first axis has long inner loops. Both passes of damping use the gathered rows.
+- A text is summed token by token, in its own order, in float32. A text of more than 1,024 tokens is
+  pooled alone, by pieces whose sums are added in float64.
 - An int8 table without weights is summed in int16, which is exact for 256 tokens, and scaled
   afterward.
+- One query, `Pooler.one`, takes the same steps as a block with as few calls of numpy as possible.
+- Numbers whose squares are too small or too large for float32 are rare. A text with such numbers is
+  computed once more in float64.
+
+What was measured and did not pay, for 29,525 rows of 256 columns:
+
+- `np.add.reduceat` over texts of any length: 4 to 9 times the time.
+- BLAS, a matrix of counts times the distinct rows of 16 or 64 texts: twice the time for texts of 12
+  or 50 tokens, 0.9 times for texts of 500 tokens in float32. Its bits depend on the neighbors.
+- Sums of int8 in two 16-bit lanes by masks and shifts: 6 times the time of numpy's cast and sum.
+- einsum of float32 factors and int8 rows: twice the time of a conversion and einsum.
+- The mean of damping from int8 instead of the converted rows: no gain.
+- Blocks of half and of twice the size: no gain; of four times: 1.2 times the time.
+- Weights of 0 for padding instead of rows of 0: einsum takes 1.3 times the time of a sum.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+import threading
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from .table import EmbeddingTable, Gather, check_ids
-from .vectors import check_dim, normalize
+from .blocks import PaddedBlock, blocks
+from .long_texts import PIECE, Parameters, pool_pieces
+from .sums import add, einsum, integer_sums, weighted_sums
+from .table import EmbeddingTable, Gather, as_floats, check_ids
+from .vectors import SAFE_SQUARES, check_dim, normalize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from ..format.metadata import Pooling
     from .table import Floats, Ints, Rows
 
-_PIECE: Final = 256  # tokens; int16 holds the sum of 256 int8
-_ROWS: Final = 1 << 19  # elements of gathered rows that should stay in the cache
-_SUMS: Final = 1 << 19  # elements of sums that should stay in the cache
-_LONG: Final = 4096  # tokens; longer texts are accumulated in float64
+_ROWS: Final = 1 << 20  # bytes of gathered rows that should stay in the cache
+_SUMS: Final = 1 << 18  # elements of sums that should stay in the cache
+_LEAST, _MOST = SAFE_SQUARES
 
 
 def pool(
@@ -83,210 +93,220 @@ def pool(
     prefix = check_dim(prefix, table.dim)
     check_ids(ids, table.vocab_size)
     beta = beta if pooling == "damped_mean" else 0.0
-    counts: Ints = lengths.astype(np.intp, copy=False)
-    starts = np.cumsum(counts) - counts
-    out = np.empty((len(counts), prefix), np.float32)
-    step = max(1, _SUMS // max(prefix, dims))
-    for order, dtype in _orders(counts):
-        for begin in range(0, len(order), step):
-            group = order[begin : begin + step]
-            texts = _Texts(ids, starts[group], counts[group])
-            pooled = _pool(table, texts, beta, dims, prefix, dtype)
-            vectors = pooled.astype(np.float32, copy=False)
-            out[group] = normalize(vectors, in_place=True) if unit else vectors
-    return out
+    return Pooler(table, Parameters(beta, dims, prefix, unit)).many(ids, lengths)
 
 
-def _orders(counts: Ints) -> Iterator[tuple[Ints, type[np.floating[Any]]]]:
-    """Iterate over groups of text indices in processing order, with the dtype of their sums."""
-    if len(counts) == 1:  # one query
-        yield np.zeros(1, np.intp), np.float32 if counts[0] <= _LONG else np.float64
-        return
-    keys = (~counts % _PIECE).astype(np.uint8)  # numpy sorts bytes in linear time
-    order = np.argsort(keys, kind="stable")
-    if counts.max(initial=0) <= _LONG:
-        yield order, np.float32
-    else:
-        long = counts[order] > _LONG
-        yield order[~long], np.float32
-        yield order[long], np.float64
+class Pooler:
+    """Pools texts with the same parameters; safe to use from several threads.
 
-
-def _pool(
-    table: EmbeddingTable,
-    texts: _Texts,
-    beta: float,
-    dims: int,
-    prefix: int,
-    dtype: type[np.floating[Any]],
-) -> Rows:
-    """Return the means of K texts, (K, prefix), accumulated in `dtype`; plain if `beta` is 0."""
-    counts: Rows = np.maximum(texts.lengths, 1)
-    if beta == 0:
-        sums = _sums(table, texts, prefix, dtype)
-    else:
-        sums, counts = _damped_sums(table, texts, _sums(table, texts, dims, dtype), beta, prefix)
-    sums /= counts.astype(dtype)[:, None]
-    if table.scale is not None:
-        sums *= table.scale[:prefix]
-    return sums
-
-
-class _Block(NamedTuple):
-    """One piece of each of K texts, padded to one size.
-
-    Attributes:
-        texts: an index that selects the K texts.
-        ids: (S, K) the token ids of the pieces.
-        padding: (K,) the number of ids at a piece's end that repeat its last token; None: 0.
-    """
-
-    texts: Ints | slice
-    ids: NDArray[Any]
-    padding: Ints | None = None
-
-    def mask(self) -> Floats | None:
-        """Return (S, K), 1 for a token and 0 for padding; None without padding."""
-        if self.padding is None:
-            return None
-        size = len(self.ids)
-        return (np.arange(size)[:, None] < size - self.padding).astype(np.float32)
-
-
-class _Texts(NamedTuple):
-    """The token ids of a group of texts: text j has `ids[starts[j] : starts[j] + lengths[j]]`.
-
-    The texts are sorted by their length modulo 256, descending.
-    """
-
-    ids: NDArray[np.integer[Any]]
-    starts: Ints
-    lengths: Ints
-
-    def blocks(self, tokens: int) -> Iterator[_Block]:
-        """Iterate over blocks of the texts' pieces.
-
-        The pieces of a text and their order depend on its length alone.
-
-        Args:
-            tokens: the maximum number of tokens in a block (a larger piece is one block).
-        """
-        if len(self.lengths) == 1:  # one query: the same pieces, made faster
-            begin = int(self.starts[0])
-            end = begin + int(self.lengths[0])
-            while begin < end:
-                size = (end - begin) % _PIECE or _PIECE
-                yield _Block(slice(0, 1), self.ids[begin : begin + size, None])
-                begin += size
-            return
-        first_sizes = self.lengths % _PIECE
-        yield from self._first_pieces(first_sizes, tokens)
-        full_pieces = self.lengths // _PIECE
-        step = max(1, tokens // _PIECE)
-        within = np.arange(_PIECE)[:, None]
-        for number in range(int(full_pieces.max(initial=0))):
-            texts = np.flatnonzero(full_pieces > number)
-            begins = (self.starts + first_sizes)[texts] + number * _PIECE
-            for at in range(0, len(texts), step):
-                part = slice(at, at + step)
-                yield _Block(texts[part], self.ids.take(begins[part] + within))
-
-    def _first_pieces(self, sizes: Ints, tokens: int) -> Iterator[_Block]:
-        ascending = (-sizes).tolist()  # bisect needs ascending values
-        within = np.arange(-ascending[0] if ascending else 0)[:, None]
-        last = self.starts + (sizes - 1)
-        at, end = 0, bisect_right(ascending, -1)
-        while at < end:
-            size = -ascending[at]
-            # At most an eighth of a block is padding. Pieces below 8 tokens get none.
-            most = min(end, at + max(1, tokens // size))
-            stop = bisect_right(ascending, size // 8 - size, at, most)
-            part = slice(at, stop)
-            places = self.starts[part] + within[:size]
-            if ascending[at] == ascending[stop - 1]:
-                yield _Block(part, self.ids.take(places))
-            else:
-                np.minimum(places, last[part], out=places)
-                yield _Block(part, self.ids.take(places), size - sizes[part])
-            at = stop
-
-
-def _sums(
-    table: EmbeddingTable, texts: _Texts, columns: int, dtype: type[np.floating[Any]]
-) -> Rows:
-    """Return unscaled sums, (K, columns) of `dtype`: Σ weights[t] · embeddings[rows[t]]."""
-    out = np.zeros((len(texts.lengths), columns), dtype)
-    tokens = max(_PIECE, _ROWS // columns)
-    gather = Gather(table, columns, min(tokens, 2 * texts.ids.size))
-    exact = table.embeddings.dtype == np.int8 and table.weights is None
-    for block in texts.blocks(tokens):
-        if exact:
-            stored = gather.stored(block.ids)[:, :, :columns]
-            sums = np.add.reduce(stored, axis=0, dtype=np.int16)
-            if block.padding is not None:
-                sums -= stored[-1] * block.padding.astype(np.int16)[:, None]
-            out[block.texts] += sums
-            continue
-        factors = block.mask()
-        if table.weights is not None:
-            weights = table.weights.take(block.ids)
-            factors = weights if factors is None else weights * factors
-        out[block.texts] += _weighted_sums(gather.floats(block.ids)[:, :, :columns], factors)
-    return out
-
-
-def _damped_sums(
-    table: EmbeddingTable, texts: _Texts, means: Rows, beta: float, prefix: int
-) -> tuple[Rows, Rows]:
-    """Sum the damped rows of K texts.
+    Token ids and parameters are not checked, except where it says so.
 
     Args:
         table: the table.
-        texts: the texts.
-        means: (K, dims) the unscaled plain sums; only their directions matter. The results are
-            accumulated in this dtype.
-        beta: the damping.
-        prefix: the number of columns to sum.
-
-    Returns:
-        (K, prefix) unscaled sums of damped rows, and (K,) sums of dampings (1 for an empty text).
+        parameters: the parameters.
     """
-    dims = means.shape[1]
-    scale = table.relative_scale[:dims]
-    scaled = means * scale
-    lengths = np.sqrt(np.einsum("ij,ij->i", scaled, scaled))
-    lengths[lengths == 0] = 1
-    # The rows below are unscaled, so the directions hold the scale of both sides of the cosine.
-    directions = (scaled * scale / lengths[:, None]).astype(np.float32)
 
-    out = np.zeros((len(texts.lengths), prefix), means.dtype)
-    total = np.zeros(len(texts.lengths), means.dtype)
-    columns = max(prefix, dims)
-    tokens = max(_PIECE, _ROWS // columns)
-    gather = Gather(table, columns, min(tokens, 2 * texts.ids.size))
-    for block in texts.blocks(tokens):
-        rows = gather.floats(block.ids)
-        cosines = np.einsum("skd,kd->sk", rows[:, :, :dims], directions[block.texts])
-        exponents = -beta * cosines / table.norms(block.ids, dims)
-        damping = np.exp(exponents.astype(np.float32))
-        mask = block.mask()
-        if mask is not None:
-            damping *= mask
-        total[block.texts] += np.add.accumulate(damping, axis=0)[-1]
-        if table.weights is not None:
-            damping *= table.weights.take(block.ids)
-        out[block.texts] += _weighted_sums(rows[:, :, :prefix], damping)
-    total[texts.lengths == 0] = 1
-    return out, total
+    def __init__(self, table: EmbeddingTable, parameters: Parameters) -> None:
+        self._table = table
+        self._parameters = parameters
+        self._beta = np.float32(-parameters.beta)
+        self._damped = parameters.beta != 0
+        self._dims = dims = parameters.dims
+        self._prefix = prefix = parameters.prefix
+        self._unit = parameters.unit
+        self._columns = parameters.columns
+        self._cut = self._columns < table.dim
+        self._narrow = prefix == 1 or (self._damped and dims == 1)  # see weighted_sums
+        self._type = table.embeddings.dtype.type
+        self._integers = table.sums_integers
+        self._scale = None if table.scale is None else table.scale[:prefix].copy()
+        self._squared_scale: Floats | None = None
+        if self._damped:
+            self._inverse = table.inverse_lengths(dims)
+            if table.scale is not None:
+                self._squared_scale = (table.relative_scale[:dims] ** 2).astype(np.float32)
+        bytes_each = 1 if self._integers and not self._damped else 4
+        self._tokens = max(PIECE, _ROWS // (self._columns * bytes_each))
+        self._local = threading.local()
 
+    def one(self, ids: NDArray[np.integer[Any]], *, lengths_known: bool = False) -> Floats:
+        """Pool one text, with the bits that `many` gives it.
 
-def _weighted_sums(rows: Rows, factors: Floats | None) -> Rows:
-    """Sum rows (S, K, d) times factors (S, K) over the first axis, in its order: (K, d)."""
-    if rows.shape[2] == 1:  # numpy would sum a single column in an order that depends on K
-        products = rows if factors is None else rows * factors[:, :, None]
-        sums: Rows = np.add.accumulate(products, axis=0)[-1]
-    elif factors is None:
-        sums = np.add.reduce(rows, axis=0)
-    else:
-        sums = np.einsum("sk,skd->kd", factors, rows)
-    return sums
+        Args:
+            ids: (n,) token ids.
+            lengths_known: whether the inverse lengths of these tokens' rows are computed.
+
+        Returns:
+            (prefix,) float32.
+
+        Raises:
+            InvalidTokenIdError: an id is at least V.
+        """
+        count = len(ids)
+        table = self._table
+        if self._narrow or not 0 < count <= PIECE:
+            check_ids(ids, table.vocab_size)
+            alone: Floats = self.many(ids, np.array([count]))[0]
+            return alone
+        index = ids.astype(np.intp)
+        try:
+            rows = table.embeddings.take(index if table.rows is None else table.rows.take(index), 0)
+        except IndexError:
+            check_ids(ids, table.vocab_size)
+            raise
+        if self._cut:
+            rows = rows[:, : self._columns]
+        weights = None if table.weights is None else table.weights.take(index)
+        sums: Floats
+        total: Any = count
+        if self._damped:
+            floats = self._to_floats(rows)
+            head = floats[:, : self._dims]
+            mean = add(head, 0) if weights is None else einsum("s,sd->d", weights, head)
+            direction = mean if self._squared_scale is None else mean * self._squared_scale
+            # The square of the mean's length is the sum of its products with the rows.
+            damping = einsum("sd,d->s", head, direction)
+            products = damping if weights is None else damping * weights
+            square = np.add.accumulate(products)[-1]
+            if not _LEAST < square < _MOST:
+                return self._pieces(ids, in_float64=True)
+            damping *= self._inverse.values.take(index)
+            damping *= self._beta / np.sqrt(square)
+            np.exp(damping, damping)
+            if not self._unit:
+                total = np.add.accumulate(damping)[-1]
+            if weights is not None:
+                damping *= weights
+            sums = einsum("s,sd->d", damping, floats[:, : self._prefix])
+        elif self._integers:
+            sums = add(rows, 0, np.float32)  # exact, too, and faster for few tokens
+        elif weights is None:
+            sums = add(self._to_floats(rows), 0, None, None, False, 0.0)
+        else:
+            sums = einsum("s,sd->d", weights, self._to_floats(rows))
+        if self._scale is not None:
+            sums *= self._scale
+        if self._unit:
+            square = einsum("d,d->", sums, sums)
+            if _LEAST < square < _MOST:
+                sums /= np.sqrt(square)
+                return sums
+        if self._damped and sums[0] != sums[0]:  # NaN: see InverseLengths
+            if lengths_known:
+                return self._pieces(ids, in_float64=True)
+            self._inverse.compute(ids)
+            return self.one(ids, lengths_known=True)
+        if self._unit:
+            return normalize(sums, in_place=True)
+        sums /= np.float32(total)
+        return sums
+
+    def _to_floats(self, rows: Rows) -> Floats:
+        """Convert the few rows of a query."""
+        if self._type == np.float32:
+            return rows
+        return rows.astype(np.float32) if self._type == np.int8 else as_floats(rows)
+
+    def many(self, ids: NDArray[np.integer[Any]], lengths: NDArray[np.integer[Any]]) -> Floats:
+        """Pool texts.
+
+        Args:
+            ids: (N,) the concatenated token ids of all texts.
+            lengths: (B,) the number of ids of each text.
+
+        Returns:
+            (B, prefix) float32.
+        """
+        counts: Ints = lengths.astype(np.intp, copy=False)
+        starts = np.cumsum(counts) - counts
+        out = np.empty((len(counts), self._prefix), np.float32)
+        # numpy sorts 16-bit integers in linear time
+        keys = (PIECE - np.minimum(counts, PIECE + 1)).astype(np.int16)
+        order = np.argsort(keys, kind="stable")
+        begin, end = np.searchsorted(keys[order], (0, PIECE)).tolist()
+        for text in order[:begin].tolist():
+            out[text] = self._pieces(ids[starts[text] : starts[text] + counts[text]])
+        out[order[end:]] = 0
+        step = max(1, _SUMS // self._columns)
+        with np.errstate(all="ignore"):  # texts with extreme numbers are computed once more
+            for at in range(begin, end, step):
+                group = order[at : min(at + step, end)]
+                out[group] = self._group(ids, starts[group], counts[group])
+        return out
+
+    @property
+    def _gather(self) -> Gather:
+        """The buffer of this thread: a new one costs more than its use for few texts."""
+        found: Gather | None = getattr(self._local, "gather", None)
+        if found is None:
+            found = self._local.gather = Gather(self._table, self._columns, self._tokens)
+        return found
+
+    def _pieces(self, ids: NDArray[np.integer[Any]], *, in_float64: bool = False) -> Floats:
+        return pool_pieces(self._table, ids, self._parameters, self._gather, in_float64=in_float64)
+
+    def _group(
+        self,
+        ids: NDArray[np.integer[Any]],
+        starts: Ints,
+        counts: Ints,
+        *,
+        lengths_known: bool = False,
+    ) -> Floats:
+        """Pool texts of 1 to 1,024 tokens, sorted by length, descending."""
+        gather = self._gather
+        sums = np.empty((len(counts), self._prefix), np.float32)
+        totals = counts.astype(np.float32)
+        squares = np.ones(len(counts), np.float32)
+        for block in blocks(ids, starts, counts, self._tokens):
+            part = block.part
+            if self._damped:
+                sums[part], totals[part], squares[part] = self._damped_sums(block, gather)
+            else:
+                sums[part] = self._sums(block, gather)
+        again: list[int] = []
+        if self._damped:
+            is_nan = sums[:, 0] != sums[:, 0]
+            again = np.flatnonzero(is_nan | ~((squares > _LEAST) & (squares < _MOST))).tolist()
+        texts = [ids[starts[text] : starts[text] + counts[text]] for text in again]
+        if texts and not lengths_known and is_nan.any():  # see InverseLengths
+            self._inverse.compute(np.concatenate(texts))
+            return self._group(ids, starts, counts, lengths_known=True)
+        if self._scale is not None:
+            sums *= self._scale
+        if self._unit:
+            normalize(sums, in_place=True)
+        else:
+            sums /= totals[:, None]
+        for text, its_ids in zip(again, texts, strict=True):
+            sums[text] = self._pieces(its_ids, in_float64=True)
+        return sums
+
+    def _sums(self, block: PaddedBlock, gather: Gather) -> Rows:
+        """Return the unscaled sums of a block's rows, (K, prefix)."""
+        if self._integers:
+            return integer_sums(block.clear(gather.stored(block.ids)))[..., : self._prefix]
+        rows = block.clear(gather.floats(block.ids))[..., : self._prefix]
+        weights = self._table.weights
+        return weighted_sums(rows, None if weights is None else weights.take(block.ids))
+
+    def _damped_sums(self, block: PaddedBlock, gather: Gather) -> tuple[Rows, Rows, Rows]:
+        """Return unscaled sums of damped rows, the sums of dampings, and the means' squares.
+
+        The shapes are (K, prefix), (K,) and (K,). A text whose square is not safe, or whose sums
+        are NaN, must be computed in float64.
+        """
+        rows = block.clear(gather.floats(block.ids))
+        head = rows[..., : self._dims]
+        weights = None if self._table.weights is None else self._table.weights.take(block.ids)
+        means = weighted_sums(head, weights)
+        directions = means if self._squared_scale is None else means * self._squared_scale
+        damping = np.einsum("skd,kd->sk", head, directions)
+        squares = np.add.accumulate(damping if weights is None else damping * weights)[-1]
+        damping *= self._inverse.values.take(block.ids)
+        damping *= self._beta / np.sqrt(squares)
+        np.exp(damping, damping)
+        totals = np.add.accumulate(block.clear(damping))[-1]
+        if weights is not None:
+            damping *= weights
+        return weighted_sums(rows[..., : self._prefix], damping), totals, squares

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     Ints = NDArray[np.intp]  # numpy's index type: 32 bits on a 32-bit system
     Rows = NDArray[Any]
 
-_NORMS_AT_ONCE: Final = 1 << 17  # elements
+_AT_ONCE: Final = 1 << 17  # elements
+# Products of float32 with rows of such lengths are precise enough.
+_USABLE_INVERSES: Final = (1e-20, 1e20)
 
 
 class EmbeddingTable:
@@ -50,7 +52,7 @@ class EmbeddingTable:
         self.scale = scale
         self.weights = weights
         self.rows = rows
-        self._norms: dict[int, NDArray[np.float64]] = {}
+        self._inverse_lengths: dict[int, InverseLengths] = {}
 
     @cached_property
     def relative_scale(self) -> NDArray[np.float64]:
@@ -62,6 +64,11 @@ class EmbeddingTable:
             return np.ones(self.dim)
         relative: NDArray[np.float64] = self.scale / np.float64(self.scale.max())
         return relative
+
+    @property
+    def sums_integers(self) -> bool:
+        """Whether the plain sum of rows is a sum of integers, scaled afterward."""
+        return self.embeddings.dtype == np.int8 and self.weights is None
 
     @property
     def dim(self) -> int:
@@ -96,42 +103,12 @@ class EmbeddingTable:
             out *= self.weights.take(ids)[:, None]
         return out
 
-    def norms(self, ids: NDArray[Any], dims: int) -> NDArray[np.float64]:
-        """Return the lengths of the tokens' rows over their first `dims` columns; infinity for 0.
-
-        A length has the sign of the token's weight. The weight's size and a common factor of the
-        scale cancel in a cosine, so lengths leave them out. Each length is computed when first
-        needed and then cached, in 8 bytes per token.
-
-        Args:
-            ids: integers of any shape.
-            dims: the number of first columns.
-
-        Returns:
-            float64, in the shape of `ids`.
-        """
-        cached = self._norms.get(dims)
-        if cached is None:
-            cached = self._norms.setdefault(dims, np.zeros(self.vocab_size))
-        norms = cached.take(ids)
-        # 0 means "not computed yet". Two threads may compute the same value.
-        if np.count_nonzero(norms) < norms.size:
-            # Not np.unique: it imports numpy.ma, which takes a third of the first call's time.
-            is_missing = np.zeros(self.vocab_size, np.bool_)
-            is_missing[ids[norms == 0]] = True
-            missing = np.flatnonzero(is_missing)
-            step = max(1, _NORMS_AT_ONCE // self.dim)
-            gather = Gather(self, dims, step)
-            for begin in range(0, len(missing), step):
-                part = missing[begin : begin + step]
-                rows = gather.floats(part)[:, :dims] * self.relative_scale[:dims]
-                norm = np.sqrt(np.einsum("ij,ij->i", rows, rows))
-                if self.weights is not None:
-                    norm *= np.sign(self.weights.take(part))
-                norm[norm == 0] = np.inf
-                cached[part] = norm
-            norms = cached.take(ids)
-        return norms
+    def inverse_lengths(self, dims: int) -> InverseLengths:
+        """Return one over the lengths of the rows over their first `dims` columns."""
+        found = self._inverse_lengths.get(dims)
+        if found is None:
+            found = self._inverse_lengths.setdefault(dims, InverseLengths(self, dims))
+        return found
 
 
 class Gather:
@@ -150,9 +127,7 @@ class Gather:
         self._factor = dim // width
         self._view = table.embeddings.reshape(-1, width)
         self._raw = np.empty((tokens, width), self._view.dtype)
-        self._floats = self._raw
-        if self._raw.dtype != np.float32:
-            self._floats = np.empty((tokens, width), np.float32)
+        self._converted: Floats | None = None
 
     def stored(self, ids: NDArray[Any]) -> Rows:
         """Return rows as stored, in the shape of `ids` plus one axis; valid until the next call."""
@@ -169,16 +144,91 @@ class Gather:
         stored = self.stored(ids)
         if stored.dtype == np.float32:
             return stored
-        out = self._floats[: ids.size].reshape(stored.shape)
-        if stored.dtype == np.float16:
-            bits = out.view(np.int32)
-            np.left_shift(stored.view(np.int16), 13, out=bits, dtype=np.int32)
-            bits &= np.int32(-0x70002000)  # the shift copied the sign into three exponent bits
-            # The factor changes the exponent's bias; subnormal numbers become exact, too.
-            out *= np.float32(2.0**112)
-        else:
-            np.copyto(out, stored)
-        return out
+        if self._converted is None:
+            self._converted = np.empty(self._raw.shape, np.float32)
+        return as_floats(stored, self._converted[: ids.size].reshape(stored.shape))
+
+
+def as_floats(stored: Rows, out: Floats | None = None) -> Floats:
+    """Convert contiguous rows, as stored, to float32, in `out` if it is given."""
+    if stored.dtype == np.float32:
+        return stored
+    if out is None:
+        out = np.empty(stored.shape, np.float32)
+    if stored.dtype == np.float16:
+        bits = out.view(np.int32)
+        np.left_shift(stored.view(np.int16), 13, out=bits, dtype=np.int32)
+        bits &= np.int32(-0x70002000)  # the shift copied the sign into three exponent bits
+        # The factor changes the exponent's bias; subnormal numbers become exact, too.
+        out *= np.float32(2.0**112)
+    else:
+        np.copyto(out, stored)
+    return out
+
+
+class InverseLengths:
+    """One over the length of each token's row over its first columns, computed when first needed.
+
+    An inverse has the sign of the token's weight. The weight's size and a common factor of the
+    scale cancel in a cosine, so inverses leave them out.
+
+    Args:
+        table: the table.
+        dims: the number of first columns.
+
+    Attributes:
+        values: (V,) float32. 0 for a row of length 0, whose cosines are 0. NaN if the value is not
+            computed yet (see `compute`), or if the length is too small or too large for float32.
+    """
+
+    def __init__(self, table: EmbeddingTable, dims: int) -> None:
+        self._table = table
+        self._dims = dims
+        self._known = np.zeros(table.vocab_size, np.bool_)
+        self.values: Floats = np.full(table.vocab_size, np.nan, np.float32)
+
+    def compute(self, ids: NDArray[Any]) -> None:
+        """Compute the values of tokens, unless they are known.
+
+        Args:
+            ids: integers of any shape.
+        """
+        # Not np.unique: it imports numpy.ma, which takes a third of the first call's time.
+        is_missing = np.zeros(len(self._known), np.bool_)
+        is_missing[ids] = True
+        is_missing &= ~self._known
+        missing = np.flatnonzero(is_missing)
+        step = max(1, _AT_ONCE // self._table.dim)
+        gather = Gather(self._table, self._dims, step)
+        least, most = _USABLE_INVERSES
+        for begin in range(0, len(missing), step):
+            part = missing[begin : begin + step]
+            values = inverse_lengths(self._table, part, gather.floats(part)[:, : self._dims])
+            size = np.abs(values)
+            values[(size != 0) & ~((size > least) & (size < most))] = np.nan
+            # Two threads may compute the same value. It is stored before it is known.
+            self.values[part] = values
+            self._known[part] = True
+
+
+def inverse_lengths(table: EmbeddingTable, ids: NDArray[Any], rows: Rows) -> NDArray[np.float64]:
+    """Return one over the lengths of tokens' rows, as `InverseLengths` has them; never NaN.
+
+    Args:
+        table: the table.
+        ids: (n,) integers.
+        rows: (n, dims) the tokens' rows, as `Gather.floats` gives them.
+
+    Returns:
+        (n,) float64.
+    """
+    scaled = rows * table.relative_scale[: rows.shape[1]]
+    lengths = np.sqrt(np.einsum("ij,ij->i", scaled, scaled))
+    if table.weights is not None:
+        lengths *= np.sign(table.weights.take(ids))
+    inverses = np.zeros(len(ids))
+    np.divide(1, lengths, out=inverses, where=lengths != 0)
+    return inverses
 
 
 def check_ids(ids: NDArray[np.integer[Any]], vocab_size: int) -> None:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 Precision = Literal["float32", "int8", "uint8", "binary", "ubinary"]
 
 PRECISIONS: Final[tuple[str, ...]] = get_args(Precision)
-_SAFE_SQUARES: Final = (1e-20, 1e30)  # float32 sums of squares in this range are precise enough
+# float32 sums of squares in this range are precise enough
+SAFE_SQUARES: Final = (np.float32(1e-20), np.float32(1e30))
 
 
 def check_dim(dim: int | None, largest: int) -> int:
@@ -118,7 +119,7 @@ def normalize(vectors: ArrayLike, *, in_place: bool = False) -> NDArray[np.float
     out: NDArray[np.float32] = array if in_place else array.astype(np.float32)
     rows = out[None] if out.ndim == 1 else out
     squares = np.einsum("...i,...i->...", rows, rows)
-    least, most = _SAFE_SQUARES
+    least, most = SAFE_SQUARES
     unsafe = ~((squares > least) & (squares < most))
     if unsafe.any():
         exact = rows[unsafe].astype(np.float64)

@@ -56,6 +56,7 @@ class ModelParts(NamedTuple):
         mapped: the states of the mapped files when they were opened.
         optional: the optional tensors by name (SPEC section 6.1). Opening checks their positions,
             not their contents. Each is mapped on access.
+        refused: the optional parts that full verification refused, such as `pieces`.
     """
 
     path: str
@@ -69,6 +70,7 @@ class ModelParts(NamedTuple):
     default_dim: int | None = None
     mapped: tuple[FileState, ...] = ()
     optional: Mapping[str, NDArray[Any]] = MappingProxyType({})
+    refused: tuple[str, ...] = ()
 
     @property
     def tokenizer(self) -> bytes:

@@ -24,6 +24,7 @@ from .file_changes import file_state
 from .header import TENSORS, parse_header
 from .metadata import DECISIVE_KEYS
 from .parts import ModelParts
+from .pieces import DEFINITION, PART
 from .tensors import map_file, view
 from .tokenizer_check import check_tokenizer
 
@@ -44,7 +45,8 @@ def read(path: str | os.PathLike[str], *, verify: bool = False, mmap: bool = Tru
     Args:
         path: the file.
         verify: also make the deferred checks (SPEC section 3), which read the whole file: the
-            digests match, the table is finite, and the tokenizer is valid and fits the table.
+            digests match, the table is finite, and the tokenizer is valid and fits the table. An
+            optional part that is malformed or differs from the tokenizer is named in `refused`.
         mmap: False to read the file into memory, so that later writes to it have no effect.
 
     Returns:
@@ -78,7 +80,17 @@ def read(path: str | os.PathLike[str], *, verify: bool = False, mmap: bool = Tru
         _check_digest(data, start, header.metadata.digest, source)
         _check_vectors_digest(header, data, start, source)
         check_contents(file)
+        file = file._replace(refused=_refused_parts(file))
     return file
+
+
+def _refused_parts(file: ModelParts) -> tuple[str, ...]:
+    """Return the names of the known optional parts that are malformed or differ (SPEC 6.1)."""
+    if DEFINITION not in file.optional:
+        return ()
+    from .pieces_check import equal_pieces  # late: only full verification needs it
+
+    return () if equal_pieces(file.optional, file.tokenizer, file.n_token_ids) else (PART,)
 
 
 class _OptionalTensors(Mapping[str, "NDArray[Any]"]):
@@ -99,7 +111,9 @@ class _OptionalTensors(Mapping[str, "NDArray[Any]"]):
 
 
 def check_contents(file: ModelParts) -> None:
-    """Check that the table is finite and that the tokenizer is valid and fits the table.
+    """Check that the table is finite and that the tokenizer follows SPEC section 7.
+
+    Whether the tokenizer can be built is left to `tokenization.check_tokenizer`.
 
     Raises:
         FormatError: a subclass for each fault, as in SPEC section 13.3.
@@ -107,9 +121,6 @@ def check_contents(file: ModelParts) -> None:
     for first, block in _blocks(file.embeddings):
         _check_finite(block, "embeddings", file.path, first)
     check_tokenizer(file.tokenizer, file.n_token_ids, file.path)
-    from .tokenizer_library import check_readable  # late: only full verification needs it
-
-    check_readable(file.tokenizer, file.path)
 
 
 def check_values(file: ModelParts) -> None:

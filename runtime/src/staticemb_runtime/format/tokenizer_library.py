@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..errors import InvalidTokenizerError, TokenizerInvalidError
+from ..errors import InvalidTokenizerError, MissingPackageError, TokenizerInvalidError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -18,9 +18,14 @@ def open_tokenizer(tokenizer_json: bytes) -> Tokenizer:
 
     Raises:
         InvalidTokenizerError: `tokenizers` cannot read the definition.
+        MissingPackageError: `tokenizers` is not installed.
     """
-    from tokenizers import Tokenizer  # late: slow to import
-
+    try:
+        from tokenizers import Tokenizer  # late: slow to import
+    except ImportError:
+        raise MissingPackageError(
+            "this model's tokenizer needs the package `tokenizers`: pip install tokenizers"
+        ) from None
     try:
         tokenizer = Tokenizer.from_buffer(tokenizer_json)
     except BaseException as error:

@@ -1,7 +1,7 @@
 """Models by path, by installed name, from the Hub, and from folders of other libraries.
 
 In: a path or a name. Out: a path on this machine, or the model's `ModelParts`.
-May use: `errors`, `format`. Public.
+May use: `errors`, `format`, `tokenization`. Public.
 """
 
 from __future__ import annotations

@@ -16,6 +16,8 @@ def open_parts(
 ) -> ModelParts:
     """Open a file with `format.read`, a folder with `read_folder`.
 
+    Full verification (`verify`) also builds the tokenizer.
+
     A folder that holds `model.staticemb` is opened as that file, like a repository of the Hub.
 
     Raises:
@@ -23,9 +25,19 @@ def open_parts(
         NotAModelError: the folder holds no model that this package can read, or the path cannot be
             read.
         FormatError: a subclass for each fault.
+        MissingPackageError: full verification needs `tokenizers`, which is not installed.
     """
-    if os.path.isdir(path) and os.path.isfile(file := os.path.join(path, FILE_NAME)):
-        path = file
+    if os.path.isdir(path) and os.path.isfile(inside := os.path.join(path, FILE_NAME)):
+        path = inside
+    file = _open(path, verify, mmap)
+    if verify:
+        from ..tokenization.open_encoder import check_readable  # late: slow to import
+
+        check_readable(file)
+    return file
+
+
+def _open(path: str | os.PathLike[str], verify: bool, mmap: bool) -> ModelParts:
     if not os.path.isdir(path):
         return read(path, verify=verify, mmap=mmap)
     from .foreign import read_folder  # late: most programs open files

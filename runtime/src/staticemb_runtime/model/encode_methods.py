@@ -213,17 +213,20 @@ class EncodeMethods:
             FormatError: the file's tokenizer is invalid, or does not fit its table.
             FileChangedError: the file was modified after it was loaded (see `load`).
         """
-        prompt = find_prompt(prompt, prompt_name, self.metadata.prompts)
+        # A query takes a few microseconds: it must not wait for checks of defaults.
+        if prompt_name is not None:
+            prompt = find_prompt(prompt, prompt_name, self.metadata.prompts)
         check_compatibility(
             output_value=output_value,
             convert_to_numpy=convert_to_numpy,
             convert_to_tensor=convert_to_tensor,
             device=device,
         )
-        check_peers("encode", peer_parameters.ENCODE, peer)
-        check_max_length(peer, self.metadata)
-        if peer.get("normalize") is not None:
-            normalize_embeddings = peer["normalize"]
+        if peer:
+            check_peers("encode", peer_parameters.ENCODE, peer)
+            check_max_length(peer, self.metadata)
+            if peer.get("normalize") is not None:
+                normalize_embeddings = peer["normalize"]
         empty = EmptyTexts.of(on_empty)
         request = self._encoder.request(truncate_dim, normalize_embeddings, precision, pooling)
         threads = check_workers(workers)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ..encoding.batching import size_hint, slices
+from ..encoding.batching import Batch, size_hint, slices
 from ..encoding.embedder import Embedder
 from ..encoding.options import make_request
 from ..encoding.progress import Progress
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..encoding.batching import Batch
     from ..encoding.embedder import Block
     from ..encoding.empty_texts import EmptyTexts
     from ..encoding.options import Request
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
 BATCH_SIZE: Final = 1024
 LEAST_BATCH: Final = 256
+_REQUESTS: Final = 256
 
 
 class Encoder:
@@ -53,6 +53,7 @@ class Encoder:
         self.place = os.path.abspath(file.path)
         length = file.default_dim if truncate_dim is None else truncate_dim
         self.dim = check_dim(length, file.metadata.dim)
+        self._requests: dict[tuple[Any, ...], Request] = {}
         self._warned = False  # whether this model has warned about empty texts
 
     @property
@@ -81,24 +82,44 @@ class Encoder:
         Raises:
             InvalidDimensionError, InvalidOptionError: as `make_request`.
         """
-        return make_request(
+        if truncate_dim is None:
+            truncate_dim = self.dim
+        # The types tell True from 1, which are equal.
+        key = (
+            truncate_dim,
+            truncate_dim.__class__,
+            normalize_embeddings,
+            normalize_embeddings.__class__,
+            precision,
+            pooling,
+        )
+        try:
+            return self._requests[key]
+        except (KeyError, TypeError):  # new, or no value of a valid type
+            pass
+        request = make_request(
             self.embedder.file.metadata,
-            truncate_dim=self.dim if truncate_dim is None else truncate_dim,
+            truncate_dim=truncate_dim,
             normalize_embeddings=normalize_embeddings,
             precision=precision,
             pooling=pooling,
         )
+        if len(self._requests) >= _REQUESTS:
+            self._requests.clear()
+        self._requests[key] = request
+        return request
 
     def encode_one(
         self, text: str, request: Request, *, prompt: str | None, empty: EmptyTexts
     ) -> NDArray[Any]:
         """Return the vector of one text, (width,)."""
-        (batch,) = slices([text], 1, prompt)
-        block = self.embedder.embed(batch, request)
-        if len(block.empty):
-            empty.add(batch, block.empty)
+        if prompt is not None or type(text) is not str:
+            (batch,) = slices([text], 1, prompt)
+            text = batch.texts[0]
+        vector, is_empty = self.embedder.embed_one(text, request)
+        if is_empty:
+            empty.add(Batch(0, [text]), (0,))
             self.warn(empty, 1)
-        vector: NDArray[Any] = block.vectors[0]
         return vector
 
     def encode(
@@ -117,6 +138,13 @@ class Encoder:
         Raises:
             TypeError, StaticEmbError: as `StaticModel.encode` for invalid texts.
         """
+        if (
+            type(texts) is list
+            and len(texts) == 1
+            and type(texts[0]) is str
+            and not show_progress_bar
+        ):
+            return self.encode_one(texts[0], request, prompt=prompt, empty=empty)[None]
         source = slices(texts, batch_size, prompt)
         total = size_hint(texts)
         vectors = np.empty((total or 0, request.width), request.dtype)

@@ -112,7 +112,8 @@ class StaticModel(EncodeMethods, TokenMethods, PeerNames):
             mmap: False to read the file into memory. A mapped file must not be modified while the
                 model is open: vectors would change, and a shortened file ends the process (SIGBUS).
                 Each call checks for such a change and raises FileChangedError, but it cannot
-                prevent the change. Replacing the file by a rename is safe.
+                prevent the change; calls with one text check once a millisecond. Replacing the file
+                by a rename is safe.
 
         Raises:
             TypeError: `path` is not a string, a path or None.

@@ -9,12 +9,17 @@ mark. A text with such a mark takes a slower way, through a table of decompositi
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from . import unicode_tables as tables
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 # The marks that the pre-tokenizer isolates in ASCII: string.punctuation, which imports slowly.
 MARKS: Final = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
+_RUNS: Final = re.compile("[ -~]+|[^ -~]+")
 
 
 class Normalizer(NamedTuple):
@@ -41,36 +46,19 @@ class _Table(dict[int, "str | int"]):
     """A table for `str.translate`; a character that is missing is added at its first use.
 
     It holds the characters that texts hold: at most all of Unicode.
+
+    Args:
+        step: what becomes of one character.
     """
 
-    def __init__(self, characters: Characters) -> None:
-        self.characters = characters
-
-
-class _Whole(_Table):
-    """All steps, for the characters that are never reordered."""
+    def __init__(self, step: Callable[[str], str]) -> None:
+        self._step = step
 
     def __missing__(self, code: int) -> str | int:
-        before = self.characters.decomposed(chr(code))
-        if self.characters.normalizer.strip_accents:
-            if any(map(_stays_reordered, before)):
-                raise _ReorderedError
-            before = "".join(part for part in before if not _is_mark(part))
-        return self.setdefault(code, _entry(code, "".join(map(self.characters.finished, before))))
-
-
-class _Before(_Table):
-    """The steps up to the decomposition."""
-
-    def __missing__(self, code: int) -> str | int:
-        return self.setdefault(code, _entry(code, self.characters.decomposed(chr(code))))
-
-
-class _After(_Table):
-    """The steps after the decomposition."""
-
-    def __missing__(self, code: int) -> str | int:
-        return self.setdefault(code, _entry(code, self.characters.finished(chr(code))))
+        character = chr(code)
+        made = self._step(character)
+        # A character that stays needs no string of its own.
+        return self.setdefault(code, code if made == character else made)
 
 
 class Characters:
@@ -89,12 +77,12 @@ class Characters:
     def __init__(self, normalizer: Normalizer, *, split: bool) -> None:
         self.normalizer = normalizer
         self.split = split
-        self._whole = _Whole(self)
-        self._before = _Before(self)
-        self._after = _After(self)
+        self._whole = _Table(self._normalized)
+        self._before = _Table(self._decomposed)
+        self._after = _Table(self._finished)
         # What becomes of the ASCII characters that are not printable; `None` removes one.
         self._controls: dict[int, str | None] = {
-            code: "".join(map(self.finished, self._clean(chr(code)))) or None
+            code: "".join(map(self._finished, self._clean(chr(code)))) or None
             for code in (*range(32), 127)
         }
 
@@ -105,6 +93,16 @@ class Characters:
             text: a text without lone surrogates.
         """
         if text.isascii():
+            return self._ascii(text)
+        try:
+            return text.translate(self._whole)
+        except _ReorderedError:
+            # Printable ASCII characters end each run of marks: only what is between them is slow.
+            return _RUNS.sub(self._apply_run, text)
+
+    def _apply_run(self, run: re.Match[str]) -> str:
+        text = run[0]
+        if text.isascii() and text.isprintable():
             return self._ascii(text)
         try:
             return text.translate(self._whole)
@@ -123,6 +121,19 @@ class Characters:
                     text = text.replace(mark, f" {mark} ")
         return text
 
+    def _normalized(self, character: str) -> str:
+        """Take all steps.
+
+        Raises:
+            _ReorderedError: the character may be reordered.
+        """
+        parts = self._decomposed(character)
+        if self.normalizer.strip_accents:
+            if any(map(_stays_reordered, parts)):
+                raise _ReorderedError
+            parts = "".join(part for part in parts if not _is_mark(part))
+        return "".join(map(self._finished, parts))
+
     def _clean(self, character: str) -> str:
         if not self.normalizer.clean_text:
             return character
@@ -130,7 +141,7 @@ class Characters:
             return ""
         return " " if ord(character) in tables.WHITE_SPACE else character
 
-    def decomposed(self, character: str) -> str:
+    def _decomposed(self, character: str) -> str:
         """Take the steps up to the decomposition."""
         character = self._clean(character)
         if not character:
@@ -140,7 +151,7 @@ class Characters:
             return f" {parts} "
         return parts
 
-    def finished(self, character: str) -> str:
+    def _finished(self, character: str) -> str:
         """Take the steps after the decomposition."""
         made = tables.lowercase(character) if self.normalizer.lowercase else character
         return "".join(map(self._separated, made)) if self.split else made
@@ -149,11 +160,6 @@ class Characters:
         if ord(character) in tables.WHITE_SPACE:
             return " "
         return f" {character} " if ord(character) in tables.PUNCTUATION else character
-
-
-def _entry(code: int, made: str) -> str | int:
-    """Return an entry of a table; a character that stays needs no string of its own."""
-    return code if made == chr(code) else made
 
 
 def _is_mark(character: str) -> bool:
@@ -165,6 +171,23 @@ def _stays_reordered(character: str) -> bool:
     return not _is_mark(character) and tables.combining_class(character) != 0
 
 
+class _Role(dict[str, int]):
+    """What becomes of each character of a decomposed text: see the constants, and `_reorder`."""
+
+    def __missing__(self, character: str) -> int:
+        role = tables.combining_class(character)
+        if _is_mark(character):
+            role = _DROPPED if role else _DROPPED_STARTER
+        return self.setdefault(character, role)
+
+
+# A positive role is the combining class of a mark that stays.
+_STARTER: Final = 0
+_DROPPED: Final = -1
+_DROPPED_STARTER: Final = -2
+_ROLES: Final = _Role()
+
+
 def _reorder(text: str) -> str:
     """Order the combining marks of a decomposed text, and strip the nonspacing ones.
 
@@ -174,14 +197,14 @@ def _reorder(text: str) -> str:
     ordered: list[str] = []
     run: list[str] = []
     for character in text:
-        if tables.combining_class(character):
-            if not _is_mark(character):
-                run.append(character)
-            continue
-        if run:
-            ordered += sorted(run, key=tables.combining_class)
-            run.clear()
-        if not _is_mark(character):
-            ordered.append(character)
-    ordered += sorted(run, key=tables.combining_class)
+        role = _ROLES[character]
+        if role > 0:
+            run.append(character)
+        elif role != _DROPPED:
+            if run:
+                ordered += sorted(run, key=_ROLES.__getitem__)
+                run.clear()
+            if role == _STARTER:
+                ordered.append(character)
+    ordered += sorted(run, key=_ROLES.__getitem__)
     return "".join(ordered)

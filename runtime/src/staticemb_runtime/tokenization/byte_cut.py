@@ -126,6 +126,7 @@ class ByteCut:
         self, data: bytes, translated: bytes, begins: Ints, run_kinds: Kinds, bounds: Ints
     ) -> NDArray[np.bool_] | None:
         odd = np.zeros(len(bounds), np.bool_)
+        stop = len(data) - len(PADDING)  # a spelling may be found in the padding, too
         if self._single:
             # A word is on both sides of a separator that is alone and inside a text.
             separators = (run_kinds == _SEPARATOR).nonzero()[0]
@@ -134,14 +135,14 @@ class ByteCut:
             # The run before the first one is the boundary at the start.
             wrong |= run_kinds.take(np.maximum(separators - 1, 0)) != _WORD
             odd[np.searchsorted(bounds, separators[wrong])] = True
-        if translated.find(_ODD, 0, len(data) - len(PADDING)) >= 0:
+        if translated.find(_ODD, 0, stop) >= 0:
             odd[np.searchsorted(bounds, (run_kinds == _ODD).nonzero()[0])] = True
         if any(probe in data for probe in self._probes):
             ends = begins.take(bounds)
             for spelling in self._spellings:
-                at = data.find(spelling)
+                at = data.find(spelling, 0, stop)
                 while at >= 0:
                     text = int(np.searchsorted(ends, at))
                     odd[text] = True
-                    at = data.find(spelling, int(ends[text]))
+                    at = data.find(spelling, int(ends[text]), stop)
         return odd if odd.any() else None

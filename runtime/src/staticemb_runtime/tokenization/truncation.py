@@ -36,6 +36,10 @@ class LimitedTokenizer:
         ids, lengths, mask = self._encode(texts, start)
         return ids[mask], _count(mask, lengths)
 
+    def encode_one(self, text: str) -> NDArray[np.int32]:
+        """Encode one text."""
+        return self.encode([text])[0]
+
     def tokens(self, text: str) -> list[str]:
         """Return a text's pieces as `WordTokenizer.tokens` does."""
         _, _, mask = self._encode([text], 0)

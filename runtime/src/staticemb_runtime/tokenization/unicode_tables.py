@@ -13,9 +13,8 @@ that `unicode_data` names.
 from __future__ import annotations
 
 from bisect import bisect_right
-from functools import cache
 from itertools import accumulate
-from typing import Final, NamedTuple
+from typing import Final
 
 from . import unicode_data
 
@@ -54,21 +53,31 @@ class CodePoints:
         return list(zip(bounds[::2], bounds[1::2], strict=True))
 
 
-class _Runs(NamedTuple):
-    """Runs of code points with one value: the first of each run, its length, step and value."""
+class _Values:
+    """A number for each code point, decoded at its first use.
 
-    firsts: list[int]
-    lengths: list[int]
-    steps: list[int]
-    values: list[int]
+    Args:
+        data: of each run of code points with one value, in base 36: how far it begins after the
+            beginning of the run before it, its length, step and value.
+    """
+
+    def __init__(self, data: str) -> None:
+        self._data = data
+        self._firsts: list[int] = []
+        self._runs: list[tuple[int, int, int]] = []
 
     def get(self, code: int) -> int:
         """Return the value of a code point; 0 if it is in no run."""
-        at = bisect_right(self.firsts, code) - 1
+        if not self._firsts:
+            numbers = _numbers(self._data)
+            self._runs = list(zip(numbers[1::4], numbers[2::4], numbers[3::4], strict=True))
+            self._firsts = list(accumulate(numbers[::4]))  # last: another thread may be here
+        at = bisect_right(self._firsts, code) - 1
         if at < 0:
             return 0
-        ahead, rest = divmod(code - self.firsts[at], self.steps[at])
-        return 0 if rest or ahead >= self.lengths[at] else self.values[at]
+        length, step, value = self._runs[at]
+        ahead, rest = divmod(code - self._firsts[at], step)
+        return 0 if rest or ahead >= length else value
 
 
 WHITE_SPACE: Final = CodePoints(unicode_data.WHITE_SPACE)
@@ -78,6 +87,8 @@ IDEOGRAPHS: Final = CodePoints(unicode_data.IDEOGRAPHS)
 NONSPACING_MARKS: Final = CodePoints(unicode_data.NONSPACING_MARKS)
 WORD_CHARACTERS: Final = CodePoints(unicode_data.WORD_CHARACTERS)
 _DECOMPOSED: Final = CodePoints(unicode_data.DECOMPOSED)
+_LOWERCASE: Final = _Values(unicode_data.LOWERCASE)
+_COMBINING: Final = _Values(unicode_data.COMBINING)
 
 
 def lowercase(character: str) -> str:
@@ -89,7 +100,7 @@ def lowercase(character: str) -> str:
     """
     if character == "\u0130":
         return "i\u0307"
-    return chr(ord(character) + _runs(unicode_data.LOWERCASE).get(ord(character)))
+    return chr(ord(character) + _LOWERCASE.get(ord(character)))
 
 
 def decompose(character: str) -> str:
@@ -117,14 +128,7 @@ def combining_class(character: str) -> int:
         from unicodedata import combining
 
         return combining(character)
-    return _runs(unicode_data.COMBINING).get(ord(character))
-
-
-@cache
-def _runs(data: str) -> _Runs:
-    numbers = list(_numbers(data))
-    firsts = list(accumulate(numbers[::4]))
-    return _Runs(firsts, numbers[1::4], numbers[2::4], numbers[3::4])
+    return _COMBINING.get(ord(character))
 
 
 def _numbers(data: str) -> list[int]:

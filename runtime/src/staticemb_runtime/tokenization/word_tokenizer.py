@@ -139,6 +139,30 @@ class WordTokenizer:
             ids, counts = self._encode_each(texts, start)
         return ids, counts.astype(np.int64, copy=False)
 
+    def encode_one(self, text: str) -> Ids:
+        """Encode one text, faster than `encode` if all of its words are in the dictionary.
+
+        Args:
+            text: a `str`, of no derived class.
+
+        Raises:
+            InvalidTextError: as `encode`.
+        """
+        splitter = self._encoder.splitter
+        if splitter is not None and len(text) <= _FEW_CHARACTERS:
+            words = splitter.cut(text)
+            if words is not None:
+                try:
+                    packed = b"".join(map(self._dictionary.__getitem__, words))
+                except KeyError:
+                    pass
+                else:
+                    ids: Ids = np.frombuffer(packed, np.int32)
+                    if self._unknown is None and (self._limit is None or len(ids) <= self._limit):
+                        return ids
+                    return self._shortened(WordIds(ids, np.array([len(ids)], np.intp)))[0]
+        return self.encode([text])[0]
+
     def _encode(self, texts: list[str]) -> tuple[Ids, Counts]:
         splitter = self._encoder.splitter
         if splitter is None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from .bert_characters import MARKS
 from .byte_cut import ByteCut
 from .segmenters import SPACES, Dropped
 from .word_table import MISSING, PADDING, WordIds, Words, WordTable, merge, read_keys
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     Ints = NDArray[np.intp]
     Ids = NDArray[np.int32]
 
-# BERT's ASCII punctuation marks: string.punctuation, whose module imports slowly.
-MARKS: Final = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 _LOWER: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _WIDTH: Final = 2  # units of 8 bytes: words up to 16 bytes are encoded side by side
 # Fewer new words than these are encoded faster one by one.

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+_USUAL: Final = 256
+
 
 class WordPiece:
     """Encodes words; safe to use from several threads.
@@ -30,8 +34,8 @@ class WordPiece:
         self.unknown = unknown
         self.prefix = prefix
         self.longest = longest
-        # No token takes more characters of a word than this: the rest of a word is not tried whole.
-        self._most = max(map(len, vocabulary))
+        # No token takes more characters of a word than this. A usual limit is short enough itself.
+        self._most = longest if longest <= _USUAL else max(map(len, vocabulary))
 
     def encode(self, word: str) -> list[int]:
         """Encode one word.

@@ -1,0 +1,220 @@
+"""SentencePiece's Unigram tokenizers from mapped arrays, without the `tokenizers` library.
+
+`tokenizers` takes seconds and hundreds of megabytes to read a large multilingual vocabulary. This
+encoder needs neither: it normalizes, cuts and encodes texts itself, exactly as `tokenizers` does.
+What it cannot prove to be equal, it leaves to `tokenizers`: texts that hold an added token, and
+texts whose normalization may depend on the version of Unicode. `unigram_design` refuses tokenizers
+with other components.
+"""
+
+from __future__ import annotations
+
+import threading
+import unicodedata
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from ..format.pieces import read_pieces
+from .segmenters import Dropped, Kept
+from .unigram import Unigram
+from .unigram_design import MARK, WHITE_SPACE, read_design
+from .word_table import WordIds, merge
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from ..format.pieces import Pieces
+    from .library_encoder import LibraryEncoder
+    from .segmenters import Splitter
+    from .word_table import Words
+
+# Python splits at these, `tokenizers` does not.
+_OTHER_SPACES: Final = "\x1c\x1d\x1e\x1f"
+# Longer texts would take much memory at once: `tokenizers` encodes them.
+_MAX_CHARACTERS: Final = 1 << 20
+
+
+class UnigramEncoder:
+    """A `TextEncoder` over mapped arrays; safe to use from several threads.
+
+    Args:
+        pieces: the vocabulary, and the definition without it.
+        tokenizer: (N,) the bytes of the whole definition, for texts that are not proven.
+
+    Attributes:
+        splitter: the rule that cuts texts at white space; None if a step of the normalizer or an
+            added token spans a blank. If the design drops white space, words are what stands
+            between any of it. Otherwise words stand between single blanks.
+        vocab_size: the number of tokens, added ones included.
+
+    Raises:
+        ValueError: the definition has a component that is not known.
+    """
+
+    splitter: Splitter | None
+
+    def __init__(self, pieces: Pieces, tokenizer: NDArray[np.uint8]) -> None:
+        self._pieces = pieces
+        self._tokenizer = tokenizer
+        self._library: LibraryEncoder | None = None
+        self._lock = threading.Lock()
+        design = self._design = read_design(pieces.definition, len(pieces.ends))
+        self._model = Unigram(pieces, unknown=design.unknown, byte_fallback=design.byte_fallback)
+        self._added: dict[int, str] = {
+            token["id"]: token["content"] for token in pieces.definition.get("added_tokens") or ()
+        }
+        new = self._model.ids_of(list(self._added.values())).count(-1)
+        self.vocab_size = len(pieces.ends) + new
+        self.splitter = self._splitter() if design.separable else None
+
+    def words(self, words: Words) -> WordIds:
+        """Encode words from the splitter; those whose ids may depend on neighbors are dependent."""
+        return self._encode([self._separable(word) for word in words.strings()])
+
+    def texts(self, texts: Sequence[str]) -> WordIds:
+        """Encode texts.
+
+        Raises:
+            UnicodeEncodeError: a text holds a lone surrogate.
+            InvalidTokenizerError: `tokenizers` is needed, and cannot read the definition.
+        """
+        "".join(texts).encode()
+        cuts = [self._cut(text) for text in texts]
+        proven = np.array([cut is not None for cut in cuts], np.bool_)
+        encoded = self._encode([cut for cut in cuts if cut is not None])
+        rest = [text for text, cut in zip(texts, cuts, strict=True) if cut is None]
+        if not rest:
+            return encoded
+        return merge([(proven, encoded), (~proven, self._open_library().texts(rest))])
+
+    def token(self, token_id: int) -> str:
+        """Return a token as the vocabulary spells it."""
+        added = self._added.get(token_id)
+        if added is not None:
+            if self._design.normalize(added) == added:
+                return added
+            return self._open_library().token(token_id)  # its versions differ in the spelling
+        ends = self._pieces.ends
+        begin = int(ends[token_id - 1]) if token_id else 0
+        return self._pieces.text[begin : int(ends[token_id])].tobytes().decode("utf-8", "replace")
+
+    def known(self) -> None:
+        """Return None: words are encoded when they occur."""
+
+    def _open_library(self) -> LibraryEncoder:
+        with self._lock:
+            if self._library is None:
+                from .library_encoder import LibraryEncoder  # late: slow to import
+
+                self._library = LibraryEncoder(self._tokenizer.tobytes())
+            return self._library
+
+    def _encode(self, cuts: Sequence[list[str] | None]) -> WordIds:
+        """Encode words or texts, cut into the model's words; None makes a dependent word."""
+        distinct = dict.fromkeys(part for cut in cuts if cut is not None for part in cut)
+        parts = list(distinct)
+        ids, counts = self._model.encode(parts)
+        known = dict(zip(parts, WordIds(ids, counts.astype(np.intp)).split(), strict=True))
+        return WordIds.join(
+            [
+                None if cut is None else b"".join([known[part] or b"" for part in cut])
+                for cut in cuts
+            ]
+        )
+
+    def _splitter(self) -> Splitter:
+        ab = [*(self._cut("a") or ()), *(self._cut("b") or ())]
+        # These characters always end a grapheme cluster.
+        spaces = [space for space in " \t\n\r" if self._cut(f"a{space}b") == ab]
+        if self._design.splits or self._design.collapses:
+            return Dropped(spaces, self._is_separable)
+        others = "".join(spaces).replace(" ", "")
+        # A line feed after a carriage return is in its cluster.
+        pattern = f"(?<!\r)[ {others}](?=\\S)"
+        return Kept(
+            pattern, two_forms=False, check=self._is_separable, plain=None, other_spaces=others
+        )
+
+    def _is_separable(self, word: str) -> bool:
+        return self._separable(word) is not None
+
+    def _separable(self, word: str) -> list[str] | None:
+        """Cut a word that has the same ids in every text; None for any other word."""
+        if not word or not (word.isascii() or _is_apart(word)):
+            return None
+        normalized = self._normalize(word)
+        # A blank that the normalizer leaves at an end would meet the blank beside the word.
+        edges = WHITE_SPACE + MARK
+        if not normalized or normalized[0] in edges or normalized[-1] in edges:
+            return None
+        return self._parts(normalized)
+
+    def _cut(self, text: str) -> list[str] | None:
+        """Cut a text into the model's words, each with its marker; None if it is not proven."""
+        normalized = self._normalize(text)
+        return None if normalized is None else self._parts(normalized)
+
+    def _normalize(self, text: str) -> str | None:
+        """Normalize a text; None if the result is not proven, or if it holds an added token."""
+        if len(text) > _MAX_CHARACTERS:
+            return None
+        normalized = self._design.normalize(text)
+        if normalized is not None:
+            for spelling in self._design.added:
+                if spelling in text or spelling in normalized:
+                    return None
+        return normalized
+
+    def _parts(self, normalized: str) -> list[str] | None:
+        """Cut a normalized text at white space and markers; None if this is not proven."""
+        if not self._design.splits:
+            return _marked(normalized.replace(" ", MARK))
+        if any(map(normalized.__contains__, _OTHER_SPACES)):
+            return None
+        words = normalized.split()
+        if MARK in normalized:
+            return [part for word in words for part in _marked(word)]
+        return [MARK + word for word in words]
+
+
+def open_unigram(
+    tensors: Mapping[str, NDArray[Any]], tokenizer: NDArray[np.uint8], n_token_ids: int
+) -> UnigramEncoder | None:
+    """Open the tokenizer in a file's optional tensors.
+
+    Args:
+        tensors: the optional tensors.
+        tokenizer: (N,) the bytes of the tokenizer's definition.
+        n_token_ids: the number of token ids.
+
+    Returns:
+        None if there is none, if it is malformed, or if its design is not known.
+    """
+    pieces = read_pieces(tensors, n_token_ids)
+    if pieces is None:
+        return None
+    try:
+        return UnigramEncoder(pieces, tokenizer)
+    except (ValueError, TypeError, AttributeError, KeyError):
+        return None
+
+
+def _marked(text: str) -> list[str]:
+    """Put the marker before a text, unless it is there, and cut before each marker."""
+    if not text:
+        return []
+    text = text[1:] if text[0] == MARK else text
+    return [MARK + part for part in text.split(MARK)]
+
+
+def _is_apart(word: str) -> bool:
+    """Tell whether no character at a word's ends can join the blank beside it."""
+    first, last = word[0], word[-1]
+    joins = unicodedata.category(first) in {"Mn", "Mc", "Me", "Cf", "Cn", "Co", "Lm", "Sk"}
+    category = unicodedata.category(last)
+    leads = category in {"Cf", "Cn"} or last == "\u0d4e"
+    leads = leads or (category == "Lo" and 0x11000 <= ord(last) < 0x12000)
+    return not (joins or leads or first in "\u0e33\u0eb3")

@@ -1,6 +1,8 @@
 """Definitions without `model.type`, and models without an unknown token, by every path."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -176,3 +178,31 @@ def test_what_tokenizers_cannot_read_is_refused_when_verified(tmp_path: Path, na
         StaticModel.load(path, verify=True)
     with pytest.raises(TokenizerInvalidError, match="that `tokenizers` can read"):
         StaticModel.load(path).encode(["the fox \u2603"])
+
+
+WITHOUT_TOKENIZERS = """
+import sys
+
+sys.modules["tokenizers"] = None  # as if it were not installed
+from staticemb_runtime import StaticModel
+from staticemb_runtime.errors import MissingPackageError
+
+model = StaticModel.load("minilm-en-small", verify=True)
+texts = ["a card, declined", "Größe und Maß", "北京 市", "Ёлка стоит", "x\\0y [MASK]"] * 500
+assert model.encode(texts, on_empty="zero")[:2].any(axis=1).all()
+assert model.tokenize("unaffable") == ["una", "##ffa", "##ble"]
+assert model.explain("a card")
+try:
+    StaticModel.load(sys.argv[1]).encode("a")
+except MissingPackageError as error:
+    print(error)
+"""
+
+
+def test_a_wordpiece_model_needs_numpy_alone(tmp_path):
+    bpe = write_file(tmp_path / "bpe.staticemb", family_json("gpt2"))
+    command = [sys.executable, "-c", WITHOUT_TOKENIZERS, str(bpe)]
+    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert out == (
+        "this model's tokenizer needs the package `tokenizers`: pip install tokenizers\n"
+    )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..loading.installed import MODEL_HELP, chosen, locate
 from ..loading.path import open_parts
+from ..tokenization.open_encoder import tokenized_by
 from .process import printable
 from .terminal import cut
 
@@ -75,6 +76,7 @@ def _settings(file: ModelParts) -> dict[str, Any]:
     }
     if meta.pooling == "damped_mean":
         facts |= {"damping_beta": meta.damping_beta, "damping_dims": meta.damping_dims}
+    facts["tokenized_by"] = tokenized_by(file)
     facts |= {"max_tokens": meta.max_tokens, "unknown_token_id": meta.unknown_token_id}
     if meta.prompts:
         facts["prompts"] = meta.prompts

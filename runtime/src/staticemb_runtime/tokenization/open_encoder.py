@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from ..format.pieces import DEFINITION
+from ..format.pieces import DEFINITION, PART
 from .bert_definition import read_bert
 from .wordpiece_encoder import WordPieceEncoder
 
@@ -34,18 +34,19 @@ def open_encoder(
     Raises:
         InvalidTokenizerError: `tokenizers` cannot read the definition.
     """
-    if optional is not None and DEFINITION in optional:
-        from .unigram_encoder import open_unigram  # late: few files have the part
-
-        unigram = open_unigram(optional, definition, n_token_ids)
-        if unigram is not None:
-            return unigram
-    bert = read_bert(definition, n_token_ids)
-    if bert is not None:
-        return WordPieceEncoder(bert)
+    own = _open_own(definition, n_token_ids, optional)
+    if own is not None:
+        return own
     from .library_encoder import LibraryEncoder  # late: slow to import
 
     return LibraryEncoder(definition.tobytes())
+
+
+def tokenized_by(file: ModelParts) -> Literal["numpy", "tokenizers"]:
+    """Return which package encodes a file's texts, or nearly all of them."""
+    optional = None if PART in file.refused else file.optional
+    own = _open_own(file.tokenizer_view, file.n_token_ids, optional)
+    return "tokenizers" if own is None else "numpy"
 
 
 def check_readable(file: ModelParts) -> None:
@@ -55,8 +56,23 @@ def check_readable(file: ModelParts) -> None:
         TokenizerInvalidError: `tokenizers` cannot read the definition.
         MissingPackageError: `tokenizers` is needed and not installed.
     """
-    if read_bert(file.tokenizer_view, file.n_token_ids) is not None:
+    if _open_own(file.tokenizer_view, file.n_token_ids, None) is not None:
         return
     from ..format import tokenizer_library  # late: slow to import
 
     tokenizer_library.check_readable(file.tokenizer, file.path)
+
+
+def _open_own(
+    definition: NDArray[np.uint8],
+    n_token_ids: int,
+    optional: Mapping[str, NDArray[Any]] | None,
+) -> TextEncoder | None:
+    if optional is not None and DEFINITION in optional:
+        from .unigram_encoder import open_unigram  # late: few files have the part
+
+        unigram = open_unigram(optional, definition, n_token_ids)
+        if unigram is not None:
+            return unigram
+    bert = read_bert(definition, n_token_ids)
+    return None if bert is None else WordPieceEncoder(bert)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from tokenizers import Tokenizer
 from staticemb_runtime.errors import InvalidTextError, InvalidTokenizerError, StaticEmbError
 from staticemb_runtime.tokenization import word_tokenizer as words
 from tokenizer_families import NAMES, SENTENCES, family_json
-from word_tokenizers import found, open_tokenizer
+from word_tokenizers import found, open_tokenizer, split
 
 
 def expected(definition: bytes, texts: list[str]) -> list[list[int]]:
@@ -112,6 +113,30 @@ def test_hard_texts(name: str) -> None:
     for text, ids in zip(HARD, right, strict=True):
         assert found(tokenizer, [text]) == [ids], repr(text)
     assert found(tokenizer, HARD) == right, "with every word known"
+
+
+@pytest.mark.parametrize("name", ["bert_uncased", "bert_cased"])
+@pytest.mark.parametrize("word", ["a!", "b_", "北京", "[MASK]x", "a[", "é\u0301-"])
+def test_long_words_are_encoded_by_parts(name: str, word: str, monkeypatch) -> None:
+    """Texts without a blank are cut too, so that a long one takes little memory."""
+    monkeypatch.setattr(words, "_BLOCK", 32)
+    monkeypatch.setattr(words, "_FEW_CHARACTERS", 0)
+    definition = family_json(name)
+    texts = [word * 40, f"x{word}" * 30, word * 3 + "[SEP]" + word * 25]
+    assert split(open_tokenizer(definition), texts) == expected(definition, texts)
+
+
+@pytest.mark.slow
+def test_a_long_text_without_blanks_takes_little_memory(minilm_json: bytes) -> None:
+    tokenizer = open_tokenizer(minilm_json, max_tokens=None)
+    text = "a!" * 1_000_000
+    tokenizer.encode(["a !" * 2000])
+    tracemalloc.start()
+    _, lengths = tokenizer.encode([text])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert lengths.tolist() == [2_000_000]
+    assert peak < 8_000_000 * 3 + 30_000_000  # the ids and their copies, and a block
 
 
 @pytest.mark.slow

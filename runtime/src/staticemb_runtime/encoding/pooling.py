@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from ..format.metadata import Pooling
     from .table import Floats, Ints, Rows
 
-_ROWS: Final = 1 << 20  # bytes of gathered rows that should stay in the cache
+_ROWS: Final = 1 << 20  # bytes of a block's elements that should stay in the cache
 _SUMS: Final = 1 << 18  # elements of sums that should stay in the cache
 _LEAST, _MOST = SAFE_SQUARES
 
@@ -125,7 +125,7 @@ class Pooler:
             self._inverse = table.inverse_lengths(dims)
             if table.scale is not None:
                 self._squared_scale = (table.relative_scale[:dims] ** 2).astype(np.float32)
-        bytes_each = 1 if self._integers and not self._damped else 4
+        bytes_each = 2 if self._integers and not self._damped else 4  # of an element in a sum
         self._tokens = max(PIECE, _ROWS // (self._columns * bytes_each))
         self._local = threading.local()
 

@@ -171,8 +171,9 @@ class EncodeMethods:
                 `prompt` is given. If the file has no such prompt, `query`, `document`, `passage`,
                 `corpus`, `classification` and `clustering` mean no prompt.
             prompt: text to put before each text.
-            batch_size: how many texts are processed at a time. Values below 256 are raised to 256,
-                which is faster and needs little more memory.
+            batch_size: how many texts are processed at a time. Values below 256 (with several
+                workers: below 1,024) are raised to that, which is faster and needs little more
+                memory.
             show_progress_bar: whether to show progress on standard error.
             precision: `float32` or a smaller type; see `quantize`.
             normalize_embeddings: whether vectors get unit length; None: the file's setting.
@@ -228,8 +229,10 @@ class EncodeMethods:
                 normalize_embeddings = peer["normalize"]
         empty = EmptyTexts.of(on_empty)
         request = self._encoder.request(truncate_dim, normalize_embeddings, precision, pooling)
-        size = max(LEAST_BATCH, check_count("batch_size", batch_size))
         threads = check_workers(workers)
+        # Small slices make threads wait for the interpreter's lock instead of computing.
+        least = LEAST_BATCH if threads == 1 else BATCH_SIZE
+        size = max(least, check_count("batch_size", batch_size))
         if isinstance(sentences, str):
             return self._encoder.encode_one(sentences, request, prompt=prompt, empty=empty)
         return self._encoder.encode(

@@ -68,6 +68,7 @@ class Dropped:
         spaces: the characters of `SPACES` that separate words on their own.
         check: tells whether a word is separable; None: every word is.
         plain: the rule for words with known pieces.
+        ends: a pattern of characters after which a text may be cut as well, without a check.
     """
 
     def __init__(
@@ -75,10 +76,13 @@ class Dropped:
         spaces: Iterable[str],
         check: Callable[[str], bool] | None = None,
         plain: Plain | None = None,
+        *,
+        ends: str = "",
     ) -> None:
         separators = "".join(spaces)
         self._words = re.compile(f"[^{re.escape(separators)}]+")
-        self._space = re.compile(f"[{re.escape(separators)}]")
+        space = f"[{re.escape(separators)}]"
+        self._boundary = re.compile(f"{space}|(?<={ends})" if ends else space)
         self._check = check
         self.byte_cut = ByteCut("".join(filter(str.isascii, separators)))
         self.plain = plain
@@ -94,9 +98,9 @@ class Dropped:
         return set(words if self._check is None else filter(self._check, words))
 
     def boundary(self, text: str, start: int) -> tuple[int, int] | None:
-        """Find the next separator, or the next blank between two separable words."""
+        """Find the next separator or end, or the next blank between two separable words."""
         if self._check is None:
-            match = self._space.search(text, start)
+            match = self._boundary.search(text, start)
             return match and match.span()
         return _single_blank(text, start, self._check)
 

@@ -7,6 +7,7 @@ by side: each step looks up one piece of each word that is not yet complete. Oth
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Final
@@ -33,6 +34,7 @@ _LOWER: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _WIDTH: Final = 2  # units of 8 bytes: words up to 16 bytes are encoded side by side
 # Fewer new words than these are encoded faster one by one.
 _MANY: Final = 16
+_IDEOGRAPHS: Final = "\u4e00-\u9fff"
 _NO_IDS: Final = np.empty(0, np.int32)
 
 
@@ -62,8 +64,8 @@ class WordPieceEncoder:
         added = tokenizer.added
         spellings = [token.spelling for token in added]
         spaces = [space for space in SPACES if space.isascii() and self._separates(space)]
-        self.splitter = Dropped(spaces)
         late = any(token.normalized for token in added)
+        self.splitter = Dropped(spaces, ends="" if late else _ends(tokenizer))
         if not late:
             self.splitter.byte_cut = ByteCut(
                 "".join(spaces), marks=MARKS, fold=lowercase, spellings=spellings
@@ -186,6 +188,23 @@ class WordPieceEncoder:
         inside = longer[begins]
         n = len(prefix)
         return _table(Words(buffer, starts[inside] + n, lengths[inside] - n), ids[inside])
+
+
+def _ends(tokenizer: BertTokenizer) -> str:
+    """Return the pattern of characters that end a word and are no part of an added token.
+
+    The context of an added token that must stand alone is what it would be without the text before
+    the cut: none of these characters is part of a word there.
+    """
+    added = tokenizer.added
+    used = {character for token in added for character in token.spelling}
+    ends = "".join(mark for mark in MARKS if mark != "_" and mark not in used)
+    ideographs = ""
+    if tokenizer.rules.normalizer.handle_chinese_chars:
+        alone = any(token.single_word for token in added)
+        if not alone and not any(_IDEOGRAPHS[0] <= c <= _IDEOGRAPHS[-1] for c in used):
+            ideographs = _IDEOGRAPHS
+    return f"[{re.escape(ends)}{ideographs}]" if ends or ideographs else ""
 
 
 def _table(words: Words, ids: Ids) -> WordTable:

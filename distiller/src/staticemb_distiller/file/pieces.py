@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from ..table.parts import Parts
 
-# With 32,000 pieces the part takes 1.4 MB, and saves half of a process's memory and a quarter of
-# the time after `import numpy`. A smaller vocabulary gains less.
+# With 32,000 pieces the part takes 1.4 MB; it saves 30 of 70 MB of memory, and 50 of 130 ms between
+# `import numpy` and the first vector. A smaller vocabulary gains less.
 LEAST_PIECES: Final = 30_000
 MAX_PIECES: Final = (1 << 24) - 1
 MAX_PIECE_BYTES: Final = 255

@@ -1,7 +1,7 @@
 """The optional part `pieces`: a Unigram vocabulary as mapped arrays (SPEC 6.2).
 
-A vocabulary of 250,000 pieces takes a second or more to parse from JSON. These arrays are used as they are.
-Their values are checked when the part is first used, which takes a millisecond;
+A vocabulary of 250,000 pieces takes a second or more to parse from JSON. These arrays are used as
+they are. Their values are checked when the part is first used, which takes a millisecond;
 `pieces_check` compares them with the tokenizer.
 """
 

@@ -1,10 +1,10 @@
 """SentencePiece's Unigram tokenizers from mapped arrays, without the `tokenizers` library.
 
-`tokenizers` takes a second or more and hundreds of megabytes to read a large multilingual vocabulary. This
-encoder needs neither: it normalizes, cuts and encodes texts itself, exactly as `tokenizers` does.
-What it cannot prove to be equal, it leaves to `tokenizers`: texts that hold an added token, and
-texts whose normalization may depend on the version of Unicode. `unigram_design` refuses tokenizers
-with other components.
+`tokenizers` takes a second or more and hundreds of megabytes to read a large multilingual
+vocabulary. This encoder needs neither: it normalizes, cuts and encodes texts itself, exactly as
+`tokenizers` does. What it cannot prove to be equal, it leaves to `tokenizers`: texts that hold an
+added token, and texts whose normalization may depend on the version of Unicode. `unigram_design`
+refuses tokenizers with other components.
 """
 
 from __future__ import annotations

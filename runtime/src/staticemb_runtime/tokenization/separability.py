@@ -171,7 +171,8 @@ def _byte_level(components: Components) -> Splitter | None:
         return None
 
     def check(word: str) -> bool:
-        return not cut_rule.spells(word)
+        # Before other white space a text is not cut at a blank. The cut of bytes sees ASCII alone.
+        return not (word[:1] == " " and word[1:2].isspace()) and not cut_rule.spells(word)
 
     plain = None if "Lowercase" in components.kinds else pieces.byte_level(prefix=prefix)
     if prefix:

@@ -14,7 +14,7 @@ from ..encoding import peer_parameters
 from ..encoding.empty_texts import EmptyTexts
 from ..encoding.options import check_compatibility, check_count, check_workers, find_prompt
 from ..encoding.peer_parameters import check_max_length, check_peers
-from .encoder import BATCH_SIZE, LEAST_BATCH
+from .encoder import BATCH_SIZE, LEAST_BATCH, LEAST_SHARED_BATCH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -231,7 +231,7 @@ class EncodeMethods:
         request = self._encoder.request(truncate_dim, normalize_embeddings, precision, pooling)
         threads = check_workers(workers)
         # Small slices make threads wait for the interpreter's lock instead of computing.
-        least = LEAST_BATCH if threads == 1 else BATCH_SIZE
+        least = LEAST_BATCH if threads == 1 else LEAST_SHARED_BATCH
         size = max(least, check_count("batch_size", batch_size))
         if isinstance(sentences, str):
             return self._encoder.encode_one(sentences, request, prompt=prompt, empty=empty)

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from ..format.metadata import Pooling
     from ..format.parts import ModelParts
 
-BATCH_SIZE: Final = 1024
+BATCH_SIZE: Final = 2048
 LEAST_BATCH: Final = 256
+LEAST_SHARED_BATCH: Final = 1024  # with several threads
 _REQUESTS: Final = 256
 
 

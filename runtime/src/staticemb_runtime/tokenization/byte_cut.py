@@ -79,11 +79,11 @@ class ByteCut:
         self._single = single
         self.keep_blank = keep_blank
         self._spellings = [spelling.encode() for spelling in spellings]
-        # A byte of each spelling, to be searched first: a mark if there is one, since it is rare.
-        self._probes = {
-            bytes([max(spelling, key=lambda byte: classes[byte] == _MARK)])
+        # The place in each spelling of the byte that is looked for first: a mark is rare.
+        self._probes = [
+            next((i for i, byte in enumerate(spelling) if classes[byte] == _MARK), 0)
             for spelling in self._spellings
-        }
+        ]
 
     def cut(self, texts: list[str], *, continued: bool = False) -> Cut:
         """Cut texts into words.
@@ -112,7 +112,7 @@ class ByteCut:
         runs = is_word.nonzero()[0]
         starts = begins.take(runs)
         lengths = begins.take(runs + 1) - starts  # the last run is a boundary
-        counts = np.cumsum(is_word).take(bounds)
+        counts = np.searchsorted(runs, bounds)
         counts[1:] -= counts[:-1].copy()
         odd = self._odd(data, translated, begins, run_kinds, bounds)
         if self.keep_blank:
@@ -137,12 +137,18 @@ class ByteCut:
             odd[np.searchsorted(bounds, separators[wrong])] = True
         if translated.find(_ODD, 0, stop) >= 0:
             odd[np.searchsorted(bounds, (run_kinds == _ODD).nonzero()[0])] = True
-        if any(probe in data for probe in self._probes):
-            ends = begins.take(bounds)
-            for spelling in self._spellings:
-                at = data.find(spelling, 0, stop)
-                while at >= 0:
-                    text = int(np.searchsorted(ends, at))
-                    odd[text] = True
-                    at = data.find(spelling, int(ends[text]), stop)
+        for spelling, probe in zip(self._spellings, self._probes, strict=True):
+            if spelling[probe : probe + 1] in data:
+                found = _find(data, spelling, probe)
+                odd[np.searchsorted(begins.take(bounds), found[found < stop])] = True
         return odd if odd.any() else None
+
+
+def _find(data: bytes, spelling: bytes, probe: int) -> Ints:
+    """Return the places of a spelling, whose byte `probe` is looked for first."""
+    array = np.frombuffer(data, np.uint8)
+    places: Ints = (array == spelling[probe]).nonzero()[0] - probe
+    places = places[(places >= 0) & (places <= len(data) - len(spelling))]
+    for index, byte in enumerate(spelling):
+        places = places[array.take(places + index) == byte]
+    return places

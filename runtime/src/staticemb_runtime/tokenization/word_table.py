@@ -131,10 +131,14 @@ def read_keys(words: Words, width: int) -> Keys:
     buffer, starts, lengths = words
     # Overlapping integers, one at each byte. Numpy copies those that are not aligned.
     integers = np.ndarray((len(buffer) - 7,), "<u8", buffer, 0, (1,))
-    keys = []
-    for part in range(width):
-        at = starts + 8 * part if part else starts
-        keys.append(integers[at] & _MASKS[part].take(lengths, mode="clip"))
+    keys = [integers[starts] & _MASKS[0].take(lengths, mode="clip")]
+    for part in range(1, width):
+        # Most words are short.
+        longer = (lengths > 8 * part).nonzero()[0]
+        key = np.zeros(len(starts), np.uint64)
+        masks = _MASKS[part].take(lengths.take(longer), mode="clip")
+        key[longer] = integers[starts.take(longer) + 8 * part] & masks
+        keys.append(key)
     return keys
 
 
@@ -377,8 +381,13 @@ def expand(
     if others is not None and other_ids is not None:
         other_sizes = np.maximum(other_ids.counts, 0)
         counts[others] = other_sizes
-    begins = np.cumsum(counts) - counts
-    all_ids = np.repeat(values, counts)
+    ends = np.cumsum(counts)
+    begins = ends - counts
+    # Each word's value, as if it were an id. A word without ids writes into the next word's place,
+    # or into one more place at the end, and the next word's value replaces it.
+    all_ids = np.empty(int(ends[-1]) + 1 if len(ends) else 1, np.int32)
+    all_ids[begins] = values
+    all_ids = all_ids[:-1]
     if len(ids):
         all_ids[_stretches(begins.take(several), sizes)] = ids[_stretches(places + 1, sizes)]
     if others is not None and other_ids is not None:

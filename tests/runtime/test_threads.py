@@ -501,3 +501,24 @@ def test_streams_with_workers_may_alternate(model):
     blocks = list(itertools.chain.from_iterable(zip(*streams, strict=True)))
     np.testing.assert_array_equal(np.concatenate(blocks[::2]), model.encode(texts))
     np.testing.assert_array_equal(np.concatenate(blocks[1::2]), model.encode(texts))
+
+
+class WrongLength(list):
+    """A list whose length is not the number of its texts."""
+
+    def __init__(self, texts, length):
+        super().__init__(texts)
+        self.length = length
+
+    def __len__(self):
+        return self.length
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("length", [0, 1, 1500, 4999, 9000])
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_a_wrong_length_changes_nothing(model, workers, length, precision):
+    texts = [f"w{i % 60} w{i % 7}" for i in range(5000)]
+    expected = model.encode(texts, precision=precision)
+    found = model.encode(WrongLength(texts, length), precision=precision, workers=workers)
+    assert np.array_equal(found, expected)

@@ -121,14 +121,21 @@ class Embedder:
             check_ids(ids, self.table.vocab_size)
         return ids, lengths
 
-    def embed(self, batch: Batch, request: Request) -> Block:
+    def embed(
+        self, batch: Batch, request: Request, out: NDArray[np.float32] | None = None
+    ) -> Block:
         """Embed a slice.
+
+        Args:
+            batch: the slice.
+            request: the parameters.
+            out: where to write vectors of float32; None: into a new array.
 
         Raises:
             InvalidTextError, FormatError, FileChangedError: as `ids`.
         """
         ids, lengths = self.ids(batch)
-        vectors = self._pooler(request).many(ids, lengths)
+        vectors = self._pooler(request).many(ids, lengths, out)
         self._guard.check()
         empty = NO_TEXTS if lengths.all() else np.flatnonzero(lengths == 0)
         return Block(quantize(vectors, request.precision), empty)

@@ -207,19 +207,26 @@ class Pooler:
             return rows
         return rows.astype(np.float32) if self._type == np.int8 else as_floats(rows)
 
-    def many(self, ids: NDArray[np.integer[Any]], lengths: NDArray[np.integer[Any]]) -> Floats:
+    def many(
+        self,
+        ids: NDArray[np.integer[Any]],
+        lengths: NDArray[np.integer[Any]],
+        out: Floats | None = None,
+    ) -> Floats:
         """Pool texts.
 
         Args:
             ids: (N,) the concatenated token ids of all texts.
             lengths: (B,) the number of ids of each text.
+            out: where to write the result; None: into a new array.
 
         Returns:
             (B, prefix) float32.
         """
         counts: Ints = lengths.astype(np.intp, copy=False)
         starts = np.cumsum(counts) - counts
-        out = np.empty((len(counts), self._prefix), np.float32)
+        if out is None:
+            out = np.empty((len(counts), self._prefix), np.float32)
         # numpy sorts 16-bit integers in linear time
         keys = (PIECE - np.minimum(counts, PIECE + 1)).astype(np.int16)
         order = np.argsort(keys, kind="stable")

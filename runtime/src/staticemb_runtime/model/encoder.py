@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -149,9 +148,10 @@ class Encoder:
         source = slices(texts, batch_size, prompt)
         total = size_hint(texts)
         vectors = np.empty((total or 0, request.width), request.dtype)
+        final = None if total is None else vectors  # an array that is resized must have no views
         done = 0
         with (
-            closing(self._blocks(source, request, workers)) as blocks,
+            closing(self._blocks(source, request, workers, final)) as blocks,
             Progress(total, unit="texts", enabled=show_progress_bar) as progress,
         ):
             for batch, block in blocks:
@@ -159,8 +159,14 @@ class Encoder:
                     empty.add(batch, block.empty)
                 rows = block.vectors
                 if done + len(rows) > len(vectors):
-                    vectors.resize((done + len(rows)) * 5 // 4, request.width, refcheck=False)
-                vectors[done : done + len(rows)] = rows
+                    length = (done + len(rows)) * 5 // 4
+                    if total is None:
+                        vectors.resize(length, request.width, refcheck=False)
+                    else:  # the length was wrong, and other threads may write into the array
+                        more = np.empty((length - len(vectors), request.width), request.dtype)
+                        vectors = np.concatenate([vectors, more])
+                if rows.base is not vectors:
+                    vectors[done : done + len(rows)] = rows
                 done += len(rows)
                 progress.advance(len(rows))
         if empty.count:
@@ -194,10 +200,29 @@ class Encoder:
             empty.warn(total)
 
     def _blocks(
-        self, source: Iterator[Batch], request: Request, workers: int
+        self,
+        source: Iterator[Batch],
+        request: Request,
+        workers: int,
+        vectors: NDArray[Any] | None = None,
     ) -> Generator[tuple[Batch, Block], None, None]:
-        """Iterate over each slice and its vectors, in order."""
-        embed = partial(self.embedder.embed, request=request)
+        """Iterate over each slice and its vectors, in order.
+
+        Args:
+            source: the slices.
+            request: the parameters.
+            workers: the maximum number of threads.
+            vectors: an array for the vectors of all texts. Those of float32 are written into it at
+                once if it is long enough.
+        """
+        direct = vectors is not None and request.precision == "float32"
+
+        def embed(batch: Batch) -> Block:
+            end = batch.start + len(batch.texts)
+            if not direct or vectors is None or end > len(vectors):
+                return self.embedder.embed(batch, request)
+            return self.embedder.embed(batch, request, vectors[batch.start : end])
+
         if workers > 1:
             from ..encoding.threads import embed_slices  # late: most programs never need it
 

@@ -11,8 +11,8 @@ from tokenizers import Tokenizer
 from staticemb_distiller.file.pieces import library_score
 from staticemb_runtime.format.pieces_check import equal_pieces, score
 from staticemb_runtime.tokenization import word_tokenizer
-from staticemb_runtime.tokenization.word_table import Words
 from staticemb_runtime.tokenization.word_tokenizer import WordTokenizer
+from staticemb_runtime.tokenization.words import Words
 from tokenizer_designs import design_texts, designs
 from unigram_designs import (
     definition,

@@ -12,14 +12,8 @@ from staticemb_runtime.tokenization import word_table
 from staticemb_runtime.tokenization.segmenters import Dropped
 from staticemb_runtime.tokenization.separability import find_splitter
 from staticemb_runtime.tokenization.word_cache import WordCache
-from staticemb_runtime.tokenization.word_table import (
-    MISSING,
-    WordIds,
-    Words,
-    WordTable,
-    expand,
-    merge,
-)
+from staticemb_runtime.tokenization.word_table import MISSING, WordTable, expand
+from staticemb_runtime.tokenization.words import WordIds, Words, merge
 from strategies import texts
 from tokenizer_families import NAMES, family_json
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from .word_table import PADDING, Words
+from .words import PADDING, Words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

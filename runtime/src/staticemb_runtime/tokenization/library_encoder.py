@@ -11,13 +11,13 @@ import numpy as np
 from ..format.tokenizer_library import open_tokenizer
 from .separability import find_splitter
 from .separator_pieces import END
-from .word_table import WordIds
+from .words import WordIds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .segmenters import Splitter
-    from .word_table import Words
+    from .words import Words
 
 # Characters and texts per call: many, since `tokenizers` uses several cores, but bounded, since its
 # results take memory.

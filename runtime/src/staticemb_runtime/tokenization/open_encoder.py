@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..format.parts import ModelParts
-    from .word_tokenizer import TextEncoder
+    from .text_encoder import TextEncoder
 
 
 def open_encoder(

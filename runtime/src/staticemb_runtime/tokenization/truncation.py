@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..format.parts import TextLimits
-    from .word_tokenizer import TextEncoder
+    from .text_encoder import TextEncoder
 
 
 class LimitedTokenizer:

@@ -19,7 +19,7 @@ from ..format.pieces import read_pieces
 from .segmenters import Dropped, Kept
 from .unigram import Unigram
 from .unigram_design import MARK, WHITE_SPACE, read_design
-from .word_table import WordIds, merge
+from .words import WordIds, merge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..format.pieces import Pieces
     from .library_encoder import LibraryEncoder
     from .segmenters import Splitter
-    from .word_table import Words
+    from .words import Words
 
 # Python splits at these, `tokenizers` does not.
 _OTHER_SPACES: Final = "\x1c\x1d\x1e\x1f"

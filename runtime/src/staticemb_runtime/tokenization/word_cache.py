@@ -13,7 +13,8 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Final
 
-from .word_table import MISSING, WordIds, Words, WordTable, expand, merge
+from .word_table import MISSING, WordTable, expand
+from .words import WordIds, Words, merge
 
 CACHE_WORDS: Final = 262_144
 _WIDTHS: Final = (2, 4)  # of the tables, in units of 8 bytes: words up to 16 and up to 32 bytes

@@ -15,9 +15,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
+
+from .words import WordIds, Words, stretches
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,77 +37,6 @@ _FARTHEST: Final = 64
 _LEAST_SLOTS: Final = 1 << 12
 
 
-class Words(NamedTuple):
-    """Words in a buffer, to be read `PADDING` bytes beyond the last one.
-
-    Attributes:
-        buffer: UTF-8.
-        starts: (N,) the index of the first byte of each word.
-        lengths: (N,) the number of bytes of each word.
-    """
-
-    buffer: bytes
-    starts: Ints
-    lengths: Ints
-
-    def select(self, index: Any) -> Words:  # noqa: ANN401 - anything that selects elements
-        """Return some of the words."""
-        return Words(self.buffer, self.starts[index], self.lengths[index])
-
-    def spelled(self) -> list[bytes]:
-        """Return each word's bytes."""
-        buffer = self.buffer
-        ends = (self.starts + self.lengths).tolist()
-        return [buffer[a:b] for a, b in zip(self.starts.tolist(), ends, strict=True)]
-
-    def strings(self) -> list[str]:
-        """Return the words as strings."""
-        return [word.decode() for word in self.spelled()]
-
-    @classmethod
-    def join(cls, words: list[bytes]) -> Words:
-        """Put words into one buffer."""
-        lengths = np.fromiter(map(len, words), np.intp, len(words))
-        return cls(b"".join(words) + PADDING, np.cumsum(lengths) - lengths, lengths)
-
-
-class WordIds(NamedTuple):
-    """Token ids of words, or of texts.
-
-    Attributes:
-        ids: (M,) the ids of all words, concatenated.
-        counts: (N,) the number of ids of each word; -1 for a dependent word, which has no ids.
-    """
-
-    ids: Ids
-    counts: Ints
-
-    def select(self, index: Ints) -> WordIds:
-        """Return the ids of some of the words, which may be repeated."""
-        sizes = np.maximum(self.counts, 0)
-        begins = np.cumsum(sizes) - sizes
-        stretches = _stretches(begins.take(index), sizes.take(index))
-        return WordIds(self.ids.take(stretches), self.counts.take(index))
-
-    def split(self) -> list[bytes | None]:
-        """Return the bytes of each word's ids; None for a dependent word."""
-        packed = self.ids.tobytes()
-        ends = (4 * np.cumsum(np.maximum(self.counts, 0))).tolist()
-        return [
-            packed[end - 4 * count : end] if count >= 0 else None
-            for end, count in zip(ends, self.counts.tolist(), strict=True)
-        ]
-
-    @classmethod
-    def join(cls, packed: list[bytes | None]) -> WordIds:
-        """Make the ids of words from the bytes of each word's ids."""
-        counts = [-1 if ids is None else len(ids) // 4 for ids in packed]
-        return cls(
-            np.frombuffer(b"".join(filter(None, packed)), np.int32), np.array(counts, np.intp)
-        )
-
-
-PADDING: Final = bytes(32)
 # For the first, second, … integer of a key: the mask of a word's bytes, by the word's length.
 _MASKS: Final = [
     np.array([(1 << 8 * min(max(n - 8 * part, 0), 8)) - 1 for n in range(33)], np.uint64)
@@ -322,7 +253,7 @@ class _Slots:
             block[places] = sizes
             is_id = np.ones(len(block), np.bool_)
             is_id[places] = False
-            block[is_id] = ids.ids[_stretches(begins[several], sizes)]
+            block[is_id] = ids.ids[stretches(begins[several], sizes)]
             values[several] = -2 - (places + self._n_ids)
             self._reserve(len(block))
             self.ids[self._n_ids : self._n_ids + len(block)] = block
@@ -389,36 +320,12 @@ def expand(
     all_ids[begins] = values
     all_ids = all_ids[:-1]
     if len(ids):
-        all_ids[_stretches(begins.take(several), sizes)] = ids[_stretches(places + 1, sizes)]
+        all_ids[stretches(begins.take(several), sizes)] = ids[stretches(places + 1, sizes)]
     if others is not None and other_ids is not None:
-        all_ids[_stretches(begins.take(others), other_sizes)] = other_ids.ids
+        all_ids[stretches(begins.take(others), other_sizes)] = other_ids.ids
         counts[others] = other_ids.counts
     counts[several[dependent]] = -1
     return WordIds(all_ids, counts)
-
-
-def merge(parts: list[tuple[NDArray[np.bool_], WordIds]]) -> WordIds:
-    """Merge the ids of words, each of which belongs to one part.
-
-    Args:
-        parts: for each part (N,) whether a word belongs to it, and the ids of its words.
-    """
-    counts = np.empty(len(parts[0][0]), np.intp)
-    for is_member, part in parts:
-        counts[is_member] = part.counts
-    sizes = np.maximum(counts, 0)
-    ids = np.empty(int(sizes.sum()), np.int32)
-    for is_member, part in parts:
-        ids[np.repeat(is_member, sizes)] = part.ids
-    return WordIds(ids, counts)
-
-
-def _stretches(begins: Ints, sizes: Ints) -> Ints:
-    """Return the indices begins[0], begins[0] + 1, … of stretches of the given sizes."""
-    ends = np.cumsum(sizes)
-    total = int(ends[-1]) if len(ends) else 0
-    indices: Ints = np.arange(total) + np.repeat(begins - (ends - sizes), sizes)
-    return indices
 
 
 def _first_of_each(values: Ints) -> Ints:

@@ -14,7 +14,7 @@ import threading
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -22,12 +22,13 @@ from ..errors import InvalidTextError
 from ..format.surrogates import lone_surrogate
 from ..format.tokenizer_library import is_failure
 from .word_cache import CACHE_WORDS, WordCache
-from .word_table import WordIds, Words, merge
+from .words import WordIds, Words, merge
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .segmenters import Splitter
+    from .text_encoder import TextEncoder
 
     Ids = NDArray[np.int32]
     Counts = NDArray[np.intp]
@@ -40,34 +41,6 @@ _FEW_TEXTS: Final = 32
 # The dictionary is cleared at so many words; it has no longer words than these.
 _DICTIONARY: Final = 1 << 14
 _DICTIONARY_WORD: Final = 64
-
-
-class TextEncoder(Protocol):
-    """A tokenizer without a memory of words.
-
-    Attributes:
-        splitter: the rule that cuts texts into words; None if no rule is exact.
-        vocab_size: the number of tokens, added ones included.
-    """
-
-    splitter: Splitter | None
-    vocab_size: int
-
-    def words(self, words: Words) -> WordIds:
-        """Encode words from the splitter; those that are not separable are dependent."""
-
-    def texts(self, texts: Sequence[str]) -> WordIds:
-        """Encode texts.
-
-        Raises:
-            UnicodeEncodeError: a text holds a lone surrogate.
-        """
-
-    def token(self, token_id: int) -> str:
-        """Return a token as the vocabulary spells it."""
-
-    def known(self) -> tuple[Words, WordIds] | None:
-        """Return words of at most 16 bytes with their ids, to be stored in advance, or None."""
 
 
 class WordTokenizer:

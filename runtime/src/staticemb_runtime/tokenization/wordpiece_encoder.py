@@ -17,7 +17,8 @@ import numpy as np
 from .bert_characters import MARKS
 from .byte_cut import ByteCut
 from .segmenters import SPACES, Dropped
-from .word_table import MISSING, PADDING, WordIds, Words, WordTable, merge, read_keys
+from .word_table import MISSING, WordTable, read_keys
+from .words import PADDING, WordIds, Words, merge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

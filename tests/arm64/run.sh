@@ -20,7 +20,7 @@ python=${PYTHON:-python3}
 suite=bookworm
 version=3.11
 
-pure="pytest iniconfig pluggy packaging pygments hypothesis sortedcontainers"
+pure="pytest pytest-timeout iniconfig pluggy packaging pygments hypothesis sortedcontainers"
 case $arm in
     arm64) qemu=qemu-aarch64-static machine=aarch64 debian=python3
            wheels="numpy tokenizers safetensors sentencepiece pandas python-dateutil six $pure" ;;

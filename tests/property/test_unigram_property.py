@@ -85,7 +85,10 @@ def test_a_design_of_another_kind_is_refused_or_exact(drawn: tuple[bytes, list[s
 @given(
     unigram_designs(),
     st.lists(
-        st.one_of(PLAIN, st.text(max_size=6)).map(lambda text: text.replace(" ", "")), max_size=6
+        st.one_of(PLAIN, st.text(max_size=6), st.text("a\r\n\t\u3000▁", max_size=3)).map(
+            lambda text: text.replace(" ", "")
+        ),
+        max_size=6,
     ),
 )
 def test_words_between_blanks_have_their_ids_in_every_text(

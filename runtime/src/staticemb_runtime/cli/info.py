@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     elif options.all or not sys.stdout.isatty():
         print("\n".join(_table_lines(facts)))
     else:
-        print("\n".join(_fitted(facts, [*extra, "vectors_digest"])))
+        print("\n".join(_fitted(facts, [*extra, "vectors_digest", "token_weights"])))
     return 0
 
 

@@ -160,6 +160,10 @@ class UnigramEncoder:
         edges = WHITE_SPACE + MARK
         if not normalized or normalized[0] in edges or normalized[-1] in edges:
             return None
+        # White space that is stripped from the ends of a text is kept inside another one.
+        plain = word.isascii() and word.isprintable()
+        if not plain and self._design.normalize(f"x {word} x") != f"x {normalized} x":
+            return None
         return self._parts(normalized)
 
     def _cut(self, text: str) -> list[str] | None:

@@ -12,6 +12,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 import contestants
 import harness
@@ -32,7 +33,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         command = [
             "-m",
-            "staticemb_distiller.cli.main",
+            "staticemb_distiller",
             "distill",
             teacher,
             "--dims",
@@ -72,6 +73,8 @@ def _run(arguments: list[str]) -> None:
     )
     if done.returncode:
         raise RuntimeError(done.stderr)
+    if not Path(arguments[-1]).exists():
+        raise RuntimeError(f"{arguments}: nothing was written")
 
 
 if __name__ == "__main__":

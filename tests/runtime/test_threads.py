@@ -224,7 +224,7 @@ def test_no_more_threads_than_workers_or_slices(slices, workers):
 @pytest.mark.usefixtures("four_cores")
 @pytest.mark.parametrize(
     ("texts", "workers", "expected"),
-    [(1024, 4, 0), (9000, 1, 0), (1025, 4, 1), (9000, 2, 1), (9000, 1000, 3), (9000, "auto", 3)],
+    [(4096, 4, 0), (9000, 1, 0), (4097, 4, 1), (20000, 2, 1), (20000, 1000, 3), (20000, "auto", 3)],
 )
 def test_workers_are_threads_of_this_process(model, monkeypatch, texts, workers, expected):
     most = 0

@@ -85,6 +85,7 @@ class Embedder:
         self._lock = threading.Lock()
         self._unlimited: Embedder | None = None
         self._poolers: dict[Request, Pooler] = {}
+        self._shared_poolers: dict[Request, Pooler] = {}
 
     def tokenizer(self) -> WordTokenizer | LimitedTokenizer:
         """Return the tokenizer, which the first call builds.
@@ -98,8 +99,14 @@ class Embedder:
                     self._tokenizer = self._build()
         return self._tokenizer
 
-    def ids(self, batch: Batch) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    def ids(
+        self, batch: Batch, *, shared: bool = False
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Tokenize a slice.
+
+        Args:
+            batch: the slice.
+            shared: whether several threads share the work.
 
         Returns:
             (N,) the concatenated token ids of all texts, and (n,) the number of ids of each text.
@@ -112,7 +119,7 @@ class Embedder:
         """
         self._guard.check()
         try:
-            ids, lengths = self.tokenizer().encode(batch.texts, start=batch.start)
+            ids, lengths = self.tokenizer().encode(batch.texts, start=batch.start, shared=shared)
         except InvalidTokenizerError:  # from an encoder that opens `tokenizers` only when needed
             self._check()  # raises FormatError
             raise
@@ -122,7 +129,12 @@ class Embedder:
         return ids, lengths
 
     def embed(
-        self, batch: Batch, request: Request, out: NDArray[np.float32] | None = None
+        self,
+        batch: Batch,
+        request: Request,
+        out: NDArray[np.float32] | None = None,
+        *,
+        shared: bool = False,
     ) -> Block:
         """Embed a slice.
 
@@ -130,12 +142,13 @@ class Embedder:
             batch: the slice.
             request: the parameters.
             out: where to write vectors of float32; None: into a new array.
+            shared: whether several threads share the work.
 
         Raises:
             InvalidTextError, FormatError, FileChangedError: as `ids`.
         """
-        ids, lengths = self.ids(batch)
-        vectors = self._pooler(request).many(ids, lengths, out)
+        ids, lengths = self.ids(batch, shared=shared)
+        vectors = self._pooler(request, shared=shared).many(ids, lengths, out)
         self._guard.check()
         empty = NO_TEXTS if lengths.all() else np.flatnonzero(lengths == 0)
         return Block(quantize(vectors, request.precision), empty)
@@ -167,14 +180,15 @@ class Embedder:
             return quantize(vector, request.precision), not len(ids)
         return vector, not len(ids)
 
-    def _pooler(self, request: Request) -> Pooler:
-        found = self._poolers.get(request)
+    def _pooler(self, request: Request, *, shared: bool = False) -> Pooler:
+        poolers = self._shared_poolers if shared else self._poolers
+        found = poolers.get(request)
         if found is None:
-            if len(self._poolers) >= _POOLERS:
-                self._poolers.clear()
+            if len(poolers) >= _POOLERS:
+                poolers.clear()
             beta = request.beta if request.pooling == "damped_mean" else 0.0
             parameters = Parameters(beta, request.dims, request.prefix, request.normalize)
-            found = self._poolers[request] = Pooler(self.table, parameters)
+            found = poolers[request] = Pooler(self.table, parameters, shared=shared)
         return found
 
     def without_limits(self) -> Embedder:

@@ -47,6 +47,9 @@ if TYPE_CHECKING:
 
 _ROWS: Final = 1 << 20  # bytes of a block's elements that should stay in the cache
 _SUMS: Final = 1 << 18  # elements of sums that should stay in the cache
+# With several threads blocks are so many times larger. A thread that waits for the interpreter's
+# lock takes as long to wake up as a small block takes: two threads then gain nothing.
+_SHARED: Final = 4
 _LEAST, _MOST = SAFE_SQUARES
 
 
@@ -104,9 +107,14 @@ class Pooler:
     Args:
         table: the table.
         parameters: the parameters.
+        shared: whether several threads share the work. It does not change the results.
     """
 
-    def __init__(self, table: EmbeddingTable, parameters: Parameters) -> None:
+    def __init__(
+        self, table: EmbeddingTable, parameters: Parameters, *, shared: bool = False
+    ) -> None:
+        factor = _SHARED if shared else 1
+        self._group_elements = factor * _SUMS
         self._table = table
         self._parameters = parameters
         self._beta = np.float32(-parameters.beta)
@@ -126,7 +134,7 @@ class Pooler:
             if table.scale is not None:
                 self._squared_scale = (table.relative_scale[:dims] ** 2).astype(np.float32)
         bytes_each = 2 if self._integers and not self._damped else 4  # of an element in a sum
-        self._tokens = max(PIECE, _ROWS // (self._columns * bytes_each))
+        self._tokens = max(PIECE, factor * _ROWS // (self._columns * bytes_each))
         self._local = threading.local()
 
     def one(self, ids: NDArray[np.integer[Any]], *, lengths_known: bool = False) -> Floats:
@@ -234,7 +242,7 @@ class Pooler:
         for text in order[:begin].tolist():
             out[text] = self._pieces(ids[starts[text] : starts[text] + counts[text]])
         out[order[end:]] = 0
-        step = max(1, _SUMS // self._columns)
+        step = max(1, self._group_elements // self._columns)
         with np.errstate(all="ignore"):  # texts with extreme numbers are computed once more
             for at in range(begin, end, step):
                 group = order[at : min(at + step, end)]

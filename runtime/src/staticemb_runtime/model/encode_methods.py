@@ -172,7 +172,7 @@ class EncodeMethods:
                 `corpus`, `classification` and `clustering` mean no prompt.
             prompt: text to put before each text.
             batch_size: how many texts are processed at a time. Values below 256 (with several
-                workers: below 1,024) are raised to that, which is faster and needs little more
+                workers: below 4,096) are raised to that, which is faster and needs little more
                 memory.
             show_progress_bar: whether to show progress on standard error.
             precision: `float32` or a smaller type; see `quantize`.

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 BATCH_SIZE: Final = 2048
 LEAST_BATCH: Final = 256
-LEAST_SHARED_BATCH: Final = 1024  # with several threads
+LEAST_SHARED_BATCH: Final = 4096  # with several threads
 _REQUESTS: Final = 256
 
 
@@ -215,13 +215,14 @@ class Encoder:
             vectors: an array for the vectors of all texts. Those of float32 are written into it at
                 once if it is long enough.
         """
+        shared = workers > 1
         direct = vectors is not None and request.precision == "float32"
 
         def embed(batch: Batch) -> Block:
             end = batch.start + len(batch.texts)
             if not direct or vectors is None or end > len(vectors):
-                return self.embedder.embed(batch, request)
-            return self.embedder.embed(batch, request, vectors[batch.start : end])
+                return self.embedder.embed(batch, request, shared=shared)
+            return self.embedder.embed(batch, request, vectors[batch.start : end], shared=shared)
 
         if workers > 1:
             from ..encoding.threads import embed_slices  # late: most programs never need it

@@ -30,10 +30,10 @@ class LimitedTokenizer:
         self._limits = limits
 
     def encode(
-        self, texts: Sequence[str], *, start: int = 0
+        self, texts: Sequence[str], *, start: int = 0, shared: bool = False
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Encode texts as `WordTokenizer.encode` does."""
-        ids, lengths, mask = self._encode(texts, start)
+        ids, lengths, mask = self._encode(texts, start, shared=shared)
         return ids[mask], _count(mask, lengths)
 
     def encode_one(self, text: str) -> NDArray[np.int32]:
@@ -51,11 +51,11 @@ class LimitedTokenizer:
         return texts if limit is None else [text[:limit] for text in texts]
 
     def _encode(
-        self, texts: Sequence[str], start: int
+        self, texts: Sequence[str], start: int, *, shared: bool = False
     ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.bool_]]:
         """Return (N,) ids, (B,) numbers of ids per text, and the (N,) mask of the kept ids."""
         limits = self._limits
-        ids, lengths = self._inner.encode(self._cut(texts), start=start)
+        ids, lengths = self._inner.encode(self._cut(texts), start=start, shared=shared)
         mask = np.ones(len(ids), np.bool_)
         if limits.keep_end and limits.max_tokens is not None:
             to_end = np.repeat(np.cumsum(lengths), lengths) - np.arange(len(ids))

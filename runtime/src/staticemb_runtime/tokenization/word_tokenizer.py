@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 # Characters per block: few enough for the arrays to stay in the processor's cache.
 _BLOCK: Final = 1 << 17
+# With several threads blocks are so many times larger: see `encoding.pooling`.
+_SHARED: Final = 4
 # Calls with at most so many characters and texts use the dictionary.
 _FEW_CHARACTERS: Final = 2048
 _FEW_TEXTS: Final = 32
@@ -82,13 +84,14 @@ class WordTokenizer:
         return [self._encoder.token(i) for i in ids.tolist()]
 
     def encode(
-        self, texts: Sequence[str], *, start: int = 0
+        self, texts: Sequence[str], *, start: int = 0, shared: bool = False
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Encode texts; their ids follow each other in one array.
 
         Args:
             texts: B strings.
             start: the number of the first text in error messages.
+            shared: whether several threads share the work. It does not change the results.
 
         Returns:
             The ids, shape (N,) int32, and the number of ids of each text, shape (B,) int64, sum N.
@@ -103,7 +106,7 @@ class WordTokenizer:
         if set(map(type, texts)) - {str}:
             texts = [_string(text, index) for index, text in enumerate(texts, start)]
         try:
-            ids, counts = self._encode(texts)
+            ids, counts = self._encode(texts, _SHARED * _BLOCK if shared else _BLOCK)
         except UnicodeEncodeError:
             raise _surrogate(texts, start) from None
         except BaseException as error:
@@ -136,7 +139,8 @@ class WordTokenizer:
                     return self._shortened(WordIds(ids, np.array([len(ids)], np.intp)))[0]
         return self.encode([text])[0]
 
-    def _encode(self, texts: list[str]) -> tuple[Ids, Counts]:
+    def _encode(self, texts: list[str], size: int) -> tuple[Ids, Counts]:
+        """Encode texts in blocks of about `size` characters."""
         splitter = self._encoder.splitter
         if splitter is None:
             return self._shortened(self._encoder.texts(texts))
@@ -146,7 +150,7 @@ class WordTokenizer:
         blocks: list[tuple[Ids, Counts]] = []
         begin = 0
         while begin < len(texts):
-            end = bisect_right(ends, ends[begin] + _BLOCK) - 1
+            end = bisect_right(ends, ends[begin] + size) - 1
             if end > begin:
                 blocks.append(self._shortened(self._encode_block(splitter, texts[begin:end])))
             else:

@@ -55,7 +55,7 @@ def read_keys(words: Words, width: int) -> Keys:
         `width` arrays (N,).
 
     Example:
-        >>> words = Words(b"ab c" + PADDING, np.array([0, 3]), np.array([2, 1]))
+        >>> words = Words.join([b"ab", b"c"])
         >>> [hex(key) for key in read_keys(words, 2)[0].tolist()]
         ['0x6261', '0x63']
     """

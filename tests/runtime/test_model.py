@@ -285,7 +285,8 @@ def test_memory_is_the_result_and_a_constant(model, monkeypatch, workers):
 
     peak(100)
     # A list of the texts would be 9 MB more. Two workers read 32,768 texts ahead.
-    assert peak(180_000) < peak(50_000) + 800_000
+    # How many of the threads' blocks are in memory at the same moment differs from run to run.
+    assert peak(180_000) < peak(50_000) + 5_000_000
 
 
 # --- what is refused ------------------------------------------------------------------------------

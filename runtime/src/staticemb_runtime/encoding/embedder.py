@@ -84,8 +84,7 @@ class Embedder:
         self._tokenizer: WordTokenizer | LimitedTokenizer | None = None
         self._lock = threading.Lock()
         self._unlimited: Embedder | None = None
-        self._poolers: dict[Request, Pooler] = {}
-        self._shared_poolers: dict[Request, Pooler] = {}
+        self._poolers: dict[tuple[Request, bool], Pooler] = {}
 
     def tokenizer(self) -> WordTokenizer | LimitedTokenizer:
         """Return the tokenizer, which the first call builds.
@@ -181,14 +180,14 @@ class Embedder:
         return vector, not len(ids)
 
     def _pooler(self, request: Request, *, shared: bool = False) -> Pooler:
-        poolers = self._shared_poolers if shared else self._poolers
-        found = poolers.get(request)
+        key = request, shared
+        found = self._poolers.get(key)
         if found is None:
-            if len(poolers) >= _POOLERS:
-                poolers.clear()
+            if len(self._poolers) >= _POOLERS:
+                self._poolers.clear()
             beta = request.beta if request.pooling == "damped_mean" else 0.0
             parameters = Parameters(beta, request.dims, request.prefix, request.normalize)
-            found = poolers[request] = Pooler(self.table, parameters, shared=shared)
+            found = self._poolers[key] = Pooler(self.table, parameters, shared=shared)
         return found
 
     def without_limits(self) -> Embedder:

@@ -16,6 +16,7 @@ of old Unicode versions alone; any other place makes the answer None.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -187,37 +188,32 @@ class CharacterMap:
 
     def _begins(self, character: bytes) -> bool:
         """Tell whether a key may begin with a character."""
-        return self._walk(character) is not None or self._replacement(character) is not None
+        whole = sum(1 for _ in self._walk(character)) == len(character)
+        return whole or self._replacement(character) is not None
 
-    def _walk(self, key: bytes) -> int | None:
-        """Follow a key through the trie; None where it ends."""
-        trie = self._trie
-        unit = int(trie[0])
-        place = _offset(unit)
-        for byte in key:
-            if byte == 0:
-                return None
-            place ^= byte
-            unit = int(trie[place])
-            if unit & 0x800000FF != byte:
-                return None
-            place ^= _offset(unit)
-        return place
+    def _walk(self, key: bytes) -> Iterator[tuple[int, int]]:
+        """Follow a key through the trie, as far as it goes.
 
-    def _replacement(self, key: bytes) -> str | None:
-        """Return the replacement of the shortest prefix of a key in the map, or None."""
+        Yields:
+            For each byte the unit of its node, and the place of the node's children.
+        """
         trie = self._trie
         place = _offset(int(trie[0]))
         for byte in key:
             if byte == 0:
-                return None
+                return
             place ^= byte
             unit = int(trie[place])
             if unit & 0x800000FF != byte:
-                return None
+                return
             place ^= _offset(unit)
+            yield unit, place
+
+    def _replacement(self, key: bytes) -> str | None:
+        """Return the replacement of the shortest prefix of a key in the map, or None."""
+        for unit, place in self._walk(key):
             if unit >> 8 & 1:
-                return self._text_at(int(trie[place]) & 0x7FFFFFFF)
+                return self._text_at(int(self._trie[place]) & 0x7FFFFFFF)
         return None
 
     def _text_at(self, begin: int) -> str:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
-
-import numpy as np
 
 from ..format.tokenizer_library import open_tokenizer
 from .separability import find_splitter
@@ -58,13 +55,13 @@ class LibraryEncoder:
         Raises:
             UnicodeEncodeError: a text holds a lone surrogate.
         """
-        return _joined(self._encode(texts))
+        return WordIds.from_lists(self._encode(texts))
 
     def words(self, words: Words) -> WordIds:
         """Encode words from the splitter; those that are not separable are dependent."""
         strings = words.strings()
         known = self._learn(set(strings))
-        return _joined([known.get(word) for word in strings])
+        return WordIds.from_lists([known.get(word) for word in strings])
 
     def _encode(self, texts: Sequence[str]) -> list[list[int]]:
         encode = self._tokenizer.encode_batch_fast
@@ -103,12 +100,6 @@ class LibraryEncoder:
         model: Any = self._tokenizer.model
         tokenize = model.tokenize
         return {atom: [token.id for token in tokenize(piece(atom))] for atom in atoms}
-
-
-def _joined(all_ids: Sequence[list[int] | None]) -> WordIds:
-    counts = [-1 if ids is None else len(ids) for ids in all_ids]
-    ids = chain.from_iterable(ids for ids in all_ids if ids)
-    return WordIds(np.fromiter(ids, np.int32), np.array(counts, np.intp))
 
 
 def _groups(texts: Sequence[str]) -> Iterator[list[str]]:

@@ -127,16 +127,12 @@ class WordTokenizer:
         splitter = self._encoder.splitter
         if splitter is not None and len(text) <= _FEW_CHARACTERS:
             words = splitter.cut(text)
-            if words is not None:
-                try:
-                    packed = b"".join(map(self._dictionary.__getitem__, words))
-                except KeyError:
-                    pass
-                else:
-                    ids: Ids = np.frombuffer(packed, np.int32)
-                    if self._unknown is None and (self._limit is None or len(ids) <= self._limit):
-                        return ids
-                    return self._shortened(WordIds(ids, np.array([len(ids)], np.intp)))[0]
+            packed = None if words is None else self._join(words)
+            if packed is not None:
+                ids: Ids = np.frombuffer(packed, np.int32)
+                if self._unknown is None and (self._limit is None or len(ids) <= self._limit):
+                    return ids
+                return self._shortened(WordIds(ids, np.array([len(ids)], np.intp)))[0]
         return self.encode([text])[0]
 
     def _encode(self, texts: list[str], size: int) -> tuple[Ids, Counts]:
@@ -200,17 +196,23 @@ class WordTokenizer:
     def _encode_one(self, splitter: Splitter, text: str) -> bytes:
         """Encode a short text to the bytes of its ids."""
         words = splitter.cut(text)
-        known = self._dictionary
         if words is not None:
-            try:
-                return b"".join(map(known.__getitem__, words))
-            except KeyError:
-                pass
+            packed = self._join(words)
+            if packed is not None:
+                return packed
+            known = self._dictionary
             new = [word for word in set(words) if word not in known]
             learned = self._learn_few(splitter, new)
             if learned is not None:
                 return b"".join([known[w] if w in known else learned[w] for w in words])
         return self._encoder.texts([text]).ids.tobytes()
+
+    def _join(self, words: list[str]) -> bytes | None:
+        """Return the bytes of the words' ids; None if a word is not in the dictionary."""
+        try:
+            return b"".join(map(self._dictionary.__getitem__, words))
+        except KeyError:
+            return None
 
     def _learn_few(self, splitter: Splitter, words: list[str]) -> dict[str, bytes] | None:
         """Encode new words; None if one is not separable."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
-from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -21,7 +20,7 @@ from .word_table import MISSING, WordTable, read_keys
 from .words import PADDING, WordIds, Words, merge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -96,7 +95,7 @@ class WordPieceEncoder:
             UnicodeEncodeError: a text holds a lone surrogate.
         """
         "".join(texts).encode()
-        return _join(map(self._tokenizer.ids, texts))
+        return WordIds.from_lists(list(map(self._tokenizer.ids, texts)))
 
     def token(self, token_id: int) -> str:
         """Return a token as the vocabulary spells it."""
@@ -120,7 +119,7 @@ class WordPieceEncoder:
         return plain
 
     def _one_by_one(self, words: Words) -> WordIds:
-        return _join(map(self._tokenizer.ids, words.strings()))
+        return WordIds.from_lists(list(map(self._tokenizer.ids, words.strings())))
 
     def _side_by_side(self, words: Words) -> WordIds:
         """Encode plain words: for each, repeatedly take the longest token that begins the rest."""
@@ -214,9 +213,3 @@ def _table(words: Words, ids: Ids) -> WordTable:
     table = WordTable(_WIDTH, len(ids), slots=4)
     table.add(words.select(fitting), WordIds(ids, np.ones(len(ids), np.intp)))
     return table
-
-
-def _join(all_ids: Iterable[list[int]]) -> WordIds:
-    ids = list(all_ids)
-    counts = np.fromiter(map(len, ids), np.intp, len(ids))
-    return WordIds(np.fromiter(chain.from_iterable(ids), np.int32), counts)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     Ints = NDArray[np.intp]
@@ -76,6 +79,13 @@ class WordIds(NamedTuple):
             packed[end - 4 * count : end] if count >= 0 else None
             for end, count in zip(ends, self.counts.tolist(), strict=True)
         ]
+
+    @classmethod
+    def from_lists(cls, all_ids: Sequence[list[int] | None]) -> WordIds:
+        """Make the ids of words from a list for each word; None for a dependent word."""
+        counts = [-1 if ids is None else len(ids) for ids in all_ids]
+        ids = chain.from_iterable(ids for ids in all_ids if ids)
+        return cls(np.fromiter(ids, np.int32), np.array(counts, np.intp))
 
     @classmethod
     def join(cls, packed: list[bytes | None]) -> WordIds:

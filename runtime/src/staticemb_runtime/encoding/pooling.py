@@ -231,6 +231,8 @@ class Pooler:
         Returns:
             (B, prefix) float32.
         """
+        if self._damped:
+            self._inverse.compute(ids)
         counts: Ints = lengths.astype(np.intp, copy=False)
         starts = np.cumsum(counts) - counts
         if out is None:
@@ -265,8 +267,6 @@ class Pooler:
         ids: NDArray[np.integer[Any]],
         starts: Ints,
         counts: Ints,
-        *,
-        lengths_known: bool = False,
     ) -> Floats:
         """Pool texts of 1 to 1,024 tokens, sorted by length, descending."""
         gather = self._gather
@@ -281,12 +281,9 @@ class Pooler:
                 sums[part] = self._sums(block, gather)
         again: list[int] = []
         if self._damped:
-            is_nan = sums[:, 0] != sums[:, 0]
+            is_nan = sums[:, 0] != sums[:, 0]  # see InverseLengths
             again = np.flatnonzero(is_nan | ~((squares > _LEAST) & (squares < _MOST))).tolist()
         texts = [ids[starts[text] : starts[text] + counts[text]] for text in again]
-        if texts and not lengths_known and is_nan.any():  # see InverseLengths
-            self._inverse.compute(np.concatenate(texts))
-            return self._group(ids, starts, counts, lengths_known=True)
         if self._scale is not None:
             sums *= self._scale
         if self._unit:

@@ -181,14 +181,14 @@ class Embedder:
 
     def _pooler(self, request: Request, *, shared: bool = False) -> Pooler:
         key = request, shared
-        found = self._poolers.get(key)
-        if found is None:
+        pooler = self._poolers.get(key)
+        if pooler is None:
             if len(self._poolers) >= _POOLERS:
                 self._poolers.clear()
             beta = request.beta if request.pooling == "damped_mean" else 0.0
             parameters = Parameters(beta, request.dims, request.prefix, request.normalize)
-            found = self._poolers[key] = Pooler(self.table, parameters, shared=shared)
-        return found
+            pooler = self._poolers[key] = Pooler(self.table, parameters, shared=shared)
+        return pooler
 
     def without_limits(self) -> Embedder:
         """Return an embedder that uses all tokens of a text."""

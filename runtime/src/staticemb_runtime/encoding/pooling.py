@@ -254,10 +254,10 @@ class Pooler:
     @property
     def _gather(self) -> Gather:
         """The buffer of this thread: a new one costs more than its use for few texts."""
-        found: Gather | None = getattr(self._local, "gather", None)
-        if found is None:
-            found = self._local.gather = Gather(self._table, self._columns, self._tokens)
-        return found
+        gather: Gather | None = getattr(self._local, "gather", None)
+        if gather is None:
+            gather = self._local.gather = Gather(self._table, self._columns, self._tokens)
+        return gather
 
     def _pieces(self, ids: NDArray[np.integer[Any]], *, in_float64: bool = False) -> Floats:
         return pool_pieces(self._table, ids, self._parameters, self._gather, in_float64=in_float64)

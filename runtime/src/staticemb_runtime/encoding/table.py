@@ -105,10 +105,10 @@ class EmbeddingTable:
 
     def inverse_lengths(self, dims: int) -> InverseLengths:
         """Return one over the lengths of the rows over their first `dims` columns."""
-        found = self._inverse_lengths.get(dims)
-        if found is None:
-            found = self._inverse_lengths.setdefault(dims, InverseLengths(self, dims))
-        return found
+        lengths = self._inverse_lengths.get(dims)
+        if lengths is None:
+            lengths = self._inverse_lengths.setdefault(dims, InverseLengths(self, dims))
+        return lengths
 
 
 class Gather:

@@ -41,8 +41,8 @@ def equal_pieces(tensors: Mapping[str, NDArray[Any]], tokenizer: bytes, n_token_
         tokenizer: the bytes of a valid `tokenizer.json`.
         n_token_ids: V.
     """
-    found = read_pieces(tensors, n_token_ids)
-    if found is None:
+    part = read_pieces(tensors, n_token_ids)
+    if part is None:
         return False
     members = strict_json.loads(tokenizer.decode(), number=_Number, integer=_Number)
     vocabulary = members["model"]["vocab"]
@@ -65,11 +65,11 @@ def equal_pieces(tensors: Mapping[str, NDArray[Any]], tokenizer: bytes, n_token_
     slots = _hash_table(_hashes(text, ends[last] - lengths[last], lengths[last]), last)
     return (
         slots is not None
-        and np.array_equal(found.text, text)
-        and np.array_equal(found.ends, ends)
+        and np.array_equal(part.text, text)
+        and np.array_equal(part.ends, ends)
         # Compare bytes: -0.0 is not 0.0.
-        and found.scores.tobytes() == scores.astype("<f8").tobytes()
-        and np.array_equal(found.slots, slots)
+        and part.scores.tobytes() == scores.astype("<f8").tobytes()
+        and np.array_equal(part.slots, slots)
     )
 
 

@@ -55,7 +55,7 @@ class AddedTokens:
         for spelling in self._tokens:
             lengths[spelling[0]].add(len(spelling))
         # The lengths of the spellings that begin with a character, longest first.
-        self._lengths = {first: sorted(found, reverse=True) for first, found in lengths.items()}
+        self._lengths = {first: sorted(sizes, reverse=True) for first, sizes in lengths.items()}
         self._firsts = re.compile(f"[{''.join(map(re.escape, lengths))}]") if lengths else None
 
     def __bool__(self) -> bool:

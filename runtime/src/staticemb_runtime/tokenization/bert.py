@@ -70,20 +70,20 @@ class BertRules:
         Args:
             text: a text without lone surrogates.
         """
-        found: list[str | int] = []
+        parts: list[str | int] = []
         for piece in self._raw.split(text):
             if isinstance(piece, int):
-                found.append(piece)
+                parts.append(piece)
             elif not self._late:
-                found += self.words(piece)
+                parts += self.words(piece)
             else:
                 for part in self._late.split(self._normal.apply(piece)):
                     if isinstance(part, int):
-                        found.append(part)
+                        parts.append(part)
                     else:
                         cut = self._pre_tokenizer.apply(part)
-                        found += [word for word in cut.split(" ") if word]
-        return found
+                        parts += [word for word in cut.split(" ") if word]
+        return parts
 
 
 class BertTokenizer:

@@ -96,13 +96,13 @@ def _parse(text: str) -> dict[str, Any]:
     Raises:
         ValueError: the text is no definition that the library accepts.
     """
-    found = _VOCABULARY.search(text)
-    _require(found is not None)
-    assert found is not None
+    match = _VOCABULARY.search(text)
+    _require(match is not None)
+    assert match is not None
     # Only this number is an integer in Python and none in the library.
     integer = _integer if "-0" in text else None
-    vocabulary, end = strict_json.loads_at(text, found.end(), integer=integer)
-    rest = f"{text[: found.end()]}null{text[end:]}"
+    vocabulary, end = strict_json.loads_at(text, match.end(), integer=integer)
+    rest = f"{text[: match.end()]}null{text[end:]}"
     members = strict_json.loads(rest, members=_distinct, integer=integer)
     _require(isinstance(members, dict) and isinstance(members.get("model"), dict))
     model: dict[str, Any] = members["model"]
@@ -248,17 +248,17 @@ def _check_post_processor(state: object) -> None:
         _require(all(map(_is_size, token["ids"])))
         _require(all(isinstance(each, str) for each in token["tokens"]))
     for template, sequences in (("single", ["A"]), ("pair", ["A", "B"])):
-        found = []
+        names = []
         for piece in state[template]:
             _require(isinstance(piece, dict) and len(piece) == 1)
             ((kind, value),) = piece.items()
             _require_types(value, _PIECE)
             _require(_is_size(value["type_id"]))
             if kind == "Sequence":
-                found.append(value["id"])
+                names.append(value["id"])
             else:
                 _require(kind == "SpecialToken" and value["id"] in state["special_tokens"])
-        _require(sorted(found) == sequences)
+        _require(sorted(names) == sequences)
 
 
 def _require(condition: bool) -> None:

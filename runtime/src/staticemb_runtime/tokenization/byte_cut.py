@@ -139,8 +139,8 @@ class ByteCut:
             odd[np.searchsorted(bounds, (run_kinds == _ODD).nonzero()[0])] = True
         for spelling, probe in zip(self._spellings, self._probes, strict=True):
             if spelling[probe : probe + 1] in data:
-                found = _find(data, spelling, probe)
-                odd[np.searchsorted(begins.take(bounds), found[found < stop])] = True
+                places = _find(data, spelling, probe)
+                odd[np.searchsorted(begins.take(bounds), places[places < stop])] = True
         return odd if odd.any() else None
 
 

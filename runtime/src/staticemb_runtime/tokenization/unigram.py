@@ -87,8 +87,8 @@ class Unigram:
             ends = np.cumsum([len(spelled[i]) for i in chosen], dtype=np.intp)
             begins = np.concatenate([ends[:0], [0], ends[:-1]])
             ids[chosen] = self._look_up(np.frombuffer(text, np.uint8), begins, ends)
-        found: list[int] = ids.tolist()
-        return found
+        id_list: list[int] = ids.tolist()
+        return id_list
 
     def _encode_block(self, words: Sequence[str], ids: list[int], counts: list[int]) -> None:
         text = np.frombuffer("".join(words).encode(), np.uint8)
@@ -116,15 +116,15 @@ class Unigram:
         last = np.repeat(np.cumsum(lengths), lengths)
         reach = np.searchsorted(edges, edges[:-1] + self._longest, "right") - 1
         sizes = np.minimum(last, reach) - starts
-        found: list[tuple[NDArray[np.intp], ...]] = []
+        matches: list[tuple[NDArray[np.intp], ...]] = []
         for part in _parts(sizes):
             start = np.repeat(starts[part], sizes[part])
             begun = np.cumsum(sizes[part]) - sizes[part]
             end = start + 1 + np.arange(len(start)) - np.repeat(begun, sizes[part])
             token_ids = self._look_up(text, edges[start], edges[end])
             hit = np.flatnonzero(token_ids >= 0)
-            found.append((start[hit], end[hit], token_ids[hit]))
-        columns = [np.concatenate(column) for column in zip(*found, strict=True)]
+            matches.append((start[hit], end[hit], token_ids[hit]))
+        columns = [np.concatenate(column) for column in zip(*matches, strict=True)]
         if not columns:
             return _Matches([], [], [], [])
         scores: list[float] = self._pieces.scores[columns[2]].tolist()
@@ -148,10 +148,10 @@ class Unigram:
         low = np.uint64((1 << ID_BITS) - 1)
         for probe in range(PROBES):
             entries = pieces.slots[places[open_] + probe]
-            found = entries >> np.uint64(ID_BITS)
+            hashes = entries >> np.uint64(ID_BITS)
             sought = tags[open_]
-            more = (entries != 0) & (found <= sought)
-            hit = np.flatnonzero(more & (found == sought))
+            more = (entries != 0) & (hashes <= sought)
+            hit = np.flatnonzero(more & (hashes == sought))
             if len(hit):
                 which = open_[hit]
                 candidates = (entries[hit] & low).astype(np.intp) - 1

@@ -216,13 +216,13 @@ class _Slots:
             if not len(others):
                 break
             at = (at + 1) & (self.count - 1)
-            found = self.values.take(at)
+            stored = self.values.take(at)
             equal = self._equal(remaining, at)
-            values[others[equal]] = found[equal]
+            values[others[equal]] = stored[equal]
             unequal = (~equal).nonzero()[0]
             at, others = at.take(unequal), others.take(unequal)
             remaining = [key.take(unequal) for key in remaining]
-            at, others, remaining = self._searched(found.take(unequal), at, others, remaining)
+            at, others, remaining = self._searched(stored.take(unequal), at, others, remaining)
         return values
 
     def _searched(self, values: Ids, at: Ints, others: Ints, keys: Keys) -> tuple[Ints, Ints, Keys]:

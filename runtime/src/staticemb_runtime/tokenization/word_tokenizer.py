@@ -267,14 +267,14 @@ class WordTokenizer:
         if not self._is_filled:
             self._fill()
         words, counts, odd = splitter.byte_cut.cut(texts, continued=continued)
-        clean, found = self._encode_words(words, counts, odd)
+        clean, encoded = self._encode_words(words, counts, odd)
         if clean is None:
-            return found
+            return encoded
         others = (~clean).nonzero()[0]
         rest = [texts[i] for i in others.tolist()]
         if continued and splitter.byte_cut.keep_blank and not clean[0]:
             rest[0] = " " + rest[0]
-        return merge([(clean, found), (~clean, self._encode_odd(splitter, rest))])
+        return merge([(clean, encoded), (~clean, self._encode_odd(splitter, rest))])
 
     def _encode_words(
         self, words: Words, counts: Counts, odd: NDArray[np.bool_] | None
@@ -311,15 +311,15 @@ class WordTokenizer:
     def _encode_odd(self, splitter: Splitter, texts: list[str]) -> WordIds:
         """Encode texts that the cut of bytes cannot cut."""
         # A zero byte cannot be part of a key.
-        found_cuts = [None if "\0" in text else splitter.cut(text) for text in texts]
-        odd = np.array([cut is None for cut in found_cuts])
-        cuts = [cut or [] for cut in found_cuts]
+        word_lists = [None if "\0" in text else splitter.cut(text) for text in texts]
+        odd = np.array([cut is None for cut in word_lists])
+        cuts = [cut or [] for cut in word_lists]
         counts = np.fromiter(map(len, cuts), np.intp, len(cuts))
         words = Words.join([word.encode() for cut in cuts for word in cut])
-        clean, found = self._encode_words(words, counts, odd)
+        clean, encoded = self._encode_words(words, counts, odd)
         assert clean is not None
         rest = [texts[i] for i in (~clean).nonzero()[0].tolist()]
-        return merge([(clean, found), (~clean, self._encoder.texts(rest))])
+        return merge([(clean, encoded), (~clean, self._encoder.texts(rest))])
 
 
 def _refine(first: NDArray[np.bool_] | None, second: NDArray[np.bool_]) -> NDArray[np.bool_]:

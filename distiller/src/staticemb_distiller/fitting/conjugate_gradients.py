@@ -141,6 +141,20 @@ def text_norms(counts: csr_matrix, table: Floats) -> Floats:
     return norms
 
 
+def square_sums(counts: csr_matrix, row_weights: Floats) -> npt.NDArray[np.float64]:
+    """Compute the diagonal (V,) of X^T W X, in blocks of rows: no second matrix of X's size.
+
+    Args:
+        counts: (N, V) float32, X.
+        row_weights: (N,) the diagonal of W.
+    """
+    sums = np.zeros(counts.shape[1])
+    for block, rows in _row_blocks(counts):
+        each = np.repeat(row_weights[rows], np.diff(block.indptr))
+        sums += np.bincount(block.indices, each * block.data**2, minlength=counts.shape[1])
+    return sums
+
+
 def transposed_product(
     counts: csr_matrix, targets: npt.NDArray[Any], row_weights: Floats, span: slice
 ) -> Floats:

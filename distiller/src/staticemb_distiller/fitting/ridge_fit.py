@@ -24,7 +24,14 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 from ..errors import DivergedError, TableError
-from .conjugate_gradients import Floats, Solution, System, text_norms, transposed_product
+from .conjugate_gradients import (
+    Floats,
+    Solution,
+    System,
+    square_sums,
+    text_norms,
+    transposed_product,
+)
 
 _COLUMNS = 128  # columns solved together: the block of the table stays in the cache
 _SCALED_BY = 20_000  # evenly spaced texts that determine the prior's scale
@@ -161,12 +168,13 @@ def fit(
         slice(c, min(c + _COLUMNS, prior.shape[1])) for c in range(0, prior.shape[1], _COLUMNS)
     ]
     workers = min(len(spans), threads or os.cpu_count() or 1) if device == "cpu" else 1
-    squares = counts.multiply(counts).T.tocsr()
     with ThreadPoolExecutor(workers) as pool:
         for step in range(rounds):
-            norms = np.maximum(text_norms(counts, table), _SMALLEST_NORM)
+            norms = text_norms(counts, table)
+            norms[norms == 0] = 1  # with a zero prior, all texts weigh the same at first
+            norms = np.maximum(norms, _SMALLEST_NORM)
             row_weights = weights / norms**2
-            diagonal = (squares @ row_weights + penalty).astype(np.float32)
+            diagonal = (square_sums(counts, row_weights) + penalty).astype(np.float32)
             system = System(counts, row_weights, penalty, diagonal, device)
 
             def solve(span: slice, system: System = system, norms: Floats = norms) -> Solution:

@@ -1,0 +1,137 @@
+"""A collection on disk: token ids, lengths and target vectors, written block by block and mapped."""
+
+from __future__ import annotations
+
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from ..fitting.ridge_fit import count_matrix
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_BLOCK = 65_536  # documents counted at a time
+
+
+class Spool:
+    """Documents as numbers. Memory holds their lengths, the disk holds the rest.
+
+    Args:
+        folder: An existing folder for two files, which are overwritten.
+        dim: The dimension of the vectors, H.
+    """
+
+    def __init__(self, folder: Path, dim: int) -> None:
+        self._dim = dim
+        self._ids_path, self._vectors_path = folder / "ids.i32", folder / "vectors.f16"
+        self._ids: IO[bytes] = self._ids_path.open("wb")
+        self._vectors: IO[bytes] = self._vectors_path.open("wb")
+        self._lengths: list[NDArray[np.int64]] = []
+
+    def __enter__(self) -> Spool:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._ids.close()
+        self._vectors.close()
+
+    def add(
+        self,
+        ids: NDArray[np.int32],
+        lengths: NDArray[np.int64],
+        vectors: NDArray[np.floating],
+    ) -> None:
+        """Append a block of documents.
+
+        Args:
+            ids: (T,) token ids of all documents, one after the other.
+            lengths: (n,) the number of ids of each document.
+            vectors: (n, H) the documents' vectors; stored as float16.
+        """
+        self._ids.write(ids.tobytes())
+        self._vectors.write(vectors.astype(np.float16).tobytes())
+        self._lengths.append(lengths)
+
+    def finish(self) -> Documents:
+        """End the writing, and map what was written."""
+        self._ids.close()
+        self._vectors.close()
+        lengths = np.concatenate([*self._lengths, np.empty(0, np.int64)])
+        ids = _mapped(self._ids_path, np.int32, (-1,))
+        return Documents(ids, lengths, _mapped(self._vectors_path, np.float16, (-1, self._dim)))
+
+
+class Documents:
+    """N documents in memory-mapped arrays.
+
+    Args:
+        ids: (T,) int32 token ids of all documents, one after the other.
+        lengths: (N,) int64.
+        vectors: (N, H) float16 unit vectors, the targets of the fit.
+    """
+
+    def __init__(
+        self, ids: NDArray[np.int32], lengths: NDArray[np.int64], vectors: NDArray[np.float16]
+    ) -> None:
+        self.ids = ids
+        self.lengths = lengths
+        self.vectors = vectors
+        self.starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def used_tokens(self) -> NDArray[np.int64]:
+        """Return the ascending ids of the tokens that occur."""
+        seen = np.zeros(0, np.int64)
+        for first in range(0, len(self.ids), _BLOCK * 64):
+            seen = np.union1d(seen, self.ids[first : first + _BLOCK * 64])
+        return seen
+
+    def counts(
+        self, used: NDArray[np.int64], chosen: NDArray[np.int64] | None = None
+    ) -> csr_matrix:
+        """Count tokens over length, with one column for each used token.
+
+        Blocks are counted one after the other into arrays of the final size, so that memory never
+        holds the counts twice.
+
+        Args:
+            used: (U,) the output of `used_tokens`.
+            chosen: (n,) ascending indices of documents; None: all.
+
+        Returns:
+            (n, U) float32, as from `count_matrix`.
+        """
+        lengths = self.lengths if chosen is None else self.lengths[chosen]
+        most = int(lengths.sum())
+        shares, columns = np.empty(most, np.float32), np.empty(most, np.int32)
+        # The solver cuts the matrix into blocks, so that positions may exceed 32 bits.
+        pointers = np.zeros(len(lengths) + 1, np.int64 if most >= 2**31 else np.int32)
+        at = 0
+        for first in range(0, len(lengths), _BLOCK):
+            rows = slice(first, min(first + _BLOCK, len(lengths)))
+            ids = np.searchsorted(used, self._ids_of(rows, chosen)).astype(np.int32)
+            block = count_matrix(ids, lengths[rows], len(used))
+            shares[at : at + block.nnz], columns[at : at + block.nnz] = block.data, block.indices
+            pointers[rows.start + 1 : rows.stop + 1] = block.indptr[1:] + at
+            at += block.nnz
+        matrix = csr_matrix((len(lengths), len(used)), dtype=np.float32)
+        matrix.data, matrix.indices, matrix.indptr = shares[:at], columns[:at], pointers
+        return matrix
+
+    def _ids_of(self, rows: slice, chosen: NDArray[np.int64] | None) -> NDArray[np.int32]:
+        if chosen is None:
+            return self.ids[self.starts[rows.start] : self.starts[rows.stop]]
+        spans = [self.ids[self.starts[row] : self.starts[row + 1]] for row in chosen[rows]]
+        return np.concatenate([*spans, np.empty(0, np.int32)])
+
+
+def _mapped(path: Path, dtype: type, shape: tuple[int, ...]) -> Any:  # noqa: ANN401 - by dtype
+    if not path.stat().st_size:
+        return np.empty([max(axis, 0) for axis in shape], dtype)
+    return np.asarray(np.memmap(path, dtype, "r")).reshape(shape)

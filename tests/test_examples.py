@@ -19,7 +19,7 @@ NOT_RUN = {
     "staticemb_distiller.interop.convert_source",
     "staticemb_distiller.evaluation.run",
     "staticemb_distiller.distillation",
-    "staticemb_distiller.teacher",
+    "staticemb_distiller.teacher.sentence_transformer",
     "staticemb_distiller.training.run",
 }
 

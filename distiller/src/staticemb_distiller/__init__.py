@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .interop.convert_source import convert
     from .interop.export import export
     from .recipe.recipe import Recipe
-    from .teacher import Teacher
+    from .teacher.sentence_transformer import Teacher
     from .training.recipe import TrainingRecipe
     from .training.run import train
 
@@ -39,7 +39,7 @@ __all__ = [
 # commands must handle Ctrl-C before that.
 _LAZY = {
     "Recipe": ".recipe.recipe",
-    "Teacher": ".teacher",
+    "Teacher": ".teacher.sentence_transformer",
     "TrainingRecipe": ".training.recipe",
     "convert": ".interop.convert_source",
     "distill": ".distillation",

@@ -25,10 +25,10 @@ from .recipe.recipe import Recipe
 from .recipe.shape import settled
 from .table import build as table
 from .table.rotation import variance_shares
-from .teacher import Teacher
 from .teacher import token_vectors as token_outputs
 from .teacher.by_recipe import token_vectors
 from .teacher.encoder import unused_cuda
+from .teacher.sentence_transformer import Teacher
 from .version import __version__
 from .vocabulary.build import Vocabulary
 from .vocabulary.by_recipe import make_vocabulary, token_counts

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from ..progress import Progress
     from ..recipe.recipe import Recipe
-    from ..teacher import Teacher
+    from ..teacher.sentence_transformer import Teacher
     from ..vocabulary.build import Vocabulary
     from .ridge_fit import FitStep
 
@@ -142,7 +142,7 @@ def fit_recipe(
             vectors,
             weights,
             cache=folder,
-            about=about_vectors(teacher, recipe.teacher_dtype),
+            about=teacher.about(),
             budget=budget,
             own=gathered.own,
             regularization=recipe.fit_regularization,
@@ -164,25 +164,6 @@ def _longest(teacher: Teacher) -> int:
     prompt = teacher.tokenizer.encode(teacher.default_prompt, add_special_tokens=False).ids
     frame = sum(map(len, special_ids(teacher.tokenizer)))
     return max(1, teacher.max_length - frame - len(prompt))
-
-
-def about_vectors(teacher: Teacher, dtype: str) -> dict[str, str]:
-    """Return the settings that determine a teacher's vectors of a text, for `TeacherCache`.
-
-    Args:
-        teacher: The teacher.
-        dtype: The requested number format.
-    """
-    kind = teacher.device.type
-    if dtype == "auto" and kind == "cpu":
-        dtype = "float32"
-    return {
-        "teacher": teacher.name,
-        "revision": teacher.revision,
-        "device": kind,
-        "dtype": dtype,
-        "prompt": teacher.default_prompt,
-    }
 
 
 @contextmanager

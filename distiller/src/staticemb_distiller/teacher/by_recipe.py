@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ..recipe.recipe import Recipe
     from ..vocabulary.build import Vocabulary
-    from . import Teacher
+    from .sentence_transformer import Teacher
 
 
 def token_vectors(

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from . import Teacher
+    from .sentence_transformer import Teacher
     from .token_vectors import TokenPooling
 
 

@@ -14,6 +14,7 @@ from .errors import DistillerError
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from .adaptation.adapt import adapt
     from .distillation import distill
     from .evaluation import evaluate
     from .interop.convert_source import convert
@@ -28,6 +29,7 @@ __all__ = [
     "Recipe",
     "Teacher",
     "TrainingRecipe",
+    "adapt",
     "convert",
     "distill",
     "evaluate",
@@ -41,6 +43,7 @@ _LAZY = {
     "Recipe": ".recipe.recipe",
     "Teacher": ".teacher.sentence_transformer",
     "TrainingRecipe": ".training.recipe",
+    "adapt": ".adaptation.adapt",
     "convert": ".interop.convert_source",
     "distill": ".distillation",
     "evaluate": ".evaluation",

@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from ..arguments import check_path
 from ..corpus import input_files
 from ..errors import AdaptationError
 from ..output_file import check_folders, check_output
 from ..progress import Progress
-from ..table.space import Space, unit
 from ..vocabulary.token_ids import TokenIds
-from .adapted_file import Adapted, Dtype, axes_of, write_adapted
-from .choosing import DAMPING_DIMS, Choice, Knobs, choose, mixture
+from .adapted_file import Dtype
 from .collection import Collection, Collector
-from .cost import SimilarityPairs, changed_neighbors, similarity
-from .held_out import held_out_queries
-from .prior import Base, closeness, open_base, same_space
+from .cost import SimilarityPairs
+from .prior import Base, open_base
 from .report import Report
-from .solving import Material
+from .steps import Adaptation
 from .streams import Source, open_source
 
 if TYPE_CHECKING:
@@ -34,10 +27,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..teacher.text_encoder import TextEncoder
-
-_CENTERED = 0.7  # the length of the mean unit vector from which vectors are centered
-_TRIAL = 20_000  # the most documents of a trial's fit
-_MEASURED = 2_000  # documents that tell whether the model's rows fit the vectors' space
 
 
 def adapt(
@@ -48,7 +37,6 @@ def adapt(
     teacher: str | TextEncoder | Callable[..., Any] | None = None,
     vectors: str | os.PathLike[str] | NDArray[Any] | None = None,
     text: str | None = None,
-    title: str | None = None,
     vector: str | None = None,
     both_sides: bool = False,
     tokenizer: str | os.PathLike[str] | None = None,
@@ -81,10 +69,9 @@ def adapt(
             function. Either a teacher or vectors are needed.
         vectors: The documents' vectors, in their order: an NPY file, an array (N, H), or a Parquet
             or JSON lines file with a column of vectors.
-        text: The column of the text; None: "text", or the only column of text.
-        title: The column of the title, which is put before the text; None: "title" where there is
-            one; "": no title.
-        vector: The column of the vectors; None: "embedding".
+        text: The columns of the text, joined by `+`; None: "title" and "text" if documents have
+            both, or else "text", or else the only column of text.
+        vector: The column of the vectors; None: "embedding", or the only one of vectors.
         both_sides: Whether the table is to embed documents as well.
         tokenizer: A `tokenizer.json`; with the model "none" and only then.
         regularization: λ of the fit; None: chosen on held-out documents.
@@ -126,19 +113,50 @@ def adapt(
     check_folders(teacher_cache)
     pairs = None if sts is None else SimilarityPairs(Path(sts))
     base = open_base(os.fspath(model), definition)
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="staticemb-")))
+    with tempfile.TemporaryDirectory(prefix="staticemb-") as temporary:
+        folder = Path(temporary)
         source = open_source(
             documents,
             teacher=teacher,
             vectors=vectors,
             text=text,
-            title=title,
             vector=vector,
             cache=folder / "teacher" if teacher_cache is None else Path(teacher_cache),
-            max_tokens=max_tokens,
         )
-        knobs = _given(regularization, damping_beta, share)
-        return _Adaptation(source, base, both_sides, knobs, seed, progress).run(
-            folder, path, dtype, name, pairs
-        )
+        collection = _collected(source, base, folder, max_tokens, progress)
+        adaptation = Adaptation(source, base, collection, both_sides, seed, progress)
+        adaptation.choose(regularization, damping_beta, share)
+        return adaptation.write(path, dtype, name, pairs)
+
+
+def read_tokenizer(path: str | os.PathLike[str]) -> bytes:
+    """Read the bytes of a `tokenizer.json`, or of the one in a folder.
+
+    Raises:
+        AdaptationError: It cannot be read.
+    """
+    file = Path(path)
+    file = file / "tokenizer.json" if file.is_dir() else file
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        msg = f"{file}: the tokenizer cannot be read: {error.strerror or error}"
+        raise AdaptationError(msg) from error
+
+
+def _collected(
+    source: Source, base: Base, folder: Path, max_tokens: int | None, progress: Progress
+) -> Collection:
+    """Read the whole collection once."""
+    most = base.max_tokens if max_tokens is None else max_tokens
+    tokenize = TokenIds(base.tokenizer, base.unknown_token_id, most)
+    with Collector(folder, source.dim, tokenize, source.place, source.cut) as collector:
+        progress.status("Reading documents")
+        for block, vectors in source.blocks():
+            collector.add(block, vectors)
+            progress.status(f"Reading documents: {len(collector):,}")
+        collection = collector.finish()
+    progress.note(f"Documents: {len(collection.documents):,}")
+    for line in collection.notes():
+        progress.note(line)
+    return collection

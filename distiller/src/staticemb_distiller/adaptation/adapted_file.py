@@ -1,4 +1,4 @@
-"""Writing of an adapted table: rotated to the axes of the document vectors, with the part `space`."""
+"""Writing of an adapted table, rotated to the axes of the document vectors."""
 
 from __future__ import annotations
 

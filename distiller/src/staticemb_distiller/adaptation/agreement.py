@@ -1,4 +1,4 @@
-"""Agreement of two rankings: how many of one's ten best documents are among the other's ten best."""
+"""Agreement of two rankings: the share of the ten best documents that both have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A collection, checked and spooled: documents as numbers, and the few whose text is needed later."""
+"""A checked and spooled collection: documents as numbers, and a few of their texts."""
 
 from __future__ import annotations
 
@@ -199,14 +199,14 @@ class Collector:
             *self._lengths,
         )
 
-    def close(self) -> None:
-        """Close the spool's files."""
-        self._spool.__exit__()
+    def __enter__(self) -> Collector:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._spool.__exit__(*error)
 
 
-def _different(
-    vectors: NDArray[np.float16], text_of: NDArray[np.int64], distinct: int
-) -> int:
+def _different(vectors: NDArray[np.float16], text_of: NDArray[np.int64], distinct: int) -> int:
     """Count documents whose vector differs from that of the first document with the same text."""
     first = np.full(distinct, len(text_of), np.int64)
     np.minimum.at(first, text_of, np.arange(len(text_of)))

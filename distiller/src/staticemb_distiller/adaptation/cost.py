@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..corpus.generated import Lexicon, generate
-from ..corpus.records import reading, open_text, read_lines
+from ..corpus.records import open_text, read_lines, reading
 from ..errors import TextSourceError
 from .agreement import best_documents, overlaps
 from .pooled import text_vectors

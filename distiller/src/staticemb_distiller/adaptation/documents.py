@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..corpus.records import Record, kind_of, open_text, read_lines, read_records, reading
+from ..arguments import check_type
+from ..corpus.records import kind_of, open_text, read_lines, read_records, reading
+from ..corpus.source_spec import named_columns
 from ..corpus.text_files import files_of, joined
-from ..errors import TextSourceError
 
 BLOCK = 8_192
+_TITLE = "title"
 
 
 class TextBlock(NamedTuple):
     """Some documents.
 
     Attributes:
-        texts: The whole text of each document, title first, as its vector was made.
+        texts: The whole text of each document.
         titles: The title of each document, or "".
     """
 
@@ -36,30 +38,26 @@ class DocumentFile:
     Args:
         place: A file of plain text (a document a line), JSON lines, CSV, TSV or Parquet, or a
             folder of such files.
-        text: The column of the text; None: "text", or the only column of text.
-        title: The column of the title; None: "title" where a record has it; "": no title.
-
-    Raises:
-        TextSourceError: There is no such file, or it is of another kind.
+        text: The columns of the text, joined by `+`, such as "title+body"; None: "title" and
+            "text" if a record has both, or else "text", or else the only column of text.
     """
 
     place: str
     text: str | None = None
-    title: str | None = None
 
     def blocks(self, size: int = BLOCK) -> Iterator[TextBlock]:
         """Read the documents, `size` at a time.
 
         Raises:
-            TextSourceError: A file cannot be read, or lacks a column; the message names those that
-                it has.
+            TextSourceError: There is no such file, it is of another kind, it cannot be read, or it
+                lacks a column; the message then names those that it has.
             MissingPackageError: Parquet needs pyarrow, `.zst` needs zstandard.
         """
         texts: list[str] = []
         titles: list[str] = []
         for title, text in self._documents():
-            texts.append(f"{title} {text}".strip())
-            titles.append(title)
+            texts.append(text.strip())
+            titles.append(title.strip())
             if len(texts) == size:
                 yield TextBlock(texts, titles)
                 texts, titles = [], []
@@ -67,36 +65,40 @@ class DocumentFile:
             yield TextBlock(texts, titles)
 
     def _documents(self) -> Iterator[tuple[str, str]]:
-        """Yield titles and texts."""
-        needed = tuple(filter(None, (self.title, self.text)))
+        """Yield titles and whole texts."""
+        columns = named_columns(self.text or "")
         for path in files_of(self.place):
             if kind_of(path) == "plain":
                 with reading(path), open_text(path) as file:
-                    yield from (("", line.strip()) for line in read_lines(file, path))
+                    yield from (("", line) for line in read_lines(file, path))
                 continue
-            for location, record in read_records(path, needed if self.text else ()):
-                yield self._title(record, location), self._text(record, location)
-
-    def _title(self, record: Record, location: str) -> str:
-        if self.title == "" or (self.title is None and "title" not in record):
-            return ""
-        title = record.get("title") if self.title is None else joined(
-            record, (self.title,), location
-        )
-        return title if isinstance(title, str) else ""
-
-    def _text(self, record: Record, location: str) -> str:
-        return joined(record, () if self.text is None else (self.text,), location)
+            for location, record in read_records(path, columns):
+                chosen = columns
+                if not columns and isinstance(record.get("text"), str) and _TITLE in record:
+                    chosen = (_TITLE, "text")
+                title = record.get(_TITLE) if _TITLE in chosen else None
+                yield title if isinstance(title, str) else "", joined(record, chosen, location)
 
 
-def paired_counts(texts: int, vectors: int, place: str, file: str) -> None:
-    """Check that there is a vector for each document.
+@dataclass(frozen=True)
+class DocumentList:
+    """Documents in memory.
 
-    Raises:
-        TextSourceError: The counts differ.
+    Args:
+        texts: The whole text of each document.
     """
-    if texts != vectors:
-        raise TextSourceError(
-            f"{file}: expected a vector for each of the {texts:,} documents of {place}, found "
-            f"{vectors:,} vectors"
-        )
+
+    texts: Sequence[str]
+    place: str = "documents"
+
+    def blocks(self, size: int = BLOCK) -> Iterator[TextBlock]:
+        """Return the documents, `size` at a time.
+
+        Raises:
+            TypeError: A document is not a string.
+        """
+        for first in range(0, len(self.texts), size):
+            block = list(self.texts[first : first + size])
+            for number, text in enumerate(block, first):
+                check_type(f"documents[{number}]", text, (str,), "a string")
+            yield TextBlock(block, [""] * len(block))

@@ -44,8 +44,6 @@ def open_array(vectors: str | os.PathLike[str] | NDArray[Any]) -> NDArray[Any]:
     return array
 
 
-
-
 class Rows:
     """Rows of consecutive blocks, taken a few at a time.
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _SHORTEST, _LONGEST = 4, 12  # words of a sampled span
 _MOST_WORDS = 30  # of a title or a first sentence
-_SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|(?<=[。！？])|\n+")  # noqa: RUF001
+_SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|(?<=[。！？])|\n+")
 
 
 def pseudo_queries(texts: Sequence[str], titles: Sequence[str], *, seed: int = 0) -> list[str]:

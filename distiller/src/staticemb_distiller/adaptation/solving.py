@@ -1,4 +1,4 @@
-"""The table of a collection: the ridge regression of `fitting`, limited to the tokens that occur."""
+"""The table of a collection: the ridge regression of `fitting`, for the tokens that occur."""
 
 from __future__ import annotations
 
@@ -26,18 +26,23 @@ class Material:
         counts: (n, U) token counts over length of whole documents; one column for each used token.
         targets: (n, H) the teacher's unit vectors, centered; may be memory-mapped.
         prior: (U, H) float32, scaled to the targets; zeros without a prior.
+        scale: The factor that scaled the prior.
     """
 
     counts: csr_matrix
     targets: NDArray[np.floating]
     prior: NDArray[np.float32]
+    scale: float = 1.0
 
     @classmethod
     def of(
         cls, counts: csr_matrix, targets: NDArray[np.floating], prior: NDArray[np.float32]
     ) -> Material:
         """Scale a prior (U, H) to the targets."""
-        return cls(counts, targets, scale_prior(counts, targets, prior))
+        scaled = scale_prior(counts, targets, prior)
+        largest = float(np.abs(prior).max(initial=0.0))
+        scale = float(np.abs(scaled).max()) / largest if largest else 1.0
+        return cls(counts, targets, scaled, scale)
 
     def solve(
         self, regularization: float, *, progress: Callable[[FitStep], None] | None = None

@@ -1,4 +1,4 @@
-"""A collection on disk: token ids, lengths and target vectors, written block by block and mapped."""
+"""A collection on disk: token ids, lengths and target vectors, written in blocks and mapped."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from ..fitting.ridge_fit import count_matrix
+from ..table.space import unit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,14 +125,31 @@ class Documents:
         matrix.data, matrix.indices, matrix.indptr = shares[:at], columns[:at], pointers
         return matrix
 
+    def tokens_of(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Return the token ids (T,) of documents, one after the other, and their lengths (n,)."""
+        spans = [self.ids[self.starts[row] : self.starts[row + 1]] for row in rows.tolist()]
+        return np.concatenate([*spans, np.empty(0, np.int32)]), self.lengths[rows]
+
+    def mean(self) -> NDArray[np.float32]:
+        """Return the mean (H,) of the vectors."""
+        total = np.zeros(self.vectors.shape[1])
+        for first in range(0, len(self), _BLOCK):
+            total += self.vectors[first : first + _BLOCK].sum(axis=0, dtype=np.float64)
+        return (total / len(self)).astype(np.float32)
+
+    def center(self, offset: NDArray[np.float32]) -> None:
+        """Subtract an offset (H,) from the vectors on disk, and scale them to unit length again."""
+        for first in range(0, len(self), _BLOCK):
+            block = np.asarray(self.vectors[first : first + _BLOCK], np.float32)
+            self.vectors[first : first + _BLOCK] = unit(block - offset)
+
     def _ids_of(self, rows: slice, chosen: NDArray[np.int64] | None) -> NDArray[np.int32]:
         if chosen is None:
             return self.ids[self.starts[rows.start] : self.starts[rows.stop]]
-        spans = [self.ids[self.starts[row] : self.starts[row + 1]] for row in chosen[rows]]
-        return np.concatenate([*spans, np.empty(0, np.int32)])
+        return self.tokens_of(chosen[rows])[0]
 
 
 def _mapped(path: Path, dtype: type, shape: tuple[int, ...]) -> Any:  # noqa: ANN401 - by dtype
     if not path.stat().st_size:
         return np.empty([max(axis, 0) for axis in shape], dtype)
-    return np.asarray(np.memmap(path, dtype, "r")).reshape(shape)
+    return np.asarray(np.memmap(path, dtype, "r+")).reshape(shape)

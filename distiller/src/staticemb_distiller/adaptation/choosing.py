@@ -101,7 +101,7 @@ def choose(
     """Choose λ, then β and the mixture, each by the largest mean overlap.
 
     λ is searched from the middle of the ascending list, in the direction in which it gets better.
-    Of equal values the one that changes the prior less wins.
+    Of equal mixtures the one with more adapted rows wins.
 
     Args:
         material: The documents of the trial, without the held-out ones.
@@ -146,7 +146,7 @@ def choose(
             for share in shares
             if share < 1
         ]
-    after, share = max(mixed, key=lambda pair: (pair[0], -pair[1]))
+    after, share = max(mixed)
     return Choice(Knobs(regularizations[place], beta, share), before, after)
 
 

@@ -145,9 +145,7 @@ def _of_teacher(
     cache: Path,
     advance: Callable[[int], object] | None,
 ) -> Source:
-    from ..teacher.open_teacher import open_teacher
-
-    teacher = open_teacher(spec)
+    teacher = _opened(spec)
     store = TeacherCache(cache, teacher.about("document"), teacher.dim)
 
     def encode(block: Sequence[str]) -> NDArray[np.float32]:
@@ -158,6 +156,14 @@ def _of_teacher(
             yield block, store.encode(block.texts, encode)
 
     return Source(blocks, teacher.dim, teacher.name, teacher, cut_for(teacher))
+
+
+def _opened(spec: str | TextEncoder | Callable[..., Any]) -> TextEncoder:
+    if isinstance(spec, str) or not hasattr(spec, "encode"):
+        from ..teacher.open_teacher import open_teacher
+
+        return open_teacher(spec)
+    return spec
 
 
 def cut_for(teacher: TextEncoder) -> Callable[[str], str] | None:

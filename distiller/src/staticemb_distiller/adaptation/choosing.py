@@ -112,32 +112,34 @@ def choose(
         prior_beta: β for the overlap under the prior.
         advance: Called with 1 after each fit.
     """
-    tables: dict[int, NDArray[np.float32]] = {}
-    scores: dict[int, tuple[float, float]] = {}  # overlap and β of each fit
+    scores: dict[int, float] = {}
+    best: tuple[float, float, NDArray[np.float32]] | None = None  # overlap, β, rows
 
     def scored(place: int) -> float:
+        nonlocal best
         if place not in scores:
-            tables[place] = material.solve(regularizations[place])
-            scores[place] = max(
-                (float(held_out.agreement(tables[place], beta).mean()), -beta) for beta in betas
+            rows = material.solve(regularizations[place])
+            overlap, negative = max(
+                (float(held_out.agreement(rows, beta).mean()), -beta) for beta in betas
             )
+            scores[place] = overlap
+            if best is None or overlap > best[0]:
+                best = overlap, -negative, rows
             advance(1)
-        return scores[place][0]
+        return scores[place]
 
     place = len(regularizations) // 2
-    for step in (1, -1):
-        moved = False
-        while 0 <= place + step < len(regularizations):
-            better = scored(place + step) > scored(place)
-            if not better:
-                break
-            place, moved = place + step, True
-        if moved:
-            break
     scored(place)
-    rows, beta = tables[place], -scores[place][1]
+    for step in (1, -1):
+        start = place
+        while 0 <= place + step < len(regularizations) and scored(place + step) > scored(place):
+            place += step
+        if place != start:
+            break
+    assert best is not None
+    overlap, beta, rows = best
     prior = material.prior
-    mixed = [(scores[place][0], 1.0)]
+    mixed = [(overlap, 1.0)]
     before = None
     if prior.any():
         before = float(held_out.agreement(prior, prior_beta).mean())

@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 from dataclasses import replace
-from importlib import metadata
+from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from .corpus import input_files
 from .corpus.text_files import not_read
 from .errors import TableError
 from .file.check import write_checked
+from .file.space import probe_vectors, space_parts
 from .file.writer import Settings
 from .fitting import fit_recipe
 from .output_file import check_folders, check_output
@@ -25,6 +26,7 @@ from .recipe.recipe import Recipe
 from .recipe.shape import settled
 from .table import build as table
 from .table.rotation import variance_shares
+from .table.space import Space
 from .teacher import token_vectors as token_outputs
 from .teacher.by_recipe import token_vectors
 from .teacher.encoder import unused_cuda
@@ -142,6 +144,9 @@ def distill(
             "slower"
         )
     settings = _settings(finished, teacher, vocabulary, recipe, texts)
+    if (recipe.vectors_from, recipe.teacher_pooling) == ("output", "teacher"):
+        tensors, metadata = space_parts(_space(finished, teacher))
+        parts, settings = replace(parts, optional=tensors), replace(settings, optional=metadata)
     write_checked(path, parts, settings, finished, recipe)
     if checkpoint_store:
         if teacher_cache is None:
@@ -248,9 +253,20 @@ def _settings(
     )
 
 
+def _space(finished: table.Table, teacher: Teacher) -> Space:
+    """Return the relation of the table's vectors to the teacher's."""
+    return Space(
+        teacher.name,
+        teacher.revision,
+        finished.projection,
+        finished.offset,
+        probe_vectors(teacher),
+    )
+
+
 def _creator(recipe: Recipe) -> str:
     packages = sorted([*_PACKAGES, *(_FIT_PACKAGES if recipe.fitted else ())])
-    versions = [f"{name} {metadata.version(name)}" for name in packages]
+    versions = [f"{name} {version(name)}" for name in packages]
     versions.append(f"Python {platform.python_version()}")
     return f"staticemb-distiller {__version__} ({', '.join(versions)})"
 

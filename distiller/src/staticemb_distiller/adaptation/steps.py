@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ..table.space import Space, unit
+from ..file.space import probe_vectors
+from ..table.space import Space
 from ..vocabulary.token_ids import TokenIds
 from .adapted_file import Adapted, Dtype, axes_of, write_adapted
 from .choosing import (
@@ -217,9 +218,7 @@ class Adaptation:
         if teacher is not None:
             facts = dict(teacher.provenance)
             name, revision = name or teacher.name, teacher.revision
-            from staticemb_runtime import PROBE_TEXTS
-
-            probes = unit(teacher.encode(PROBE_TEXTS, kind="document"))
+            probes = probe_vectors(teacher)
         elif known is not None:
             name, revision, probes = name or known.teacher, known.revision, known.probes
         name = name or f"vectors of {Path(self._source.place).name}"

@@ -43,12 +43,15 @@ class Fitted:
             words poorly.
         counts: (V,) int64, how often each token occurs in the texts.
         texts: The number of texts of the fit.
+        whitening: (H, H) float32, the matrix from the space of the fit's targets to that of `rows`;
+            None: they are the same.
     """
 
     rows: NDArray[np.float32]
     vectors: NDArray[np.float32]
     counts: NDArray[np.int64]
     texts: int
+    whitening: NDArray[np.float32] | None = None
 
 
 def order_by_budget(
@@ -191,10 +194,12 @@ def fit_table(
     def text_vectors(rows: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.asarray(sample @ rows, np.float32)
 
-    rows = shaped(rows, length_power, whiten, text_vectors)
+    shape = shaped(rows, length_power, whiten, text_vectors)
+    rows = shape.rows
     token_counts = np.asarray(counts.multiply(lengths[order][:, None]).sum(0)).ravel()
     vectors = rotation_vectors(text_vectors(rows), rows)
-    return Fitted(rows, vectors, np.rint(token_counts).astype(np.int64), len(targets))
+    token_counts = np.rint(token_counts).astype(np.int64)
+    return Fitted(rows, vectors, token_counts, len(targets), shape.whitening)
 
 
 def rotation_vectors(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 TextKind = Literal["document", "query"]
 """Many teachers encode queries and documents differently, by a prefix or a parameter."""
+
+EncodedPart: TypeAlias = "tuple[NDArray[np.int64], NDArray[np.float32]]"
+"""(n,) row numbers of texts, and their vectors (n, dim)."""
 
 
 class TextEncoder(Protocol):
@@ -50,6 +53,21 @@ class TextEncoder(Protocol):
         advance: Callable[[int], object] | None = None,
     ) -> NDArray[np.float32]:
         """Return vectors (N, dim) of N texts.
+
+        Raises:
+            TeacherError: The teacher cannot encode the texts.
+        """
+        ...
+
+
+@runtime_checkable
+class StreamingEncoder(Protocol):
+    """A teacher that gives vectors as they arrive, so that each can be stored at once."""
+
+    def encode_parts(
+        self, texts: Sequence[str], *, kind: TextKind = "document"
+    ) -> Iterator[EncodedPart]:
+        """Yield the rows of N texts in parts: each row once, in any order.
 
         Raises:
             TeacherError: The teacher cannot encode the texts.

@@ -44,7 +44,7 @@ class Hidden:
     def encode(self, texts, *, kind="document", advance=None):
         if self.fails_after is not None and len(self.encoded) + len(texts) > self.fails_after:
             raise KeyboardInterrupt
-        self.encoded += texts
+        self.encoded += [(kind, text) for text in texts]
         vectors = np.zeros((len(texts), DIM), np.float32)
         for number, text in enumerate(texts):
             ids = [int(word[1:]) for word in text.split() if word[1:].isdigit()]

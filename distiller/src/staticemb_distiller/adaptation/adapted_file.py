@@ -79,7 +79,12 @@ def write_adapted(path: Path, adapted: Adapted, dtype: Dtype, facts: Mapping[str
     rows = adapted.rows
     lengths = np.linalg.norm(rows.astype(np.float64), axis=1)
     lengths[lengths == 0.0] = 1.0
-    table = Table((rows / lengths[:, None]).astype(np.float32), lengths, adapted.variances)
+    table = Table(
+        (rows / lengths[:, None]).astype(np.float32),
+        lengths,
+        adapted.variances,
+        adapted.space.projection,
+    )
     recipe = Recipe(dims="none", dtype=dtype)
     prefixes = prefix_ladder(rows.shape[1])
     shares = variance_shares(adapted.variances, prefixes)

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..table.space import unit
 from .agreement import best_documents
 from .choosing import HeldOut
 from .pseudo_queries import pseudo_queries
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from numpy.typing import NDArray
 
-    from ..teacher.text_encoder import TextEncoder
     from ..vocabulary.token_ids import TokenIds
     from .collection import Collection
 
@@ -29,7 +29,7 @@ class HeldOutQueries:
 
     Args:
         collection: The collection.
-        teacher: Encodes the pseudo-queries. None: a document's own vector stands for them, and
+        encode: Returns the teacher's unit vectors (n, H) of the pseudo-queries. None: a document's own vector stands for them, and
             both sides leave that document out of their rankings.
         tokenize: The tokenizer of the table.
         both_sides: Whether the table embeds the documents, too.
@@ -44,7 +44,7 @@ class HeldOutQueries:
     def __init__(
         self,
         collection: Collection,
-        teacher: TextEncoder | None,
+        encode: Callable[[Sequence[str]], NDArray[np.floating]] | None,
         tokenize: TokenIds,
         *,
         both_sides: bool,
@@ -66,11 +66,11 @@ class HeldOutQueries:
         self._documents, self._both_sides = documents, both_sides
         vectors = documents.vectors[self.ranked]
         self._without = None
-        if teacher is None:
+        if encode is None:
             self._without = np.searchsorted(self.ranked, rows)
             queries = np.asarray(documents.vectors[rows], np.float32)
         else:
-            queries = unit(teacher.encode(self.texts, kind="query"))
+            queries = np.asarray(encode(self.texts), np.float32)
         self.wanted = best_documents(queries, vectors, without=self._without)
 
     def __len__(self) -> int:

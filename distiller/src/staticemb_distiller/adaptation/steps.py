@@ -57,7 +57,7 @@ class Adaptation:
         self._tokenize = TokenIds(base.tokenizer, base.unknown_token_id, base.max_tokens)
         # Before centering: the teacher ranks by its own vectors.
         self._held_out = HeldOutQueries(
-            collection, source.teacher, self._tokenize, both_sides=both_sides, seed=seed
+            collection, source.encode_queries, self._tokenize, both_sides=both_sides, seed=seed
         )
         self._used = documents.used_tokens()
         self._offset = self._center()

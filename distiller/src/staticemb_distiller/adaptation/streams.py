@@ -18,7 +18,9 @@ from .given_vectors import Rows, open_array
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..teacher.text_encoder import TextEncoder
+    from ..teacher.text_encoder import TextEncoder, TextKind
+
+_KINDS: tuple[TextKind, ...] = ("document", "query")
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +32,7 @@ class Source:
         dim: H.
         place: The name of the vectors for messages.
         teacher: The teacher; None: the vectors existed already.
+        encode_queries: Returns the teacher's unit vectors (n, H) of n queries; None: no teacher.
         cut: Shortens a text to what the teacher reads; None: whole texts.
     """
 
@@ -37,6 +40,7 @@ class Source:
     dim: int
     place: str
     teacher: TextEncoder | None = None
+    encode_queries: Callable[[Sequence[str]], NDArray[np.float16]] | None = None
     cut: Callable[[str], str] | None = None
 
 
@@ -146,16 +150,25 @@ def _of_teacher(
     advance: Callable[[int], object] | None,
 ) -> Source:
     teacher = _opened(spec)
-    store = TeacherCache(cache, teacher.about("document"), teacher.dim)
+    stores = {kind: TeacherCache(cache, teacher.about(kind), teacher.dim) for kind in _KINDS}
 
-    def encode(block: Sequence[str]) -> NDArray[np.float32]:
-        return teacher.encode(block, kind="document", advance=advance)
+    def encode(block: Sequence[str], kind: TextKind) -> NDArray[np.float16]:
+        return stores[kind].encode(
+            block, lambda missing: teacher.encode(missing, kind=kind, advance=advance)
+        )
 
     def blocks() -> Iterator[tuple[TextBlock, NDArray[Any]]]:
         for block in texts.blocks():
-            yield block, store.encode(block.texts, encode)
+            yield block, encode(block.texts, "document")
 
-    return Source(blocks, teacher.dim, teacher.name, teacher, cut_for(teacher))
+    return Source(
+        blocks,
+        teacher.dim,
+        teacher.name,
+        teacher,
+        lambda queries: encode(queries, "query"),
+        cut_for(teacher),
+    )
 
 
 def _opened(spec: str | TextEncoder | Callable[..., Any]) -> TextEncoder:

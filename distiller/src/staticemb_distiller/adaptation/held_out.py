@@ -29,8 +29,8 @@ class HeldOutQueries:
 
     Args:
         collection: The collection.
-        encode: Returns the teacher's unit vectors (n, H) of the pseudo-queries. None: a document's own vector stands for them, and
-            both sides leave that document out of their rankings.
+        encode: Returns the teacher's unit vectors (n, H) of the pseudo-queries. None: a document's
+            own vector stands for them, and both sides leave that document out of their rankings.
         tokenize: The tokenizer of the table.
         both_sides: Whether the table embeds the documents, too.
         seed: The seed of the pseudo-queries.

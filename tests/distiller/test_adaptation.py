@@ -179,11 +179,9 @@ def test_an_interrupted_run_continues_to_the_same_bytes(tmp_path, model, monkeyp
 
 
 def test_documents_and_vectors_come_from_files(tmp_path, model, teacher):
-    titles = [text.split()[0] for text in TEXTS]
-    bodies = [" ".join(text.split()[1:]) for text in TEXTS]
     np.save(tmp_path / "vectors.npy", teacher.encode(TEXTS))
     beside, one = tmp_path / "beside.staticemb", tmp_path / "one.staticemb"
-    corpus = write_jsonl(tmp_path / "corpus.jsonl", bodies, title=titles)
+    corpus = write_jsonl(tmp_path / "corpus.jsonl", TEXTS, other=TEXTS)
     report = adapt(model, corpus, beside, vectors=tmp_path / "vectors.npy")
     assert report.documents == len(TEXTS)
     index = write_jsonl(

@@ -144,30 +144,44 @@ def test_other_arrays_are_refused(tmp_path, array):
 # --- the spool ------------------------------------------------------------------------------------
 
 
+PART = st.lists(st.integers(0, 20), max_size=6)
+
+
 @settings(max_examples=25)
-@given(st.lists(st.lists(st.lists(st.integers(0, 20), max_size=6), max_size=5), max_size=4))
+@given(st.lists(st.lists(st.tuples(PART, PART, PART), max_size=5), max_size=4))
 def test_the_spool_counts_as_if_all_were_in_memory(tmp_path_factory, blocks):
-    texts = [text for block in blocks for text in block]
-    random = np.random.default_rng(0)
-    vectors = random.standard_normal((len(texts), 4)).astype(np.float16)
-    spool = Spool(tmp_path_factory.mktemp("spool"), 4)
-    with spool:
-        first = 0
+    collection = [document for block in blocks for document in block]
+    vectors = np.random.default_rng(0).standard_normal((len(collection), 4)).astype(np.float16)
+    first = 0
+    with Spool(tmp_path_factory.mktemp("spool"), 4) as spool:
         for block in blocks:
-            ids = np.array([i for text in block for i in text], np.int32)
-            lengths = np.array([len(text) for text in block], np.int64)
+            ids, lengths = numbers(block)
             spool.add(ids, lengths, vectors[first : first + len(block)])
             first += len(block)
         found = spool.finish()
+    assert len(found) == len(collection)
     np.testing.assert_array_equal(found.vectors, vectors)
-    ids = np.array([i for text in texts for i in text], np.int32)
-    lengths = np.array([len(text) for text in texts], np.int64)
+    ids, lengths = numbers(collection)
     used = found.used_tokens()
     np.testing.assert_array_equal(used, np.unique(ids))
-    whole = count_matrix(ids, lengths, 21)[:, used]
-    np.testing.assert_array_equal(found.counts(used).toarray(), whole.toarray())
-    chosen = np.arange(0, len(texts), 2)
-    np.testing.assert_array_equal(found.counts(used, chosen).toarray(), whole[chosen].toarray())
+    np.testing.assert_array_equal(
+        found.counts(used).toarray(), count_matrix(ids, lengths, 21).toarray()[:, used]
+    )
+    chosen = np.arange(0, len(collection), 2)
+    ids, lengths = numbers(collection[::2])
+    np.testing.assert_array_equal(
+        found.counts(used, chosen).toarray(), count_matrix(ids, lengths, 21).toarray()[:, used]
+    )
+    whole = [document[:1] for document in collection[::2]]
+    for part, expected in zip(found.whole_texts(chosen), numbers(whole), strict=True):
+        np.testing.assert_array_equal(part, expected)
+
+
+def numbers(collection):
+    """The ids of all parts of documents, and their lengths."""
+    parts = [part for document in collection for part in document]
+    ids = np.array([i for part in parts for i in part], np.int32)
+    return ids, np.array([len(part) for part in parts], np.int64)
 
 
 # --- the choice -----------------------------------------------------------------------------------
@@ -181,7 +195,8 @@ def chosen_by(noise):
     vectors = teacher.encode(texts)
     noisy = vectors + 0.5 * random.standard_normal(vectors.shape).astype(np.float32) / DIM**0.5
     train, held = np.arange(500), np.arange(500, 600)
-    counts = count_matrix(ids[train].ravel(), np.full(len(train), ids.shape[1]), WORDS)
+    lengths = np.tile([ids.shape[1], 0, 0], len(train))
+    counts = count_matrix(ids[train].ravel(), lengths, WORDS)
     prior = teacher.rows + noise * random.standard_normal(teacher.rows.shape).astype(np.float32)
     queries = [" ".join(texts[row].split()[:8]) for row in held]
     wanted = best_documents(teacher.encode(queries), vectors)

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import AdaptationError
 from ..table.space import unit
+from .pseudo_queries import body_of, first_sentence
 from .spool import Documents, Spool
 
 if TYPE_CHECKING:
@@ -150,9 +151,12 @@ class Collector:
         texts = [block.texts[row] for row in kept.tolist()]
         titles = [block.titles[row] for row in kept.tolist()]
         self._hold_out(texts, titles)
-        if self._cut is not None:
-            texts = [self._cut(text) for text in texts]
-        self._spool.add(*self._tokenize(texts), unit(vectors[kept]))
+        parts: list[str] = []
+        for text, title in zip(texts, titles, strict=True):
+            whole = text if self._cut is None else self._cut(text)
+            sentence = first_sentence(body_of(text, title))
+            parts += whole, title or sentence, sentence
+        self._spool.add(*self._tokenize(parts), unit(vectors[kept]))
         self._kept += len(kept)
 
     def _hold_out(self, texts: list[str], titles: list[str]) -> None:

@@ -84,7 +84,7 @@ class HeldOutQueries:
         """
         document_ids = None
         if self._both_sides:
-            document_ids = _renumbered(*self._documents.tokens_of(self.ranked), used)
+            document_ids = _renumbered(*self._documents.whole_texts(self.ranked), used)
         return HeldOut(
             *_renumbered(self._ids, self._lengths, used),
             self._documents.vectors[self.ranked],

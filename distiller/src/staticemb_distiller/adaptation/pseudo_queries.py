@@ -39,10 +39,20 @@ def pseudo_queries(texts: Sequence[str], titles: Sequence[str], *, seed: int = 0
         elif kind == 2:
             queries.append(_span(text, np.random.default_rng([seed, number])))
         else:
-            # The text repeats the title, which is no sentence of its body.
-            body = text.removeprefix(title).strip() or text
-            queries.append(first_sentence(body))
+            queries.append(first_sentence(body_of(text, title)))
     return queries
+
+
+def body_of(text: str, title: str) -> str:
+    """Return a text without the titles at its start; the whole text if nothing else is left.
+
+    >>> body_of("Flow Flow of air.", "Flow")
+    'of air.'
+    """
+    body = text
+    while title and body.startswith(title):
+        body = body.removeprefix(title).strip()
+    return body or text
 
 
 def first_sentence(text: str) -> str:

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_BLOCK = 65_536  # documents counted at a time
+PARTS = 3
+"""The texts of a document: its whole text, its title, and its first sentence."""
+
+_IDS = 4_194_304  # token ids looked through at a time
+
+_BLOCK = 32_768  # documents counted at a time
 
 
 class Spool:
@@ -49,8 +54,8 @@ class Spool:
         """Append a block of documents.
 
         Args:
-            ids: (T,) token ids of all documents, one after the other.
-            lengths: (n,) the number of ids of each document.
+            ids: (T,) token ids of all parts of all documents, one after the other.
+            lengths: (3 n,) the number of ids of each part.
             vectors: (n, H) the documents' vectors; stored as float16.
         """
         self._ids.write(ids.tobytes())
@@ -70,8 +75,8 @@ class Documents:
     """N documents in memory-mapped arrays.
 
     Args:
-        ids: (T,) int32 token ids of all documents, one after the other.
-        lengths: (N,) int64.
+        ids: (T,) int32 token ids of all parts of all documents, one after the other.
+        lengths: (3 N,) int64, the number of ids of each part.
         vectors: (N, H) float16 unit vectors, the targets of the fit.
     """
 
@@ -84,13 +89,18 @@ class Documents:
         self.starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
 
     def __len__(self) -> int:
-        return len(self.lengths)
+        return len(self.vectors)
+
+    @property
+    def whole_lengths(self) -> NDArray[np.int64]:
+        """(N,) the number of ids of each whole text."""
+        return self.lengths[::PARTS]
 
     def used_tokens(self) -> NDArray[np.int64]:
         """Return the ascending ids of the tokens that occur."""
         seen = np.zeros(0, np.int64)
-        for first in range(0, len(self.ids), _BLOCK * 64):
-            seen = np.union1d(seen, self.ids[first : first + _BLOCK * 64])
+        for first in range(0, len(self.ids), _IDS):
+            seen = np.union1d(seen, self.ids[first : first + _IDS])
         return seen
 
     def counts(
@@ -106,29 +116,44 @@ class Documents:
             chosen: (n,) ascending indices of documents; None: all.
 
         Returns:
-            (n, U) float32, as from `count_matrix`.
+            (3 n, U) float32, as from `count_matrix`: the three parts of each document.
         """
-        lengths = self.lengths if chosen is None else self.lengths[chosen]
+        rows = np.arange(len(self)) if chosen is None else chosen
+        lengths = self.lengths.reshape(-1, PARTS)[rows].ravel()
         most = int(lengths.sum())
         shares, columns = np.empty(most, np.float32), np.empty(most, np.int32)
         # The solver cuts the matrix into blocks, so that positions may exceed 32 bits.
         pointers = np.zeros(len(lengths) + 1, np.int64 if most >= 2**31 else np.int32)
         at = 0
-        for first in range(0, len(lengths), _BLOCK):
-            rows = slice(first, min(first + _BLOCK, len(lengths)))
-            ids = np.searchsorted(used, self._ids_of(rows, chosen)).astype(np.int32)
-            block = count_matrix(ids, lengths[rows], len(used))
+        for first in range(0, len(rows), _BLOCK):
+            block_rows = rows[first : first + _BLOCK]
+            span = slice(PARTS * first, PARTS * (first + len(block_rows)))
+            ids = np.searchsorted(used, self._all_ids(block_rows)).astype(np.int32)
+            block = count_matrix(ids, lengths[span], len(used))
             shares[at : at + block.nnz], columns[at : at + block.nnz] = block.data, block.indices
-            pointers[rows.start + 1 : rows.stop + 1] = block.indptr[1:] + at
+            pointers[span.start + 1 : span.stop + 1] = block.indptr[1:] + at
             at += block.nnz
         matrix = csr_matrix((len(lengths), len(used)), dtype=np.float32)
         matrix.data, matrix.indices, matrix.indptr = shares[:at], columns[:at], pointers
         return matrix
 
-    def tokens_of(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """Return the token ids (T,) of documents, one after the other, and their lengths (n,)."""
-        spans = [self.ids[self.starts[row] : self.starts[row + 1]] for row in rows.tolist()]
-        return np.concatenate([*spans, np.empty(0, np.int32)]), self.lengths[rows]
+    def _all_ids(self, rows: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Return the ids of all parts of documents, one after the other."""
+        first, last = PARTS * rows, PARTS * (rows + 1)
+        if len(rows) and rows[-1] - rows[0] == len(rows) - 1:
+            return self.ids[self.starts[first[0]] : self.starts[last[-1]]]
+        return self._joined(self.starts[first], self.starts[last])
+
+    def whole_texts(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Return the token ids (T,) of whole texts, one after the other, and their lengths (n,)."""
+        first = PARTS * rows
+        return self._joined(self.starts[first], self.starts[first + 1]), self.lengths[first]
+
+    def _joined(self, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.int32]:
+        spans = [
+            self.ids[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
+        ]
+        return np.concatenate([*spans, np.empty(0, np.int32)])
 
     def mean(self) -> NDArray[np.float32]:
         """Return the mean (H,) of the vectors."""
@@ -142,11 +167,6 @@ class Documents:
         for first in range(0, len(self), _BLOCK):
             block = np.asarray(self.vectors[first : first + _BLOCK], np.float32)
             self.vectors[first : first + _BLOCK] = unit(block - offset)
-
-    def _ids_of(self, rows: slice, chosen: NDArray[np.int64] | None) -> NDArray[np.int32]:
-        if chosen is None:
-            return self.ids[self.starts[rows.start] : self.starts[rows.stop]]
-        return self.tokens_of(chosen[rows])[0]
 
 
 def _mapped(path: Path, dtype: type, shape: tuple[int, ...]) -> Any:  # noqa: ANN401 - by dtype

@@ -95,10 +95,10 @@ class Adaptation:
             return None, f"its teacher's vectors have {found} dimensions, these have {self._dim}"
         prior = base.prior()
         assert prior is not None
-        rows = np.flatnonzero(self._documents.lengths > 0)
+        rows = np.flatnonzero(self._documents.whole_lengths > 0)
         rows = rows[np.linspace(0, len(rows) - 1, min(_MEASURED, len(rows))).astype(np.int64)]
         close = closeness(
-            prior, *self._documents.tokens_of(rows), np.asarray(self._documents.vectors[rows])
+            prior, *self._documents.whole_texts(rows), np.asarray(self._documents.vectors[rows])
         )
         if not same_space(close):
             return None, (
@@ -124,7 +124,7 @@ class Adaptation:
         if len(self._held_out) < FEWEST:
             self._progress.note("Too few documents to choose by; the defaults are used")
             return
-        train = np.flatnonzero(~self._collection.apart & (self._documents.lengths > 0))
+        train = np.flatnonzero(~self._collection.apart & (self._documents.whole_lengths > 0))
         train = train[np.linspace(0, len(train) - 1, min(_TRIAL, len(train))).astype(np.int64)]
         self._progress.status("Choosing by held-out documents")
         self._choice = choose(

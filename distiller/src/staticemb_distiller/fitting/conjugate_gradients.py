@@ -156,12 +156,17 @@ def square_sums(counts: csr_matrix, row_weights: Floats) -> npt.NDArray[np.float
 
 
 def transposed_product(
-    counts: csr_matrix, targets: npt.NDArray[Any], row_weights: Floats, span: slice
+    counts: csr_matrix,
+    targets: npt.NDArray[Any],
+    row_weights: Floats,
+    span: slice,
+    target_rows: npt.NDArray[np.int64] | None = None,
 ) -> Floats:
     """Multiply X^T by the weighted targets' columns, reading the targets in blocks of rows."""
     total = np.zeros((counts.shape[1], span.stop - span.start), np.float32)
     for block, rows in _row_blocks(counts):
-        block_targets = np.asarray(targets[rows, span], dtype=np.float32)
+        chosen = rows if target_rows is None else target_rows[rows]
+        block_targets = np.asarray(targets[chosen, span], dtype=np.float32)
         total += block.T @ (row_weights[rows, None] * block_targets)
     return total
 

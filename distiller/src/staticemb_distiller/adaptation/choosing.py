@@ -37,7 +37,7 @@ class Knobs:
         share: The share of the adapted rows in the mixture with the prior; 1: no mixture.
     """
 
-    regularization: float = 0.1
+    regularization: float = 0.01
     beta: float = 0.0
     share: float = 1.0
 

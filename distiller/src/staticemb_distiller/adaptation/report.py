@@ -40,7 +40,7 @@ class Report:
     prior: str
     prior_reason: str = ""
     centered: bool = False
-    regularization: float = 0.1
+    regularization: float = 0.01
     damping_beta: float = 0.0
     share: float = 1.0
     pseudo_queries: int = 0

@@ -116,7 +116,7 @@ class Adaptation:
             *(
                 default if value is None else value
                 for value, default in zip(
-                    (regularization, beta, share), (0.1, self._base.beta, 1.0), strict=True
+                    (regularization, beta, share), (0.01, self._base.beta, 1.0), strict=True
                 )
             )
         )

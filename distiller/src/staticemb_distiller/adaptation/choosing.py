@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from .solving import Material
 
-REGULARIZATIONS = (0.001, 0.003, 0.01, 0.03, 0.1)
+REGULARIZATIONS = (0.0003, 0.001, 0.003, 0.01, 0.03)
 BETAS = (0.0, 0.5, 1.0)
 SHARES = (1.0, 0.75, 0.5)
 DAMPING_DIMS = 64

@@ -54,7 +54,10 @@ class Space:
         It inverts `projection` as far as it can be inverted: directions that the projection drops
         are zero.
         """
-        inverse = np.linalg.pinv(self.projection.astype(np.float64)).astype(np.float32)
+        projection = self.projection.astype(np.float64)
+        # The singular values of a tall matrix take ten times as long as these eigenvalues.
+        gram = np.linalg.pinv(projection.T @ projection, rcond=1e-10, hermitian=True)
+        inverse = (gram @ projection.T).astype(np.float32)
         return np.asarray(rows, np.float32) @ inverse
 
 

@@ -62,7 +62,7 @@ def test_queries_by_the_table_compare_with_documents_by_the_teacher(make, t5, te
     theirs = model.project(t5.encode(HELD_OUT))
     assert ours.shape == theirs.shape
     same, other = cosines(ours, theirs), cosines(ours, np.roll(theirs, 1, axis=0))
-    assert same.mean() > 0.8
+    assert same.mean() > 0.6
     assert same.mean() > other.mean() + 0.2
     nearest = (ours @ theirs.T).argmax(axis=1)
     assert (nearest == np.arange(len(ours))).mean() > 0.1  # by chance 0.005

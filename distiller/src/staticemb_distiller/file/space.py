@@ -131,7 +131,8 @@ def _rounded(tensor: NDArray[np.float32]) -> NDArray[np.float32]:
     with np.errstate(invalid="ignore"):
         mantissas, exponents = np.frexp(np.asarray(tensor, np.float32))
         rounded = np.rint(mantissas * np.float32(2**_BITS))
-    return np.ldexp(rounded, exponents - _BITS).astype(np.float32)
+    scaled: NDArray[np.float32] = np.ldexp(rounded, exponents - _BITS).astype(np.float32)
+    return scaled
 
 
 def _demand(holds: bool, name: str, expected: str, found: str) -> None:

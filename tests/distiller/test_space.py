@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from staticemb_distiller.errors import UnwritablePartsError
+from staticemb_distiller.evaluation.load import load_model
 from staticemb_distiller.file import Parts, Settings, write
 from staticemb_distiller.file.optional_names import optional_names
 from staticemb_distiller.file.space import probe_vectors, read_space, space_parts
@@ -218,3 +219,11 @@ def test_a_teacher_without_a_vector_of_a_probe_text_has_no_probes():
             return np.array([[0.0 if text == "42" else 2.0, 0.0] for text in texts], np.float32)
 
     assert probe_vectors(Silent()) is None
+
+
+def test_a_file_made_for_queries_is_evaluated_with_its_own_documents(tmp_path):
+    path = tmp_path / "queries.staticemb"
+    written(path, random_space(documents="teacher"))
+    model = load_model(path)
+    expected = StaticModel.load(path).encode_query(["w1 w2"])
+    np.testing.assert_array_equal(model.encode_document(["w1 w2"]), expected)

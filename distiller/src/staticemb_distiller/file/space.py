@@ -126,7 +126,7 @@ def _rounded(tensor: NDArray[np.float32]) -> NDArray[np.float32]:
     """Round numbers to `_BITS` significant bits.
 
     >>> _rounded(np.array([1 + 2**-20, 0.1, 0.0], np.float32)).tolist()
-    [1.0, 0.10000610351562, 0.0]
+    [1.0, 0.100006103515625, 0.0]
     """
     with np.errstate(invalid="ignore"):
         mantissas, exponents = np.frexp(np.asarray(tensor, np.float32))

@@ -29,8 +29,8 @@ def common_direction(targets: NDArray[Any]) -> NDArray[np.float32] | None:
         (H,) float32; None if its length is below `LONG_MEAN`.
 
     Example:
-        >>> common_direction(np.array([[1, 0], [1, 0], [0, 1]], np.float32))
-        array([0.6666667, 0.3333333], dtype=float32)
+        >>> common_direction(np.array([[1, 0], [1, 0], [1, 0], [0, 1]], np.float32))
+        array([0.75, 0.25], dtype=float32)
         >>> common_direction(np.array([[1, 0], [-1, 0]], np.float32)) is None
         True
     """
@@ -52,12 +52,12 @@ def center(targets: NDArray[Any], offset: NDArray[np.float32]) -> None:
 
     Example:
         >>> targets = np.array([[3, 4], [0, 0]], np.float32)
-        >>> center(targets, np.array([0, 4], np.float32))
+        >>> center(targets, np.array([3, 2], np.float32))
         >>> targets.tolist()
-        [[1.0, 0.0], [0.0, 0.0]]
+        [[0.0, 1.0], [0.0, 0.0]]
     """
     for start in range(0, len(targets), _ROWS):
         block = np.asarray(targets[start : start + _ROWS], np.float32)
-        centered = (block - offset) * block.any(axis=1, keepdims=True)
+        centered = np.where(block.any(axis=1, keepdims=True), block - offset, 0)
         norms = np.linalg.norm(centered, axis=1, keepdims=True)
         targets[start : start + _ROWS] = centered / np.where(norms > 0, norms, 1)

@@ -128,7 +128,7 @@ class Recipe(Knobs):
     fit_regularization: float | None = knob(
         None,
         "how strongly the fit stays near the table that it starts from; above 0 (default: 0.1; "
-        'with prior="zero" 0.02)',
+        'with prior="zero" 0.003)',
     )
     fit_rounds: int = knob(
         2, "number of rounds; each sets up the equations of the fit and solves them"
@@ -232,7 +232,7 @@ class Recipe(Knobs):
         textless = self.fitted and not text
         regularization = self.fit_regularization
         if regularization is None:
-            regularization = 0.02 if self.prior == "zero" else 0.1
+            regularization = 0.003 if self.prior == "zero" else 0.1
         coefficient, power, whiten = self.sif_coefficient, self.length_power, self.whiten
         if not self.text:
             shape = GENERATED_SHAPE if textless else TEXT_SHAPE

@@ -14,6 +14,7 @@ from .errors import DistillerError
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from .corpus.vector_files import open_vectors
     from .distillation import distill
     from .evaluation import evaluate
     from .interop.convert_source import convert
@@ -32,6 +33,7 @@ __all__ = [
     "distill",
     "evaluate",
     "export",
+    "open_vectors",
     "train",
 ]
 
@@ -45,6 +47,7 @@ _LAZY = {
     "distill": ".distillation",
     "evaluate": ".evaluation",
     "export": ".interop.export",
+    "open_vectors": ".corpus.vector_files",
     "train": ".training.run",
 }
 

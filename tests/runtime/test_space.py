@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from staticemb_distiller.file import Parts, Settings, write
 from staticemb_runtime import PROBE_TEXTS, StaticModel, normalize, quantize
 from staticemb_runtime.cli.main import main
 from staticemb_runtime.errors import (
+    FileChangedError,
     InvalidDimensionError,
     InvalidOptionError,
     InvalidVectorError,
@@ -216,6 +218,23 @@ def test_parameters_are_checked_as_by_encode(model, options, error):
         model.encode(["w1"], **options)
     with pytest.raises(error):
         model.project(VECTORS, **options)
+
+
+@pytest.mark.parametrize("used", [False, True])
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_file_that_is_written_to_is_refused(file, used, cut):
+    model = StaticModel.load(file)
+    if used:
+        model.project(VECTORS)
+    content = file.read_bytes()
+    with file.open("r+b") as opened:
+        if cut:
+            opened.truncate(len(content) - 500)
+        else:
+            opened.write(content[:-64] + bytes(64))
+    os.utime(file, ns=(0, file.stat().st_mtime_ns + 10_000_000))
+    with pytest.raises(FileChangedError):
+        model.project(VECTORS)
 
 
 # --- files without the part, and with a malformed one ------------------------------------------

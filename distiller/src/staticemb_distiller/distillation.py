@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import platform
 import shutil
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from importlib.metadata import version
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +20,8 @@ from .corpus.text_files import not_read
 from .corpus.vector_files import VectorFile
 from .errors import RecipeError, TableError, VocabularyError
 from .file.check import write_checked
-from .file.space import probe_vectors, space_parts
-from .file.writer import Settings
+from .file.provenance import VectorSource, file_settings, input_paths, teacher_space
+from .file.space import space_parts
 from .fitting import fit_recipe
 from .fitting.given_vectors import fit_given
 from .output_file import check_folders, check_output
@@ -32,28 +30,22 @@ from .recipe.budget import Budget
 from .recipe.recipe import Recipe
 from .recipe.shape import settled
 from .table import build as table
-from .table.rotation import variance_shares
-from .table.space import Space
 from .teacher import token_vectors as token_outputs
 from .teacher.by_recipe import token_vectors
 from .teacher.open_teacher import TeacherSpec, is_server, is_teacher, open_teacher
 from .teacher.text_encoder import LocalTeacher, TextEncoder
 from .teacher.token_texts import token_text_vectors
-from .version import __version__
 from .vocabulary.build import Vocabulary
 from .vocabulary.by_recipe import make_vocabulary, token_counts
-from .vocabulary.open_tokenizer import open_tokenizer, tokenizer_file
+from .vocabulary.open_tokenizer import open_tokenizer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
     from tokenizers import Tokenizer
 
-_FIT_PACKAGES = ("scipy", "sentencex")
 _TEXTS = "texts"  # subfolder of the checkpoint
-_PACKAGES = ("numpy", "scikit-learn", "tokenizers")
-_TEACHER_PACKAGES = ("torch", "transformers")
 _TRAINED = "train:wordpiece"  # the tokenizer of given vectors
 
 
@@ -108,7 +100,7 @@ def distill(
     path = Path(output)
     if is_server(teacher) and checkpoint is None and teacher_cache is None:
         checkpoint = f"{path}.checkpoint"
-    read = [str(file) for files in _inputs(recipe).values() for file in files]
+    read = [str(file) for files in input_paths(recipe).values() for file in files]
     of_teacher: Iterable[str | Path] = ()
     if isinstance(teacher, VectorFile):
         of_teacher = teacher.files
@@ -119,10 +111,10 @@ def distill(
     input_files.check_readable(read)
 
     if isinstance(teacher, VectorFile):
-        source = _Source.of_vectors(teacher)
+        source = VectorSource.of_vectors(teacher)
     else:
         encoder = _opened(teacher, recipe, device, trust_remote_code, progress)
-        source = _Source.of_teacher(encoder)
+        source = VectorSource.of_teacher(encoder)
     vocabulary = make_vocabulary(_tokenizer(teacher, source, recipe), recipe)
     progress.note(f"Vocabulary: {len(vocabulary)} tokens")
     _check_dims(source.dim, vocabulary, recipe)
@@ -175,47 +167,13 @@ def distill(
             "only such tokens gets no vector; store_weights= keeps their rows, but encoding is "
             "slower"
         )
-    settings = _settings(finished, source, vocabulary, recipe, texts)
+    settings = file_settings(finished, source, vocabulary, recipe, texts)
     if (recipe.vectors_from, recipe.teacher_pooling) == ("output", "teacher"):
-        tensors, metadata = space_parts(_space(finished, source))
+        tensors, metadata = space_parts(teacher_space(finished, source))
         parts, settings = replace(parts, optional=tensors), replace(settings, optional=metadata)
     write_checked(path, parts, settings, finished, recipe)
     _clear(checkpoint, checkpoint_store, keep=teacher_cache is not None)
     return path
-
-
-@dataclass(frozen=True)
-class _Source:
-    """The origin of the vectors, for the file.
-
-    Attributes:
-        name: The teacher's name.
-        revision: The teacher's revision, or "".
-        dim: The dimension of the vectors.
-        provenance: The file's metadata about the teacher.
-        packages: Packages that determine the vectors.
-        teacher: The teacher, if there is one.
-    """
-
-    name: str
-    revision: str
-    dim: int
-    provenance: Mapping[str, str]
-    packages: tuple[str, ...] = ()
-    teacher: TextEncoder | None = None
-
-    @classmethod
-    def of_teacher(cls, teacher: TextEncoder) -> _Source:
-        packages = _TEACHER_PACKAGES if isinstance(teacher, LocalTeacher) else ()
-        revision, dim, provenance = teacher.revision, teacher.dim, teacher.provenance
-        return cls(teacher.name, revision, dim, provenance, packages, teacher)
-
-    @classmethod
-    def of_vectors(cls, file: VectorFile) -> _Source:
-        digest = f"sha256:{file.digest()}"
-        name = file.model or f"{GIVEN}:{Path(file.path).name}"
-        provenance = {"teacher": name, "teacher_revision": digest}
-        return cls(name, "" if file.model else digest, file.dim, provenance)
 
 
 def _for_kind(recipe: Recipe, teacher: object) -> Recipe:
@@ -271,7 +229,7 @@ def _opened(
     return encoder
 
 
-def _tokenizer(teacher: object, source: _Source, recipe: Recipe) -> Tokenizer:
+def _tokenizer(teacher: object, source: VectorSource, recipe: Recipe) -> Tokenizer:
     """Return the tokenizer that the vocabulary is made from.
 
     Raises:
@@ -402,70 +360,3 @@ def _text_cache(
     if teacher_cache is not None:
         return Path(teacher_cache)
     return None if checkpoint is None else Path(checkpoint) / _TEXTS
-
-
-def _settings(
-    finished: table.Table,
-    source: _Source,
-    vocabulary: Vocabulary,
-    recipe: Recipe,
-    texts: int | None,
-) -> Settings:
-    lengths = table.prefixes(finished, recipe)
-    shares = variance_shares(finished.variances, lengths)
-    damping = None
-    if recipe.pooling == "damped_mean":
-        damping = (recipe.damping_beta, min(recipe.damping_dims, finished.rows.shape[1]))
-    digests = [
-        f"{input_files.digest(name, files)} {name}"
-        for name, files in _inputs(recipe).items()
-        if files
-    ]
-    provenance = {
-        **source.provenance,
-        # The revision has its own key, `teacher_revision`; reading the recipe puts it back.
-        "recipe": replace(recipe, revision=None).to_toml(),
-        "creator": _creator(source, recipe),
-        "x-prefix-variance": " ".join(f"{share:.4f}" for share in shares),
-        "x-input-sha256": "\n".join(digests),
-        "x-input-version": "\n".join(input_files.versions(fit_recipe.sources(recipe))),
-        "x-fit-texts": "" if texts is None else str(texts),
-    }
-    return Settings(
-        prefixes=lengths,
-        normalize=recipe.normalize,
-        damping=damping,
-        max_tokens=recipe.max_tokens,
-        unknown_token_id=vocabulary.unknown_token_id,
-        provenance={key: value for key, value in provenance.items() if value},
-    )
-
-
-def _space(finished: table.Table, source: _Source) -> Space:
-    """Return the relation of the table's vectors to the teacher's."""
-    return Space(
-        source.name,
-        source.revision,
-        finished.projection,
-        finished.offset,
-        None if source.teacher is None else probe_vectors(source.teacher),
-    )
-
-
-def _creator(source: _Source, recipe: Recipe) -> str:
-    fit = _FIT_PACKAGES if recipe.fitted else ()
-    packages = sorted([*_PACKAGES, *source.packages, *fit])
-    versions = [f"{name} {version(name)}" for name in packages]
-    versions.append(f"Python {platform.python_version()}")
-    return f"staticemb-distiller {__version__} ({', '.join(versions)})"
-
-
-def _inputs(recipe: Recipe) -> dict[str, list[Path]]:
-    """Return the files to read for each file or folder that a recipe names."""
-    vocabulary = [recipe.vocabulary] if recipe.vocabulary is not None else []
-    tokenizer = recipe.tokenizer and tokenizer_file(recipe.tokenizer)
-    names = [*vocabulary, *recipe.vocabulary_from, *recipe.keep_used_in, *recipe.counts_from]
-    files = {name: [Path(name)] for name in names}
-    if recipe.tokenizer and tokenizer:
-        files[recipe.tokenizer] = [tokenizer]
-    return {**files, **{source.place: source.files for source in fit_recipe.sources(recipe)}}

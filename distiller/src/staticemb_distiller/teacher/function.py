@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from staticemb_runtime import PROBE_TEXTS
+
 from ..errors import TeacherError
 
 if TYPE_CHECKING:
@@ -18,17 +20,6 @@ if TYPE_CHECKING:
 
     from .text_encoder import TextKind
 
-# The probe texts of the file format (conformance/SPEC.md, section 6.3).
-_PROBES = (
-    "The quick brown fox jumps over the lazy dog.",
-    "A heart attack is treated with aspirin.",
-    "Interest rates rose by half a percent in March.",
-    "how do I reset my password",
-    "Der Zug nach Berlin hat zwanzig Minuten Verspätung.",
-    "東京は日本の首都です。",
-    "def add(a, b): return a + b",
-    "42",
-)
 _BATCH = 1_024  # texts that the function gets at a time
 
 
@@ -70,7 +61,7 @@ class FunctionTeacher:
         self.name = _name(function) if name is None else name
         self.tokenizer = tokenizer
         self.dim = 0
-        probes = self.encode(_PROBES)
+        probes = self.encode(PROBE_TEXTS)
         self.dim = probes.shape[1]
         self.revision = "probes:" + hashlib.sha256(probes.astype("<f2").tobytes()).hexdigest()[:32]
 

@@ -236,10 +236,12 @@ def test_the_same_fit_gives_the_same_bytes(folder, text, tmp_path):
 
 
 def counted(teacher, monkeypatch, *, fail_at=None):
-    """Count the texts that the teacher reads; break off at a call."""
+    """Count the texts that the teacher reads, without the probe texts; break off at a call."""
     encode, calls = teacher.encode, []
 
     def counting(texts, **settings):
+        if tuple(texts) == PROBE_TEXTS:
+            return encode(texts, **settings)
         if len(calls) + 1 == fail_at:
             raise KeyboardInterrupt
         calls.append(len(texts))
@@ -265,8 +267,7 @@ def test_a_fit_that_was_broken_off_goes_on(folder, teacher, text, tmp_path, monk
     resumed = distill(teacher, recipe, tmp_path / "resumed", **kept)
     assert resumed.read_bytes() == whole.read_bytes()
     assert before == [300, 300]
-    texts = int(read(whole).metadata.extra["x-fit-texts"])
-    assert sum(before) + sum(after) == texts + len(PROBE_TEXTS)
+    assert sum(before) + sum(after) == int(read(whole).metadata.extra["x-fit-texts"])
     assert (tmp_path / "kept").exists() == (kept_by == "teacher_cache")
 
 

@@ -17,7 +17,7 @@ from staticemb_distiller.training.dataset import Texts
 from staticemb_distiller.training.general_text import general_text
 from staticemb_distiller.training.material import Material, Trained
 from staticemb_distiller.training.recipe import TrainingRecipe
-from staticemb_distiller.training.selection import mixed, select
+from staticemb_distiller.training.selection import gains, mixed, select
 from staticemb_distiller.training.start import open_start
 from staticemb_distiller.training.trial import thirds
 from staticemb_runtime import StaticModel
@@ -195,6 +195,13 @@ def test_few_examples_make_no_trial():
     many, few = (data.examples("pairs", random.choice(100, (n, 2))) for n in (90, 20))
     assert thirds(data.dataset(texts, many), 0) is not None
     assert thirds(data.dataset(texts, many, few), 0) is None
+
+
+@given(st.floats(0, 1), st.integers(1, 10**6))
+def test_a_gain_is_more_than_half_an_example(before, count):
+    assert not gains(before, before, count)
+    assert not gains(before, before + 0.4 / count, count)
+    assert gains(before, before + 0.6 / count, count)
 
 
 def test_an_agreement_is_a_share():

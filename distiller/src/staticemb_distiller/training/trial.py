@@ -17,7 +17,7 @@ from .batches import choose_batch_size
 from .holding_out import sides
 from .loop import run_steps
 from .material import Material, Trained
-from .selection import Selection, held_out_value, select
+from .selection import Selection, gains, held_out_value, select
 from .workers import Workers
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Trial:
     @property
     def helped(self) -> bool:
         """Whether the trained table was better."""
-        return self.after > self.before
+        return gains(self.before, self.after, self.examples)
 
 
 def lost_trial(

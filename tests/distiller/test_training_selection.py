@@ -166,6 +166,23 @@ def test_only_rows_of_a_fit_or_a_training_are_kept_near(tmp_path):
     assert not opened(tmp_path, start="random")[1].fitted
 
 
+def test_a_fitted_start_keeps_its_axes_unless_told(tmp_path):
+    path = data.model(tmp_path / "start.staticemb", damping=(1.0, 8))
+    pairs = data.save(tmp_path / "pairs.tsv", data.pairs(np.random.default_rng(1), 200))
+    tables = {}
+    for rotate in (None, False, True):
+        recipe = TrainingRecipe(
+            pairs=[str(pairs)], rotate=rotate, general_agreement=0, held_out=0, dtype="float32"
+        )
+        out = tmp_path / f"{rotate}.staticemb"
+        run.train_file(str(path), recipe, run.Places(out, "cpu"))
+        tables[rotate] = np.array(read(out).embeddings)
+    np.testing.assert_array_equal(tables[None], tables[False])
+    assert np.abs(tables[True] - tables[False]).max() > 0.01
+    assert not opened(tmp_path, dims=40)[1].has_axes
+    assert not opened(tmp_path, start="random")[1].has_axes
+
+
 @pytest.mark.parametrize(
     "others", [{"start": "random"}, {"dims": 40}, {"prefixes": [4, 8]}, {"pooling": "damped_mean"}]
 )

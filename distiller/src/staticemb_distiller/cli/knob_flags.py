@@ -144,7 +144,7 @@ def _add_knob(
     meaning: str,
 ) -> None:
     options: dict[str, Any] = {"dest": name, "default": argparse.SUPPRESS}
-    if kind is bool:
+    if kind in (bool, bool | None):
         options |= {"action": argparse.BooleanOptionalAction}
     elif get_origin(kind) is tuple:
         options |= {"action": "extend", "nargs": "+", "type": get_args(kind)[0]}

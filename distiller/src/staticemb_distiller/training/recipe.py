@@ -125,8 +125,11 @@ class TrainingRecipe(Knobs):
     )
 
     # The file
-    rotate: bool = knob(
-        True, "rotate the table so that the leading dimensions hold most of the variance of texts"
+    rotate: bool | None = knob(
+        None,
+        "rotate the table so that the leading dimensions hold most of the variance of the texts of "
+        "the examples (default: only a start that was not fitted or trained, or that gets more "
+        "dimensions; another start has such axes, and damping depends on them)",
     )
     dtype: Literal["float32", "float16", "int8"] = knob("int8", "number type of the table")
 

@@ -56,6 +56,7 @@ class Start:
             table.
         fitted: Whether the rows were fitted or trained; False for the classical table of a teacher
             and for random rows.
+        has_axes: Whether the leading dimensions hold most of the variance of general text.
         file: The static embedding file with this very table and these settings; None: there is
             none.
     """
@@ -71,6 +72,7 @@ class Start:
     prompts: dict[str, str] = field(default_factory=dict)
     dropped: tuple[str, ...] = ()
     fitted: bool = False
+    has_axes: bool = False
     file: Path | None = None
 
     @property
@@ -139,6 +141,7 @@ def open_start(
         damping=damping,
         prefixes=lengths,
         fitted=start.fitted and recipe.start == "model",
+        has_axes=start.fitted and recipe.start == "model" and width == start.rows.shape[1],
         file=start.file if same else None,
     )
 

@@ -124,8 +124,9 @@ def write_trained(
     texts = sampled_vectors(Bag(rows), examples, recipe.seed)
     fitted = Fitted(rows, rotation_vectors(texts, rows), np.zeros(0, np.int64), len(texts))
     width = rows.shape[1]
+    rotate = not start.has_axes if recipe.rotate is None else recipe.rotate
     stored = Recipe(
-        dims=width if recipe.rotate else "none",
+        dims=width if rotate else "none",
         dtype=recipe.dtype,
         normalize=start.normalize,
         seed=recipe.seed,

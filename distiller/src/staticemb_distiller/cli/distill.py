@@ -10,6 +10,7 @@ from .knob_flags import add_knobs, commands_progress, flags_named, given_recipe
 from .recipe import read_recipe
 
 _GROUPS = {
+    "purpose": "the purpose",
     "revision": "the teacher",
     "mode": "the vocabulary",
     "vectors_from": "the vectors of tokens",

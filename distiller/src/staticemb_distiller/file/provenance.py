@@ -96,6 +96,7 @@ def file_settings(
     shares = variance_shares(finished.variances, lengths)
     damping = None
     if recipe.pooling == "damped_mean":
+        assert recipe.damping_beta is not None  # resolved
         damping = (recipe.damping_beta, min(recipe.damping_dims, finished.rows.shape[1]))
     digests = [
         f"{input_files.digest(name, files)} {name}"

@@ -51,7 +51,7 @@ def check_ranges(recipe: Recipe) -> None:
     check_shape(recipe.length_power, recipe.whiten)
     if recipe.coarse_step is not None and not 0.0 < recipe.coarse_step <= 1.0:
         refuse("coarse_step", "a number above 0 and at most 1", recipe.coarse_step)
-    if not 0.0 <= recipe.damping_beta <= 16.0:
+    if recipe.damping_beta is not None and not 0.0 <= recipe.damping_beta <= 16.0:
         refuse("damping_beta", "a number from 0 to 16", recipe.damping_beta)
     if any(a >= b for a, b in zip((0, *recipe.prefixes), recipe.prefixes, strict=False)):
         refuse("prefixes", "lengths of at least 1 in ascending order", list(recipe.prefixes))
@@ -118,6 +118,9 @@ def _check_fit(recipe: Recipe) -> None:
         raise RecipeError(f"{name}: all given vectors are used, and no teacher runs")
     if GIVEN in recipe.fit and recipe.prior == "tokens":
         raise RecipeError("prior: given vectors have no teacher to encode tokens; use zero")
+    if not recipe.fitted and recipe.purpose is not None:
+        msg = f'purpose: only a fitted table has one, found {recipe.purpose} and fit="none"'
+        raise RecipeError(msg)
     if not recipe.fitted and (recipe.limit, recipe.teacher_budget) != (None, None):
         name = "teacher_budget" if recipe.limit is None else "limit"
         msg = f'{name}: there is no text to limit with fit="none"'

@@ -120,6 +120,16 @@ class Knobs:
             raise RecipeError(msg) from error
 
     @classmethod
+    def overridden(cls, base: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
+        """Return the values of a stored recipe with other values on top.
+
+        Args:
+            base: The stored recipe's values, by knob.
+            flags: The values that take precedence, by knob.
+        """
+        return {**base, **flags}
+
+    @classmethod
     def from_toml(cls, text: str, *, source: str = "recipe") -> Self:
         """Read a recipe that this or an earlier version wrote by `to_toml`.
 
@@ -254,9 +264,12 @@ def as_flags(recipe: type[Knobs], message: str) -> str:
     )
 
 
+_FLAGS = {"purpose": "--for"}  # "for" is a keyword of Python
+
+
 def flag(name: str) -> str:
     """Return the command's flag for a knob."""
-    return "--" + name.replace("_", "-")
+    return _FLAGS.get(name, "--" + name.replace("_", "-"))
 
 
 def refuse(name: str, expected: str, found: object) -> NoReturn:

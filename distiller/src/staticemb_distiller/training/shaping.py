@@ -38,7 +38,7 @@ def shaped_start(start: Start, examples: Dataset, recipe: TrainingRecipe) -> Sta
         recipe.whiten,
         lambda rows: sampled_vectors(Bag(rows, damping=start.damping), examples, recipe.seed),
     )
-    return start if rows is start.rows else replace(start, rows=rows)
+    return start if rows is start.rows else replace(start, rows=rows, file=None)
 
 
 def sampled_vectors(bag: Bag, examples: Dataset, seed: int) -> NDArray[np.float32]:

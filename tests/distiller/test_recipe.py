@@ -116,9 +116,21 @@ def test_a_new_purpose_takes_the_place_of_an_old_one():
 
 def test_what_is_given_stays():
     given = Recipe(
-        sif_coefficient=0.5, length_power=1.0, whiten=0.0, pooling="mean", damping_beta=0.5
+        sif_coefficient=0.5,
+        fit_regularization=0.2,
+        length_power=1.0,
+        whiten=0.0,
+        pooling="mean",
+        damping_beta=0.5,
     )
     assert given.resolved() == given
+
+
+@pytest.mark.parametrize(
+    ("prior", "regularization"), [(None, 0.1), ("tokens", 0.1), ("zero", 0.003)]
+)
+def test_a_fit_without_a_prior_is_held_less(prior, regularization):
+    assert Recipe(prior=prior).resolved().fit_regularization == regularization
 
 
 def test_a_recipe_file_is_read(tmp_path):

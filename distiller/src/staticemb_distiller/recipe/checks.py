@@ -110,6 +110,9 @@ def _check_fit(recipe: Recipe) -> None:
         raise RecipeError(msg)
     if GENERATED in (spec.partition("::")[0] for spec in recipe.text):
         refuse("text", "sources other than generated sequences", list(recipe.text))
+    if not recipe.fitted and recipe.purpose is not None:
+        msg = f'purpose: only a fitted table has one, found {recipe.purpose} and fit="none"'
+        raise RecipeError(msg)
     if not recipe.fitted and recipe.prior == "zero":
         msg = 'prior: prior="zero" needs a fit, found fit="none"'
         raise RecipeError(msg)
@@ -118,9 +121,6 @@ def _check_fit(recipe: Recipe) -> None:
         raise RecipeError(f"{name}: all given vectors are used, and no teacher runs")
     if GIVEN in recipe.fit and recipe.prior == "tokens":
         raise RecipeError("prior: given vectors have no teacher to encode tokens; use zero")
-    if not recipe.fitted and recipe.purpose is not None:
-        msg = f'purpose: only a fitted table has one, found {recipe.purpose} and fit="none"'
-        raise RecipeError(msg)
     if not recipe.fitted and (recipe.limit, recipe.teacher_budget) != (None, None):
         name = "teacher_budget" if recipe.limit is None else "limit"
         msg = f'{name}: there is no text to limit with fit="none"'

@@ -172,6 +172,13 @@ def test_counts_are_shares_of_the_text(texts):
     np.testing.assert_allclose(count_matrix(ids, lengths, 7).toarray(), expected, rtol=1e-6)
 
 
+def test_counting_leaves_the_ids_alone():
+    ids = np.array([2, 0, 2, 1, 1], np.int32)
+    kept = ids.copy()
+    count_matrix(ids, np.array([3, 2]), 3)
+    np.testing.assert_array_equal(ids, kept)
+
+
 def test_what_does_not_belong_together_is_refused():
     counts, targets, prior = problem()
     for arguments in [

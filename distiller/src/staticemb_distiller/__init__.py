@@ -14,6 +14,7 @@ from .errors import DistillerError
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from .adaptation.adapt import adapt
     from .corpus.vector_files import open_vectors
     from .distillation import distill
     from .evaluation import evaluate
@@ -29,6 +30,7 @@ __all__ = [
     "Recipe",
     "Teacher",
     "TrainingRecipe",
+    "adapt",
     "convert",
     "distill",
     "evaluate",
@@ -43,6 +45,7 @@ _LAZY = {
     "Recipe": ".recipe.recipe",
     "Teacher": ".teacher.sentence_transformer",
     "TrainingRecipe": ".training.recipe",
+    "adapt": ".adaptation.adapt",
     "convert": ".interop.convert_source",
     "distill": ".distillation",
     "evaluate": ".evaluation",

@@ -84,6 +84,10 @@ class InexpressibleError(ConvertError):
     """The other library cannot do what the file says."""
 
 
+class AdaptationError(DistillerError):
+    """An adaptation cannot start: its model, tokenizer, documents or vectors do not fit."""
+
+
 class TrainingError(DistillerError):
     """Training cannot start, or its examples are invalid."""
 

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 COMMANDS = {
+    "adapt": (
+        ".adapt",
+        "adapt a static embedding file to a collection of documents and their vectors",
+    ),
     "convert": (".convert", "convert a model of another library to a static embedding file"),
     "distill": (".distill", "make a static embedding file from a Sentence Transformer"),
     "evaluate": (

@@ -141,13 +141,32 @@ def text_norms(counts: csr_matrix, table: Floats) -> Floats:
     return norms
 
 
+def square_sums(counts: csr_matrix, row_weights: Floats) -> npt.NDArray[np.float64]:
+    """Compute the diagonal (V,) of X^T W X, in blocks of rows: no second matrix of X's size.
+
+    Args:
+        counts: (N, V) float32, X.
+        row_weights: (N,) the diagonal of W.
+    """
+    sums = np.zeros(counts.shape[1])
+    for block, rows in _row_blocks(counts):
+        each = np.repeat(row_weights[rows], np.diff(block.indptr))
+        sums += np.bincount(block.indices, each * block.data**2, minlength=counts.shape[1])
+    return sums
+
+
 def transposed_product(
-    counts: csr_matrix, targets: npt.NDArray[Any], row_weights: Floats, span: slice
+    counts: csr_matrix,
+    targets: npt.NDArray[Any],
+    row_weights: Floats,
+    span: slice,
+    target_rows: npt.NDArray[np.int64] | None = None,
 ) -> Floats:
     """Multiply X^T by the weighted targets' columns, reading the targets in blocks of rows."""
     total = np.zeros((counts.shape[1], span.stop - span.start), np.float32)
     for block, rows in _row_blocks(counts):
-        block_targets = np.asarray(targets[rows, span], dtype=np.float32)
+        chosen = rows if target_rows is None else target_rows[rows]
+        block_targets = np.asarray(targets[chosen, span], dtype=np.float32)
         total += block.T @ (row_weights[rows, None] * block_targets)
     return total
 

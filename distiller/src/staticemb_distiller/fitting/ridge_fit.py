@@ -24,7 +24,14 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 from ..errors import DivergedError, TableError
-from .conjugate_gradients import Floats, Solution, System, text_norms, transposed_product
+from .conjugate_gradients import (
+    Floats,
+    Solution,
+    System,
+    square_sums,
+    text_norms,
+    transposed_product,
+)
 
 _COLUMNS = 128  # columns solved together: the block of the table stays in the cache
 _SCALED_BY = 20_000  # evenly spaced texts that determine the prior's scale
@@ -74,8 +81,12 @@ def count_matrix(
         )
     starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
     shares = (1.0 / np.maximum(lengths, 1)).astype(np.float32)
+    # `sum_duplicates` works in place, and the matrix would share the caller's ids.
+    columns = np.array(ids, np.int32)
     matrix = csr_matrix(
-        (np.repeat(shares, lengths), ids, starts), shape=(len(lengths), tokens), dtype=np.float32
+        (np.repeat(shares, lengths), columns, starts),
+        shape=(len(lengths), tokens),
+        dtype=np.float32,
     )
     matrix.sum_duplicates()
     return matrix
@@ -112,6 +123,7 @@ def fit(
     iterations: int = 15,
     tolerance: float = 0.02,
     text_weights: Floats | None = None,
+    target_rows: npt.NDArray[np.int64] | None = None,
     device: str = "cpu",
     threads: int | None = None,
     progress: Callable[[FitStep], None] | None = None,
@@ -123,13 +135,16 @@ def fit(
     Args:
         counts: (N, V) float32, token counts over text length (`count_matrix`). Texts without
             a token are ignored.
-        targets: (N, D) float16 or float32, the teacher's unit vectors; may be memory-mapped.
+        targets: (N, D) float16 or float32, the teacher's unit vectors; may be memory-mapped. With
+            `target_rows`: (M, D).
         prior: (V, D) float32, the table to stay near, scaled by `scale_prior`.
         regularization: lambda_t, a number or (V,), above 0.
         rounds: How often the norms s_i are updated and the system is solved.
         iterations: The most conjugate-gradient iterations in a round.
         tolerance: The relative residual at which a block of columns stops.
         text_weights: (N,) c_i, the weight of each text; None: 1.
+        target_rows: (N,) the row of each text's target, so that texts can share one; None: 0 to
+            N - 1.
         device: "cpu", or a torch device such as "cuda".
         threads: Blocks of columns solved at the same time on the CPU; None: the number of cores.
         progress: Called after each round.
@@ -141,7 +156,12 @@ def fit(
         TableError: Shapes do not match, or a value is out of range.
         DivergedError: The inputs or the result have infinities or NaN.
     """
-    _check(counts, targets, prior)
+    if target_rows is None:
+        _check(counts, targets, prior)
+    elif target_rows.shape != (counts.shape[0],):
+        raise TableError(f"target_rows: expected {counts.shape[0]}, found {target_rows.shape}")
+    else:
+        _check(counts, np.broadcast_to(targets[:1, :], (len(target_rows), targets.shape[1])), prior)
     penalty = np.broadcast_to(np.asarray(regularization, np.float32), (counts.shape[1],))
     if not (np.isfinite(penalty).all() and (penalty > 0).all()):
         raise TableError("regularization: expected finite numbers above 0")
@@ -161,18 +181,17 @@ def fit(
         slice(c, min(c + _COLUMNS, prior.shape[1])) for c in range(0, prior.shape[1], _COLUMNS)
     ]
     workers = min(len(spans), threads or os.cpu_count() or 1) if device == "cpu" else 1
-    squares = counts.multiply(counts).T.tocsr()
     with ThreadPoolExecutor(workers) as pool:
         for step in range(rounds):
             norms = text_norms(counts, table)
             norms[norms == 0] = 1  # with a zero prior, all texts weigh the same at first
             norms = np.maximum(norms, _SMALLEST_NORM)
             row_weights = weights / norms**2
-            diagonal = (squares @ row_weights + penalty).astype(np.float32)
+            diagonal = (square_sums(counts, row_weights) + penalty).astype(np.float32)
             system = System(counts, row_weights, penalty, diagonal, device)
 
             def solve(span: slice, system: System = system, norms: Floats = norms) -> Solution:
-                right_side = transposed_product(counts, targets, weights / norms, span)
+                right_side = transposed_product(counts, targets, weights / norms, span, target_rows)
                 right_side += penalty[:, None] * prior[:, span]
                 if not np.isfinite(right_side).all():
                     raise DivergedError("fit: the targets or the prior have infinities or NaN")

@@ -1,0 +1,225 @@
+"""Quality of models that are adapted to a collection: static queries, the teacher's documents.
+
+    python benchmarks/adaptation.py --data ../shared               measure, write the results
+    python benchmarks/adaptation.py --data ../shared --model FILE --teacher FOLDER --work FOLDER
+
+The model that is adapted needs the part `space`. The teacher's vectors are kept in the work folder.
+Every adaptation runs the command in a fresh process, and its time is that of the whole process.
+Needs bm25s and PyStemmer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from harness import OPTIONS, ROOT, SHARED, THREADS, add_options, check_clean, save
+from retrieval import Collection, Floats, bm25, mixed, read, union
+
+from staticemb_distiller.file.space import read_space
+from staticemb_runtime import StaticModel
+from staticemb_runtime.loading import open_parts
+
+REPORTED = ("nfcorpus", "cranfield")
+TUNED_ON = ("cisi", "squad-sentences")  # other subjects of the union; their figures are not shown
+FEWER = (100, 300, 1000)
+
+
+class Bench:
+    """The models and vectors of a run.
+
+    Args:
+        data: The folder with `eval` and `tune`.
+        work: The folder for vectors and adapted files.
+        model: The model to adapt.
+        teacher: The Sentence Transformer's folder or Hub id.
+    """
+
+    def __init__(self, data: Path, work: Path, model: str, teacher: str) -> None:
+        self.data, self.work, self.model, self._teacher = data, work, model, teacher
+        self._loaded: Any = None
+        work.mkdir(parents=True, exist_ok=True)
+
+    def collection(self, name: str) -> Collection:
+        """Read a collection, with the teacher's vectors."""
+        folder = self.data / ("eval" if name in REPORTED else "tune")
+        kinds = iter(("docs", "queries"))
+        return read(folder, name, lambda texts: self._vectors(f"{name}-{next(kinds)}", texts))
+
+    def _vectors(self, name: str, texts: tuple[str, ...]) -> Floats:
+        path = self.work / f"{name}.npy"
+        if not path.exists():
+            if self._loaded is None:
+                from staticemb_distiller import Teacher
+
+                self._loaded = Teacher.load(self._teacher)
+            np.save(path, self._loaded.encode(list(texts)))
+        vectors = np.load(path)
+        if len(vectors) != len(texts):
+            raise SystemExit(f"{path}: expected {len(texts)} vectors, found {len(vectors)}")
+        return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
+
+    def adapted(
+        self, name: str, texts: tuple[str, ...], vectors: Floats, *options: str, prior: bool = True
+    ) -> tuple[Path, dict[str, float]]:
+        """Run the command; return the file, and the wall and processor seconds."""
+        documents, array = self.work / f"{name}.jsonl", self.work / f"{name}.vectors.npy"
+        documents.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+        np.save(array, vectors)
+        output = self.work / f"{name}.staticemb"
+        start = [self.model]
+        if not prior:
+            definition = self.work / "tokenizer.json"
+            definition.write_bytes(open_parts(self.model).tokenizer)
+            start = ["none", "--tokenizer", str(definition)]
+        command = [sys.executable, "-m", "staticemb_distiller", "adapt", *start, *options]
+        command += ["--documents", str(documents), "--vectors", str(array), "-o", str(output)]
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        started = time.perf_counter()
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        print(f"{name}:\n{done.stderr}", file=sys.stderr, flush=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        spent = {"seconds": time.perf_counter() - started, "processor_seconds": used}
+        return output, {key: round(value, 1) for key, value in spent.items()}
+
+
+def asymmetric(path: Path, collection: Collection) -> Floats:
+    """Return the scores (Q, N) of static queries against the teacher's document vectors."""
+    space = read_space(open_parts(path))
+    assert space is not None
+    queries = StaticModel.load(path).encode(list(collection.queries), on_empty="zero")
+    return queries @ space.project(collection.document_vectors).T
+
+
+def symmetric(path: Path | str, collection: Collection) -> Floats:
+    """Return the scores (Q, N) of a model that embeds queries and documents."""
+    model = StaticModel.load(path)
+    queries, documents = (
+        model.encode(list(texts), on_empty="zero")
+        for texts in (collection.queries, collection.documents)
+    )
+    return queries @ documents.T
+
+
+def table(bench: Bench, collection: Collection) -> dict[str, Any]:
+    """Measure every way to search a collection; return NDCG@10, and the adaptations' times."""
+    lexical = bm25(collection)
+    teacher = collection.query_vectors @ collection.document_vectors.T
+    texts, vectors = collection.documents, collection.document_vectors
+    name = collection.name.replace(" ", "")
+    files, spent = {}, {}
+    for label, options, prior in (
+        ("adapted", (), True),
+        ("adapted, int8", ("--dtype", "int8"), True),
+        ("adapted, both sides", ("--both-sides",), True),
+        ("zero prior", (), False),
+    ):
+        place = f"{name}-{label.replace(', ', '-').replace(' ', '-')}"
+        files[label], spent[label] = bench.adapted(place, texts, vectors, *options, prior=prior)
+    scores = {
+        "teacher": teacher,
+        "general, both sides": symmetric(bench.model, collection),
+        "general": asymmetric(Path(bench.model), collection),
+        "adapted, both sides": symmetric(files["adapted, both sides"], collection),
+        "adapted": asymmetric(files["adapted"], collection),
+        "adapted, int8": asymmetric(files["adapted, int8"], collection),
+        "zero prior": asymmetric(files["zero prior"], collection),
+    }
+    found: dict[str, Any] = {"BM25": {"alone": collection.ndcg(lexical)}}
+    for label, each in scores.items():
+        found[label] = {
+            "alone": collection.ndcg(each),
+            "with BM25": collection.ndcg(mixed(each, lexical)),
+        }
+        found[label] |= spent.get(label, {})
+    return {"documents": len(texts), "queries": len(collection.queries), "ndcg": found}
+
+
+def fewer_documents(bench: Bench, collection: Collection) -> dict[str, float]:
+    """Adapt to some of the documents, and search all; return NDCG@10 by the number."""
+    order = np.random.default_rng(0).permutation(len(collection.documents))
+    found = {}
+    for count in FEWER:
+        rows = np.sort(order[:count])
+        texts = tuple(collection.documents[row] for row in rows.tolist())
+        vectors = collection.document_vectors[rows]
+        path, _ = bench.adapted(f"{collection.name}-{count}", texts, vectors)
+        found[str(count)] = collection.ndcg(asymmetric(path, collection))
+    return found
+
+
+def drift(bench: Bench, collection: Collection) -> dict[str, float]:
+    """Adapt to the first half of a collection, and search all of it."""
+    half = len(collection.documents) // 2
+    path, _ = bench.adapted(
+        f"{collection.name}-half", collection.documents[:half], collection.document_vectors[:half]
+    )
+    return {"the first half": collection.ndcg(asymmetric(path, collection))}
+
+
+def many_subjects(bench: Bench, names: tuple[str, ...]) -> dict[str, Any]:
+    """Put collections into one index, adapt once, and search it with each one's queries."""
+    collections = [bench.collection(name) for name in names]
+    whole = union(collections)
+    path, spent = bench.adapted("-".join(names), whole.documents, whole.document_vectors)
+    found: dict[str, Any] = {"documents": len(whole.documents), **spent, "ndcg": {}}
+    static = asymmetric(path, whole)
+    teacher = whole.query_vectors @ whole.document_vectors.T
+    first = 0
+    for collection in collections:
+        rows = slice(first, first + len(collection.queries))
+        first = rows.stop
+        own = Collection(
+            collection.name,
+            whole.documents,
+            collection.queries,
+            whole.relevance[rows],
+            whole.document_vectors,
+            collection.query_vectors,
+        )
+        found["ndcg"][collection.name] = {
+            "teacher": own.ndcg(teacher[rows]),
+            "adapted": own.ndcg(static[rows]),
+        }
+    return found
+
+
+def main() -> None:
+    """Measure everything, and save."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_options(parser)
+    parser.add_argument("--data", type=Path, default=SHARED)
+    parser.add_argument("--work", type=Path, default=ROOT / "build" / "adaptation")
+    parser.add_argument("--model", default="minilm-en-small")
+    parser.add_argument("--teacher", default="sentence-transformers/all-MiniLM-L6-v2")
+    options = parser.parse_args(namespace=OPTIONS)
+    check_clean()
+    os.environ |= {key: THREADS[key] for key in ("TOKENIZERS_PARALLELISM",)}
+    bench = Bench(options.data, options.work, options.model, options.teacher)
+    results: dict[str, Any] = {"collections": {}, "fewer": {}, "half": {}}
+    for name in REPORTED:
+        collection = bench.collection(name)
+        results["collections"][name] = table(bench, collection)
+        results["fewer"][name] = fewer_documents(bench, collection)
+        results["half"][name] = drift(bench, collection)
+        print(json.dumps(results, indent=1), flush=True)
+    results["union"] = [many_subjects(bench, names) for names in (REPORTED, (*REPORTED, *TUNED_ON))]
+    print(json.dumps(results["union"], indent=1), flush=True)
+    save("adaptation", results)
+
+
+if __name__ == "__main__":
+    main()

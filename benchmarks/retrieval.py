@@ -1,0 +1,100 @@
+"""Collections with judged queries: rankings by vectors, by BM25, and by both, and their NDCG@10."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import block_diag, csr_matrix
+
+from staticemb_distiller.evaluation import metrics
+from staticemb_distiller.evaluation.tasks import RetrievalTask, discover
+
+DEPTH = 100  # documents of each ranking that a mixture of two rankings considers
+SHARE = 0.35  # of the vectors' scores in a mixture; the rest is BM25's
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Collection:
+    """Documents and judged queries.
+
+    Attributes:
+        name: Its name.
+        documents: N whole documents, title first.
+        queries: Q queries.
+        relevance: (Q, N) grades.
+        document_vectors: (N, H) the teacher's unit vectors.
+        query_vectors: (Q, H) the teacher's unit vectors.
+    """
+
+    name: str
+    documents: tuple[str, ...]
+    queries: tuple[str, ...]
+    relevance: csr_matrix
+    document_vectors: Floats
+    query_vectors: Floats
+
+    def ndcg(self, scores: Floats) -> float:
+        """Return the mean NDCG@10 × 100 of rankings by scores (Q, N)."""
+        ranked = metrics.top_columns(scores, 10)
+        return round(100 * float(metrics.ndcg(ranked, self.relevance).mean()), 2)
+
+
+def read(folder: Path, name: str, encode: Any) -> Collection:
+    """Read FOLDER/retrieval/NAME; `encode(texts)` returns the teacher's unit vectors."""
+    (task,) = discover(folder, [f"retrieval/{name}"])
+    assert isinstance(task, RetrievalTask)
+    documents = tuple(text.strip() for text in task.texts["documents"])
+    queries = tuple(task.texts["queries"])
+    return Collection(name, documents, queries, task.relevance, encode(documents), encode(queries))
+
+
+def union(collections: list[Collection]) -> Collection:
+    """Put collections into one index. Each query is judged by its own collection's judgments."""
+    return Collection(
+        " + ".join(collection.name for collection in collections),
+        tuple(text for collection in collections for text in collection.documents),
+        tuple(text for collection in collections for text in collection.queries),
+        csr_matrix(block_diag([collection.relevance for collection in collections])),
+        np.concatenate([collection.document_vectors for collection in collections]),
+        np.concatenate([collection.query_vectors for collection in collections]),
+    )
+
+
+def bm25(collection: Collection) -> Floats:
+    """Return the scores (Q, N) of bm25s with its defaults, English stop words and stemming."""
+    import bm25s
+    import Stemmer
+
+    settings = {"stopwords": "en", "stemmer": Stemmer.Stemmer("english"), "show_progress": False}
+    index = bm25s.BM25()
+    index.index(bm25s.tokenize(list(collection.documents), **settings), show_progress=False)
+    queries = bm25s.tokenize(list(collection.queries), return_ids=False, **settings)
+    empty = np.zeros(len(collection.documents), np.float32)
+    return np.stack([index.get_scores(query) if query else empty for query in queries])
+
+
+def mixed(vectors: Floats, lexical: Floats, share: float = SHARE) -> Floats:
+    """Mix two rankings: each one's best documents, with their scores scaled to 0 to 1.
+
+    Args:
+        vectors: (Q, N) scores.
+        lexical: (Q, N) scores.
+        share: The weight of the first; the rest is the second's.
+    """
+    return share * _scaled(vectors) + (1 - share) * _scaled(lexical)
+
+
+def _scaled(scores: Floats) -> Floats:
+    best = metrics.top_columns(scores, DEPTH)
+    values = np.take_along_axis(scores, best, 1)
+    low, high = values[:, -1:], values[:, :1]
+    scaled = np.zeros_like(scores)
+    span = np.where(high > low, high - low, 1)
+    np.put_along_axis(scaled, best, (values - low) / span, 1)
+    return scaled

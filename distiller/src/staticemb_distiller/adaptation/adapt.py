@@ -1,0 +1,162 @@
+"""Adapt a model to a collection: stream, choose, solve, rotate, write, report."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..arguments import check_path
+from ..corpus import input_files
+from ..errors import AdaptationError
+from ..output_file import check_folders, check_output
+from ..progress import Progress
+from ..vocabulary.token_ids import TokenIds
+from .adapted_file import Dtype
+from .collection import Collection, Collector
+from .cost import SimilarityPairs
+from .prior import Base, open_base
+from .report import Report
+from .steps import Adaptation
+from .streams import Source, open_source
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from ..teacher.open_teacher import TeacherSpec
+
+
+def adapt(
+    model: str | os.PathLike[str],
+    documents: str | os.PathLike[str] | Sequence[str] | None = None,
+    output: str | os.PathLike[str] = "adapted.staticemb",
+    *,
+    teacher: TeacherSpec | None = None,
+    vectors: str | os.PathLike[str] | NDArray[Any] | None = None,
+    text: str | None = None,
+    vector: str | None = None,
+    both_sides: bool = False,
+    tokenizer: str | os.PathLike[str] | None = None,
+    regularization: float | None = None,
+    damping_beta: float | None = None,
+    share: float | None = None,
+    max_tokens: int | None = None,
+    dtype: Dtype = "float16",
+    name: str | None = None,
+    sts: str | os.PathLike[str] | None = None,
+    teacher_cache: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Report:
+    """Adapt a static model to a collection of documents and their vectors.
+
+    The table is solved for once more, with the documents whole and the teacher's vectors of them.
+    Queries embedded by the new file compare with the teacher's vectors of the documents, which
+    `StaticModel.project` brings into the file's space. No query and no judgment is needed.
+
+    The same inputs and machine give the same bytes.
+
+    Args:
+        model: The model to start from: a static embedding file, an installed model's name, or a
+            folder of model2vec or sentence-transformers. Its rows are the prior if it has the part
+            `space` and its rows fit the vectors. "none": no model, but a `tokenizer`.
+        documents: A file or a folder of documents, or their texts. None: the texts in `vectors`.
+        output: The file to write. It is created or replaced only after it is complete and checked.
+        teacher: The teacher of the documents' vectors: a folder, a Hub id, `openai:URL#MODEL`, or a
+            function. Either a teacher or vectors are needed.
+        vectors: The documents' vectors, in their order: an NPY file, an array (N, H), or a Parquet
+            or JSON lines file with a column of vectors.
+        text: The columns of the text, joined by `+`; None: "title" and "text" if documents have
+            both, or else "text", or else the only column of text.
+        vector: The column of the vectors; None: "embedding", or the only one of vectors.
+        both_sides: Whether the table is to embed documents as well.
+        tokenizer: A `tokenizer.json`; with the model "none" and only then.
+        regularization: λ of the fit; None: chosen on held-out documents.
+        damping_beta: β of damped pooling; None: chosen on held-out documents.
+        share: The share of adapted rows in the mixture with the prior; None: chosen on held-out
+            documents.
+        max_tokens: How many tokens of a document its vector is of; None: what the teacher reads, if
+            it is given, and otherwise all.
+        dtype: The number format of the table.
+        name: The teacher's name for the file's metadata; None: as the teacher or the model says.
+        sts: A file of lines of a score and two sentences between tabs, to measure what the
+            adaptation costs elsewhere.
+        teacher_cache: A folder for the teacher's vectors. An interrupted run continues from it.
+        seed: The seed of the pseudo-queries.
+        progress: The progress display; None: no display.
+
+    Returns:
+        The path of the file, what was chosen, and what was measured.
+
+    Raises:
+        TypeError: An argument has the wrong type.
+        DistillerError: A step failed; each cause has a subclass.
+
+    Example:
+        >>> adapt("minilm-en-small", "corpus.jsonl", "mine.staticemb", vectors="corpus.npy")
+        ... # doctest: +SKIP
+    """
+    progress = progress or Progress(quiet=True)
+    check_path("model", model)
+    check_path("output", output)
+    path = Path(output)
+    definition = None if tokenizer is None else read_tokenizer(tokenizer)
+    inputs = [
+        os.fspath(file)
+        for file in (documents, vectors, tokenizer, sts)
+        if isinstance(file, str | os.PathLike)
+    ]
+    check_output(path, [*inputs, *input_files.model_files(os.fspath(model))])
+    check_folders(teacher_cache)
+    pairs = None if sts is None else SimilarityPairs(Path(sts))
+    base = open_base(os.fspath(model), definition)
+    with tempfile.TemporaryDirectory(prefix="staticemb-") as temporary:
+        folder = Path(temporary)
+        source = open_source(
+            documents,
+            teacher=teacher,
+            vectors=vectors,
+            text=text,
+            vector=vector,
+            cache=folder / "teacher" if teacher_cache is None else Path(teacher_cache),
+        )
+        collection = _collected(source, base, folder, max_tokens, progress)
+        adaptation = Adaptation(source, base, collection, both_sides, seed, progress)
+        adaptation.choose(regularization, damping_beta, share)
+        return adaptation.write(path, dtype, name, pairs)
+
+
+def read_tokenizer(path: str | os.PathLike[str]) -> bytes:
+    """Read the bytes of a `tokenizer.json`, or of the one in a folder.
+
+    Raises:
+        AdaptationError: It cannot be read.
+    """
+    file = Path(path)
+    file = file / "tokenizer.json" if file.is_dir() else file
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        msg = f"{file}: the tokenizer cannot be read: {error.strerror or error}"
+        raise AdaptationError(msg) from error
+
+
+def _collected(
+    source: Source, base: Base, folder: Path, max_tokens: int | None, progress: Progress
+) -> Collection:
+    """Read the whole collection once."""
+    most = base.max_tokens if max_tokens is None else max_tokens
+    tokenize = TokenIds(base.tokenizer, base.unknown_token_id, most)
+    with Collector(folder, source.dim, tokenize, source.place, source.cut) as collector:
+        progress.status("Reading documents")
+        for block, vectors in source.blocks():
+            collector.add(block, vectors)
+            progress.status(f"Reading documents: {len(collector):,}")
+        collection = collector.finish()
+    progress.note(f"Documents: {len(collection.documents):,}")
+    for line in collection.notes():
+        progress.note(line)
+    return collection

@@ -1,0 +1,229 @@
+"""A checked and spooled collection: documents as numbers, and a few of their texts."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import AdaptationError
+from ..table.space import unit
+from .pseudo_queries import body_of, first_sentence
+from .spool import Documents, Spool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from ..vocabulary.token_ids import TokenIds
+    from .documents import TextBlock
+
+MOST_HELD_OUT = 512
+_HELD_OUT_SHARE = 5  # of five documents, at most one is held out
+_LONGEST_KEPT = 20_000  # characters of a held-out document in memory
+_UNIT = 1e-2  # how far from 1 the lengths of normalized vectors may be: int8 rounds them
+_SAME = 0.999  # the least cosine of two vectors of one text
+
+
+@dataclass(frozen=True)
+class HeldOutText:
+    """A document that trials leave out.
+
+    Attributes:
+        row: Its place in the spool.
+        text: The start of its text.
+        title: Its title, or "".
+    """
+
+    row: int
+    text: str
+    title: str
+
+
+@dataclass(frozen=True, eq=False)
+class Collection:
+    """A checked collection.
+
+    Attributes:
+        documents: N documents as numbers, without those that have a zero vector.
+        held_out: The documents that trials leave out, one for each of their texts.
+        apart: (N,) whether a document's text is that of a held-out one.
+        zero_vectors: How many documents were left out for their zero vector.
+        different: How many documents have the text of an earlier one, but another vector.
+        shortest: The smallest length of a vector.
+        longest: The largest length of a vector.
+    """
+
+    documents: Documents
+    held_out: tuple[HeldOutText, ...]
+    apart: NDArray[np.bool_]
+    zero_vectors: int
+    different: int
+    shortest: float
+    longest: float
+
+    @property
+    def normalized(self) -> bool:
+        """Whether the vectors had unit length."""
+        return self.shortest > 1 - _UNIT and self.longest < 1 + _UNIT
+
+    def notes(self) -> list[str]:
+        """Describe what a user should know about the vectors."""
+        lines = [
+            "Vectors: of unit length"
+            if self.normalized
+            else f"Vectors: lengths from {self.shortest:.3g} to {self.longest:.3g}, scaled to 1"
+        ]
+        if self.zero_vectors:
+            lines.append(f"{self.zero_vectors:,} documents have a zero vector and are left out")
+        if self.different:
+            lines.append(
+                f"{self.different:,} documents have the text of an earlier document but another "
+                "vector; the fit takes their mean"
+            )
+        return lines
+
+
+class Collector:
+    """Checks blocks of documents and vectors, and writes them to a spool.
+
+    Args:
+        folder: The folder of the spool.
+        dim: The dimension of the vectors, H.
+        tokenize: The tokenizer of the table.
+        place: The name of the vectors for messages.
+        cut: Shortens a text to what the teacher reads; None: whole texts.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        dim: int,
+        tokenize: TokenIds,
+        place: str,
+        cut: Callable[[str], str] | None = None,
+    ) -> None:
+        self._spool = Spool(folder, dim)
+        self._dim, self._tokenize, self._place, self._cut = dim, tokenize, place, cut
+        self._digests: list[NDArray[np.uint64]] = []
+        self._held: dict[int, HeldOutText] = {}
+        self._largest: list[int] = []  # negated digests of the held-out texts, as a heap
+        self._read = self._kept = self._zeros = 0
+        self._lengths = (np.inf, 0.0)
+
+    def __len__(self) -> int:
+        """Return how many documents were read."""
+        return self._read
+
+    def add(self, block: TextBlock, vectors: NDArray[np.floating]) -> None:
+        """Check and append a block of n documents and their vectors (n, H).
+
+        Raises:
+            AdaptationError: The dimension is not H, or a vector has infinities or NaN.
+        """
+        if vectors.shape != (len(block.texts), self._dim):
+            raise AdaptationError(
+                f"{self._place}: expected vectors {(len(block.texts), self._dim)}, found "
+                f"{vectors.shape}"
+            )
+        vectors = np.asarray(vectors, np.float32)
+        lengths = np.linalg.norm(vectors, axis=1)
+        if not np.isfinite(lengths).all():
+            number = self._read + int(np.flatnonzero(~np.isfinite(lengths))[0]) + 1
+            raise AdaptationError(
+                f"{self._place}: expected finite numbers, found NaN or infinity in the vector of "
+                f"document {number:,}"
+            )
+        self._read += len(lengths)
+        kept = np.flatnonzero(lengths > 0)
+        self._zeros += len(lengths) - len(kept)
+        if not len(kept):
+            return
+        self._lengths = (
+            min(self._lengths[0], float(lengths[kept].min())),
+            max(self._lengths[1], float(lengths.max())),
+        )
+        texts = [block.texts[row] for row in kept.tolist()]
+        titles = [block.titles[row] for row in kept.tolist()]
+        self._hold_out(texts, titles)
+        parts: list[str] = []
+        for text, title in zip(texts, titles, strict=True):
+            whole = text if self._cut is None else self._cut(text)
+            sentence = first_sentence(body_of(text, title))
+            parts += whole, title or sentence, sentence
+        self._spool.add(*self._tokenize(parts), unit(vectors[kept]))
+        self._kept += len(kept)
+
+    def _hold_out(self, texts: list[str], titles: list[str]) -> None:
+        """Keep the texts with the smallest digests: a sample that no order of documents changes."""
+        digests = np.fromiter(map(_digest, texts), np.uint64, len(texts))
+        self._digests.append(digests)
+        for row, digest in enumerate(digests.tolist()):
+            if digest in self._held or not texts[row]:
+                continue
+            if len(self._largest) < MOST_HELD_OUT:
+                heapq.heappush(self._largest, -digest)
+            elif digest < -self._largest[0]:
+                del self._held[-heapq.heapreplace(self._largest, -digest)]
+            else:
+                continue
+            self._held[digest] = HeldOutText(
+                self._kept + row, texts[row][:_LONGEST_KEPT], titles[row][:_LONGEST_KEPT]
+            )
+
+    def finish(self) -> Collection:
+        """End the spool.
+
+        Raises:
+            AdaptationError: No document has a vector other than zero, or none has a token.
+        """
+        documents = self._spool.finish()
+        if not len(documents):
+            found = "none" if not self._read else f"{self._read:,} with a zero vector each"
+            raise AdaptationError(f"{self._place}: expected documents, found {found}")
+        if not documents.lengths.any():
+            raise AdaptationError(
+                f"{self._place}: expected documents with tokens, found none in {self._read:,}"
+            )
+        digests = np.concatenate(self._digests)
+        distinct, inverse = np.unique(digests, return_inverse=True)
+        most = min(MOST_HELD_OUT, len(distinct) // _HELD_OUT_SHARE)
+        chosen = sorted(self._held)[:most]
+        return Collection(
+            documents,
+            tuple(self._held[digest] for digest in chosen),
+            np.isin(digests, np.array(chosen, np.uint64)),
+            self._zeros,
+            _different(documents.vectors, inverse, len(distinct)),
+            *self._lengths,
+        )
+
+    def __enter__(self) -> Collector:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._spool.__exit__(*error)
+
+
+def _different(vectors: NDArray[np.float16], text_of: NDArray[np.int64], distinct: int) -> int:
+    """Count documents whose vector differs from that of the first document with the same text."""
+    first = np.full(distinct, len(text_of), np.int64)
+    np.minimum.at(first, text_of, np.arange(len(text_of)))
+    repeated = np.flatnonzero(first[text_of] != np.arange(len(text_of)))
+    count = 0
+    for start in range(0, len(repeated), 8192):
+        rows = repeated[start : start + 8192]
+        left = np.asarray(vectors[rows], np.float32)
+        right = np.asarray(vectors[first[text_of[rows]]], np.float32)
+        count += int((np.einsum("nd,nd->n", left, right) < _SAME).sum())
+    return count
+
+
+def _digest(text: str) -> int:
+    data = text.encode(errors="surrogatepass")
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")

@@ -1,0 +1,104 @@
+"""Documents of a collection: their whole texts, read as a stream of blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..arguments import check_type
+from ..corpus.records import kind_of, open_text, read_lines, read_records, reading
+from ..corpus.source_spec import named_columns
+from ..corpus.text_files import files_of, joined
+
+BLOCK = 8_192
+_TITLE = "title"
+
+
+class TextBlock(NamedTuple):
+    """Some documents.
+
+    Attributes:
+        texts: The whole text of each document.
+        titles: The title of each document, or "".
+    """
+
+    texts: list[str]
+    titles: list[str]
+
+
+@dataclass(frozen=True)
+class DocumentFile:
+    """A file or folder of documents.
+
+    Title and text are joined by a space, and white space at the ends is removed: so evaluations in
+    the layout of BEIR join them, and so vectors of their documents are made. An empty document is
+    kept, since a vector may stand for it.
+
+    Args:
+        place: A file of plain text (a document a line), JSON lines, CSV, TSV or Parquet, or a
+            folder of such files.
+        text: The columns of the text, joined by `+`, such as "title+body"; None: "title" and
+            "text" if a record has both, or else "text", or else the only column of text.
+    """
+
+    place: str
+    text: str | None = None
+
+    def blocks(self, size: int = BLOCK) -> Iterator[TextBlock]:
+        """Read the documents, `size` at a time.
+
+        Raises:
+            TextSourceError: There is no such file, it is of another kind, it cannot be read, or it
+                lacks a column; the message then names those that it has.
+            MissingPackageError: Parquet needs pyarrow, `.zst` needs zstandard.
+        """
+        texts: list[str] = []
+        titles: list[str] = []
+        for title, text in self._documents():
+            texts.append(text.strip())
+            titles.append(title.strip())
+            if len(texts) == size:
+                yield TextBlock(texts, titles)
+                texts, titles = [], []
+        if texts:
+            yield TextBlock(texts, titles)
+
+    def _documents(self) -> Iterator[tuple[str, str]]:
+        """Yield titles and whole texts."""
+        columns = named_columns(self.text or "")
+        for path in files_of(self.place):
+            if kind_of(path) == "plain":
+                with reading(path), open_text(path) as file:
+                    yield from (("", line) for line in read_lines(file, path))
+                continue
+            for location, record in read_records(path, columns):
+                chosen = columns
+                if not columns and isinstance(record.get("text"), str) and _TITLE in record:
+                    chosen = (_TITLE, "text")
+                title = record.get(_TITLE) if _TITLE in chosen else None
+                yield title if isinstance(title, str) else "", joined(record, chosen, location)
+
+
+@dataclass(frozen=True)
+class DocumentList:
+    """Documents in memory.
+
+    Args:
+        texts: The whole text of each document.
+    """
+
+    texts: Sequence[str]
+    place: str = "documents"
+
+    def blocks(self, size: int = BLOCK) -> Iterator[TextBlock]:
+        """Return the documents, `size` at a time.
+
+        Raises:
+            TypeError: A document is not a string.
+        """
+        for first in range(0, len(self.texts), size):
+            block = list(self.texts[first : first + size])
+            for number, text in enumerate(block, first):
+                check_type(f"documents[{number}]", text, (str,), "a string")
+            yield TextBlock(block, [""] * len(block))

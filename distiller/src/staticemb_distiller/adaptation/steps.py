@@ -1,0 +1,227 @@
+"""The steps of an adaptation after reading: center, compare spaces, choose, solve, write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from ..file.space import probe_vectors
+from ..table.space import Space
+from ..vocabulary.token_ids import TokenIds
+from .adapted_file import Adapted, Dtype, axes_of, write_adapted
+from .choosing import (
+    BETAS,
+    DAMPING_DIMS,
+    REGULARIZATIONS,
+    SHARES,
+    Choice,
+    Knobs,
+    choose,
+    mixture,
+)
+from .cost import SimilarityPairs, changed_neighbors, similarity
+from .held_out import FEWEST, HeldOutQueries
+from .prior import Base, closeness, same_space
+from .report import Report
+from .solving import Material
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..progress import Progress
+    from .collection import Collection
+    from .streams import Source
+
+_CENTERED = 0.7  # the length of the mean unit vector from which vectors are centered
+_TRIAL = 20_000  # the most documents of a trial's fit
+_MEASURED = 2_000  # documents that tell whether the model's rows fit the vectors' space
+
+
+class Adaptation:
+    """The steps after reading, in their order: center, compare spaces, choose, solve, write."""
+
+    def __init__(
+        self,
+        source: Source,
+        base: Base,
+        collection: Collection,
+        both_sides: bool,
+        seed: int,
+        progress: Progress,
+    ) -> None:
+        self._source, self._base, self._collection = source, base, collection
+        self._both_sides, self._progress = both_sides, progress
+        self._documents = documents = collection.documents
+        self._tokenize = TokenIds(base.tokenizer, base.unknown_token_id, base.max_tokens)
+        # Before centering: the teacher ranks by its own vectors.
+        self._held_out = HeldOutQueries(
+            collection, source.encode_queries, self._tokenize, both_sides=both_sides, seed=seed
+        )
+        self._used = documents.used_tokens()
+        self._offset = self._center()
+        self._prior, self._prior_reason = self._fitting_prior()
+        self._choice: Choice | None = None
+        self._knobs = Knobs()
+
+    def _center(self) -> NDArray[np.float32] | None:
+        """Center the vectors by the model's offset, or by their mean where it is long."""
+        space, documents = self._base.space, self._documents
+        offset = None
+        if space is not None and space.offset is not None and len(space.offset) == self._dim:
+            offset = space.offset
+        else:
+            mean = documents.mean()
+            if np.linalg.norm(mean) >= _CENTERED:
+                offset = mean
+        if offset is not None:
+            documents.center(offset)
+        return offset
+
+    @property
+    def _dim(self) -> int:
+        return self._source.dim
+
+    def _fitting_prior(self) -> tuple[NDArray[np.float32] | None, str]:
+        """Return the model's rows (V, H) if they fit the vectors, or else why they do not."""
+        base = self._base
+        if base.rows is None:
+            return None, "there is no model"
+        if base.space is None:
+            return None, "the model does not say how its rows relate to its teacher's vectors"
+        found = len(base.space.projection)
+        if found != self._dim:
+            return None, f"its teacher's vectors have {found} dimensions, these have {self._dim}"
+        prior = base.prior()
+        assert prior is not None
+        rows = np.flatnonzero(self._documents.whole_lengths > 0)
+        rows = rows[np.linspace(0, len(rows) - 1, min(_MEASURED, len(rows))).astype(np.int64)]
+        close = closeness(
+            prior, *self._documents.whole_texts(rows), np.asarray(self._documents.vectors[rows])
+        )
+        if not same_space(close):
+            return None, (
+                "its rows do not fit the vectors: a document is closer to its own vector than to "
+                f"another by {close:.2f} only"
+            )
+        return prior, ""
+
+    def choose(self, regularization: float | None, beta: float | None, share: float | None) -> None:
+        """Choose the knobs that are not given."""
+        if self._prior is None:
+            self._progress.note(f"Prior: zero, since {self._prior_reason}")
+            share = 1.0
+        given = Knobs(
+            *(
+                default if value is None else value
+                for value, default in zip(
+                    (regularization, beta, share), (0.1, self._base.beta, 1.0), strict=True
+                )
+            )
+        )
+        self._knobs = given
+        if len(self._held_out) < FEWEST:
+            self._progress.note("Too few documents to choose by; the defaults are used")
+            return
+        train = np.flatnonzero(~self._collection.apart & (self._documents.whole_lengths > 0))
+        train = train[np.linspace(0, len(train) - 1, min(_TRIAL, len(train))).astype(np.int64)]
+        self._progress.status("Choosing by held-out documents")
+        self._choice = choose(
+            self._material(train),
+            self._held_out.for_table(self._used),
+            regularizations=REGULARIZATIONS if regularization is None else (regularization,),
+            betas=BETAS if beta is None else (beta,),
+            shares=SHARES if share is None else (share,),
+            prior_beta=self._base.beta,
+        )
+        self._knobs = self._choice.knobs
+
+    def _material(self, rows: NDArray[np.int64] | None) -> Material:
+        documents, used = self._documents, self._used
+        targets = documents.vectors if rows is None else documents.vectors[rows]
+        prior = np.zeros((len(used), self._dim), np.float32)
+        if self._prior is not None:
+            prior = self._prior[used]
+        return Material.of(documents.counts(used, rows), targets, prior)
+
+    def _solved(self) -> NDArray[np.float32]:
+        """Solve with all documents; return all rows (V, H) in the teacher's centered space."""
+        material = self._material(None)
+        self._progress.status("Solving")
+        rows = material.solve(
+            self._knobs.regularization,
+            progress=lambda step: self._progress.status(f"Solving: round {step.round + 1}"),
+        )
+        table = np.zeros((self._base.tokens, self._dim), np.float32)
+        if self._prior is not None:
+            table[:] = self._prior * np.float32(material.scale)
+        table[self._used] = mixture(rows, material.prior, self._knobs.share)
+        if self._base.unknown_token_id is not None:
+            table[self._base.unknown_token_id] = 0
+        return table
+
+    def write(
+        self, path: Path, dtype: Dtype, name: str | None, pairs: SimilarityPairs | None
+    ) -> Report:
+        """Solve, measure, and write the file."""
+        table = self._solved()
+        base, knobs, choice = self._base, self._knobs, self._choice
+        rotation = axes_of(self._documents.vectors)
+        space, facts = self._space(name, rotation.axes.astype(np.float32))
+        rotated = rotation.apply(table)
+        before = None if base.rows is None or self._prior is None else base.rows
+        report = Report(
+            path,
+            len(self._documents),
+            len(self._used),
+            "zero" if self._prior is None else "model",
+            self._prior_reason,
+            self._offset is not None,
+            knobs.regularization,
+            knobs.beta,
+            knobs.share,
+            0 if choice is None else len(self._held_out),
+            None if choice is None else choice.before,
+            None if choice is None else choice.after,
+            None
+            if before is None
+            else changed_neighbors(
+                before, rotated, (base.beta, knobs.beta), base.tokenizer, self._tokenize
+            ),
+            None
+            if before is None or pairs is None
+            else similarity(before, base.beta, pairs, self._tokenize),
+            None if pairs is None else similarity(rotated, knobs.beta, pairs, self._tokenize),
+        )
+        damping = (knobs.beta, min(DAMPING_DIMS, self._dim)) if knobs.beta else None
+        adapted = Adapted(
+            rotated,
+            rotation.variances,
+            space,
+            base.tokenizer,
+            base.unknown_token_id,
+            base.max_tokens,
+            damping,
+        )
+        write_adapted(path, adapted, dtype, {**base.provenance, **facts, **report.facts()})
+        return report
+
+    def _space(
+        self, name: str | None, projection: NDArray[np.float32]
+    ) -> tuple[Space, dict[str, str]]:
+        """Return the relation to the teacher's vectors, and the metadata about the teacher."""
+        teacher, known = self._source.teacher, None
+        if self._prior is not None:
+            known = self._base.space
+        probes, revision, facts = None, "", {}
+        if teacher is not None:
+            facts = dict(teacher.provenance)
+            name, revision = name or teacher.name, teacher.revision
+            probes = probe_vectors(teacher)
+        elif known is not None:
+            name, revision, probes = name or known.teacher, known.revision, known.probes
+        name = name or f"vectors of {Path(self._source.place).name}"
+        facts = {"teacher": name, "teacher_revision": revision, **facts}
+        documents: Literal["table", "teacher"] = "table" if self._both_sides else "teacher"
+        return Space(name, revision, projection, self._offset, probes, documents), facts

@@ -1,0 +1,191 @@
+"""Documents together with their vectors: from a teacher, or from vectors that exist already."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import AdaptationError
+from ..teacher.cache import TeacherCache
+from ..teacher.open_teacher import open_teacher
+from .documents import DocumentFile, DocumentList, TextBlock
+from .given_vectors import Rows, open_array
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..teacher.open_teacher import TeacherSpec
+    from ..teacher.text_encoder import TextEncoder, TextKind
+
+_KINDS: tuple[TextKind, ...] = ("document", "query")
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A stream of documents and their vectors.
+
+    Attributes:
+        blocks: Yields documents and their vectors (n, H).
+        dim: H.
+        place: The name of the vectors for messages.
+        teacher: The teacher; None: the vectors existed already.
+        encode_queries: Returns the teacher's unit vectors (n, H) of n queries; None: no teacher.
+        cut: Shortens a text to what the teacher reads; None: whole texts.
+    """
+
+    blocks: Callable[[], Iterator[tuple[TextBlock, NDArray[Any]]]]
+    dim: int
+    place: str
+    teacher: TextEncoder | None = None
+    encode_queries: Callable[[Sequence[str]], NDArray[np.float16]] | None = None
+    cut: Callable[[str], str] | None = None
+
+
+def open_source(
+    documents: str | os.PathLike[str] | Sequence[str] | None,
+    *,
+    teacher: TeacherSpec | None,
+    vectors: str | os.PathLike[str] | NDArray[Any] | None,
+    text: str | None,
+    vector: str | None,
+    cache: Path,
+    advance: Callable[[int], object] | None = None,
+) -> Source:
+    """Open documents and their vectors; the arguments are those of `adapt`.
+
+    Raises:
+        AdaptationError: Both a teacher and vectors are given, or neither, or no documents.
+        TextSourceError: The documents or the vectors cannot be read.
+        TeacherError: The teacher cannot be loaded.
+    """
+    if (teacher is None) == (vectors is None):
+        found = "neither" if teacher is None else "both"
+        raise AdaptationError(f"adapt: expected a teacher or vectors, found {found}")
+    texts: DocumentFile | DocumentList | None = None
+    if isinstance(documents, str | os.PathLike):
+        texts = DocumentFile(os.fspath(documents), text)
+    elif documents is not None:
+        texts = DocumentList(documents)
+    if vectors is not None:
+        if isinstance(vectors, np.ndarray) or Path(vectors).suffix.lower() == ".npy":
+            if texts is None:
+                raise AdaptationError("adapt: expected documents beside an array of vectors")
+            return _of_array(texts, vectors)
+        return _of_columns(texts, vectors, text, vector)
+    if texts is None:
+        raise AdaptationError("adapt: expected documents for the teacher, found none")
+    assert teacher is not None
+    return _of_teacher(texts, teacher, cache, advance)
+
+
+def _of_array(
+    texts: DocumentFile | DocumentList, vectors: str | os.PathLike[str] | NDArray[Any]
+) -> Source:
+    array = open_array(vectors)
+    place = "vectors" if isinstance(vectors, np.ndarray) else str(vectors)
+    step = 8_192
+    blocks = (array[first : first + step] for first in range(0, len(array), step))
+    return Source(lambda: _zipped(texts, Rows(blocks), place), array.shape[1], place)
+
+
+def _of_columns(
+    texts: DocumentFile | DocumentList | None,
+    vectors: str | os.PathLike[str],
+    text: str | None,
+    vector: str | None,
+) -> Source:
+    from ..corpus.vector_files import open_vectors
+
+    path = Path(vectors)
+    file = open_vectors(path, text=text, vector=vector)
+    if texts is not None:
+        rows = Rows(block for _, block in file.blocks())
+        return Source(lambda: _zipped(texts, rows, str(path)), file.dim, str(path))
+
+    def blocks() -> Iterator[tuple[TextBlock, NDArray[Any]]]:
+        for found, block in file.blocks():
+            yield TextBlock(found, [""] * len(found)), block
+
+    return Source(blocks, file.dim, str(path))
+
+
+def _zipped(
+    texts: DocumentFile | DocumentList, rows: Rows, place: str
+) -> Iterator[tuple[TextBlock, NDArray[Any]]]:
+    """Yield blocks of documents with as many vectors.
+
+    Raises:
+        AdaptationError: There are more documents than vectors, or fewer.
+    """
+    count = 0
+    blocks = texts.blocks()
+    for block in blocks:
+        count += len(block.texts)
+        found = rows.take(len(block.texts))
+        if found is None or len(found) < len(block.texts):
+            count += sum(len(other.texts) for other in blocks)
+            break
+        yield block, found
+    else:
+        if rest := rows.rest():
+            raise _different(count, count + rest, texts.place, place)
+        return
+    raise _different(count, rows.taken, texts.place, place)
+
+
+def _different(documents: int, vectors: int, place: str, file: str) -> AdaptationError:
+    return AdaptationError(
+        f"{file}: expected a vector for each of the {documents:,} documents of {place}, found "
+        f"{vectors:,} vectors"
+    )
+
+
+def _of_teacher(
+    texts: DocumentFile | DocumentList,
+    spec: TeacherSpec,
+    cache: Path,
+    advance: Callable[[int], object] | None,
+) -> Source:
+    teacher = open_teacher(spec)
+    stores = {kind: TeacherCache(cache, teacher.about(kind), teacher.dim) for kind in _KINDS}
+
+    def encode(block: Sequence[str], kind: TextKind) -> NDArray[np.float16]:
+        return stores[kind].encode(
+            block, lambda missing: teacher.encode(missing, kind=kind, advance=advance)
+        )
+
+    def blocks() -> Iterator[tuple[TextBlock, NDArray[Any]]]:
+        for block in texts.blocks():
+            yield block, encode(block.texts, "document")
+
+    return Source(
+        blocks,
+        teacher.dim,
+        teacher.name,
+        teacher,
+        lambda queries: encode(queries, "query"),
+        cut_for(teacher),
+    )
+
+
+def cut_for(teacher: TextEncoder) -> Callable[[str], str] | None:
+    """Return a function that cuts a text where a teacher with a known limit stops reading."""
+    longest, tokenizer = getattr(teacher, "max_length", None), teacher.tokenizer
+    if longest is None or tokenizer is None:
+        return None
+    most = longest - tokenizer.num_special_tokens_to_add(is_pair=False)
+
+    def cut(text: str) -> str:
+        if len(text) <= most:  # a token has at least one character
+            return text
+        # A token rarely has more than twelve characters: the rest need not be tokenized.
+        start = text[: 12 * most]
+        offsets = tokenizer.encode(start, add_special_tokens=False).offsets
+        return start[: offsets[most][0]] if len(offsets) > most else text
+
+    return cut

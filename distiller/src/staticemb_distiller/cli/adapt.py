@@ -1,0 +1,165 @@
+"""`staticemb-distiller adapt MODEL --documents FILE (--teacher T | --vectors FILE) -o FILE`."""
+
+from __future__ import annotations
+
+import argparse
+
+from staticemb_runtime.cli import printable
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.usage = (
+        "%(prog)s MODEL --documents FILE (--teacher TEACHER | --vectors FILE) -o FILE [options]"
+    )
+    parser.add_argument(
+        "model",
+        metavar="MODEL",
+        help="the model to start from: a static embedding file, an installed model's name, or a "
+        "folder of model2vec or sentence-transformers; none: no model, but --tokenizer",
+    )
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="FILE", help="the file to write (.staticemb)"
+    )
+    given = parser.add_argument_group("the collection")
+    given.add_argument(
+        "--documents",
+        metavar="FILE",
+        help="the documents: a file of lines, JSON lines, CSV, TSV or Parquet, or a folder; not "
+        "needed if the file of --vectors has the texts",
+    )
+    given.add_argument(
+        "--text",
+        metavar="COLUMNS",
+        help="the columns of the text: body, or title+body [title+text, text, or the only one]",
+    )
+    given.add_argument(
+        "--vectors",
+        metavar="FILE",
+        help="the documents' vectors, in the same order: NPY, or Parquet or JSON lines with a "
+        "column of vectors",
+    )
+    given.add_argument(
+        "--vector", metavar="COLUMN", help="the column of the vectors [embedding, or the only one]"
+    )
+    given.add_argument(
+        "--teacher",
+        metavar="TEACHER",
+        help="embed the documents with this teacher instead: a folder, a Hub id, or "
+        "openai:URL#MODEL",
+    )
+    given.add_argument(
+        "--teacher-name", metavar="NAME", help="the teacher's name, for the file's metadata"
+    )
+    given.add_argument(
+        "--max-tokens",
+        type=_count,
+        metavar="N",
+        help="a vector is of the first N tokens of its document [what TEACHER reads, or all]",
+    )
+    table = parser.add_argument_group("the table")
+    table.add_argument(
+        "--both-sides",
+        action="store_true",
+        help="the table is to embed documents as well as queries",
+    )
+    table.add_argument("--tokenizer", metavar="FILE", help="a tokenizer.json, if MODEL is none")
+    table.add_argument(
+        "--regularization",
+        type=_positive,
+        metavar="λ",
+        help="how strongly rows stay near MODEL's [chosen on held-out documents]",
+    )
+    table.add_argument(
+        "--damping-beta",
+        type=_beta,
+        metavar="β",
+        help="the damping of pooling; 0: the plain mean [chosen on held-out documents]",
+    )
+    table.add_argument(
+        "--share",
+        type=_share,
+        metavar="S",
+        help="the share of adapted rows in the mixture with MODEL's [chosen on held-out documents]",
+    )
+    table.add_argument(
+        "--dtype",
+        choices=("float32", "float16", "int8"),
+        default="float16",
+        help="number type of the table [float16]",
+    )
+    work = parser.add_argument_group("the run")
+    work.add_argument(
+        "--sts",
+        metavar="FILE",
+        help="measure what it costs elsewhere, by lines of a score and two sentences between tabs",
+    )
+    work.add_argument(
+        "--teacher-cache",
+        metavar="FOLDER",
+        help="save the teacher's vectors in FOLDER, and continue from them next time",
+    )
+    work.add_argument("--seed", type=int, default=0, help="seed of the pseudo-queries [0]")
+    work.add_argument("--quiet", action="store_true", help="show no progress")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Adapt."""
+    from ..adaptation.adapt import adapt
+    from ..output_file import described
+    from ..progress import Progress
+
+    with Progress(quiet=arguments.quiet) as progress:
+        report = adapt(
+            arguments.model,
+            arguments.documents,
+            arguments.output,
+            teacher=arguments.teacher,
+            vectors=arguments.vectors,
+            text=arguments.text,
+            vector=arguments.vector,
+            both_sides=arguments.both_sides,
+            tokenizer=arguments.tokenizer,
+            regularization=arguments.regularization,
+            damping_beta=arguments.damping_beta,
+            share=arguments.share,
+            max_tokens=arguments.max_tokens,
+            dtype=arguments.dtype,
+            name=arguments.teacher_name,
+            sts=arguments.sts,
+            teacher_cache=arguments.teacher_cache,
+            seed=arguments.seed,
+            progress=progress,
+        )
+        for line in report.lines():
+            progress.note(printable(line))
+        progress.note(f"Wrote {described(report.path)}")
+    return 0
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a number of at least 1, found {text}")
+    return number
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text}")
+    return number
+
+
+def _beta(text: str) -> float:
+    number = float(text)
+    if not 0 <= number <= 16:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 16, found {text}")
+    return number
+
+
+def _share(text: str) -> float:
+    number = float(text)
+    if not 0 < number <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, at most 1, found {text}")
+    return number

@@ -22,7 +22,7 @@ from ..errors import (
 )
 from ..model import StaticModel
 from . import collection, schema
-from .blocks import DTYPES, BlockWriter, encode_vectors
+from .blocks import DTYPES, BlockWriter, count_blocks, encode_vectors
 from .embedding import DocumentVectors, by_teacher, check_identity, identity, open_model
 from .fusion import VECTOR_WEIGHT
 from .hits import Added, Document, IndexInfo
@@ -502,8 +502,9 @@ class Index:
         with self._lock, self._store.writing() as connection:
             kept: StoredPrecision = precision or self._current(connection).precision
             rows = connection.execute("SELECT id, document FROM passages ORDER BY id").fetchall()
+            count = count_blocks(connection)
             connection.execute("DELETE FROM blocks")
-            _fill_blocks(connection, rows, dimension, kept, maker, progress)
+            _fill_blocks(connection, rows, count, dimension, kept, maker, progress)
             write_settings(
                 connection,
                 {
@@ -671,12 +672,13 @@ class Index:
 def _fill_blocks(
     connection: sqlite3.Connection,
     rows: list[tuple[int, int]],
+    count: int,
     dimension: int,
     precision: StoredPrecision,
     maker: DocumentVectors,
     progress: Callable[[int], None] | None,
 ) -> None:
-    """Write the vectors of all passages (id, document), each in its own place."""
+    """Write `count` blocks with the vectors of all passages (id, document), in their places."""
     change = next_change(connection)
     for first in range(0, len(rows), _PAGE):
         part = rows[first : first + _PAGE]
@@ -687,6 +689,11 @@ def _fill_blocks(
         writer.flush()
         if progress is not None:
             progress(first + len(part))
+    written = {id for (id,) in connection.execute("SELECT id FROM blocks")}
+    for id in set(range(count)) - written:
+        writer = BlockWriter(connection, dimension, precision, change)
+        writer.make(id)
+        writer.flush()
 
 
 def _matching(name: str, source: Iterator[Any] | None, count: int) -> list[Any] | None:

@@ -20,7 +20,7 @@ StoredPrecision = Literal["float16", "int8", "bits"]
 DTYPES: Final = {"float16": "<f2", "int8": "i1", "bits": "u1"}
 
 
-class Block(NamedTuple):
+class VectorBlock(NamedTuple):
     """A block of places.
 
     Attributes:
@@ -61,7 +61,7 @@ def count_blocks(connection: sqlite3.Connection) -> int:
 
 def read_blocks(
     connection: sqlite3.Connection, after: int, dimension: int, precision: StoredPrecision
-) -> Iterator[Block]:
+) -> Iterator[VectorBlock]:
     """Yield the blocks that were written after a change.
 
     Raises:
@@ -79,7 +79,7 @@ def read_blocks(
 
 def _block(
     id: object, documents: object, vectors: object, dimension: int, precision: StoredPrecision
-) -> Block:
+) -> VectorBlock:
     elements = width(dimension, precision)
     dtype = np.dtype(DTYPES[precision])
     if not (
@@ -91,7 +91,7 @@ def _block(
         and len(vectors) == BLOCK_ROWS * elements * dtype.itemsize
     ):
         raise NotAnIndexError(f"damaged index: block {id!r:.40} has an invalid number or length")
-    return Block(
+    return VectorBlock(
         id,
         np.frombuffer(documents, "<i8").astype(np.int64),
         np.frombuffer(vectors, dtype).reshape(BLOCK_ROWS, elements),

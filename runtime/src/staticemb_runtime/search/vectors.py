@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .blocks import Block, StoredPrecision
+    from .blocks import VectorBlock, StoredPrecision
 
 # Up to this many bytes, vectors are kept as float32, and every row is compared.
 EXACT_BYTES: Final = 64 << 20
@@ -72,7 +72,7 @@ class VectorTable:
         if self._codes is not None:
             self._codes = np.ascontiguousarray(_grown(self._codes.T, rows).T)
 
-    def update(self, blocks: Iterable[Block], count: int) -> None:
+    def update(self, blocks: Iterable[VectorBlock], count: int) -> None:
         """Take over blocks that are new or have changed.
 
         Args:

@@ -64,7 +64,8 @@ def cut(text: str, characters: int | None) -> list[tuple[int, int]]:
     spans: list[tuple[int, int]] = []
     start = stop = 0
     for first, last in _pieces(text, characters):
-        if stop > start and len(text[start:last].rstrip()) > even:
+        end = first + len(text[first:last].rstrip())
+        if stop > start and end - start > even and end > first:
             spans.append((start, stop))
             start = first
         stop = last

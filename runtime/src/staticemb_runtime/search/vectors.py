@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .blocks import VectorBlock, StoredPrecision
+    from .blocks import StoredPrecision, VectorBlock
 
 # Up to this many bytes, vectors are kept as float32, and every row is compared.
 EXACT_BYTES: Final = 64 << 20

@@ -4,7 +4,7 @@ In: texts with ids and metadata, then queries. Out: hits with scores, ranks and 
 May use: all packages up to `records`. Public: `Index` and the types of its results.
 """
 
-from .hits import Added, Document, Hit, IndexInfo, PassageSpan
+from .hits import Added, Document, Hit, IndexInfo, Passage, PassageSpan
 from .index import Index
 
-__all__ = ["Added", "Document", "Hit", "Index", "IndexInfo", "PassageSpan"]
+__all__ = ["Added", "Document", "Hit", "Index", "IndexInfo", "Passage", "PassageSpan"]

@@ -298,6 +298,21 @@ def test_a_scorer_orders_the_candidates(index):
         index.search("sea", rerank=lambda query, texts: [1.0])
 
 
+def test_a_scorer_may_read_the_index_but_not_change_it(index):
+    def reads(query, texts):
+        return [len(index.get("a").text) + len(index.search(text)) for text in texts]
+
+    assert index.search("sea", rerank=reads)
+
+    def changes(query, texts):
+        index.add(["another"])
+        return [0.0 for _ in texts]
+
+    with pytest.raises(errors.SearchIndexError, match="cannot change"):
+        index.search("sea", rerank=changes)
+    assert len(index) == 8
+
+
 # --- hostile texts ---------------------------------------------------------------------------
 
 

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 _WAL_PAGES: Final = 4000  # pages of the log before it is copied into the main file: 16 MB
 _CACHE_KIBIBYTES: Final = 32 * 1024
-_HEADER_BYTES: Final = 20  # with the two bytes that tell a write-ahead log
 _BUSY: Final = ("locked", "busy")
 _FULL: Final = ("disk is full", "disk i/o error", "too big", "unable to open")
 
@@ -65,7 +64,6 @@ class Store:
         self.writable = writable
         self._lock = threading.RLock()
         self._process = os.getpid()
-        self._depth = 0
         with self._reported():
             self.connection = _connect(path, "mode=rw" + _immutable(path), timeout)
             try:
@@ -137,6 +135,13 @@ class Store:
     def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
         with self._lock, self._reported():
             self._check_process()
+            if self.connection.in_transaction:  # a scorer, or another function of the caller's
+                if begin != "BEGIN":
+                    raise SearchIndexError(
+                        f"{self.path}: a function that the index calls cannot change the index"
+                    )
+                yield self.connection
+                return
             self.connection.execute(begin)
             try:
                 yield self.connection
@@ -279,10 +284,3 @@ def _immutable(path: str) -> str:
     if os.access(folder, os.W_OK) or (os.path.exists(log) and os.path.getsize(log) > 0):
         return ""
     return "&immutable=1"
-
-
-def uses_log(path: str) -> bool:
-    """Tell whether a file's header says that it is written through a write-ahead log."""
-    with Path(path).open("rb") as file:
-        header = file.read(_HEADER_BYTES)
-    return header[18:20] == b"\2\2"

@@ -580,6 +580,7 @@ def test_a_query_only_model_needs_the_teachers_vectors(tmp_path):
             made.add(["one"])
         made.add(["one", "two"], vectors=np.eye(5)[:2])
         assert made.info().vectors_from == "teacher"
+        assert (made.info().teacher, made.info().teacher_revision) == ("acme/teacher", "1")
         assert made.search("one")[0].id == "1"
         with pytest.raises(errors.InvalidOptionError, match="acme/teacher"):
             made.reindex(QueryOnly())

@@ -64,6 +64,18 @@ def identity(model: StaticModel) -> str:
     return f"folder:{sha.hexdigest()}"
 
 
+def described(model: StaticModel) -> dict[str, object]:
+    """Return the settings that tell whose vectors an index holds."""
+    space = space_of(model)
+    return {
+        "vectors_digest": identity(model),
+        "vectors_from": "teacher" if by_teacher(model) else "model",
+        "teacher": "" if space is None else str(space.teacher),
+        "teacher_revision": "" if space is None else str(space.revision or ""),
+        "format_version": model.metadata.format_version,
+    }
+
+
 class DocumentVectors:
     """Makes vectors of a fixed length for an index.
 

@@ -129,6 +129,8 @@ class IndexInfo(NamedTuple):
         model: the name or path of the model that the index was made with.
         vectors_digest: the digest of the parts that determine the model's vectors.
         vectors_from: `model`, or `teacher` if a teacher made the documents' vectors.
+        teacher: the teacher whose vectors are in the model's space, or empty.
+        teacher_revision: its revision, or empty.
         model_stored: whether the model is in the file.
         schema_version: the version of the file's schema.
     """
@@ -143,5 +145,7 @@ class IndexInfo(NamedTuple):
     model: str
     vectors_digest: str
     vectors_from: str
+    teacher: str
+    teacher_revision: str
     model_stored: bool
     schema_version: int

@@ -14,7 +14,7 @@ from ..model import StaticModel
 from . import schema
 from .arguments import check_choice
 from .blocks import DTYPES
-from .embedding import DocumentVectors, by_teacher, check_identity, identity, open_model
+from .embedding import DocumentVectors, check_identity, described, open_model
 from .hits import IndexInfo
 from .lexicon import Lexicon
 from .searching import Searcher
@@ -116,8 +116,7 @@ class OpenIndex:
             "stop_words": json.dumps(sorted(stop_words)),
             "passage_characters": passage_characters,
             "model": name,
-            "vectors_digest": identity(loaded),
-            "vectors_from": "teacher" if by_teacher(loaded) else "model",
+            **described(loaded),
         }
         made = create(place, settings, words, timeout=timeout)
         if not made and not exist_ok:
@@ -224,6 +223,8 @@ class OpenIndex:
             model=settings.model,
             vectors_digest=settings.vectors_digest,
             vectors_from=settings.vectors_from,
+            teacher=settings.teacher,
+            teacher_revision=settings.teacher_revision,
             model_stored=stored,
             schema_version=schema.SCHEMA_VERSION,
         )

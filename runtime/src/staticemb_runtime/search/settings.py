@@ -28,7 +28,10 @@ class Settings(NamedTuple):
         passage_characters: the length above which documents are cut, or None.
         model: the name or path of the model.
         vectors_digest: what determines the model's vectors.
-        vectors_from: `model` or `teacher`.
+        vectors_from: `model` or `teacher`: which of them embeds the documents.
+        teacher: the teacher whose vectors are in the model's space, or empty.
+        teacher_revision: its revision, or empty.
+        format_version: the format of the model's file, or empty.
     """
 
     change: int
@@ -40,6 +43,9 @@ class Settings(NamedTuple):
     model: str
     vectors_digest: str
     vectors_from: str
+    teacher: str
+    teacher_revision: str
+    format_version: str
 
     def ignored(self) -> list[str]:
         """Return the words that queries ignore."""
@@ -84,8 +90,10 @@ def _checks(settings: Settings) -> dict[str, bool]:
         "words": settings.words in ("words", "trigrams", None),
         "stop_words": _is_list_of_strings(settings.stop_words),
         "passage_characters": limit is None or (isinstance(limit, int) and limit > 0),
-        "model": isinstance(settings.model, str),
-        "vectors_digest": isinstance(settings.vectors_digest, str),
+        **{
+            name: isinstance(getattr(settings, name), str)
+            for name in ("model", "vectors_digest", "teacher", "teacher_revision", "format_version")
+        },
         "vectors_from": settings.vectors_from in ("model", "teacher"),
     }
 

@@ -135,7 +135,8 @@ class Store:
     def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
         with self._lock, self._reported():
             self._check_process()
-            if self.connection.in_transaction:  # a scorer, or another function of the caller's
+            nested = self.connection.in_transaction
+            if nested:  # a scorer, or another function of the caller's
                 if begin != "BEGIN":
                     raise SearchIndexError(
                         f"{self.path}: a function that the index calls cannot change the index"

@@ -13,7 +13,7 @@ from ..errors import InvalidOptionError
 from . import collection
 from .arguments import check_choice, check_texts, matching
 from .blocks import DTYPES, BlockWriter, count_blocks, encode_vectors
-from .embedding import DocumentVectors, identity, open_model
+from .embedding import DocumentVectors, described, open_model
 from .hits import Added
 from .open_index import OpenIndex
 from .passages import cut
@@ -163,8 +163,7 @@ class WritableIndex(OpenIndex):
                     "dimension": dimension,
                     "precision": kept,
                     "model": name,
-                    "vectors_digest": identity(loaded),
-                    "vectors_from": "model",
+                    **described(loaded),
                 },
             )
             if has_model(connection):

@@ -19,7 +19,7 @@ from harness import ROOT
 
 from demo import PACKAGED_NAME, packaged_teacher
 from staticemb_distiller.evaluation import Embedder, FunctionModel, LexicalModel, load_model
-from staticemb_distiller.fitting.fit_recipe import about_vectors, fit_texts
+from staticemb_distiller.fitting.fit_recipe import fit_texts
 from staticemb_distiller.fitting.fit_texts import order_by_budget, teacher_vectors
 from staticemb_distiller.recipe.budget import Budget
 from staticemb_distiller.recipe.recipe import Recipe
@@ -99,7 +99,7 @@ class Maker:
 
     def vectors(self, texts: list[str]) -> np.ndarray[Any, Any]:
         """Return the teacher's vectors; the cache keeps them."""
-        key = about_vectors(self.teacher, Recipe().teacher_dtype)
+        key = self.teacher.about()
         return teacher_vectors(texts, self.teacher, cache=self.cache, about=key)
 
     def speed(self) -> float:

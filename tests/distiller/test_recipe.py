@@ -78,8 +78,17 @@ def test_what_suits_the_fit_is_the_default(fit, coefficient, power, whiten, pool
 
 
 def test_what_is_given_stays():
-    given = Recipe(sif_coefficient=0.5, length_power=1.0, whiten=0.0, pooling="mean")
+    given = Recipe(
+        sif_coefficient=0.5, fit_regularization=0.2, length_power=1.0, whiten=0.0, pooling="mean"
+    )
     assert given.resolved() == given
+
+
+@pytest.mark.parametrize(
+    ("prior", "regularization"), [(None, 0.1), ("tokens", 0.1), ("zero", 0.003)]
+)
+def test_a_fit_without_a_prior_is_held_less(prior, regularization):
+    assert Recipe(prior=prior).resolved().fit_regularization == regularization
 
 
 def test_a_recipe_file_is_read(tmp_path):

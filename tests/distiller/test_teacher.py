@@ -544,3 +544,24 @@ def test_padding_never_leaks(lengths, skip, seed):
             tokens[row : row + 1, : max(length, 1)], counts[row : row + 1], MODES, skip=skip
         )
         torch.testing.assert_close(pooled[row : row + 1], alone)
+
+
+@pytest.mark.parametrize(
+    "prompts",
+    [
+        {"query": "query: ", "passage": "passage: "},
+        {"query": "query: ", "document": "title: ", "passage": "passage: "},
+        {"default": "default: ", "query": "query: "},
+        {"default": "default: ", "corpus": ""},
+    ],
+)
+def test_kinds_of_text_have_the_teachers_own_prompts(tmp_path, folder, prompts):
+    default = "default" if "default" in prompts else None
+    base = folder("bert").parent / "plain"
+    made = teachers.save(tmp_path, base, prompts=prompts, default_prompt_name=default)
+    teacher, peer = load(made), SentenceTransformer(str(made), device="cpu")
+    for kind, encode in (("query", peer.encode_query), ("document", peer.encode_document)):
+        found = teacher.encode(TEXTS, kind=kind)
+        np.testing.assert_allclose(found, encode(TEXTS), atol=1e-5)
+        used = teacher.about(kind)["prompt"]
+        np.testing.assert_array_equal(found, teacher.encode(TEXTS, prompt=used))

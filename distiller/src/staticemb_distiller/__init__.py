@@ -14,12 +14,13 @@ from .errors import DistillerError
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from .corpus.vector_files import open_vectors
     from .distillation import distill
     from .evaluation import evaluate
     from .interop.convert_source import convert
     from .interop.export import export
     from .recipe.recipe import Recipe
-    from .teacher import Teacher
+    from .teacher.sentence_transformer import Teacher
     from .training.recipe import TrainingRecipe
     from .training.run import train
 
@@ -32,6 +33,7 @@ __all__ = [
     "distill",
     "evaluate",
     "export",
+    "open_vectors",
     "train",
 ]
 
@@ -39,12 +41,13 @@ __all__ = [
 # commands must handle Ctrl-C before that.
 _LAZY = {
     "Recipe": ".recipe.recipe",
-    "Teacher": ".teacher",
+    "Teacher": ".teacher.sentence_transformer",
     "TrainingRecipe": ".training.recipe",
     "convert": ".interop.convert_source",
     "distill": ".distillation",
     "evaluate": ".evaluation",
     "export": ".interop.export",
+    "open_vectors": ".corpus.vector_files",
     "train": ".training.run",
 }
 

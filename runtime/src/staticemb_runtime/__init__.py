@@ -10,9 +10,11 @@ from .errors import StaticEmbError
 if TYPE_CHECKING:
     from .encoding.embedder import Token
     from .encoding.vectors import normalize, quantize, similarity, similarity_pairwise, truncate
+    from .format.space import PROBE_TEXTS
     from .model import StaticModel
 
 __all__ = [
+    "PROBE_TEXTS",
     "StaticEmbError",
     "StaticModel",
     "Token",
@@ -25,7 +27,11 @@ __all__ = [
 __version__ = "0.1.0"
 
 # These modules import numpy. A command installs its signal handlers before that import.
-_LAZY = {"StaticModel": ".model", "Token": ".encoding.embedder"} | dict.fromkeys(
+_LAZY = {
+    "PROBE_TEXTS": ".format.space",
+    "StaticModel": ".model",
+    "Token": ".encoding.embedder",
+} | dict.fromkeys(
     ["normalize", "quantize", "similarity", "similarity_pairwise", "truncate"], ".encoding.vectors"
 )
 

@@ -335,6 +335,32 @@ class InvalidTextError(RequestError):
         self.index = index
 
 
+class InvalidVectorError(RequestError):
+    """A vector of a teacher has another length than its space, or a value that is not finite."""
+
+    code = "request_vector_invalid"
+
+
+class MissingSpaceError(RequestError):
+    """The file has no part `space`, a malformed one, or one without vectors of probe texts."""
+
+    code = "request_space_missing"
+
+
+class QueryOnlyError(RequestError):
+    """The file is made for queries, and the call embeds documents."""
+
+    code = "request_query_only"
+
+
+class SpaceMismatchError(StaticEmbError, ValueError):
+    """Vectors do not compare: they are of different teachers, files or lengths."""
+
+
+class PartError(StaticEmbError, ValueError):
+    """An optional part of a file is malformed."""
+
+
 class EmptyTextError(StaticEmbError, ValueError):
     """A text has no token that the model knows, and the call refuses such texts."""
 

@@ -1,6 +1,7 @@
 """The static embedding file: written by SPEC.md, and checked with the runtime.
 
-In: `Parts` and `Settings`. Out: a complete file, or no file. The writer imports no reader.
+In: `Parts` and `Settings`. Out: a complete file, or no file. The writer imports no reader. The part
+`space` is written and read by `space.py`.
 May use: `errors`, `output_file`, `recipe`, `table`.
 """
 

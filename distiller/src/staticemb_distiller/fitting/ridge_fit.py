@@ -164,7 +164,9 @@ def fit(
     squares = counts.multiply(counts).T.tocsr()
     with ThreadPoolExecutor(workers) as pool:
         for step in range(rounds):
-            norms = np.maximum(text_norms(counts, table), _SMALLEST_NORM)
+            norms = text_norms(counts, table)
+            norms[norms == 0] = 1  # with a zero prior, all texts weigh the same at first
+            norms = np.maximum(norms, _SMALLEST_NORM)
             row_weights = weights / norms**2
             diagonal = (squares @ row_weights + penalty).astype(np.float32)
             system = System(counts, row_weights, penalty, diagonal, device)

@@ -6,7 +6,7 @@ two operations correct that in every row, including rows of tokens that no text 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -16,12 +16,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+class Shaped(NamedTuple):
+    """Shaped rows.
+
+    Attributes:
+        rows: (V, D) float32.
+        whitening: (D, D) float32, the matrix that whitened the rows; None: they are not whitened.
+    """
+
+    rows: NDArray[np.float32]
+    whitening: NDArray[np.float32] | None
+
+
 def shaped(
     rows: NDArray[np.float32],
     length_power: float,
     whiten: float,
     text_vectors: Callable[[NDArray[np.float32]], NDArray[np.float32]],
-) -> NDArray[np.float32]:
+) -> Shaped:
     """Raise the lengths of rows to a power, and then whiten their directions.
 
     Args:
@@ -31,13 +43,15 @@ def shaped(
         text_vectors: A function from rows to the (n, D) vectors of texts.
 
     Returns:
-        (V, D); the same array if nothing changes.
+        The rows, in the same array if nothing changes, and the whitening matrix.
     """
+    whitening = None
     if length_power != 1.0:
         rows = with_length_power(rows, length_power)
     if whiten > 0.0:
-        rows = whitened(rows, text_vectors(rows), whiten)
-    return rows
+        whitening = whitening_matrix(text_vectors(rows), whiten)
+        rows = np.asarray(rows @ whitening, np.float32)
+    return Shaped(rows, whitening)
 
 
 def with_length_power(rows: NDArray[np.float32], power: float) -> NDArray[np.float32]:
@@ -68,10 +82,8 @@ def with_length_power(rows: NDArray[np.float32], power: float) -> NDArray[np.flo
     return np.asarray(rows * factors, np.float32)
 
 
-def whitened(
-    rows: NDArray[np.float32], texts: NDArray[np.float32], exponent: float
-) -> NDArray[np.float32]:
-    """Multiply rows by a negative power of the second-moment matrix of texts.
+def whitening_matrix(texts: NDArray[np.float32], exponent: float) -> NDArray[np.float32]:
+    """Compute a negative power of the second-moment matrix of texts, to multiply rows by.
 
     Directions that all texts share shrink, other directions grow. The matrix is symmetric, so the
     axes hardly turn. Exponent 0.5 is full (ZCA) whitening, smaller exponents are weaker; full
@@ -79,23 +91,21 @@ def whitened(
     as one more text, so that few texts change little.
 
     Args:
-        rows: (V, D).
         texts: (n, D) vectors of texts; zero vectors are ignored.
         exponent: From 0 (no change) to 0.5.
 
     Returns:
-        (V, D).
+        (D, D) float32.
 
     Example:
-        >>> rows = np.array([[1, 0], [0, 1]], np.float32)
-        >>> whitened(rows, np.array([[1, 0], [2, 0], [3, 0]], np.float32), 0.5).round(3)
+        >>> whitening_matrix(np.array([[1, 0], [2, 0], [3, 0]], np.float32), 0.5).round(3)
         array([[0.791, 0.   ],
                [0.   , 1.581]], dtype=float32)
     """
     lengths = np.linalg.norm(texts, axis=1)
     unit = (texts[lengths > 0] / lengths[lengths > 0, None]).astype(np.float64)
-    moments = unit.T @ unit + np.eye(rows.shape[1])
+    moments = unit.T @ unit + np.eye(texts.shape[1])
     variances, axes = np.linalg.eigh(moments)
     # Adding the identity makes eigenvalues at least 1, up to rounding, so the power is finite.
     powers = (variances / variances.mean()) ** -exponent
-    return np.asarray(rows @ ((axes * powers) @ axes.T).astype(np.float32), np.float32)
+    return np.asarray((axes * powers) @ axes.T, np.float32)

@@ -54,7 +54,7 @@ def knob(
     return field(default=default, metadata={"help": meaning, "is_input": is_input})
 
 
-NO_INPUT = ("generated", "none")
+NO_INPUT = ("generated", "none", "vectors")
 """Values of an input knob that name no input."""
 
 

@@ -45,6 +45,14 @@ class Recipe(Knobs):
     )
 
     # The vocabulary
+    tokenizer: str | None = knob(
+        None,
+        "tokenizer of a teacher that has none, or in place of its own: a tokenizer.json, a folder "
+        "with one, a Hub id, or train:wordpiece or train:unigram, which train one on the text of "
+        "the fit, optionally with :SIZE, the number of tokens (default: the teacher's own; "
+        "train:wordpiece for given vectors)",
+        is_input=True,
+    )
     mode: Literal["output", "word", "subword"] = knob(
         "output",
         "the tokens of the table. output: the teacher's own subwords; word: only the given "
@@ -84,6 +92,12 @@ class Recipe(Knobs):
         "how the result of a token's forward pass becomes one vector; teacher: by all of the "
         "teacher's modules",
     )
+    prior: Literal["tokens", "zero"] | None = knob(
+        None,
+        "the table that the fit starts from. tokens: the teacher's vectors of single tokens; zero: "
+        "none, so that tokens that are in no text get no row (default: tokens; zero for given "
+        "vectors)",
+    )
 
     # The fit
     fit: tuple[str, ...] = knob(
@@ -111,8 +125,10 @@ class Recipe(Knobs):
     fit_language: str = knob(
         "en", "code of the language by whose rules text is split into sentences"
     )
-    fit_regularization: float = knob(
-        0.1, "how strongly the fit stays near the classical table; above 0"
+    fit_regularization: float | None = knob(
+        None,
+        "how strongly the fit stays near the table that it starts from; above 0 (default: 0.1; "
+        'with prior="zero" 0.003)',
     )
     fit_rounds: int = knob(
         2, "number of rounds; each sets up the equations of the fit and solves them"
@@ -214,6 +230,9 @@ class Recipe(Knobs):
         """
         text = self.fitted and any(spec.partition("::")[0] != GENERATED for spec in self.fit)
         textless = self.fitted and not text
+        regularization = self.fit_regularization
+        if regularization is None:
+            regularization = 0.003 if self.prior == "zero" else 0.1
         coefficient, power, whiten = self.sif_coefficient, self.length_power, self.whiten
         if not self.text:
             shape = GENERATED_SHAPE if textless else TEXT_SHAPE
@@ -222,6 +241,7 @@ class Recipe(Knobs):
         return replace(
             self,
             sif_coefficient=(1e-3 if text else 1e-4) if coefficient is None else coefficient,
+            fit_regularization=regularization,
             length_power=power,
             whiten=whiten,
             pooling=self.pooling or ("damped_mean" if self.fitted else "mean"),

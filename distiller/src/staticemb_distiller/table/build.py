@@ -34,11 +34,17 @@ class Table:
         rows: (V, D) float32, the tokens' rows, without weights.
         weights: (V,) float64, the tokens' weights.
         variances: (H,) the variance along each dimension, including dropped dimensions; H >= D.
+        projection: (H, D) float32, the matrix from the vectors that the table was made from to its
+            rows.
+        offset: (H,) float32, subtracted from those vectors, scaled to unit length, first; None:
+            zeros.
     """
 
     rows: NDArray[np.float32]
     weights: NDArray[np.float64]
     variances: NDArray[np.float64]
+    projection: NDArray[np.float32]
+    offset: NDArray[np.float32] | None = None
 
     def weighted(self, tokens: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
         """Return the rows of tokens times their weights, float64, shape (N, D)."""
@@ -63,9 +69,17 @@ def classical_table(
         TableError: The recipe asks for more dimensions than H or V allow.
     """
     if recipe.dims == "none":
-        return Table(vectors, weights, vectors.var(axis=0, dtype=np.float64))
+        variances = vectors.var(axis=0, dtype=np.float64)
+        return Table(vectors, weights, variances, np.eye(vectors.shape[1], dtype=np.float32))
     rotation = rotate.principal_components(vectors, recipe.dims)
-    return Table(rotation.apply(vectors), weights, rotation.variances)
+    length = float(np.sqrt(np.square(vectors, dtype=np.float64).sum() / len(vectors)))
+    return Table(
+        rotation.apply(vectors),
+        weights,
+        rotation.variances,
+        rotation.axes.astype(np.float32),
+        (rotation.origin / length).astype(np.float32),
+    )
 
 
 def fitted_table(fitted: Fitted, recipe: Recipe) -> Table:
@@ -84,14 +98,19 @@ def fitted_table(fitted: Fitted, recipe: Recipe) -> Table:
     Raises:
         TableError: The recipe asks for more dimensions than H or the number of vectors allow.
     """
+    whitening, projection = fitted.whitening, np.eye(fitted.rows.shape[1], dtype=np.float32)
     if recipe.dims == "none":
         rows, variances = fitted.rows, np.mean(np.square(fitted.vectors, dtype=np.float64), axis=0)
     else:
         rotation = rotate.second_moment_axes(fitted.vectors, recipe.dims)
         rows, variances = rotation.apply(fitted.rows), rotation.variances
+        projection = rotation.axes.astype(np.float32)
+    if whitening is not None:
+        projection = whitening @ projection
     lengths = np.linalg.norm(rows.astype(np.float64), axis=1)
     lengths[lengths == 0.0] = 1.0
-    return Table((rows / lengths[:, None]).astype(np.float32), lengths, variances)
+    unit_rows = (rows / lengths[:, None]).astype(np.float32)
+    return Table(unit_rows, lengths, variances, projection, fitted.offset)
 
 
 def token_weights(

@@ -1,7 +1,8 @@
 """A cache of the teacher's vectors on disk: no text is encoded twice, even after a killed run.
 
     FOLDER/KEY/about.json           describes the teacher
-    FOLDER/KEY/NNNNNN-XXXXXXXX.npz  a shard: digests (n,) uint64 of texts, vectors (n, D) float16
+    FOLDER/KEY/NNNNNN-XXXXXXXX.npz  a shard: digests (n,) uint64 of texts, vectors (n, D) float16;
+                                    of a server, one response
 
 KEY is a digest of `about.json`. Shards are written atomically under unique names, so several
 processes may write to one folder at the same time.
@@ -14,7 +15,7 @@ import json
 import secrets
 import time
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ _FIRST = 32  # texts that measure the teacher's speed, if time is limited
 _GROWTH = 4  # with limited time, the next texts are at most this multiple of those before
 
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
+EncodeParts = Callable[[Sequence[str]], Iterable[tuple[NDArray[np.int64], NDArray[np.float32]]]]
 
 
 class TeacherCache:
@@ -51,6 +53,7 @@ class TeacherCache:
         self._dim = dim
         self._digests = np.empty(0, np.uint64)
         self._places = np.empty((0, 2), np.int64)  # shard and row of each digest
+        self._added: list[tuple[NDArray[np.uint64], NDArray[np.int64]]] = []  # not yet in order
         self._shards: list[Path] = []
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -62,6 +65,7 @@ class TeacherCache:
             raise CacheError(f"{self.folder}: {error.strerror or error}") from error
 
     def __len__(self) -> int:
+        self._order()
         return len(self._digests)
 
     def encode(
@@ -87,11 +91,8 @@ class TeacherCache:
         Raises:
             CacheError: The vectors have another dimension, or cannot be stored.
         """
-        digests = np.fromiter((_digest(text) for text in texts), dtype=np.uint64, count=len(texts))
+        digests, missing = self._missing(texts)
         started, done = time.monotonic(), len(texts)
-        missing = np.flatnonzero(~self._known(digests))
-        _, first = np.unique(digests[missing], return_index=True)
-        missing = missing[np.sort(first)]
         start = 0
         while start < len(missing):
             size = _SHARD
@@ -109,7 +110,52 @@ class TeacherCache:
             progress(done, len(texts))
         return self._read(digests[:done])
 
+    def encode_parts(
+        self,
+        texts: Sequence[str],
+        encode_parts: EncodeParts,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> NDArray[np.float16]:
+        """Return the vectors of texts; each part of the missing vectors is stored as it arrives.
+
+        A run that is killed loses the parts that had not arrived, so that a paid vector is paid
+        once.
+
+        Args:
+            texts: N texts.
+            encode_parts: The teacher, a function from n texts to parts: row numbers and vectors.
+            progress: As for `encode`.
+
+        Returns:
+            (N, D) float16 unit vectors. A vector of zeros stays zeros.
+
+        Raises:
+            CacheError: As for `encode`, or a vector is missing.
+        """
+        digests, missing = self._missing(texts)
+        done = len(texts) - len(missing)
+        if progress is not None:
+            progress(done, len(texts))
+        if len(missing):
+            for rows, vectors in encode_parts([texts[row] for row in missing]):
+                self._add(digests[missing[rows]], _unit(vectors))
+                done += len(rows)
+                if progress is not None:
+                    progress(done, len(texts))
+        if not self._known(digests).all():
+            raise CacheError(f"{self.folder}: expected a vector of each text, found fewer")
+        return self._read(digests)
+
+    def _missing(self, texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+        """Return the digests of texts, and the rows to encode: the first of equal texts."""
+        digests = np.fromiter((_digest(text) for text in texts), dtype=np.uint64, count=len(texts))
+        missing = np.flatnonzero(~self._known(digests))
+        _, first = np.unique(digests[missing], return_index=True)
+        return digests, missing[np.sort(first)]
+
     def _known(self, digests: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        self._order()
         if not len(self._digests):
             return np.zeros(len(digests), bool)
         at = np.searchsorted(self._digests, digests)
@@ -133,9 +179,17 @@ class TeacherCache:
         rows = np.arange(len(digests))
         places = np.stack([np.full(len(digests), len(self._shards)), rows], axis=1)
         self._shards.append(path)
-        together = np.concatenate([self._digests, digests])
+        self._added.append((digests, places))
+
+    def _order(self) -> None:
+        """Sort the digests of the shards added since the last call: once for many small shards."""
+        if not self._added:
+            return
+        digests, places = zip(*self._added, strict=True)
+        self._added = []
+        together = np.concatenate([self._digests, *digests])
         self._digests, first = np.unique(together, return_index=True)
-        self._places = np.concatenate([self._places, places])[first]
+        self._places = np.concatenate([self._places, *places])[first]
 
     def _load(self, path: Path) -> tuple[NDArray[np.uint64], NDArray[np.float16]]:
         try:
@@ -149,6 +203,7 @@ class TeacherCache:
         return digests, vectors
 
     def _read(self, digests: NDArray[np.uint64]) -> NDArray[np.float16]:
+        self._order()
         vectors = np.empty((len(digests), self._dim), np.float16)
         places = self._places[np.searchsorted(self._digests, digests)]
         order = np.argsort(places[:, 0], kind="stable")

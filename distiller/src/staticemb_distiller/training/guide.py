@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..fitting.fit_recipe import about_vectors
 from ..progress import BlockProgress
 from ..teacher.cache import TeacherCache
 from ..teacher.reporting import ReportingTeacher
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..teacher import Teacher
+    from ..teacher.sentence_transformer import Teacher
     from .dataset import Dataset
 
 _BLOCK = 8_192
@@ -48,7 +47,7 @@ def teacher_vectors(
         TeacherError: The teacher cannot encode.
         CacheError: The cache is damaged or cannot be written.
     """
-    store = TeacherCache(cache, about_vectors(teacher, "auto"), teacher.dim)
+    store = TeacherCache(cache, teacher.about(), teacher.dim)
     vectors = np.lib.format.open_memmap(
         folder / "teacher.npy", "w+", np.float16, (len(dataset.texts), teacher.dim)
     )

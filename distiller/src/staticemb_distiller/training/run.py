@@ -22,8 +22,8 @@ from ..corpus.text_files import not_read
 from ..errors import TrainingError
 from ..output_file import check_folders, check_output, described
 from ..progress import Progress
-from ..teacher import Teacher
 from ..teacher.encoder import pick_device
+from ..teacher.sentence_transformer import Teacher
 from .batches import choose_batch_size
 from .checkpoint import TrainingCheckpoint
 from .guide import teacher_vectors

@@ -32,7 +32,7 @@ def shaped_start(start: Start, examples: Dataset, recipe: TrainingRecipe) -> Sta
     Returns:
         The shaped start; the same object if both knobs leave the rows unchanged.
     """
-    rows = shaped(
+    rows, _ = shaped(
         start.rows,
         recipe.length_power,
         recipe.whiten,

@@ -20,8 +20,8 @@ from ..path_checks import exists, is_folder
 from ..recipe.recipe import Recipe
 from ..table.build import classical_table, prefixes, token_weights
 from ..table.rotation import prefix_ladder
-from ..teacher import Teacher
 from ..teacher.by_recipe import token_vectors
+from ..teacher.sentence_transformer import Teacher
 from ..vocabulary.by_recipe import make_vocabulary
 
 if TYPE_CHECKING:

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from ..errors import PartError
+from ..format.metadata import SPACE_KEY
 from ..loading.installed import MODEL_HELP, chosen, locate
 from ..loading.path import open_parts
 from ..tokenization.open_encoder import tokenized_by
@@ -43,7 +45,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the facts."""
     file = open_parts(locate(options.file), verify=options.verify)
-    extra = file.metadata.extra
+    extra = {key: value for key, value in file.metadata.extra.items() if key != SPACE_KEY}
     facts = _settings(file) | extra
     meta = file.metadata
     facts |= {"digest": meta.digest, "vectors_digest": meta.vectors_digest}
@@ -80,6 +82,8 @@ def _settings(file: ModelParts) -> dict[str, Any]:
     facts |= {"max_tokens": meta.max_tokens, "unknown_token_id": meta.unknown_token_id}
     if meta.prompts:
         facts["prompts"] = meta.prompts
+    if SPACE_KEY in meta.extra:
+        facts |= _space(file)
     if file.optional:
         facts["optional_tensors"] = list(file.optional)
     if file.refused:
@@ -87,12 +91,32 @@ def _settings(file: ModelParts) -> dict[str, Any]:
     return facts
 
 
+def _space(file: ModelParts) -> dict[str, Any]:
+    """Describe the part `space`; a malformed part is named among the refused parts."""
+    from ..format.space import read_space  # late: not every file has the part
+
+    try:
+        part = read_space(file)
+    except PartError as error:
+        return {"space": f"refused: {error}"}
+    return {} if part is None else {"space": part.space._asdict()}
+
+
+def _spelled_space(space: dict[str, Any]) -> str:
+    sides = {
+        "table": "documents by the table or the teacher",
+        "teacher": "documents by the teacher",
+    }
+    return f"{space['teacher']}, {space['dimension']:,} dimensions; {sides[space['documents']]}"
+
+
 def _table_lines(facts: dict[str, Any]) -> list[str]:
     """Return a table of names and values as lines."""
     width = max(map(len, facts))
     table = []
     for key, value in facts.items():
-        lines = _spell(value).split("\n")
+        spelled = _spelled_space(value) if key == "space" and isinstance(value, dict) else value
+        lines = _spell(spelled).split("\n")
         for label, line in zip([key, *[""] * len(lines)], lines, strict=False):
             table.append(f"{printable(label):<{width}}  {printable(line)}".rstrip())
     return table

@@ -60,6 +60,7 @@ FROM_PRETRAINED: Final[Rules] = {
     "vocabulary_quantization": ((None,), "quantize with model2vec, and load what it saves"),
 }
 ENCODE: Final[Rules] = {
+    "as_query": ((False,), "encode_document takes it"),
     "normalize": (None, ""),  # the same as normalize_embeddings
     "max_length": (None, ""),  # see check_max_length
     "chunk_size": ((None,), "batch_size sets how many texts a thread gets at a time"),
@@ -107,6 +108,7 @@ class PretrainedPeers(TypedDict, total=False):
 class EncodePeers(TypedDict, total=False):
     """Parameters that only `encode` of sentence-transformers or model2vec has."""
 
+    as_query: bool  # of encode_document
     chunk_size: int | None
     max_length: int | None
     multiprocessing_threshold: int

@@ -46,7 +46,7 @@ def check_precision(precision: str) -> Precision:
     return cast(Precision, precision)
 
 
-def _as_vectors(values: ArrayLike, name: str) -> NDArray[Any]:
+def as_vectors(values: ArrayLike, name: str) -> NDArray[Any]:
     """Return an array of real numbers with at least one axis.
 
     Raises:
@@ -85,7 +85,7 @@ def truncate(vectors: ArrayLike, dim: int | None) -> NDArray[Any]:
         >>> truncate(np.array([3.0, 4.0, 0.0]), 2)
         array([3., 4.])
     """
-    array = _as_vectors(vectors, "vectors to truncate")
+    array = as_vectors(vectors, "vectors to truncate")
     return array[..., : check_dim(dim, array.shape[-1])]
 
 
@@ -111,7 +111,7 @@ def normalize(vectors: ArrayLike, *, in_place: bool = False) -> NDArray[np.float
         array([[0.6, 0.8],
                [0. , 0. ]], dtype=float32)
     """
-    array = _as_vectors(vectors, "vectors to normalize")
+    array = as_vectors(vectors, "vectors to normalize")
     if in_place and array.dtype != np.float32:
         raise InvalidOptionError(f"in_place: expected float32 vectors, found {array.dtype}")
     if in_place and not (isinstance(vectors, np.ndarray) and array.flags.writeable):
@@ -173,7 +173,7 @@ def quantize(
         array([  76, -102], dtype=int8)
     """
     check_precision(precision)
-    array = _as_vectors(vectors, "vectors to quantize")
+    array = as_vectors(vectors, "vectors to quantize")
     if array.dtype.kind != "f":
         raise InvalidOptionError(f"vectors to quantize: expected floats, found {array.dtype}")
     if ranges is not None and precision not in ("int8", "uint8"):
@@ -207,7 +207,7 @@ def _fixed_steps(vectors: NDArray[Any]) -> NDArray[np.uint8]:
 def _calibrated_steps(vectors: NDArray[Any], ranges: ArrayLike) -> NDArray[np.uint8]:
     if np.isnan(vectors).any():
         raise InvalidOptionError("vectors to quantize: expected numbers, found NaN")
-    ends = _as_vectors(ranges, "ranges").astype(np.float32)
+    ends = as_vectors(ranges, "ranges").astype(np.float32)
     if ends.shape != (2, vectors.shape[-1]):
         expected = (2, vectors.shape[-1])
         raise InvalidOptionError(f"ranges: expected shape {expected}, found {ends.shape}")
@@ -277,7 +277,7 @@ def similarity_pairwise(a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
 
 def _compared(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
     """Check the two arguments of a comparison; return them as (n, d) and (m, d)."""
-    sides = [_as_vectors(side, "vectors to compare") for side in (a, b)]
+    sides = [as_vectors(side, "vectors to compare") for side in (a, b)]
     for side in sides:
         if side.ndim > 2:
             expected = "vectors to compare: expected (n, d) or (d,)"

@@ -4,11 +4,19 @@ In: the path of a file. Out: a `ModelParts`, whose arrays are views of the mappe
 May use: `errors`. Public.
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
 from .header import MAX_DIM, MAX_ROWS
 from .metadata import Metadata, Pooling
 from .parts import ModelParts, TextLimits
 from .reader import read
 from .tokenizer_check import missing_unknown, model_type, token_ids
+
+if TYPE_CHECKING:
+    from .space import Space, SpacePart, read_space
 
 __all__ = [
     "MAX_DIM",
@@ -16,9 +24,23 @@ __all__ = [
     "Metadata",
     "ModelParts",
     "Pooling",
+    "Space",
+    "SpacePart",
     "TextLimits",
     "missing_unknown",
     "model_type",
     "read",
+    "read_space",
     "token_ids",
 ]
+
+# Most programs never need them.
+_LAZY = ("Space", "SpacePart", "read_space")
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(".space", __name__), name)
+    globals()[name] = value  # Python does not call __getattr__ for this name again
+    return value

@@ -49,6 +49,8 @@ OPTIONAL_KEYS: Final = (
     "description",
 )
 METADATA_KEYS: Final = REQUIRED_KEYS + DAMPING_KEYS + OPTIONAL_KEYS
+# The key of the optional part `space` (SPEC section 6.3).
+SPACE_KEY: Final = "space"
 # The keys that `vectors_digest` covers, in its order (SPEC section 10).
 DECISIVE_KEYS: Final = (
     "damping_beta",
@@ -221,18 +223,10 @@ class MetadataReader:
 
     def _prompts(self) -> dict[str, str]:
         """Parse the prompts, which have one valid spelling (SPEC section 5)."""
-        import json  # most files have none
-
         spelling = self.values.pop("prompts")
-        expected = "a JSON object of strings, its names ascending, without white space"
-        members = None
-        if strict_json.depth(spelling, 1) == 1:
-            with contextlib.suppress(ValueError):
-                members = strict_json.loads(spelling)
-        if not isinstance(members, dict) or not all(isinstance(t, str) for t in members.values()):
-            self._invalid("prompts", expected, f"{spelling!r:.60}")
-        valid = json.dumps(members, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-        if spelling != valid:
+        members = parse_texts(spelling)
+        if members is None:
+            expected = "a JSON object of strings, its names ascending, without white space"
             self._invalid("prompts", expected, f"{spelling!r:.60}")
         if len(members) > MAX_PROMPTS:
             self._invalid("prompts", f"at most {MAX_PROMPTS} prompts", str(len(members)))
@@ -270,3 +264,25 @@ class MetadataReader:
 
     def _inconsistent(self, key: str, expected: str, found: str) -> None:
         raise InconsistentMetadataError(self.source, f"metadata {key!r}", expected, found)
+
+
+def parse_texts(spelling: str) -> dict[str, str] | None:
+    """Parse texts by name, which have one valid spelling (SPEC section 5).
+
+    Returns:
+        The texts; None if the spelling is invalid.
+
+    Example:
+        >>> parse_texts('{"a":"b"}'), parse_texts('{"a": "b"}')
+        ({'a': 'b'}, None)
+    """
+    import json  # late: most files have no texts by name
+
+    if strict_json.depth(spelling, 1) != 1:
+        return None
+    with contextlib.suppress(ValueError):
+        members = strict_json.loads(spelling)
+        if isinstance(members, dict) and all(isinstance(text, str) for text in members.values()):
+            valid = json.dumps(members, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+            return members if spelling == valid else None
+    return None

@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import (
     DigestMismatchError,
     HeaderMisalignedError,
+    PartError,
     RowOutOfRangeError,
     ScaleNotPositiveError,
     ValueNotFiniteError,
@@ -22,9 +23,10 @@ from ..errors import (
 )
 from .file_changes import file_state
 from .header import TENSORS, parse_header
-from .metadata import DECISIVE_KEYS
+from .metadata import DECISIVE_KEYS, SPACE_KEY
 from .parts import ModelParts
-from .pieces import DEFINITION, PART
+from .pieces import DEFINITION
+from .pieces import PART as PIECES
 from .tensors import map_file, view
 from .tokenizer_check import check_tokenizer
 
@@ -86,11 +88,20 @@ def read(path: str | os.PathLike[str], *, verify: bool = False, mmap: bool = Tru
 
 def _refused_parts(file: ModelParts) -> tuple[str, ...]:
     """Return the names of the known optional parts that are malformed or differ (SPEC 6.1)."""
-    if DEFINITION not in file.optional:
-        return ()
-    from .pieces_check import equal_pieces  # late: only full verification needs it
+    refused = []
+    if DEFINITION in file.optional:
+        from .pieces_check import equal_pieces  # late: only full verification needs it
 
-    return () if equal_pieces(file.optional, file.tokenizer, file.n_token_ids) else (PART,)
+        if not equal_pieces(file.optional, file.tokenizer, file.n_token_ids):
+            refused.append(PIECES)
+    if SPACE_KEY in file.metadata.extra:
+        from .space import read_space
+
+        try:
+            read_space(file)
+        except PartError:
+            refused.append(SPACE_KEY)
+    return tuple(refused)
 
 
 class _OptionalTensors(Mapping[str, "NDArray[Any]"]):

@@ -14,6 +14,7 @@ from ..encoding import peer_parameters
 from ..encoding.empty_texts import EmptyTexts
 from ..encoding.options import check_compatibility, check_count, check_workers, find_prompt
 from ..encoding.peer_parameters import check_max_length, check_peers
+from ..errors import QueryOnlyError
 from .encoder import BATCH_SIZE, LEAST_BATCH, LEAST_SHARED_BATCH
 
 if TYPE_CHECKING:
@@ -269,13 +270,22 @@ class EncodeMethods:
         prompt_name: str | None = None,
         prompt: str | None = None,
         *arguments: Any,  # noqa: ANN401 - the other parameters of encode
+        as_query: bool = False,
         **options: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         """Embed documents: `encode` with the file's prompt `document`, if it has one.
 
         An explicit `prompt` or `prompt_name` takes precedence. To use a prompt named `passage` or
-        `corpus`, pass its name.
+        `corpus`, pass its name. A file whose `space.documents` is `teacher` raises a
+        `QueryOnlyError`: its teacher embeds documents, and `project` takes their vectors.
+        `as_query=True` embeds them by the file's table all the same.
         """
+        if not as_query and self._encoder.query_only:
+            raise QueryOnlyError(
+                "encode_document: the file is made for queries, and documents have the vectors of "
+                f"{self._encoder.space.needed().space.teacher!r:.80}: pass them to project(), or "
+                "pass as_query=True"
+            )
         if prompt is None and prompt_name is None:
             prompt_name = "document"
         return self.encode(sentences, prompt_name, prompt, *arguments, **options)

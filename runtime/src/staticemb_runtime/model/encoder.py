@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -13,6 +14,7 @@ from ..encoding.embedder import Embedder
 from ..encoding.options import make_request
 from ..encoding.progress import Progress
 from ..encoding.vectors import check_dim
+from ..format.metadata import SPACE_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from ..encoding.embedder import Block
     from ..encoding.empty_texts import EmptyTexts
+    from ..encoding.file_space import FileSpace
     from ..encoding.options import Request
     from ..encoding.vectors import Precision
     from ..format.metadata import Pooling
@@ -60,6 +63,19 @@ class Encoder:
     def mapped(self) -> bool:
         """Whether the file is memory-mapped."""
         return bool(self.embedder.file.mapped)
+
+    @cached_property
+    def space(self) -> FileSpace:
+        """The file's part `space`, read when it is first used."""
+        from ..encoding.file_space import FileSpace  # late: most files and programs do without
+
+        self.embedder.check_file()
+        return FileSpace.of(self.embedder.file)
+
+    @cached_property
+    def query_only(self) -> bool:
+        """Whether the file is made for queries alone."""
+        return SPACE_KEY in self.embedder.file.metadata.extra and self.space.query_only
 
     def prefix(self, truncate_dim: int | None) -> int:
         """Return the length of a call's vectors.

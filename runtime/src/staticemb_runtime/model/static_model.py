@@ -15,6 +15,7 @@ from ..loading.path import open_parts
 from .encode_methods import EncodeMethods
 from .encoder import Encoder
 from .peer_names import PeerNames
+from .space_methods import SpaceMethods
 from .token_methods import TokenMethods
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 _ATTRIBUTES: Final = frozenset(("metadata", "_encoder", "_path"))
 
 
-class StaticModel(EncodeMethods, TokenMethods, PeerNames):
+class StaticModel(EncodeMethods, TokenMethods, SpaceMethods, PeerNames):
     """A static embedding model; safe to use from several threads.
 
     It also has the methods and attributes that programs for sentence-transformers and model2vec

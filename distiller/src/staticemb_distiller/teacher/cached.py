@@ -1,0 +1,57 @@
+"""A teacher's vectors of texts, of any kind of teacher, through the cache."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .cache import TeacherCache
+from .text_encoder import StreamingEncoder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from .text_encoder import TextEncoder, TextKind
+
+
+def cached_vectors(
+    teacher: TextEncoder,
+    texts: Sequence[str],
+    folder: Path,
+    *,
+    kind: TextKind = "document",
+    seconds: float | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> NDArray[np.float16]:
+    """Return a teacher's unit vectors of texts; missing ones are encoded and stored.
+
+    Args:
+        teacher: The teacher. The vectors of a server are stored response by response.
+        texts: The texts.
+        folder: The cache's folder.
+        kind: Whether the texts are documents or queries.
+        seconds: As for `TeacherCache.encode`.
+        progress: Called with the number of finished texts and the total.
+
+    Returns:
+        (n, dim) float16, the vectors of the first n texts; without a time limit, of all texts.
+
+    Raises:
+        TeacherError: The teacher cannot encode the texts.
+        CacheError: The cache is damaged or cannot be written.
+    """
+    store = TeacherCache(folder, teacher.about(kind), teacher.dim)
+    if isinstance(teacher, StreamingEncoder) and seconds is None:
+        stream = teacher
+        return store.encode_parts(
+            texts, lambda missing: stream.encode_parts(missing, kind=kind), progress=progress
+        )
+    return store.encode(
+        texts,
+        lambda missing: teacher.encode(missing, kind=kind),
+        seconds=seconds,
+        progress=progress,
+    )

@@ -564,25 +564,37 @@ def test_vectors_made_elsewhere(tmp_path, model):
         assert len(made) == 0
 
 
+def test_vectors_of_the_teacher_are_projected(tmp_path, model):
+    rng = np.random.default_rng(6)
+    teacher = rng.normal(size=(8, model.space.dimension)).astype(np.float32)
+    with Index.create(tmp_path / "i.db", model, precision="float16") as made:
+        made.add(TEXTS, ids=IDS, vectors=teacher)
+        expected = model.project(teacher, normalize_embeddings=True)
+        np.testing.assert_allclose(
+            [passage.vector for passage in made.passages()], expected, atol=2e-3
+        )
+
+
 class QueryOnly(StaticModel):
     """A model whose file says that the teacher embeds the documents."""
 
-    class space:  # noqa: N801
-        teacher, revision, dimension, documents = "acme/teacher", "1", 5, "teacher"
-
-    def project(self, vectors):
-        return np.asarray(vectors) @ np.eye(5, self.metadata.dim, dtype=np.float32)
+    @property
+    def space(self):
+        return super().space._replace(documents="teacher")
 
 
 def test_a_query_only_model_needs_the_teachers_vectors(tmp_path):
-    with Index.create(tmp_path / "i.db", QueryOnly()) as made:
-        with pytest.raises(errors.InvalidOptionError, match="acme/teacher"):
+    model = QueryOnly()
+    with Index.create(tmp_path / "i.db", model) as made:
+        with pytest.raises(errors.QueryOnlyError, match=model.space.teacher):
             made.add(["one"])
-        made.add(["one", "two"], vectors=np.eye(5)[:2])
-        assert made.info().vectors_from == "teacher"
-        assert (made.info().teacher, made.info().teacher_revision) == ("acme/teacher", "1")
+        with pytest.raises(errors.InvalidDimensionError):
+            made.add(["one"], vectors=np.ones((1, model.dim)))
+        made.add(["one", "two"], vectors=np.eye(model.space.dimension)[:2])
+        info = made.info()
+        assert (info.vectors_from, info.teacher) == ("teacher", model.space.teacher)
         assert made.search("one")[0].id == "1"
-        with pytest.raises(errors.InvalidOptionError, match="acme/teacher"):
+        with pytest.raises(errors.QueryOnlyError):
             made.reindex(QueryOnly())
 
 

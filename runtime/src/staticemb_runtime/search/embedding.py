@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..encoding.vectors import normalize
-from ..errors import IndexModelError, InvalidDimensionError, InvalidOptionError
+from ..errors import IndexModelError, InvalidDimensionError, InvalidOptionError, QueryOnlyError
 from ..model import StaticModel
 
 if TYPE_CHECKING:
@@ -18,32 +18,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
-class Space(Protocol):
-    """Whose vectors a model compares with; the optional part `space` of its file."""
-
-    teacher: str
-    revision: str
-    dimension: int
-    documents: str
-
-
-class _Projects(Protocol):
-    """What a model with a space also has."""
-
-    space: Space | None
-
-    def project(self, vectors: ArrayLike) -> NDArray[np.float32]: ...
-
-
-def space_of(model: StaticModel) -> Space | None:
-    """Return the model's space, or None if its file has none."""
-    space: Space | None = getattr(model, "space", None)
-    return space
-
-
 def by_teacher(model: StaticModel) -> bool:
     """Tell whether the teacher embeds the documents, and this model queries alone."""
-    space = space_of(model)
+    space = model.space
     return space is not None and space.documents == "teacher"
 
 
@@ -66,7 +43,7 @@ def identity(model: StaticModel) -> str:
 
 def described(model: StaticModel) -> dict[str, object]:
     """Return the settings that tell whose vectors an index holds."""
-    space = space_of(model)
+    space = model.space
     return {
         "vectors_digest": identity(model),
         "vectors_from": "teacher" if by_teacher(model) else "model",
@@ -102,15 +79,14 @@ class DocumentVectors:
         """Embed documents: (n, D) float32 of unit length, or zero without a known token.
 
         Raises:
-            InvalidOptionError: the model embeds queries alone.
+            QueryOnlyError: the model embeds queries alone.
             InvalidTextError: a text is not valid Unicode.
         """
-        if by_teacher(self.model):
-            space = space_of(self.model)
-            teacher = space.teacher if space else ""
-            raise InvalidOptionError(
-                f"vectors: expected the vectors of {teacher}, as this model embeds queries alone, "
-                "found none"
+        space = self.model.space
+        if space is not None and space.documents == "teacher":
+            raise QueryOnlyError(
+                f"vectors: expected the vectors of {space.teacher}, as this model embeds queries "
+                "alone, found none"
             )
         vectors = self.model.encode_document(
             list(texts),
@@ -124,18 +100,21 @@ class DocumentVectors:
         """Check vectors that were made elsewhere; project those of the model's teacher.
 
         Args:
-            vectors: (n, H) the teacher's vectors if the model has a space; else (n, D) or longer,
-                this model's vectors, which are cut to D.
+            vectors: (n, H) of the teacher, if the model's file has a space; or (n, D) or longer of
+                the model, unless its file says that the teacher embeds the documents.
             count: n.
+
+        Returns:
+            (n, D) float32 of unit length, or zero.
 
         Raises:
             InvalidDimensionError: the shape is another.
             InvalidOptionError: an element is not finite.
         """
         array = np.asarray(vectors)
-        space = space_of(self.model)
-        width = space.dimension if space is not None else self.model.metadata.dim
-        allowed = {width} if space is not None else {width, self.dimension}
+        space = self.model.space
+        own = set() if by_teacher(self.model) else {self.dimension, self.model.metadata.dim}
+        allowed = own | ({space.dimension} if space is not None else set())
         if array.ndim != 2 or len(array) != count or array.shape[1] not in allowed:
             expected = " or ".join(str((count, length)) for length in sorted(allowed))
             raise InvalidDimensionError(
@@ -143,9 +122,12 @@ class DocumentVectors:
             )
         if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
             raise InvalidOptionError("vectors: expected finite numbers, found others")
-        if space is not None:
-            array = cast(_Projects, self.model).project(array)
-        return normalize(array[:, : self.dimension])
+        if array.shape[1] in own:
+            return normalize(array[:, : self.dimension])
+        projected = self.model.project(
+            array, truncate_dim=self.dimension, normalize_embeddings=True
+        )
+        return np.asarray(projected, np.float32)
 
 
 def open_model(model: StaticModel | str | os.PathLike[str] | None) -> tuple[StaticModel, str]:

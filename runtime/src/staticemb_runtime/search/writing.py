@@ -61,18 +61,19 @@ class WritableIndex(OpenIndex):
             texts: the documents' texts.
             ids: their ids; None: their numbers, in decimals.
             metadata: for each a mapping of strings to values of JSON, or None.
-            vectors: vectors made elsewhere. For each text, in an index without passages, either the
-                teacher's (n, H) if the model's file has a space, or (n, D) of the model; an array,
-                or an iterable of rows. Or a function that takes a list of texts, those of passages,
-                and returns such an array. None: the model makes them.
+            vectors: vectors made elsewhere. For each text, in an index without passages, (n, D) of
+                the model, or (n, H) of its teacher if its file has a space: an array, or an
+                iterable of rows. Or a function that takes a list of texts, those of passages, and
+                returns such an array. A model that embeds queries alone needs the teacher's. None:
+                the model makes them.
             batch_size: how many documents are committed at a time.
             progress: called after each batch with the number of documents so far.
 
         Raises:
             TypeError: `texts` is one string, or an element has another type.
             InvalidTextError: a text holds a surrogate; its batch is not stored.
-            InvalidOptionError: the parameters differ in length or have invalid values; or the model
-                embeds queries alone, and `vectors` is missing.
+            InvalidOptionError: the parameters differ in length or have invalid values.
+            QueryOnlyError: the model embeds queries alone, and `vectors` is missing.
             InvalidDimensionError: `vectors` has another shape.
             IndexReadOnlyError, IndexBusyError, SearchIndexError: the index cannot be written.
         """
@@ -142,7 +143,7 @@ class WritableIndex(OpenIndex):
             progress: called with the number of documents so far.
 
         Raises:
-            InvalidOptionError: the model embeds queries alone; add the documents to a new index.
+            QueryOnlyError: the model embeds queries alone; add the documents to a new index.
             StaticEmbError: as `create`.
         """
         loaded, name = open_model(model)

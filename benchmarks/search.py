@@ -1,8 +1,8 @@
 """Quality and speed of the search index, beside BM25 alone and a transformer alone.
 
 NDCG@10 × 100 on the collections in ../shared: `tune/` chose the weights, `eval/` is reported. With
---vectors, the scores of a teacher: alone, and as the second stage over a hundred candidates. The
-folder holds NAME-docs.npy and NAME-queries.npy, rows in the order of corpus.jsonl and
+--vectors, the scores of the bundled model's teacher: alone, as the second stage over a hundred
+candidates, and as the maker of the documents' vectors, which static queries search. The folder holds NAME-docs.npy and NAME-queries.npy, rows in the order of corpus.jsonl and
 queries.jsonl, of the collections nfcorpus, cranfield, cisi and squad.
 
 python benchmarks/search.py --vectors FOLDER
@@ -124,6 +124,14 @@ def _measure(name: str, vectors: Path | None) -> dict[str, Any]:
             }
             if vectors is not None:
                 result |= _second_stage(index, collection, name, vectors)
+        if vectors is not None:
+            documents = np.load(vectors / f"{name}-docs.npy")
+            with Index.create(Path(folder) / "teacher.db") as index:
+                index.add(collection.texts, ids=collection.ids, vectors=documents)
+                result["teacher_documents"] = {
+                    method: _searched(index, collection, method=method)
+                    for method in ("vector", "hybrid")
+                }
     return result
 
 

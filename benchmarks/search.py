@@ -2,8 +2,9 @@
 
 NDCG@10 × 100 on the collections in ../shared: `tune/` chose the weights, `eval/` is reported. With
 --vectors, the scores of the bundled model's teacher: alone, as the second stage over a hundred
-candidates, and as the maker of the documents' vectors, which static queries search. The folder holds NAME-docs.npy and NAME-queries.npy, rows in the order of corpus.jsonl and
-queries.jsonl, of the collections nfcorpus, cranfield, cisi and squad.
+candidates, and as the maker of the documents' vectors, which static queries search. The folder
+holds NAME-docs.npy and NAME-queries.npy, rows in the order of corpus.jsonl and queries.jsonl, of
+the collections nfcorpus, cranfield, cisi and squad.
 
 python benchmarks/search.py --vectors FOLDER
 """

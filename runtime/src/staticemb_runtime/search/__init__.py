@@ -4,7 +4,19 @@ In: texts with ids and metadata, then queries. Out: hits with scores, ranks and 
 May use: all packages up to `records`. Public: `Index` and the types of its results.
 """
 
+from .explanation import Explanation, TokenPair, TokenShare, explain
 from .hits import Added, Document, Hit, IndexInfo, PassageSpan
 from .index import Index
 
-__all__ = ["Added", "Document", "Hit", "Index", "IndexInfo", "PassageSpan"]
+__all__ = [
+    "Added",
+    "Document",
+    "Explanation",
+    "Hit",
+    "Index",
+    "IndexInfo",
+    "PassageSpan",
+    "TokenPair",
+    "TokenShare",
+    "explain",
+]

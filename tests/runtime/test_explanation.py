@@ -1,5 +1,7 @@
 """Explanations: shares that add up to the cosine, and tokens found in their texts."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -80,7 +82,7 @@ def test_the_cosine_is_the_models(model, a, b):
 
 def test_explanations_in_many_languages(model, multilingual):
     lines = multilingual[:: max(1, len(multilingual) // 150)]
-    for a, b in zip(lines[:-1], lines[1:], strict=True):
+    for a, b in itertools.pairwise(lines):
         found = explain(model, a, b)
         vectors = model.encode([a, b], on_empty="zero")
         assert found.similarity == pytest.approx(float(vectors[0] @ vectors[1]), abs=2e-6)

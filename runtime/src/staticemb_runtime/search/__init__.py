@@ -4,13 +4,18 @@ In: texts with ids and metadata, then queries. Out: hits with scores, ranks and 
 May use: all packages up to `records`. Public: `Index` and the types of its results.
 """
 
+from .duplicates import Deduplicator, Duplicate, DuplicateGroup, Duplicates, deduplicate
 from .explanation import Explanation, TokenPair, TokenShare, explain
 from .hits import Added, Document, Hit, IndexInfo, PassageSpan
 from .index import Index
 
 __all__ = [
     "Added",
+    "Deduplicator",
     "Document",
+    "Duplicate",
+    "DuplicateGroup",
+    "Duplicates",
     "Explanation",
     "Hit",
     "Index",
@@ -18,5 +23,6 @@ __all__ = [
     "PassageSpan",
     "TokenPair",
     "TokenShare",
+    "deduplicate",
     "explain",
 ]

@@ -189,7 +189,9 @@ def _compare(
         yield document, by_place.get(place)
 
 
-def _read_against(options: argparse.Namespace, known: Deduplicator, kept: dict[int, _Kept]) -> None:
+def _read_against(
+    options: argparse.Namespace, known: Deduplicator, kept: dict[int, _Kept] | None
+) -> None:
     values = vars(options) | {"sources": options.against}
     sources = Sources(argparse.Namespace(**values), quiet=True)
     show = not options.quiet and sys.stderr.isatty()

@@ -132,6 +132,7 @@ def wrap(spans: Iterable[Span], columns: int, *, lines: int) -> list[list[Span]]
                 used += columns_of(word)
                 break
             if used:
+                broken[-1] = _without_blank(broken[-1])
                 if len(broken) == lines:
                     return [*broken[:-1], _ellipsis(broken[-1], columns)]
                 broken.append([])

@@ -106,8 +106,8 @@ class Sources:
             )
 
     def _choose(self, path: str, columns: Columns) -> None:
-        is_table = columns.id is not None or columns.text != ("text",)
-        if is_table and columns != self.columns and not self._quiet:
+        is_found = columns.text != ("text",)
+        if is_found and columns != self.columns and not self._quiet:
             of_id = "" if columns.id is None else f", the id from {columns.id}"
             note = f"{path}: the text is from {' and '.join(columns.text)}{of_id}"
             print(f"staticemb: {printable(note)}", file=sys.stderr)

@@ -63,9 +63,10 @@ def open_rows_writer(path: str) -> Iterator[RowWriter]:
             raise OutputError(
                 f"{path}: writing .zst needs zstandard: pip install 'staticemb-runtime[zstd]'"
             ) from None
-        kind: type[_JsonLines | _Lines | _Table] = {"jsonl": _JsonLines, "lines": _Lines}.get(
-            form, _Table
-        )
+        kinds: dict[str, type[_JsonLines | _Lines | _Table]] = {
+            "jsonl": _JsonLines,
+            "lines": _Lines,
+        }
         with reported(path):
             yield kinds.get(form, _Table)(path, stream)
             if stream is not file:

@@ -15,7 +15,7 @@ from ..loading.installed import model_files
 from ..model import StaticModel
 from ..records.output_file import refuse_inputs
 from ..records.row_writers import open_rows_writer, row_form
-from .layout import Styles, fit, terminal_width
+from .layout import Styles, fit, fit_name, terminal_width
 from .parser import CommandParser
 from .process import printable
 from .sources import Sources, add_sources
@@ -247,4 +247,4 @@ def _print_text(styles: Styles, width: int, mark: str, style: str, kept: _Kept) 
         return
     print(f"{styles.paint(mark, 'good')}{styles.paint(fit(text, width - len(mark)), style)}")
     blanks = " " * len(mark)
-    print(f"{blanks}{styles.paint(fit(place, width - len(mark)), 'dim')}")
+    print(f"{blanks}{styles.paint(fit_name(place, width - len(mark)), 'dim')}")

@@ -103,6 +103,13 @@ def fit(text: str, columns: int) -> str:
     return "".join(kept).rstrip() + "…"
 
 
+def fit_name(name: str, columns: int) -> str:
+    """Cut the start of a name, such as a file's path, at a terminal; programs get it whole."""
+    if not sys.stdout.isatty() or columns_of(name) <= columns:
+        return name
+    return fit(name[::-1], columns)[::-1]
+
+
 def wrap(spans: Iterable[Span], columns: int, *, lines: int) -> list[list[Span]]:
     """Break spans into lines at white space; a word that is wider than a line is broken.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidOptionError, MissingPackageError, StaticEmbError
 from ..loading.installed import chosen
-from .layout import Span, Styles, fit, terminal_width, wrap
+from .layout import Span, Styles, fit, fit_name, terminal_width, wrap
 from .parser import CommandParser
 from .process import given_text, printable
 
@@ -191,7 +191,7 @@ def _heading(styles: Styles, width: int, rank: int, hit: Hit) -> str:
     name = printable(hit.id)
     part = f", passage {hit.passage.number + 1}" if hit.passage.number else ""
     room = width - _INDENT - len(score) - 1
-    name = fit(name, max(room - len(part), 8)) + part
+    name = fit_name(name, max(room - len(part), 8)) + part
     first = styles.paint(f"{rank:>2}. ", "dim") + styles.paint(name, "bold")
     return f"{first} {styles.paint(score, 'good')}"
 
@@ -222,7 +222,7 @@ def _scores(hit: Hit) -> str:
 
 def _pairs(explanation: Explanation) -> list[Span]:
     """Return the cosine and its largest parts."""
-    spans = [Span(f"cosine {explanation.similarity:.3f} ="), Span(" ")]
+    spans = [Span(f"this passage {explanation.similarity:.3f} ="), Span(" ")]
     pairs = explanation.pairs(_PAIRS)
     for place, pair in enumerate(pairs):
         style = "good" if pair.share >= 0 else "bad"

@@ -105,12 +105,16 @@ def test_hits_as_text_and_json(index, run):
     assert explained["similarity"] == pytest.approx(first["vector_score"], abs=0.02)
 
 
-def test_filters_and_methods(index, run):
+def test_filters_and_methods(folder, index, run):
     _, lines, _ = run("search", index, "shipped order", "--filter", "day=3", "--json")
     assert [json.loads(line)["id"] for line in lines] == ["r3"]
-    _, lines, _ = run("search", index, "bank", "--method", "lexical", "--json")
+    (folder / "years.csv").write_text("text,year\nA new bank.,2024\nAn old bank.,1924\n")
+    run("index", folder / "years.csv", "-o", index)
+    _, lines, _ = run("search", index, "a bank", "--filter", "year=2024", "--json")
+    assert [json.loads(line)["text"] for line in lines] == ["A new bank."]
+    _, lines, _ = run("search", index, "blocked", "--method", "lexical", "--json")
     assert [json.loads(line)["metadata"] for line in lines] == [{"key": "c1"}]
-    status, _, notes = run("search", index, "bank", "--filter", "day")
+    status, _, notes = run("search", index, "a bank", "--filter", "day")
     assert status == 2
     assert "NAME=VALUE" in notes
 
@@ -192,7 +196,7 @@ def test_rows_that_are_no_duplicates_are_kept(questions, tmp_path, run):
         kept = tmp_path / name
         status, output, notes = run("dedup", questions, "-o", kept, "--threshold", 0.8)
         assert (status, output) == (0, [])
-        assert "2 of 5 texts repeat one of 2 others (1 equal it); 3 stay" in notes
+        assert "2 of 5 texts are duplicates (1 equal) in 2 groups; 3 stay" in notes
         content = kept.read_bytes()
         content = (gzip.decompress(content) if name.endswith("gz") else content).decode()
         if name.endswith("jsonl"):

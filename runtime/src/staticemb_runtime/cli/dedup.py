@@ -169,9 +169,10 @@ class _Counts:
 
     def describe(self) -> str:
         """Return the numbers as a sentence."""
+        groups = len(self.representatives)
         return (
-            f"{self.duplicates:,} of {self.total:,} texts repeat one of "
-            f"{len(self.representatives):,} others ({self.exact:,} equal it); "
+            f"{self.duplicates:,} of {self.total:,} texts are duplicates ({self.exact:,} equal) "
+            f"in {groups:,} group{'' if groups == 1 else 's'}; "
             f"{self.total - self.duplicates:,} stay"
         )
 

@@ -55,7 +55,7 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser], model: Comma
         type=given_text,
         metavar="NAME=VALUE",
         help="search documents whose metadata hold this value; may be repeated, and all must hold. "
-        "A value is JSON, such as 2024 or true, or else a text",
+        "2024 finds the number and the text",
     )
     search.add_argument(
         "--explain",
@@ -107,9 +107,10 @@ def _filter(argument: str) -> tuple[str, Any]:
     if not equals or not name:
         raise InvalidOptionError(f"--filter: expected NAME=VALUE, found {argument!r}")
     try:
-        return name, json.loads(value)
-    except ValueError:
+        parsed = json.loads(value)
+    except (ValueError, RecursionError):
         return name, value
+    return name, parsed if isinstance(parsed, (dict, list)) else [parsed, value]
 
 
 def _typed() -> Iterator[str]:

@@ -186,6 +186,6 @@ class BlockWriter:
                     np.zeros(shape, DTYPES[self._precision]),
                 )
             else:
-                block = _block(*row, self._dimension, self._precision)
+                block = _block(row[0], row[1], row[2], self._dimension, self._precision)
                 self._open[id] = (block.documents.copy(), block.vectors.copy())
         return self._open[id]

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 VECTOR_WEIGHT: Final = 0.35
 SCALED_OVER: Final = 100
-_LOWEST: Final = -1.0  # what one score can take from the other at most
 
 
 class Fused(NamedTuple):
@@ -32,12 +31,11 @@ def scale(scores: NDArray[np.floating], best: NDArray[np.floating]) -> NDArray[n
         best: (m,) the best scores, whose highest becomes 1 and whose lowest becomes 0.
 
     Returns:
-        (n,) float64, at least −1 each. All are 1 if the best scores are equal and `scores` are not
-        below them.
+        (n,) float64, 0 for scores below the best ones. If the best scores are equal, they become 1.
 
     Example:
         >>> scale(np.array([3.0, 2.0, 0.5]), np.array([3.0, 1.0]))
-        array([ 1.  ,  0.5 , -0.25])
+        array([1. , 0.5, 0. ])
     """
     if not len(best):
         return np.zeros(len(scores))
@@ -45,7 +43,7 @@ def scale(scores: NDArray[np.floating], best: NDArray[np.floating]) -> NDArray[n
     values = scores.astype(np.float64)
     if not high > low:
         return np.where(values >= low, 1.0, 0.0)
-    return np.maximum((values - low) / (high - low), _LOWEST)
+    return np.maximum((values - low) / (high - low), 0.0)
 
 
 def fuse(
@@ -56,8 +54,7 @@ def fuse(
 ) -> Fused:
     """Rank candidates by the weighted sum of both scores, each scaled over its 100 best.
 
-    A candidate that was found by words alone has its own cosine. One that was found by vectors
-    alone counts as the last of those found by words.
+    A candidate that only one of the two searches found counts as the other one's last.
 
     Args:
         lexical: (n,) BM25 scores; NaN for a candidate without one.
@@ -72,7 +69,6 @@ def fuse(
     by_words = np.zeros(len(lexical))
     if found.any():
         by_words[found] = scale(lexical[found], _top(lexical[found]))
-        by_words[~found] = min(0.0, float(by_words[found].min()))
     by_vector = scale(cosines, _top(cosines[near]))
     scores = vector_weight * by_vector + (1 - vector_weight) * by_words
     order = np.argsort(-scores, kind="stable")

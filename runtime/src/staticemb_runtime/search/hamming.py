@@ -70,4 +70,6 @@ def _counts(words: NDArray[np.uint64]) -> NDArray[np.uint8]:
         counts: NDArray[np.uint8] = _COUNT(words)
         return counts
     assert _TABLE is not None
-    return _TABLE[words.view(np.uint16)].reshape(len(words), 4).sum(axis=1, dtype=np.uint8)
+    quarters = _TABLE[words.view(np.uint16)].reshape(len(words), 4)
+    sums: NDArray[np.uint8] = quarters.sum(axis=1, dtype=np.uint8)
+    return sums

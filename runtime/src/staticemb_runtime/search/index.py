@@ -374,7 +374,7 @@ class Index:
                 yield document
 
     @overload
-    def search(
+    def search(  # type: ignore[overload-overlap]  # a string is a sequence of strings
         self,
         query: str,
         k: int = ...,

@@ -47,14 +47,34 @@ class Lexicon:
         """Free the memory."""
         self._connection.close()
 
-    def spans(self, text: str, stop: int | None = None) -> Iterator[tuple[int, int]]:
+    def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Yield where the words of a text, or its trigrams, begin and end, in code points."""
-        for match in _WORD.finditer(text, 0, len(text) if stop is None else stop):
+        for match in _WORD.finditer(text):
             if self.words == "words":
                 yield match.span()
             else:
                 for start in range(match.start(), match.end() - _GRAM + 1):
                     yield start, start + _GRAM
+
+    def occurrences(self, text: str, terms: Collection[str]) -> list[tuple[int, int, str]]:
+        """Return (start, stop, term) of each word in a text that has one of the terms."""
+        lower = text.lower()
+        if self.words == "trigrams" or len(lower) != len(text):  # some letters become two
+            spans = list(self.spans(text))
+            words = [text[start:stop].lower() for start, stop in spans]
+            known = self.terms(words)
+            pairs = zip(spans, words, strict=True)
+            return [(*span, known[word]) for span, word in pairs if known[word] in terms]
+        found: list[tuple[int, int, str]] = []
+        for word, term in self.terms(_WORD.findall(lower)).items():
+            if term in terms:
+                start = lower.find(word)
+                while start >= 0:
+                    stop = start + len(word)
+                    if not (lower[start - 1 : start].isalnum() or lower[stop : stop + 1].isalnum()):
+                        found.append((start, stop, term))
+                    start = lower.find(word, stop)
+        return sorted(found)
 
     def terms(self, words: Iterable[str]) -> dict[str, str]:
         """Return the terms that words are indexed as.

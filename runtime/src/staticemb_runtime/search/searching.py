@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 Method = Literal["hybrid", "lexical", "vector"]
 METHODS: Final = ("hybrid", "lexical", "vector")
+_NUMBERS: Final = "SELECT number FROM documents"
 _FILTERS: Final = 8  # how many filters' results are kept
 
 
@@ -64,6 +65,17 @@ class _Ranked(NamedTuple):
     lexical_ranks: NDArray[np.int64]
     cosines: NDArray[np.float64]
     vector_ranks: NDArray[np.int64]
+
+    def at(self, places: slice | NDArray[np.int64]) -> _Ranked:
+        """Return some of the candidates, in the given order."""
+        return _Ranked(
+            self.passages[places],
+            self.scores[places],
+            self.lexical[places],
+            self.lexical_ranks[places],
+            self.cosines[places],
+            self.vector_ranks[places],
+        )
 
 
 class Searcher:
@@ -193,14 +205,8 @@ class Searcher:
             cosines[same] = near[1][at[same]]
             vector_ranks[same] = at[same] + 1
         order, scores = fuse(lexical, cosines, vector_ranks > 0, vector_weight)
-        return _Ranked(
-            passages[order],
-            scores,
-            lexical[order],
-            lexical_ranks[order],
-            cosines[order],
-            vector_ranks[order],
-        )
+        ranked = _Ranked(passages, scores, lexical, lexical_ranks, cosines, vector_ranks)
+        return ranked.at(order)._replace(scores=scores)
 
     def _rerank(
         self,
@@ -211,7 +217,7 @@ class Searcher:
         scorer: Scorer,
     ) -> tuple[_Ranked, NDArray[np.float64]]:
         """Order the first candidates by a scorer's scores and BM25; the others follow no more."""
-        ranked = _Ranked(*(values[: plan.candidates] for values in ranked))
+        ranked = ranked.at(slice(plan.candidates))
         stored = [collection.passage(connection, int(id)) for id in ranked.passages]
         texts = [passage.text[passage.span.start : passage.span.stop] for passage in stored]
         again = np.asarray(scorer(query, texts) if texts else [], np.float64).reshape(-1)
@@ -222,8 +228,7 @@ class Searcher:
         near = np.ones(len(texts), np.bool_)
         weight = plan.rerank_weight if (~np.isnan(ranked.lexical)).any() else 1.0
         order, scores = fuse(ranked.lexical, again, near, weight)
-        moved = _Ranked(*(values[order] for values in ranked))
-        return moved._replace(scores=scores), again[order]
+        return ranked.at(order)._replace(scores=scores), again[order]
 
     def _allowed(
         self, connection: sqlite3.Connection, filter: Mapping[str, Any] | None
@@ -234,8 +239,8 @@ class Searcher:
         sql, parameters = condition(filter)
         key = sql + json.dumps(parameters)
         if key not in self._masks:
-            query = "SELECT number FROM documents WHERE " + sql  # no text of the caller's
-            rows = connection.execute(query, parameters)
+            # The condition holds no text of the caller's.
+            rows = connection.execute(f"{_NUMBERS} WHERE {sql}", parameters)
             numbers = np.fromiter((number for (number,) in rows), np.int64)
             if len(self._masks) >= _FILTERS:
                 self._masks.clear()

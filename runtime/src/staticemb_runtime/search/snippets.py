@@ -38,7 +38,7 @@ def snippet(
         lexicon: finds words and terms; None: nothing is marked.
         characters: the length of the part, roughly.
     """
-    spans = _matches(text, terms, lexicon) if lexicon is not None and terms else []
+    spans = lexicon.occurrences(text[:_READ], terms) if lexicon is not None and terms else []
     start = _best_start([(first, term) for first, _, term in spans], characters)
     if len(text) <= characters:
         start = 0
@@ -52,18 +52,6 @@ def snippet(
         stop = blank if blank > start else stop
     marks = [(first, last) for first, last, _ in spans if start <= first and last <= stop]
     return _laid_out(text, start, stop, _joined(marks))
-
-
-def _matches(text: str, terms: Collection[str], lexicon: Lexicon) -> list[tuple[int, int, str]]:
-    """Return (start, stop, term) of the words that have one of the terms."""
-    spans = list(lexicon.spans(text, min(len(text), _READ)))
-    words = [text[start:stop].lower() for start, stop in spans]
-    known = lexicon.terms(words)
-    return [
-        (start, stop, known[word])
-        for (start, stop), word in zip(spans, words, strict=True)
-        if known[word] in terms
-    ]
 
 
 def _best_start(matches: list[tuple[int, str]], characters: int) -> int:

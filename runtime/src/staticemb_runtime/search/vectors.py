@@ -130,7 +130,6 @@ class VectorTable:
             rows = self._floats[passages]
         else:
             rows = self._unit(self._stored[passages])
-        # einsum: a row's cosine must not depend on the other rows
         scores: NDArray[np.float32] = np.einsum("ij,j->i", rows, query)
         return scores
 
@@ -140,11 +139,12 @@ class VectorTable:
         """Return at least `count` passages, best first, and whether these are all there are."""
         if self._floats is not None:
             found = np.flatnonzero(valid)
+            # Unlike a product by BLAS, a row's sum does not depend on the other rows, and a single
+            # thread is as fast: the memory is the limit.
+            scores = np.einsum("ij,j->i", self._floats, query)[found]
             if len(found) > count:
-                rough = np.where(valid, self._floats @ query, -np.inf)
-                limit = np.partition(rough, len(rough) - count)[len(rough) - count]
-                found = np.flatnonzero(rough >= limit - 1e-5)
-                found = found[valid[found]]
+                limit = np.partition(scores, len(found) - count)[len(found) - count]
+                found, scores = found[scores >= limit], scores[scores >= limit]
         else:
             assert self._codes is not None
             code = pack_words((query > self._middle)[None])[:, 0]
@@ -152,7 +152,7 @@ class VectorTable:
             distance[~valid] = 65535
             found = nearest(distance, max(_RESCORED * count, _LEAST_RESCORED))
             found = found[distance[found] < 65535]
-        scores = self.scores(query, found)
+            scores = self.scores(query, found)
         order = np.lexsort((found, -scores))
         complete = len(found) == int(np.count_nonzero(valid))
         return found[order], scores[order], complete
@@ -172,8 +172,10 @@ class VectorTable:
     def _unit(self, stored: NDArray[Any]) -> NDArray[np.float32]:
         """Return stored vectors as float32 of unit length; values that are not finite as 0."""
         if self.precision == "bits":
-            signs = np.unpackbits(stored, axis=1, count=self.dimension).astype(np.float32)
-            return (2 * signs - 1) / np.float32(np.sqrt(self.dimension))
+            rows = np.unpackbits(stored, axis=1, count=self.dimension).astype(np.float32)
+            rows -= np.float32(0.5)
+            rows *= np.float32(2 / np.sqrt(self.dimension))
+            return rows
         rows = stored.astype(np.float32)
         if self.precision == "float16":
             np.nan_to_num(rows, copy=False, posinf=0.0, neginf=0.0)

@@ -4,12 +4,16 @@ import csv
 import gzip
 import json
 import re
+import signal
+import subprocess
 import sys
+import time
 
 import pytest
 
 from staticemb_runtime.cli.layout import Span, columns_of, fit, wrap
 from staticemb_runtime.cli.main import main
+from staticemb_runtime.errors import StaticEmbError
 from staticemb_runtime.search import Index
 from terminal import Terminal
 
@@ -180,6 +184,37 @@ def test_files_that_cannot_be_indexed(tmp_path, run):
     assert "latin.txt" in notes
 
 
+def test_an_interrupted_index_goes_on(tmp_path, run):
+    count = 40_000
+    rows = tmp_path / "rows.csv"
+    with rows.open("w") as file:
+        file.write("id,text\n")
+        file.writelines(f"{n},order {n} was shipped on day {n % 7}\n" for n in range(count))
+    path = tmp_path / "rows.db"
+    command = [sys.executable, "-m", "staticemb_runtime", "index", str(rows), "-o", str(path)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and stored(path) == 0:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, notes = process.communicate(timeout=120)
+    done = stored(path)
+    if process.returncode:  # it may have ended before the signal
+        assert process.returncode == 130
+        assert "the same command goes on from there" in notes
+        assert 0 < done <= count
+    status, _, notes = run("index", rows, "-o", path)
+    assert status == 0
+    assert f"{count - done:,} new, 0 replaced, {done:,} unchanged; {count:,} documents" in notes
+
+
+def stored(path):
+    try:
+        with Index.open(path) as index:
+            return len(index)
+    except StaticEmbError:  # the file does not exist yet, or is being made
+        return 0
+
+
 # --- dedup ---------------------------------------------------------------------------------------
 
 
@@ -305,3 +340,11 @@ def test_spans_are_wrapped_with_their_styles():
     assert "".join(span.text for span in cut[-1]) == "threes …"
     assert wrap([Span("   ")], 9, lines=2) == []
     assert fit("漢字漢字", 5) == "漢字…"
+
+
+def test_the_similarity_of_two_texts_is_explained(run):
+    status, lines, _ = run("similarity", "cheap flights", "low-cost air travel", "--explain")
+    assert status == 0
+    shares = [float(line.split()[0]) for line in lines[1:]]
+    assert sum(shares) == pytest.approx(float(lines[0]), abs=1e-3)
+    assert "flights ~ travel" in "\n".join(lines)

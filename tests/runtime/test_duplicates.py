@@ -13,7 +13,8 @@ from staticemb_runtime.errors import InvalidDimensionError, InvalidOptionError, 
 from staticemb_runtime.search import Deduplicator, Duplicate, deduplicate
 from staticemb_runtime.search.near_vectors import NearVectors, spherical_centers
 
-WORDS = "red green old new house car river train apple pear how do I reset my password".split()
+WORDS = ["red", "green", "old", "new", "house", "car", "river", "train", "how", "do", "I"]
+WORDS += ["reset", "my", "password"]
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import strategies
+from growth import check_growth
 from staticemb_distiller.file import Settings, write
 from staticemb_runtime import StaticModel
 from staticemb_runtime.errors import InvalidOptionError
@@ -151,6 +152,14 @@ def test_spans_of_texts_that_a_tokenizer_cuts(minilm, tmp_path, side):
     assert [text[t.start : t.stop] for t in found.a] == [t.piece for t in found.a]
     assert [t.piece for t in found.a] == model.tokenize(text)
     shutil.rmtree(folder)
+
+
+@pytest.mark.serial
+def test_the_time_grows_with_the_length_of_a_text(model):
+    def explained(text):
+        explain(model, text, "a red house by the sea").pairs(5)
+
+    check_growth(explained, lambda size: "houses by the river, " * (size // 21), ())
 
 
 def test_a_wrong_limit_is_refused(model):

@@ -6,9 +6,9 @@ import argparse
 import json
 import sys
 from contextlib import ExitStack
-from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..encoding.batching import SLICE_CHARACTERS
 from ..encoding.progress import Progress
 from ..errors import InvalidOptionError
 from ..loading.installed import model_files
@@ -206,8 +206,16 @@ def _read_against(
 
 
 def _blocks(sources: Sources) -> Iterator[Sequence[SourceDocument]]:
-    documents = iter(sources)
-    while block := list(islice(documents, _BLOCK)):
+    """Cut documents into blocks, of few documents if they are long."""
+    block: list[SourceDocument] = []
+    characters = 0
+    for document in sources:
+        block.append(document)
+        characters += len(document.text)
+        if len(block) == _BLOCK or characters >= SLICE_CHARACTERS:
+            yield block
+            block, characters = [], 0
+    if block:
         yield block
 
 

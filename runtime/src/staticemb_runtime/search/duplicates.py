@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 DEFAULT_THRESHOLD: Final = 0.9
 _BLOCK: Final = 2048  # texts
+_ROWS: Final = 256  # texts of a block that are compared with those before them at once
 
 
 class Duplicate(NamedTuple):
@@ -237,15 +238,17 @@ class Deduplicator:
             (n,) whether a text is new.
         """
         is_new = best < 0
-        if not len(vectors):
-            return is_new
-        products = np.tril(vectors @ vectors.T, -1)
-        for place in np.flatnonzero(products.max(axis=1) >= self._threshold - ROUNDING).tolist():
-            row = np.where(is_new[:place], products[place, :place], -1)
-            nearest = int(row.argmax())
-            if row[nearest] >= self._threshold - ROUNDING and row[nearest] > cosines[place]:
-                best[place], cosines[place] = numbers[nearest], row[nearest]
-                is_new[place] = False
+        least = self._threshold - ROUNDING
+        for begin in range(0, len(vectors), _ROWS):
+            rows = vectors[begin : begin + _ROWS]
+            products = np.tril(rows @ vectors[: begin + len(rows)].T, begin - 1)
+            for row in np.flatnonzero(products.max(axis=1) >= least).tolist():
+                place = begin + row
+                earlier = np.where(is_new[:place], products[row, :place], -1)
+                nearest = int(earlier.argmax())
+                if earlier[nearest] >= least and earlier[nearest] > cosines[place]:
+                    best[place], cosines[place] = numbers[nearest], earlier[nearest]
+                    is_new[place] = False
         return is_new
 
     def _encode(self, texts: Sequence[str]) -> NDArray[np.float32]:

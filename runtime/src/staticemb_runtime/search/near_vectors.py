@@ -37,7 +37,7 @@ _GROWTH: Final = 4  # the centers are computed anew when there are so many times
 _MOST_LISTS: Final = 4096
 _LIST: Final = 64  # vectors for each center when centers are computed
 _ROUNDS: Final = 4  # of k-means
-_AT_ONCE: Final = 1 << 22  # cosines
+_AT_ONCE: Final = 1 << 21  # cosines
 
 
 class Nearest(NamedTuple):

@@ -78,12 +78,13 @@ def main() -> None:
 def edited(count: int, seed: int = 0) -> list[str]:
     """Generate texts; a third are others with one or two words replaced, in random order."""
     rng = random.Random(seed)
-    made = texts.generate("news", count - count // 3, seed)
+    words = " ".join(texts.generate("news", 2_000, seed)).split()  # they follow Zipf's law
+    made = [" ".join(rng.choices(words, k=rng.randint(8, 40))) for _ in range(count - count // 3)]
     for _ in range(count // 3):
-        words = rng.choice(made).split()
+        changed = rng.choice(made).split()
         for _ in range(rng.randint(1, 2)):
-            words[rng.randrange(len(words))] = rng.choice(rng.choice(made).split())
-        made.append(" ".join(words))
+            changed[rng.randrange(len(changed))] = rng.choice(words)
+        made.append(" ".join(changed))
     rng.shuffle(made)
     return made
 

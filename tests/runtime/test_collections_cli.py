@@ -306,6 +306,19 @@ def test_lines_fit_the_terminal(index, questions, columns):
         assert "\x1b[1m" in terminal.output.decode()
 
 
+def test_progress_counts_documents(tmp_path):
+    rows = tmp_path / "rows.txt"
+    rows.write_text("".join(f"order {n}\n" for n in range(20_000)))
+    options = ["--lines", "-o", tmp_path / "rows.db"]
+    program = [sys.executable, "-m", "staticemb_runtime", "index", rows, *options]
+    with Terminal(program) as terminal:
+        status, lines = terminal.finish()
+    assert status == 0
+    assert lines[0].startswith("20,000 (100 %) documents")
+    assert "8,192 (" in terminal.output.decode()
+    assert "20,000 new" in lines[1] + lines[2]
+
+
 def test_no_color_and_the_dialog(index):
     program = [sys.executable, "-m", "staticemb_runtime", "search", index]
     with Terminal(program, env={"NO_COLOR": "1"}) as terminal:

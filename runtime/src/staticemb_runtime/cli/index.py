@@ -116,12 +116,12 @@ def _add(index: Index, sources: Sources, *, quiet: bool) -> None:
                 (text for _, text, _ in texts),
                 ids=(key for key, _, _ in ids),
                 metadata=(members for _, _, members in metadata),
-                progress=progress.advance,
+                progress=lambda done: progress.advance(done - progress.done),
             )
     except (KeyboardInterrupt, SystemExit):
         if not quiet:
             note = "what was added so far stays; the same command goes on from there"
-            print(f"\nstaticemb: {note}", file=sys.stderr)
+            print(f"staticemb: {note}", file=sys.stderr)
         raise
     index.optimize()
     if not quiet:

@@ -20,7 +20,7 @@ StoredPrecision = Literal["float16", "int8", "bits"]
 DTYPES: Final = {"float16": "<f2", "int8": "i1", "bits": "u1"}
 
 
-class Block(NamedTuple):
+class VectorBlock(NamedTuple):
     """A block of places.
 
     Attributes:
@@ -46,9 +46,22 @@ def encode_vectors(vectors: NDArray[np.float32], precision: StoredPrecision) -> 
     return quantize(vectors, "ubinary" if precision == "bits" else "int8")
 
 
+def count_blocks(connection: sqlite3.Connection) -> int:
+    """Return the number of blocks, whose numbers begin at 0 and have no gaps.
+
+    Raises:
+        NotAnIndexError: there is a gap; memory is reserved by this number.
+    """
+    query = "SELECT count(*), min(id), max(id) FROM blocks"
+    count, first, last = connection.execute(query).fetchone()
+    if count and (first != 0 or last != count - 1):
+        raise NotAnIndexError(f"damaged index: expected blocks 0 to {count - 1}, found others")
+    return int(count)
+
+
 def read_blocks(
     connection: sqlite3.Connection, after: int, dimension: int, precision: StoredPrecision
-) -> Iterator[Block]:
+) -> Iterator[VectorBlock]:
     """Yield the blocks that were written after a change.
 
     Raises:
@@ -66,19 +79,19 @@ def read_blocks(
 
 def _block(
     id: object, documents: object, vectors: object, dimension: int, precision: StoredPrecision
-) -> Block:
+) -> VectorBlock:
     elements = width(dimension, precision)
     dtype = np.dtype(DTYPES[precision])
     if not (
         isinstance(id, int)
         and isinstance(documents, bytes)
         and isinstance(vectors, bytes)
-        and 0 <= id < 2**40
+        and id >= 0
         and len(documents) == 8 * BLOCK_ROWS
         and len(vectors) == BLOCK_ROWS * elements * dtype.itemsize
     ):
         raise NotAnIndexError(f"damaged index: block {id!r:.40} has an invalid number or length")
-    return Block(
+    return VectorBlock(
         id,
         np.frombuffer(documents, "<i8").astype(np.int64),
         np.frombuffer(vectors, dtype).reshape(BLOCK_ROWS, elements),
@@ -133,6 +146,10 @@ class BlockWriter:
             rows[places] = vectors[first:last]
             ids += (id * BLOCK_ROWS + places).tolist()
         return ids
+
+    def make(self, id: int) -> None:
+        """Make a block without vectors, unless it is there."""
+        self._writable(id)
 
     def place(self, passages: list[tuple[int, int]], vectors: NDArray[Any]) -> None:
         """Store vectors (n, width) in the places of passages (id, document)."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ..errors import InvalidOptionError
 
 _COMPARISONS: Final = {"<": "<", "<=": "<=", ">": ">", ">=": ">=", "!=": "IS NOT"}
+_ESCAPED: Final = re.compile(r'["\\\x00-\x1f\ud800-\udfff]')  # SQLite before 3.43 finds no such key
 _MOST_VALUES: Final = 500  # older versions of SQLite take at most 999 parameters
 
 
@@ -32,8 +34,8 @@ def condition(filter: Mapping[str, Any]) -> tuple[str, list[Any]]:
     clauses: list[str] = []
     parameters: list[Any] = []
     for key, wanted in filter.items():
-        if not isinstance(key, str) or '"' in key or "\0" in key:
-            raise _error("keys that are strings without quotes", key)
+        if not isinstance(key, str) or _ESCAPED.search(key):
+            raise _error("keys that are strings without quotes, backslashes and controls", key)
         path = f'$."{key}"'
         if isinstance(wanted, Mapping):
             pairs = [(_operator(name), value) for name, value in wanted.items()]

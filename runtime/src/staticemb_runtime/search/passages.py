@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 # without blanks at the mark; and at an empty line, a bullet or a heading. A dot behind a single
 # letter or before a lower-case letter ends no sentence: "J. Smith", "approx. ten".
 _END: Final = re.compile(
-    r"(?<![\s(][A-Za-z])(?<![.!?…])[.!?…]+[\"'”’)\]]*(?=\s+[^\sa-z])\s+|[。！？｡]+[」』”’）]*\s*|\n\s*\n\s*"
+    r"(?<!\b[A-Za-z])(?<![.!?…])[.!?…]+[\"'”’)\]]*(?=\s+[^\sa-z])\s+|[。！？｡]+[」』”’）]*\s*|\n\s*\n\s*"
 )
 _SPACE: Final = re.compile(r"\s+")
 
@@ -64,7 +64,8 @@ def cut(text: str, characters: int | None) -> list[tuple[int, int]]:
     spans: list[tuple[int, int]] = []
     start = stop = 0
     for first, last in _pieces(text, characters):
-        if stop > start and last - start > even:
+        end = first + len(text[first:last].rstrip())
+        if stop > start and end - start > even and end > first:
             spans.append((start, stop))
             start = first
         stop = last

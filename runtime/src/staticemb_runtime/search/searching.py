@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import InvalidOptionError
 from . import collection
-from .blocks import read_blocks
+from .blocks import count_blocks, read_blocks
 from .filters import condition
 from .fusion import SCALED_OVER, fuse
 from .hits import Hit
@@ -115,11 +115,11 @@ class Searcher:
         (change,) = connection.execute(
             "SELECT value FROM settings WHERE name = 'change'"
         ).fetchone()
-        (most,) = connection.execute("SELECT max(id) FROM blocks").fetchone()
+        count = count_blocks(connection)
         blocks = read_blocks(
             connection, self._change, self._settings.dimension, self._settings.precision
         )
-        self._table.update(blocks, 0 if most is None else most + 1)
+        self._table.update(blocks, count)
         self._change, self._version = change, version
         self._masks.clear()
 

@@ -61,7 +61,7 @@ def _best_start(matches: list[tuple[int, str]], characters: int) -> int:
     first = 0
     for last, (place, term) in enumerate(matches):
         inside[term] = inside.get(term, 0) + 1
-        while place - matches[first][0] > characters - 2 * _BACK:
+        while first < last and place - matches[first][0] > characters - 2 * _BACK:
             gone = matches[first][1]
             inside[gone] -= 1
             if not inside[gone]:

@@ -168,6 +168,8 @@ def reported(path: str) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _translated(path, error) from error
+    except UnicodeDecodeError as error:
+        raise NotAnIndexError(f"{path}: damaged: {error}") from error
 
 
 def _translated(path: str, error: sqlite3.Error) -> SearchIndexError:

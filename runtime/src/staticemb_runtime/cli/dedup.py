@@ -69,8 +69,8 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser], model: Comma
     dedup.add_argument(
         "--exact",
         action="store_true",
-        help="miss no near duplicate; by default, above 32,768 kept texts, a few of a thousand may "
-        "be missed, and it is many times faster",
+        help="miss no near duplicate; by default, above 32,768 kept texts, about one of a thousand "
+        "may be missed, which is faster",
     )
     dedup.add_argument(
         "--truncate-dim", type=int, metavar="D", help="compare the first D dimensions of vectors"

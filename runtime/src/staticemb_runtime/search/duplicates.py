@@ -92,8 +92,8 @@ class Deduplicator:
         threshold: the smallest cosine of a near duplicate, above 0 and at most 1. Cosines of
             one model do not mean the same in another.
         exact: whether all kept texts are compared that could reach the threshold. By default,
-            above 32,768 kept texts, a few of a thousand near duplicates may be missed, and it is
-            many times faster (`near_vectors`).
+            above 32,768 kept texts, about one of a thousand near duplicates may be missed, which is
+            faster (`near_vectors`).
         truncate_dim: the length of the vectors, as in `StaticModel.encode`; shorter ones take less
             memory.
 

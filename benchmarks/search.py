@@ -98,7 +98,7 @@ def ndcg(collection: Collection, rankings: Iterable[Sequence[str]]) -> float:
     for query, ranking in zip(collection.query_ids, rankings, strict=True):
         grades = collection.judgments[query]
         discounts = 1 / np.log2(np.arange(2, 12))
-        found = np.array([grades.get(id, 0) for id in ranking[:10]])
+        found = np.array([grades.get(key, 0) for key in ranking[:10]])
         ideal = np.array(sorted(grades.values(), reverse=True)[:10])
         scores.append(found @ discounts[: len(found)] / (ideal @ discounts[: len(ideal)]))
     return round(100 * statistics.fmean(scores), 2)
@@ -154,7 +154,7 @@ def _second_stage(index: Index, collection: Collection, name: str, folder: Path)
     recall = [
         len({hit.id for hit in hits} & wanted) / len(wanted)
         for hits, query in zip(found, collection.query_ids, strict=True)
-        if (wanted := {id for id, grade in collection.judgments[query].items() if grade > 0})
+        if (wanted := {key for key, grade in collection.judgments[query].items() if grade > 0})
     ]
     scorer = _scorer(collection, documents, queries)
     return {

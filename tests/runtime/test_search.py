@@ -1,5 +1,6 @@
 """An index finds what it should: brute force, hostile texts, filters, scores, snippets."""
 
+import json
 import re
 import threading
 
@@ -165,6 +166,15 @@ def test_distances_count_differing_bits(dim, rows, seed):
         assert not len(outside) or expected[outside].min() > expected[found].max()
 
 
+def test_distances_without_numpy_2(monkeypatch):
+    rng = np.random.default_rng(2)
+    codes = rng.integers(0, 2**64, (4, 100), np.uint64)
+    expected = hamming.distances(codes, codes[:, 7])
+    monkeypatch.setattr(hamming, "_COUNT", None)
+    monkeypatch.setattr(hamming, "_TABLE", hamming.count_table())
+    np.testing.assert_array_equal(hamming.distances(codes, codes[:, 7]), expected)
+
+
 def test_a_long_query_repeats_words_and_ignores_stop_words(tmp_path, model):
     with Index.create(tmp_path / "i.db", model) as made:
         made.add(["red blue green", "red red", "what is of the"], ids=["x", "y", "z"])
@@ -184,6 +194,51 @@ def test_common_words_are_dropped_in_large_collections_alone(tmp_path, model, mo
         monkeypatch.setattr("staticemb_runtime.search.lexical.COMMON_LEAST", 100)
         assert len(made.search("common rare", k=400, method="lexical")) == 1
         assert len(made.search("common", k=400, method="lexical")) == 301  # the rarest word stays
+
+
+@pytest.mark.shared
+def test_words_rank_as_well_as_in_bm25s(shared, tmp_path, model):
+    """On questions of 50 words, FTS5 needs repeated words and stop words for that."""
+    bm25s = pytest.importorskip("bm25s")
+    folder = shared / "tune" / "retrieval" / "cisi"
+    texts = [row["text"] for row in rows(folder / "corpus.jsonl")]
+    judged: dict[str, set[str]] = {}
+    for line in (folder / "qrels" / "test.tsv").read_text("utf-8").splitlines()[1:]:
+        query, document, _ = line.split("\t")
+        judged.setdefault(query, set()).add(document)
+    queries = [row for row in rows(folder / "queries.jsonl") if row["_id"] in judged]
+    ids = [row["_id"] for row in rows(folder / "corpus.jsonl")]
+
+    def precision(rankings):
+        found = zip(rankings, queries, strict=True)
+        return np.mean([len(set(best) & judged[query["_id"]]) / 10 for best, query in found])
+
+    lexicon = Lexicon("words", ENGLISH)
+    asked = [query["text"] for query in queries]
+    retriever = bm25s.BM25()
+    tokens = [
+        bm25s.tokenize(
+            part,
+            stopwords="en",
+            stemmer=lambda words: [lexicon.terms([word])[word] or word for word in words],
+            show_progress=False,
+        )
+        for part in (texts, asked)
+    ]
+    retriever.index(tokens[0], show_progress=False)
+    places, _ = retriever.retrieve(tokens[1], k=10, show_progress=False)
+    with Index.create(tmp_path / "i.db", model) as made:
+        made.add(texts, ids=ids)
+        hits = made.search(asked, method="lexical")
+        ours = precision([[hit.id for hit in found] for found in hits])
+        both = precision([[hit.id for hit in found] for found in made.search(asked)])
+    theirs = precision([[ids[place] for place in row] for row in places])
+    assert ours > theirs - 0.01
+    assert both > max(ours, theirs) + 0.01
+
+
+def rows(path):
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
 def test_one_hit_a_document_with_its_best_passage(tmp_path, model):
@@ -451,6 +506,26 @@ def test_an_index_equals_a_dictionary(tmp_path_factory, model, steps):
             assert {d.id: d.text for d in reader.documents()} == expected
             assert len(reader.search("document step", k=1000, method="vector")) == len(expected)
         made.check()
+
+
+@pytest.mark.parametrize(
+    ("precision", "least"), [("float16", 0.9999), ("int8", 0.999), ("bits", 0.6)]
+)
+def test_passages_come_with_their_vectors(tmp_path, model, precision, least):
+    texts = [f"Apples number {n}. The sea is {n} meters deep." for n in range(600)]
+    with Index.create(tmp_path / "i.db", model, precision=precision, passage_characters=30) as made:
+        made.add(texts, ids=map(str, range(600)))
+        made.delete(map(str, range(0, 600, 7)))
+        made.add(texts[:50], ids=map(str, range(50)))  # takes the free places
+        found = list(made.passages())
+        assert len(found) == made.info().passages
+        assert {passage.id for passage in found} == {document.id for document in made.documents()}
+        vectors = model.encode_document([passage.text for passage in found])
+        cosines = np.einsum("ij,ij->i", vectors, [passage.vector for passage in found])
+        assert cosines.min() > least
+        for passage in found[::50]:
+            start, stop = passage.span.start, passage.span.stop
+            assert made.get(passage.id).text[start:stop] == passage.text
 
 
 def test_vectors_made_elsewhere(tmp_path, model):

@@ -6,7 +6,7 @@ May use: all packages up to `records`. Public: `Index` and the types of its resu
 
 from .duplicates import Deduplicator, Duplicate, DuplicateGroup, Duplicates, deduplicate
 from .explanation import Explanation, TokenPair, TokenShare, explain
-from .hits import Added, Document, Hit, IndexInfo, PassageSpan
+from .hits import Added, Document, Hit, IndexInfo, Passage, PassageSpan
 from .index import Index
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Hit",
     "Index",
     "IndexInfo",
+    "Passage",
     "PassageSpan",
     "TokenPair",
     "TokenShare",

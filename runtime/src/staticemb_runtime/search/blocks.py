@@ -12,7 +12,7 @@ from .schema import BLOCK_ROWS
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -44,6 +44,27 @@ def encode_vectors(vectors: NDArray[np.float32], precision: StoredPrecision) -> 
     if precision == "float16":
         return vectors.astype(DTYPES["float16"])
     return quantize(vectors, "ubinary" if precision == "bits" else "int8")
+
+
+def decode_vectors(
+    stored: NDArray[Any], dimension: int, precision: StoredPrecision
+) -> NDArray[np.float32]:
+    """Turn stored vectors (n, width) into float32 (n, D) of unit length or zero.
+
+    Values that are not finite become 0: a damaged file must not spoil a ranking.
+    """
+    if precision == "bits":
+        rows = np.unpackbits(stored, axis=1, count=dimension).astype(np.float32)
+        rows -= np.float32(0.5)
+        rows *= np.float32(2 / np.sqrt(dimension))
+        return rows
+    rows = stored.astype(np.float32)
+    if precision == "float16":
+        np.nan_to_num(rows, copy=False, posinf=0.0, neginf=0.0)
+    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    lengths[lengths == 0] = 1
+    rows /= lengths[:, None]
+    return rows
 
 
 def count_blocks(connection: sqlite3.Connection) -> int:
@@ -96,6 +117,30 @@ def _block(
         np.frombuffer(documents, "<i8").astype(np.int64),
         np.frombuffer(vectors, dtype).reshape(BLOCK_ROWS, elements),
     )
+
+
+def read_vectors(
+    connection: sqlite3.Connection,
+    passages: Sequence[int],
+    dimension: int,
+    precision: StoredPrecision,
+) -> NDArray[np.float32]:
+    """Read the vectors of passages: (n, D) float32 of unit length.
+
+    Raises:
+        NotAnIndexError: a block is missing or invalid.
+    """
+    query = "SELECT id, documents, vectors FROM blocks WHERE id = ?"
+    ids = np.array(passages, np.int64)
+    stored = np.zeros((len(ids), width(dimension, precision)), DTYPES[precision])
+    for id in np.unique(ids // BLOCK_ROWS).tolist():
+        row = connection.execute(query, (id,)).fetchone()
+        if row is None:
+            raise NotAnIndexError(f"damaged index: block {id} is missing")
+        inside = ids // BLOCK_ROWS == id
+        block = _block(row[0], row[1], row[2], dimension, precision)
+        stored[inside] = block.vectors[ids[inside] % BLOCK_ROWS]
+    return decode_vectors(stored, dimension, precision)
 
 
 class BlockWriter:

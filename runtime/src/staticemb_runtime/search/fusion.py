@@ -7,7 +7,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+# Chosen on two collections that no reported figure uses (benchmarks/search.py).
 VECTOR_WEIGHT: Final = 0.35
+RERANK_WEIGHT: Final = 0.7
 SCALED_OVER: Final = 100
 
 

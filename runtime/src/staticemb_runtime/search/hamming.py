@@ -8,14 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 _CHUNK: Final = 1 << 15  # rows whose words stay in the processor's cache
+
+
+def count_table() -> NDArray[np.uint8]:
+    """Return the number of bits of each 16-bit number, (65536,)."""
+    numbers = np.arange(1 << 16, dtype=np.uint16).view(np.uint8).reshape(-1, 2)
+    counts: NDArray[np.uint8] = np.unpackbits(numbers, axis=1).sum(axis=1, dtype=np.uint8)
+    return counts
+
+
 _COUNT: Final = getattr(np, "bitwise_count", None)  # numpy 2
-_TABLE: Final = (
-    None
-    if _COUNT is not None
-    else np.unpackbits(np.arange(65536, dtype=np.uint16).view(np.uint8))
-    .reshape(65536, 16)
-    .sum(axis=1, dtype=np.uint8)
-)
+_TABLE: Final = count_table() if _COUNT is None else None
 
 
 def pack_words(bits: NDArray[np.bool_]) -> NDArray[np.uint64]:

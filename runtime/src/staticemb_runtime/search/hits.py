@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
+    from numpy.typing import NDArray
+
 
 class PassageSpan(NamedTuple):
     """A passage of a document.
@@ -80,6 +83,22 @@ class Document(NamedTuple):
     id: str
     text: str
     metadata: Mapping[str, Any]
+
+
+class Passage(NamedTuple):
+    """A stored passage with its vector.
+
+    Attributes:
+        id: its document's id.
+        span: where it lies in the document.
+        text: its text.
+        vector: (D,) float32 of unit length, or zero; as precise as the index stores it.
+    """
+
+    id: str
+    span: PassageSpan
+    text: str
+    vector: NDArray[np.float32]
 
 
 class Added(NamedTuple):

@@ -11,7 +11,9 @@ from ..encoding.options import check_count
 from ..errors import FullTextMissingError, NotAnIndexError
 from . import collection
 from .arguments import check_choice, check_texts, weight
-from .fusion import VECTOR_WEIGHT
+from .blocks import read_vectors
+from .fusion import RERANK_WEIGHT, VECTOR_WEIGHT
+from .hits import Passage, PassageSpan
 from .publication import publish
 from .searching import METHODS, Plan, Searcher
 from .writing import WritableIndex
@@ -78,6 +80,37 @@ class Index(WritableIndex):
                 last = number
                 yield document
 
+    def passages(self) -> Iterator[Passage]:
+        """Iterate over all passages with their vectors, document by document.
+
+        Use it to export an index, or to fit a model to its passages.
+
+        Example:
+            >>> import tempfile
+            >>> folder = tempfile.TemporaryDirectory()
+            >>> with Index.create(f"{folder.name}/fruit.db") as index:
+            ...     added = index.add(["Apples are red."], ids=["a"])
+            ...     [(passage.id, passage.text) for passage in index.passages()]
+            [('a', 'Apples are red.')]
+            >>> folder.cleanup()
+        """
+        last = 0
+        while True:
+            with self._store.reading() as connection:
+                settings = self._current(connection)
+                page = collection.page(connection, last, _PAGE)
+                ids = [id for _, _, spans in page for id, _, _ in spans]
+                vectors = read_vectors(connection, ids, settings.dimension, settings.precision)
+            if not page:
+                return
+            row = 0
+            for number, document, spans in page:
+                last = number
+                for place, (_, start, stop) in enumerate(spans):
+                    text = document.text[start:stop]
+                    yield Passage(document.id, PassageSpan(place, start, stop), text, vectors[row])
+                    row += 1
+
     @overload
     def search(  # type: ignore[overload-overlap]  # a string is a sequence of strings
         self,
@@ -116,7 +149,7 @@ class Index(WritableIndex):
         vector_weight: float = VECTOR_WEIGHT,
         candidates: int = 100,
         rerank: Scorer | None = None,
-        rerank_weight: float = 0.5,
+        rerank_weight: float = RERANK_WEIGHT,
     ) -> list[Hit] | list[list[Hit]]:
         """Find the documents that answer a query, best first, one hit a document.
 

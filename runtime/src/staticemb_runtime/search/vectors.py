@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from .blocks import DTYPES, width
+from .blocks import DTYPES, decode_vectors, width
 from .hamming import distances, nearest, pack_words
 from .schema import BLOCK_ROWS
 
@@ -174,19 +174,7 @@ class VectorTable:
             self._codes[:, start : start + _ROWS] = pack_words(part > self._middle)
 
     def _unit(self, stored: NDArray[Any]) -> NDArray[np.float32]:
-        """Return stored vectors as float32 of unit length; values that are not finite as 0."""
-        if self.precision == "bits":
-            rows = np.unpackbits(stored, axis=1, count=self.dimension).astype(np.float32)
-            rows -= np.float32(0.5)
-            rows *= np.float32(2 / np.sqrt(self.dimension))
-            return rows
-        rows = stored.astype(np.float32)
-        if self.precision == "float16":
-            np.nan_to_num(rows, copy=False, posinf=0.0, neginf=0.0)
-        lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
-        lengths[lengths == 0] = 1
-        rows /= lengths[:, None]
-        return rows
+        return decode_vectors(stored, self.dimension, self.precision)
 
 
 def _grown(array: NDArray[Any], rows: int) -> NDArray[Any]:

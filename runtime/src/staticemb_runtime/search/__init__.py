@@ -4,7 +4,26 @@ In: texts with ids and metadata, then queries. Out: hits with scores, ranks and 
 May use: all packages up to `records`. Public: `Index` and the types of its results.
 """
 
+from .duplicates import Deduplicator, Duplicate, DuplicateGroup, Duplicates, deduplicate
+from .explanation import Explanation, TokenPair, TokenShare, explain
 from .hits import Added, Document, Hit, IndexInfo, Passage, PassageSpan
 from .index import Index
 
-__all__ = ["Added", "Document", "Hit", "Index", "IndexInfo", "Passage", "PassageSpan"]
+__all__ = [
+    "Added",
+    "Deduplicator",
+    "Document",
+    "Duplicate",
+    "DuplicateGroup",
+    "Duplicates",
+    "Explanation",
+    "Hit",
+    "Index",
+    "IndexInfo",
+    "Passage",
+    "PassageSpan",
+    "TokenPair",
+    "TokenShare",
+    "deduplicate",
+    "explain",
+]

@@ -24,6 +24,7 @@ from generator.valid import cases
 from generator.valid_files import valid
 from generator.valid_optional import optional_files
 from generator.valid_pieces import pieces_files
+from generator.valid_space import space_files
 
 HERE = Path(__file__).parent
 VERSION = "1.0"
@@ -50,7 +51,7 @@ def vectors() -> dict[str, bytes]:
                 made[f"{path}.staticemb"] = raw
         made[f"{path}.json"] = (spell(head | where | body) + "\n").encode("ascii")
 
-    for right in [*valid(), *optional_files(), *text_files(), *pieces_files()]:
+    for right in [*valid(), *optional_files(), *text_files(), *pieces_files(), *space_files()]:
         add("valid", right.name, right.notes, {"cases": list(cases(right))}, right.file.build())
     for wrong in invalid():
         flags = ["deferred"] if wrong.deferred else []

@@ -118,6 +118,37 @@ def embed(
     return vector, max(tolerance, 1e-30)
 
 
+def project(
+    file: minimal.ModelParts, vector: tuple[float, ...], request: dict[str, Any]
+) -> tuple[list[float], float]:
+    """Compute the vector of a teacher's vector, and its tolerance, by loops (SPEC 6.3 and 9)."""
+    space, dim = minimal.space_of(file), file.shape[1]
+    assert space is not None
+    length = request.get("dim", dim)
+    norm = math.hypot(*vector)
+    projected, sizes = [0.0] * length, [0.0] * length
+    for i, y in enumerate(vector):
+        if norm == 0:
+            break
+        for j in range(length):
+            p = space.projection[i * dim + j]
+            projected[j] += (y / norm - space.offset[i]) * p
+            sizes[j] += (abs(y) / norm + abs(space.offset[i])) * abs(p)
+    if not any(projected):
+        return projected, 0.0
+    tolerance = 1e-5 * max(sizes)
+    if request.get("normalize", file.metadata["normalize"] == "true"):
+        norm = math.hypot(*projected)
+        return [x / norm for x in projected], tolerance / norm + 1e-6
+    return projected, max(tolerance, 1e-30)
+
+
+def numbers_of(digits: str) -> tuple[float, ...]:
+    """Decode little-endian binary32 numbers in hexadecimal."""
+    packed = bytes.fromhex(digits)
+    return struct.unpack(f"<{len(packed) // 4}f", packed)
+
+
 def damping(
     table: dict[int, list[float]], ids: list[int], values: dict[str, str]
 ) -> tuple[dict[int, float], float]:
@@ -140,12 +171,14 @@ def damping(
 
 def check_vector(file: minimal.ModelParts, case: dict[str, Any]) -> Iterator[str]:
     """Yield the faults of a case's expected vector, tolerance and flags."""
-    packed = bytes.fromhex(case["expected"]["hex"])
-    expected = struct.unpack(f"<{len(packed) // 4}f", packed)
+    expected = numbers_of(case["expected"]["hex"])
     decimal = case["expected"]["decimal"]
     if [struct.pack("<f", x) for x in decimal] != [struct.pack("<f", x) for x in expected]:
         yield "hex and decimals differ"
-    vector, tolerance = embed(file, tokens_of(case), case["request"])
+    if "vector" in case:
+        vector, tolerance = project(file, numbers_of(case["vector"]), case["request"])
+    else:
+        vector, tolerance = embed(file, tokens_of(case), case["request"])
     if abs(tolerance - case["tolerance"]) > 0.01 * tolerance:
         yield f"tolerance {case['tolerance']}, computed {tolerance}"
     if len(vector) != len(expected):
@@ -199,7 +232,11 @@ def check(
             found = "request_text_invalid"
         else:
             try:
-                minimal.embed(file, [] if "text" in case else tokens_of(case), case["request"])
+                if "vector" in case:
+                    minimal.project(file, numbers_of(case["vector"]), case["request"])
+                else:
+                    tokens = [] if "text" in case else tokens_of(case)
+                    minimal.embed(file, tokens, case["request"])
                 found = "none"
             except minimal.Refused as refusal:
                 found = refusal.code

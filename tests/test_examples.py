@@ -18,8 +18,10 @@ NOT_RUN = {
     "staticemb_distiller.evaluation.mteb",
     "staticemb_distiller.interop.convert_source",
     "staticemb_distiller.evaluation.run",
+    "staticemb_distiller.corpus.vector_files",
     "staticemb_distiller.distillation",
     "staticemb_distiller.teacher.sentence_transformer",
+    "staticemb_distiller.teacher.server",
     "staticemb_distiller.training.run",
 }
 

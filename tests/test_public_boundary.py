@@ -18,6 +18,7 @@ PUBLIC = (
     "staticemb_runtime.format",
     "staticemb_runtime.loading",
     "staticemb_runtime.records",
+    "staticemb_runtime.search",
 )
 
 

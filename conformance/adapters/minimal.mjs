@@ -55,9 +55,9 @@ class Spelled {
   }
 }
 
-function parseObject(text, code = "header_not_json", deep = "header_too_deep", twice = "duplicate_key") {
+function parseObject(text) {
   let at = 0;
-  const bad = () => refuse(code);
+  const bad = () => refuse("header_not_json");
   const match = (pattern) => {
     pattern.lastIndex = at;
     const found = pattern.exec(text);
@@ -84,7 +84,7 @@ function parseObject(text, code = "header_not_json", deep = "header_too_deep", t
     const first = text[at];
     if (first === '"') return string();
     if (first === "{" || first === "[") {
-      if (depth === 3) refuse(deep);
+      if (depth === 3) refuse("header_too_deep");
       at += 1;
       return first === "{" ? object(depth + 1) : array(depth + 1);
     }
@@ -98,7 +98,7 @@ function parseObject(text, code = "header_not_json", deep = "header_too_deep", t
     do {
       const key = string();
       if (!take(":")) bad();
-      if (members.has(key)) refuse(twice);
+      if (members.has(key)) refuse("duplicate_key");
       members.set(key, value(depth));
     } while (take(","));
     return take("}") ? members : bad();
@@ -169,7 +169,8 @@ class StaticFile {
     this.tensors = new Map();
     for (const [name, entry] of members) this.tensors.set(name, checkEntry(name, entry));
     this.checkLayout(size - this.start);
-    this.refused = this.tensors.has("pieces.definition") ? [] : null;
+    const known = this.tensors.has("pieces.definition") || this.metadata.has("space");
+    this.refused = known ? [] : null;
     this.checkMetadata();
     this.checkValues();
   }
@@ -304,7 +305,56 @@ class StaticFile {
     const vectorsDigest = this.metadata.get("vectors_digest").slice(7);
     if (sha.digest("hex") !== vectorsDigest) refuse("vectors_digest_mismatch");
     checkTokenizer(this.tensorBytes("tokenizer"), this.tokenCount);
-    if (this.refused && !this.rightPieces()) this.refused.push("pieces");
+    if (this.tensors.has("pieces.definition") && !this.rightPieces()) this.refused.push("pieces");
+    if (this.metadata.has("space") && this.space() === null) this.refused.push("space");
+  }
+
+  // The part `space` (section 6.3); null if the file has none, or a malformed one.
+  space() {
+    const members = textsOf(this.metadata.get("space") ?? "");
+    if (!members?.get("teacher")) return null;
+    const documents = members.get("documents");
+    if (documents !== "table" && documents !== "teacher") return null;
+    const spelled = members.get("dimension") ?? "";
+    const height = Number(spelled);
+    if (!new RegExp(`^${INTEGER}$`).test(spelled) || height < 1 || height > 65536) return null;
+    const shapes = { projection: [height, this.dim], offset: [height], probes: [8, height] };
+    const values = {};
+    for (const [label, shape] of Object.entries(shapes)) {
+      const entry = this.tensors.get(`space.${label}`);
+      if (!entry) continue;
+      if (entry.dtype !== "F32" || entry.shape.join() !== shape.join()) return null;
+      values[label] = this.values(`space.${label}`);
+    }
+    const { projection, offset = new Array(height).fill(0), probes = [] } = values;
+    const legal = (x) => x === 0 || (Math.abs(x) >= 2 ** -60 && Math.abs(x) <= 2 ** 60);
+    if (!projection?.some((x) => x !== 0) || !projection.every(legal)) return null;
+    if (!offset.every((x) => Math.abs(x) <= 1)) return null;
+    for (let at = 0; at < probes.length; at += height) {
+      const length = norm(probes.slice(at, at + height));
+      if (!(Math.abs(length - 1) <= 1e-3)) return null;
+    }
+    return { height, documents, projection, offset };
+  }
+
+  // Turn a vector of the teacher into a vector of the file (section 6.3).
+  project(vector, request) {
+    const space = this.space() ?? refuse("request_space_missing");
+    if (vector.length !== space.height || !vector.every(Number.isFinite)) {
+      refuse("request_vector_invalid");
+    }
+    const length = request.dim ?? this.dim;
+    if (!(length >= 1 && length <= this.dim)) refuse("request_dim_out_of_range");
+    const projected = new Array(length).fill(0);
+    const size = norm(vector);
+    if (size === 0) return projected;
+    for (const [i, y] of vector.entries()) {
+      const u = y / size - space.offset[i];
+      for (let j = 0; j < length; j += 1) projected[j] += u * space.projection[i * this.dim + j];
+    }
+    const long = norm(projected);
+    const normalize = request.normalize ?? this.metadata.get("normalize") === "true";
+    return normalize && long > 0 ? projected.map((x) => x / long) : projected;
   }
 
   // The part `pieces`, computed from the tokenizer (section 6.2).
@@ -365,6 +415,9 @@ class StaticFile {
     const length = request.dim ?? this.dim;
     if (!(length >= 1 && length <= this.dim)) refuse("request_dim_out_of_range");
     if (!tokens.every((t) => t >= 0 && t < this.tokenCount)) refuse("request_token_out_of_range");
+    if (request.kind === "document" && this.space()?.documents === "teacher") {
+      refuse("request_query_only");
+    }
     const kept = tokens.filter((t) => t !== this.unknown).slice(0, this.maxTokens ?? undefined);
     const vector = new Array(length).fill(0);
     if (!kept.length) return vector;
@@ -434,15 +487,29 @@ class StaticFile {
   }
 }
 
-// Parse the prompts by name, and check their spelling (section 5).
+// Parse texts by name (section 5); null if they are spelled another way.
+function textsOf(text) {
+  let texts;
+  try {
+    texts = parseObject(text);
+  } catch (error) {
+    if (error instanceof Refused) return null;
+    throw error;
+  }
+  if (![...texts.values()].every((each) => typeof each === "string")) return null;
+  const spelled = [...texts].map((pair) => pair.map((each) => JSON.stringify(each)).join(":"));
+  if (`{${spelled.join(",")}}` !== text) return null;
+  const names = [...texts.keys()].map((name) => Buffer.from(name));
+  const ascending = names.every((name, i) => !i || Buffer.compare(names[i - 1], name) < 0);
+  return ascending ? texts : null;
+}
+
+// Parse the prompts (section 5).
 function parsePrompts(text) {
   const invalid = () => refuse("invalid_metadata");
-  const prompts = parseObject(text, ...Array(3).fill("invalid_metadata"));
-  if (![...prompts.values()].every((prompt) => typeof prompt === "string")) invalid();
-  const spelled = [...prompts].map((pair) => pair.map((each) => JSON.stringify(each)).join(":"));
-  if (`{${spelled.join(",")}}` !== text || prompts.size > MAX_PROMPTS) invalid();
+  const prompts = textsOf(text) ?? invalid();
+  if (prompts.size > MAX_PROMPTS) invalid();
   const names = [...prompts.keys()].map((name) => Buffer.from(name));
-  if (names.some((name, i) => i && Buffer.compare(names[i - 1], name) >= 0)) invalid();
   if (names.some(({ length }) => length < 1 || length > MAX_PROMPT_NAME)) invalid();
   if ([...prompts.values()].some((each) => Buffer.byteLength(each) > MAX_PROMPT)) invalid();
   return prompts;
@@ -606,6 +673,13 @@ function numbers(bytes, dtype) {
   return Array.from({ length: bytes.length / size }, (_, i) => readers[dtype](i * size));
 }
 
+// The length of a vector; Math.hypot takes too many arguments for the longest vectors.
+function norm(vector) {
+  const largest = vector.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+  if (!(largest > 0)) return largest;
+  return largest * Math.sqrt(vector.reduce((sum, x) => sum + (x / largest) ** 2, 0));
+}
+
 function binary16(bits) {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 31;
@@ -624,7 +698,7 @@ function hex(vector) {
 // Compute the answer to a message of the protocol (README.md).
 function answer(message) {
   if (message.op === "start") {
-    return { protocol: 1, implementation: "minimal.mjs", classes: ["reader", "pooler"] };
+    return { protocol: 1, implementation: "minimal.mjs", classes: ["reader", "pooler", "projector"] };
   }
   const { id } = message;
   let file;
@@ -634,7 +708,11 @@ function answer(message) {
       if (message.verify) file.verify();
       return { id, result: { parts: file.parts() } };
     }
-    if (message.class === "pooler") {
+    if (message.vector !== undefined) {
+      const vector = numbers(Buffer.from(message.vector, "hex"), "F32");
+      return { id, result: { vector: hex(file.project(vector, message.request)) } };
+    }
+    if (message.class === "pooler" || message.class === "projector") {
       return { id, result: { vector: hex(file.embed(message.tokens, message.request)) } };
     }
     return { id, skipped: { why: `no class ${message.class}` } };

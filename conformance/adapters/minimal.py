@@ -14,6 +14,7 @@ import re
 import struct
 import sys
 from dataclasses import dataclass
+from operator import mul
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -314,9 +315,8 @@ def check_metadata(values: dict[str, str], file: ModelParts) -> None:
     prompts_of(values)
 
 
-def prompts_of(values: dict[str, str]) -> dict[str, str]:
-    """Parse the prompts by name, and check their spelling (section 5)."""
-    text = values.get("prompts", "{}")
+def texts_of(text: str) -> dict[str, str]:
+    """Parse texts by name, and check their spelling (section 5)."""
     code = "invalid_metadata"
     try:
         members = json.loads(text)
@@ -325,7 +325,15 @@ def prompts_of(values: dict[str, str]) -> dict[str, str]:
     if not isinstance(members, dict) or not all(type(v) is str for v in members.values()):
         refuse(code)
     spelled = json.dumps(members, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    if spelled != text or len(members) > MAX_PROMPTS:
+    if spelled != text:
+        refuse(code)
+    return members
+
+
+def prompts_of(values: dict[str, str]) -> dict[str, str]:
+    """Parse the prompts (section 5)."""
+    members, code = texts_of(values.get("prompts", "{}")), "invalid_metadata"
+    if len(members) > MAX_PROMPTS:
         refuse(code)
     for name, prompt in members.items():
         if not 1 <= len(name.encode()) <= MAX_PROMPT_NAME or len(prompt.encode()) > MAX_PROMPT:
@@ -370,6 +378,73 @@ def verify(file: ModelParts) -> None:
     check_tokenizer(file.bytes_of("tokenizer"), file.n_token_ids)
     if "pieces.definition" in file.tensors and not right_pieces(file):
         file.refused = ("pieces",)
+    if "space" in file.metadata and space_of(file) is None:
+        file.refused += ("space",)
+
+
+@dataclass
+class Space:
+    """The part `space`: the teacher's dimension, its tensors, and who embeds documents."""
+
+    dimension: int
+    documents: str
+    projection: tuple[float, ...]
+    offset: tuple[float, ...]
+
+
+def space_of(file: ModelParts) -> Space | None:
+    """Read the part `space` (section 6.3); None if the file has none, or a malformed one."""
+    try:
+        members = texts_of(file.metadata.get("space", ""))
+    except Refused:
+        return None
+    spelled, documents = members.get("dimension", ""), members.get("documents", "")
+    if not members.get("teacher") or documents not in ("table", "teacher"):
+        return None
+    if not re.fullmatch(INTEGER, spelled) or not 1 <= int(spelled) <= 65_536:
+        return None
+    height = int(spelled)
+    values: dict[str, tuple[float, ...]] = {}
+    shapes = {"projection": [height, file.shape[1]], "offset": [height], "probes": [8, height]}
+    for label, shape in shapes.items():
+        entry = file.tensors.get(f"space.{label}")
+        if entry is not None:
+            if entry["dtype"] != "F32" or entry["shape"] != shape:
+                return None
+            letters = f"<{math.prod(shape)}f"
+            values[label] = struct.unpack(letters, file.bytes_of(f"space.{label}"))
+    projection, offset = values.get("projection", ()), values.get("offset", (0.0,) * height)
+    if not any(projection) or not all(abs(x) <= 1 for x in offset):
+        return None
+    if not all(x == 0 or 2.0**-60 <= abs(x) <= 2.0**60 for x in projection):
+        return None
+    probes = values.get("probes", ())
+    lengths = [math.hypot(*probes[i : i + height]) for i in range(0, len(probes), height)]
+    if not all(abs(length - 1) <= 1e-3 for length in lengths):
+        return None
+    return Space(height, documents, projection, offset)
+
+
+def project(file: ModelParts, vector: tuple[float, ...], request: dict[str, Any]) -> list[float]:
+    """Turn a vector of the teacher into a vector of the file (section 6.3)."""
+    space, dim = space_of(file), file.shape[1]
+    if space is None:
+        refuse("request_space_missing")
+    if len(vector) != space.dimension or not all(map(math.isfinite, vector)):
+        refuse("request_vector_invalid")
+    length = request.get("dim", dim)
+    if not 1 <= length <= dim:
+        refuse("request_dim_out_of_range")
+    norm = math.hypot(*vector)
+    if not norm:
+        return [0.0] * length
+    unit = [y / norm - o for y, o in zip(vector, space.offset, strict=True)]
+    columns = [space.projection[j::dim] for j in range(length)]
+    projected = [math.fsum(map(mul, unit, column)) for column in columns]
+    if request.get("normalize", file.metadata["normalize"] == "true"):
+        norm = math.hypot(*projected)
+        projected = [x / norm for x in projected] if norm else projected
+    return projected
 
 
 def right_pieces(file: ModelParts) -> bool:
@@ -526,13 +601,17 @@ def model_type(model: dict[str, Any]) -> object:
 
 
 def embed(file: ModelParts, tokens: list[int], request: dict[str, Any]) -> list[float]:
-    """Compute stages 2 to 7 of section 8."""
+    """Compute stages 2 to 7 of section 8, unless the text is a document of the teacher (6.3)."""
     dim = file.shape[1]
     length = request.get("dim", dim)
     if not 1 <= length <= dim:
         refuse("request_dim_out_of_range")
     if not all(0 <= t < file.n_token_ids for t in tokens):
         refuse("request_token_out_of_range")
+    if request.get("kind") == "document":
+        space = space_of(file)
+        if space is not None and space.documents == "teacher":
+            refuse("request_query_only")
     unknown = int(file.metadata.get("unknown_token_id", -1))
     kept = [t for t in tokens if t != unknown][: int(file.metadata.get("max_tokens", 2**31))]
     if not kept:
@@ -578,7 +657,7 @@ def cosine(a: list[float], b: list[float]) -> float:
 def parts(file: ModelParts) -> dict[str, Any]:
     """Return the parts of a file as the protocol requires them."""
     values = file.metadata
-    known = "pieces.definition" in file.tensors
+    known = "pieces.definition" in file.tensors or "space" in values
 
     def number(key: str, kind: type) -> float | int | None:
         return kind(values[key]) if key in values else None
@@ -612,14 +691,21 @@ def described(file: ModelParts, name: str) -> dict[str, Any]:
 def answer(message: dict[str, Any]) -> dict[str, Any]:
     """Compute the answer to a message of the protocol (README.md)."""
     if message["op"] == "start":
-        return {"protocol": 1, "implementation": "minimal.py", "classes": ["reader", "pooler"]}
+        classes = ["reader", "pooler", "projector"]
+        return {"protocol": 1, "implementation": "minimal.py", "classes": classes}
     try:
         file = open_file(message["file"])
         if message["class"] == "reader":
             if message["verify"]:
                 verify(file)
             return {"id": message["id"], "result": {"parts": parts(file)}}
-        if message["class"] == "pooler":
+        if message["class"] == "projector" and "vector" in message:
+            packed = bytes.fromhex(message["vector"])
+            given = struct.unpack(f"<{len(packed) // 4}f", packed)
+            vector = project(file, given, message["request"])
+            packed = struct.pack(f"<{len(vector)}f", *vector)
+            return {"id": message["id"], "result": {"vector": packed.hex()}}
+        if message["class"] in ("pooler", "projector"):
             vector = embed(file, message["tokens"], message["request"])
             packed = struct.pack(f"<{len(vector)}f", *vector)
             return {"id": message["id"], "result": {"vector": packed.hex()}}

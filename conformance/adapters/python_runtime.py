@@ -34,6 +34,7 @@ def parts(file: ModelParts) -> dict[str, Any]:
         "rows": file.rows,
         "tokenizer": file.tokenizer_view,
     }
+    known = "pieces.definition" in file.optional or "space" in metadata.extra
     return {
         "format_version": metadata.format_version,
         "features": metadata.features,
@@ -49,7 +50,7 @@ def parts(file: ModelParts) -> dict[str, Any]:
         "prompts": metadata.prompts,
         "tensors": described({n: tensor for n, tensor in tensors.items() if tensor is not None}),
         "optional": described(file.optional),
-        **({"refused": list(file.refused)} if "pieces.definition" in file.optional else {}),
+        **({"refused": list(file.refused)} if known else {}),
     }
 
 
@@ -96,12 +97,31 @@ def embed_text(file: ModelParts, text: str, request: dict[str, Any]) -> NDArray[
     return vector
 
 
+def project(file: ModelParts, digits: str, request: dict[str, Any]) -> NDArray[np.float32]:
+    """Turn a vector of the teacher into a vector of the file."""
+    vector: NDArray[np.float32] = StaticModel.from_parts(file).project(
+        np.frombuffer(bytes.fromhex(digits), "<f4"),
+        truncate_dim=request.get("dim"),
+        normalize_embeddings=request.get("normalize"),
+    )
+    return vector
+
+
+def check_kind(file: ModelParts, kind: str | None) -> None:
+    """Embed no text as a document if the file is made for queries."""
+    if kind == "document":
+        StaticModel.from_parts(file).encode_document([])
+
+
 def result(message: dict[str, Any]) -> dict[str, Any]:
     """Compute the result for a correct file and a correct request."""
     file = open_parts(Path(message["file"]), verify=message.get("verify", False))
     if message["class"] == "reader":
         return {"parts": parts(file)}
-    if message["class"] == "pooler":
+    if "vector" in message:
+        vector = project(file, message["vector"], message["request"])
+    elif message["class"] in ("pooler", "projector"):
+        check_kind(file, message["request"].get("kind"))
         vector = embed_tokens(file, message["tokens"], message["request"])
     else:
         vector = embed_text(file, message["text"], message["request"])
@@ -111,7 +131,7 @@ def result(message: dict[str, Any]) -> dict[str, Any]:
 def answer(message: dict[str, Any]) -> dict[str, Any]:
     """Compute the answer to a message of the protocol (README.md)."""
     if message["op"] == "start":
-        classes = ["reader", "pooler", "text"]
+        classes = ["reader", "pooler", "text", "projector"]
         return {"protocol": 1, "implementation": "staticemb-runtime", "classes": classes}
     try:
         return {"id": message["id"], "result": result(message)}

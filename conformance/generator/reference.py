@@ -51,6 +51,7 @@ class Reference:
         self._scale = values.get("scale", [1.0] * self.dim)
         self._rows = values.get("rows", range(self.n_rows))
         self._weights = values.get("weights", [1.0] * len(self._rows))
+        self._space = {name: values.get(name, []) for name in ("space.projection", "space.offset")}
 
     def kept(self, tokens: Sequence[int]) -> list[int]:
         """Drop unknown ids and truncate (stages 2 and 3)."""
@@ -93,13 +94,37 @@ class Reference:
             math.fsum(a * abs(row[j]) for a, row in zip(factors, rows, strict=True)) / total
             for j in range(length)
         )
-        tolerance = 1e-5 * size * (1 + condition)
-        if not normalize:
-            return Expected(pooled, max(tolerance, 1e-30) if any(pooled) else 0.0)
-        norm = _norm(pooled)
+        return _finished(pooled, 1e-5 * size * (1 + condition), normalize=normalize)
+
+    def project(self, vector: Sequence[float], request: dict[str, Any]) -> Expected:
+        """Compute the vector of a teacher's vector, and its tolerance (SPEC 6.3)."""
+        length = request.get("dim", self.dim)
+        normalize = request.get("normalize", self.metadata["normalize"] == "true")
+        norm = _norm(vector)
         if norm == 0:
-            return Expected(pooled, 0.0)
-        return Expected([x / norm for x in pooled], tolerance / norm + 1e-6)
+            return Expected([0.0] * length, 0.0)
+        offset = self._space["space.offset"] or [0.0] * len(vector)
+        projection = self._space["space.projection"]
+        unit = [y / norm - o for y, o in zip(vector, offset, strict=True)]
+        sizes = [abs(y) / norm + abs(o) for y, o in zip(vector, offset, strict=True)]
+        columns = [projection[j :: self.dim] for j in range(length)]
+        projected = [
+            math.fsum(u * p for u, p in zip(unit, column, strict=True)) for column in columns
+        ]
+        size = max(
+            math.fsum(s * abs(p) for s, p in zip(sizes, column, strict=True)) for column in columns
+        )
+        return _finished(projected, 1e-5 * size, normalize=normalize)
+
+
+def _finished(vector: list[float], tolerance: float, *, normalize: bool) -> Expected:
+    """Normalize a vector that is cut to its prefix (stage 7), and its tolerance (SPEC 9)."""
+    if not normalize:
+        return Expected(vector, max(tolerance, 1e-30) if any(vector) else 0.0)
+    norm = _norm(vector)
+    if norm == 0:
+        return Expected(vector, 0.0)
+    return Expected([x / norm for x in vector], tolerance / norm + 1e-6)
 
 
 def _damping(rows: list[list[float]], beta: float, dims: int) -> tuple[list[float], float]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import struct
 from collections.abc import Iterator
 from typing import Any
+
+from generator.valid_space import space_files
 
 DIM = "request_dim_out_of_range"
 TOKEN = "request_token_out_of_range"
@@ -43,11 +47,41 @@ TEXTS: list[tuple[str, str, str, dict[str, Any]]] = [
     ("text_wordpiece", "dim_zero_of_empty", DIM, {"text": "", "request": {"dim": 0}}),
 ]
 
+MISSING = "request_space_missing"
+VECTOR = "request_vector_invalid"
+
+
+def hexed(*values: float) -> dict[str, Any]:
+    """Return the members of a request of a teacher's vector."""
+    return {"vector": struct.pack(f"<{len(values)}f", *values).hex(), "request": {}}
+
+
+PROJECTOR: list[tuple[str, str, str, dict[str, Any]]] = [
+    ("space", "vector_nan", VECTOR, hexed(1, math.nan, 0, 0)),
+    ("space", "vector_infinite", VECTOR, hexed(1, 0, 0, math.inf)),
+    ("space", "vector_negative_infinite", VECTOR, hexed(-math.inf, 0, 0, math.inf)),
+    ("space", "vector_nan_among_zeros", VECTOR, hexed(0, 0, math.nan, 0)),
+    ("space", "vector_shorter", VECTOR, hexed(1, 2, 3)),
+    ("space", "vector_longer", VECTOR, hexed(1, 2, 3, 4, 5)),
+    ("space", "vector_of_the_file", VECTOR, hexed(1, 2, 3, 4, 5, 6)),
+    ("space", "vector_empty", VECTOR, hexed()),
+    ("space", "projected_dim_zero", DIM, hexed(1, 2, 3, 4) | {"request": {"dim": 0}}),
+    ("space", "projected_dim_above", DIM, hexed(1, 2, 3, 4) | {"request": {"dim": 7}}),
+    ("f32", "no_space", MISSING, hexed(1, 2, 3, 4)),
+    ("space_absent", "no_key", MISSING, hexed(1, 2, 3, 4)),
+    ("optional_space", "another_part", MISSING, hexed(1, 2, 3, 4)),
+    ("space_teacher", "document", "request_query_only",
+     {"tokens": [1, 2, 0], "request": {"kind": "document"}}),
+    *((valid.name, valid.name.removeprefix("space_"), MISSING, hexed(1, 2, 3, 4))
+      for valid in space_files() if valid.refused),
+]  # fmt: skip
+
 
 def requests() -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
     """Yield the class, the notes and the cases of each case file."""
     for kind, notes, rows in (
         ("pooler", "Requests of token ids.", POOLER),
+        ("projector", "Requests of a teacher's vectors, and of documents.", PROJECTOR),
         ("text", "Requests of text; a surrogate is spelled as an escape.", TEXTS),
     ):
         cases = [

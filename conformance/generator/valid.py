@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -198,21 +199,29 @@ def cases(valid: Valid) -> Iterator[dict[str, Any]]:
     """Yield all cases of a file: first the parts, then the vectors."""
     prefix = f"valid/{valid.name}"
     given = parts(valid.file)
-    if "pieces.definition" in valid.file.tensors:
+    if "pieces.definition" in valid.file.tensors or "space" in valid.file.metadata:
         given["refused"] = valid.refused
     yield {"id": f"{prefix}/read", "class": "reader", "flags": [], "parts": given}
     reference = Reference(valid.file)
     for case in valid.cases:
-        tokens = case.get("tokens")
-        if tokens is None:
-            tokens = [token for token, count in case["runs"] for _ in range(count)]
-        expected = reference.embed(tokens, case["request"])
         given: dict[str, Any] = {
             key: case[key] for key in ("text", "tokens", "runs") if key in case
         }
+        kind = "text" if "text" in case else "pooler"
+        if "vector" in case:
+            packed = struct.pack(f"<{len(case['vector'])}f", *case["vector"])
+            given, kind = {"vector": packed.hex()}, "projector"
+            expected = reference.project(case["vector"], case["request"])
+        else:
+            tokens = case.get("tokens")
+            if tokens is None:
+                tokens = [token for token, count in case["runs"] for _ in range(count)]
+            if "kind" in case["request"]:
+                kind = "projector"
+            expected = reference.embed(tokens, case["request"])
         yield {
             "id": f"{prefix}/{case['name']}",
-            "class": "text" if "text" in case else "pooler",
+            "class": kind,
             "flags": case.get("flags", [])
             + (["ill-conditioned"] if expected.ill_conditioned else []),
             **given,

@@ -36,15 +36,18 @@ def _namespaces() -> Iterator[Valid]:
         "space.offset": tensor("F32", numbers("offset", 4)),
         "space.probes": tensor("F32", numbers("probes", 48), 8, 6),
     }
-    yield Valid(
+    other = Valid(
         "optional_space",
-        "Tensors of the namespace space beside an 8-bit table with a row map and weights.",
+        "Tensors of the namespace space beside an 8-bit table with a row map and weights. They are "
+        "not the part of section 6.3.",
         with_optional(
             file("rw8", "I8", 5, rows=("I64", ROWS), weights=WEIGHTS), space,
             space='{"teacher":"a/b"}',
         ),
         asked,
     )  # fmt: skip
+    other.refused = ["space"]
+    yield other
     pieces = {
         "pieces.bytes": tensor("U8", list(b"w0w1w2w3w4w5w6w7")),
         "pieces.ends": tensor("U64", range(2, 18, 2)),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-CLASSES = ("reader", "pooler", "text")
+CLASSES = ("reader", "pooler", "text", "projector")
 # This text uses every faulty token of the tokenizers in vectors/invalid.
 TEXT = "w0 w1 w2 w3 x e"
 
@@ -110,6 +110,8 @@ def _jobs(case: dict[str, Any], file: str) -> Iterator[Job]:
         return
     if kind == "text":
         message["text"] = case["text"]
+    elif "vector" in case:
+        message["vector"] = case["vector"]
     elif "tokens" in case:
         message["tokens"] = case["tokens"]
     else:

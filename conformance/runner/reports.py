@@ -22,11 +22,11 @@ def table(implementation: str, verdicts: Sequence[Verdict]) -> str:
     lines = [
         implementation,
         "",
-        f"{'class':8} {'cases':10} {'passed':>7} {'failed':>7} {'skipped':>8}",
+        f"{'class':9} {'cases':10} {'passed':>7} {'failed':>7} {'skipped':>8}",
     ]
     for (kind, folder), counts in sorted(rows.items()):
         numbers = f"{counts['passed']:7} {counts['failed']:7} {counts['skipped']:8}"
-        lines.append(f"{kind:8} {folder:10} {numbers}")
+        lines.append(f"{kind:9} {folder:10} {numbers}")
     failed = [verdict for verdict in verdicts if verdict.status in FAILURES]
     if failed:
         lines.append("")

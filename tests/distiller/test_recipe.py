@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from staticemb_distiller.corpus.generated import GENERATED
 from staticemb_distiller.errors import RecipeError
 from staticemb_distiller.recipe.recipe import Recipe
+from staticemb_distiller.recipe.shape import PRESETS, settled
 
 paths = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12)
 
@@ -51,7 +52,8 @@ def recipes(draw):
         dtype=dtype,
         clip=clip,
         coarse_step=draw(share) if dtype == "int8" and not clip else None,
-        damping_beta=draw(st.floats(0, 16)),
+        damping_beta=draw(st.none() | st.floats(0, 16)),
+        purpose=draw(st.sampled_from([None, "similarity", "search"])) if fitted else None,
         seed=draw(st.integers(0, 2**32 - 1)),
     )
 
@@ -77,9 +79,58 @@ def test_what_suits_the_fit_is_the_default(fit, coefficient, power, whiten, pool
     assert (found.length_power, found.whiten) == (power, whiten)
 
 
+@pytest.mark.parametrize("fit", ["generated", "text.txt"])
+@pytest.mark.parametrize("purpose", [None, "similarity", "search"])
+def test_a_purpose_sets_what_is_not_given(fit, purpose):
+    preset = PRESETS[purpose]
+    found = Recipe(fit=(fit,), purpose=purpose).resolved()
+    shape = preset.generated if fit == "generated" else preset.text
+    assert (found.length_power, found.whiten, found.damping_beta) == (*shape, preset.damping_beta)
+    given = Recipe(fit=(fit,), purpose=purpose, whiten=0.4, damping_beta=2.0).resolved()
+    assert (given.length_power, given.whiten, given.damping_beta) == (shape[0], 0.4, 2.0)
+
+
+@given(st.sampled_from([None, "similarity", "search"]), st.floats(0, 1))
+def test_text_on_top_is_shaped_between_the_shapes_of_a_purpose(purpose, share):
+    recipe = Recipe(text=("a.txt",), purpose=purpose).resolved()
+    found = settled(recipe, share)
+    for value, *ends in zip(
+        (found.length_power, found.whiten),
+        PRESETS[purpose].generated,
+        PRESETS[purpose].text,
+        strict=True,
+    ):
+        assert min(ends) - 1e-4 <= value <= max(ends) + 1e-4
+    assert settled(found, 1 - share) == found
+
+
+def test_a_new_purpose_takes_the_place_of_an_old_one():
+    stored = Recipe(purpose="search", dims=64).resolved()
+    kept = Recipe.from_dict(Recipe.overridden(stored.to_dict(), {"dims": 32})).resolved()
+    assert kept == dataclasses.replace(stored, dims=32)
+    for purpose in ("similarity", "search"):
+        flags = {"purpose": purpose, "whiten": 0.3}
+        changed = Recipe.from_dict(Recipe.overridden(stored.to_dict(), flags)).resolved()
+        assert changed == Recipe(purpose=purpose, whiten=0.3, dims=64).resolved()
+
+
 def test_what_is_given_stays():
-    given = Recipe(sif_coefficient=0.5, length_power=1.0, whiten=0.0, pooling="mean")
+    given = Recipe(
+        sif_coefficient=0.5,
+        fit_regularization=0.2,
+        length_power=1.0,
+        whiten=0.0,
+        pooling="mean",
+        damping_beta=0.5,
+    )
     assert given.resolved() == given
+
+
+@pytest.mark.parametrize(
+    ("prior", "regularization"), [(None, 0.1), ("tokens", 0.1), ("zero", 0.003)]
+)
+def test_a_fit_without_a_prior_is_held_less(prior, regularization):
+    assert Recipe(prior=prior).resolved().fit_regularization == regularization
 
 
 def test_a_recipe_file_is_read(tmp_path):
@@ -111,6 +162,8 @@ def test_whole_numbers_do_for_real_ones():
         ("prefixes = [0]", "prefixes"),
         ('prefixes = ["32"]', "prefixes"),
         ("clusters = 0", "clusters"),
+        ('purpose = "fun"', 'purpose: expected "similarity" or "search", found'),
+        ('fit = ["none"]\npurpose = "search"', "purpose: only a fitted table has one"),
         ("seed = -1", "seed"),
         ('remove = "("', "regular expression"),
         ('dtype = "float64"', 'expected "float32" or "float16" or "int8"'),

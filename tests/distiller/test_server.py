@@ -244,7 +244,7 @@ def test_kinds_prefixes_and_dimensions_are_sent(serve):
 
 def test_another_dimension_than_asked_is_refused(monkeypatch):
     found = {"data": [{"index": 0, "embedding": [1.0, 2.0]}]}
-    monkeypatch.setattr(server_connection.ServerConnection, "post", lambda self, body: found)
+    monkeypatch.setattr(server_connection.ServerConnection, "post", lambda self, body, stop: found)
     with pytest.raises(TeacherError, match="expected 4 dimensions, found 2"):
         ServerTeacher("openai:http://localhost/v1#m?dimensions=4")
 
@@ -374,6 +374,25 @@ texts = [f"text {number}" for number in range(200)]
 cached_vectors(teacher, texts, Path(sys.argv[2]))
 assert "torch" not in sys.modules and "transformers" not in sys.modules
 """
+
+
+def test_responses_beside_a_failure_are_stored(serve, tmp_path):
+    def faults(number, body):
+        if number == 5:
+            return lambda h, b: h.reply({"error": "no"}, 401)
+        time.sleep(0.05)
+        return None
+
+    server = serve(faults)
+    teacher = ServerTeacher(f"{server.spec}?batch_texts=2&requests=4")
+    with pytest.raises(TeacherError, match="HTTP 401"):
+        cached_vectors(teacher, TEXTS, tmp_path)
+    refused = server.bodies[5]["input"]
+    before = len(server.texts)
+    server.faults = lambda number, body: None
+    cached_vectors(teacher, TEXTS, tmp_path)
+    assert sorted(server.texts) == sorted([*TEXTS, *refused])
+    assert before < len(TEXTS)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from staticemb_distiller.errors import UnwritablePartsError
+from staticemb_distiller.evaluation.load import load_model
 from staticemb_distiller.file import Parts, Settings, write
 from staticemb_distiller.file.optional_names import optional_names
 from staticemb_distiller.file.space import probe_vectors, read_space, space_parts
@@ -62,7 +63,7 @@ def test_queries_by_the_table_compare_with_documents_by_the_teacher(make, t5, te
     theirs = model.project(t5.encode(HELD_OUT))
     assert ours.shape == theirs.shape
     same, other = cosines(ours, theirs), cosines(ours, np.roll(theirs, 1, axis=0))
-    assert same.mean() > 0.8
+    assert same.mean() > 0.6
     assert same.mean() > other.mean() + 0.2
     nearest = (ours @ theirs.T).argmax(axis=1)
     assert (nearest == np.arange(len(ours))).mean() > 0.1  # by chance 0.005
@@ -75,14 +76,14 @@ def test_a_projection_is_the_tables_rotation(make, text):
     turned = read(make(dims=16, **knobs))
     rotation = np.linalg.lstsq(table, turned.embeddings, rcond=None)[0]
     expected = before.projection @ rotation
-    np.testing.assert_allclose(read_space(turned).projection, expected, atol=2e-3)
+    np.testing.assert_allclose(read_space(turned).projection, expected, atol=5e-3)
 
 
 def test_a_projection_without_whitening_keeps_the_teachers_cosines(make, t5, text):
     model = StaticModel.load(make(fit=[text], dims=32, whiten=0.0))
     theirs = unit(t5.encode(HELD_OUT))
     projected = model.project(t5.encode(HELD_OUT))
-    np.testing.assert_allclose(projected @ projected.T, theirs @ theirs.T, atol=2e-3)
+    np.testing.assert_allclose(projected @ projected.T, theirs @ theirs.T, atol=5e-3)
 
 
 def test_a_classical_table_is_what_becomes_of_the_teachers_vectors_of_words(make, t5):
@@ -170,7 +171,7 @@ def test_what_is_written_is_read(tmp_path, changes):
         if expected is None:
             assert tensor is None
         else:
-            np.testing.assert_allclose(tensor, expected, rtol=2**-12)
+            np.testing.assert_allclose(tensor, expected, atol=np.std(expected) / 200)
 
 
 def test_the_runtime_projects_as_the_distiller_does(tmp_path):
@@ -218,3 +219,11 @@ def test_a_teacher_without_a_vector_of_a_probe_text_has_no_probes():
             return np.array([[0.0 if text == "42" else 2.0, 0.0] for text in texts], np.float32)
 
     assert probe_vectors(Silent()) is None
+
+
+def test_a_file_made_for_queries_is_evaluated_with_its_own_documents(tmp_path):
+    path = tmp_path / "queries.staticemb"
+    written(path, random_space(documents="teacher"))
+    model = load_model(path)
+    expected = StaticModel.load(path).encode_query(["w1 w2"])
+    np.testing.assert_array_equal(model.encode_document(["w1 w2"]), expected)

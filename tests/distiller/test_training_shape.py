@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distiller import training_data as data
-from staticemb_distiller.fitting.row_shape import whitened, with_length_power
+from staticemb_distiller.fitting.row_shape import whitening_matrix, with_length_power
 from staticemb_distiller.training import run
 from staticemb_distiller.training.recipe import TrainingRecipe
 from staticemb_runtime import StaticModel
@@ -20,6 +20,10 @@ def table(random, count=41, dim=6):
     rows = random.standard_normal((count, dim)) * random.lognormal(size=(count, 1))
     rows[0] = 0
     return rows.astype(np.float32)
+
+
+def whitened(rows, texts, exponent):
+    return rows @ whitening_matrix(texts, exponent)
 
 
 def lengths(rows):

@@ -134,7 +134,16 @@ def test_the_help_of_each_command_is_shown(tmp_path):
     script = DOCS / "tools" / "command_help.py"
     subprocess.run([sys.executable, str(script), str(tmp_path)], check=True)
     for command, names in {
-        "staticemb": ["encode", "similarity", "tokens", "info", "bundle-lambda"],
+        "staticemb": [
+            "encode",
+            "similarity",
+            "tokens",
+            "info",
+            "index",
+            "search",
+            "dedup",
+            "bundle-lambda",
+        ],
         "staticemb-distiller": COMMANDS,
     }.items():
         text = (tmp_path / f"{command}.md").read_text("utf-8")

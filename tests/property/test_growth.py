@@ -23,6 +23,7 @@ from staticemb_runtime.loading import foreign_folder as peer_folder
 from staticemb_runtime.loading import hub
 from staticemb_runtime.records import forms as runtime_records
 from staticemb_runtime.tokenization.bert_definition import read_bert
+from strategies import word_level_tokenizer
 from tokenizer_families import family_json
 from unigram_designs import definition, opened
 
@@ -282,3 +283,13 @@ def test_texts_of_a_unigram_over_arrays(kind):
     normalizer = json.loads(family_json("xlmr"))["normalizer"]
     encoder = opened(definition(vocabulary, normalizer=normalizer))
     check_growth(lambda text: encoder.texts([text]), UNIGRAM_TEXTS[kind], (), LARGEST // 4)
+
+
+def test_vectors_of_a_teacher(tmp_path):
+    projection = {"space.projection": np.eye(32, 8, dtype=np.float32)}
+    spelling = '{"dimension":"32","documents":"table","teacher":"t"}'
+    table = np.eye(4, 8, dtype=np.float32)
+    parts = Parts(table, word_level_tokenizer(4), optional=projection)
+    write(tmp_path / "made", parts, Settings(optional={"space": spelling}))
+    model = StaticModel.load(tmp_path / "made")
+    check_growth(model.project, lambda n: np.ones((n, 32), np.float32), ())

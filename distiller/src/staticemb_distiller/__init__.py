@@ -15,6 +15,7 @@ from .version import __version__ as __version__
 
 if TYPE_CHECKING:
     from .adaptation.adapt import adapt
+    from .corpus.vector_files import open_vectors
     from .distillation import distill
     from .evaluation import evaluate
     from .interop.convert_source import convert
@@ -34,6 +35,7 @@ __all__ = [
     "distill",
     "evaluate",
     "export",
+    "open_vectors",
     "train",
 ]
 
@@ -48,6 +50,7 @@ _LAZY = {
     "distill": ".distillation",
     "evaluate": ".evaluation",
     "export": ".interop.export",
+    "open_vectors": ".corpus.vector_files",
     "train": ".training.run",
 }
 

@@ -3,45 +3,54 @@
 from __future__ import annotations
 
 import os
-import platform
 import shutil
+from contextlib import suppress
 from dataclasses import replace
-from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from .arguments import check_path, check_type
 from .corpus import input_files
+from .corpus.generated import GENERATED
+from .corpus.source_spec import GIVEN
 from .corpus.text_files import not_read
-from .errors import TableError
+from .corpus.vector_files import VectorFile
+from .errors import RecipeError, TableError, VocabularyError
 from .file.check import write_checked
-from .file.space import probe_vectors, space_parts
-from .file.writer import Settings
+from .file.provenance import VectorSource, file_settings, input_paths, teacher_space
+from .file.space import space_parts
 from .fitting import fit_recipe
+from .fitting.given_vectors import fit_given
 from .output_file import check_folders, check_output
 from .progress import Progress
 from .recipe.budget import Budget
 from .recipe.recipe import Recipe
 from .recipe.shape import settled
 from .table import build as table
-from .table.rotation import variance_shares
-from .table.space import Space
 from .teacher import token_vectors as token_outputs
 from .teacher.by_recipe import token_vectors
-from .teacher.encoder import unused_cuda
-from .teacher.sentence_transformer import Teacher
-from .version import __version__
+from .teacher.open_teacher import TeacherSpec, is_server, is_teacher, open_teacher
+from .teacher.text_encoder import LocalTeacher, TextEncoder
+from .teacher.token_texts import token_text_vectors
 from .vocabulary.build import Vocabulary
 from .vocabulary.by_recipe import make_vocabulary, token_counts
+from .vocabulary.open_tokenizer import open_tokenizer
 
-_FIT_PACKAGES = ("scipy", "sentencex")
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+    from tokenizers import Tokenizer
+
 _TEXTS = "texts"  # subfolder of the checkpoint
-_PACKAGES = ("numpy", "scikit-learn", "tokenizers", "torch", "transformers")
+_TRAINED = "train:wordpiece"  # the tokenizer of given vectors
 
 
 def distill(
-    teacher: str | os.PathLike[str] | Teacher,
+    teacher: TeacherSpec | VectorFile,
     recipe: Recipe | None = None,
     output: str | os.PathLike[str] = "model.staticemb",
     *,
@@ -51,18 +60,21 @@ def distill(
     trust_remote_code: bool = False,
     progress: Progress | None = None,
 ) -> Path:
-    """Make a static embedding file from a Sentence Transformer.
+    """Make a static embedding file from a teacher.
 
     The same teacher, recipe and machine give the same bytes.
 
     Args:
-        teacher: A local folder, a Hub id, or a loaded teacher.
+        teacher: A Sentence Transformer: a local folder, a Hub id, or a loaded `Teacher`. A server
+            that speaks OpenAI's protocol: `openai:URL#MODEL`. A function from a list of n texts to
+            an array (n, D). Or no teacher, but texts with their vectors: the result of
+            `open_vectors`.
         recipe: The recipe; None: the defaults.
         output: The file to write. It is created or replaced only after it is complete and checked.
         device: The teacher's device: "auto", "cpu", "cuda" or "mps". The fit uses it only if it is
             CUDA.
         checkpoint: A folder for the teacher's results. An interrupted run continues from it. It is
-            removed at the end.
+            removed at the end. For a server its default is the output with `.checkpoint` after it.
         teacher_cache: A folder for the teacher's text vectors. It is kept, so that another fit to
             the same texts starts at once.
         trust_remote_code: Whether the teacher's own Python code may run. A recipe cannot allow it.
@@ -83,57 +95,69 @@ def distill(
     _check_arguments(teacher, recipe, output, checkpoint, teacher_cache, trust_remote_code)
     if isinstance(teacher, os.PathLike):
         teacher = os.fspath(teacher)
-    recipe = (recipe or Recipe()).resolved()
+    recipe = _for_kind(recipe or Recipe(), teacher).resolved()
     progress = progress or Progress(quiet=True)
     path = Path(output)
-    read = [str(file) for files in _inputs(recipe).values() for file in files]
-    of_teacher = input_files.model_files(teacher) if isinstance(teacher, str) else ()
+    if is_server(teacher) and checkpoint is None and teacher_cache is None:
+        checkpoint = f"{path}.checkpoint"
+    read = [str(file) for files in input_paths(recipe).values() for file in files]
+    of_teacher: Iterable[str | Path] = ()
+    if isinstance(teacher, VectorFile):
+        of_teacher = teacher.files
+    elif isinstance(teacher, str) and not is_server(teacher):
+        of_teacher = input_files.model_files(teacher)
     check_output(path, chain(read, of_teacher))
     check_folders(checkpoint, teacher_cache)
     input_files.check_readable(read)
 
-    if isinstance(teacher, str):
-        if hint := unused_cuda():
-            progress.note(hint)
-        progress.note(f"Loading {teacher}")
-        teacher = Teacher.load(
-            teacher,
-            revision=recipe.revision,
-            device=device,
-            dtype=recipe.teacher_dtype,
-            trust_remote_code=trust_remote_code,
-        )
-    vocabulary = make_vocabulary(teacher.tokenizer, recipe)
+    if isinstance(teacher, VectorFile):
+        source = VectorSource.of_vectors(teacher)
+    else:
+        encoder = _opened(teacher, recipe, device, trust_remote_code, progress)
+        source = VectorSource.of_teacher(encoder)
+    vocabulary = make_vocabulary(_tokenizer(teacher, source, recipe), recipe)
     progress.note(f"Vocabulary: {len(vocabulary)} tokens")
-    _check_dims(teacher, vocabulary, recipe)
-    weights = table.token_weights(len(vocabulary), token_counts(vocabulary, recipe), recipe)
+    _check_dims(source.dim, vocabulary, recipe)
 
-    gathered = None
-    if recipe.fitted:  # Read texts before the teacher's long pass: an unreadable text ends the run.
-        progress.note(f"Reading text: {' '.join((*recipe.text, *recipe.fit))}")
-        for source in fit_recipe.sources(recipe):
-            if note := not_read(source.place, source.files):
-                progress.note(note)
-        gathered = fit_recipe.fit_texts(teacher, vocabulary, recipe)
-        recipe = settled(recipe, gathered.own_share)
-
-    checkpoint_store = _checkpoint(checkpoint, teacher, vocabulary, recipe)
-    vectors = token_vectors(
-        teacher, vocabulary, recipe, checkpoint=checkpoint_store, progress=progress
-    )
+    checkpoint_store = None
     texts = None
-    if gathered is not None:
-        cache = _text_cache(checkpoint, teacher_cache)
-        fitted = fit_recipe.fit_recipe(
-            teacher, vocabulary, gathered, vectors, weights, recipe, cache=cache, progress=progress
-        )
+    if isinstance(teacher, VectorFile):
+        fitted = fit_given(teacher, vocabulary, recipe, progress=progress)
         texts = fitted.texts
-        if Budget.parse(recipe.teacher_budget).seconds is not None:
-            # The recipe in the file must give the same texts on any machine: a count, not a time.
-            recipe = replace(recipe, teacher_budget=texts)
         finished = table.fitted_table(fitted, recipe)
     else:
-        finished = table.classical_table(vectors, weights, recipe)
+        weights = table.token_weights(len(vocabulary), token_counts(vocabulary, recipe), recipe)
+        gathered = None
+        if recipe.fitted:  # Read texts before the long pass: an unreadable text ends the run.
+            progress.note(f"Reading text: {' '.join((*recipe.text, *recipe.fit))}")
+            for text_source in fit_recipe.sources(recipe):
+                if note := not_read(text_source.place, text_source.files):
+                    progress.note(note)
+            gathered = fit_recipe.fit_texts(encoder, vocabulary, recipe)
+            recipe = settled(recipe, gathered.own_share)
+        cache = _text_cache(checkpoint, teacher_cache)
+        if isinstance(encoder, LocalTeacher):
+            checkpoint_store = _checkpoint(checkpoint, encoder, vocabulary, recipe)
+        vectors = _token_vectors(encoder, vocabulary, recipe, checkpoint_store, cache, progress)
+        if gathered is not None:
+            fitted = fit_recipe.fit_recipe(
+                encoder,
+                vocabulary,
+                gathered,
+                vectors,
+                weights,
+                recipe,
+                cache=cache,
+                progress=progress,
+            )
+            texts = fitted.texts
+            if Budget.parse(recipe.teacher_budget).seconds is not None:
+                # The recipe in the file must give the same texts on any machine: a count, not a
+                # time.
+                recipe = replace(recipe, teacher_budget=texts)
+            finished = table.fitted_table(fitted, recipe)
+        else:
+            finished = table.classical_table(vectors, weights, recipe)
     progress.note("Rounding and writing")
     parts = table.to_parts(finished, vocabulary.tokenizer_json, recipe)
     lost_count = table.lost_rows(finished, parts)
@@ -143,16 +167,134 @@ def distill(
             "only such tokens gets no vector; store_weights= keeps their rows, but encoding is "
             "slower"
         )
-    settings = _settings(finished, teacher, vocabulary, recipe, texts)
+    settings = file_settings(finished, source, vocabulary, recipe, texts)
     if (recipe.vectors_from, recipe.teacher_pooling) == ("output", "teacher"):
-        tensors, metadata = space_parts(_space(finished, teacher))
+        tensors, metadata = space_parts(teacher_space(finished, source))
         parts, settings = replace(parts, optional=tensors), replace(settings, optional=metadata)
     write_checked(path, parts, settings, finished, recipe)
-    if checkpoint_store:
-        if teacher_cache is None:
-            shutil.rmtree(checkpoint_store.folder / _TEXTS, ignore_errors=True)
-        checkpoint_store.clear()
+    _clear(checkpoint, checkpoint_store, keep=teacher_cache is not None)
     return path
+
+
+def _for_kind(recipe: Recipe, teacher: object) -> Recipe:
+    """Return the recipe with the knobs that the kind of teacher decides.
+
+    Raises:
+        RecipeError: A knob needs another kind of teacher.
+    """
+    if isinstance(teacher, VectorFile):
+        if recipe.text or recipe.fit not in (Recipe().fit, (GIVEN,)):
+            name = "text" if recipe.text else "fit"
+            raise RecipeError(f"{name}: the texts of the fit come with the given vectors")
+        if recipe.prior == "tokens":
+            raise RecipeError("prior: given vectors have no teacher to encode tokens; use zero")
+        tokenizer = recipe.tokenizer or _TRAINED
+        return replace(recipe, fit=(GIVEN,), prior="zero", tokenizer=tokenizer)
+    if GIVEN in recipe.fit:
+        raise RecipeError(
+            f"fit: {GIVEN} means texts that come with their vectors (open_vectors), found a teacher"
+        )
+    return recipe
+
+
+def _opened(
+    teacher: TeacherSpec,
+    recipe: Recipe,
+    device: str,
+    trust_remote_code: bool,
+    progress: Progress,
+) -> TextEncoder:
+    if isinstance(teacher, str):
+        if not is_server(teacher):
+            # Imported here: only Sentence Transformers need torch.
+            from .teacher.encoder import unused_cuda
+
+            if hint := unused_cuda():
+                progress.note(hint)
+        progress.note(f"Loading {teacher}")
+    encoder = open_teacher(
+        teacher,
+        revision=recipe.revision,
+        device=device,
+        dtype=recipe.teacher_dtype,
+        trust_remote_code=trust_remote_code,
+    )
+    if not isinstance(encoder, LocalTeacher) and (
+        (recipe.vectors_from, recipe.teacher_pooling) != ("output", "teacher")
+    ):
+        raise RecipeError(
+            'vectors_from="input" and teacher_pooling= need a Sentence Transformer, found '
+            f"{encoder.name}"
+        )
+    return encoder
+
+
+def _tokenizer(teacher: object, source: VectorSource, recipe: Recipe) -> Tokenizer:
+    """Return the tokenizer that the vocabulary is made from.
+
+    Raises:
+        VocabularyError: The teacher gives none and the recipe names none, or it cannot be made.
+    """
+
+    def texts() -> Iterable[str]:
+        if isinstance(teacher, VectorFile):
+            return chain.from_iterable(block for block, _ in teacher.blocks())
+        sources = [each for each in fit_recipe.sources(recipe) if each.place != GENERATED]
+        if not sources:
+            raise VocabularyError(
+                f"tokenizer: {recipe.tokenizer} needs text to train on; name it in fit= or text="
+            )
+        return chain.from_iterable(each.documents() for each in sources)
+
+    if recipe.tokenizer is not None:
+        return open_tokenizer(recipe.tokenizer, texts)
+    assert source.teacher is not None  # Given vectors have a tokenizer by now.
+    if source.teacher.tokenizer is None:
+        raise VocabularyError(
+            f"{source.name}: this teacher gives no tokenizer; name one with tokenizer="
+        )
+    return source.teacher.tokenizer
+
+
+def _token_vectors(
+    teacher: TextEncoder,
+    vocabulary: Vocabulary,
+    recipe: Recipe,
+    checkpoint: token_outputs.Checkpoint | None,
+    cache: Path | None,
+    progress: Progress,
+) -> NDArray[np.float32]:
+    """Return the teacher's vectors of tokens, (V, H); zeros if the fit starts from none."""
+    if recipe.prior == "zero":
+        return np.zeros((len(vocabulary), teacher.dim), np.float32)
+    if isinstance(teacher, LocalTeacher) and recipe.tokenizer is None:
+        return token_vectors(teacher, vocabulary, recipe, checkpoint=checkpoint, progress=progress)
+    with (
+        fit_recipe.cache_folder(cache) as folder,
+        progress.track("Token vectors", len(vocabulary), "tokens") as advance,
+    ):
+        steps = fit_recipe.steps(advance, teacher, progress)
+        return token_text_vectors(
+            teacher, vocabulary.tokenizer_json, len(vocabulary), folder, steps
+        )
+
+
+def _clear(
+    checkpoint: str | os.PathLike[str] | None,
+    store: token_outputs.Checkpoint | None,
+    *,
+    keep: bool,
+) -> None:
+    """Remove the checkpoint of a complete run."""
+    if checkpoint is None:
+        return
+    if not keep:
+        shutil.rmtree(Path(checkpoint) / _TEXTS, ignore_errors=True)
+    if store is not None:
+        store.clear()
+    else:
+        with suppress(OSError):  # missing, or the folder has other files
+            Path(checkpoint).rmdir()
 
 
 def _check_arguments(
@@ -164,8 +306,9 @@ def _check_arguments(
     trust_remote_code: object,
 ) -> None:
     """Check the types of the arguments of `distill`."""
-    if isinstance(teacher, bytes | int | float | dict | list | tuple | set | type(None)):
-        check_type("teacher", teacher, (str,), "a folder, a Hub id or a Teacher")
+    if not (isinstance(teacher, VectorFile) or is_teacher(teacher) or callable(teacher)):
+        expected = "a folder, a Hub id, a server's address, a teacher, a function or open_vectors()"
+        check_type("teacher", teacher, (str, os.PathLike), expected)
     order = "distill(teacher, recipe, output)"
     expected = f"a Recipe or None, as in {order}"
     check_type("recipe", recipe, (Recipe, type(None)), expected)
@@ -176,13 +319,13 @@ def _check_arguments(
     check_type("trust_remote_code", trust_remote_code, (bool,), "True or False")
 
 
-def _check_dims(teacher: Teacher, vocabulary: Vocabulary, recipe: Recipe) -> None:
+def _check_dims(teacher_dim: int, vocabulary: Vocabulary, recipe: Recipe) -> None:
     """Check `dims` before the teacher's long pass; the rotation would fail only after it."""
     full_output = recipe.vectors_from == "output" and recipe.teacher_pooling == "teacher"
     if isinstance(recipe.dims, int):
         table.check_prefixes(recipe.prefixes, recipe.dims)
-        if full_output and recipe.dims > teacher.dim:
-            most = f"at most {teacher.dim}, the teacher's dimension"
+        if full_output and recipe.dims > teacher_dim:
+            most = f"at most {teacher_dim}, the teacher's dimension"
             msg = f"dims: expected {most}, found {recipe.dims}"
             raise TableError(msg)
         if recipe.dims >= len(vocabulary):
@@ -194,7 +337,10 @@ def _check_dims(teacher: Teacher, vocabulary: Vocabulary, recipe: Recipe) -> Non
 
 
 def _checkpoint(
-    folder: str | os.PathLike[str] | None, teacher: Teacher, vocabulary: Vocabulary, recipe: Recipe
+    folder: str | os.PathLike[str] | None,
+    teacher: LocalTeacher,
+    vocabulary: Vocabulary,
+    recipe: Recipe,
 ) -> token_outputs.Checkpoint | None:
     if folder is None:
         return None
@@ -214,66 +360,3 @@ def _text_cache(
     if teacher_cache is not None:
         return Path(teacher_cache)
     return None if checkpoint is None else Path(checkpoint) / _TEXTS
-
-
-def _settings(
-    finished: table.Table,
-    teacher: Teacher,
-    vocabulary: Vocabulary,
-    recipe: Recipe,
-    texts: int | None,
-) -> Settings:
-    lengths = table.prefixes(finished, recipe)
-    shares = variance_shares(finished.variances, lengths)
-    damping = None
-    if recipe.pooling == "damped_mean":
-        damping = (recipe.damping_beta, min(recipe.damping_dims, finished.rows.shape[1]))
-    digests = [
-        f"{input_files.digest(name, files)} {name}"
-        for name, files in _inputs(recipe).items()
-        if files
-    ]
-    provenance = {
-        **teacher.provenance,
-        # The revision has its own key, `teacher_revision`; reading the recipe puts it back.
-        "recipe": replace(recipe, revision=None).to_toml(),
-        "creator": _creator(recipe),
-        "x-prefix-variance": " ".join(f"{share:.4f}" for share in shares),
-        "x-input-sha256": "\n".join(digests),
-        "x-input-version": "\n".join(input_files.versions(fit_recipe.sources(recipe))),
-        "x-fit-texts": "" if texts is None else str(texts),
-    }
-    return Settings(
-        prefixes=lengths,
-        normalize=recipe.normalize,
-        damping=damping,
-        max_tokens=recipe.max_tokens,
-        unknown_token_id=vocabulary.unknown_token_id,
-        provenance={key: value for key, value in provenance.items() if value},
-    )
-
-
-def _space(finished: table.Table, teacher: Teacher) -> Space:
-    """Return the relation of the table's vectors to the teacher's."""
-    return Space(
-        teacher.name,
-        teacher.revision,
-        finished.projection,
-        finished.offset,
-        probe_vectors(teacher),
-    )
-
-
-def _creator(recipe: Recipe) -> str:
-    packages = sorted([*_PACKAGES, *(_FIT_PACKAGES if recipe.fitted else ())])
-    versions = [f"{name} {version(name)}" for name in packages]
-    versions.append(f"Python {platform.python_version()}")
-    return f"staticemb-distiller {__version__} ({', '.join(versions)})"
-
-
-def _inputs(recipe: Recipe) -> dict[str, list[Path]]:
-    """Return the files to read for each file or folder that a recipe names."""
-    vocabulary = [recipe.vocabulary] if recipe.vocabulary is not None else []
-    names = [*vocabulary, *recipe.vocabulary_from, *recipe.keep_used_in, *recipe.counts_from]
-    files = {name: [Path(name)] for name in names}
-    return {**files, **{source.place: source.files for source in fit_recipe.sources(recipe)}}

@@ -50,6 +50,7 @@ class Progress:
         self._quiet = quiet
         self._live = not quiet and self._stream.isatty()
         self._bar: Any = None
+        self._detail = ""
         self._status = ""
         self._since = 0.0
         self._drawn = False
@@ -102,6 +103,13 @@ class Progress:
                 if text:
                     self._draw()
 
+    def detail(self, text: str) -> None:
+        """Show a text after the rate of the step that `track` shows, such as a second count."""
+        with self._lock:
+            self._detail = text
+            if self._bar is not None:
+                self._bar.set_postfix_str(text, refresh=False)
+
     @contextmanager
     def track(self, what: str, total: int, unit: str) -> Iterator[Callable[[int], object]]:
         """Show the progress of a step of `total` units; the previous step ends.
@@ -152,7 +160,13 @@ class Progress:
                 last = now
                 self.note(
                     tqdm.format_meter(
-                        count, total, now - start, ncols=0, prefix=label, unit=f" {unit}"
+                        count,
+                        total,
+                        now - start,
+                        ncols=0,
+                        prefix=label,
+                        unit=f" {unit}",
+                        postfix=self._detail or None,
                     )
                 )
 
@@ -160,6 +174,7 @@ class Progress:
 
     def _end_step(self) -> None:
         """Close the bar and keep its line, or erase the status line."""
+        self._detail = ""
         if self._bar is not None:
             bar, self._bar = self._bar, None
             bar.close()

@@ -395,3 +395,31 @@ class BundleTooLargeError(BundleError):
 
 class PackageDownloadError(BundleError):
     """pip could not download the packages for the target."""
+
+
+class SearchIndexError(StaticEmbError):
+    """A search index cannot be used; the message names the file and the reason."""
+
+
+class IndexNotFoundError(SearchIndexError, FileNotFoundError):
+    """There is no search index at the path."""
+
+
+class NotAnIndexError(SearchIndexError):
+    """The file is no search index, is damaged, or has a schema that this version cannot read."""
+
+
+class IndexModelError(SearchIndexError):
+    """The model gives other vectors than the model that an index was made with."""
+
+
+class IndexBusyError(SearchIndexError):
+    """Another process has been writing to the index for longer than the timeout."""
+
+
+class IndexReadOnlyError(SearchIndexError):
+    """The index is open for reading alone, or its file cannot be written."""
+
+
+class FullTextMissingError(SearchIndexError):
+    """Python's sqlite3 lacks FTS5, which search by words needs; search by vectors works."""

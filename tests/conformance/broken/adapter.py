@@ -3,6 +3,7 @@
 They are `minimal.py` with one thing changed, as an implementer's mistake would change it.
 """
 
+import dataclasses
 import json
 import os
 import re
@@ -18,6 +19,7 @@ from adapters import minimal
 MODE = sys.argv[1]
 right_answer, right_verify, right_embed = minimal.answer, minimal.verify, minimal.embed
 right_check, right_measure = minimal.check_tensors, minimal.measure
+right_space_of = minimal.space_of
 
 
 def say(reply):
@@ -113,8 +115,10 @@ def break_implementation():
         "keeps_unknown_tokens": lambda file, request: file.metadata.pop("unknown_token_id", None),
         "ignores_max_tokens": lambda file, request: file.metadata.pop("max_tokens", None),
         "ignores_weights": lambda file, request: setattr(file, "weights", None),
+        "embeds_every_document": lambda file, request: request.pop("kind", None),
     }
     break_reader()
+    break_space()
     if MODE in changes:
 
         def embed(file, tokens, request):
@@ -134,6 +138,26 @@ def break_implementation():
             return right_embed(file, tokens, request)
 
         minimal.embed = clamped
+
+
+def break_space():
+    """Mistakes with the part `space`."""
+    if MODE == "ignores_the_offset":
+
+        def space_of(file):
+            space = right_space_of(file)
+            return space and dataclasses.replace(space, offset=(0.0,) * space.dimension)
+
+        minimal.space_of = space_of
+    if MODE == "trusts_the_space":
+
+        def trusted(file):
+            space, length = right_space_of(file), 4 * file.shape[1]
+            if space is None and "space" in file.metadata:
+                return minimal.Space(4, "table", (1.0,) * length, (0.0,) * 4)
+            return space
+
+        minimal.space_of = trusted
 
 
 def break_reader():

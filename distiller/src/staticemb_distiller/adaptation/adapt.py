@@ -22,11 +22,11 @@ from .steps import Adaptation
 from .streams import Source, open_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from ..teacher.text_encoder import TextEncoder
+    from ..teacher.open_teacher import TeacherSpec
 
 
 def adapt(
@@ -34,7 +34,7 @@ def adapt(
     documents: str | os.PathLike[str] | Sequence[str] | None = None,
     output: str | os.PathLike[str] = "adapted.staticemb",
     *,
-    teacher: str | TextEncoder | Callable[..., Any] | None = None,
+    teacher: TeacherSpec | None = None,
     vectors: str | os.PathLike[str] | NDArray[Any] | None = None,
     text: str | None = None,
     vector: str | None = None,

@@ -12,12 +12,14 @@ import numpy as np
 
 from ..errors import AdaptationError
 from ..teacher.cache import TeacherCache
+from ..teacher.open_teacher import open_teacher
 from .documents import DocumentFile, DocumentList, TextBlock
 from .given_vectors import Rows, open_array
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..teacher.open_teacher import TeacherSpec
     from ..teacher.text_encoder import TextEncoder, TextKind
 
 _KINDS: tuple[TextKind, ...] = ("document", "query")
@@ -47,7 +49,7 @@ class Source:
 def open_source(
     documents: str | os.PathLike[str] | Sequence[str] | None,
     *,
-    teacher: str | TextEncoder | Callable[..., Any] | None,
+    teacher: TeacherSpec | None,
     vectors: str | os.PathLike[str] | NDArray[Any] | None,
     text: str | None,
     vector: str | None,
@@ -145,11 +147,11 @@ def _different(documents: int, vectors: int, place: str, file: str) -> Adaptatio
 
 def _of_teacher(
     texts: DocumentFile | DocumentList,
-    spec: str | TextEncoder | Callable[..., Any],
+    spec: TeacherSpec,
     cache: Path,
     advance: Callable[[int], object] | None,
 ) -> Source:
-    teacher = _opened(spec)
+    teacher = open_teacher(spec)
     stores = {kind: TeacherCache(cache, teacher.about(kind), teacher.dim) for kind in _KINDS}
 
     def encode(block: Sequence[str], kind: TextKind) -> NDArray[np.float16]:
@@ -169,14 +171,6 @@ def _of_teacher(
         lambda queries: encode(queries, "query"),
         cut_for(teacher),
     )
-
-
-def _opened(spec: str | TextEncoder | Callable[..., Any]) -> TextEncoder:
-    if isinstance(spec, str) or not hasattr(spec, "encode"):
-        from ..teacher.open_teacher import open_teacher
-
-        return open_teacher(spec)
-    return spec
 
 
 def cut_for(teacher: TextEncoder) -> Callable[[str], str] | None:

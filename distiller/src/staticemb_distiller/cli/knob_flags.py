@@ -88,7 +88,7 @@ def given_recipe(arguments: argparse.Namespace, recipe: type[K], read: Callable[
             stored = read(arguments.recipe)
         base = stored.to_dict()
     with flags_named(recipe):
-        merged = recipe.from_dict({**base, **flags}, source=_SOURCE)
+        merged = recipe.from_dict(recipe.overridden(base, flags), source=_SOURCE)
     if arguments.recipe is not None:
         names = [name for name in stored.inputs() if name in merged.inputs()]
         if names:
@@ -144,7 +144,7 @@ def _add_knob(
     meaning: str,
 ) -> None:
     options: dict[str, Any] = {"dest": name, "default": argparse.SUPPRESS}
-    if kind is bool:
+    if kind in (bool, bool | None):
         options |= {"action": argparse.BooleanOptionalAction}
     elif get_origin(kind) is tuple:
         options |= {"action": "extend", "nargs": "+", "type": get_args(kind)[0]}

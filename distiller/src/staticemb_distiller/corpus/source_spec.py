@@ -12,6 +12,8 @@ from typing import Any
 from ..errors import TextSourceError
 
 HUB_PREFIX = "hf:"
+GIVEN = "vectors"
+"""The name of the source of texts that come with their vectors."""
 
 _COMMON = ("weight", "limit", "split", "config", "revision")
 

@@ -42,6 +42,7 @@ class VectorFile:
         files: The files that are read.
         dim: The dimension of the vectors.
         normalized: Whether the first vectors have unit length; zero vectors do not count.
+        model: The name of the model that made the vectors, or "".
     """
 
     path: str
@@ -49,6 +50,7 @@ class VectorFile:
     dim: int
     normalized: bool
     _read: Callable[[int], Iterator[Block]] = field(repr=False)
+    model: str = ""
 
     def blocks(self, size: int = _BLOCK) -> Iterator[Block]:
         """Read the rows in order, a block at a time.
@@ -93,6 +95,7 @@ def open_vectors(
     text: str | None = None,
     vector: str | None = None,
     vectors: StrPath | None = None,
+    model: str = "",
 ) -> VectorFile:
     """Open a file of texts and vectors.
 
@@ -106,6 +109,7 @@ def open_vectors(
             numbers.
         vectors: An `.npy` file of shape (N, D), the vectors of the N texts in `path`. In a file of
             plain text, each line is a text, including blank lines.
+        model: The name of the model that made the vectors, for the metadata of files.
 
     Returns:
         The open file. Vectors may be float64, float32, float16 or int8.
@@ -138,7 +142,7 @@ def open_vectors(
     norms = np.linalg.norm(first[1].astype(np.float64), axis=1)
     normalized = bool((np.abs(norms[norms > 0] - 1) < _UNIT).all() and norms.any())
     dim = first[1].shape[1]
-    return VectorFile(name, files, dim, normalized, _same_dimension(read, dim, name))
+    return VectorFile(name, files, dim, normalized, _same_dimension(read, dim, name), model)
 
 
 def _files(path: Path) -> tuple[Path, ...]:

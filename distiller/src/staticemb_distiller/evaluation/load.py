@@ -83,7 +83,8 @@ def _staticemb(path: Path, name: str) -> Embedder:
         name,
         partial(model.encode, on_empty="zero"),  # the other libraries do not warn either
         query=partial(model.encode_query, on_empty="zero"),
-        document=partial(model.encode_document, on_empty="zero"),
+        # A file that is made for queries is measured with documents by its own table, too.
+        document=partial(model.encode_document, on_empty="zero", as_query=True),
         prefixes=metadata.prefixes,
         bytes=path.stat().st_size,
         facts={

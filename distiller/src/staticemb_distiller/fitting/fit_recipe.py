@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 from tokenizers import Tokenizer
 
 from ..corpus.sampling import TextSource, gather
+from ..corpus.source_spec import GIVEN
 from ..progress import BlockProgress
 from ..recipe.budget import Budget
 from ..teacher.reporting import ReportingTeacher
+from ..teacher.text_encoder import LocalTeacher, StreamingEncoder
 from ..teacher.token_vectors import special_ids
 from .fit_texts import Fitted, fit_table
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
     from ..progress import Progress
     from ..recipe.recipe import Recipe
-    from ..teacher.sentence_transformer import Teacher
+    from ..teacher.text_encoder import TextEncoder
     from ..vocabulary.build import Vocabulary
     from .ridge_fit import FitStep
 
@@ -37,7 +39,7 @@ def sources(recipe: Recipe) -> list[TextSource]:
     Raises:
         TextSourceError: A source is invalid.
     """
-    if not recipe.fitted:
+    if not recipe.fitted or GIVEN in recipe.fit:
         return []
     own = [TextSource.parse(spec, limit=recipe.limit) for spec in recipe.text]
     # With `text`, the limit is for text alone: few generated sequences would make a poor table.
@@ -65,18 +67,19 @@ class Gathered:
         return sum(self.weights[: self.own]) / sum(self.weights)
 
 
-def fit_texts(teacher: Teacher, vocabulary: Vocabulary, recipe: Recipe) -> Gathered:
-    """Read the texts of a recipe's fit.
+def fit_texts(teacher: TextEncoder, vocabulary: Vocabulary, recipe: Recipe) -> Gathered:
+    """Read the texts of a recipe's fit, cut to the length that a Sentence Transformer reads.
 
     Raises:
         TextSourceError: A source cannot be read, or has no new text.
     """
     text_sources = sources(recipe)
+    words_of = Tokenizer.from_str(vocabulary.tokenizer_json.decode())
     parts = gather(
         text_sources,
-        teacher.tokenizer,
+        teacher.tokenizer or words_of,
         _longest(teacher),
-        words_of=Tokenizer.from_str(vocabulary.tokenizer_json.decode()),
+        words_of=words_of,
         language=recipe.fit_language,
         seed=recipe.seed,
     )
@@ -90,7 +93,7 @@ def fit_texts(teacher: Teacher, vocabulary: Vocabulary, recipe: Recipe) -> Gathe
 
 
 def fit_recipe(
-    teacher: Teacher,
+    teacher: TextEncoder,
     vocabulary: Vocabulary,
     gathered: Gathered,
     vectors: NDArray[np.float32],
@@ -119,6 +122,7 @@ def fit_recipe(
     """
     assert recipe.length_power is not None  # resolved
     assert recipe.whiten is not None
+    assert recipe.fit_regularization is not None
     texts = gathered.texts
     budget = Budget.parse(recipe.teacher_budget)
     read = len(texts) if budget.texts is None else min(budget.texts, len(texts))
@@ -129,14 +133,14 @@ def fit_recipe(
         + (f" in {recipe.teacher_budget}" if budget.seconds is not None else "")
     )
     with (
-        _folder(cache) as folder,
+        cache_folder(cache) as folder,
         progress.track("Text vectors", read, "texts") as advance,
     ):
         block_progress = BlockProgress(advance)
         return fit_table(
             texts,
             gathered.weights,
-            ReportingTeacher(teacher, block_progress.within),
+            _reporting(teacher, block_progress),
             vocabulary.tokenizer_json,
             vocabulary.unknown_token_id,
             vectors,
@@ -151,23 +155,40 @@ def fit_recipe(
             tolerance=recipe.fit_tolerance,
             length_power=recipe.length_power,
             whiten=recipe.whiten,
-            device=str(teacher.device) if teacher.device.type == "cuda" else "cpu",
-            encoded=_steps(block_progress.block),
+            device=_device(teacher),
+            encoded=steps(block_progress.block, teacher, progress),
             fitted=lambda step: progress.note(_described(step)),
         )
 
 
-def _longest(teacher: Teacher) -> int:
-    """Return how many tokens of a text the teacher reads, without special tokens and prompt."""
-    if teacher.max_length is None:
+def _longest(teacher: TextEncoder) -> int:
+    """Return how many tokens of a text the teacher reads, without special tokens and prompt.
+
+    Servers and functions do not tell it; they cut texts or refuse them.
+    """
+    if not isinstance(teacher, LocalTeacher) or teacher.max_length is None:
         return sys.maxsize
     prompt = teacher.tokenizer.encode(teacher.default_prompt, add_special_tokens=False).ids
     frame = sum(map(len, special_ids(teacher.tokenizer)))
     return max(1, teacher.max_length - frame - len(prompt))
 
 
+def _reporting(teacher: TextEncoder, progress: BlockProgress) -> ReportingTeacher | TextEncoder:
+    """Let a Sentence Transformer report within blocks; a server reports each response anyway."""
+    if isinstance(teacher, LocalTeacher):
+        return ReportingTeacher(teacher, progress.within)
+    return teacher
+
+
+def _device(teacher: TextEncoder) -> str:
+    """Return the device of the fit: the teacher's, if it is CUDA."""
+    device = str(teacher.device) if isinstance(teacher, LocalTeacher) else "cpu"
+    return device if device.startswith("cuda") else "cpu"
+
+
 @contextmanager
-def _folder(cache: Path | None) -> Iterator[Path]:
+def cache_folder(cache: Path | None) -> Iterator[Path]:
+    """Yield the folder of a cache; a temporary folder if there is none."""
     if cache is not None:
         yield cache
         return
@@ -175,12 +196,19 @@ def _folder(cache: Path | None) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _steps(advance: Callable[[int], object]) -> Callable[[int, int], None]:
-    """Turn a function of the texts done since its last call into one of the total done so far."""
+def steps(
+    advance: Callable[[int], object], teacher: TextEncoder, progress: Progress
+) -> Callable[[int, int], None]:
+    """Turn a function of the texts done since its last call into one of the total done so far.
+
+    For a server, the tokens that it has counted are shown as well.
+    """
     before = 0
 
     def encoded(done: int, total: int) -> None:
         nonlocal before
+        if isinstance(teacher, StreamingEncoder):
+            progress.detail(f"{teacher.tokens:,} tokens")
         advance(done - before)
         before = done
 

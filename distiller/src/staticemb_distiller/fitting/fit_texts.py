@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from ..corpus.coverage import order_by_coverage
 from ..recipe.budget import Budget
 from ..teacher.cache import TeacherCache
+from ..teacher.text_encoder import StreamingEncoder
 from ..vocabulary.token_ids import TokenIds
+from .centering import center, common_direction
 from .mean_alignment import level_means
 from .ridge_fit import FitStep, count_matrix, fit, scale_prior
 from .row_shape import shaped
@@ -45,6 +48,7 @@ class Fitted:
         texts: The number of texts of the fit.
         whitening: (H, H) float32, the matrix from the space of the fit's targets to that of `rows`;
             None: they are the same.
+        offset: (H,) float32, subtracted from the teacher's unit vectors first; None: zeros.
     """
 
     rows: NDArray[np.float32]
@@ -52,6 +56,7 @@ class Fitted:
     counts: NDArray[np.int64]
     texts: int
     whitening: NDArray[np.float32] | None = None
+    offset: NDArray[np.float32] | None = None
 
 
 def order_by_budget(
@@ -102,6 +107,8 @@ def teacher_vectors(
         TeacherError: The teacher cannot encode.
     """
     store = TeacherCache(cache, about, teacher.dim)
+    if isinstance(teacher, StreamingEncoder) and seconds is None:
+        return store.encode_parts(texts, teacher.encode_parts, progress=progress)
     return store.encode(texts, teacher.encode, seconds=seconds, progress=progress)
 
 
@@ -130,7 +137,8 @@ def fit_table(
 ) -> Fitted:
     """Fit a table to the teacher's vectors of texts.
 
-    The prior is the classical table: token vectors minus their mean, times token weights.
+    The prior is the classical table: token vectors minus their mean, times token weights. A token
+    with a zero vector has no prior.
 
     Args:
         texts: The texts, in shuffled order.
@@ -171,35 +179,109 @@ def fit_table(
         progress=encoded,
     )
     order = order[: len(targets)]
-    level_means(targets, order < own)
+    is_own = order < own
+    offset = common_direction(targets[is_own] if is_own.any() else targets)
+    if offset is not None:
+        center(targets, offset)
+    level_means(targets, is_own)
 
-    counts = count_matrix(ids, lengths, tokens)[order]
-    prior = (token_vectors - token_vectors.mean(0)) * token_weights[:, None]
-    rows = fit(
-        counts,
+    known = token_vectors.any(axis=1)
+    prior = np.zeros(token_vectors.shape)
+    if known.any():
+        prior = (token_vectors - token_vectors[known].mean(0)) * token_weights[:, None]
+        prior[~known] = 0
+    return fit_targets(
+        count_matrix(ids, lengths, tokens)[order],
+        lengths[order],
         targets,
-        scale_prior(counts, targets, prior.astype(np.float32)),
+        prior.astype(np.float32),
+        text_weights=np.asarray(text_weights, np.float32)[order],
+        unknown_token_id=unknown_token_id,
         regularization=regularization,
         rounds=rounds,
         iterations=iterations,
         tolerance=tolerance,
-        text_weights=np.asarray(text_weights, np.float32)[order],
+        length_power=length_power,
+        whiten=whiten,
+        device=device,
+        offset=offset,
+        fitted=fitted,
+    )
+
+
+def fit_targets(
+    counts: csr_matrix,
+    lengths: NDArray[np.int64],
+    targets: NDArray[Any],
+    prior: NDArray[np.float32],
+    *,
+    text_weights: NDArray[np.float32],
+    unknown_token_id: int | None,
+    regularization: float = 0.1,
+    rounds: int = 2,
+    iterations: int = 15,
+    tolerance: float = 0.02,
+    length_power: float = 1.0,
+    whiten: float = 0.0,
+    device: str = "cpu",
+    offset: NDArray[np.float32] | None = None,
+    fitted: Callable[[FitStep], None] | None = None,
+) -> Fitted:
+    """Fit a table to target vectors, shape its rows, and collect the vectors to rotate by.
+
+    Args:
+        counts: (N, V) token counts over text length.
+        lengths: (N,) the number of tokens of each text.
+        targets: (N, H) unit vectors, float16 or float32; may be memory-mapped.
+        prior: (V, H) the prior table, of any scale; zeros: no prior.
+        text_weights: (N,) the weight of each text.
+        unknown_token_id: The id that is dropped.
+        regularization: As for `fit`.
+        rounds: As for `fit`.
+        iterations: As for `fit`.
+        tolerance: As for `fit`.
+        length_power: As for `shaped`.
+        whiten: As for `shaped`.
+        device: As for `fit`.
+        offset: The vector that was subtracted from the targets.
+        fitted: Called after each round of the fit.
+
+    Raises:
+        TableError: There are no texts, or shapes do not match.
+        DivergedError: The fit gave infinities or NaN.
+    """
+    rows = fit(
+        counts,
+        targets,
+        scale_prior(counts, targets, prior),
+        regularization=regularization,
+        rounds=rounds,
+        iterations=iterations,
+        tolerance=tolerance,
+        text_weights=text_weights,
         device=device,
         progress=fitted,
     )
     if unknown_token_id is not None:
         rows[unknown_token_id] = 0
-    sample = counts[:_SAMPLE]
+    # The texts of a sampled source are shuffled; those of a collection can be sorted by subject.
+    step = max(1, counts.shape[0] // _SAMPLE) if not prior.any() else 1
+    sample = counts[: step * _SAMPLE : step]
 
     def text_vectors(rows: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.asarray(sample @ rows, np.float32)
 
     shape = shaped(rows, length_power, whiten, text_vectors)
     rows = shape.rows
-    token_counts = np.asarray(counts.multiply(lengths[order][:, None]).sum(0)).ravel()
-    vectors = rotation_vectors(text_vectors(rows), rows)
-    token_counts = np.rint(token_counts).astype(np.int64)
-    return Fitted(rows, vectors, token_counts, len(targets), shape.whitening)
+    token_counts = np.asarray(counts.multiply(lengths[:, None]).sum(0)).ravel()
+    return Fitted(
+        rows,
+        rotation_vectors(text_vectors(rows), rows),
+        np.rint(token_counts).astype(np.int64),
+        len(targets),
+        shape.whitening,
+        offset,
+    )
 
 
 def rotation_vectors(

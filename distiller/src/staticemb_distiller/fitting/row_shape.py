@@ -6,8 +6,7 @@ two operations correct that in every row, including rows of tokens that no text 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@dataclass(frozen=True, eq=False)
-class Shaped:
+class Shaped(NamedTuple):
     """Shaped rows.
 
     Attributes:

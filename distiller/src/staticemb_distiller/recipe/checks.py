@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from ..corpus.generated import GENERATED
+from ..corpus.source_spec import GIVEN
 from ..errors import RecipeError
 from .budget import Budget
 from .knobs import refuse
@@ -40,16 +41,17 @@ def check_ranges(recipe: Recipe) -> None:
         refuse("seed", "a number from 0 to 2^32 - 1", recipe.seed)
     if not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z]+)*", recipe.fit_language):
         refuse("fit_language", "the code of a language, such as en", recipe.fit_language)
-    if not recipe.fit or ("none" in recipe.fit and len(recipe.fit) > 1):
-        refuse("fit", "none alone, or sources of text", list(recipe.fit))
-    if not recipe.fit_regularization > 0.0:
+    alone = next((name for name in ("none", GIVEN) if name in recipe.fit), None)
+    if not recipe.fit or (alone is not None and len(recipe.fit) > 1):
+        refuse("fit", f"{alone or 'none'} alone, or sources of text", list(recipe.fit))
+    if recipe.fit_regularization is not None and not recipe.fit_regularization > 0.0:
         refuse("fit_regularization", "a number above 0", recipe.fit_regularization)
     if not 0.0 <= recipe.fit_tolerance < 1.0:
         refuse("fit_tolerance", "a number of at least 0 and below 1", recipe.fit_tolerance)
     check_shape(recipe.length_power, recipe.whiten)
     if recipe.coarse_step is not None and not 0.0 < recipe.coarse_step <= 1.0:
         refuse("coarse_step", "a number above 0 and at most 1", recipe.coarse_step)
-    if not 0.0 <= recipe.damping_beta <= 16.0:
+    if recipe.damping_beta is not None and not 0.0 <= recipe.damping_beta <= 16.0:
         refuse("damping_beta", "a number from 0 to 16", recipe.damping_beta)
     if any(a >= b for a, b in zip((0, *recipe.prefixes), recipe.prefixes, strict=False)):
         refuse("prefixes", "lengths of at least 1 in ascending order", list(recipe.prefixes))
@@ -108,6 +110,17 @@ def _check_fit(recipe: Recipe) -> None:
         raise RecipeError(msg)
     if GENERATED in (spec.partition("::")[0] for spec in recipe.text):
         refuse("text", "sources other than generated sequences", list(recipe.text))
+    if not recipe.fitted and recipe.purpose is not None:
+        msg = f'purpose: only a fitted table has one, found {recipe.purpose} and fit="none"'
+        raise RecipeError(msg)
+    if not recipe.fitted and recipe.prior == "zero":
+        msg = 'prior: prior="zero" needs a fit, found fit="none"'
+        raise RecipeError(msg)
+    if GIVEN in recipe.fit and (recipe.limit, recipe.teacher_budget) != (None, None):
+        name = "teacher_budget" if recipe.limit is None else "limit"
+        raise RecipeError(f"{name}: all given vectors are used, and no teacher runs")
+    if GIVEN in recipe.fit and recipe.prior == "tokens":
+        raise RecipeError("prior: given vectors have no teacher to encode tokens; use zero")
     if not recipe.fitted and (recipe.limit, recipe.teacher_budget) != (None, None):
         name = "teacher_budget" if recipe.limit is None else "limit"
         msg = f'{name}: there is no text to limit with fit="none"'

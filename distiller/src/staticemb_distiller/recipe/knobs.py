@@ -54,7 +54,7 @@ def knob(
     return field(default=default, metadata={"help": meaning, "is_input": is_input})
 
 
-NO_INPUT = ("generated", "none")
+NO_INPUT = ("generated", "none", "vectors")
 """Values of an input knob that name no input."""
 
 
@@ -118,6 +118,16 @@ class Knobs:
         except RecipeError as error:
             msg = f"{source}: {error}"
             raise RecipeError(msg) from error
+
+    @classmethod
+    def overridden(cls, base: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
+        """Return the values of a stored recipe with other values on top.
+
+        Args:
+            base: The stored recipe's values, by knob.
+            flags: The values that take precedence, by knob.
+        """
+        return {**base, **flags}
 
     @classmethod
     def from_toml(cls, text: str, *, source: str = "recipe") -> Self:
@@ -254,9 +264,12 @@ def as_flags(recipe: type[Knobs], message: str) -> str:
     )
 
 
+_FLAGS = {"purpose": "--for"}  # "for" is a keyword of Python
+
+
 def flag(name: str) -> str:
     """Return the command's flag for a knob."""
-    return "--" + name.replace("_", "-")
+    return _FLAGS.get(name, "--" + name.replace("_", "-"))
 
 
 def refuse(name: str, expected: str, found: object) -> NoReturn:

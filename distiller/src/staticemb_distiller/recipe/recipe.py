@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 from ..corpus.generated import GENERATED
 from .checks import check_agreement, check_ranges
 from .knobs import Knobs, knob
-from .shape import GENERATED_SHAPE, TEXT_SHAPE
+from .shape import PRESET_KNOBS, PRESETS, with_shape
 
 UNUSED = r"\[unused\d+\]"
 """A pattern of the tokens that BERT reserves, such as `[unused1]`."""
@@ -38,6 +38,14 @@ class Recipe(Knobs):
         "--trust-remote-code (trust_remote_code=True) instead"
     }
 
+    # The purpose
+    purpose: Literal["similarity", "search"] | None = knob(
+        None,
+        "what the table is for, which sets the defaults of length_power=, whiten= and "
+        "damping_beta=. similarity: texts of one kind, such as sentences, are compared; search: "
+        "queries find documents (default: both alike)",
+    )
+
     # The teacher
     revision: str | None = knob(None, "the teacher's revision on the Hub: a commit, branch or tag")
     teacher_dtype: Literal["auto", "float32", "float16", "bfloat16"] = knob(
@@ -45,6 +53,14 @@ class Recipe(Knobs):
     )
 
     # The vocabulary
+    tokenizer: str | None = knob(
+        None,
+        "tokenizer of a teacher that has none, or in place of its own: a tokenizer.json, a folder "
+        "with one, a Hub id, or train:wordpiece or train:unigram, which train one on the text of "
+        "the fit, optionally with :SIZE, the number of tokens (default: the teacher's own; "
+        "train:wordpiece for given vectors)",
+        is_input=True,
+    )
     mode: Literal["output", "word", "subword"] = knob(
         "output",
         "the tokens of the table. output: the teacher's own subwords; word: only the given "
@@ -84,6 +100,12 @@ class Recipe(Knobs):
         "how the result of a token's forward pass becomes one vector; teacher: by all of the "
         "teacher's modules",
     )
+    prior: Literal["tokens", "zero"] | None = knob(
+        None,
+        "the table that the fit starts from. tokens: the teacher's vectors of single tokens; zero: "
+        "none, so that tokens that are in no text get no row (default: tokens; zero for given "
+        "vectors)",
+    )
 
     # The fit
     fit: tuple[str, ...] = knob(
@@ -111,8 +133,10 @@ class Recipe(Knobs):
     fit_language: str = knob(
         "en", "code of the language by whose rules text is split into sentences"
     )
-    fit_regularization: float = knob(
-        0.1, "how strongly the fit stays near the classical table; above 0"
+    fit_regularization: float | None = knob(
+        None,
+        "how strongly the fit stays near the table that it starts from; above 0 (default: 0.1; "
+        'with prior="zero" 0.003)',
     )
     fit_rounds: int = knob(
         2, "number of rounds; each sets up the equations of the fit and solves them"
@@ -123,13 +147,13 @@ class Recipe(Knobs):
     # The shape of fitted rows
     length_power: float | None = knob(
         None,
-        "exponent for the lengths of fitted rows; above 1, rare tokens count more (default: 1.5 "
-        "for a fit to generated sequences only, less with added text, else 1)",
+        "exponent for the lengths of fitted rows; above 1, rare tokens count more (default: by "
+        "purpose= and the share of text)",
     )
     whiten: float | None = knob(
         None,
         "strength of whitening by the fit's texts; 0: none; 0.5: all directions become equal "
-        "(default: 0.1 for a fit to generated sequences only, less with added text, else 0)",
+        "(default: by purpose= and the share of text)",
     )
 
     # Rotation
@@ -180,7 +204,9 @@ class Recipe(Knobs):
         "how the rows of a text's tokens become one vector (default: damped_mean for a fitted "
         "table, else mean)",
     )
-    damping_beta: float = knob(1.0, "damped_mean: strength of the damping, from 0 to 16")
+    damping_beta: float | None = knob(
+        None, "damped_mean: strength of the damping, from 0 to 16 (default: by purpose=)"
+    )
     damping_dims: int = knob(
         64, "damped_mean: number of leading dimensions that the damping compares"
     )
@@ -202,6 +228,16 @@ class Recipe(Knobs):
         values = super().to_dict(defaults=defaults)
         return values if self.text else {k: v for k, v in values.items() if k != "text"}
 
+    @classmethod
+    def overridden(cls, base: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
+        """Return the values of a stored recipe with other values on top.
+
+        A new purpose also takes the place of the knobs that the stored recipe's purpose had set.
+        """
+        if "purpose" in flags:
+            base = {name: value for name, value in base.items() if name not in PRESET_KNOBS}
+        return super().overridden(base, flags)
+
     @property
     def fitted(self) -> bool:
         """Whether the table is fitted to texts."""
@@ -213,16 +249,21 @@ class Recipe(Knobs):
         The row shape after a fit to `text` depends on the amount of text; `shape.settled` sets it.
         """
         text = self.fitted and any(spec.partition("::")[0] != GENERATED for spec in self.fit)
-        textless = self.fitted and not text
-        coefficient, power, whiten = self.sif_coefficient, self.length_power, self.whiten
-        if not self.text:
-            shape = GENERATED_SHAPE if textless else TEXT_SHAPE
-            power = shape[0] if power is None else power
-            whiten = shape[1] if whiten is None else whiten
-        return replace(
+        regularization = self.fit_regularization
+        if regularization is None:
+            regularization = 0.003 if self.prior == "zero" else 0.1
+        coefficient, beta = self.sif_coefficient, self.damping_beta
+        resolved = replace(
             self,
             sif_coefficient=(1e-3 if text else 1e-4) if coefficient is None else coefficient,
-            length_power=power,
-            whiten=whiten,
+            fit_regularization=regularization,
+            damping_beta=PRESETS[self.purpose].damping_beta if beta is None else beta,
             pooling=self.pooling or ("damped_mean" if self.fitted else "mean"),
         )
+        if not self.fitted:
+            return replace(
+                resolved,
+                length_power=1.0 if self.length_power is None else self.length_power,
+                whiten=0.0 if self.whiten is None else self.whiten,
+            )
+        return resolved if self.text else with_shape(resolved, float(text))

@@ -109,7 +109,8 @@ def fitted_table(fitted: Fitted, recipe: Recipe) -> Table:
         projection = whitening @ projection
     lengths = np.linalg.norm(rows.astype(np.float64), axis=1)
     lengths[lengths == 0.0] = 1.0
-    return Table((rows / lengths[:, None]).astype(np.float32), lengths, variances, projection)
+    unit_rows = (rows / lengths[:, None]).astype(np.float32)
+    return Table(unit_rows, lengths, variances, projection, fitted.offset)
 
 
 def token_weights(

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
     from ..recipe.recipe import Recipe
     from ..vocabulary.build import Vocabulary
-    from .sentence_transformer import Teacher
+    from .text_encoder import LocalTeacher
 
 
 def token_vectors(
-    teacher: Teacher,
+    teacher: LocalTeacher,
     vocabulary: Vocabulary,
     recipe: Recipe,
     *,

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from .sentence_transformer import Teacher
+    from .text_encoder import LocalTeacher
     from .token_vectors import TokenPooling
 
 
@@ -22,7 +22,7 @@ class ReportingTeacher:
         advance: Called after each batch with its number of texts or sequences.
     """
 
-    def __init__(self, teacher: Teacher, advance: Callable[[int], object]) -> None:
+    def __init__(self, teacher: LocalTeacher, advance: Callable[[int], object]) -> None:
         self._teacher = teacher
         self._advance = advance
         self.dim = teacher.dim

@@ -69,7 +69,7 @@ class ServerTeacher:
         self.tokens = 0
         self.requests = 0
         self.dim = 0
-        self.dim = self._vectors([_PROBE], "document").shape[1]
+        self.dim = self._vectors([_PROBE], "document", threading.Event()).shape[1]
         if self._spec.dimensions not in (None, self.dim):
             raise TeacherError(
                 f"{self._spec.host}: expected {self._spec.dimensions} dimensions, found {self.dim}"
@@ -139,7 +139,7 @@ class ServerTeacher:
                     if rows is None:
                         break
                     batch = [texts[row] for row in rows.tolist()]
-                    results.put((rows, self._vectors(batch, kind)))
+                    results.put((rows, self._vectors(batch, kind, stop)))
             except BaseException as error:  # noqa: BLE001 - the caller's thread raises it
                 results.put(error)
             finally:
@@ -150,6 +150,7 @@ class ServerTeacher:
         threads = [threading.Thread(target=work, daemon=True) for _ in range(count)]
         for thread in threads:
             thread.start()
+        failure: BaseException | None = None
         try:
             while count:
                 try:
@@ -157,13 +158,16 @@ class ServerTeacher:
                 except queue.Empty:
                     continue
                 if isinstance(result, BaseException):
-                    raise result
-                if result is None:
+                    failure = failure or result
+                    stop.set()  # Responses that are under way are paid, and still yielded.
+                elif result is None:
                     count -= 1
                 else:
                     yield result
         finally:
             stop.set()
+        if failure is not None:
+            raise failure
 
     def _batches(self, texts: Sequence[str]) -> Iterator[NDArray[np.int64]]:
         """Cut row numbers into batches of limited numbers of texts and of estimated tokens."""
@@ -179,7 +183,9 @@ class ServerTeacher:
         if start < len(texts):
             yield np.arange(start, len(texts))
 
-    def _vectors(self, texts: list[str], kind: TextKind) -> NDArray[np.float32]:
+    def _vectors(
+        self, texts: list[str], kind: TextKind, stop: threading.Event
+    ) -> NDArray[np.float32]:
         """Encode a batch; a batch that the server finds too large is halved."""
         document = kind == "document"
         prefix = self._spec.document_prefix if document else self._spec.query_prefix
@@ -187,44 +193,47 @@ class ServerTeacher:
         # Half a surrogate pair, which JSON files can contain, is no text.
         sent = [prefix + text.encode(errors="replace").decode() for text in texts if text.strip()]
         if len(sent) == len(texts):
-            return self._halving(sent, input_type)
+            return self._halving(sent, input_type, stop)
         vectors = np.zeros((len(texts), self.dim), np.float32)
         if sent:
-            vectors[[bool(text.strip()) for text in texts]] = self._halving(sent, input_type)
+            vectors[[bool(text.strip()) for text in texts]] = self._halving(sent, input_type, stop)
         return vectors
 
-    def _halving(self, texts: list[str], input_type: str) -> NDArray[np.float32]:
+    def _halving(
+        self, texts: list[str], input_type: str, stop: threading.Event
+    ) -> NDArray[np.float32]:
         try:
-            return self._ask(texts, input_type)
+            return self._ask(texts, input_type, stop)
         except RequestRefusedError as error:
             if error.status not in _TOO_MUCH or len(texts) == 1:
                 raise
         middle = len(texts) // 2
-        halves = [self._halving(half, input_type) for half in (texts[:middle], texts[middle:])]
+        parts = (texts[:middle], texts[middle:])
+        halves = [self._halving(part, input_type, stop) for part in parts]
         self._most = min(self._most, len(texts) - middle)  # Both halves were small enough.
         return np.concatenate(halves)
 
-    def _ask(self, texts: list[str], input_type: str) -> NDArray[np.float32]:
+    def _ask(self, texts: list[str], input_type: str, stop: threading.Event) -> NDArray[np.float32]:
         body: dict[str, object] = {"model": self._spec.model, "input": texts}
         if self._spec.dimensions is not None:
             body["dimensions"] = self._spec.dimensions
         if input_type:
             body["input_type"] = input_type
         if self._base64 is False:
-            return self._checked(self._post(body), len(texts))
+            return self._checked(self._post(body, stop), len(texts))
         try:
-            answer = self._post({**body, "encoding_format": "base64"})
+            answer = self._post({**body, "encoding_format": "base64"}, stop)
             self._base64 = True
         except RequestRefusedError as error:
             if self._base64 or error.status not in _TOO_MUCH:
                 raise
             # Some servers refuse the format. If this fails as well, the format is not the reason.
-            answer = self._post(body)
+            answer = self._post(body, stop)
             self._base64 = False
         return self._checked(answer, len(texts))
 
-    def _post(self, body: Mapping[str, object]) -> dict[str, Any]:
-        answer = self._connection.post(body)
+    def _post(self, body: Mapping[str, object], stop: threading.Event) -> dict[str, Any]:
+        answer = self._connection.post(body, stop)
         usage = answer.get("usage")
         counts = usage if isinstance(usage, dict) else {}
         tokens = counts.get("total_tokens", counts.get("prompt_tokens"))
@@ -253,8 +262,8 @@ class ServerTeacher:
         dim = self.dim or len(rows[0])
         other = next((row for row in rows.values() if len(row) != dim), None)
         if other is not None or not dim:
-            found = 0 if other is None else len(other)
-            raise TeacherError(f"{place}: expected vectors of {dim} dimensions, found {found}")
+            wrong = 0 if other is None else len(other)
+            raise TeacherError(f"{place}: expected vectors of {dim} dimensions, found {wrong}")
         vectors = np.stack([rows[index] for index in range(count)])
         if not np.isfinite(vectors).all():
             raise TeacherError(f"{place}: expected finite vectors, found NaN or infinities")

@@ -65,19 +65,18 @@ class ServerConnection:
         self._own = threading.local()
         self._lock = threading.Lock()
         self._resume = 0.0  # no request is sent before this moment of time.monotonic
-        self._stopped = threading.Event()
         self.retried = 0
 
-    def close(self) -> None:
-        """Let waiting threads end soon, with an error."""
-        self._stopped.set()
-
-    def post(self, body: Mapping[str, object]) -> dict[str, Any]:
+    def post(self, body: Mapping[str, object], stop: threading.Event) -> dict[str, Any]:
         """Send a JSON object, and return the JSON object of the response.
 
         A request is sent again, after a longer and longer random wait or after the time in
         `Retry-After`, if the connection breaks, the server is busy or fails, or the response is not
         a JSON object. During the time in `Retry-After` all threads wait.
+
+        Args:
+            body: The JSON object.
+            stop: If it is set, the request is not sent again.
 
         Raises:
             RequestRefusedError: The server refused the request.
@@ -85,7 +84,7 @@ class ServerConnection:
         """
         data = json.dumps(body).encode()
         for number in range(self._tries):
-            self._wait(self._resume - time.monotonic())
+            self._wait(self._resume - time.monotonic(), stop)
             try:
                 status, headers, content = self._send(data)
             except ssl.SSLCertVerificationError as error:
@@ -106,15 +105,17 @@ class ServerConnection:
                         self._refuse(status, reason)
                 asked = _retry_after(headers)
             if number + 1 < self._tries:
-                self._before_next(number, asked, reason)
+                self._before_next(number, asked, reason, stop)
         raise TeacherError(f"{self._host}: {self._tries} tries failed; the last: {reason}")
 
-    def _before_next(self, number: int, asked: float | None, reason: str) -> None:
+    def _before_next(
+        self, number: int, asked: float | None, reason: str, stop: threading.Event
+    ) -> None:
         with self._lock:
             self.retried += 1
         if asked is None:
             longest = min(LONGEST_WAIT, FIRST_WAIT * 2**number)
-            self._wait(random.uniform(longest / 2, longest))  # noqa: S311 - no secret
+            self._wait(random.uniform(longest / 2, longest), stop)  # noqa: S311 - no secret
             return
         if asked > PATIENCE:
             raise TeacherError(
@@ -124,8 +125,8 @@ class ServerConnection:
         with self._lock:
             self._resume = max(self._resume, time.monotonic() + asked)
 
-    def _wait(self, seconds: float) -> None:
-        if self._stopped.wait(max(0.0, seconds)):
+    def _wait(self, seconds: float, stop: threading.Event) -> None:
+        if stop.wait(max(0.0, seconds)):
             raise TeacherError(f"{self._host}: the requests were given up")
 
     def _refuse(self, status: int, reason: str) -> NoReturn:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from tokenizers import Tokenizer
+
+    from .token_vectors import TokenPooling
 
 TextKind = Literal["document", "query"]
 """Many teachers encode queries and documents differently, by a prefix or a parameter."""
@@ -62,7 +64,13 @@ class TextEncoder(Protocol):
 
 @runtime_checkable
 class StreamingEncoder(Protocol):
-    """A teacher that gives vectors as they arrive, so that each can be stored at once."""
+    """A teacher that gives vectors as they arrive, so that each can be stored at once.
+
+    Attributes:
+        tokens: The tokens that were counted so far.
+    """
+
+    tokens: int
 
     def encode_parts(
         self, texts: Sequence[str], *, kind: TextKind = "document"
@@ -72,4 +80,38 @@ class StreamingEncoder(Protocol):
         Raises:
             TeacherError: The teacher cannot encode the texts.
         """
+        ...
+
+
+@runtime_checkable
+class LocalTeacher(TextEncoder, Protocol):
+    """A Sentence Transformer, which also encodes token ids: `Teacher`, known without torch.
+
+    Attributes:
+        max_length: The most tokens of a text that are read, special tokens included; None: all.
+        default_prompt: The prompt before every text if no kind is given.
+        device: The device, a `torch.device`.
+    """
+
+    max_length: int | None
+    default_prompt: str
+    device: Any
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The teacher's own tokenizer."""
+        ...
+
+    def encode_ids(
+        self,
+        sequences: Sequence[Sequence[int]],
+        *,
+        pooling: TokenPooling = "teacher",
+        advance: Callable[[int], object] | None = None,
+    ) -> NDArray[np.float32]:
+        """Return vectors of complete id sequences."""
+        ...
+
+    def input_embeddings(self) -> NDArray[np.float32]:
+        """Return the input embedding matrix (V, H)."""
         ...

@@ -116,9 +116,20 @@ class TrainingRecipe(Knobs):
     )
     validations: int = knob(1, "validations in each epoch; the last one is at its end")
 
+    # What must not be lost
+    general_agreement: float | None = knob(
+        None,
+        "the least rank correlation, before and after, of the cosines of general texts (sequences "
+        "of the vocabulary's words); a table with less is mixed with the start; 0: never (default: "
+        "0.99 for a start that was fitted or trained, else 0)",
+    )
+
     # The file
-    rotate: bool = knob(
-        True, "rotate the table so that the leading dimensions hold most of the variance of texts"
+    rotate: bool | None = knob(
+        None,
+        "rotate the table so that the leading dimensions hold most of the variance of the texts of "
+        "the examples (default: only a start that was not fitted or trained, or that gets more "
+        "dimensions; another start has such axes, and damping depends on them)",
     )
     dtype: Literal["float32", "float16", "int8"] = knob("int8", "number type of the table")
 
@@ -134,8 +145,8 @@ class TrainingRecipe(Knobs):
         for name in ("temperature", "learning_rate"):
             if not getattr(self, name) > 0.0:
                 refuse(name, "a number above 0", getattr(self, name))
-        for name in ("pull", "warmup"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
+        for name in ("pull", "warmup", "general_agreement"):
+            if not 0.0 <= (getattr(self, name) or 0.0) <= 1.0:
                 refuse(name, "a share from 0 to 1", getattr(self, name))
         if not 0.0 < self.mine_margin <= 1.0:
             refuse("mine_margin", "a share above 0 and at most 1", self.mine_margin)

@@ -32,11 +32,13 @@ from .log import Log, log_files, write_log_files
 from .loop import run_steps, total_steps
 from .material import Material, Trained
 from .recipe import TrainingRecipe
+from .selection import select
 from .shaping import shaped_start
 from .sources import PairSource
 from .start import open_start
 from .tokenized import prepare
-from .trained_file import write_trained
+from .trained_file import described_choice, keeps_file, write_selection
+from .trial import lost_trial
 from .workers import joined, own_device
 
 if TYPE_CHECKING:
@@ -150,9 +152,6 @@ def train_file(
         log = Log(progress, places.tensorboard if workers.first else None)
         stack.callback(log.close)
         begin = open_start(start, recipe, device=places.device, progress=progress)
-        if shown is not None and begin.dropped:
-            dropped = ", ".join(begin.dropped)
-            shown.warn(f"{start}: training changes the table, so the new file has no {dropped}")
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="staticemb-")))
         examples, held_out = _read_examples(sources, begin, recipe, folder, progress)
         batch_size = choose_batch_size(examples, recipe.batch_size, workers.world)
@@ -173,31 +172,43 @@ def train_file(
             if state.path.exists():
                 progress.note(f"Resuming from {state.path}")
         material = Material(shaped_start(begin, examples, recipe), examples, held_out, guide)
-        total = total_steps(examples, recipe, batch_size)
-        with progress.track("Training", total, "steps") as advance:
-            trained = run_steps(
-                material,
-                recipe,
-                batch_size=batch_size,
-                device=device,
-                workers=workers,
-                checkpoint=state,
-                advance=advance,
-                note=log.note,
+        lost = None
+        if recipe.held_out is None and not any(map(len, held_out.examples)):
+            lost = lost_trial(material, recipe, device, workers, progress)
+        if lost is None:
+            total = total_steps(examples, recipe, batch_size)
+            with progress.track("Training", total, "steps") as advance:
+                trained = run_steps(
+                    material,
+                    recipe,
+                    batch_size=batch_size,
+                    device=device,
+                    workers=workers,
+                    checkpoint=state,
+                    advance=advance,
+                    note=log.note,
+                )
+            selection = (
+                select(material, trained, recipe.general_agreement) if workers.first else None
             )
-        if workers.first:
-            progress.note(_chosen(trained))
-            progress.note("Rotating, rounding and writing")
-            facts = {"x-input-sha256": "\n".join(digests)}
-            facts["x-input-version"] = "\n".join(versions)
-            facts["x-train-teacher"] = f"{recipe.teacher} {revision}" if revision else ""
-            write_trained(path, begin, trained, examples, recipe, facts)
-            for file in write_log_files(path, trained):
-                progress.note(f"Wrote {file}")
-            progress.note(f"Wrote {described(path)}")
-            if state is not None:
-                state.clear()
-    return trained
+        else:
+            selection = lost
+        if selection is None:
+            return trained
+        progress.note(described_choice(selection, material.start))
+        facts = {"x-input-sha256": "\n".join(digests)}
+        facts["x-input-version"] = "\n".join(versions)
+        facts["x-train-teacher"] = f"{recipe.teacher} {revision}" if revision else ""
+        write_selection(path, material.start, selection, examples, recipe, facts)
+        if shown is not None and begin.dropped and not keeps_file(selection, material.start):
+            dropped = ", ".join(begin.dropped)
+            shown.warn(f"{start}: training changes the table, so the new file has no {dropped}")
+        for file in write_log_files(path, selection.trained):
+            progress.note(f"Wrote {file}")
+        progress.note(f"Wrote {described(path)}")
+        if state is not None:
+            state.clear()
+    return selection.trained
 
 
 def _check_paths(
@@ -285,13 +296,3 @@ def _guide(
     named = np.union1d(examples.named(), held_out.named())
     with progress.track("Text vectors", len(named), "texts") as advance:
         return teacher_vectors(teacher, examples, named, folder, cache, advance), teacher.revision
-
-
-def _chosen(trained: Trained) -> str:
-    """Describe which table the file holds, and why."""
-    values = {entry["step"]: entry["value"] for entry in trained.history if "value" in entry}
-    if not values:
-        return f"No examples were held out: the file has the table of step {trained.steps}"
-    if trained.step == 0:
-        return "No validation was better than the start: the table is unchanged"
-    return f"Best of {len(values)} validations: step {trained.step}, {values[trained.step]:.4f}"

@@ -32,13 +32,13 @@ def shaped_start(start: Start, examples: Dataset, recipe: TrainingRecipe) -> Sta
     Returns:
         The shaped start; the same object if both knobs leave the rows unchanged.
     """
-    rows = shaped(
+    rows, _ = shaped(
         start.rows,
         recipe.length_power,
         recipe.whiten,
         lambda rows: sampled_vectors(Bag(rows, damping=start.damping), examples, recipe.seed),
     )
-    return start if rows is start.rows else replace(start, rows=rows)
+    return start if rows is start.rows else replace(start, rows=rows, file=None)
 
 
 def sampled_vectors(bag: Bag, examples: Dataset, seed: int) -> NDArray[np.float32]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ import numpy as np
 from staticemb_runtime.errors import NotAModelError, UnsupportedModelError
 from staticemb_runtime.loading import find_installed, not_installed, open_parts
 
-from ..errors import HubUnavailableError, TeacherNotFoundError, TrainingError
+from ..errors import HubUnavailableError, RecipeError, TeacherNotFoundError, TrainingError
 from ..file.optional_names import optional_names
 from ..interop.convert import plain_tokenizer
 from ..interop.folder_files import dense_rows
@@ -54,6 +54,11 @@ class Start:
         prompts: Prompts by name, for users of the trained file.
         dropped: Optional parts of the file that the trained file lacks, because they depend on the
             table.
+        fitted: Whether the rows were fitted or trained; False for the classical table of a teacher
+            and for random rows.
+        has_axes: Whether the leading dimensions hold most of the variance of general text.
+        file: The static embedding file with this very table and these settings; None: there is
+            none.
     """
 
     rows: NDArray[np.float32]
@@ -66,6 +71,9 @@ class Start:
     provenance: dict[str, str]
     prompts: dict[str, str] = field(default_factory=dict)
     dropped: tuple[str, ...] = ()
+    fitted: bool = False
+    has_axes: bool = False
+    file: Path | None = None
 
     @property
     def identity(self) -> str:
@@ -96,7 +104,7 @@ def open_start(
     """
     file = _open_model(name)
     if file is not None:
-        start = _of_model(name, file)
+        start = replace(_of_model(name, file), file=_file(name))
     else:
         try:
             start = _of_teacher(name, recipe, device, progress)
@@ -125,17 +133,16 @@ def open_start(
             msg = f"prefixes: expected lengths of at most {width}, found {recipe.prefixes[-1]}"
             raise TrainingError(msg)
         lengths = recipe.prefixes
-    return Start(
-        rows,
-        start.tokenizer,
-        start.unknown_token_id,
-        start.max_tokens,
-        start.normalize,
-        _damping(start.damping, recipe, width),
-        lengths,
-        start.provenance,
-        start.prompts,
-        start.dropped,
+    damping = _damping(start.damping, recipe, width)
+    same = rows is start.rows and (damping, lengths) == (start.damping, start.prefixes)
+    return replace(
+        start,
+        rows=rows,
+        damping=damping,
+        prefixes=lengths,
+        fitted=start.fitted and recipe.start == "model",
+        has_axes=start.fitted and recipe.start == "model" and width == start.rows.shape[1],
+        file=start.file if same else None,
     )
 
 
@@ -209,7 +216,22 @@ def _of_model(name: str, file: ModelParts) -> Start:
         provenance,
         metadata.prompts,
         optional_names(file),
+        fitted=_is_fitted(metadata.extra.get("recipe", "")),
     )
+
+
+def _is_fitted(recipe: str) -> bool:
+    """Return whether a table is more than classical by its recipe; without one, it may be."""
+    try:
+        return Recipe.from_toml(recipe).fitted
+    except RecipeError:  # of a training
+        return True
+
+
+def _file(name: str) -> Path | None:
+    """Return the static embedding file of a name; None for a folder of another library."""
+    path = Path(name) if exists(name) else find_installed(name)
+    return None if path is None or is_folder(path) else Path(path)
 
 
 def _of_teacher(name: str, recipe: TrainingRecipe, device: str, progress: Progress) -> Start:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from staticemb_runtime.format import read
+
+from ..errors import OutputError
 from ..file.check import write_checked
 from ..file.writer import Settings
 from ..fitting.fit_texts import Fitted, rotation_vectors
 from ..interop.convert import creator
+from ..output_file import atomic_file, reported
 from ..recipe.recipe import Recipe
 from ..table import build as table
 from ..table.rotation import variance_shares
@@ -22,7 +27,74 @@ if TYPE_CHECKING:
     from .dataset import Dataset
     from .material import Trained
     from .recipe import TrainingRecipe
+    from .selection import Selection
     from .start import Start
+
+
+def keeps_file(selection: Selection, start: Start) -> bool:
+    """Return whether the file of a selection is the start's, byte for byte."""
+    return selection.is_start and start.file is not None
+
+
+def described_choice(selection: Selection, start: Start) -> str:
+    """Describe which table the file holds, and why, in one line."""
+    trained = selection.trained
+    if selection.is_start:
+        kept = "file stays, byte for byte" if start.file is not None else "table stays"
+        return f"{selection.note}: the start's {kept}"
+    values = {entry["step"]: entry["value"] for entry in trained.history if "value" in entry}
+    if not values:
+        chosen = f"No examples were held out: the file has the table of step {trained.steps}"
+    else:
+        chosen = f"Best of {len(values)} validations: step {trained.step}"
+        chosen += f", {values[trained.step]:.4f}"
+    return f"{chosen}. {selection.note}" if selection.note else chosen
+
+
+def write_selection(
+    path: Path,
+    start: Start,
+    selection: Selection,
+    examples: Dataset,
+    recipe: TrainingRecipe,
+    facts: dict[str, str],
+) -> None:
+    """Write the selected table: the start's own file, or a new one.
+
+    Args:
+        path: As for `write_trained`.
+        start: The start of the training.
+        selection: The choice.
+        examples: As for `write_trained`.
+        recipe: As for `write_trained`.
+        facts: As for `write_trained`.
+
+    Raises:
+        OutputError, UnwritablePartsError, CheckError: As `write_checked`.
+        StaticEmbError: The start's file has been damaged since it was opened.
+    """
+    if selection.is_start and start.file is not None:
+        copy_start(path, start.file)
+        return
+    if selection.share not in (0.0, 1.0):
+        facts = {**facts, "x-train-share": f"{selection.share:g}"}
+    write_trained(path, start, selection.trained, examples, recipe, facts)
+
+
+def copy_start(path: Path, file: Path) -> None:
+    """Write the start's own bytes.
+
+    Args:
+        path: The file. It appears, or is replaced, only when it is complete and checked.
+        file: The start.
+
+    Raises:
+        OutputError: The file cannot be written.
+        StaticEmbError: The start has been damaged since it was opened.
+    """
+    with reported(path, OutputError), atomic_file(path) as temporary:
+        shutil.copyfile(file, temporary)
+        read(temporary, verify=True)
 
 
 def write_trained(
@@ -52,8 +124,9 @@ def write_trained(
     texts = sampled_vectors(Bag(rows), examples, recipe.seed)
     fitted = Fitted(rows, rotation_vectors(texts, rows), np.zeros(0, np.int64), len(texts))
     width = rows.shape[1]
+    rotate = not start.has_axes if recipe.rotate is None else recipe.rotate
     stored = Recipe(
-        dims=width if recipe.rotate else "none",
+        dims=width if rotate else "none",
         dtype=recipe.dtype,
         normalize=start.normalize,
         seed=recipe.seed,

@@ -58,20 +58,35 @@ def validate(
     Returns:
         The score, or None if no examples are held out.
     """
+    measured = measure(objective.bag, dataset, others)
+    if measured is None:
+        return None
+    value, measures = measured
+    losses = [objective.value(batch) for batch in batches(dataset, batch_size, seed=0, epoch=0)]
+    return ValidationScore(value, float(np.mean(losses)) if losses else 0.0, measures)
+
+
+def measure(bag: Bag, dataset: Dataset, others: Dataset) -> tuple[float, dict[str, float]] | None:
+    """Compute the measures of `validate` without a loss.
+
+    Args:
+        bag: The table and its pooling.
+        dataset: The held-out examples.
+        others: The training examples of the same sources.
+
+    Returns:
+        The mean of the sources' main measures, and all measures by name; None if no examples are
+        held out.
+    """
     measures: dict[str, float] = {}
     main = []
     for number, examples in enumerate(dataset.examples):
         if len(examples.columns):
-            values = _measure(objective.bag, dataset.texts, examples, others.examples[number])
+            values = _measure(bag, dataset.texts, examples, others.examples[number])
             main.append(next(iter(values.values())))
             prefix = f"{number + 1}." if len(dataset.examples) > 1 else ""
             measures |= {f"{prefix}{key}": value for key, value in values.items()}
-    if not main:
-        return None
-    losses = [objective.value(batch) for batch in batches(dataset, batch_size, seed=0, epoch=0)]
-    return ValidationScore(
-        float(np.mean(main)), float(np.mean(losses)) if losses else 0.0, measures
-    )
+    return (float(np.mean(main)), measures) if main else None
 
 
 @torch.no_grad()

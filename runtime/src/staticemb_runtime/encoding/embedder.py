@@ -98,6 +98,14 @@ class Embedder:
                     self._tokenizer = self._build()
         return self._tokenizer
 
+    def check_file(self) -> None:
+        """Check that the mapped file is as it was loaded.
+
+        Raises:
+            FileChangedError: it was written to or truncated.
+        """
+        self._guard.check()
+
     def ids(
         self, batch: Batch, *, shared: bool = False
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:

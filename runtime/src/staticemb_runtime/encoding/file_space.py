@@ -14,8 +14,8 @@ from ..errors import (
     SpaceMismatchError,
 )
 from ..format.space import LEAST_COSINE, PROBE_TEXTS, SpacePart, read_space
-from .projection import centered
-from .vectors import as_vectors, normalize
+from .projection import centered, signed_vectors
+from .vectors import normalize
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -118,10 +118,11 @@ def check_probes(this: FileSpace, vectors: ArrayLike) -> None:
     Raises:
         SpaceMismatchError: they are another encoder's.
         MissingSpaceError: it cannot be known.
-        TypeError, InvalidDimensionError, InvalidVectorError: they are no eight vectors.
+        TypeError, InvalidDimensionError, InvalidVectorError, InvalidOptionError: they are no eight
+            vectors.
     """
     probes = this.probes()
-    given = as_vectors(vectors, "vectors of the probe texts")
+    given = signed_vectors(vectors, "vectors of the probe texts")
     if given.ndim != 2 or len(given) != len(PROBE_TEXTS):
         expected = f"vectors of the probe texts: expected ({len(PROBE_TEXTS)}, {probes.shape[1]})"
         raise InvalidDimensionError(f"{expected}, found {given.shape}")

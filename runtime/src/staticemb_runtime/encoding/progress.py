@@ -81,6 +81,11 @@ class Progress:
         if self._enabled:
             self._show("\n")
 
+    @property
+    def done(self) -> int:
+        """The number of items that are done."""
+        return self._done
+
     def advance(self, count: int) -> None:
         """Add `count` items to those that are done."""
         self._done += count

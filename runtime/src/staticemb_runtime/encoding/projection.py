@@ -38,13 +38,11 @@ def project(vectors: ArrayLike, part: SpacePart, request: Request) -> NDArray[An
         InvalidOptionError: `vectors` is uint8; its zero is not 0, or its bits are packed.
         InvalidVectorError: a vector has another length than H, or a value that is not finite.
     """
-    given = as_vectors(vectors, "vectors to project")
+    given = signed_vectors(vectors, "vectors to project")
     height = len(part.projection)
     if given.ndim > 2:
         expected = f"vectors to project: expected (N, {height}) or ({height},)"
         raise InvalidDimensionError(f"{expected}, found {given.shape}")
-    if given.dtype == np.uint8:
-        raise InvalidOptionError("vectors to project: expected floats or int8, found uint8")
     rows = given[None] if given.ndim == 1 else given
     if rows.shape[1] != height:
         raise InvalidVectorError(
@@ -60,6 +58,19 @@ def project(vectors: ArrayLike, part: SpacePart, request: Request) -> NDArray[An
             normalize(block, in_place=True)
         projected[first : first + step] = quantize(block, request.precision)
     return projected[0] if given.ndim == 1 else projected
+
+
+def signed_vectors(vectors: ArrayLike, name: str) -> NDArray[Any]:
+    """Return an array of real numbers with at least one axis, as `as_vectors`; refuse uint8.
+
+    Raises:
+        TypeError, InvalidDimensionError: as `as_vectors`.
+        InvalidOptionError: the array is uint8; its zero is not 0, or its bits are packed.
+    """
+    array = as_vectors(vectors, name)
+    if array.dtype == np.uint8:
+        raise InvalidOptionError(f"{name}: expected floats or int8, found uint8")
+    return array
 
 
 def centered(

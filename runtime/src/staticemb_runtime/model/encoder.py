@@ -69,6 +69,7 @@ class Encoder:
         """The file's part `space`, read when it is first used."""
         from ..encoding.file_space import FileSpace  # late: most files and programs do without
 
+        self.embedder.check_file()
         return FileSpace.of(self.embedder.file)
 
     @cached_property

@@ -57,6 +57,7 @@ class SpaceMethods:
             InvalidDimensionError: `truncate_dim` is below 1 or above the file's dimension, or
                 `vectors` has another number of axes.
             InvalidOptionError: another parameter has an invalid value, or `vectors` is uint8.
+            FileChangedError: the file was modified after it was loaded (see `load`).
 
         Example:
             >>> from staticemb_runtime import StaticModel
@@ -68,7 +69,10 @@ class SpaceMethods:
 
         part = self._encoder.space.needed()
         request = self._encoder.request(truncate_dim, normalize_embeddings, precision, None)
-        return project(vectors, part, request)
+        self._encoder.embedder.check_file()
+        projected = project(vectors, part, request)
+        self._encoder.embedder.check_file()
+        return projected
 
     def check_space(self, other: SpaceMethods | ArrayLike) -> None:
         """Check that other vectors compare with this model's vectors.

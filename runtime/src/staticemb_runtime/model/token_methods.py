@@ -1,4 +1,4 @@
-"""The methods of `StaticModel` that show a text's tokens: strings, vectors, weights."""
+"""The methods of `StaticModel` that show a text's tokens: strings, vectors, weights, parts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, overload
 from ..encoding.batching import slices
 from ..encoding.embedder import token_vectors
 from ..encoding.empty_texts import EmptyTexts
+from ..encoding.options import find_prompt
 from .encoder import BATCH_SIZE
 
 if TYPE_CHECKING:
@@ -15,14 +16,17 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ..encoding.contributions import Contributions
     from ..encoding.embedder import Token
     from ..encoding.empty_texts import OnEmpty
+    from ..format.metadata import Metadata, Pooling
     from .encoder import Encoder
 
 
 class TokenMethods:
     """The methods of `StaticModel` that show a text's tokens."""
 
+    metadata: Metadata
     _encoder: Encoder
 
     @overload
@@ -112,3 +116,45 @@ class TokenMethods:
         """
         (batch,) = slices([text], 1)
         return self._encoder.embedder.explain(batch)
+
+    def contributions(
+        self,
+        text: str,
+        prompt_name: str | None = None,
+        prompt: str | None = None,
+        *,
+        truncate_dim: int | None = None,
+        pooling: Pooling | None = None,
+    ) -> Contributions:
+        """Return how much each token of a text adds to the text's vector of unit length.
+
+        Args:
+            text: the text.
+            prompt_name: as in `encode`.
+            prompt: as in `encode`.
+            truncate_dim: as in `encode`.
+            pooling: as in `encode`.
+
+        Returns:
+            Tokens, their places in the text, and their parts of the vector. The parts are computed
+            in float64; their sum is the vector of `encode` up to the rounding of float32.
+
+        Raises:
+            TypeError, StaticEmbError: as `encode`.
+            MissingPackageError: `tokenizers` is missing; it knows the places.
+
+        Example:
+            >>> from staticemb_runtime import StaticModel
+            >>> model = StaticModel()
+            >>> parts = model.contributions("a red apple")
+            >>> parts.pieces, parts.spans
+            (['a', 'red', 'apple'], [(0, 1), (2, 5), (6, 11)])
+            >>> vector = parts.vectors[parts.tokens].sum(axis=0)
+            >>> bool(abs(vector - model.encode("a red apple")).max() < 1e-6)
+            True
+        """
+        from ..encoding.contributions import contributions  # late: few programs need it
+
+        request = self._encoder.request(truncate_dim, True, "float32", pooling)
+        found = find_prompt(prompt, prompt_name, self.metadata.prompts)
+        return contributions(self._encoder.embedder, text, request, prompt=found)

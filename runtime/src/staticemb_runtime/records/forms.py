@@ -113,7 +113,7 @@ def read_records(
     unit = "row" if form == "parquet" else "line"
     key = TEXT_COLUMN if column is None else column
     with open_input(path, opened) as file:
-        names, rows = _open_rows(form, file, source)
+        names, rows = open_rows(form, file, source)
         number = 0
         for number, record in rows:
             text, place = record.get(key), f"{source}, {unit} {number}"
@@ -157,10 +157,23 @@ def blocks(
         yield list(places), list(texts), list(rows)
 
 
-def _open_rows(
+def open_rows(
     form: str, file: IO[bytes], source: str
 ) -> tuple[Sequence[str], Iterator[tuple[int, Record]]]:
-    """Return the names of a table's columns, empty for formats without a header, and its rows."""
+    """Open the rows of a file.
+
+    Args:
+        form: one of `INPUT_FORMATS`.
+        file: the uncompressed bytes.
+        source: the name of the file in messages.
+
+    Returns:
+        The names of a table's columns, empty for formats without a header, and an iterator over
+        the number of each line or row and its record. It raises `InputError` for invalid rows.
+
+    Raises:
+        InputError: the header is invalid.
+    """
     if form == "lines":
         return (), _lines(file, source)
     if form == "jsonl":

@@ -171,7 +171,7 @@ class JsonLinesWriter(Writer):
         numbers = ", ".join([number] * vectors.shape[1])
         for at, (record, vector) in enumerate(zip(records, vectors.tolist(), strict=True), 1):
             try:
-                members = _json(record)
+                members = record_json(record)
             except (TypeError, ValueError, RecursionError) as error:
                 place = f"{output_name(self.path)}, record {self.count + at}"
                 raise OutputError(f"{place}: expected values that JSON can hold, {error}") from None
@@ -212,8 +212,14 @@ class NpyWriter(Writer):
         self.file.write(header.getvalue())
 
 
-def _json(record: Record) -> str:
-    """Return a record as JSON."""
+def record_json(record: Record) -> str:
+    """Return a record as JSON.
+
+    Dates and times become ISO 8601 strings, decimal numbers strings, NaN and infinities null.
+
+    Raises:
+        TypeError, ValueError, RecursionError: JSON cannot hold the record.
+    """
     try:
         return json.dumps(record, ensure_ascii=False, allow_nan=False, default=_plain)
     except ValueError:

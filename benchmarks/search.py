@@ -1,0 +1,211 @@
+"""Quality and speed of the search index, beside BM25 alone and a transformer alone.
+
+NDCG@10 × 100 on the collections in ../shared: `tune/` chose the weights, `eval/` is reported. With
+--vectors, the scores of the bundled model's teacher: alone, as the second stage over a hundred
+candidates, and as the maker of the documents' vectors, which static queries search. The folder
+holds NAME-docs.npy and NAME-queries.npy, rows in the order of corpus.jsonl and queries.jsonl, of
+the collections nfcorpus, cranfield, cisi and squad.
+
+python benchmarks/search.py --vectors FOLDER
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import bm25s
+import harness
+import numpy as np
+from numpy.typing import NDArray
+
+from staticemb_runtime.search import Index
+from staticemb_runtime.search.lexicon import Lexicon
+from staticemb_runtime.search.stop_words import ENGLISH
+
+COLLECTIONS = {
+    "nfcorpus": ("eval", "nfcorpus"),
+    "cranfield": ("eval", "cranfield"),
+    "cisi": ("tune", "cisi"),
+    "squad": ("tune", "squad-sentences"),
+}
+WEIGHTS = (0.0, 0.25, 0.35, 0.5, 0.75, 1.0)
+RERANK_WEIGHTS = (0.25, 0.5, 0.75, 1.0)
+
+
+class Collection(NamedTuple):
+    """Documents, queries with judgments, and the judgments by query."""
+
+    ids: list[str]
+    texts: list[str]
+    query_ids: list[str]
+    queries: list[str]
+    query_rows: list[int]
+    judgments: dict[str, dict[str, int]]
+
+
+def main() -> None:
+    """Run and save."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    harness.add_options(parser)
+    parser.add_argument("--vectors", type=Path, metavar="FOLDER", help="a teacher's vectors")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(COLLECTIONS)}")
+    options = parser.parse_args(namespace=harness.OPTIONS)
+    harness.check_clean()
+    results = {}
+    for name in options.names or COLLECTIONS:
+        results[name] = _measure(name, options.vectors)
+        print(name, json.dumps(results[name]), flush=True)
+    harness.save("search", {"collections": results})
+
+
+def load(name: str) -> Collection:
+    """Read a collection of ../shared."""
+    kind, folder = COLLECTIONS[name]
+    root = harness.SHARED / kind / "retrieval" / folder
+    documents = [json.loads(line) for line in (root / "corpus.jsonl").open(encoding="utf-8")]
+    queries = [json.loads(line) for line in (root / "queries.jsonl").open(encoding="utf-8")]
+    judgments: dict[str, dict[str, int]] = {}
+    (path,) = (root / "qrels").glob("*.tsv")
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = csv.reader(file, delimiter="\t")
+        next(rows)
+        for query, document, grade in rows:
+            judgments.setdefault(query, {})[document] = int(grade)
+    judged = [n for n, query in enumerate(queries) if query["_id"] in judgments]
+    judged = judged[: harness.fewer(len(judged), 5)]
+    return Collection(
+        [document["_id"] for document in documents],
+        [f"{document.get('title', '')} {document['text']}".strip() for document in documents],
+        [queries[n]["_id"] for n in judged],
+        [queries[n]["text"] for n in judged],
+        judged,
+        judgments,
+    )
+
+
+def ndcg(collection: Collection, rankings: Iterable[Sequence[str]]) -> float:
+    """Compute the mean NDCG@10 × 100 of the ranked ids of each query."""
+    scores = []
+    for query, ranking in zip(collection.query_ids, rankings, strict=True):
+        grades = collection.judgments[query]
+        discounts = 1 / np.log2(np.arange(2, 12))
+        found = np.array([grades.get(key, 0) for key in ranking[:10]])
+        ideal = np.array(sorted(grades.values(), reverse=True)[:10])
+        scores.append(found @ discounts[: len(found)] / (ideal @ discounts[: len(ideal)]))
+    return round(100 * statistics.fmean(scores), 2)
+
+
+def _measure(name: str, vectors: Path | None) -> dict[str, Any]:
+    collection = load(name)
+    result: dict[str, Any] = {"documents": len(collection.ids), "queries": len(collection.queries)}
+    result["bm25s"] = ndcg(collection, _bm25s(collection))
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        with Index.create(Path(folder) / "index.db") as index:
+            index.add(collection.texts, ids=collection.ids)
+            result["seconds_to_index"] = harness.significant(time.perf_counter() - started)
+            index.search(collection.queries[:20])  # reads the vectors
+            for method in ("lexical", "vector", "hybrid"):
+                rankings, milliseconds = _timed(index, collection, method)
+                result[method] = ndcg(collection, rankings)
+                result[f"{method}_milliseconds"] = milliseconds
+            result["by_vector_weight"] = {
+                str(weight): _searched(index, collection, vector_weight=weight)
+                for weight in WEIGHTS
+            }
+            if vectors is not None:
+                result |= _second_stage(index, collection, name, vectors)
+        if vectors is not None:
+            documents = np.load(vectors / f"{name}-docs.npy")
+            with Index.create(Path(folder) / "teacher.db") as index:
+                index.add(collection.texts, ids=collection.ids, vectors=documents)
+                result["teacher_documents"] = {
+                    method: _searched(index, collection, method=method)
+                    for method in ("vector", "hybrid")
+                }
+    return result
+
+
+def _timed(index: Index, collection: Collection, method: str) -> tuple[list[list[str]], float]:
+    """Search query by query; return the ranked ids, and the median of the milliseconds."""
+    rankings, seconds = [], []
+    for query in collection.queries:
+        started = time.perf_counter()
+        hits = index.search(query, method=method)
+        seconds.append(time.perf_counter() - started)
+        rankings.append([hit.id for hit in hits])
+    return rankings, harness.significant(1000 * statistics.median(seconds))
+
+
+def _searched(index: Index, collection: Collection, **options: Any) -> float:
+    found = index.search(collection.queries, **options)
+    return ndcg(collection, [[hit.id for hit in hits] for hits in found])
+
+
+def _second_stage(index: Index, collection: Collection, name: str, folder: Path) -> dict[str, Any]:
+    """Measure a teacher alone, and its cosines as a scorer of the first stage's hundred."""
+    documents = np.load(folder / f"{name}-docs.npy")
+    queries = np.load(folder / f"{name}-queries.npy")[collection.query_rows]
+    alone = queries @ documents.T
+    ids = np.array(collection.ids)
+    ranked = [list(ids[np.argsort(-row, kind="stable")[:10]]) for row in alone]
+    found = index.search(collection.queries, k=100)
+    recall = [
+        len({hit.id for hit in hits} & wanted) / len(wanted)
+        for hits, query in zip(found, collection.query_ids, strict=True)
+        if (wanted := {key for key, grade in collection.judgments[query].items() if grade > 0})
+    ]
+    scorer = _scorer(collection, documents, queries)
+    return {
+        "teacher": ndcg(collection, ranked),
+        "recall_at_100": round(100 * statistics.fmean(recall), 1),
+        "reranked_by_weight": {
+            str(weight): _searched(index, collection, rerank=scorer, rerank_weight=weight)
+            for weight in RERANK_WEIGHTS
+        },
+    }
+
+
+def _scorer(
+    collection: Collection, documents: NDArray[Any], queries: NDArray[Any]
+) -> Callable[[str, Sequence[str]], NDArray[Any]]:
+    by_text = dict(zip(collection.texts, documents, strict=True))
+    by_query = dict(zip(collection.queries, queries, strict=True))
+
+    def score(query: str, texts: Sequence[str]) -> NDArray[Any]:
+        return np.array([by_text[text] @ by_query[query] for text in texts])
+
+    return score
+
+
+def _bm25s(collection: Collection) -> list[list[str]]:
+    """Rank by bm25s with its English stop words and with FTS5's stemmer."""
+    lexicon = Lexicon("words", ENGLISH)
+
+    def stem(words: list[str]) -> list[str]:
+        terms = lexicon.terms(words)
+        return [terms[word] or word for word in words]
+
+    tokens, queries = (
+        bm25s.tokenize(texts, stopwords="en", stemmer=stem, show_progress=False)
+        for texts in (collection.texts, collection.queries)
+    )
+    retriever = bm25s.BM25()
+    retriever.index(tokens, show_progress=False)
+    found, _ = retriever.retrieve(queries, k=10, show_progress=False)
+    lexicon.close()
+    return [[collection.ids[place] for place in row] for row in found]
+
+
+if __name__ == "__main__":
+    main()

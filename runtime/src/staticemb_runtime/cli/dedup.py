@@ -1,0 +1,259 @@
+"""`staticemb dedup`: find and leave out exact and near duplicates."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..encoding.batching import SLICE_CHARACTERS
+from ..encoding.progress import Progress
+from ..errors import InvalidOptionError
+from ..loading.installed import model_files
+from ..model import StaticModel
+from ..records.output_file import refuse_inputs
+from ..records.row_writers import open_rows_writer, row_form
+from .layout import Styles, fit, fit_name, terminal_width
+from .parser import CommandParser
+from .process import printable
+from .sources import Sources, add_sources
+from .texts import placed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ..records.documents import SourceDocument
+    from ..records.row_writers import RowWriter
+    from ..search.duplicates import Deduplicator, Duplicate
+
+_BLOCK = 2048  # documents
+_SHOWN = 200  # characters of a kept text that are remembered, to show it beside its duplicates
+
+
+def add_parser(commands: argparse._SubParsersAction[CommandParser], model: CommandParser) -> None:
+    """Declare the subcommand."""
+    dedup = commands.add_parser(
+        "dedup",
+        parents=[model],
+        help="find and leave out duplicate texts",
+        description="Find texts that repeat an earlier one: equal up to case and white space, or "
+        "with a cosine of at least --threshold. Print the duplicates, or write the other rows with "
+        "-o. Texts are read once; memory holds a vector of each text that stays.",
+    )
+    dedup.set_defaults(run=run)
+    add_sources(dedup)
+    dedup.add_argument(
+        "--threshold",
+        type=float,
+        default=0.9,
+        metavar="COSINE",
+        help="the smallest cosine of near duplicates; 1 finds equal texts alone, nearly [0.9]",
+    )
+    dedup.add_argument(
+        "--against",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="compare with the texts of this file or folder, and not with each other; for example "
+        "test data with training data. May be repeated",
+    )
+    dedup.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="write the rows that are no duplicates: .jsonl, .csv, .tsv or .txt. - is standard "
+        "output, which gets JSON lines",
+    )
+    dedup.add_argument(
+        "--exact",
+        action="store_true",
+        help="miss no near duplicate; by default, above 32,768 kept texts, about one of a thousand "
+        "may be missed, which is faster",
+    )
+    dedup.add_argument(
+        "--truncate-dim", type=int, metavar="D", help="compare the first D dimensions of vectors"
+    )
+    dedup.add_argument("--json", action="store_true", help="print the duplicates as JSON lines")
+    dedup.add_argument("--quiet", action="store_true", help="show no progress bar and no notes")
+
+
+class _Kept(NamedTuple):
+    """A text that others may repeat.
+
+    Attributes:
+        place: where it was read.
+        text: its first characters.
+    """
+
+    place: str
+    text: str
+
+
+class _Found(NamedTuple):
+    """A duplicate and the text that it repeats."""
+
+    duplicate: Duplicate
+    text: _Kept
+    kept: _Kept
+
+
+def run(options: argparse.Namespace) -> int:
+    """Find the duplicates, and print them or write the other rows."""
+    from ..search.duplicates import Deduplicator  # late: it imports numpy
+
+    sources = Sources(options, quiet=options.quiet)
+    if options.output is not None:
+        row_form(options.output)
+        if options.json and options.output == "-":
+            raise InvalidOptionError(
+                "--json: expected no --output -, which prints the rows that stay, found both"
+            )
+        refuse_inputs(options.output, [*sources.files, *model_files(options.model)])
+    known = Deduplicator(
+        StaticModel.load(options.model),
+        threshold=options.threshold,
+        exact=options.exact,
+        truncate_dim=options.truncate_dim,
+    )
+    # Texts are remembered only if they are shown.
+    kept: dict[int, _Kept] | None = None if options.output and not options.json else {}
+    if options.against:
+        _read_against(options, known, kept)
+    counts = _Counts()
+    with ExitStack() as stack:
+        writer: RowWriter | None = None
+        if options.output is not None:
+            writer = stack.enter_context(open_rows_writer(options.output))
+        show = not options.quiet and sys.stderr.isatty()
+        progress = stack.enter_context(
+            Progress(None, unit="texts", enabled=show, position=sources.position)
+        )
+        groups: dict[int, list[_Found]] = {}
+        for documents in _blocks(sources):
+            for document, duplicate in _compare(known, documents, counts, bool(options.against)):
+                if duplicate is None:
+                    if kept is not None and not options.against:
+                        kept[counts.total] = _short(document)
+                    if writer is not None:
+                        writer.write(document.record)
+                elif kept is not None:
+                    one = _Found(duplicate, _short(document), kept[duplicate.representative])
+                    if options.json:
+                        _print_json(one)
+                    else:
+                        groups.setdefault(duplicate.representative, []).append(one)
+                counts.add(duplicate)
+            progress.advance(len(documents))
+    _print_groups(groups)
+    if not options.quiet:
+        print(f"staticemb: {counts.describe()}", file=sys.stderr)
+    return 0
+
+
+class _Counts:
+    """The numbers of texts and duplicates."""
+
+    def __init__(self) -> None:
+        self.total = self.duplicates = self.exact = 0
+        self.representatives: set[int] = set()
+
+    def add(self, duplicate: Duplicate | None) -> None:
+        """Count a text."""
+        self.total += 1
+        if duplicate is not None:
+            self.duplicates += 1
+            self.exact += duplicate.exact
+            self.representatives.add(duplicate.representative)
+
+    def describe(self) -> str:
+        """Return the numbers as a sentence."""
+        groups = len(self.representatives)
+        return (
+            f"{self.duplicates:,} of {self.total:,} texts are duplicates ({self.exact:,} equal) "
+            f"in {groups:,} group{'' if groups == 1 else 's'}; "
+            f"{self.total - self.duplicates:,} stay"
+        )
+
+
+def _compare(
+    known: Deduplicator, documents: Sequence[SourceDocument], counts: _Counts, is_against: bool
+) -> Iterator[tuple[SourceDocument, Duplicate | None]]:
+    """Iterate over documents, each with the duplicate that it is, or None."""
+    texts = [document.text for document in documents]
+    with placed([document.place for document in documents]):
+        found = known.compare(texts) if is_against else known.add(texts)
+    start = 0 if is_against else counts.total
+    by_place = {duplicate.number - start: duplicate for duplicate in found}
+    for place, document in enumerate(documents):
+        yield document, by_place.get(place)
+
+
+def _read_against(
+    options: argparse.Namespace, known: Deduplicator, kept: dict[int, _Kept] | None
+) -> None:
+    values = vars(options) | {"sources": options.against}
+    sources = Sources(argparse.Namespace(**values), quiet=True)
+    show = not options.quiet and sys.stderr.isatty()
+    with Progress(None, unit="texts to compare with", enabled=show, position=sources.position) as p:
+        for documents in _blocks(sources):
+            if kept is not None:
+                kept |= dict(enumerate(map(_short, documents), len(kept)))
+            with placed([document.place for document in documents]):
+                known.keep([document.text for document in documents])
+            p.advance(len(documents))
+
+
+def _blocks(sources: Sources) -> Iterator[Sequence[SourceDocument]]:
+    """Cut documents into blocks, of few documents if they are long."""
+    block: list[SourceDocument] = []
+    characters = 0
+    for document in sources:
+        block.append(document)
+        characters += len(document.text)
+        if len(block) == _BLOCK or characters >= SLICE_CHARACTERS:
+            yield block
+            block, characters = [], 0
+    if block:
+        yield block
+
+
+def _short(document: SourceDocument) -> _Kept:
+    return _Kept(document.place, document.text[:_SHOWN])
+
+
+def _print_json(found: _Found) -> None:
+    duplicate, text, kept = found
+    line = {
+        "place": text.place,
+        "text": text.text,
+        "duplicate_of": kept.place,
+        "duplicate_of_text": kept.text,
+        "similarity": round(duplicate.similarity, 6),
+        "exact": duplicate.exact,
+    }
+    print(json.dumps(line, ensure_ascii=False))
+
+
+def _print_groups(groups: dict[int, list[_Found]]) -> None:
+    """Print each kept text, and under it the texts that repeat it."""
+    styles, width = Styles(), terminal_width()
+    for number in sorted(groups):
+        _print_text(styles, width, "", "bold", groups[number][0].kept)
+        for duplicate, text, _ in groups[number]:
+            mark = "equal" if duplicate.exact else f"{duplicate.similarity:.3f}"
+            _print_text(styles, width, f"  {mark}  ", "", text)
+
+
+def _print_text(styles: Styles, width: int, mark: str, style: str, kept: _Kept) -> None:
+    """Print a text and its place in one line, or the place in the next if the line is narrow."""
+    text, place = printable(" ".join(kept.text.split())), printable(kept.place)
+    if width >= 2 * len(place) + len(mark) + 12:
+        text = fit(text, width - len(mark) - len(place) - 2)
+        print(f"{styles.paint(mark, 'good')}{styles.paint(text, style)}  "
+              f"{styles.paint(place, 'dim')}")  # fmt: skip
+        return
+    print(f"{styles.paint(mark, 'good')}{styles.paint(fit(text, width - len(mark)), style)}")
+    blanks = " " * len(mark)
+    print(f"{blanks}{styles.paint(fit_name(place, width - len(mark)), 'dim')}")

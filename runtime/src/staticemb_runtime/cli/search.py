@@ -1,0 +1,236 @@
+"""`staticemb search`: find documents of an index, once or in a dialog."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InvalidOptionError, MissingPackageError, StaticEmbError
+from ..loading.installed import chosen
+from .layout import Span, Styles, fit, fit_name, terminal_width, wrap
+from .parser import CommandParser
+from .process import given_text, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..search import Explanation, Hit, Index
+
+_METHODS = ("hybrid", "lexical", "vector")
+_SNIPPET_LINES = 3
+_PAIRS = 6
+_INDENT = 4
+_NARROW = 60  # columns
+
+
+def add_parser(commands: argparse._SubParsersAction[CommandParser], model: CommandParser) -> None:
+    """Declare the subcommand."""
+    search = commands.add_parser(
+        "search",
+        parents=[model],
+        help="find documents of an index",
+        description="Find the documents that answer a query, by their words and their meaning. "
+        "Without a query, read queries: at a terminal one after the other, otherwise the lines of "
+        "standard input.",
+    )
+    search.set_defaults(run=run)
+    search.add_argument("index", metavar="INDEX", help="an index that `staticemb index` made")
+    search.add_argument("query", nargs="?", type=given_text, metavar="QUERY", help="the query")
+    search.add_argument(
+        "-k", type=int, default=None, metavar="N", help="the number of hits [10; 5 in a dialog]"
+    )
+    search.add_argument(
+        "--method",
+        choices=_METHODS,
+        default="hybrid",
+        help="by words and vectors together, by words alone (BM25), or by vectors alone [hybrid]",
+    )
+    search.add_argument(
+        "--filter",
+        action="append",
+        default=[],
+        type=given_text,
+        metavar="NAME=VALUE",
+        help="search documents whose metadata hold this value; may be repeated, and all must hold. "
+        "2024 finds the number and the text",
+    )
+    search.add_argument(
+        "--explain",
+        action="store_true",
+        help="show which words of the query and the passage make their vectors similar",
+    )
+    search.add_argument("--json", action="store_true", help="print one JSON object a hit")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Search, and print the hits."""
+    from ..search import Index  # late: it imports numpy and sqlite3
+
+    filters = dict(map(_filter, options.filter))
+    # A model that was not named is the one that the index was made with.
+    model = None if options.model == chosen() else options.model
+    with Index.open(options.index, model) as index:
+        is_dialog = options.query is None and sys.stdin.isatty()
+        count = options.k if options.k is not None else 5 if is_dialog else 10
+
+        def answer(query: str) -> None:
+            hits = index.search(query, count, filter=filters or None, method=options.method)
+            explained = [_explain(index, query, hit) if options.explain else None for hit in hits]
+            if options.json:
+                _print_json(query, hits, explained)
+            else:
+                _print_hits(hits, explained)
+
+        if options.query is not None:
+            answer(options.query)
+            return 0
+        if is_dialog and not options.json:
+            _announce(index)
+        for query in _typed() if is_dialog else _lines():
+            if not options.json and not is_dialog:
+                print(Styles().paint(f"? {printable(query)}", "bold"))
+            try:
+                answer(query)
+            except StaticEmbError as error:
+                if not is_dialog:
+                    raise
+                print(f"staticemb: error: {printable(str(error))}", file=sys.stderr)
+            sys.stdout.flush()
+    return 0
+
+
+def _filter(argument: str) -> tuple[str, Any]:
+    name, equals, value = argument.partition("=")
+    if not equals or not name:
+        raise InvalidOptionError(f"--filter: expected NAME=VALUE, found {argument!r}")
+    try:
+        parsed = json.loads(value)
+    except (ValueError, RecursionError):
+        return name, value
+    return name, parsed if isinstance(parsed, (dict, list)) else [parsed, value]
+
+
+def _typed() -> Iterator[str]:
+    """Iterate over queries that are typed; an empty line or the end of the input ends them."""
+    with contextlib.suppress(ImportError):
+        import readline  # noqa: F401 - `input` then edits lines and remembers them
+    while True:
+        try:
+            query = input("search> ").strip()
+        except EOFError:
+            print()
+            return
+        if not query:
+            return
+        yield query
+
+
+def _lines() -> Iterator[str]:
+    from ..records.readers import text_lines
+
+    for _, line in text_lines(sys.stdin.buffer, "standard input"):
+        if query := line.strip():
+            yield query
+
+
+def _announce(index: Index) -> None:
+    info = index.info()
+    print(
+        f"staticemb: {info.documents:,} documents; type a query, or an empty line to end",
+        file=sys.stderr,
+    )
+
+
+def _explain(index: Index, query: str, hit: Hit) -> Explanation:
+    from ..search import explain
+
+    try:
+        return explain(index.model, query, hit.text, prompt_names=("query", "document"))
+    except MissingPackageError as error:
+        raise MissingPackageError(f"--explain: {error}") from None
+
+
+# --- output --------------------------------------------------------------------------------------
+
+
+def _print_json(query: str, hits: list[Hit], explained: list[Explanation | None]) -> None:
+    for rank, (hit, explanation) in enumerate(zip(hits, explained, strict=True), 1):
+        line: dict[str, Any] = {"query": query, "rank": rank} | hit._asdict()
+        line |= {"passage": hit.passage._asdict(), "metadata": dict(hit.metadata)}
+        if explanation is not None:
+            line["explanation"] = {
+                "similarity": explanation.similarity,
+                "pairs": [pair._asdict() for pair in explanation.pairs(_PAIRS)],
+                "query_tokens": [token._asdict() for token in explanation.a],
+                "text_tokens": [token._asdict() for token in explanation.b],
+            }
+        print(json.dumps(line, ensure_ascii=False))
+
+
+def _print_hits(hits: list[Hit], explained: list[Explanation | None]) -> None:
+    styles, width = Styles(), terminal_width()
+    if not hits:
+        print("no document found")
+    margin = " " * _INDENT
+    for rank, (hit, explanation) in enumerate(zip(hits, explained, strict=True), 1):
+        print(_heading(styles, width, rank, hit))
+        for line in wrap(_marked(hit), width - _INDENT, lines=_SNIPPET_LINES):
+            print(margin + styles.line(line))
+        if width >= _NARROW:
+            print(margin + styles.paint(fit(_scores(hit), width - _INDENT), "dim"))
+        if explanation is not None:
+            for line in wrap(_pairs(explanation), width - _INDENT, lines=_SNIPPET_LINES):
+                print(margin + styles.line(line))
+
+
+def _heading(styles: Styles, width: int, rank: int, hit: Hit) -> str:
+    """Return the line of rank, id, passage and score."""
+    score = f"{hit.score:.3f}"
+    name = printable(hit.id)
+    part = f", passage {hit.passage.number + 1}" if hit.passage.number else ""
+    room = width - _INDENT - len(score) - 1
+    name = fit_name(name, max(room - len(part), 8)) + part
+    first = styles.paint(f"{rank:>2}. ", "dim") + styles.paint(name, "bold")
+    return f"{first} {styles.paint(score, 'good')}"
+
+
+def _marked(hit: Hit) -> list[Span]:
+    """Return the snippet, the words of the query marked."""
+    spans, done = [], 0
+    for start, stop in hit.marks:
+        spans += [Span(hit.snippet[done:start]), Span(hit.snippet[start:stop], "mark")]
+        done = stop
+    spans.append(Span(hit.snippet[done:]))
+    return [Span(_visible(span.text), span.style) for span in spans]
+
+
+def _visible(text: str) -> str:
+    """Escape control characters, but not white space, which `wrap` makes blanks."""
+    return "".join(" " if character.isspace() else printable(character) for character in text)
+
+
+def _scores(hit: Hit) -> str:
+    parts = []
+    if hit.lexical_score is not None:
+        parts.append(f"words {hit.lexical_score:.2f} (rank {hit.lexical_rank})")
+    if hit.vector_score is not None:
+        parts.append(f"meaning {hit.vector_score:.3f} (rank {hit.vector_rank})")
+    return ", ".join(parts)
+
+
+def _pairs(explanation: Explanation) -> list[Span]:
+    """Return the cosine and its largest parts."""
+    spans = [Span(f"this passage {explanation.similarity:.3f} ="), Span(" ")]
+    pairs = explanation.pairs(_PAIRS)
+    for place, pair in enumerate(pairs):
+        style = "good" if pair.share >= 0 else "bad"
+        words = pair.a if pair.a == pair.b else f"{pair.a}~{pair.b}"
+        sign = "-" if pair.share < 0 else "+" if place else ""
+        spans += [Span(f"{sign}{abs(pair.share):.3f}", style), Span(f" {printable(words)} ")]
+    rest = explanation.similarity - sum(pair.share for pair in pairs)
+    sign = "-" if rest < 0 else "+"
+    spans.append(Span(f"{sign}{abs(rest):.3f} others"))
+    return spans

@@ -1,0 +1,114 @@
+"""Code that commands for collections share: their files, columns and progress."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from ..encoding.progress import InputPosition
+from ..records.documents import Columns, SourceDocument, read_documents, source_files
+from ..records.forms import INPUT_FORMATS
+from .process import printable
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Sequence
+
+
+class SourcePosition(InputPosition):
+    """How much of several files has been read.
+
+    Args:
+        paths: the files; the position in others, such as pipes, is unknown.
+    """
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        super().__init__()
+        self._sizes = [Path(path).stat().st_size if Path(path).is_file() else 0 for path in paths]
+        self._unknown = any(not Path(path).is_file() for path in paths)
+        self._begun = 0
+
+    def follow(self, file: IO[bytes]) -> None:
+        """Follow the next file from now on."""
+        self._begun += 1
+        super().follow(file)
+
+    def share(self) -> float | None:
+        """Return the fraction that has been read, from 0 to 1; None: unknown."""
+        total = sum(self._sizes)
+        if self._unknown or not total or not self._begun:
+            return None
+        inside = super().share()
+        present = self._sizes[self._begun - 1]
+        before = sum(self._sizes[: self._begun - 1])
+        return min(1.0, (before + present * (1.0 if inside is None else inside)) / total)
+
+
+def add_sources(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments and options for files of documents."""
+    parser.add_argument(
+        "sources",
+        nargs="+",
+        metavar="FILE",
+        help="files or folders: .jsonl, .ndjson, .csv, .tsv or .parquet with a document a row; "
+        ".txt, .text, .md or .rst with one document a file. All but .parquet may be compressed: "
+        ".gz or .zst after the suffix. - is standard input, with one document a line",
+    )
+    parser.add_argument(
+        "--input-format",
+        choices=INPUT_FORMATS,
+        help="the format of all files; default: by their names",
+    )
+    parser.add_argument(
+        "--column",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="the column that holds the text; several are joined. Default: text, body, content or "
+        "another usual name, after the column title",
+    )
+    parser.add_argument(
+        "--lines", action="store_true", help="each line of a file of plain text is a document"
+    )
+
+
+class Sources:
+    """The documents of the files of a command line.
+
+    Args:
+        options: the values of the options of `add_sources`, and `id_column` if it is declared.
+        quiet: whether to print no notes about columns.
+
+    Attributes:
+        files: the files.
+        position: how much of them has been read.
+        columns: the columns of the present file.
+    """
+
+    def __init__(self, options: argparse.Namespace, *, quiet: bool = False) -> None:
+        self._options = options
+        self._quiet = quiet or bool(options.column)
+        self.files = source_files(options.sources)
+        self.position = SourcePosition(self.files)
+        self.columns = Columns((), None)
+
+    def __iter__(self) -> Iterator[SourceDocument]:
+        for path in self.files:
+            yield from read_documents(
+                path,
+                form=self._options.input_format,
+                text_columns=self._options.column,
+                id_column=getattr(self._options, "id_column", None),
+                by_line=self._options.lines,
+                opened=self.position.follow,
+                chosen=lambda columns, path=path: self._choose(path, columns),  # type: ignore[misc]
+            )
+
+    def _choose(self, path: str, columns: Columns) -> None:
+        is_found = columns.text != ("text",)
+        if is_found and columns != self.columns and not self._quiet:
+            of_id = "" if columns.id is None else f", the id from {columns.id}"
+            note = f"{path}: the text is from {' and '.join(columns.text)}{of_id}"
+            print(f"staticemb: {printable(note)}", file=sys.stderr)
+        self.columns = columns

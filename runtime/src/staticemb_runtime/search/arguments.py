@@ -1,0 +1,51 @@
+"""Checks of the arguments of an index's methods."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import InvalidOptionError, InvalidTextError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+
+def matching(name: str, source: Iterator[Any] | None, count: int) -> list[Any] | None:
+    """Take as many values as there are texts."""
+    if source is None:
+        return None
+    values = list(islice(source, count))
+    if len(values) != count:
+        raise InvalidOptionError(f"{name}: expected one for each text, found fewer")
+    return values
+
+
+def check_texts(texts: Sequence[object], first: int) -> None:
+    """Check that texts are strings of valid Unicode."""
+    for place, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TypeError(f"text {first + place}: expected a string, found {type(text).__name__}")
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            reason = "expected valid Unicode, found a lone surrogate"
+            raise InvalidTextError(reason, index=first + place) from None
+
+
+def check_choice(name: str, value: object, choices: Iterable[object]) -> None:
+    """Check that an option is one of the choices, which are strings or None."""
+    values = list(choices)
+    if not (value is None or isinstance(value, str)) or value not in values:
+        expected = " or ".join(map(str, values))
+        raise InvalidOptionError(f"{name}: expected {expected}, found {value!r:.60}")
+
+
+def weight(name: str, value: float) -> float:
+    """Return a number from 0 to 1."""
+    number = isinstance(value, (int, float, np.integer, np.floating))
+    if isinstance(value, bool) or not number or not 0 <= value <= 1:
+        raise InvalidOptionError(f"{name}: expected a number from 0 to 1, found {value!r:.40}")
+    return float(value)

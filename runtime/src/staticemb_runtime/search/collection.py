@@ -1,0 +1,273 @@
+"""The documents of an index: added, replaced, deleted and read, in the caller's transactions."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..errors import InvalidOptionError, NotAnIndexError
+from .blocks import BlockWriter, encode_vectors
+from .hits import Document, PassageSpan
+from .settings import next_change
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from .settings import Settings
+
+
+class NewDocument(NamedTuple):
+    """A document to store.
+
+    Attributes:
+        id: its id; None: its number, in decimals.
+        text: its text.
+        metadata: its metadata, as JSON.
+        passages: the (start, stop) of its passages.
+    """
+
+    id: str | None
+    text: str
+    metadata: str
+    passages: list[tuple[int, int]]
+
+
+class StoredPassage(NamedTuple):
+    """A passage and its document, as stored.
+
+    Attributes:
+        id: the document's id.
+        text: the document's text.
+        metadata: its metadata, as JSON.
+        span: where the passage lies.
+    """
+
+    id: str
+    text: str
+    metadata: str
+    span: PassageSpan
+
+
+def metadata_json(metadata: Mapping[str, Any] | None) -> str:
+    """Write metadata as JSON, the keys in order.
+
+    Raises:
+        InvalidOptionError: they are not a mapping of strings to values of JSON.
+    """
+    if metadata is None:
+        return "{}"
+    try:
+        values = dict(metadata)
+        text = json.dumps(values, ensure_ascii=False, allow_nan=False, sort_keys=True)
+        text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidOptionError(f"metadata: expected values of JSON, found {error}") from None
+    if not all(isinstance(key, str) for key in values):
+        raise InvalidOptionError("metadata: expected keys that are strings, found others")
+    return text
+
+
+def check_id(id: object) -> str:
+    """Check a document's id.
+
+    Raises:
+        TypeError: it is no string.
+        InvalidOptionError: it holds a lone surrogate.
+    """
+    if not isinstance(id, str):
+        raise TypeError(f"ids: expected strings, found {type(id).__name__}")
+    try:
+        id.encode()
+    except UnicodeEncodeError:
+        raise InvalidOptionError(f"ids: expected valid Unicode, found {id!a:.60}") from None
+    return id
+
+
+def is_unchanged(connection: sqlite3.Connection, document: NewDocument) -> bool:
+    """Tell whether the index holds a document with the same id, text, metadata and passages."""
+    row = connection.execute(
+        "SELECT number FROM documents WHERE id = ? AND text = ? AND metadata = ?",
+        (document.id, document.text, document.metadata),
+    ).fetchone()
+    if row is None:
+        return False
+    spans = connection.execute(
+        "SELECT start, stop FROM passages WHERE document = ? ORDER BY number", row
+    )
+    return spans.fetchall() == document.passages
+
+
+def store(
+    connection: sqlite3.Connection,
+    settings: Settings,
+    documents: Sequence[NewDocument],
+    vectors: NDArray[np.float32],
+) -> int:
+    """Add documents, or replace those of the same ids.
+
+    Args:
+        connection: inside a transaction that writes.
+        settings: the index's settings.
+        documents: the documents; of equal ids the last one stays.
+        vectors: (n, D) unit vectors of their passages, in order.
+
+    Returns:
+        How many of them replaced one that was stored before.
+    """
+    writer = BlockWriter(
+        connection, settings.dimension, settings.precision, next_change(connection)
+    )
+    last = {document.id: place for place, document in enumerate(documents)}
+    replaced = 0
+    owners: list[int] = []
+    kept: list[int] = []
+    spans: list[tuple[int, int, int]] = []
+    texts: list[str] = []
+    row = 0
+    for place, document in enumerate(documents):
+        count = len(document.passages)
+        rows = range(row, row + count)
+        row += count
+        if document.id is not None and last[document.id] != place:
+            continue
+        if document.id is not None and _remove(connection, settings, writer, document.id):
+            replaced += 1
+        number = _insert(connection, document)
+        for index, (start, stop) in enumerate(document.passages):
+            owners.append(number)
+            spans.append((index, start, stop))
+            texts.append(document.text[start:stop])
+        kept += rows
+    stored = vectors if len(kept) == len(vectors) else vectors[kept]
+    ids = writer.store(encode_vectors(stored, settings.precision), owners)
+    writer.flush()
+    connection.executemany(
+        "INSERT INTO passages VALUES (?, ?, ?, ?, ?)",
+        ((id, owner, *span) for id, owner, span in zip(ids, owners, spans, strict=True)),
+    )
+    if settings.words is not None:
+        connection.executemany(
+            "INSERT INTO lexical(rowid, text) VALUES (?, ?)", zip(ids, texts, strict=True)
+        )
+    return replaced
+
+
+def delete(connection: sqlite3.Connection, settings: Settings, ids: Sequence[str]) -> int:
+    """Delete documents; return how many of them were stored."""
+    writer = BlockWriter(
+        connection, settings.dimension, settings.precision, next_change(connection)
+    )
+    deleted = sum(_remove(connection, settings, writer, id) for id in ids)
+    writer.flush()
+    return deleted
+
+
+def get(connection: sqlite3.Connection, id: str) -> Document | None:
+    """Return a document, or None."""
+    row = connection.execute(
+        "SELECT id, text, metadata FROM documents WHERE id = ?", (id,)
+    ).fetchone()
+    return None if row is None else Document(row[0], row[1], parse_metadata(row[2]))
+
+
+def page(
+    connection: sqlite3.Connection, after: int, count: int
+) -> list[tuple[int, Document, list[tuple[int, int, int]]]]:
+    """Return documents in the order of their numbers.
+
+    Args:
+        connection: inside a transaction that reads.
+        after: the number before the first one.
+        count: the most documents.
+
+    Returns:
+        Each one's number, the document, and its passages' (id, start, stop).
+    """
+    rows = connection.execute(
+        "SELECT number, id, text, metadata FROM documents WHERE number > ? ORDER BY number LIMIT ?",
+        (after, count),
+    ).fetchall()
+    passages = "SELECT id, start, stop FROM passages WHERE document = ? ORDER BY number"
+    return [
+        (
+            number,
+            Document(id, text, parse_metadata(metadata)),
+            connection.execute(passages, (number,)).fetchall(),
+        )
+        for number, id, text, metadata in rows
+    ]
+
+
+def passage(connection: sqlite3.Connection, id: int) -> StoredPassage:
+    """Return a passage with its document.
+
+    Raises:
+        NotAnIndexError: the file is damaged.
+    """
+    row = connection.execute(
+        "SELECT documents.id, text, metadata, passages.number, start, stop FROM passages "
+        "JOIN documents ON documents.number = document WHERE passages.id = ?",
+        (id,),
+    ).fetchone()
+    kinds = (str, str, str, int, int, int)
+    if row is None or not all(map(isinstance, row, kinds)) or not 0 <= row[4] <= row[5]:
+        raise NotAnIndexError(f"damaged index: passage {id} is missing or invalid")
+    return StoredPassage(row[0], row[1], row[2], PassageSpan(*row[3:]))
+
+
+def parse_metadata(text: object) -> dict[str, Any]:
+    """Read a document's metadata.
+
+    Raises:
+        NotAnIndexError: they are no JSON object.
+    """
+    try:
+        values = json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, dict):
+        raise NotAnIndexError(f"damaged index: expected metadata in JSON, found {text!r:.60}")
+    return values
+
+
+def _insert(connection: sqlite3.Connection, document: NewDocument) -> int:
+    """Insert a document; return its number, which is also its id if it has none."""
+    insert = "INSERT INTO documents(number, id, text, metadata) VALUES (?, ?, ?, ?)"
+    number: int | None = None
+    id = document.id
+    if id is None:
+        (number,) = connection.execute(
+            "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'documents'), 0) + 1"
+        ).fetchone()
+        while connection.execute("SELECT 1 FROM documents WHERE id = ?", (str(number),)).fetchone():
+            number += 1
+        id = str(number)
+    cursor = connection.execute(insert, (number, id, document.text, document.metadata))
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def _remove(
+    connection: sqlite3.Connection, settings: Settings, writer: BlockWriter, id: str
+) -> bool:
+    """Delete a document if it is stored."""
+    row = connection.execute("SELECT number, text FROM documents WHERE id = ?", (id,)).fetchone()
+    if row is None:
+        return False
+    number, text = row
+    passages = connection.execute(
+        "SELECT id, start, stop FROM passages WHERE document = ?", (number,)
+    ).fetchall()
+    if settings.words is not None:  # FTS5 needs the text that it was given
+        connection.executemany(
+            "INSERT INTO lexical(lexical, rowid, text) VALUES ('delete', ?, ?)",
+            [(passage, text[start:stop]) for passage, start, stop in passages],
+        )
+    writer.free([passage for passage, _, _ in passages])
+    connection.execute("DELETE FROM passages WHERE document = ?", (number,))
+    connection.execute("DELETE FROM documents WHERE number = ?", (number,))
+    return True

@@ -1,0 +1,263 @@
+"""The methods of `Index` that change it."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from ..encoding.options import check_count
+from ..encoding.vectors import check_dim
+from ..errors import InvalidOptionError
+from . import collection
+from .arguments import check_choice, check_texts, matching
+from .blocks import DTYPES, BlockWriter, count_blocks, encode_vectors
+from .embedding import DocumentVectors, described, open_model
+from .hits import Added
+from .open_index import OpenIndex
+from .passages import cut
+from .searching import Searcher
+from .settings import next_change, read_settings, write_settings
+from .stored_model import has_model, store_model
+
+if TYPE_CHECKING:
+    import os
+    import sqlite3
+    from collections.abc import Callable, Iterable, Mapping
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from ..model import StaticModel
+    from .blocks import StoredPrecision
+
+    Model = StaticModel | str | os.PathLike[str] | None
+    Vectors = ArrayLike | Iterable[ArrayLike] | Callable[[list[str]], ArrayLike]
+
+BATCH_SIZE: Final = 8192
+_PAGE: Final = 1024
+
+
+class WritableIndex(OpenIndex):
+    """The part of `Index` that changes it."""
+
+    def add(
+        self,
+        texts: Iterable[str],
+        *,
+        ids: Iterable[str] | None = None,
+        metadata: Iterable[Mapping[str, Any] | None] | None = None,
+        vectors: Vectors | None = None,
+        batch_size: int = BATCH_SIZE,
+        progress: Callable[[int], None] | None = None,
+    ) -> Added:
+        """Add documents, or replace those of the same ids.
+
+        Documents are committed batch by batch: after an error, or the end of the process, the
+        batches before it are stored. A document that is stored already with the same text, metadata
+        and passages is left alone, unless `vectors` is given. So the same call can be made again.
+
+        Args:
+            texts: the documents' texts.
+            ids: their ids; None: their numbers, in decimals.
+            metadata: for each a mapping of strings to values of JSON, or None.
+            vectors: vectors made elsewhere. For each text, in an index without passages, (n, D) of
+                the model, or (n, H) of its teacher if its file has a space: an array, or an
+                iterable of rows. Or a function that takes a list of texts, those of passages, and
+                returns such an array. A model that embeds queries alone needs the teacher's. None:
+                the model makes them.
+            batch_size: how many documents are committed at a time.
+            progress: called after each batch with the number of documents so far.
+
+        Raises:
+            TypeError: `texts` is one string, or an element has another type.
+            InvalidTextError: a text holds a surrogate; its batch is not stored.
+            InvalidOptionError: the parameters differ in length or have invalid values.
+            QueryOnlyError: the model embeds queries alone, and `vectors` is missing.
+            InvalidDimensionError: `vectors` has another shape.
+            IndexReadOnlyError, IndexBusyError, SearchIndexError: the index cannot be written.
+        """
+        if isinstance(texts, str):
+            raise TypeError("texts: expected an iterable of strings, found a string")
+        size = check_count("batch_size", batch_size)
+        source = iter(texts)
+        id_source = None if ids is None else iter(ids)
+        metadata_source = None if metadata is None else iter(metadata)
+        vector_source = None if vectors is None or callable(vectors) else iter(vectors)  # type: ignore[arg-type]
+        if vector_source is not None and self._settings.passage_characters is not None:
+            raise InvalidOptionError(
+                "vectors: expected a function, as this index cuts documents into passages, "
+                "found vectors"
+            )
+        total = Added(0, 0, 0)
+        done = 0
+        while batch := list(islice(source, size)):
+            documents = self._new_documents(
+                batch,
+                matching("ids", id_source, len(batch)),
+                matching("metadata", metadata_source, len(batch)),
+                done,
+            )
+            rows = matching("vectors", vector_source, len(batch))
+            given = None if rows is None else np.asarray(rows)
+            added = self._add(documents, given, vectors if callable(vectors) else None)
+            total = Added(*(a + b for a, b in zip(total, added, strict=True)))
+            done += len(batch)
+            if progress is not None:
+                progress(done)
+        for name, rest in (("ids", id_source), ("metadata", metadata_source)):
+            if rest is not None and next(rest, self) is not self:
+                raise InvalidOptionError(f"{name}: expected one for each text, found more")
+        return total
+
+    def delete(self, ids: Iterable[str]) -> int:
+        """Delete documents in one transaction; return how many of them were stored.
+
+        Raises:
+            TypeError: `ids` is a string, or an id is no string.
+            IndexReadOnlyError, IndexBusyError, SearchIndexError: the index cannot be written.
+        """
+        if isinstance(ids, str):
+            raise TypeError("ids: expected an iterable of strings, found a string")
+        checked = [collection.check_id(id) for id in ids]
+        with self._store.writing() as connection:
+            return collection.delete(connection, self._current(connection), checked)
+
+    def reindex(
+        self,
+        model: Model,
+        *,
+        truncate_dim: int | None = None,
+        precision: StoredPrecision | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        """Make all vectors anew with another model, from the stored texts, in one transaction.
+
+        Readers see the old vectors until the end; an index that is open elsewhere must then be
+        opened again. The full-text index stays. A stored model is replaced.
+
+        Args:
+            model: as in `create`.
+            truncate_dim: as in `create`.
+            precision: as in `create`; None: as before.
+            progress: called with the number of documents so far.
+
+        Raises:
+            QueryOnlyError: the model embeds queries alone; add the documents to a new index.
+            StaticEmbError: as `create`.
+        """
+        loaded, name = open_model(model)
+        dimension = check_dim(truncate_dim or loaded.dim, loaded.metadata.dim)
+        if precision is not None:
+            check_choice("precision", precision, DTYPES)
+        maker = DocumentVectors(loaded, dimension)
+        maker.documents([])
+        with self._lock, self._store.writing() as connection:
+            kept: StoredPrecision = precision or self._current(connection).precision
+            rows = connection.execute("SELECT id, document FROM passages ORDER BY id").fetchall()
+            count = count_blocks(connection)
+            connection.execute("DELETE FROM blocks")
+            _fill_blocks(connection, rows, count, dimension, kept, maker, progress)
+            write_settings(
+                connection,
+                {
+                    "dimension": dimension,
+                    "precision": kept,
+                    "model": name,
+                    **described(loaded),
+                },
+            )
+            if has_model(connection):
+                store_model(connection, loaded)
+            self._settings = read_settings(connection, self._store.path)
+        self._given = self._model = loaded
+        self._searcher = Searcher(self._settings, self._lexicon)
+
+    def optimize(self) -> None:
+        """Merge the parts of the full-text index and write all changes into the main file."""
+        with self._store.writing() as connection:
+            if self._settings.words is not None:
+                connection.execute("INSERT INTO lexical(lexical) VALUES ('optimize')")
+        with self._store.alone() as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _new_documents(
+        self,
+        texts: list[str],
+        ids: list[str] | None,
+        metadata: list[Mapping[str, Any] | None] | None,
+        first: int,
+    ) -> list[collection.NewDocument]:
+        check_texts(texts, first)
+        limit = self._settings.passage_characters
+        return [
+            collection.NewDocument(
+                None if ids is None else collection.check_id(ids[place]),
+                text,
+                collection.metadata_json(None if metadata is None else metadata[place]),
+                cut(text, limit),
+            )
+            for place, text in enumerate(texts)
+        ]
+
+    def _add(
+        self,
+        documents: list[collection.NewDocument],
+        given: NDArray[Any] | None,
+        function: Callable[[list[str]], ArrayLike] | None,
+    ) -> Added:
+        """Add a batch in one transaction."""
+        total = len(documents)
+        if given is None and function is None and documents[0].id is not None:
+            with self._store.reading() as connection:
+                documents = [
+                    document
+                    for document in documents
+                    if not collection.is_unchanged(connection, document)
+                ]
+        unchanged = total - len(documents)
+        if not documents:
+            return Added(0, 0, unchanged)
+        texts = [
+            document.text[start:stop] for document in documents for start, stop in document.passages
+        ]
+        maker = self._vectors()
+        if given is not None:
+            vectors = maker.given(given, len(texts))
+        elif function is not None:
+            vectors = maker.given(function(texts), len(texts))
+        else:
+            vectors = maker.documents(texts)
+        with self._store.writing() as connection:
+            settings = self._current(connection)
+            replaced = collection.store(connection, settings, documents, vectors)
+        named = [document.id for document in documents if document.id is not None]
+        repeated = len(named) - len(set(named))
+        return Added(total - unchanged - replaced - repeated, replaced + repeated, unchanged)
+
+
+def _fill_blocks(
+    connection: sqlite3.Connection,
+    rows: list[tuple[int, int]],
+    count: int,
+    dimension: int,
+    precision: StoredPrecision,
+    maker: DocumentVectors,
+    progress: Callable[[int], None] | None,
+) -> None:
+    """Write `count` blocks with the vectors of all passages (id, document), in their places."""
+    change = next_change(connection)
+    for first in range(0, len(rows), _PAGE):
+        part = rows[first : first + _PAGE]
+        stored = [collection.passage(connection, id) for id, _ in part]
+        texts = [row.text[row.span.start : row.span.stop] for row in stored]
+        writer = BlockWriter(connection, dimension, precision, change)
+        writer.place(part, encode_vectors(maker.documents(texts), precision))
+        writer.flush()
+        if progress is not None:
+            progress(first + len(part))
+    written = {id for (id,) in connection.execute("SELECT id FROM blocks")}
+    for id in set(range(count)) - written:
+        writer = BlockWriter(connection, dimension, precision, change)
+        writer.make(id)
+        writer.flush()

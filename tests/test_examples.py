@@ -14,6 +14,7 @@ import staticemb_runtime
 PACKAGES = (staticemb_runtime, staticemb_distiller)
 # Their examples name files or models of the reader's: what they show runs in the pages' blocks.
 NOT_RUN = {
+    "staticemb_distiller.adaptation.adapt",
     "staticemb_distiller.output_file",
     "staticemb_distiller.evaluation.mteb",
     "staticemb_distiller.interop.convert_source",

@@ -107,6 +107,13 @@ def test_vectors_alone_are_enough(tmp_path, teacher):
     assert adapted_overlap(output, texts, queries, teacher) > 0.5
 
 
+def test_a_tokenizer_is_trained_on_the_documents(tmp_path, teacher):
+    output = tmp_path / "mine.staticemb"
+    texts = documents(1500)
+    adapt("none", texts, output, vectors=teacher.encode(texts), tokenizer="train:wordpiece:800")
+    assert adapted_overlap(output, texts, texts[:50], teacher) > 0.5
+
+
 def test_a_teacher_and_its_vectors_give_the_same_rows(tmp_path, model, teacher):
     given, asked = tmp_path / "given.staticemb", tmp_path / "asked.staticemb"
     knobs = {"regularization": 0.1, "damping_beta": 0.0, "share": 1.0}

@@ -11,8 +11,8 @@ from staticemb_distiller.adaptation.choosing import HeldOut, choose
 from staticemb_distiller.adaptation.documents import DocumentFile, DocumentList
 from staticemb_distiller.adaptation.given_vectors import Rows, open_array
 from staticemb_distiller.adaptation.pseudo_queries import first_sentence, pseudo_queries
-from staticemb_distiller.adaptation.solving import Material
-from staticemb_distiller.adaptation.spool import Spool
+from staticemb_distiller.adaptation.solving import FitInput
+from staticemb_distiller.adaptation.spool import DocumentSpool
 from staticemb_distiller.adaptation.streams import cut_for
 from staticemb_distiller.errors import AdaptationError, TextSourceError
 from staticemb_distiller.fitting.ridge_fit import count_matrix
@@ -153,7 +153,7 @@ def test_the_spool_counts_as_if_all_were_in_memory(tmp_path_factory, blocks):
     collection = [document for block in blocks for document in block]
     vectors = np.random.default_rng(0).standard_normal((len(collection), 4)).astype(np.float16)
     first = 0
-    with Spool(tmp_path_factory.mktemp("spool"), 4) as spool:
+    with DocumentSpool(tmp_path_factory.mktemp("spool"), 4) as spool:
         for block in blocks:
             ids, lengths = numbers(block)
             spool.add(ids, lengths, vectors[first : first + len(block)])
@@ -202,7 +202,7 @@ def chosen_by(noise):
     wanted = best_documents(teacher.encode(queries), vectors)
     queries_ids = ids[held, :8].ravel()
     held_out = HeldOut(queries_ids, np.full(len(held), 8), vectors, None, wanted, None)
-    return choose(Material.of(counts, noisy[train], prior), held_out, betas=(0.0,))
+    return choose(FitInput.of(counts, noisy[train], prior), held_out, betas=(0.0,))
 
 
 def test_a_good_prior_is_kept_and_a_bad_one_is_not():

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..arguments import check_path
 from ..corpus import input_files
-from ..errors import AdaptationError
 from ..output_file import check_folders, check_output
 from ..progress import Progress
 from ..vocabulary.token_ids import TokenIds
@@ -73,7 +72,8 @@ def adapt(
             both, or else "text", or else the only column of text.
         vector: The column of the vectors; None: "embedding", or the only one of vectors.
         both_sides: Whether the table is to embed documents as well.
-        tokenizer: A `tokenizer.json`; with the model "none" and only then.
+        tokenizer: With the model "none" and only then: a `tokenizer.json`, a folder with one, a Hub
+            id, or `train:wordpiece` or `train:unigram` to train one on the documents.
         regularization: λ of the fit; None: chosen on held-out documents.
         damping_beta: β of damped pooling; None: chosen on held-out documents.
         share: The share of adapted rows in the mixture with the prior; None: chosen on held-out
@@ -96,14 +96,12 @@ def adapt(
         DistillerError: A step failed; each cause has a subclass.
 
     Example:
-        >>> adapt("minilm-en-small", "corpus.jsonl", "mine.staticemb", vectors="corpus.npy")
-        ... # doctest: +SKIP
+        >>> adapt("minilm-en-small", "corpus.jsonl", vectors="corpus.npy")  # doctest: +SKIP
     """
     progress = progress or Progress(quiet=True)
     check_path("model", model)
     check_path("output", output)
     path = Path(output)
-    definition = None if tokenizer is None else read_tokenizer(tokenizer)
     inputs = [
         os.fspath(file)
         for file in (documents, vectors, tokenizer, sts)
@@ -112,7 +110,6 @@ def adapt(
     check_output(path, [*inputs, *input_files.model_files(os.fspath(model))])
     check_folders(teacher_cache)
     pairs = None if sts is None else SimilarityPairs(Path(sts))
-    base = open_base(os.fspath(model), definition)
     with tempfile.TemporaryDirectory(prefix="staticemb-") as temporary:
         folder = Path(temporary)
         source = open_source(
@@ -123,25 +120,13 @@ def adapt(
             vector=vector,
             cache=folder / "teacher" if teacher_cache is None else Path(teacher_cache),
         )
+        base = open_base(
+            os.fspath(model), None if tokenizer is None else os.fspath(tokenizer), source.texts
+        )
         collection = _collected(source, base, folder, max_tokens, progress)
         adaptation = Adaptation(source, base, collection, both_sides, seed, progress)
         adaptation.choose(regularization, damping_beta, share)
         return adaptation.write(path, dtype, name, pairs)
-
-
-def read_tokenizer(path: str | os.PathLike[str]) -> bytes:
-    """Read the bytes of a `tokenizer.json`, or of the one in a folder.
-
-    Raises:
-        AdaptationError: It cannot be read.
-    """
-    file = Path(path)
-    file = file / "tokenizer.json" if file.is_dir() else file
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        msg = f"{file}: the tokenizer cannot be read: {error.strerror or error}"
-        raise AdaptationError(msg) from error
 
 
 def _collected(
@@ -151,10 +136,16 @@ def _collected(
     most = base.max_tokens if max_tokens is None else max_tokens
     tokenize = TokenIds(base.tokenizer, base.unknown_token_id, most)
     with Collector(folder, source.dim, tokenize, source.place, source.cut) as collector:
-        progress.status("Reading documents")
-        for block, vectors in source.blocks():
-            collector.add(block, vectors)
-            progress.status(f"Reading documents: {len(collector):,}")
+        if source.teacher is not None:
+            total = sum(1 for _ in source.texts())
+            with progress.track("Document vectors", total, "documents") as advance:
+                for block, vectors in source.blocks(advance):
+                    collector.add(block, vectors)
+        else:
+            progress.status("Reading documents")
+            for block, vectors in source.blocks(lambda done: None):
+                collector.add(block, vectors)
+                progress.status(f"Reading documents: {len(collector):,}")
         collection = collector.finish()
     progress.note(f"Documents: {len(collection.documents):,}")
     for line in collection.notes():

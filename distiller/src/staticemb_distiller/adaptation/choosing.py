@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .solving import Material
+    from .solving import FitInput
 
 REGULARIZATIONS = (0.0003, 0.001, 0.003, 0.01, 0.03)
 BETAS = (0.0, 0.5, 1.0)
@@ -28,7 +28,7 @@ DAMPING_DIMS = 64
 
 
 @dataclass(frozen=True)
-class Knobs:
+class Chosen:
     """The knobs of an adaptation.
 
     Attributes:
@@ -83,13 +83,13 @@ class Choice:
         after: The mean overlap under the trial's table with these knobs.
     """
 
-    knobs: Knobs
+    knobs: Chosen
     before: float | None
     after: float
 
 
 def choose(
-    material: Material,
+    material: FitInput,
     held_out: HeldOut,
     *,
     regularizations: Sequence[float] = REGULARIZATIONS,
@@ -149,7 +149,7 @@ def choose(
             if share < 1
         ]
     after, share = max(mixed)
-    return Choice(Knobs(regularizations[place], beta, share), before, after)
+    return Choice(Chosen(regularizations[place], beta, share), before, after)
 
 
 def mixture(

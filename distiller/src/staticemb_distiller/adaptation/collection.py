@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import AdaptationError
 from ..table.space import unit
 from .pseudo_queries import body_of, first_sentence
-from .spool import Documents, Spool
+from .spool import Documents, DocumentSpool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,7 +108,7 @@ class Collector:
         place: str,
         cut: Callable[[str], str] | None = None,
     ) -> None:
-        self._spool = Spool(folder, dim)
+        self._spool = DocumentSpool(folder, dim)
         self._dim, self._tokenize, self._place, self._cut = dim, tokenize, place, cut
         self._digests: list[NDArray[np.uint64]] = []
         self._held: dict[int, HeldOutText] = {}

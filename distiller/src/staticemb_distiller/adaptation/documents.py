@@ -64,6 +64,10 @@ class DocumentFile:
         if texts:
             yield TextBlock(texts, titles)
 
+    def whole(self) -> Iterator[str]:
+        """Read the whole texts alone."""
+        return (text for block in self.blocks() for text in block.texts)
+
     def _documents(self) -> Iterator[tuple[str, str]]:
         """Yield titles and whole texts."""
         columns = named_columns(self.text or "")
@@ -102,3 +106,7 @@ class DocumentList:
             for number, text in enumerate(block, first):
                 check_type(f"documents[{number}]", text, (str,), "a string")
             yield TextBlock(block, [""] * len(block))
+
+    def whole(self) -> Iterator[str]:
+        """Read the whole texts alone."""
+        return (text for block in self.blocks() for text in block.texts)

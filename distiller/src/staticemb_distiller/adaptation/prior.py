@@ -16,10 +16,14 @@ from ..interop.convert import plain_tokenizer
 from ..interop.folder_files import dense_rows
 from ..path_checks import exists
 from ..table.space import unit
+from ..vocabulary.open_tokenizer import open_tokenizer
 from .pooled import text_vectors
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from numpy.typing import NDArray
+    from tokenizers import Tokenizer
 
     from ..table.space import Space
 
@@ -61,22 +65,26 @@ class Base:
         return rows
 
 
-def open_base(name: str, tokenizer: bytes | None = None) -> Base:
+def open_base(
+    name: str, tokenizer: str | None = None, texts: Callable[[], Iterable[str]] = list
+) -> Base:
     """Open the model to adapt.
 
     Args:
         name: A static embedding file, an installed model's name, a folder of model2vec or
             sentence-transformers (StaticEmbedding), or "none".
-        tokenizer: The bytes of a `tokenizer.json`; with "none" and only then.
+        tokenizer: As for `open_tokenizer`; with "none" and only then.
+        texts: Called for the documents, to train a tokenizer on.
 
     Raises:
         StaticEmbError: The model cannot be opened.
-        AdaptationError: There is no such model, or the tokenizer is missing, invalid or too much.
+        AdaptationError: There is no such model, or the tokenizer is missing or too much.
+        VocabularyError: The tokenizer cannot be opened or trained.
     """
     if name == NO_MODEL:
         if tokenizer is None:
             raise AdaptationError("adapt: without a model a tokenizer is needed: --tokenizer")
-        return _of_tokenizer(tokenizer)
+        return _of_tokenizer(open_tokenizer(tokenizer, texts))
     if tokenizer is not None:
         raise AdaptationError(
             f"adapt: expected no tokenizer beside a model, found both: {name} has its own"
@@ -102,13 +110,7 @@ def open_base(name: str, tokenizer: bytes | None = None) -> Base:
     )
 
 
-def _of_tokenizer(definition: bytes) -> Base:
-    from tokenizers import Tokenizer
-
-    try:
-        tokenizer = Tokenizer.from_str(definition.decode())
-    except Exception as error:  # tokenizers raises plain Exception
-        raise AdaptationError(f"tokenizer: expected a tokenizer.json, found {error}") from error
+def _of_tokenizer(tokenizer: Tokenizer) -> Base:
     tokens = 1 + max(tokenizer.get_vocab(with_added_tokens=True).values(), default=-1)
     if not tokens:
         raise AdaptationError("tokenizer: expected at least one token, found none")
@@ -116,7 +118,7 @@ def _of_tokenizer(definition: bytes) -> Base:
     unknown_id = None if unknown is None else tokenizer.token_to_id(unknown)
     if unknown_id is None:
         unknown_id = getattr(tokenizer.model, "unk_id", None)
-    return Base(plain_tokenizer(definition), tokens, unknown_token_id=unknown_id)
+    return Base(plain_tokenizer(tokenizer.to_str().encode()), tokens, unknown_token_id=unknown_id)
 
 
 def closeness(

@@ -26,7 +26,7 @@ _SCALED_BY = 20_000  # documents that determine the prior's scale
 
 
 @dataclass(frozen=True, eq=False)
-class Material:
+class FitInput:
     """What a fit needs.
 
     Attributes:
@@ -44,7 +44,7 @@ class Material:
     @classmethod
     def of(
         cls, counts: csr_matrix, targets: NDArray[np.floating], prior: NDArray[np.float32]
-    ) -> Material:
+    ) -> FitInput:
         """Scale a prior (U, H) to the targets."""
         documents = targets.shape[0]
         chosen = np.linspace(0, documents - 1, min(_SCALED_BY, documents)).astype(np.int64)

@@ -23,7 +23,7 @@ _IDS = 4_194_304  # token ids looked through at a time
 _BLOCK = 32_768  # documents counted at a time
 
 
-class Spool:
+class DocumentSpool:
     """Documents as numbers. Memory holds their lengths, the disk holds the rest.
 
     Args:
@@ -38,7 +38,7 @@ class Spool:
         self._vectors: IO[bytes] = self._vectors_path.open("wb")
         self._lengths: list[NDArray[np.int64]] = []
 
-    def __enter__(self) -> Spool:
+    def __enter__(self) -> DocumentSpool:
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -17,7 +17,7 @@ from .choosing import (
     REGULARIZATIONS,
     SHARES,
     Choice,
-    Knobs,
+    Chosen,
     choose,
     mixture,
 )
@@ -25,7 +25,7 @@ from .cost import SimilarityPairs, changed_neighbors, similarity
 from .held_out import FEWEST, HeldOutQueries
 from .prior import Base, closeness, same_space
 from .report import Report
-from .solving import Material
+from .solving import FitInput
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,7 +63,7 @@ class Adaptation:
         self._offset = self._center()
         self._prior, self._prior_reason = self._fitting_prior()
         self._choice: Choice | None = None
-        self._knobs = Knobs()
+        self._knobs = Chosen()
 
     def _center(self) -> NDArray[np.float32] | None:
         """Center the vectors by the model's offset, or by their mean where it is long."""
@@ -112,7 +112,7 @@ class Adaptation:
         if self._prior is None:
             self._progress.note(f"Prior: zero, since {self._prior_reason}")
             share = 1.0
-        given = Knobs(
+        given = Chosen(
             *(
                 default if value is None else value
                 for value, default in zip(
@@ -137,13 +137,13 @@ class Adaptation:
         )
         self._knobs = self._choice.knobs
 
-    def _material(self, rows: NDArray[np.int64] | None) -> Material:
+    def _material(self, rows: NDArray[np.int64] | None) -> FitInput:
         documents, used = self._documents, self._used
         targets = documents.vectors if rows is None else documents.vectors[rows]
         prior = np.zeros((len(used), self._dim), np.float32)
         if self._prior is not None:
             prior = self._prior[used]
-        return Material.of(documents.counts(used, rows), targets, prior)
+        return FitInput.of(documents.counts(used, rows), targets, prior)
 
     def _solved(self) -> NDArray[np.float32]:
         """Solve with all documents; return all rows (V, H) in the teacher's centered space."""

@@ -6,12 +6,14 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from ..errors import AdaptationError
+from ..progress import BlockProgress
 from ..teacher.cache import TeacherCache
+from ..teacher.cached import through_cache
 from ..teacher.open_teacher import open_teacher
 from .documents import DocumentFile, DocumentList, TextBlock
 from .given_vectors import Rows, open_array
@@ -22,7 +24,11 @@ if TYPE_CHECKING:
     from ..teacher.open_teacher import TeacherSpec
     from ..teacher.text_encoder import TextEncoder, TextKind
 
+_TEACHER_BLOCK = 1_024  # documents encoded at a time, which an interruption may lose
 _KINDS: tuple[TextKind, ...] = ("document", "query")
+
+
+Advance: TypeAlias = Callable[[int], object]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +36,9 @@ class Source:
     """A stream of documents and their vectors.
 
     Attributes:
-        blocks: Yields documents and their vectors (n, H).
+        blocks: Yields documents and their vectors (n, H). Its argument is called with the number of
+            documents that the teacher has encoded since the last call.
+        texts: Yields the whole texts alone.
         dim: H.
         place: The name of the vectors for messages.
         teacher: The teacher; None: the vectors existed already.
@@ -38,7 +46,8 @@ class Source:
         cut: Shortens a text to what the teacher reads; None: whole texts.
     """
 
-    blocks: Callable[[], Iterator[tuple[TextBlock, NDArray[Any]]]]
+    blocks: Callable[[Advance], Iterator[tuple[TextBlock, NDArray[Any]]]]
+    texts: Callable[[], Iterator[str]]
     dim: int
     place: str
     teacher: TextEncoder | None = None
@@ -54,7 +63,6 @@ def open_source(
     text: str | None,
     vector: str | None,
     cache: Path,
-    advance: Callable[[int], object] | None = None,
 ) -> Source:
     """Open documents and their vectors; the arguments are those of `adapt`.
 
@@ -80,7 +88,7 @@ def open_source(
     if texts is None:
         raise AdaptationError("adapt: expected documents for the teacher, found none")
     assert teacher is not None
-    return _of_teacher(texts, teacher, cache, advance)
+    return _of_teacher(texts, teacher, cache)
 
 
 def _of_array(
@@ -90,7 +98,7 @@ def _of_array(
     place = "vectors" if isinstance(vectors, np.ndarray) else str(vectors)
     step = 8_192
     blocks = (array[first : first + step] for first in range(0, len(array), step))
-    return Source(lambda: _zipped(texts, Rows(blocks), place), array.shape[1], place)
+    return Source(lambda _: _zipped(texts, Rows(blocks), place), texts.whole, array.shape[1], place)
 
 
 def _of_columns(
@@ -105,13 +113,16 @@ def _of_columns(
     file = open_vectors(path, text=text, vector=vector)
     if texts is not None:
         rows = Rows(block for _, block in file.blocks())
-        return Source(lambda: _zipped(texts, rows, str(path)), file.dim, str(path))
+        return Source(lambda _: _zipped(texts, rows, str(path)), texts.whole, file.dim, str(path))
 
-    def blocks() -> Iterator[tuple[TextBlock, NDArray[Any]]]:
+    def blocks(_: Advance) -> Iterator[tuple[TextBlock, NDArray[Any]]]:
         for found, block in file.blocks():
             yield TextBlock(found, [""] * len(found)), block
 
-    return Source(blocks, file.dim, str(path))
+    def whole() -> Iterator[str]:
+        return (found for block, _ in file.blocks() for found in block)
+
+    return Source(blocks, whole, file.dim, str(path))
 
 
 def _zipped(
@@ -146,29 +157,27 @@ def _different(documents: int, vectors: int, place: str, file: str) -> Adaptatio
 
 
 def _of_teacher(
-    texts: DocumentFile | DocumentList,
-    spec: TeacherSpec,
-    cache: Path,
-    advance: Callable[[int], object] | None,
+    texts: DocumentFile | DocumentList, spec: str | TextEncoder | Callable[..., Any], cache: Path
 ) -> Source:
     teacher = open_teacher(spec)
     stores = {kind: TeacherCache(cache, teacher.about(kind), teacher.dim) for kind in _KINDS}
 
-    def encode(block: Sequence[str], kind: TextKind) -> NDArray[np.float16]:
-        return stores[kind].encode(
-            block, lambda missing: teacher.encode(missing, kind=kind, advance=advance)
-        )
-
-    def blocks() -> Iterator[tuple[TextBlock, NDArray[Any]]]:
-        for block in texts.blocks():
-            yield block, encode(block.texts, "document")
+    def blocks(advance: Advance) -> Iterator[tuple[TextBlock, NDArray[Any]]]:
+        progress = BlockProgress(advance)
+        for block in texts.blocks(_TEACHER_BLOCK):
+            yield (
+                block,
+                through_cache(stores["document"], teacher, block.texts, advance=progress.within),
+            )
+            progress.block(len(block.texts))
 
     return Source(
         blocks,
+        texts.whole,
         teacher.dim,
         teacher.name,
         teacher,
-        lambda queries: encode(queries, "query"),
+        lambda queries: through_cache(stores["query"], teacher, queries, kind="query"),
         cut_for(teacher),
     )
 

@@ -63,7 +63,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="the table is to embed documents as well as queries",
     )
-    table.add_argument("--tokenizer", metavar="FILE", help="a tokenizer.json, if MODEL is none")
+    table.add_argument(
+        "--tokenizer",
+        metavar="T",
+        help="if MODEL is none: a tokenizer.json, a folder with one, a Hub id, train:wordpiece or "
+        "train:unigram",
+    )
     table.add_argument(
         "--regularization",
         type=_positive,

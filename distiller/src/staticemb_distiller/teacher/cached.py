@@ -44,6 +44,31 @@ def cached_vectors(
         CacheError: The cache is damaged or cannot be written.
     """
     store = TeacherCache(folder, teacher.about(kind), teacher.dim)
+    return through_cache(store, teacher, texts, kind=kind, seconds=seconds, progress=progress)
+
+
+def through_cache(
+    store: TeacherCache,
+    teacher: TextEncoder,
+    texts: Sequence[str],
+    *,
+    kind: TextKind = "document",
+    seconds: float | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    advance: Callable[[int], object] | None = None,
+) -> NDArray[np.float16]:
+    """Do as `cached_vectors`, with a cache that is open, for several calls.
+
+    Args:
+        store: The cache of this teacher and kind.
+        teacher: As for `cached_vectors`.
+        texts: As for `cached_vectors`.
+        kind: As for `cached_vectors`.
+        seconds: As for `cached_vectors`.
+        progress: As for `cached_vectors`.
+        advance: Called with the number of texts encoded since its last call, if the teacher does
+            not stream its vectors.
+    """
     if isinstance(teacher, StreamingEncoder) and seconds is None:
         stream = teacher
         return store.encode_parts(
@@ -51,7 +76,7 @@ def cached_vectors(
         )
     return store.encode(
         texts,
-        lambda missing: teacher.encode(missing, kind=kind),
+        lambda missing: teacher.encode(missing, kind=kind, advance=advance),
         seconds=seconds,
         progress=progress,
     )

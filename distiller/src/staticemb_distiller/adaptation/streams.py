@@ -14,7 +14,7 @@ from ..errors import AdaptationError
 from ..progress import BlockProgress
 from ..teacher.cache import TeacherCache
 from ..teacher.cached import through_cache
-from ..teacher.open_teacher import open_teacher
+from ..teacher.open_teacher import TeacherSpec, open_teacher
 from .documents import DocumentFile, DocumentList, TextBlock
 from .given_vectors import Rows, open_array
 
@@ -156,9 +156,7 @@ def _different(documents: int, vectors: int, place: str, file: str) -> Adaptatio
     )
 
 
-def _of_teacher(
-    texts: DocumentFile | DocumentList, spec: str | TextEncoder | Callable[..., Any], cache: Path
-) -> Source:
+def _of_teacher(texts: DocumentFile | DocumentList, spec: TeacherSpec, cache: Path) -> Source:
     teacher = open_teacher(spec)
     stores = {kind: TeacherCache(cache, teacher.about(kind), teacher.dim) for kind in _KINDS}
 

@@ -58,7 +58,7 @@ class Space:
         # The singular values of a tall matrix take ten times as long as these eigenvalues.
         gram = np.linalg.pinv(projection.T @ projection, rcond=1e-10, hermitian=True)
         inverse = (gram @ projection.T).astype(np.float32)
-        return np.asarray(rows, np.float32) @ inverse
+        return np.asarray(np.asarray(rows, np.float32) @ inverse, np.float32)
 
 
 def unit(vectors: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -26,7 +26,7 @@ from retrieval import Collection, Floats, bm25, mixed, read, union
 
 from staticemb_distiller.file.space import read_space
 from staticemb_runtime import StaticModel
-from staticemb_runtime.loading import open_parts
+from staticemb_runtime.loading import find_installed, open_parts
 
 REPORTED = ("nfcorpus", "cranfield")
 TUNED_ON = ("cisi", "squad-sentences")  # other subjects of the union; their figures are not shown
@@ -44,7 +44,8 @@ class Bench:
     """
 
     def __init__(self, data: Path, work: Path, model: str, teacher: str) -> None:
-        self.data, self.work, self.model, self._teacher = data, work, model, teacher
+        self.data, self.work, self._teacher = data, work, teacher
+        self.model = str(find_installed(model) or model)
         self._loaded: Any = None
         work.mkdir(parents=True, exist_ok=True)
 

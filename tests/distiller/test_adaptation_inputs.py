@@ -1,0 +1,103 @@
+"""`adapt`: where texts, titles and vectors come from, and arguments that are invalid."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from staticemb_distiller.adaptation.adapt import adapt
+from staticemb_distiller.errors import TextSourceError
+
+from .adaptation_data import Hidden, documents, write_jsonl, write_model
+
+TEXTS = documents(120)
+TITLES = [f"w{number + 1} w{number + 2}" for number in range(len(TEXTS))]
+WHOLE = [f"{title} {text}" for title, text in zip(TITLES, TEXTS, strict=True)]
+VECTORS = Hidden().encode(WHOLE)
+KNOBS = {"regularization": 0.1, "damping_beta": 0.0, "share": 1.0, "name": "hidden"}
+
+
+@pytest.fixture
+def model(tmp_path):
+    return write_model(tmp_path / "general.staticemb")
+
+
+def parquet(path, **columns):
+    pq.write_table(pa.table({**columns, "embedding": list(VECTORS)}), path)
+    return path
+
+
+def json_lines(path, **columns):
+    names = [*columns, "embedding"]
+    rows = zip(*columns.values(), VECTORS.tolist(), strict=True)
+    path.write_text("".join(json.dumps(dict(zip(names, row, strict=True))) + "\n" for row in rows))
+    return path
+
+
+@pytest.fixture
+def wanted(tmp_path, model):
+    """The bytes of a file adapted to titles, texts and vectors that lie apart."""
+    corpus = write_jsonl(tmp_path / "corpus.jsonl", TEXTS, title=TITLES)
+    adapt(model, corpus, tmp_path / "wanted.staticemb", vectors=VECTORS, **KNOBS)
+    return (tmp_path / "wanted.staticemb").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("write", "name"), [(parquet, "index.parquet"), (json_lines, "index.jsonl")]
+)
+@pytest.mark.parametrize("text", [None, "title+text"])
+def test_titles_beside_vectors_are_used_as_in_a_corpus(tmp_path, model, wanted, write, name, text):
+    index = write(tmp_path / name, title=TITLES, text=TEXTS)
+    adapt(model, None, tmp_path / "one.staticemb", vectors=index, text=text, **KNOBS)
+    assert (tmp_path / "one.staticemb").read_bytes() == wanted
+
+
+@pytest.mark.parametrize(
+    ("write", "name"), [(parquet, "index.parquet"), (json_lines, "index.jsonl")]
+)
+@pytest.mark.parametrize("others", [{}, {"a": TITLES, "b": TITLES}])
+def test_vectors_beside_documents_need_no_column_of_text(
+    tmp_path, model, wanted, write, name, others
+):
+    corpus, one = tmp_path / "corpus.jsonl", tmp_path / "one.staticemb"
+    adapt(model, corpus, one, vectors=write(tmp_path / name, **others), **KNOBS)
+    assert one.read_bytes() == wanted
+
+
+def test_the_columns_of_the_text_are_those_of_the_documents(tmp_path, model, wanted):
+    corpus = write_jsonl(tmp_path / "other.jsonl", TEXTS, title=TITLES, other=WHOLE)
+    index = parquet(tmp_path / "index.parquet", id=TITLES)
+    with pytest.raises(TextSourceError, match=r"other\.jsonl, line 1: expected a column 'id'"):
+        adapt(model, corpus, tmp_path / "one.staticemb", vectors=index, text="id", **KNOBS)
+    adapt(model, corpus, tmp_path / "one.staticemb", vectors=index, text="title+text", **KNOBS)
+    assert (tmp_path / "one.staticemb").read_bytes() == wanted
+
+
+def test_a_folder_of_vectors_is_read_as_its_own_documents(tmp_path, model, wanted):
+    folder = tmp_path / "index"
+    folder.mkdir()
+    for number, rows in enumerate((slice(0, 50), slice(50, None))):
+        columns = {"title": TITLES[rows], "text": TEXTS[rows], "embedding": list(VECTORS[rows])}
+        pq.write_table(pa.table(columns), folder / f"{number}.parquet")
+    (folder / "readme.txt").write_text("not a document\n")
+    adapt(model, None, tmp_path / "one.staticemb", vectors=folder, **KNOBS)
+    assert (tmp_path / "one.staticemb").read_bytes() == wanted
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.zeros(3), np.zeros((2, 0)), np.zeros((2, 3), np.uint8), np.array([["a"]])],
+)
+def test_other_arrays_are_refused_from_memory_and_from_a_file(tmp_path, model, array):
+    np.save(tmp_path / "a.npy", array)
+    for given in (array, tmp_path / "a.npy"):
+        with pytest.raises(TextSourceError, match=r"expected (an array|vectors) of"):
+            adapt(model, WHOLE, tmp_path / "one.staticemb", vectors=given, **KNOBS)
+
+
+def test_a_file_that_is_not_npy_is_refused(tmp_path, model):
+    (tmp_path / "a.npy").write_bytes(b"not an array")
+    with pytest.raises(TextSourceError, match=r"a\.npy: cannot be read as NPY"):
+        adapt(model, WHOLE, tmp_path / "one.staticemb", vectors=tmp_path / "a.npy", **KNOBS)

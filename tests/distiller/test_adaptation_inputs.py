@@ -9,6 +9,7 @@ import pytest
 
 from staticemb_distiller.adaptation.adapt import adapt
 from staticemb_distiller.errors import TextSourceError
+from staticemb_runtime.loading import open_parts
 
 from .adaptation_data import Hidden, documents, write_jsonl, write_model
 
@@ -84,6 +85,18 @@ def test_a_folder_of_vectors_is_read_as_its_own_documents(tmp_path, model, wante
     (folder / "readme.txt").write_text("not a document\n")
     adapt(model, None, tmp_path / "one.staticemb", vectors=folder, **KNOBS)
     assert (tmp_path / "one.staticemb").read_bytes() == wanted
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("factor", [1e-30, 1e30])
+def test_only_directions_of_vectors_count(tmp_path, model, dtype, factor):
+    one, scaled = tmp_path / "one.staticemb", tmp_path / "scaled.staticemb"
+    adapt(model, WHOLE, one, vectors=VECTORS, **KNOBS)
+    vectors = (VECTORS.astype(np.float64) * factor).astype(dtype)
+    report = adapt(model, WHOLE, scaled, vectors=vectors, **KNOBS)
+    assert report.documents == len(WHOLE)
+    differences = open_parts(scaled).embeddings - open_parts(one).embeddings
+    assert np.abs(differences).max() < 0.01
 
 
 @pytest.mark.parametrize(

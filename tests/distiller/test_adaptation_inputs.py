@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from staticemb_distiller.adaptation.adapt import adapt
-from staticemb_distiller.errors import TextSourceError
+from staticemb_distiller.errors import AdaptationError, TextSourceError
 from staticemb_runtime.loading import open_parts
 
 from .adaptation_data import Hidden, documents, write_jsonl, write_model
@@ -97,6 +97,22 @@ def test_only_directions_of_vectors_count(tmp_path, model, dtype, factor):
     assert report.documents == len(WHOLE)
     differences = open_parts(scaled).embeddings - open_parts(one).embeddings
     assert np.abs(differences).max() < 0.01
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"seed": -1}, "seed: expected a number of at least 0, found -1"),
+        ({"max_tokens": 0}, "max_tokens: expected a number of at least 1, found 0"),
+        ({"share": 2.0}, r"share: expected a number above 0, at most 1, found 2\.0"),
+        ({"share": float("nan")}, "share: expected a number above 0, at most 1, found nan"),
+        ({"damping_beta": -1.0}, r"damping_beta: expected a number from 0 to 16, found -1\.0"),
+        ({"regularization": 0.0}, r"regularization: expected a number above 0, found 0\.0"),
+    ],
+)
+def test_invalid_numbers_are_refused_before_anything_is_read(tmp_path, model, arguments, expected):
+    with pytest.raises(AdaptationError, match=expected):
+        adapt(model, tmp_path / "absent", tmp_path / "mine.staticemb", vectors=VECTORS, **arguments)
 
 
 @pytest.mark.parametrize(

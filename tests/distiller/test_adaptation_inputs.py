@@ -9,9 +9,11 @@ import pytest
 
 from staticemb_distiller.adaptation.adapt import adapt
 from staticemb_distiller.errors import AdaptationError, TextSourceError
+from staticemb_distiller.teacher.cache import TeacherCache
+from staticemb_distiller.teacher.cached import through_cache
 from staticemb_runtime.loading import open_parts
 
-from .adaptation_data import Hidden, documents, write_jsonl, write_model
+from .adaptation_data import DIM, Hidden, documents, write_jsonl, write_model
 
 TEXTS = documents(120)
 TITLES = [f"w{number + 1} w{number + 2}" for number in range(len(TEXTS))]
@@ -113,6 +115,24 @@ def test_only_directions_of_vectors_count(tmp_path, model, dtype, factor):
 def test_invalid_numbers_are_refused_before_anything_is_read(tmp_path, model, arguments, expected):
     with pytest.raises(AdaptationError, match=expected):
         adapt(model, tmp_path / "absent", tmp_path / "mine.staticemb", vectors=VECTORS, **arguments)
+
+
+class Streaming(Hidden):
+    """A teacher that yields a text at a time."""
+
+    tokens = 0
+
+    def encode_parts(self, texts, *, kind="document"):
+        for row, text in enumerate(texts):
+            yield np.array([row]), self.encode([text], kind=kind)
+
+
+def test_a_stream_of_vectors_reports_each_part(tmp_path):
+    teacher, seen = Streaming(), []
+    store = TeacherCache(tmp_path, teacher.about(), DIM)
+    through_cache(store, teacher, TEXTS[:2], advance=seen.append)
+    through_cache(store, teacher, TEXTS[:5], advance=seen.append)
+    assert seen == [1] * 5  # stored texts are not encoded again
 
 
 @pytest.mark.parametrize(

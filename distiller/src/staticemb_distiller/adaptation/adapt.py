@@ -176,7 +176,6 @@ def _collected(
                 collector.add(block, vectors)
                 progress.status(f"Reading documents: {len(collector):,}")
         collection = collector.finish()
-    progress.note(f"Documents: {len(collection.documents):,}")
     for line in collection.notes():
         progress.note(line)
     return collection

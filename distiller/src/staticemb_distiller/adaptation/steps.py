@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ..file.space import probe_vectors
+from ..fitting.centering import LONG_MEAN
 from ..table.space import Space
 from ..vocabulary.token_ids import TokenIds
 from .adapted_file import Adapted, Dtype, axes_of, write_adapted
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from .collection import Collection
     from .streams import Source
 
-_CENTERED = 0.7  # the length of the mean unit vector from which vectors are centered
 _TRIAL = 20_000  # the most documents of a trial's fit
 _MEASURED = 2_000  # documents that tell whether the model's rows fit the vectors' space
 
@@ -73,7 +73,7 @@ class Adaptation:
             offset = space.offset
         else:
             mean = documents.mean()
-            if np.linalg.norm(mean) >= _CENTERED:
+            if np.linalg.norm(mean) >= LONG_MEAN:
                 offset = mean
         if offset is not None:
             documents.center(offset)

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ..version import __version__
-from .search_index import METRICS
+from .search_index import DEPTH, METRICS
 
 if TYPE_CHECKING:
     from .search_index import IndexResults, WayResult
@@ -50,6 +50,7 @@ def _notes(results: IndexResults) -> list[str]:
         )
     else:
         notes.append("Metrics are times 100.")
+    notes.append(f"The time is the median of a warm query of {DEPTH + 1} hits with snippets.")
     if results.missing:
         notes.append(
             f"{results.missing:,} relevant documents are not in the index; they count as not found."

@@ -9,12 +9,12 @@ from staticemb_distiller.adaptation import agreement
 from staticemb_distiller.adaptation.agreement import best_documents, overlaps
 from staticemb_distiller.adaptation.choosing import HeldOut, choose
 from staticemb_distiller.adaptation.documents import DocumentFile, DocumentList
-from staticemb_distiller.adaptation.given_vectors import Rows, open_array
+from staticemb_distiller.adaptation.given_vectors import Rows
 from staticemb_distiller.adaptation.pseudo_queries import first_sentence, pseudo_queries
 from staticemb_distiller.adaptation.solving import FitInput
 from staticemb_distiller.adaptation.spool import DocumentSpool
 from staticemb_distiller.adaptation.streams import cut_for
-from staticemb_distiller.errors import AdaptationError, TextSourceError
+from staticemb_distiller.errors import TextSourceError
 from staticemb_distiller.fitting.ridge_fit import count_matrix
 
 from .adaptation_data import DIM, WORDS, Hidden, documents, write_jsonl
@@ -127,18 +127,6 @@ def test_rows_are_taken_in_order_whatever_the_blocks_are(sizes, count):
     assert all(len(part) == count for part in taken[:-1])
     np.testing.assert_array_equal(np.concatenate([*taken, whole[:0]]), whole)
     assert (rows.taken, rows.rest()) == (len(whole), 0)
-
-
-@pytest.mark.parametrize(
-    "array", [np.zeros(3, np.float32), np.zeros((2, 0), np.float32), np.array([["a"]])]
-)
-def test_other_arrays_are_refused(tmp_path, array):
-    np.save(tmp_path / "a.npy", array)
-    with pytest.raises(AdaptationError, match=r"expected an array \(N, H\)"):
-        open_array(tmp_path / "a.npy")
-    (tmp_path / "b.npy").write_bytes(b"not an array")
-    with pytest.raises(AdaptationError, match="expected an NPY file"):
-        open_array(tmp_path / "b.npy")
 
 
 # --- the spool ------------------------------------------------------------------------------------

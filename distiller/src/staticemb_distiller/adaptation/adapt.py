@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..arguments import check_path
 from ..corpus import input_files
+from ..errors import AdaptationError
 from ..output_file import check_folders, check_output
 from ..progress import Progress
 from ..vocabulary.token_ids import TokenIds
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..teacher.open_teacher import TeacherSpec
+
+
+_SMALLEST, _LARGEST = sys.float_info.min, sys.float_info.max
 
 
 def adapt(
@@ -104,6 +109,7 @@ def adapt(
     progress = progress or Progress(quiet=True)
     check_path("model", model)
     check_path("output", output)
+    _check_numbers(regularization, damping_beta, share, max_tokens, seed)
     path = Path(output)
     inputs = [
         os.fspath(file)
@@ -135,6 +141,29 @@ def adapt(
         return adaptation.write(path, dtype, name, pairs)
 
 
+def _check_numbers(
+    regularization: float | None,
+    damping_beta: float | None,
+    share: float | None,
+    max_tokens: int | None,
+    seed: int,
+) -> None:
+    """Refuse invalid numbers before hours of a teacher's work. Comparisons with NaN are false.
+
+    Raises:
+        AdaptationError: A number is out of its range.
+    """
+    for name, value, least, most, expected in (
+        ("regularization", regularization, _SMALLEST, _LARGEST, "above 0"),
+        ("damping_beta", damping_beta, 0, 16, "from 0 to 16"),
+        ("share", share, _SMALLEST, 1, "above 0, at most 1"),
+        ("max_tokens", max_tokens, 1, _LARGEST, "of at least 1"),
+        ("seed", seed, 0, _LARGEST, "of at least 0"),
+    ):
+        if value is not None and not least <= value <= most:
+            raise AdaptationError(f"{name}: expected a number {expected}, found {value}")
+
+
 def _collected(
     source: Source, base: Base, folder: Path, max_tokens: int | None, progress: Progress
 ) -> Collection:
@@ -153,7 +182,6 @@ def _collected(
                 collector.add(block, vectors)
                 progress.status(f"Reading documents: {len(collector):,}")
         collection = collector.finish()
-    progress.note(f"Documents: {len(collection.documents):,}")
     for line in collection.notes():
         progress.note(line)
     return collection

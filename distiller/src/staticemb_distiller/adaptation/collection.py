@@ -27,6 +27,7 @@ MOST_HELD_OUT = 512
 _HELD_OUT_SHARE = 5  # of five documents, at most one is held out
 _LONGEST_KEPT = 20_000  # characters of a held-out document in memory
 _UNIT = 1e-2  # how far from 1 the lengths of normalized vectors may be: int8 rounds them
+_USUAL = (1e-15, 1e15)  # lengths whose squares float32 holds
 _SAME = 0.999  # the least cosine of two vectors of one text
 
 
@@ -131,8 +132,8 @@ class Collector:
                 f"{self._place}: expected vectors {(len(block.texts), self._dim)}, found "
                 f"{vectors.shape}"
             )
-        vectors = np.asarray(vectors, np.float32)
-        lengths = np.linalg.norm(vectors, axis=1)
+        # float32 cannot hold the squares of very large and very small numbers.
+        lengths = np.linalg.norm(np.asarray(vectors, np.float64), axis=1)
         if not np.isfinite(lengths).all():
             number = self._read + int(np.flatnonzero(~np.isfinite(lengths))[0]) + 1
             raise AdaptationError(
@@ -140,6 +141,10 @@ class Collector:
                 f"document {number:,}"
             )
         self._read += len(lengths)
+        unusual = (lengths > 0) & ((lengths < _USUAL[0]) | (lengths > _USUAL[1]))
+        if unusual.any():
+            vectors = vectors / np.where(unusual, lengths, 1.0)[:, None]
+        vectors = np.asarray(vectors, np.float32)
         kept = np.flatnonzero(lengths > 0)
         self._zeros += len(lengths) - len(kept)
         if not len(kept):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from ..arguments import check_type
@@ -40,10 +41,12 @@ class DocumentFile:
             folder of such files.
         text: The columns of the text, joined by `+`, such as "title+body"; None: "title" and
             "text" if a record has both, or else "text", or else the only column of text.
+        files: The files to read; empty: those of `place`.
     """
 
     place: str
     text: str | None = None
+    files: tuple[Path, ...] = ()
 
     def blocks(self, size: int = BLOCK) -> Iterator[TextBlock]:
         """Read the documents, `size` at a time.
@@ -71,17 +74,25 @@ class DocumentFile:
     def _documents(self) -> Iterator[tuple[str, str]]:
         """Yield titles and whole texts."""
         columns = named_columns(self.text or "")
-        for path in files_of(self.place):
+        for path in self.files or files_of(self.place):
             if kind_of(path) == "plain":
                 with reading(path), open_text(path) as file:
                     yield from (("", line) for line in read_lines(file, path))
                 continue
-            for location, record in read_records(path, columns):
+            for location, record in read_records(path, columns or _without_lists(path)):
                 chosen = columns
                 if not columns and isinstance(record.get("text"), str) and _TITLE in record:
                     chosen = (_TITLE, "text")
                 title = record.get(_TITLE) if _TITLE in chosen else None
                 yield title if isinstance(title, str) else "", joined(record, chosen, location)
+
+
+def _without_lists(path: Path) -> tuple[str, ...]:
+    """Return the columns of a Parquet file without vectors: these take long to read as numbers."""
+    if kind_of(path) != "parquet":
+        return ()
+    _, first = next(read_records(path), ("", {}))
+    return tuple(name for name, value in first.items() if not isinstance(value, list))
 
 
 @dataclass(frozen=True)

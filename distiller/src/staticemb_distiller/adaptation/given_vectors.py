@@ -1,4 +1,4 @@
-"""Vectors that exist already, beside documents: an NPY file or an array, read in blocks."""
+"""Vectors that exist already, taken as many at a time as there are documents."""
 
 from __future__ import annotations
 
@@ -6,42 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import AdaptationError
-
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
-
-_DTYPES = ("float32", "float16", "float64", "int8")
-
-
-def open_array(vectors: str | os.PathLike[str] | NDArray[Any]) -> NDArray[Any]:
-    """Open an NPY file, memory-mapped, or check an array.
-
-    Returns:
-        (N, H) float32, float16, float64 or int8.
-
-    Raises:
-        AdaptationError: The file cannot be read, or is not an array of this kind.
-    """
-    if isinstance(vectors, np.ndarray):
-        place, array = "vectors", vectors
-    else:
-        place = str(vectors)
-        try:
-            array = np.load(vectors, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise AdaptationError(f"{place}: expected an NPY file ({error})") from error
-        if not isinstance(array, np.ndarray):
-            raise AdaptationError(f"{place}: expected an NPY file, found an archive of arrays")
-    if array.ndim != 2 or not array.shape[1] or array.dtype.name not in _DTYPES:
-        raise AdaptationError(
-            f"{place}: expected an array (N, H) of {', '.join(_DTYPES)}, found {array.dtype} "
-            f"{array.shape}"
-        )
-    return array
 
 
 class Rows:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from ..corpus.vector_files import check_array, open_npy, open_vector_column
 from ..errors import AdaptationError
 from ..progress import BlockProgress
 from ..teacher.cache import TeacherCache
 from ..teacher.cached import through_cache
 from ..teacher.open_teacher import TeacherSpec, open_teacher
 from .documents import DocumentFile, DocumentList, TextBlock
-from .given_vectors import Rows, open_array
+from .given_vectors import Rows
 from .index_passages import IndexPassages, teacher_vectors
 
 if TYPE_CHECKING:
@@ -132,8 +133,11 @@ def _of_index(
 
 
 def _of_array(texts: Documents, vectors: str | os.PathLike[str] | NDArray[Any]) -> Source:
-    array = open_array(vectors)
-    place = "vectors" if isinstance(vectors, np.ndarray) else str(vectors)
+    if isinstance(vectors, np.ndarray):
+        place = "vectors"
+        array = check_array(vectors, place)
+    else:
+        place, array = str(vectors), open_npy(vectors)
     step = 8_192
     blocks = (array[first : first + step] for first in range(0, len(array), step))
     return Source(lambda _: _zipped(texts, Rows(blocks), place), texts.whole, array.shape[1], place)
@@ -145,22 +149,10 @@ def _of_columns(
     text: str | None,
     vector: str | None,
 ) -> Source:
-    from ..corpus.vector_files import open_vectors
-
-    path = Path(vectors)
-    file = open_vectors(path, text=text, vector=vector)
-    if texts is not None:
-        rows = Rows(block for _, block in file.blocks())
-        return Source(lambda _: _zipped(texts, rows, str(path)), texts.whole, file.dim, str(path))
-
-    def blocks(_: Advance) -> Iterator[tuple[TextBlock, NDArray[Any]]]:
-        for found, block in file.blocks():
-            yield TextBlock(found, [""] * len(found)), block
-
-    def whole() -> Iterator[str]:
-        return (found for block, _ in file.blocks() for found in block)
-
-    return Source(blocks, whole, file.dim, str(path))
+    file = open_vector_column(vectors, vector)
+    found = texts or DocumentFile(file.path, text, file.files)
+    rows = Rows(block for _, block in file.blocks())
+    return Source(lambda _: _zipped(found, rows, file.path), found.whole, file.dim, file.path)
 
 
 def _zipped(texts: Documents, rows: Rows, place: str) -> Iterator[tuple[TextBlock, NDArray[Any]]]:

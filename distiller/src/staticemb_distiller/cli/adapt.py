@@ -10,8 +10,8 @@ from staticemb_runtime.cli import printable
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.usage = (
-        "%(prog)s MODEL (--documents FILE | --index FILE) (--teacher TEACHER | --vectors FILE) "
-        "-o FILE [options]"
+        "%(prog)s MODEL (--documents FILE | --index FILE)\n"
+        "           (--teacher TEACHER | --vectors FILE) -o FILE [options]"
     )
     parser.add_argument(
         "model",

@@ -26,7 +26,7 @@ _GROUPS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments: the teacher, the output, and one flag for each knob."""
-    parser.usage = "%(prog)s (TEACHER | --vectors FILE) -o FILE [--recipe FILE] [options]"
+    parser.usage = "%(prog)s (TEACHER | --vectors FILE) -o FILE [options]"
     parser.add_argument(
         "teacher",
         metavar="TEACHER",

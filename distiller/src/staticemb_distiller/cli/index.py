@@ -19,7 +19,8 @@ PASSAGE_CHARACTERS = 1500
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.usage = (
-        "%(prog)s FILE… --model MODEL (--teacher TEACHER | --vectors FILE) -o INDEX [options]"
+        "%(prog)s FILE... --model MODEL\n"
+        "           (--teacher TEACHER | --vectors FILE) -o INDEX [options]"
     )
     parser.description = (
         "Make a search index whose vectors are a teacher's. `staticemb search` reads it with MODEL "
@@ -55,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--vectors",
         metavar="FILE",
         help="instead of --teacher: its vectors of the whole documents, in the same order: NPY, or "
-        "Parquet or JSON lines with columns of texts and vectors",
+        "Parquet or JSON lines with a column of vectors",
     )
     given.add_argument(
         "--vector", metavar="COLUMN", help="the column of the vectors [embedding, or the only one]"

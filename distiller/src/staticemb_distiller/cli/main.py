@@ -19,16 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 COMMANDS = {
-    "adapt": (
-        ".adapt",
-        "adapt a static embedding file to a collection of documents and their vectors",
-    ),
+    "adapt": (".adapt", "fit a static embedding file to a collection of documents"),
     "convert": (".convert", "convert a model of another library to a static embedding file"),
     "distill": (".distill", "make a static embedding file from a Sentence Transformer"),
-    "evaluate": (
-        ".evaluate",
-        "measure models on tasks in plain files, and compare them with baselines",
-    ),
+    "evaluate": (".evaluate", "measure models on tasks, and compare them with baselines"),
     "export": (".export", "convert a static embedding file to a model of another library"),
     "index": (".index", "make a search index with a teacher's vectors"),
     "push": (".push", "upload a static embedding file to the Hugging Face Hub"),

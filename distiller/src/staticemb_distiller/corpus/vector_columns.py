@@ -73,9 +73,11 @@ def _chosen(
 
 
 def read_parquet(
-    path: Path, text: tuple[str, ...], vector: str | None, size: int
+    path: Path, text: tuple[str, ...] | None, vector: str | None, size: int
 ) -> Iterator[Block]:
     """Read a Parquet file; arguments as for `open_vectors`, but `text` as a tuple.
+
+    If `text` is None, no column of text is read, and the texts are empty.
 
     Raises:
         TextSourceError: The file cannot be read, a column is missing, or a vector is invalid.
@@ -99,15 +101,17 @@ def read_parquet(
             for batch in file.iter_batches(batch_size=size, columns=columns):
                 vectors = _from_lists(pyarrow, batch.column(chosen_vector), dim, start, str(path))
                 dim = vectors.shape[1]
-                values = [batch.column(name).to_pylist() for name in chosen_text]
-                texts = [
-                    joined(
-                        dict(zip(chosen_text, row, strict=True)),
-                        chosen_text,
-                        f"{path}, row {start + number}",
-                    )
-                    for number, row in enumerate(zip(*values, strict=True), 1)
-                ]
+                texts = [""] * len(vectors)
+                if text is not None:
+                    values = [batch.column(name).to_pylist() for name in chosen_text]
+                    texts = [
+                        joined(
+                            dict(zip(chosen_text, row, strict=True)),
+                            chosen_text,
+                            f"{path}, row {start + number}",
+                        )
+                        for number, row in enumerate(zip(*values, strict=True), 1)
+                    ]
                 if texts:
                     yield texts, vectors
                 start += len(texts)
@@ -118,7 +122,7 @@ def read_parquet(
 def _parquet_columns(
     pyarrow: Any,  # noqa: ANN401 - an optional package
     schema: Any,  # noqa: ANN401
-    text: tuple[str, ...],
+    text: tuple[str, ...] | None,
     vector: str | None,
     place: str,
 ) -> tuple[str, tuple[str, ...]]:
@@ -138,6 +142,8 @@ def _parquet_columns(
         raise TextSourceError(
             f"{place}: expected lists of numbers in column {found!r}, found {kind}"
         )
+    if text is None:
+        return found, ()
     columns = [_chosen(names, name, "text", is_text, "text", place) for name in text or (None,)]
     return found, tuple(columns)
 
@@ -195,7 +201,7 @@ def _check_lengths(lengths: NDArray[Any], dim: int, start: int, place: str) -> N
 
 
 def read_json_lines(
-    path: Path, text: tuple[str, ...], vector: str | None, size: int
+    path: Path, text: tuple[str, ...] | None, vector: str | None, size: int
 ) -> Iterator[Block]:
     """Read a file of JSON lines; arguments and errors as for `read_parquet`.
 
@@ -210,10 +216,11 @@ def read_json_lines(
         if not dim:
             names = list(record)
             vector = _chosen(names, vector, _VECTOR, _is_list(record), "numbers", location)
-            text = tuple(
-                _chosen(names, name, "text", _is_text(record), "text", location)
-                for name in text or (None,)
-            )
+            if text is not None:
+                text = tuple(
+                    _chosen(names, name, "text", _is_text(record), "text", location)
+                    for name in text or (None,)
+                )
         assert vector is not None
         row = _from_json(record, vector, location)
         dim = dim or len(row)
@@ -221,7 +228,7 @@ def read_json_lines(
             raise TextSourceError(
                 f"{location}: expected a vector of {dim} numbers, found {len(row)}"
             )
-        texts.append(joined(record, text, location))
+        texts.append("" if text is None else joined(record, text, location))
         rows.append(row)
         if len(texts) == size:
             yield texts, np.stack(rows)
@@ -267,7 +274,9 @@ def _single(numbers: NDArray[Any]) -> NDArray[np.float32]:
         return np.asarray(numbers, np.float32)
 
 
-READERS: Mapping[str, Callable[[Path, tuple[str, ...], str | None, int], Iterator[Block]]] = {
+Reader: TypeAlias = "Callable[[Path, tuple[str, ...] | None, str | None, int], Iterator[Block]]"
+
+READERS: Mapping[str, Reader] = {
     "parquet": read_parquet,
     "json": read_json_lines,
 }

@@ -136,6 +136,24 @@ def open_vectors(
     else:
         files = _files(Path(name))
         read = _columns(files, named_columns(text or ""), vector)
+    return _opened(name, files, read, model)
+
+
+def open_vector_column(path: StrPath, vector: str | None = None) -> VectorFile:
+    """Open a column of vectors alone; arguments and errors as for `open_vectors`.
+
+    Returns:
+        The open file, whose texts are empty.
+    """
+    name = os.fspath(path)
+    files = _files(Path(name))
+    return _opened(name, files, _columns(files, None, vector), "")
+
+
+def _opened(
+    name: str, files: tuple[Path, ...], read: Callable[[int], Iterator[Block]], model: str
+) -> VectorFile:
+    """Read the first rows of files, to describe them."""
     first = next(read(_FIRST), None)
     if first is None:
         raise TextSourceError(f"{name}: expected texts and vectors, found no row")
@@ -163,7 +181,7 @@ def _files(path: Path) -> tuple[Path, ...]:
 
 
 def _columns(
-    files: Sequence[Path], text: tuple[str, ...], vector: str | None
+    files: Sequence[Path], text: tuple[str, ...] | None, vector: str | None
 ) -> Callable[[int], Iterator[Block]]:
     def read(size: int) -> Iterator[Block]:
         for file in files:
@@ -193,7 +211,7 @@ def _same_dimension(
 
 def _beside(texts: Path, vectors: Path, column: str | None) -> Callable[[int], Iterator[Block]]:
     """Read texts from one file, and their vectors from an `.npy` file."""
-    array = _npy(vectors)
+    array = open_npy(vectors)
     count = sum(1 for _ in _texts(texts, column))
     if count != len(array):
         raise TextSourceError(
@@ -223,15 +241,31 @@ def _texts(path: Path, column: str | None) -> Iterator[str]:
         yield joined(record, columns, location)
 
 
-def _npy(path: Path) -> NDArray[Any]:
+def open_npy(path: StrPath) -> NDArray[Any]:
+    """Open an NPY file of vectors.
+
+    Returns:
+        (N, D) floats or int8, memory-mapped: a block is read when it is used.
+
+    Raises:
+        TextSourceError: The file cannot be read, or is not an array of this kind.
+    """
     try:
-        # Mapped: a block is read when it is used.
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         reason = getattr(error, "strerror", None) or error
         raise TextSourceError(f"{path}: cannot be read as NPY: {reason}") from error
+    return check_array(array, str(path))
+
+
+def check_array(array: Any, place: str) -> NDArray[Any]:  # noqa: ANN401 - what a file holds
+    """Return an array if it has the shape (N, D), D above 0, and holds floats or int8.
+
+    Raises:
+        TextSourceError: It has another shape or type, or it is an archive of arrays.
+    """
     if not isinstance(array, np.ndarray) or array.ndim != 2 or not array.shape[1]:
         found = getattr(array, "shape", "several arrays")
-        raise TextSourceError(f"{path}: expected an array of shape (N, D), found {found}")
-    check_type(array.dtype, str(path))
+        raise TextSourceError(f"{place}: expected an array of shape (N, D), found {found}")
+    check_type(array.dtype, place)
     return array

@@ -14,8 +14,8 @@ from staticemb_runtime import StaticModel
 from staticemb_runtime.errors import MissingSpaceError
 from staticemb_runtime.search import Added, Index
 
-from ..adaptation.given_vectors import Rows, open_array
-from ..corpus.vector_files import open_vectors
+from ..adaptation.given_vectors import Rows
+from ..corpus.vector_files import check_array, open_npy, open_vector_column
 from ..errors import IndexingError
 from ..file.space import probe_vectors
 from ..progress import Progress
@@ -77,7 +77,7 @@ def index_with_teacher(
         teacher: The teacher of the model, as for `open_teacher`. Either a teacher or vectors are
             needed.
         vectors: The teacher's vectors of the documents, in their order: an NPY file, an array
-            (N, H), or a Parquet or JSON lines file with columns of texts and vectors.
+            (N, H), or a Parquet or JSON lines file with a column of vectors.
         vector: The column of the vectors; None: "embedding", or the only one of vectors.
         passage_characters: As for `Index.create`; with a teacher only.
         precision: As for `Index.create`.
@@ -171,14 +171,18 @@ class _GivenVectors(_Vectors):
         self._place = "vectors" if isinstance(vectors, np.ndarray) else str(vectors)
         self._total = total
         self._next: NDArray[Any] | None = None
-        if isinstance(vectors, np.ndarray) or self._place.lower().endswith(".npy"):
-            array = open_array(vectors)
-            if len(array) != total:
-                raise self._different(len(array))
-            self._rows = Rows(array[first : first + BATCH] for first in range(0, total, BATCH))
+        if isinstance(vectors, np.ndarray):
+            self._rows = self._of_array(check_array(vectors, self._place))
+        elif self._place.lower().endswith(".npy"):
+            self._rows = self._of_array(open_npy(vectors))
         else:
-            file = open_vectors(vectors, vector=column)
+            file = open_vector_column(vectors, column)
             self._rows = Rows(block for _, block in file.blocks())
+
+    def _of_array(self, array: NDArray[Any]) -> Rows:
+        if len(array) != self._total:
+            raise self._different(len(array))
+        return Rows(array[first : first + BATCH] for first in range(0, self._total, BATCH))
 
     def skip(self, flags: list[bool]) -> None:
         rows = self._rows.take(len(flags))

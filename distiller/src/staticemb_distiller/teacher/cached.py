@@ -8,13 +8,13 @@ from .cache import TeacherCache
 from .text_encoder import StreamingEncoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
-    from .text_encoder import TextEncoder, TextKind
+    from .text_encoder import EncodedPart, TextEncoder, TextKind
 
 
 def cached_vectors(
@@ -66,14 +66,18 @@ def through_cache(
         kind: As for `cached_vectors`.
         seconds: As for `cached_vectors`.
         progress: As for `cached_vectors`.
-        advance: Called with the number of texts encoded since its last call, if the teacher does
-            not stream its vectors.
+        advance: Called with the number of texts encoded since its last call.
     """
     if isinstance(teacher, StreamingEncoder) and seconds is None:
         stream = teacher
-        return store.encode_parts(
-            texts, lambda missing: stream.encode_parts(missing, kind=kind), progress=progress
-        )
+
+        def parts(missing: Sequence[str]) -> Iterator[EncodedPart]:
+            for rows, vectors in stream.encode_parts(missing, kind=kind):
+                yield rows, vectors  # stored before the next line
+                if advance is not None:
+                    advance(len(rows))
+
+        return store.encode_parts(texts, parts, progress=progress)
     return store.encode(
         texts,
         lambda missing: teacher.encode(missing, kind=kind, advance=advance),

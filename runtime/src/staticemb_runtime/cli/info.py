@@ -102,12 +102,14 @@ def _space(file: ModelParts) -> dict[str, Any]:
     return {} if part is None else {"space": part.space._asdict()}
 
 
-def _spelled_space(space: dict[str, Any]) -> str:
+def _spelled_space(space: dict[str, Any], teacher: object) -> str:
+    """Describe the part on a line; its teacher is named unless another line names it."""
     sides = {
         "table": "documents by the table or the teacher",
         "teacher": "documents by the teacher",
     }
-    return f"{space['teacher']}, {space['dimension']:,} dimensions; {sides[space['documents']]}"
+    name = "" if space["teacher"] == teacher else f"{space['teacher']}, "
+    return f"{name}{space['dimension']:,} dimensions; {sides[space['documents']]}"
 
 
 def _table_lines(facts: dict[str, Any]) -> list[str]:
@@ -115,7 +117,9 @@ def _table_lines(facts: dict[str, Any]) -> list[str]:
     width = max(map(len, facts))
     table = []
     for key, value in facts.items():
-        spelled = _spelled_space(value) if key == "space" and isinstance(value, dict) else value
+        spelled = value
+        if key == "space" and isinstance(value, dict):
+            spelled = _spelled_space(value, facts.get("teacher"))
         lines = _spell(spelled).split("\n")
         for label, line in zip([key, *[""] * len(lines)], lines, strict=False):
             table.append(f"{printable(label):<{width}}  {printable(line)}".rstrip())
@@ -130,8 +134,12 @@ def _fitted(facts: dict[str, Any], extra: list[str]) -> list[str]:
         key: f"{value.count(chr(10)) + 1} lines" if "\n" in str(value) else value
         for key, value in facts.items()
     }
-    # Keys that begin with "x-" are notes of the tool that made the file; they are left out first.
-    optional = sorted(extra, key=lambda key: (key.startswith("x-"), short[key] != facts[key]))
+    # Keys that begin with "x-" are notes of the tool that made the file; they are left out first,
+    # the teacher's name last.
+    optional = sorted(
+        extra,
+        key=lambda key: (key.startswith("x-"), short[key] != facts[key], key != "teacher"),
+    )
     hidden = 0
     while optional and len(short) > rows - 1:
         del short[optional.pop()]

@@ -136,6 +136,8 @@ def environment() -> dict[str, Any]:
         "transformers",
         "wordllama",
         "safetensors",
+        "bm25s",
+        "usearch",
     )
     versions = {}
     for package in packages:

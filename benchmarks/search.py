@@ -61,6 +61,9 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(COLLECTIONS)}")
     options = parser.parse_args(namespace=harness.OPTIONS)
     harness.check_clean()
+    if not harness.SHARED.is_dir():
+        print(f"not measured: the collections in {harness.SHARED} are missing")
+        return
     results = {}
     for name in options.names or COLLECTIONS:
         results[name] = _measure(name, options.vectors)

@@ -11,6 +11,7 @@ DISTILLER = sorted((ROOT / "distiller" / "src").rglob("*.py"))
 PUBLIC = (
     "staticemb_distiller",
     "staticemb_distiller.evaluation",
+    "staticemb_distiller.indexing",
     "staticemb_runtime",
     "staticemb_runtime.aws_lambda",
     "staticemb_runtime.cli",

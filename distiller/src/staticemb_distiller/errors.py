@@ -88,6 +88,10 @@ class AdaptationError(DistillerError):
     """An adaptation cannot start: its model, tokenizer, documents or vectors do not fit."""
 
 
+class IndexingError(DistillerError):
+    """An index cannot be made: its model, documents and vectors do not fit."""
+
+
 class TrainingError(DistillerError):
     """Training cannot start, or its examples are invalid."""
 

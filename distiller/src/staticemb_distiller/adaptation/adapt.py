@@ -38,6 +38,7 @@ def adapt(
     documents: str | os.PathLike[str] | Sequence[str] | None = None,
     output: str | os.PathLike[str] = "adapted.staticemb",
     *,
+    index: str | os.PathLike[str] | None = None,
     teacher: TeacherSpec | None = None,
     vectors: str | os.PathLike[str] | NDArray[Any] | None = None,
     text: str | None = None,
@@ -69,8 +70,10 @@ def adapt(
             `space` and its rows fit the vectors. "none": no model, but a `tokenizer`.
         documents: A file or a folder of documents, or their texts. None: the texts in `vectors`.
         output: The file to write. It is created or replaced only after it is complete and checked.
+        index: A search index, instead of documents: its passages, as stored. If it was made with
+            `model` and holds the teacher's vectors, no teacher and no vectors are needed.
         teacher: The teacher of the documents' vectors: a folder, a Hub id, `openai:URL#MODEL`, or a
-            function. Either a teacher or vectors are needed.
+            function. A teacher or vectors are needed, unless an index has them.
         vectors: The documents' vectors, in their order: an NPY file, an array (N, H), or a Parquet
             or JSON lines file with a column of vectors.
         text: The columns of the text, joined by `+`; None: "title" and "text" if documents have
@@ -110,7 +113,7 @@ def adapt(
     path = Path(output)
     inputs = [
         os.fspath(file)
-        for file in (documents, vectors, tokenizer, sts)
+        for file in (documents, index, vectors, tokenizer, sts)
         if isinstance(file, str | os.PathLike)
     ]
     check_output(path, [*inputs, *input_files.model_files(os.fspath(model))])
@@ -120,6 +123,9 @@ def adapt(
         folder = Path(temporary)
         source = open_source(
             documents,
+            index=index,
+            model=os.fspath(model),
+            space=lambda: open_base(os.fspath(model)).space,
             teacher=teacher,
             vectors=vectors,
             text=text,

@@ -18,10 +18,12 @@ from ..teacher.cached import through_cache
 from ..teacher.open_teacher import TeacherSpec, open_teacher
 from .documents import DocumentFile, DocumentList, TextBlock
 from .given_vectors import Rows
+from .index_passages import IndexPassages, teacher_vectors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..table.space import Space
     from ..teacher.open_teacher import TeacherSpec
     from ..teacher.text_encoder import TextEncoder, TextKind
 
@@ -30,6 +32,7 @@ _KINDS: tuple[TextKind, ...] = ("document", "query")
 
 
 Advance: TypeAlias = Callable[[int], object]
+Documents: TypeAlias = DocumentFile | DocumentList | IndexPassages
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,18 +67,39 @@ def open_source(
     text: str | None,
     vector: str | None,
     cache: Path,
+    index: str | os.PathLike[str] | None = None,
+    model: str = "none",
+    space: Callable[[], Space | None] = lambda: None,
 ) -> Source:
-    """Open documents and their vectors; the arguments are those of `adapt`.
+    """Open documents and their vectors; most arguments are those of `adapt`.
+
+    Args:
+        documents: As for `adapt`.
+        teacher: As for `adapt`.
+        vectors: As for `adapt`.
+        text: As for `adapt`.
+        vector: As for `adapt`.
+        cache: The folder of the teacher's vectors.
+        index: As for `adapt`.
+        model: The model's file or name, or "none".
+        space: Returns the model's space, for vectors in an index.
 
     Raises:
-        AdaptationError: Both a teacher and vectors are given, or neither, or no documents.
+        AdaptationError: Both a teacher and vectors are given, or neither, or no documents; or
+            documents and an index.
         TextSourceError: The documents or the vectors cannot be read.
         TeacherError: The teacher cannot be loaded.
     """
+    texts: Documents | None = None
+    if index is not None:
+        if documents is not None or text is not None:
+            raise AdaptationError("adapt: expected documents or an index, found both")
+        texts = passages = IndexPassages(os.fspath(index))
+        if teacher is None and vectors is None:
+            return _of_index(passages, model, space)
     if (teacher is None) == (vectors is None):
         found = "neither" if teacher is None else "both"
         raise AdaptationError(f"adapt: expected a teacher or vectors, found {found}")
-    texts: DocumentFile | DocumentList | None = None
     if isinstance(documents, str | os.PathLike):
         texts = DocumentFile(os.fspath(documents), text)
     elif documents is not None:
@@ -92,9 +116,23 @@ def open_source(
     return _of_teacher(texts, teacher, cache)
 
 
-def _of_array(
-    texts: DocumentFile | DocumentList, vectors: str | os.PathLike[str] | NDArray[Any]
+def _of_index(
+    passages: IndexPassages, model: str, model_space: Callable[[], Space | None]
 ) -> Source:
+    """Take an index's own vectors of the teacher of `model`."""
+    passages.check_model(model)
+    space = model_space()
+    if space is None:
+        raise AdaptationError(f"{model}: expected a model with a part `space`, found none")
+
+    def blocks(_: Advance) -> Iterator[tuple[TextBlock, NDArray[Any]]]:
+        for block, rows in passages.with_vectors():
+            yield block, teacher_vectors(space, rows)
+
+    return Source(blocks, passages.whole, len(space.projection), passages.place)
+
+
+def _of_array(texts: Documents, vectors: str | os.PathLike[str] | NDArray[Any]) -> Source:
     if isinstance(vectors, np.ndarray):
         place = "vectors"
         array = check_array(vectors, place)
@@ -106,7 +144,7 @@ def _of_array(
 
 
 def _of_columns(
-    texts: DocumentFile | DocumentList | None,
+    texts: Documents | None,
     vectors: str | os.PathLike[str],
     text: str | None,
     vector: str | None,
@@ -117,9 +155,7 @@ def _of_columns(
     return Source(lambda _: _zipped(found, rows, file.path), found.whole, file.dim, file.path)
 
 
-def _zipped(
-    texts: DocumentFile | DocumentList, rows: Rows, place: str
-) -> Iterator[tuple[TextBlock, NDArray[Any]]]:
+def _zipped(texts: Documents, rows: Rows, place: str) -> Iterator[tuple[TextBlock, NDArray[Any]]]:
     """Yield blocks of documents with as many vectors.
 
     Raises:
@@ -148,7 +184,7 @@ def _different(documents: int, vectors: int, place: str, file: str) -> Adaptatio
     )
 
 
-def _of_teacher(texts: DocumentFile | DocumentList, spec: TeacherSpec, cache: Path) -> Source:
+def _of_teacher(texts: Documents, spec: TeacherSpec, cache: Path) -> Source:
     teacher = open_teacher(spec)
     stores = {kind: TeacherCache(cache, teacher.about(kind), teacher.dim) for kind in _KINDS}
 

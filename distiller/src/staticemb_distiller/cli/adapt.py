@@ -1,4 +1,4 @@
-"""`staticemb-distiller adapt MODEL --documents FILE (--teacher T | --vectors FILE) -o FILE`."""
+"""`staticemb-distiller adapt MODEL (--documents FILE | --index FILE) … -o FILE`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from staticemb_runtime.cli import printable
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.usage = (
-        "%(prog)s MODEL --documents FILE\n"
+        "%(prog)s MODEL (--documents FILE | --index FILE)\n"
         "           (--teacher TEACHER | --vectors FILE) -o FILE [options]"
     )
     parser.add_argument(
@@ -28,6 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the documents: a file of lines, JSON lines, CSV, TSV or Parquet, or a folder; not "
         "needed if the file of --vectors has the texts",
+    )
+    given.add_argument(
+        "--index",
+        metavar="FILE",
+        help="instead of --documents: the passages of a search index, as stored. If MODEL made it "
+        "and it holds the teacher's vectors, --teacher and --vectors are not needed",
     )
     given.add_argument(
         "--text",
@@ -120,6 +126,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.model,
             arguments.documents,
             arguments.output,
+            index=arguments.index,
             teacher=arguments.teacher,
             vectors=arguments.vectors,
             text=arguments.text,

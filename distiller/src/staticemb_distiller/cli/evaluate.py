@@ -1,4 +1,4 @@
-"""`staticemb-distiller evaluate MODEL…`: print a table; write report files on request."""
+"""`staticemb-distiller evaluate`: measure models, or an index; write reports on request."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
         "models",
-        nargs="+",
+        nargs="*",
         metavar="MODEL",
         help="a .staticemb file; an installed model's name; a folder or Hub id of model2vec or "
         "sentence-transformers; a text file of word vectors; or tfidf, bm25 or wordllama. "
@@ -76,6 +76,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="number of bootstrap samples of the differences from the baselines; 0: none [1000]",
     )
+    search = parser.add_argument_group(
+        "a search index", "BM25 alone, vectors alone and both together, on one's own judgments"
+    )
+    search.add_argument(
+        "--index", metavar="FILE", help="measure this index; MODEL is its model, if it moved"
+    )
+    search.add_argument("--queries", metavar="FILE", help="JSON lines with _id and text")
+    search.add_argument(
+        "--qrels", metavar="FILE", help="query id, document id and grade, between tabs"
+    )
+    search.add_argument(
+        "--rerank",
+        action="append",
+        default=[],
+        metavar="SCORER",
+        help="also measure a second stage: a teacher (a folder, a Hub id, openai:URL#MODEL), or "
+        "cross-encoder:MODEL",
+    )
+    search.add_argument(
+        "--candidates", type=int, default=100, metavar="N", help="documents that it reads [100]"
+    )
     what.add_argument("--no-speed", action="store_true", help="do not measure speed")
     files = parser.add_argument_group("report files")
     files.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON")
@@ -88,6 +109,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate, write the requested report files, and print the table of means."""
     _check_reports(arguments)
+    if arguments.index is not None:
+        return _run_index(arguments)
+    if not arguments.models:
+        raise EvaluationError("evaluate: expected a MODEL or --index, found neither")
+    for option in ("queries", "qrels", "rerank"):
+        if getattr(arguments, option):
+            raise EvaluationError(f"--{option}: expected --index as well, found none")
     earlier = [name for name in arguments.baseline if name.endswith(".json")]
     reports = [(name, record.from_json(name)) for name in earlier]
     prefixes = _prefixes(arguments.prefixes)
@@ -126,6 +154,42 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _run_index(arguments: argparse.Namespace) -> int:
+    """Measure an index, write the requested reports, and print a table."""
+    from staticemb_runtime.search import Index
+
+    from ..evaluation import search_report
+    from ..evaluation.search_index import evaluate_index, read_judged
+    from ..indexing import open_scorer
+
+    if arguments.queries is None or arguments.qrels is None:
+        raise EvaluationError("--index: expected --queries and --qrels as well")
+    if len(arguments.models) > 1 or arguments.html or arguments.data or arguments.baseline:
+        raise EvaluationError(
+            "--index: expected at most one MODEL, and no --html, --data or --baseline"
+        )
+    judged = read_judged(arguments.queries, arguments.qrels)
+    with Progress() as progress:
+        scorers = {scorer.name: scorer for scorer in map(open_scorer, arguments.rerank)}
+        with Index.open(arguments.index, *arguments.models) as index:
+            results = evaluate_index(
+                index,
+                judged,
+                rerank=scorers,
+                candidates=arguments.candidates,
+                resamples=arguments.resamples,
+                progress=progress.status,
+            )
+    if arguments.json is not None:
+        record.save(arguments.json, search_report.dumps(results))
+    if arguments.markdown is not None:
+        record.save(arguments.markdown, search_report.markdown(results))
+    on_stdout = Path(STANDARD_OUTPUT) in (arguments.json, arguments.markdown)
+    stream = sys.stderr if on_stdout else sys.stdout
+    stream.write(search_report.summary(results) + "\n")
+    return 0
+
+
 def _check_reports(arguments: argparse.Namespace) -> None:
     """Check that the report files are writable, are no input files, and differ from each other.
 
@@ -134,11 +198,18 @@ def _check_reports(arguments: argparse.Namespace) -> None:
     """
     models = [_split_name(spec)[0] for spec in (*arguments.models, *arguments.baseline)]
     data = [] if arguments.data is None else [arguments.data]
+    files = [
+        Path(name)
+        for name in (arguments.index, arguments.queries, arguments.qrels)
+        if name is not None
+    ]
     seen: dict[str, Path] = {}
     for path in (arguments.json, arguments.markdown, arguments.html):
         if path is None:
             continue
-        check_output(path, chain.from_iterable(map(model_files, (*models, *data))), text=True)
+        check_output(
+            path, chain.from_iterable(map(model_files, (*models, *data, *files))), text=True
+        )
         other = seen.setdefault(os.path.realpath(path), path)
         if other is not path and not is_stream(path):
             raise OutputError(f"{path}: expected another file than {other}, found the same one")

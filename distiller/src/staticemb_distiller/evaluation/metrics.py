@@ -150,3 +150,19 @@ def recall(ranked: Ints, relevance: csr_matrix, k: int = 100) -> NDArray[np.floa
     found = (_grades(ranked[:, :k], relevance) > 0).sum(axis=1).astype(np.float64)
     relevant = np.asarray((relevance > 0).sum(axis=1), np.float64).ravel()
     return ratio(found, relevant)
+
+
+def reciprocal_rank(ranked: Ints, relevance: csr_matrix, k: int = 10) -> NDArray[np.float64]:
+    """Compute the reciprocal of the rank of each query's first relevant document.
+
+    Args:
+        ranked: As for `ndcg`.
+        relevance: As for `recall`.
+        k: The number of ranks that count.
+
+    Returns:
+        (Q,) float64; 0 for a query without a relevant document in its first k ranks.
+    """
+    hits = _grades(ranked[:, :k], relevance) > 0
+    first = np.argmax(hits, axis=1) if hits.shape[1] else np.zeros(len(hits), np.int64)
+    return np.where(hits.any(axis=1), 1 / (first + 1), 0.0)

@@ -244,7 +244,7 @@ def _retrieval(folder: Path, name: str) -> RetrievalTask:
     ids = sorted(corpus, reverse=True)
     column = {id_: i for i, id_ in enumerate(ids)}
     queries = {entry["_id"]: entry["text"] for _, entry in jsonl(queries_path, ("_id", "text"))}
-    grades = _judgments(judged_path, queries, column)
+    grades = read_judgments(judged_path, queries, column)
     asked = list(dict.fromkeys(query for query, _ in grades))
     line = {query: i for i, query in enumerate(asked)}
     cells = [(line[query], column[document], grade) for (query, document), grade in grades.items()]
@@ -265,17 +265,29 @@ def _retrieval(folder: Path, name: str) -> RetrievalTask:
     return RetrievalTask("retrieval", name, texts, files, relevance, np.array(excluded, np.int64))
 
 
-def _judgments(
-    path: Path, queries: Mapping[str, str], documents: Mapping[str, int]
+def read_judgments(
+    path: Path, queries: Collection[str], documents: Collection[str] | None = None
 ) -> dict[tuple[str, str], int]:
-    """Return the grade of each judged pair of query and document; a header row is skipped."""
+    """Read judgments: rows of a query's id, a document's id and a grade; a header row is skipped.
+
+    Args:
+        path: The file.
+        queries: The ids of the queries.
+        documents: The ids of the documents; None: any id is valid.
+
+    Returns:
+        The grade of each judged pair of query and document.
+
+    Raises:
+        EvaluationError: A row is malformed, or has an unknown id.
+    """
     grades: dict[tuple[str, str], int] = {}
     for row, (query, document, score) in tsv(path, ("query-id", "corpus-id", "score")):
         if row == 1 and not score.lstrip("-").isdecimal():
             continue
         if query not in queries:
             raise bad_row(path, row, "a query id of queries.jsonl", repr(query))
-        if document not in documents:
+        if documents is not None and document not in documents:
             raise bad_row(path, row, "a document id of corpus.jsonl", repr(document))
         grade = number_in(path, row, score)
         if grade != int(grade):

@@ -12,7 +12,6 @@ from ..encoding.progress import Progress
 from ..errors import InvalidOptionError
 from ..loading.installed import chosen, model_files
 from ..records.output_file import refuse_inputs
-from ..records.writers import record_json
 from .parser import CommandParser
 from .process import printable
 from .sources import Sources, add_sources
@@ -136,9 +135,5 @@ def _add(index: Index, sources: Sources, *, quiet: bool) -> None:
 
 def _documents(sources: Sources) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Iterate over id, text and metadata; dates and other values become what JSON can hold."""
-    import json
-
     for document in sources:
-        others = document.others(sources.columns)
-        simple = all(isinstance(value, (str, int, float, bool)) for value in others.values())
-        yield document.id, document.text, others if simple else json.loads(record_json(others))
+        yield document.id, document.text, document.metadata(sources.columns)

@@ -48,6 +48,18 @@ class SourceDocument(NamedTuple):
         used = {*columns.text, columns.id}
         return {name: value for name, value in self.record.items() if name not in used}
 
+    def metadata(self, columns: Columns) -> Record:
+        """Return the other columns as values that JSON can hold: dates become text."""
+        others = self.others(columns)
+        if all(isinstance(value, (str, int, float, bool)) for value in others.values()):
+            return others
+        import json
+
+        from .writers import record_json
+
+        made: Record = json.loads(record_json(others))
+        return made
+
 
 class Columns(NamedTuple):
     """The columns of a file that are used.

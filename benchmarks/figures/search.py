@@ -1,0 +1,55 @@
+"""NDCG@10 of the search index by collection, beside BM25 alone and a transformer alone."""
+
+from typing import Any
+
+import drawing
+
+NAMES = {
+    "nfcorpus": "NFCorpus",
+    "cranfield": "Cranfield",
+    "cisi": "CISI (chosen on)",
+    "squad": "SQuAD sentences (chosen on)",
+}
+WAYS = {"bm25s": "bm25s", "lexical": "BM25", "vector": "static vectors", "hybrid": "**together**"}
+
+
+def section(content: dict[str, Any]) -> str:
+    """Return the table of the ways to search."""
+    collections = content["results"]["collections"]
+    heads = ["NDCG@10 × 100", *(NAMES[name] for name in collections)]
+    body = [
+        [label, *(f"{found[way]:.1f}" for found in collections.values())]
+        for way, label in WAYS.items()
+    ]
+    lines = {
+        "the teacher alone": lambda found: found["teacher"],
+        "together, then the teacher over 100": lambda found: found["reranked_by_weight"]["0.75"],
+        "static queries on the teacher's vectors, together": lambda found: found[
+            "teacher_documents"
+        ]["hybrid"],
+    }
+    if all("teacher" in found for found in collections.values()):
+        body += [
+            [label, *(f"{value(found):.1f}" for found in collections.values())]
+            for label, value in lines.items()
+        ]
+    times = "; ".join(
+        f"{NAMES[name]}: {found['documents']:,} documents indexed in "
+        f"{found['seconds_to_index']:.2g} s, a query in {found['hybrid_milliseconds']:.2g} ms"
+        for name, found in collections.items()
+    )
+    return (
+        drawing.table(heads, body) + f"\n\n{times}. " + drawing.machine(content, "numpy", "bm25s")
+    )
+
+
+def further(content: dict[str, Any]) -> dict[str, str]:
+    """Return the table of the weights."""
+    collections = content["results"]["collections"]
+    weights = list(next(iter(collections.values()))["by_vector_weight"])
+    body = [
+        [weight, *(f"{found['by_vector_weight'][weight]:.1f}" for found in collections.values())]
+        for weight in weights
+    ]
+    heads = ["weight of the vectors", *(NAMES[name] for name in collections)]
+    return {"search_weights": drawing.table(heads, body)}

@@ -1,0 +1,272 @@
+"""Make a search index whose vectors are a teacher's, for a model that embeds queries alone."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from staticemb_runtime import StaticModel
+from staticemb_runtime.errors import MissingSpaceError
+from staticemb_runtime.search import Added, Index
+
+from ..adaptation.given_vectors import Rows
+from ..corpus.vector_files import check_array, open_npy, open_vector_column
+from ..errors import IndexingError
+from ..file.space import probe_vectors
+from ..progress import Progress
+from ..teacher.cache import TeacherCache
+from ..teacher.cached import through_cache
+from ..teacher.open_teacher import open_teacher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from ..teacher.open_teacher import TeacherSpec
+    from ..teacher.text_encoder import TextEncoder
+
+BATCH = 1024  # documents that are committed at a time, which an interruption may lose
+
+
+class IndexDocument(NamedTuple):
+    """A document to index.
+
+    Attributes:
+        id: Its id.
+        text: Its text.
+        metadata: Values that JSON can hold.
+    """
+
+    id: str
+    text: str
+    metadata: Mapping[str, Any]
+
+
+def index_with_teacher(
+    path: str | os.PathLike[str],
+    documents: Callable[[], Iterable[IndexDocument]],
+    model: str | os.PathLike[str],
+    *,
+    teacher: TeacherSpec | None = None,
+    vectors: str | os.PathLike[str] | NDArray[Any] | None = None,
+    vector: str | None = None,
+    passage_characters: int | None = None,
+    precision: Literal["int8", "float16", "bits"] = "int8",
+    truncate_dim: int | None = None,
+    words: Literal["auto", "words", "trigrams"] = "auto",
+    store_model: bool = False,
+    teacher_cache: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> Added:
+    """Make a search index, or go on with one, whose vectors are a teacher's.
+
+    The runtime searches it with `model` alone. Documents are committed batch by batch. The same
+    call goes on after an interruption: if the model embeds queries alone, unchanged documents are
+    left as they are, and otherwise their vectors come from the cache.
+
+    Args:
+        path: The index.
+        documents: Called twice, to count the documents and to index them.
+        model: A file with a part `space`: the adapted file, or any distilled file.
+        teacher: The teacher of the model, as for `open_teacher`. Either a teacher or vectors are
+            needed.
+        vectors: The teacher's vectors of the documents, in their order: an NPY file, an array
+            (N, H), or a Parquet or JSON lines file with a column of vectors.
+        vector: The column of the vectors; None: "embedding", or the only one of vectors.
+        passage_characters: As for `Index.create`; with a teacher only.
+        precision: As for `Index.create`.
+        truncate_dim: As for `Index.create`.
+        words: As for `Index.create`.
+        store_model: As for `Index.create`.
+        teacher_cache: A folder for the teacher's vectors.
+        progress: The progress display; None: no display.
+
+    Returns:
+        How many documents were added, replaced and unchanged.
+
+    Raises:
+        IndexingError: The model has no space, the vectors do not match the documents, or the
+            arguments contradict each other.
+        SpaceMismatchError: The teacher is not the model's.
+        TeacherError: The teacher cannot be opened, or cannot encode a text.
+        SearchIndexError: The index cannot be opened or written.
+    """
+    progress = progress or Progress(quiet=True)
+    if (teacher is None) == (vectors is None):
+        found = "neither" if teacher is None else "both"
+        raise IndexingError(f"index: expected a teacher or vectors, found {found}")
+    if vectors is not None and passage_characters is not None:
+        raise IndexingError(
+            "index: expected whole documents, since vectors are of whole documents, found "
+            f"passages of {passage_characters} characters"
+        )
+    loaded = StaticModel.load(model)
+    if loaded.space is None:
+        raise IndexingError(f"{model}: expected a model with a part `space`, found none")
+    total = sum(1 for _ in documents())
+    made: _Vectors
+    if teacher is not None:
+        made = _TeacherVectors(open_teacher(teacher), teacher_cache)
+        _check_teacher(loaded, made.teacher, progress)
+    else:
+        assert vectors is not None
+        made = _GivenVectors(vectors, vector, total)
+    with _opened(
+        path,
+        loaded,
+        passage_characters=passage_characters,
+        precision=precision,
+        truncate_dim=truncate_dim,
+        words=words,
+        store_model=store_model,
+    ) as index:
+        if index.info().passage_characters is not None and vectors is not None:
+            raise IndexingError(f"{path}: expected an index of whole documents for given vectors")
+        with progress.track("Documents", total, "documents") as advance:
+            added = _add(index, documents(), made, advance)
+        made.finish()
+        index.optimize()
+    return added
+
+
+class _Vectors:
+    """The vectors of consecutive documents."""
+
+    def of(self, texts: list[str]) -> NDArray[Any]:
+        """Return the vectors (n, H) of n passages."""
+        raise NotImplementedError
+
+    def skip(self, flags: list[bool]) -> None:
+        """Announce the next documents, and which of them need vectors."""
+
+    def finish(self) -> None:
+        """Check that nothing is left."""
+
+
+class _TeacherVectors(_Vectors):
+    def __init__(self, teacher: TextEncoder, folder: str | os.PathLike[str] | None) -> None:
+        self.teacher = teacher
+        self._store = (
+            None
+            if folder is None
+            else TeacherCache(Path(folder), teacher.about("document"), teacher.dim)
+        )
+
+    def of(self, texts: list[str]) -> NDArray[Any]:
+        if self._store is None:
+            return self.teacher.encode(texts, kind="document")
+        return through_cache(self._store, self.teacher, texts)
+
+
+class _GivenVectors(_Vectors):
+    def __init__(
+        self, vectors: str | os.PathLike[str] | NDArray[Any], column: str | None, total: int
+    ) -> None:
+        self._place = "vectors" if isinstance(vectors, np.ndarray) else str(vectors)
+        self._total = total
+        self._next: NDArray[Any] | None = None
+        if isinstance(vectors, np.ndarray):
+            self._rows = self._of_array(check_array(vectors, self._place))
+        elif self._place.lower().endswith(".npy"):
+            self._rows = self._of_array(open_npy(vectors))
+        else:
+            file = open_vector_column(vectors, column)
+            self._rows = Rows(block for _, block in file.blocks())
+
+    def _of_array(self, array: NDArray[Any]) -> Rows:
+        if len(array) != self._total:
+            raise self._different(len(array))
+        return Rows(array[first : first + BATCH] for first in range(0, self._total, BATCH))
+
+    def skip(self, flags: list[bool]) -> None:
+        rows = self._rows.take(len(flags))
+        if rows is None or len(rows) < len(flags):
+            raise self._different(self._rows.taken)
+        self._next = rows[np.array(flags, np.bool_)]
+
+    def of(self, texts: list[str]) -> NDArray[Any]:
+        assert self._next is not None
+        return self._next
+
+    def finish(self) -> None:
+        if rest := self._rows.rest():
+            raise self._different(self._total + rest)
+
+    def _different(self, found: int) -> IndexingError:
+        return IndexingError(
+            f"{self._place}: expected a vector for each of {self._total:,} documents, found "
+            f"{found:,} vectors"
+        )
+
+
+def _add(
+    index: Index,
+    documents: Iterable[IndexDocument],
+    vectors: _Vectors,
+    advance: Callable[[int], object],
+) -> Added:
+    """Add the documents, a batch at a time; leave out those that are stored already."""
+    model = index.model
+    by_teacher = index.info().vectors_from == "teacher"
+    total = Added(0, 0, 0)
+
+    def project(texts: list[str]) -> NDArray[Any]:
+        made = vectors.of(texts)
+        # A table that embeds documents as well may have as many dimensions as its teacher. The
+        # index would take such vectors for the table's own.
+        return made if by_teacher else model.project(made)
+
+    for batch in _batches(documents):
+        # Vectors of a table and of its teacher cannot be told apart once they are stored.
+        new = [not by_teacher or not _is_stored(index, document) for document in batch]
+        vectors.skip(new)
+        chosen = [document for document, is_new in zip(batch, new, strict=True) if is_new]
+        if chosen:
+            added = index.add(
+                [document.text for document in chosen],
+                ids=[document.id for document in chosen],
+                metadata=[document.metadata for document in chosen],
+                vectors=project,
+                batch_size=BATCH,
+            )
+            total = Added(*(a + b for a, b in zip(total, added, strict=True)))
+        total = total._replace(unchanged=total.unchanged + len(batch) - len(chosen))
+        advance(len(batch))
+    return total
+
+
+def _batches(documents: Iterable[IndexDocument]) -> Iterator[list[IndexDocument]]:
+    source = iter(documents)
+    while batch := list(islice(source, BATCH)):
+        yield batch
+
+
+def _is_stored(index: Index, document: IndexDocument) -> bool:
+    with contextlib.suppress(KeyError):
+        stored = index.get(document.id)
+        return stored.text == document.text and dict(stored.metadata) == dict(document.metadata)
+    return False
+
+
+def _check_teacher(model: StaticModel, teacher: TextEncoder, progress: Progress) -> None:
+    """Check that the teacher's vectors are those that the model was made with."""
+    probes = probe_vectors(teacher)
+    if probes is None:
+        raise IndexingError(f"{teacher.name}: expected vectors of the probe texts, found zeros")
+    try:
+        model.check_space(probes)
+    except MissingSpaceError:
+        assert model.space is not None
+        progress.warn(f"The model does not tell whether {teacher.name} is {model.space.teacher}")
+
+
+def _opened(path: str | os.PathLike[str], model: StaticModel, **settings: Any) -> Index:  # noqa: ANN401 - passed on
+    if Path(path).exists():
+        return Index.open(path, model, mode="write")
+    return Index.create(path, model, **settings)

@@ -36,9 +36,11 @@ class Hit(NamedTuple):
         passage: where the best passage lies in the document.
         snippet: the part of the passage with the most words of the query.
         marks: where those words lie in `snippet`: (start, stop) pairs, ascending.
-        lexical_score: the BM25 score of the best passage; None if it is not among the candidates.
+        lexical_score: the BM25 score of the document's best passage by words; None if it is not
+            among the candidates.
         lexical_rank: its rank among the documents by BM25, from 1, or None.
-        vector_score: the cosine of the best passage; None if it is not among the candidates.
+        vector_score: the cosine of the document's best passage by vectors, which may be another
+            passage than the one shown; None if it is not among the candidates.
         vector_rank: its rank among the documents by cosine, from 1, or None.
         rerank_score: the scorer's score, or None.
     """

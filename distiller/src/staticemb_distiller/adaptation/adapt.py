@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,8 @@ from ..vocabulary.token_ids import TokenIds
 from .adapted_file import Dtype
 from .collection import Collection, Collector
 from .cost import SimilarityPairs
-from .prior import Base, open_base
+from .prior import NO_MODEL, Base, open_base
+from .ranges import out_of_range
 from .report import Report
 from .steps import Adaptation
 from .streams import Source, open_source
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..teacher.open_teacher import TeacherSpec
-
-
-_SMALLEST, _LARGEST = sys.float_info.min, sys.float_info.max
 
 
 def adapt(
@@ -109,7 +106,13 @@ def adapt(
     progress = progress or Progress(quiet=True)
     check_path("model", model)
     check_path("output", output)
-    _check_numbers(regularization, damping_beta, share, max_tokens, seed)
+    _check_numbers(
+        regularization=regularization,
+        damping_beta=damping_beta,
+        share=share,
+        max_tokens=max_tokens,
+        seed=seed,
+    )
     path = Path(output)
     inputs = [
         os.fspath(file)
@@ -119,49 +122,40 @@ def adapt(
     check_output(path, [*inputs, *input_files.model_files(os.fspath(model))])
     check_folders(teacher_cache)
     pairs = None if sts is None else SimilarityPairs(Path(sts))
+    model = os.fspath(model)
+    tokenizer = None if tokenizer is None else os.fspath(tokenizer)
+    # Without a model, the tokenizer may be trained on the documents.
+    base = None if model == NO_MODEL else open_base(model, tokenizer)
     with tempfile.TemporaryDirectory(prefix="staticemb-") as temporary:
         folder = Path(temporary)
         source = open_source(
             documents,
             index=index,
-            model=os.fspath(model),
-            space=lambda: open_base(os.fspath(model)).space,
+            model=model,
+            space=None if base is None else base.space,
             teacher=teacher,
             vectors=vectors,
             text=text,
             vector=vector,
             cache=folder / "teacher" if teacher_cache is None else Path(teacher_cache),
         )
-        base = open_base(
-            os.fspath(model), None if tokenizer is None else os.fspath(tokenizer), source.texts
-        )
+        if base is None:
+            base = open_base(model, tokenizer, source.texts)
         collection = _collected(source, base, folder, max_tokens, progress)
         adaptation = Adaptation(source, base, collection, both_sides, seed, progress)
         adaptation.choose(regularization, damping_beta, share)
         return adaptation.write(path, dtype, name, pairs)
 
 
-def _check_numbers(
-    regularization: float | None,
-    damping_beta: float | None,
-    share: float | None,
-    max_tokens: int | None,
-    seed: int,
-) -> None:
-    """Refuse invalid numbers before hours of a teacher's work. Comparisons with NaN are false.
+def _check_numbers(**numbers: float | None) -> None:
+    """Refuse invalid numbers before hours of a teacher's work.
 
     Raises:
         AdaptationError: A number is out of its range.
     """
-    for name, value, least, most, expected in (
-        ("regularization", regularization, _SMALLEST, _LARGEST, "above 0"),
-        ("damping_beta", damping_beta, 0, 16, "from 0 to 16"),
-        ("share", share, _SMALLEST, 1, "above 0, at most 1"),
-        ("max_tokens", max_tokens, 1, _LARGEST, "of at least 1"),
-        ("seed", seed, 0, _LARGEST, "of at least 0"),
-    ):
-        if value is not None and not least <= value <= most:
-            raise AdaptationError(f"{name}: expected a number {expected}, found {value}")
+    for name, value in numbers.items():
+        if value is not None and (expected := out_of_range(name, value)):
+            raise AdaptationError(f"{name}: {expected}, found {value}")
 
 
 def _collected(

@@ -15,7 +15,7 @@ from ..errors import AdaptationError
 from ..progress import BlockProgress
 from ..teacher.cache import TeacherCache
 from ..teacher.cached import through_cache
-from ..teacher.open_teacher import TeacherSpec, open_teacher
+from ..teacher.open_teacher import open_teacher
 from .documents import DocumentFile, DocumentList, TextBlock
 from .given_vectors import Rows
 from .index_passages import IndexPassages, teacher_vectors
@@ -69,7 +69,7 @@ def open_source(
     cache: Path,
     index: str | os.PathLike[str] | None = None,
     model: str = "none",
-    space: Callable[[], Space | None] = lambda: None,
+    space: Space | None = None,
 ) -> Source:
     """Open documents and their vectors; most arguments are those of `adapt`.
 
@@ -82,7 +82,7 @@ def open_source(
         cache: The folder of the teacher's vectors.
         index: As for `adapt`.
         model: The model's file or name, or "none".
-        space: Returns the model's space, for vectors in an index.
+        space: The model's space, for vectors in an index.
 
     Raises:
         AdaptationError: Both a teacher and vectors are given, or neither, or no documents; or
@@ -116,12 +116,9 @@ def open_source(
     return _of_teacher(texts, teacher, cache)
 
 
-def _of_index(
-    passages: IndexPassages, model: str, model_space: Callable[[], Space | None]
-) -> Source:
+def _of_index(passages: IndexPassages, model: str, space: Space | None) -> Source:
     """Take an index's own vectors of the teacher of `model`."""
     passages.check_model(model)
-    space = model_space()
     if space is None:
         raise AdaptationError(f"{model}: expected a model with a part `space`, found none")
 

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from staticemb_runtime.cli import printable
+
+from ..adaptation.ranges import out_of_range
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     given.add_argument(
         "--max-tokens",
-        type=_count,
+        type=_number("max_tokens", int),
         metavar="N",
         help="a vector is of the first N tokens of its document [what TEACHER reads, or all]",
     )
@@ -78,19 +84,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     table.add_argument(
         "--regularization",
-        type=_positive,
+        type=_number("regularization", float),
         metavar="λ",
         help="how strongly rows stay near MODEL's [chosen on held-out documents]",
     )
     table.add_argument(
         "--damping-beta",
-        type=_beta,
+        type=_number("damping_beta", float),
         metavar="β",
         help="the damping of pooling; 0: the plain mean [chosen on held-out documents]",
     )
     table.add_argument(
         "--share",
-        type=_share,
+        type=_number("share", float),
         metavar="S",
         help="the share of adapted rows in the mixture with MODEL's [chosen on held-out documents]",
     )
@@ -150,29 +156,13 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected a number of at least 1, found {text}")
-    return number
+def _number(name: str, parse: Callable[[str], float]) -> Callable[[str], float]:
+    """Return a function that reads a number from an argument, and checks its range."""
 
+    def number(text: str) -> float:
+        value = parse(text)
+        if expected := out_of_range(name, value):
+            raise argparse.ArgumentTypeError(f"{expected}, found {text}")
+        return value
 
-def _positive(text: str) -> float:
-    number = float(text)
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text}")
-    return number
-
-
-def _beta(text: str) -> float:
-    number = float(text)
-    if not 0 <= number <= 16:
-        raise argparse.ArgumentTypeError(f"expected a number from 0 to 16, found {text}")
-    return number
-
-
-def _share(text: str) -> float:
-    number = float(text)
-    if not 0 < number <= 1:
-        raise argparse.ArgumentTypeError(f"expected a number above 0, at most 1, found {text}")
     return number

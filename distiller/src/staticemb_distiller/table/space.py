@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -54,11 +55,15 @@ class Space:
         It inverts `projection` as far as it can be inverted: directions that the projection drops
         are zero.
         """
+        return np.asarray(np.asarray(rows, np.float32) @ self._inverse, np.float32)
+
+    @cached_property
+    def _inverse(self) -> NDArray[np.float32]:
         projection = self.projection.astype(np.float64)
         # The singular values of a tall matrix take ten times as long as these eigenvalues.
         gram = np.linalg.pinv(projection.T @ projection, rcond=1e-10, hermitian=True)
-        inverse = (gram @ projection.T).astype(np.float32)
-        return np.asarray(np.asarray(rows, np.float32) @ inverse, np.float32)
+        inverse: NDArray[np.float32] = (gram @ projection.T).astype(np.float32)
+        return inverse
 
 
 def unit(vectors: NDArray[np.floating]) -> NDArray[np.float32]:

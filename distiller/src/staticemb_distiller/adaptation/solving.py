@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..fitting.ridge_fit import FitStep, fit, scale_prior
+from ..fitting.ridge_fit import SCALED_BY, FitStep, fit, prior_scale
 from .spool import PARTS
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 ROUNDS = 2
 WEIGHTS = (1.0, 0.1, 0.1)  # of a whole text, a title and a first sentence
-_SCALED_BY = 20_000  # documents that determine the prior's scale
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,11 +46,9 @@ class FitInput:
     ) -> FitInput:
         """Scale a prior (U, H) to the targets."""
         documents = targets.shape[0]
-        chosen = np.linspace(0, documents - 1, min(_SCALED_BY, documents)).astype(np.int64)
-        scaled = scale_prior(counts[PARTS * chosen], targets[chosen], prior)
-        largest = float(np.abs(prior).max(initial=0.0))
-        scale = float(np.abs(scaled).max()) / largest if largest else 1.0
-        return cls(counts, targets, scaled, scale)
+        chosen = np.linspace(0, documents - 1, min(SCALED_BY, documents)).astype(np.int64)
+        scale = prior_scale(counts[PARTS * chosen], targets[chosen], prior)
+        return cls(counts, targets, prior * np.float32(scale), scale)
 
     def solve(
         self, regularization: float, *, progress: Callable[[FitStep], None] | None = None

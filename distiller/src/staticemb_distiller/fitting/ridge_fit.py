@@ -34,7 +34,7 @@ from .conjugate_gradients import (
 )
 
 _COLUMNS = 128  # columns solved together: the block of the table stays in the cache
-_SCALED_BY = 20_000  # evenly spaced texts that determine the prior's scale
+SCALED_BY = 20_000  # evenly spaced texts that determine the prior's scale
 _SMALLEST_NORM = 1e-3  # bounds the weight of a text whose rows cancel
 
 
@@ -92,8 +92,8 @@ def count_matrix(
     return matrix
 
 
-def scale_prior(counts: csr_matrix, targets: npt.NDArray[Any], prior: Floats) -> Floats:
-    """Multiply the prior by the scalar that brings its text vectors closest to the targets.
+def prior_scale(counts: csr_matrix, targets: npt.NDArray[Any], prior: Floats) -> float:
+    """Compute the scalar that brings the prior's text vectors closest to the targets.
 
     Args:
         counts: (N, V) token counts over text length.
@@ -101,16 +101,21 @@ def scale_prior(counts: csr_matrix, targets: npt.NDArray[Any], prior: Floats) ->
         prior: (V, D) float32.
 
     Returns:
-        (V, D) float32. If that scalar is not positive, the prior is returned unchanged.
+        The scalar; 1 if it is not positive.
     """
     _check(counts, targets, prior)
     texts = counts.shape[0]
-    chosen = np.linspace(0, texts - 1, min(_SCALED_BY, texts)).astype(np.int64)
+    chosen = np.linspace(0, texts - 1, min(SCALED_BY, texts)).astype(np.int64)
     vectors = np.asarray(counts[chosen] @ prior)
     chosen_targets = np.asarray(targets[chosen], dtype=np.float32)
     along = float(np.sum(vectors * chosen_targets, dtype=np.float64))
     square = float(np.sum(vectors * vectors, dtype=np.float64))
-    return prior * np.float32(along / square) if along > 0 and square > 0 else prior
+    return along / square if along > 0 and square > 0 else 1.0
+
+
+def scale_prior(counts: csr_matrix, targets: npt.NDArray[Any], prior: Floats) -> Floats:
+    """Multiply the prior (V, D) by its `prior_scale`."""
+    return prior * np.float32(prior_scale(counts, targets, prior))
 
 
 def fit(

@@ -8,7 +8,6 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from ..fitting.ridge_fit import count_matrix
-from ..table.space import unit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -154,19 +153,6 @@ class Documents:
             self.ids[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
         ]
         return np.concatenate([*spans, np.empty(0, np.int32)])
-
-    def mean(self) -> NDArray[np.float32]:
-        """Return the mean (H,) of the vectors."""
-        total = np.zeros(self.vectors.shape[1])
-        for first in range(0, len(self), _BLOCK):
-            total += self.vectors[first : first + _BLOCK].sum(axis=0, dtype=np.float64)
-        return (total / len(self)).astype(np.float32)
-
-    def center(self, offset: NDArray[np.float32]) -> None:
-        """Subtract an offset (H,) from the vectors on disk, and scale them to unit length again."""
-        for first in range(0, len(self), _BLOCK):
-            block = np.asarray(self.vectors[first : first + _BLOCK], np.float32)
-            self.vectors[first : first + _BLOCK] = unit(block - offset)
 
 
 def _mapped(path: Path, dtype: type, shape: tuple[int, ...]) -> Any:  # noqa: ANN401 - by dtype

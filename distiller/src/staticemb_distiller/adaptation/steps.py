@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ..file.space import probe_vectors
-from ..fitting.centering import LONG_MEAN
+from ..fitting.centering import center, common_direction
 from ..table.space import Space
 from ..vocabulary.token_ids import TokenIds
 from .adapted_file import Adapted, Dtype, axes_of, write_adapted
@@ -67,16 +67,13 @@ class Adaptation:
 
     def _center(self) -> NDArray[np.float32] | None:
         """Center the vectors by the model's offset, or by their mean where it is long."""
-        space, documents = self._base.space, self._documents
-        offset = None
+        space, vectors = self._base.space, self._documents.vectors
         if space is not None and space.offset is not None and len(space.offset) == self._dim:
-            offset = space.offset
+            offset: NDArray[np.float32] | None = space.offset
         else:
-            mean = documents.mean()
-            if np.linalg.norm(mean) >= LONG_MEAN:
-                offset = mean
+            offset = common_direction(vectors)
         if offset is not None:
-            documents.center(offset)
+            center(vectors, offset)
         return offset
 
     @property

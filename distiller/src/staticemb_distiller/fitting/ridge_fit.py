@@ -115,7 +115,8 @@ def prior_scale(counts: csr_matrix, targets: npt.NDArray[Any], prior: Floats) ->
 
 def scale_prior(counts: csr_matrix, targets: npt.NDArray[Any], prior: Floats) -> Floats:
     """Multiply the prior (V, D) by its `prior_scale`."""
-    return prior * np.float32(prior_scale(counts, targets, prior))
+    scaled: Floats = prior * np.float32(prior_scale(counts, targets, prior))
+    return scaled
 
 
 def fit(

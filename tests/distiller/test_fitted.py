@@ -5,6 +5,7 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from staticemb_distiller.fitting.fit_texts import fit_table, order_by_budget
+from staticemb_distiller.fitting.options import FitOptions
 from staticemb_distiller.recipe.budget import Budget
 from staticemb_distiller.vocabulary.token_ids import TokenIds
 
@@ -47,7 +48,7 @@ def run(texts, tokenizer, teacher, cache, **knobs):
     )
     return fit_table(
         texts, [1.0] * len(texts), teacher, tokenizer, 60, noisy.astype(np.float32), np.ones(61),
-        cache=cache, about={}, **knobs,
+        cache=cache, about={}, **{"options": FitOptions(), **knobs},
     )  # fmt: skip
 
 
@@ -59,7 +60,9 @@ def test_tokens_are_those_of_the_whole_text_less_the_unknown(tokenizer):
 
 def test_a_teacher_that_is_a_table_is_found(texts, tokenizer, tmp_path):
     teacher = Teacher()
-    found = run(texts, tokenizer, teacher, tmp_path, regularization=1e-3, rounds=8)
+    found = run(
+        texts, tokenizer, teacher, tmp_path, options=FitOptions(regularization=1e-3, rounds=8)
+    )
     fresh = [f"w{n} w{n + 7} w{n + 20}" for n in range(30)]
     ids, _ = TokenIds(tokenizer, 60)(fresh)
     ours, theirs = found.rows[ids].reshape(30, 3, -1).mean(1), teacher.encode(fresh)
@@ -121,7 +124,9 @@ def test_what_sets_ones_own_texts_apart_does_not_pass_for_their_words_meaning(to
     teacher = Partial()
 
     def likeness(own):
-        rows = run(texts, tokenizer, teacher, tmp_path, own=own, regularization=0.01).rows[:60]
+        rows = run(
+            texts, tokenizer, teacher, tmp_path, own=own, options=FitOptions(regularization=0.01)
+        ).rows[:60]
         right = teacher.rows - teacher.rows.mean(0)
         rows = rows - rows.mean(0)
         return np.sum(rows * right) / np.linalg.norm(rows) / np.linalg.norm(right)

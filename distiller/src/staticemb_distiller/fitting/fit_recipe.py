@@ -19,6 +19,7 @@ from ..teacher.reporting import ReportingTeacher
 from ..teacher.text_encoder import LocalTeacher, StreamingEncoder
 from ..teacher.token_vectors import special_ids
 from .fit_texts import Fitted, fit_table
+from .options import FitOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -120,9 +121,7 @@ def fit_recipe(
         TeacherError: The teacher cannot encode.
         DivergedError: The fit gave infinities or NaN.
     """
-    assert recipe.length_power is not None  # resolved
-    assert recipe.whiten is not None
-    assert recipe.fit_regularization is not None
+    options = FitOptions.of(recipe, _device(teacher))
     texts = gathered.texts
     budget = Budget.parse(recipe.teacher_budget)
     read = len(texts) if budget.texts is None else min(budget.texts, len(texts))
@@ -149,13 +148,7 @@ def fit_recipe(
             about=teacher.about(),
             budget=budget,
             own=gathered.own,
-            regularization=recipe.fit_regularization,
-            rounds=recipe.fit_rounds,
-            iterations=recipe.fit_iterations,
-            tolerance=recipe.fit_tolerance,
-            length_power=recipe.length_power,
-            whiten=recipe.whiten,
-            device=_device(teacher),
+            options=options,
             encoded=steps(block_progress.block, teacher, progress),
             fitted=lambda step: progress.note(_described(step)),
         )

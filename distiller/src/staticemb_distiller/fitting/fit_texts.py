@@ -22,6 +22,7 @@ from ..teacher.text_encoder import StreamingEncoder
 from ..vocabulary.token_ids import TokenIds
 from .centering import center, common_direction
 from .mean_alignment import level_means
+from .options import FitOptions
 from .ridge_fit import FitStep, count_matrix, fit, scale_prior
 from .row_shape import shaped
 
@@ -125,13 +126,7 @@ def fit_table(
     about: dict[str, str],
     budget: Budget | None = None,
     own: int = 0,
-    regularization: float = 0.1,
-    rounds: int = 2,
-    iterations: int = 15,
-    tolerance: float = 0.02,
-    length_power: float = 1.0,
-    whiten: float = 0.0,
-    device: str = "cpu",
+    options: FitOptions,
     encoded: Callable[[int, int], None] | None = None,
     fitted: Callable[[FitStep], None] | None = None,
 ) -> Fitted:
@@ -152,13 +147,7 @@ def fit_table(
         about: As for `TeacherCache`.
         budget: As for `order_by_budget`.
         own: The number of leading texts that are the user's own, for `level_means`.
-        regularization: As for `fit`.
-        rounds: As for `fit`.
-        iterations: As for `fit`.
-        tolerance: As for `fit`.
-        length_power: As for `shaped`.
-        whiten: As for `shaped`.
-        device: As for `fit`.
+        options: How to fit and to shape the rows.
         encoded: Called with the number of encoded texts, and their total.
         fitted: Called after each round of the fit.
 
@@ -197,13 +186,7 @@ def fit_table(
         prior.astype(np.float32),
         text_weights=np.asarray(text_weights, np.float32)[order],
         unknown_token_id=unknown_token_id,
-        regularization=regularization,
-        rounds=rounds,
-        iterations=iterations,
-        tolerance=tolerance,
-        length_power=length_power,
-        whiten=whiten,
-        device=device,
+        options=options,
         offset=offset,
         fitted=fitted,
     )
@@ -217,13 +200,7 @@ def fit_targets(
     *,
     text_weights: NDArray[np.float32],
     unknown_token_id: int | None,
-    regularization: float = 0.1,
-    rounds: int = 2,
-    iterations: int = 15,
-    tolerance: float = 0.02,
-    length_power: float = 1.0,
-    whiten: float = 0.0,
-    device: str = "cpu",
+    options: FitOptions,
     offset: NDArray[np.float32] | None = None,
     fitted: Callable[[FitStep], None] | None = None,
 ) -> Fitted:
@@ -236,13 +213,7 @@ def fit_targets(
         prior: (V, H) the prior table, of any scale; zeros: no prior.
         text_weights: (N,) the weight of each text.
         unknown_token_id: The id that is dropped.
-        regularization: As for `fit`.
-        rounds: As for `fit`.
-        iterations: As for `fit`.
-        tolerance: As for `fit`.
-        length_power: As for `shaped`.
-        whiten: As for `shaped`.
-        device: As for `fit`.
+        options: How to fit and to shape the rows.
         offset: The vector that was subtracted from the targets.
         fitted: Called after each round of the fit.
 
@@ -254,12 +225,12 @@ def fit_targets(
         counts,
         targets,
         scale_prior(counts, targets, prior),
-        regularization=regularization,
-        rounds=rounds,
-        iterations=iterations,
-        tolerance=tolerance,
+        regularization=options.regularization,
+        rounds=options.rounds,
+        iterations=options.iterations,
+        tolerance=options.tolerance,
         text_weights=text_weights,
-        device=device,
+        device=options.device,
         progress=fitted,
     )
     if unknown_token_id is not None:
@@ -271,7 +242,7 @@ def fit_targets(
     def text_vectors(rows: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.asarray(sample @ rows, np.float32)
 
-    shape = shaped(rows, length_power, whiten, text_vectors)
+    shape = shaped(rows, options.length_power, options.whiten, text_vectors)
     rows = shape.rows
     token_counts = np.asarray(counts.multiply(lengths[:, None]).sum(0)).ravel()
     return Fitted(

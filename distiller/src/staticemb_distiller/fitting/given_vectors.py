@@ -12,6 +12,7 @@ from ..errors import TableError
 from ..vocabulary.token_ids import TokenIds
 from .centering import center, common_direction
 from .fit_texts import Fitted, fit_targets
+from .options import FitOptions
 from .ridge_fit import count_matrix
 
 if TYPE_CHECKING:
@@ -51,9 +52,7 @@ def fit_given(
         TableError: No text has both a token and a vector that is not zero.
         DivergedError: The fit gave infinities or NaN.
     """
-    assert recipe.length_power is not None  # resolved
-    assert recipe.whiten is not None
-    assert recipe.fit_regularization is not None
+    options = FitOptions.of(recipe)
     # Windows cannot delete a file that is still mapped.
     with tempfile.TemporaryDirectory(prefix="staticemb-", ignore_cleanup_errors=True) as folder:
         ids, lengths, targets = _spooled(file, vocabulary, Path(folder) / "vectors")
@@ -79,12 +78,7 @@ def fit_given(
             np.zeros((len(vocabulary), file.dim), np.float32),
             text_weights=used.astype(np.float32),
             unknown_token_id=vocabulary.unknown_token_id,
-            regularization=recipe.fit_regularization,
-            rounds=recipe.fit_rounds,
-            iterations=recipe.fit_iterations,
-            tolerance=recipe.fit_tolerance,
-            length_power=recipe.length_power,
-            whiten=recipe.whiten,
+            options=options,
             offset=offset,
             fitted=fitted,
         )

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..corpus.vector_files import check_array, open_npy, open_vector_column
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from numpy.typing import NDArray
+
+_ROWS = 8_192  # rows of an array that are taken at a time
 
 
 class Rows:
@@ -43,3 +49,39 @@ class Rows:
         count = sum(map(len, self._left)) + sum(len(block) for block in self._blocks)
         self._left = []
         return count
+
+
+class GivenVectors(NamedTuple):
+    """Vectors that exist already.
+
+    Attributes:
+        rows: The vectors (N, H), to be taken once.
+        dim: H.
+        place: Their name for messages.
+        total: N, where it is known before they are read; None: a column of a file.
+        files: The files with the column, which may hold the texts as well; empty: an array.
+    """
+
+    rows: Rows
+    dim: int
+    place: str
+    total: int | None = None
+    files: tuple[Path, ...] = ()
+
+
+def open_given(vectors: str | os.PathLike[str] | NDArray[Any], column: str | None) -> GivenVectors:
+    """Open vectors: an array, an NPY file, or a column of Parquet or JSON lines.
+
+    Raises:
+        TextSourceError: They cannot be read, or are no vectors.
+    """
+    if isinstance(vectors, np.ndarray):
+        place, array = "vectors", check_array(vectors, "vectors")
+    elif os.fspath(vectors).lower().endswith(".npy"):
+        place, array = str(vectors), open_npy(vectors)
+    else:
+        file = open_vector_column(vectors, column)
+        rows = Rows(block for _, block in file.blocks())
+        return GivenVectors(rows, file.dim, file.path, None, file.files)
+    blocks = (array[first : first + _ROWS] for first in range(0, len(array), _ROWS))
+    return GivenVectors(Rows(blocks), array.shape[1], place, len(array))

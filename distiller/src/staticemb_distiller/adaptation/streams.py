@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ..corpus.vector_files import check_array, open_npy, open_vector_column
 from ..errors import AdaptationError
 from ..progress import BlockProgress
 from ..teacher.cache import TeacherCache
 from ..teacher.cached import through_cache
 from ..teacher.open_teacher import open_teacher
 from .documents import DocumentFile, DocumentList, TextBlock
-from .given_vectors import Rows
+from .given_vectors import GivenVectors, Rows, open_given
 from .index_passages import IndexPassages, teacher_vectors
 
 if TYPE_CHECKING:
@@ -105,11 +104,7 @@ def open_source(
     elif documents is not None:
         texts = DocumentList(documents)
     if vectors is not None:
-        if isinstance(vectors, np.ndarray) or Path(vectors).suffix.lower() == ".npy":
-            if texts is None:
-                raise AdaptationError("adapt: expected documents beside an array of vectors")
-            return _of_array(texts, vectors)
-        return _of_columns(texts, vectors, text, vector)
+        return _of_vectors(texts, open_given(vectors, vector), text)
     if texts is None:
         raise AdaptationError("adapt: expected documents for the teacher, found none")
     assert teacher is not None
@@ -129,27 +124,15 @@ def _of_index(passages: IndexPassages, model: str, space: Space | None) -> Sourc
     return Source(blocks, passages.whole, len(space.projection), passages.place)
 
 
-def _of_array(texts: Documents, vectors: str | os.PathLike[str] | NDArray[Any]) -> Source:
-    if isinstance(vectors, np.ndarray):
-        place = "vectors"
-        array = check_array(vectors, place)
-    else:
-        place, array = str(vectors), open_npy(vectors)
-    step = 8_192
-    blocks = (array[first : first + step] for first in range(0, len(array), step))
-    return Source(lambda _: _zipped(texts, Rows(blocks), place), texts.whole, array.shape[1], place)
-
-
-def _of_columns(
-    texts: Documents | None,
-    vectors: str | os.PathLike[str],
-    text: str | None,
-    vector: str | None,
-) -> Source:
-    file = open_vector_column(vectors, vector)
-    found = texts or DocumentFile(file.path, text, file.files)
-    rows = Rows(block for _, block in file.blocks())
-    return Source(lambda _: _zipped(found, rows, file.path), found.whole, file.dim, file.path)
+def _of_vectors(texts: Documents | None, given: GivenVectors, text: str | None) -> Source:
+    if texts is None:
+        if not given.files:
+            raise AdaptationError("adapt: expected documents beside an array of vectors")
+        texts = DocumentFile(given.place, text, given.files)
+    found = texts
+    return Source(
+        lambda _: _zipped(found, given.rows, given.place), found.whole, given.dim, given.place
+    )
 
 
 def _zipped(texts: Documents, rows: Rows, place: str) -> Iterator[tuple[TextBlock, NDArray[Any]]]:

@@ -14,8 +14,7 @@ from staticemb_runtime import StaticModel
 from staticemb_runtime.errors import MissingSpaceError
 from staticemb_runtime.search import Added, Index
 
-from ..adaptation.given_vectors import Rows
-from ..corpus.vector_files import check_array, open_npy, open_vector_column
+from ..adaptation.given_vectors import open_given
 from ..errors import IndexingError
 from ..file.space import probe_vectors
 from ..progress import Progress
@@ -168,21 +167,12 @@ class _GivenVectors(_Vectors):
     def __init__(
         self, vectors: str | os.PathLike[str] | NDArray[Any], column: str | None, total: int
     ) -> None:
-        self._place = "vectors" if isinstance(vectors, np.ndarray) else str(vectors)
+        given = open_given(vectors, column)
+        self._place, self._rows = given.place, given.rows
         self._total = total
         self._next: NDArray[Any] | None = None
-        if isinstance(vectors, np.ndarray):
-            self._rows = self._of_array(check_array(vectors, self._place))
-        elif self._place.lower().endswith(".npy"):
-            self._rows = self._of_array(open_npy(vectors))
-        else:
-            file = open_vector_column(vectors, column)
-            self._rows = Rows(block for _, block in file.blocks())
-
-    def _of_array(self, array: NDArray[Any]) -> Rows:
-        if len(array) != self._total:
-            raise self._different(len(array))
-        return Rows(array[first : first + BATCH] for first in range(0, self._total, BATCH))
+        if given.total is not None and given.total != total:
+            raise self._different(given.total)
 
     def skip(self, flags: list[bool]) -> None:
         rows = self._rows.take(len(flags))

@@ -6,14 +6,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from staticemb_runtime.cli import printable
+from staticemb_runtime.cli import PASSAGE_CHARACTERS, add_index_options, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..indexing import IndexDocument
-
-PASSAGE_CHARACTERS = 1500
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -84,21 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"[{PASSAGE_CHARACTERS}; with --vectors 0]",
     )
     made = parser.add_argument_group("the index")
-    made.add_argument(
-        "--precision",
-        choices=("int8", "float16", "bits"),
-        default="int8",
-        help="how vectors are stored [int8]",
-    )
-    made.add_argument(
-        "--truncate-dim", type=int, metavar="D", help="keep the first D dimensions of each vector"
-    )
-    made.add_argument(
-        "--trigrams",
-        action="store_true",
-        help="find three characters each instead of words: for languages without blanks",
-    )
-    made.add_argument("--store-model", action="store_true", help="put MODEL into the index")
+    add_index_options(made)
     made.add_argument("--quiet", action="store_true", help="show no progress")
 
 

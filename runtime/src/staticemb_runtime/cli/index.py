@@ -12,6 +12,7 @@ from ..encoding.progress import Progress
 from ..errors import InvalidOptionError
 from ..loading.installed import chosen, model_files
 from ..records.output_file import refuse_inputs
+from .index_options import PASSAGE_CHARACTERS, add_index_options
 from .parser import CommandParser
 from .process import printable
 from .sources import Sources, add_sources
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..search import Index
-
-PASSAGE_CHARACTERS = 1500
-_PRECISIONS = ("int8", "float16", "bits")
 
 
 def add_parser(commands: argparse._SubParsersAction[CommandParser], model: CommandParser) -> None:
@@ -54,21 +52,7 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser], model: Comma
         help="cut documents that are longer into passages, at the ends of sentences; 0: never "
         f"[{PASSAGE_CHARACTERS}]",
     )
-    index.add_argument(
-        "--precision",
-        choices=_PRECISIONS,
-        default="int8",
-        help="how vectors are stored [int8]",
-    )
-    index.add_argument(
-        "--truncate-dim", type=int, metavar="D", help="keep the first D dimensions of each vector"
-    )
-    index.add_argument(
-        "--trigrams",
-        action="store_true",
-        help="find three characters each instead of words: for languages without blanks",
-    )
-    index.add_argument("--store-model", action="store_true", help="put the model into the index")
+    add_index_options(index)
     index.add_argument("--quiet", action="store_true", help="show no progress bar and no notes")
 
 

@@ -13,7 +13,7 @@ from ..errors import IndexModelError, InvalidDimensionError, InvalidOptionError,
 from ..model import StaticModel
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -67,13 +67,7 @@ class DocumentVectors:
 
     def queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed queries: (n, D) float32 of unit length, or zero without a known token."""
-        vectors = self.model.encode_query(
-            list(texts),
-            normalize_embeddings=True,
-            truncate_dim=self.dimension,
-            on_empty="zero",
-        )
-        return np.asarray(vectors, np.float32)
+        return self._embedded(self.model.encode_query, texts)
 
     def documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed documents: (n, D) float32 of unit length, or zero without a known token.
@@ -88,7 +82,12 @@ class DocumentVectors:
                 f"vectors: expected the vectors of {space.teacher}, as this model embeds queries "
                 "alone, found none"
             )
-        vectors = self.model.encode_document(
+        return self._embedded(self.model.encode_document, texts)
+
+    def _embedded(
+        self, encode: Callable[..., NDArray[Any]], texts: Sequence[str]
+    ) -> NDArray[np.float32]:
+        vectors = encode(
             list(texts),
             normalize_embeddings=True,
             truncate_dim=self.dimension,

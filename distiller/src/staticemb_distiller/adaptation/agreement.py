@@ -38,7 +38,7 @@ def best_documents(
     count = len(documents)
     best = min(best, count)
     step = max(best, _SCORES // max(len(queries), 1))
-    found = np.empty((len(queries), 0), np.int64)
+    numbers_of_best = np.empty((len(queries), 0), np.int64)
     scores = np.empty((len(queries), 0), np.float32)
     for first in range(0, count, step):
         block = np.asarray(documents[first : first + step], np.float32)
@@ -49,13 +49,13 @@ def best_documents(
             products[rows, own[rows]] = -np.inf
         numbers = np.broadcast_to(np.arange(first, first + len(block)), products.shape)
         scores = np.concatenate([scores, products], axis=1)
-        found = np.concatenate([found, numbers], axis=1)
+        numbers_of_best = np.concatenate([numbers_of_best, numbers], axis=1)
         if scores.shape[1] > best:
             kept = np.argpartition(-scores, best - 1, axis=1)[:, :best]
             scores = np.take_along_axis(scores, kept, 1)
-            found = np.take_along_axis(found, kept, 1)
-    order = np.lexsort((found, -scores), axis=1)
-    return np.take_along_axis(found, order, 1)
+            numbers_of_best = np.take_along_axis(numbers_of_best, kept, 1)
+    order = np.lexsort((numbers_of_best, -scores), axis=1)
+    return np.take_along_axis(numbers_of_best, order, 1)
 
 
 def overlaps(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.float64]:

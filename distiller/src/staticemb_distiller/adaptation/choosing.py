@@ -69,8 +69,8 @@ class HeldOut:
         documents = self.documents
         if self.document_ids is not None:
             documents = text_vectors(rows, *self.document_ids, beta=beta, dims=DAMPING_DIMS)
-        found = best_documents(queries, documents, without=self.without)
-        return overlaps(self.wanted, found)
+        best = best_documents(queries, documents, without=self.without)
+        return overlaps(self.wanted, best)
 
 
 @dataclass(frozen=True)

@@ -49,11 +49,11 @@ def changed_neighbors(
         return None
     ids, lengths = tokenize(generate(lexicon, _SEQUENCES))
     own = np.arange(_SEQUENCES)
-    found = []
+    neighbors = []
     for rows, beta in zip((before, after), betas, strict=True):
         vectors = text_vectors(rows, ids, lengths, beta=beta)
-        found.append(best_documents(vectors, vectors, without=own))
-    return float(overlaps(*found).mean())
+        neighbors.append(best_documents(vectors, vectors, without=own))
+    return float(overlaps(*neighbors).mean())
 
 
 def similarity(

@@ -89,15 +89,15 @@ def open_base(
         raise AdaptationError(
             f"adapt: expected no tokenizer beside a model, found both: {name} has its own"
         )
-    found = name if exists(name) else find_installed(name)
-    if found is None:
+    place = name if exists(name) else find_installed(name)
+    if place is None:
         raise AdaptationError(f"{name}: {not_installed()}; none: no model, only --tokenizer")
-    file = open_parts(found, verify=True)
+    file = open_parts(place, verify=True)
     metadata = file.metadata
     rows = np.array(dense_rows(file), np.float32)
     keys = ("license", "languages")
     provenance = {key: metadata.extra[key] for key in keys if metadata.extra.get(key)}
-    provenance["x-start"] = f"{Path(found).name} {metadata.digest}".strip()
+    provenance["x-start"] = f"{Path(place).name} {metadata.digest}".strip()
     return Base(
         plain_tokenizer(file.tokenizer),
         len(rows),

@@ -129,9 +129,12 @@ def _of_vectors(texts: Documents | None, given: GivenVectors, text: str | None) 
         if not given.files:
             raise AdaptationError("adapt: expected documents beside an array of vectors")
         texts = DocumentFile(given.place, text, given.files)
-    found = texts
+    documents = texts
     return Source(
-        lambda _: _zipped(found, given.rows, given.place), found.whole, given.dim, given.place
+        lambda _: _zipped(documents, given.rows, given.place),
+        documents.whole,
+        given.dim,
+        given.place,
     )
 
 
@@ -145,11 +148,11 @@ def _zipped(texts: Documents, rows: Rows, place: str) -> Iterator[tuple[TextBloc
     blocks = texts.blocks()
     for block in blocks:
         count += len(block.texts)
-        found = rows.take(len(block.texts))
-        if found is None or len(found) < len(block.texts):
+        vectors = rows.take(len(block.texts))
+        if vectors is None or len(vectors) < len(block.texts):
             count += sum(len(other.texts) for other in blocks)
             break
-        yield block, found
+        yield block, vectors
     else:
         if rest := rows.rest():
             raise _different(count, count + rest, texts.place, place)

@@ -141,11 +141,11 @@ class _Documents:
 
         arguments = self._arguments
         for path in self.files:
-            found = Columns((), None)
+            columns_of_file = Columns((), None)
 
             def choose(columns: Columns) -> None:
-                nonlocal found
-                found = columns
+                nonlocal columns_of_file
+                columns_of_file = columns
 
             for document in read_documents(
                 path,
@@ -154,7 +154,7 @@ class _Documents:
                 by_line=arguments.lines,
                 chosen=choose,
             ):
-                metadata = document.metadata(found)
+                metadata = document.metadata(columns_of_file)
                 if path == arguments.vectors:
                     metadata.pop(arguments.vector or "embedding", None)
                 yield IndexDocument(document.id, document.text, metadata)

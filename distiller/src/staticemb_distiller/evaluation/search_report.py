@@ -30,8 +30,8 @@ def markdown(results: IndexResults) -> str:
 def _cell(way: WayResult, metric: str, resamples: int) -> str:
     cell = f"{way.outcomes[metric].value:.1f}"
     if resamples > 0:
-        found = way.interval(metric, resamples)
-        cell += f" ({found.low:.1f} to {found.high:.1f})"
+        interval = way.interval(metric, resamples)
+        cell += f" ({interval.low:.1f} to {interval.high:.1f})"
     return cell
 
 
@@ -66,13 +66,13 @@ def dumps(results: IndexResults) -> str:
     """Return the report as JSON."""
     ways = {}
     for way in results.ways:
-        found: dict[str, Any] = {"milliseconds": way.milliseconds}
+        entry: dict[str, Any] = {"milliseconds": way.milliseconds}
         for metric, outcome in way.outcomes.items():
-            found[metric] = {"value": outcome.value}
+            entry[metric] = {"value": outcome.value}
             if results.resamples > 0:
                 drawn = way.interval(metric, results.resamples)
-                found[metric] |= {"low": drawn.low, "high": drawn.high}
-        ways[way.name] = found
+                entry[metric] |= {"low": drawn.low, "high": drawn.high}
+        ways[way.name] = entry
     content = {
         **results.facts,
         "files": dict(results.files),

@@ -183,9 +183,9 @@ def _compare(
     """Iterate over documents, each with the duplicate that it is, or None."""
     texts = [document.text for document in documents]
     with placed([document.place for document in documents]):
-        found = known.compare(texts) if is_against else known.add(texts)
+        duplicates = known.compare(texts) if is_against else known.add(texts)
     start = 0 if is_against else counts.total
-    by_place = {duplicate.number - start: duplicate for duplicate in found}
+    by_place = {duplicate.number - start: duplicate for duplicate in duplicates}
     for place, document in enumerate(documents):
         yield document, by_place.get(place)
 

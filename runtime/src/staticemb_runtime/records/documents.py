@@ -179,14 +179,14 @@ def find_columns(
             )
         text = tuple(text_columns)
     else:
-        found = next((by_name[name] for name in TEXT_COLUMNS if name in by_name), None)
-        if found is None:
+        column = next((by_name[name] for name in TEXT_COLUMNS if name in by_name), None)
+        if column is None:
             raise InputError(
                 f"{place}: expected a column of texts, such as {', '.join(TEXT_COLUMNS[:4])}, "
                 f"found {', '.join(names) or 'none'}; name it with --column"
             )
         title = by_name.get(TITLE_COLUMN)
-        text = (found,) if title in (None, found) else (title, found)
+        text = (column,) if title in (None, column) else (title, column)
     if id_column is None:
         id_column = next((by_name[name] for name in ID_COLUMNS if name in by_name), None)
         if id_column in text:

@@ -142,10 +142,10 @@ class Deduplicator:
         Raises:
             TypeError, StaticEmbError: as `StaticModel.encode`.
         """
-        found: list[Duplicate] = []
+        duplicates: list[Duplicate] = []
         for batch in slices(_not_one(texts), _BLOCK):
-            found += self._add(batch.texts)
-        return found
+            duplicates += self._add(batch.texts)
+        return duplicates
 
     def keep(self, texts: Iterable[str]) -> None:
         """Keep texts without comparing them.
@@ -168,7 +168,7 @@ class Deduplicator:
         Raises:
             TypeError, StaticEmbError: as `StaticModel.encode`.
         """
-        found: list[Duplicate] = []
+        duplicates: list[Duplicate] = []
         for batch in slices(_not_one(texts), _BLOCK):
             equal = [self._digests.get(_digest(text), -1) for text in batch.texts]
             others = [place for place, number in enumerate(equal) if number < 0]
@@ -176,7 +176,7 @@ class Deduplicator:
             numbers, cosines = np.array(equal, np.int64), np.ones(len(equal), np.float32)
             numbers[others], cosines[others] = near
             for place in np.flatnonzero(numbers >= 0).tolist():
-                found.append(
+                duplicates.append(
                     Duplicate(
                         batch.start + place,
                         int(numbers[place]),
@@ -184,18 +184,18 @@ class Deduplicator:
                         equal[place] >= 0,
                     )
                 )
-        return found
+        return duplicates
 
     def _add(self, texts: list[str]) -> list[Duplicate]:
         numbers = self._number(texts)
-        found: list[Duplicate] = []
+        duplicates: list[Duplicate] = []
         others: list[int] = []  # texts that equal no earlier one
         repeats: list[tuple[int, bytes]] = []  # texts that equal one of this block
         in_block: dict[bytes, int] = {}
         for place, digest in enumerate(map(_digest, texts)):
             if digest in self._digests:
                 equal = self._digests[digest]
-                found.append(Duplicate(int(numbers[place]), equal, 1.0, True))
+                duplicates.append(Duplicate(int(numbers[place]), equal, 1.0, True))
             elif digest in in_block:
                 repeats.append((place, digest))
             else:
@@ -209,15 +209,15 @@ class Deduplicator:
                 self._digests[digest] = int(numbers[others[order]])
         for order in np.flatnonzero(~is_new).tolist():
             number = int(numbers[others[order]])
-            found.append(Duplicate(number, int(best[order]), float(cosines[order]), False))
+            duplicates.append(Duplicate(number, int(best[order]), float(cosines[order]), False))
         for place, digest in repeats:
             order, number = in_block[digest], int(numbers[place])
             if is_new[order]:
-                found.append(Duplicate(number, int(numbers[others[order]]), 1.0, True))
+                duplicates.append(Duplicate(number, int(numbers[others[order]]), 1.0, True))
             else:  # it equals a near duplicate
-                found.append(Duplicate(number, int(best[order]), float(cosines[order]), False))
+                duplicates.append(Duplicate(number, int(best[order]), float(cosines[order]), False))
         self._store(numbers[others][is_new], vectors[is_new])
-        return sorted(found)
+        return sorted(duplicates)
 
     def _compare_block(
         self,
@@ -302,18 +302,18 @@ def deduplicate(
     Example:
         >>> from staticemb_runtime import StaticModel
         >>> texts = ["How do I reset my password?", "Where is my refund?", "how do I reset it"]
-        >>> found = deduplicate(StaticModel(), texts, threshold=0.6)
-        >>> found.kept().tolist(), found.duplicates[0].representative
+        >>> repeats = deduplicate(StaticModel(), texts, threshold=0.6)
+        >>> repeats.kept().tolist(), repeats.duplicates[0].representative
         ([0, 1], 0)
     """
     known = Deduplicator(model, threshold=threshold, exact=exact, truncate_dim=truncate_dim)
     counter = _Counter(check_texts(_not_one(texts)))
     if against is None:
-        found = known.add(counter)
+        duplicates = known.add(counter)
     else:
         known.keep(against)
-        found = known.compare(counter)
-    return Duplicates(counter.count, tuple(found))
+        duplicates = known.compare(counter)
+    return Duplicates(counter.count, tuple(duplicates))
 
 
 class _Counter:

@@ -105,8 +105,8 @@ class Explanation:
             flat = shares.ravel()
             order = np.argsort(-np.abs(flat), kind="stable")[:limit]
             rows, columns = np.unravel_index(order, shares.shape)
-            found = zip(flat[order].tolist(), rows.tolist(), columns.tolist(), strict=True)
-            best += [(share, begin + row, column) for share, row, column in found]
+            largest = zip(flat[order].tolist(), rows.tolist(), columns.tolist(), strict=True)
+            best += [(share, begin + row, column) for share, row, column in largest]
             best = sorted(best, key=lambda pair: -abs(pair[0]))[:limit]
         return [
             TokenPair(a_names[i], b_names[j], share, int(a_counts[i] * b_counts[j]))
@@ -147,10 +147,10 @@ def explain(
 
     Example:
         >>> from staticemb_runtime import StaticModel
-        >>> found = explain(StaticModel(), "cheap flights", "low-cost air travel")
-        >>> found.pairs(1)[0][:2]
+        >>> explanation = explain(StaticModel(), "cheap flights", "low-cost air travel")
+        >>> explanation.pairs(1)[0][:2]
         ('cheap', 'cost')
-        >>> abs(found.similarity - sum(token.share for token in found.a)) < 1e-9
+        >>> abs(explanation.similarity - sum(token.share for token in explanation.a)) < 1e-9
         True
     """
     options = {"truncate_dim": truncate_dim, "pooling": pooling}

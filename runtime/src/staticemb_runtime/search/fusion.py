@@ -67,10 +67,10 @@ def fuse(
     Returns:
         The ranking; of equal scores the earlier candidate comes first.
     """
-    found = ~np.isnan(lexical)
+    has_words = ~np.isnan(lexical)
     by_words = np.zeros(len(lexical))
-    if found.any():
-        by_words[found] = scale(lexical[found], _top(lexical[found]))
+    if has_words.any():
+        by_words[has_words] = scale(lexical[has_words], _top(lexical[has_words]))
     by_vector = scale(cosines, _top(cosines[near]))
     scores = vector_weight * by_vector + (1 - vector_weight) * by_words
     order = np.argsort(-scores, kind="stable")

@@ -65,16 +65,16 @@ class Lexicon:
             known = self.terms(words)
             pairs = zip(spans, words, strict=True)
             return [(*span, known[word]) for span, word in pairs if known[word] in terms]
-        found: list[tuple[int, int, str]] = []
+        matches: list[tuple[int, int, str]] = []
         for word, term in self.terms(_WORD.findall(lower)).items():
             if term in terms:
                 start = lower.find(word)
                 while start >= 0:
                     stop = start + len(word)
                     if not (lower[start - 1 : start].isalnum() or lower[stop : stop + 1].isalnum()):
-                        found.append((start, stop, term))
+                        matches.append((start, stop, term))
                     start = lower.find(word, stop)
-        return sorted(found)
+        return sorted(matches)
 
     def terms(self, words: Iterable[str]) -> dict[str, str]:
         """Return the terms that words are indexed as.
@@ -98,13 +98,13 @@ class Lexicon:
         text = query[:_QUERY_CHARACTERS]
         counted = Counter(text[start:stop].lower() for start, stop in self.spans(text))
         telling = {word: n for word, n in counted.items() if word not in self._stop_words}
-        found: dict[str, tuple[str, int]] = {}
+        words_by_term: dict[str, tuple[str, int]] = {}
         chosen = telling or counted
         for word, term in self.terms(chosen).items():
-            first, count = found.get(term, (word, 0))
-            found[term] = (first, count + chosen[word])
-        found.pop("", None)
-        return found
+            first, count = words_by_term.get(term, (word, 0))
+            words_by_term[term] = (first, count + chosen[word])
+        words_by_term.pop("", None)
+        return words_by_term
 
     def _look_up(self, words: list[str]) -> dict[str, str]:
         terms = dict.fromkeys(words, "")

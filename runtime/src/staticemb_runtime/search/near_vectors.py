@@ -103,11 +103,11 @@ class NearVectors:
     def nearest(self, queries: Floats) -> Nearest:
         """Return the most similar vector of each query, (n, dim); of equal ones the first."""
         indices, cosines = np.full(len(queries), -1, np.int64), np.full(len(queries), -1.0)
-        found = Nearest(indices, cosines.astype(np.float32))
+        nearest = Nearest(indices, cosines.astype(np.float32))
         searched = np.flatnonzero(queries.any(axis=1))
         if len(self._lists) == 1:
-            self._read(0, searched, queries, found)
-            return found
+            self._read(0, searched, queries, nearest)
+            return nearest
         products = queries[searched] @ self._centers.T
         best = products.argmax(axis=1)
         margins = products.max(axis=1)[:, None] - products
@@ -117,10 +117,12 @@ class NearVectors:
         begins = [0, *ends[:-1].tolist()]
         for number, (begin, end) in enumerate(zip(begins, ends.tolist(), strict=True)):
             if end > begin:
-                self._read(number, query[begin:end], queries, found)
-        return found
+                self._read(number, query[begin:end], queries, nearest)
+        return nearest
 
-    def _read(self, number: int, chosen: NDArray[np.intp], queries: Floats, found: Nearest) -> None:
+    def _read(
+        self, number: int, chosen: NDArray[np.intp], queries: Floats, nearest: Nearest
+    ) -> None:
         """Compare some queries with a list, and store better neighbors."""
         vectors, indices = self._lists[number].view()
         rows = queries[chosen]
@@ -130,11 +132,11 @@ class NearVectors:
             place = cosines.argmax(axis=1)
             largest = cosines[np.arange(len(rows)), place]
             index = indices[begin + place]
-            known, known_index = found.cosines[chosen], found.indices[chosen]
+            known, known_index = nearest.cosines[chosen], nearest.indices[chosen]
             better = (largest > known) | ((largest == known) & (index < known_index))
             better &= largest >= self._threshold
-            found.cosines[chosen[better]] = largest[better]
-            found.indices[chosen[better]] = index[better]
+            nearest.cosines[chosen[better]] = largest[better]
+            nearest.indices[chosen[better]] = index[better]
 
     def _insert(self, vectors: Floats, indices: Ints) -> None:
         if len(self._lists) == 1:

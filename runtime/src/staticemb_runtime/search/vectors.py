@@ -141,25 +141,25 @@ class VectorTable:
     ) -> tuple[NDArray[np.int64], NDArray[np.float32], bool]:
         """Return at least `count` passages, best first, and whether these are all there are."""
         if self._floats is not None:
-            found = np.flatnonzero(valid)
+            passages = np.flatnonzero(valid)
             # Unlike a product by BLAS, a row's sum does not depend on the other rows, and a single
             # thread is as fast: the memory is the limit.
-            scores = np.einsum("ij,j->i", self._floats, query)[found]
-            if len(found) > count:
-                limit = np.partition(scores, len(found) - count)[len(found) - count]
-                found, scores = found[scores >= limit], scores[scores >= limit]
+            scores = np.einsum("ij,j->i", self._floats, query)[passages]
+            if len(passages) > count:
+                limit = np.partition(scores, len(passages) - count)[len(passages) - count]
+                passages, scores = passages[scores >= limit], scores[scores >= limit]
         else:
             assert self._codes is not None
             code = pack_words((query > self._middle)[None])[:, 0]
             distance = distances(self._codes, code)
             distance[~valid] = 65535
             share = int(_RESCORED_SHARE * len(distance))
-            found = nearest(distance, max(_RESCORED * count, _LEAST_RESCORED, share))
-            found = found[distance[found] < 65535]
-            scores = self.scores(query, found)
-        order = np.lexsort((found, -scores))
-        complete = len(found) == int(np.count_nonzero(valid))
-        return found[order], scores[order], complete
+            passages = nearest(distance, max(_RESCORED * count, _LEAST_RESCORED, share))
+            passages = passages[distance[passages] < 65535]
+            scores = self.scores(query, passages)
+        order = np.lexsort((passages, -scores))
+        complete = len(passages) == int(np.count_nonzero(valid))
+        return passages[order], scores[order], complete
 
     def _make_codes(self) -> None:
         """Make the bit codes: 1 where an element is above its mean over a sample of the rows."""

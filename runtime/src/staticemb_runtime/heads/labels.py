@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -46,7 +46,7 @@ def labels_of(
     """
     names, head = scorer.labels, scorer.head
     if head.kind == "sigmoid":
-        limits = head.thresholds if threshold is None else np.float32(threshold)
+        limits: Any = head.thresholds if threshold is None else np.float32(threshold)
         given = probabilities > limits
         rows, columns = np.nonzero(given)
         ends = np.searchsorted(rows, np.arange(1, len(given) + 1)).tolist()

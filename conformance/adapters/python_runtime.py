@@ -112,7 +112,7 @@ def project(file: ModelParts, digits: str, request: dict[str, Any]) -> NDArray[n
 
 def classify(file: ModelParts, tokens: list[int], request: dict[str, Any]) -> dict[str, Any]:
     """Compute the scores or logits, and the answer, of a head."""
-    scorer = Heads(file).scorer(request["head"])
+    scorer = Heads(file, file.path).scorer(request["head"])
     head = scorer.head
     asked = {"dim": head.dimension, "normalize": head.normalize}
     asked |= {"pooling": head.pooling} if head.pooling else {}

@@ -80,7 +80,7 @@ class Encoder:
         from ..heads.opening import Heads  # late: most programs embed texts alone
 
         self.embedder.check_file()
-        return Heads(self.embedder.file)
+        return Heads(self.embedder.file, self.place)
 
     @cached_property
     def query_only(self) -> bool:

@@ -21,8 +21,8 @@ from staticemb_runtime.aws_lambda.function import (
     MAX_RESPONSE_BYTES,
     MAX_TEXTS,
     answer,
-    nine_digits,
 )
+from staticemb_runtime.encoding.decimals import nine_digits
 from staticemb_runtime.errors import TokenizerNotJsonError
 from strategies import word_level_tokenizer
 

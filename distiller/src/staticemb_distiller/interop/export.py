@@ -160,7 +160,7 @@ def compare_export(
         text = texts[most_different(expected, exported)] if same_shape else texts[0]
         raise ConvertError(
             f"{wanted.path}: expected the export to give the same vectors, found differences of up "
-            f"to {difference:.1e} of their size with {compared_with}, the largest for {text!r:.80}; "
+            f"to {difference:.1e} of their size with {compared_with}, for {text!r:.80}; "
             f"nothing was written"
         )
     return difference, compared_with

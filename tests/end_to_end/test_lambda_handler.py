@@ -17,9 +17,10 @@ from hypothesis.extra import numpy as hnp
 from end_to_end.lambda_events import HTTP, function_url, rest_api
 from staticemb_distiller.file import Parts, Settings, write
 from staticemb_runtime import StaticModel
-from staticemb_runtime.aws_lambda.embedding import MAX_PROMPT_CHARACTERS, nine_digits
+from staticemb_runtime.aws_lambda.embedding import MAX_PROMPT_CHARACTERS
 from staticemb_runtime.aws_lambda.function import MAX_TEXTS, answer
 from staticemb_runtime.aws_lambda.requests import MAX_RESPONSE_BYTES
+from staticemb_runtime.encoding.decimals import nine_digits
 from staticemb_runtime.errors import NotAnIndexError, TokenizerNotJsonError
 from staticemb_runtime.search import Index
 from strategies import word_level_tokenizer

@@ -36,11 +36,12 @@ def _rotation() -> NDArray[np.float32]:
 
     The signs, bits of the golden ratio, keep a sum of all elements out of the first column.
     """
-    matrix = np.ones((1, 1), np.float32)
+    matrix: NDArray[np.float32] = np.ones((1, 1), np.float32)
     while len(matrix) < _WORD:
         matrix = np.block([[matrix, matrix], [matrix, -matrix]])
     signs = np.array([0x9E3779B97F4A7C15 >> place & 1 for place in range(_WORD)], np.float32)
-    return (matrix * (2 * signs - 1)[:, None] / np.float32(8)).astype(np.float32)
+    turned: NDArray[np.float32] = matrix * (2 * signs - 1)[:, None] / np.float32(8)
+    return turned
 
 
 _ROTATION: Final = _rotation()
@@ -93,7 +94,7 @@ def round_query(query: NDArray[np.float32]) -> QueryBits:
     return QueryBits(*(_packed(part)[:, 0] for part in bits))
 
 
-def distances(codes: NDArray[np.uint64], query: QueryBits) -> NDArray[np.uint32]:
+def distances(codes: NDArray[np.uint64], query: QueryBits) -> NDArray[np.unsignedinteger]:
     """Sum the sizes of a query's elements whose signs differ from each code's.
 
     Args:
@@ -110,7 +111,7 @@ def distances(codes: NDArray[np.uint64], query: QueryBits) -> NDArray[np.uint32]
     """
     words, total = codes.shape
     dtype = np.uint16 if 7 * _WORD * words < 1 << 16 else np.uint32
-    out = np.empty(total, dtype)
+    out: NDArray[np.unsignedinteger] = np.empty(total, dtype)
     for start in range(0, total, _CHUNK):
         part = codes[:, start : start + _CHUNK]
         differing, masked = np.empty_like(part[0]), np.empty_like(part[0])

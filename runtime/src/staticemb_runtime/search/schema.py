@@ -75,7 +75,8 @@ def make_tables(connection: sqlite3.Connection, words: str | None) -> None:
         connection.execute(lexical_sql(words))
         # Terms of a transaction are written out when they take so much memory. With SQLite's 1 MB
         # a large batch becomes many parts, and merging them takes half of the time.
-        connection.execute(f"INSERT INTO lexical(lexical, rank) VALUES ('hashsize', {_HASH_BYTES})")
+        hash_size = "INSERT INTO lexical(lexical, rank) VALUES ('hashsize', ?)"
+        connection.execute(hash_size, (_HASH_BYTES,))
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 

@@ -159,8 +159,8 @@ class VectorTable:
         words = -(-self.dimension // 64)
         self._codes = np.zeros((words, len(self.documents)), np.uint64)
         for start in range(0, len(self.documents), _ROWS):
-            rows = slice(start, start + _ROWS)
-            self._codes[:, rows] = self._codes_of(rows)
+            part = slice(start, start + _ROWS)
+            self._codes[:, part] = self._codes_of(part)
 
     def _codes_of(self, rows: slice) -> NDArray[np.uint64]:
         return make_codes(self._unit(self._stored[rows]) - self._middle)

@@ -158,8 +158,7 @@ def _explain(index: Index, query: str, hit: Hit) -> Explanation:
 
 def _print_json(query: str, hits: list[Hit], explained: list[Explanation | None]) -> None:
     for rank, (hit, explanation) in enumerate(zip(hits, explained, strict=True), 1):
-        line: dict[str, Any] = {"query": query, "rank": rank} | hit._asdict()
-        line |= {"passage": hit.passage._asdict(), "metadata": dict(hit.metadata)}
+        line: dict[str, Any] = {"query": query, "rank": rank} | hit.to_dict()
         if explanation is not None:
             line["explanation"] = {
                 "similarity": explanation.similarity,

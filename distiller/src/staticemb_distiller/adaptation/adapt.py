@@ -164,7 +164,9 @@ def _collected(
     """Read the whole collection once."""
     most = base.max_tokens if max_tokens is None else max_tokens
     tokenize = TokenIds(base.tokenizer, base.unknown_token_id, most)
-    with Collector(folder, source.dim, tokenize, source.place, source.cut) as collector:
+    with Collector(
+        folder, source.dim, tokenize, source.place, source.cut, spans=source.has_query_kind
+    ) as collector:
         if source.teacher is not None:
             total = sum(1 for _ in source.texts())
             with progress.track("Document vectors", total, "documents") as advance:

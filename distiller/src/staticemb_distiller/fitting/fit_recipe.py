@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from ..corpus.sampling import TextSource, gather
 from ..corpus.source_spec import GIVEN
 from ..progress import BlockProgress
 from ..recipe.budget import Budget
+from ..scratch_folder import scratch_folder
 from ..teacher.reporting import ReportingTeacher
 from ..teacher.text_encoder import LocalTeacher, StreamingEncoder
 from ..teacher.token_vectors import special_ids
@@ -185,8 +185,8 @@ def cache_folder(cache: Path | None) -> Iterator[Path]:
     if cache is not None:
         yield cache
         return
-    with tempfile.TemporaryDirectory(prefix="staticemb-") as folder:
-        yield Path(folder)
+    with scratch_folder() as folder:
+        yield folder
 
 
 def steps(

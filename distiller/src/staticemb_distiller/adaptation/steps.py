@@ -11,6 +11,7 @@ from scipy.sparse import vstack
 from ..file.space import probe_vectors
 from ..fitting.centering import center, common_direction, mean_vector
 from ..fitting.ridge_fit import count_matrix
+from ..table.mixing import mixed
 from ..table.space import Space
 from ..vocabulary.token_ids import TokenIds
 from .adapted_file import Adapted, Dtype, axes_of, write_adapted
@@ -22,7 +23,6 @@ from .choosing import (
     Choice,
     Chosen,
     choose,
-    mixture,
 )
 from .cost import SimilarityPairs, changed_neighbors, similarity
 from .held_out import FEWEST, HeldOutQueries
@@ -199,7 +199,7 @@ class Adaptation:
         table = np.zeros((self._base.tokens, self._dim), np.float32)
         if self._prior is not None:
             table[:] = self._prior * np.float32(material.scale)
-        table[self._used] = mixture(rows, material.prior, self._knobs.share)
+        table[self._used] = mixed(material.prior, rows, self._knobs.share)
         if self._base.unknown_token_id is not None:
             table[self._base.unknown_token_id] = 0
         return table

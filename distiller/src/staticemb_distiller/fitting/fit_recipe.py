@@ -15,7 +15,6 @@ from ..corpus.source_spec import GIVEN
 from ..progress import BlockProgress
 from ..recipe.budget import Budget
 from ..scratch_folder import scratch_folder
-from ..teacher.reporting import ReportingTeacher
 from ..teacher.text_encoder import LocalTeacher, StreamingEncoder
 from ..teacher.token_vectors import special_ids
 from .fit_texts import Fitted, fit_table
@@ -139,17 +138,17 @@ def fit_recipe(
         return fit_table(
             texts,
             gathered.weights,
-            _reporting(teacher, block_progress),
+            teacher,
             vocabulary.tokenizer_json,
             vocabulary.unknown_token_id,
             vectors,
             weights,
             cache=folder,
-            about=teacher.about(),
             budget=budget,
             own=gathered.own,
             options=options,
             encoded=steps(block_progress.block, teacher, progress),
+            advance=block_progress.within,
             fitted=lambda step: progress.note(_described(step)),
         )
 
@@ -164,13 +163,6 @@ def _longest(teacher: TextEncoder) -> int:
     prompt = teacher.tokenizer.encode(teacher.default_prompt, add_special_tokens=False).ids
     frame = sum(map(len, special_ids(teacher.tokenizer)))
     return max(1, teacher.max_length - frame - len(prompt))
-
-
-def _reporting(teacher: TextEncoder, progress: BlockProgress) -> ReportingTeacher | TextEncoder:
-    """Let a Sentence Transformer report within blocks; a server reports each response anyway."""
-    if isinstance(teacher, LocalTeacher):
-        return ReportingTeacher(teacher, progress.within)
-    return teacher
 
 
 def _device(teacher: TextEncoder) -> str:

@@ -12,13 +12,14 @@ import numpy as np
 
 from staticemb_runtime import PROBE_TEXTS
 
+from ..arguments import check_type
 from ..errors import AdaptationError
 from ..progress import BlockProgress
 from ..teacher.cache import TeacherCache
 from ..teacher.cached import through_cache
 from ..teacher.open_teacher import open_teacher
 from .documents import DocumentFile, DocumentList, TextBlock
-from .given_vectors import GivenVectors, Rows, open_given
+from .given_vectors import GivenVectors, Rows, VectorSource, open_given
 from .index_passages import IndexPassages, teacher_vectors
 from .teacher_queries import kinds_differ
 
@@ -68,7 +69,7 @@ def open_source(
     documents: str | os.PathLike[str] | Sequence[str] | None,
     *,
     teacher: TeacherSpec | None,
-    vectors: str | os.PathLike[str] | NDArray[Any] | None,
+    vectors: VectorSource | None,
     text: str | None,
     vector: str | None,
     cache: Path,
@@ -93,6 +94,7 @@ def open_source(
         AdaptationError: Both a teacher and vectors are given, or neither, or no documents; or
             documents and an index.
         TextSourceError: The documents or the vectors cannot be read.
+        TypeError: They are of another type.
         TeacherError: The teacher cannot be loaded.
     """
     texts: Documents | None = None
@@ -108,6 +110,8 @@ def open_source(
     if isinstance(documents, str | os.PathLike):
         texts = DocumentFile(os.fspath(documents), text)
     elif documents is not None:
+        if not (hasattr(documents, "__len__") and hasattr(documents, "__getitem__")):
+            check_type("documents", documents, (list, tuple), "a file, a folder or a list of texts")
         texts = DocumentList(documents)
     if vectors is not None:
         return _of_vectors(texts, open_given(vectors, vector), text)

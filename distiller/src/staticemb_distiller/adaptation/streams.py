@@ -18,6 +18,7 @@ from ..progress import BlockProgress
 from ..teacher.cache import TeacherCache
 from ..teacher.cached import through_cache
 from ..teacher.open_teacher import open_teacher
+from ..teacher.text_limit import text_limit
 from .documents import DocumentFile, DocumentList, TextBlock
 from .given_vectors import GivenVectors, Rows, VectorSource, open_given
 from .index_passages import IndexPassages, teacher_vectors
@@ -233,10 +234,11 @@ def has_query_kind(teacher: TextEncoder, stores: Mapping[TextKind, TeacherCache]
 
 def cut_for(teacher: TextEncoder) -> Callable[[str], str] | None:
     """Return a function that cuts a text where a teacher with a known limit stops reading."""
-    longest, tokenizer = getattr(teacher, "max_length", None), teacher.tokenizer
-    if longest is None or tokenizer is None:
+    tokenizer = teacher.tokenizer
+    limit = text_limit(teacher, teacher.about("document").get("prompt", ""))
+    if limit is None or tokenizer is None:
         return None
-    most = longest - tokenizer.num_special_tokens_to_add(is_pair=False)
+    most = limit
 
     def cut(text: str) -> str:
         if len(text) <= most:  # a token has at least one character

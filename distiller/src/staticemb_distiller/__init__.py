@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .corpus.vector_files import open_vectors
     from .distillation import distill
     from .evaluation import evaluate
+    from .heads.fit_head import fit_head
     from .interop.convert_source import convert
     from .interop.export import export
     from .recipe.recipe import Recipe
@@ -35,6 +36,7 @@ __all__ = [
     "distill",
     "evaluate",
     "export",
+    "fit_head",
     "open_vectors",
     "train",
 ]
@@ -50,6 +52,7 @@ _LAZY = {
     "distill": ".distillation",
     "evaluate": ".evaluation",
     "export": ".interop.export",
+    "fit_head": ".heads.fit_head",
     "open_vectors": ".corpus.vector_files",
     "train": ".training.run",
 }

@@ -353,6 +353,12 @@ class QueryOnlyError(RequestError):
     code = "request_query_only"
 
 
+class MissingHeadError(RequestError):
+    """The file has no head of the name, several and none is named, or a malformed one."""
+
+    code = "request_head_missing"
+
+
 class SpaceMismatchError(StaticEmbError, ValueError):
     """Vectors do not compare: they are of different teachers, files or lengths."""
 

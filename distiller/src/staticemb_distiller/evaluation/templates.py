@@ -29,7 +29,7 @@ def rendered(package: str | None, template: str, **values: object) -> str:
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     def source(name: str) -> str:
-        folder = resources.files(package if name == template else __package__)
+        folder = resources.files((package if name == template else __package__) or "")
         return folder.joinpath(name).read_text("utf-8")
 
     environment = Environment(

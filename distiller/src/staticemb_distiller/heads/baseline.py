@@ -11,7 +11,7 @@ from ..evaluation.baselines import tfidf_vectorizer
 from ..evaluation.scoring import SETTINGS
 from . import calibration
 from .linear import outputs
-from .logistic import Weights, fit_logistic
+from .logistic import fit_logistic
 from .scores import Predictions
 from .targets import Targets
 
@@ -78,7 +78,7 @@ def _fitted(texts: list[str], targets: Targets, held_out: list[str]) -> NDArray[
 
         ridge = Ridge(alpha=1.0, solver="sparse_cg").fit(features, targets.values)
         return np.asarray(ridge.predict(others), np.float32).reshape(len(held_out), -1)
-    layer = fit_logistic(features, targets, SETTINGS["probe_C"], weights=Weights())
+    layer = fit_logistic(features, targets, SETTINGS["probe_C"])
     return outputs(layer, others)
 
 

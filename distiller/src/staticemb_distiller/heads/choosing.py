@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from . import calibration
 from .features import Features, Pooling
-from .folds import FOLDS
+from .folds import fold_count
 from .linear import Linear, outputs
 from .logistic import Weights, fit_logistic
 from .ridge import Moments, fit_ridge, moments
@@ -21,6 +24,7 @@ MIDDLE = 10.0
 _STEP = 10**0.5
 _MOST_STEPS = 6  # from a thousandth to a thousand times the middle
 _FEW = 4_000  # texts up to which all folds take part in the choice
+_ALL = -2  # in place of a fold: all texts
 _CHOOSING_FOLDS = 2  # of many texts, two folds hold out enough
 
 
@@ -65,8 +69,8 @@ def choose(
         strength: The strength if it is given; None: chosen.
         status: Shows what is done.
     """
-    few = len(targets) <= _FEW
-    chosen = list(range(FOLDS if few else _CHOOSING_FOLDS))
+    every = list(range(fold_count(len(targets))))
+    chosen = every if len(targets) <= _FEW else every[:_CHOOSING_FOLDS]
     runs = {name: _Folds(each, targets, folds, weights) for name, each in features.items()}
     middle = MIDDLE if strength is None else strength
     if len(runs) > 1:
@@ -79,7 +83,6 @@ def choose(
     if strength is None:
         best = _climbed(lambda value: run.loss(chosen, value), status)
     status(f"Predicting held-out texts: strength {best:.3g}")
-    every = list(range(FOLDS))
     logits, rows = run.held_out(every, best)
     layers = [run.layer(fold, best) for fold in every if run.has(fold)]
     start = Linear(
@@ -127,11 +130,11 @@ class _Folds:
         key = (fold, strength)
         if key not in self._layers:
             if self._targets.kind == "linear":
-                sums = self._sums(-2) - self._sums(fold)
+                sums = self._sums(_ALL) - self._sums(fold)
                 self._layers[key] = fit_ridge(sums, strength)
             else:
                 rows = np.flatnonzero(self._folds != fold)
-                near = [s for f, s in self._layers if f == fold]
+                near = [s for f, s in tuple(self._layers) if f == fold]
                 start = min(near, key=lambda s: abs(np.log(s / strength)), default=None)
                 self._layers[key] = fit_logistic(
                     self._features.vectors[rows],
@@ -142,10 +145,20 @@ class _Folds:
                 )
         return self._layers[key]
 
+    def _fit(self, folds: Sequence[int], strength: float) -> None:
+        """Fit the layers of some folds, each in its own thread.
+
+        Each thread's products take one thread: a fold's products are small, and threads of BLAS
+        would wait for each other.
+        """
+        missing = [f for f in folds if self.has(f) and (f, strength) not in self._layers]
+        with threadpool_limits(1, "blas"), ThreadPoolExecutor(_cores()) as pool:
+            list(pool.map(lambda fold: self.layer(fold, strength), missing))
+
     def _sums(self, fold: int) -> Moments:
-        """Return the sums of a fold; of -2: of all texts."""
+        """Return the sums of a fold, or of `_ALL`."""
         if fold not in self._moments:
-            rows = np.flatnonzero(self._folds == fold) if fold > -2 else slice(None)
+            rows = np.flatnonzero(self._folds == fold) if fold != _ALL else slice(None)
             self._moments[fold] = moments(
                 self._features.vectors[rows],
                 self._targets.dense(rows),
@@ -159,6 +172,7 @@ class _Folds:
         """Return the logits of the texts of some folds, and the texts' numbers."""
         rows = np.flatnonzero(np.isin(self._folds, folds))
         logits = np.empty((len(rows), len(self._targets.labels)), np.float32)
+        self._fit(folds, strength)
         for fold in folds:
             inside = np.flatnonzero(self._folds[rows] == fold)
             if len(inside):
@@ -173,6 +187,12 @@ class _Folds:
             logits, rows = self.held_out(folds, strength)
             self._losses[key] = held_out_loss(logits, self._targets.take(rows))
         return self._losses[key]
+
+
+def _cores() -> int:
+    """Return the number of processors that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def held_out_loss(logits: NDArray[np.float32], targets: Targets) -> float:

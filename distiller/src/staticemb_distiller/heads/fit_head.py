@@ -24,7 +24,7 @@ from . import baseline
 from .examples import Data, Examples, duplicate_notes, read_examples
 from .features import encode
 from .fitting import FittedHead, fit_frozen
-from .folds import FOLDS, fold_numbers
+from .folds import fold_count, fold_numbers
 from .linear import outputs
 from .page import html as page
 from .report import HeadReport
@@ -246,7 +246,7 @@ def _cross_validated(
     rows = fitted.choice.rows
     targets = examples.targets.take(rows)
     scores = score(fitted.predictions, targets)
-    method = f"{len(rows):,} training texts, each held out once ({FOLDS} folds)"
+    method = f"{len(rows):,} training texts, each held out once ({fold_count(len(rows))} folds)"
     if not with_baseline:
         return method, scores, None
     progress.status("Measuring TF-IDF")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from ..file.head import Head
 from . import calibration
@@ -32,6 +33,7 @@ MOST_CHOOSING = 50_000
 """The texts that pooling, strength and calibration are chosen by: a sample of more texts."""
 _MOST_LOGITS = 100_000_000  # of held-out texts, in memory
 _LEAST_CHOOSING = 2_000
+_SMALL = 1_000_000_000  # products a step, up to which threads of BLAS wait more than they work
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,9 +144,11 @@ def fit_frozen(
         sums = moments(used.vectors, targets.values, weights.texts)
         layer = fit_ridge(sums, choice.strength)
     else:
-        layer = fit_logistic(
-            used.vectors, targets, choice.strength, weights=weights, start=choice.start
-        )
+        small = used.vectors.size * len(targets.labels) < _SMALL
+        with threadpool_limits(1 if small else None, "blas"):
+            layer = fit_logistic(
+                used.vectors, targets, choice.strength, weights=weights, start=choice.start
+            )
     return FittedHead(layer.around(used.mean), choice, predictions, used, weights)
 
 

@@ -255,7 +255,7 @@ def _recognized_task(where: str, value: object) -> Task:
 
 def _flag(where: str, name: str, value: object) -> bool:
     if value in (0, 1, "0", "1"):
-        return int(value) == 1  # type: ignore[call-overload, no-any-return]
+        return int(value) == 1
     raise HeadError(f"{where}: expected 0 or 1 in column {name!r}, found {value!a:.60}")
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .corpus.vector_files import open_vectors
     from .distillation import distill
     from .evaluation import evaluate
+    from .heads.estimators import StaticClassifier, StaticEmbedder, StaticRegressor
     from .heads.fit_head import fit_head
     from .interop.convert_source import convert
     from .interop.export import export
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 __all__ = [
     "DistillerError",
     "Recipe",
+    "StaticClassifier",
+    "StaticEmbedder",
+    "StaticRegressor",
     "Teacher",
     "TrainingRecipe",
     "adapt",
@@ -45,6 +49,9 @@ __all__ = [
 # commands must handle Ctrl-C before that.
 _LAZY = {
     "Recipe": ".recipe.recipe",
+    "StaticClassifier": ".heads.estimators",
+    "StaticEmbedder": ".heads.estimators",
+    "StaticRegressor": ".heads.estimators",
     "Teacher": ".teacher.sentence_transformer",
     "TrainingRecipe": ".training.recipe",
     "adapt": ".adaptation.adapt",

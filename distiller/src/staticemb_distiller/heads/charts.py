@@ -20,6 +20,7 @@ _WIDTH: Final = 350
 MOST_DRAWN: Final = 24
 """Labels up to which the confusions are drawn."""
 _CELL = 26
+_LEFT = 110
 _NAME = 14  # characters of a label at the axis
 _SHOWN = 12  # labels up to which the cells have figures
 
@@ -49,11 +50,16 @@ def calibration(bins: Reliability) -> str:
         return to_svg(figure, "Share of right predictions against probability", notes)
 
 
+def matrix_width(count: int) -> int:
+    """Return the width in pixels of the confusions of as many labels."""
+    return max(_LEFT + _CELL * count + 8, 250)
+
+
 def confusions(matrix: NDArray[np.int64], labels: Sequence[str]) -> str:
     """Draw the confusions (K, K): a row for each right label, a column for each predicted one."""
     count = len(labels)
-    left, top = 110, 44
-    width, height = left + _CELL * count + 8, top + _CELL * count + 30
+    left, top = _LEFT, 44
+    width, height = matrix_width(count), top + _CELL * count + 30
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     notes: dict[str, str] = {}
     with canvas(width, height) as figure:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TypeAlias, TypeGuard
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -173,13 +173,13 @@ def _quoted(texts: TextStore, rows: NDArray[np.int64]) -> str:
 
 def _opened(data: Data) -> tuple[str, list[tuple[Iterator[LabeledRow], tuple[str, ...], float]]]:
     """Return the data's name, and for each source its rows, its columns' names and its weight."""
+    parts: list[tuple[Iterator[LabeledRow], tuple[str, ...], float]] = []
     if isinstance(data, tuple) and len(data) == 2 and not _is_path(data[0]):
-        return "data", [(_pairs(data[0], data[1]), ("value",), 1.0)]
-    sources = [data] if _is_path(data) else list(data)
+        return "data", [(_pairs(*data), ("value",), 1.0)]
+    sources: list[object] = [data] if _is_path(data) else list(data)  # type: ignore[arg-type]
     if not sources:
         raise HeadError("data: expected a source of texts with labels, found none")
     parsed = [LabeledSource.parse(_spec(source)) for source in sources]
-    parts = []
     for source in parsed:
         rows = source.rows()
         first = next(rows, None)
@@ -199,7 +199,7 @@ def _spec(source: object) -> str:
     return os.fspath(source)  # type: ignore[call-overload, no-any-return]
 
 
-def _pairs(texts: Sequence[object], labels: Sequence[object]) -> Iterator[LabeledRow]:
+def _pairs(texts: Any, labels: Any) -> Iterator[LabeledRow]:
     if len(texts) != len(labels):
         raise HeadError(
             f"data: expected a label for each of {len(texts):,} texts, found {len(labels):,}"

@@ -102,7 +102,7 @@ def fit_head(
         raise HeadError(f"task: expected one of {', '.join(_TASKS)}, found {task!r}")
     if strength is not None and not 0 < strength < float("inf"):
         raise HeadError(f"strength: expected a number above 0, found {strength}")
-    path = _model_path(model)
+    path = model_file(model)
     inputs = [os.fspath(file) for file in (data, test) if isinstance(file, str | os.PathLike)]
     check_output(Path(output), inputs)
     for report_file in (html, json):
@@ -173,7 +173,7 @@ def fit_head(
     return report
 
 
-def _model_path(model: str | os.PathLike[str]) -> Path:
+def model_file(model: str | os.PathLike[str]) -> Path:
     """Return the file of a model.
 
     Raises:

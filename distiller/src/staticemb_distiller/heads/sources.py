@@ -57,8 +57,8 @@ class LabeledSource(TableSource):
         """
         common, knobs = parse_spec(spec, {"text", "label", "header"})
         header = header_knob(spec, knobs)
-        roles = {role: named_columns(knobs[role]) for role in ("text", "label") if role in knobs}
-        return cls(**common, header=header, **roles)
+        text, label = (named_columns(knobs.get(role, "")) for role in ("text", "label"))
+        return cls(**common, header=header, text=text, label=label)
 
     def rows(self) -> Iterator[LabeledRow]:
         """Read the rows, after a check of the columns.

@@ -16,7 +16,6 @@ from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, TransformerMixin
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import (
-    _check_sample_weight,
     check_array,
     check_consistent_length,
     check_is_fitted,
@@ -77,13 +76,15 @@ def check_texts(texts: Texts) -> list[str]:
             strings; as scikit-learn raises it.
     """
     if isinstance(texts, (str, bytes)):
-        raise ValueError("X: expected a sequence of strings, found a single string")
+        raise ValueError(  # noqa: TRY004 - as scikit-learn
+            "X: expected a sequence of strings, found a single string"
+        )
     array = np.asarray(texts, dtype=object) if not hasattr(texts, "dtype") else np.asarray(texts)
     if array.ndim != 1:
         raise ValueError(f"X: expected strings in one dimension, found the shape {array.shape}")
     for at, text in enumerate(array.tolist()):
         if not isinstance(text, str):
-            raise ValueError(
+            raise ValueError(  # noqa: TRY004
                 f"X[{at}]: expected a string, found {type(text).__name__} {text!a:.40}"
             )
     return list(map(str, array.tolist()))
@@ -117,7 +118,7 @@ class StaticEmbedder(TransformerMixin, _TextEstimator):  # type: ignore[misc]
         self.normalize = normalize
         self.pooling = pooling
 
-    def fit(self, X: Texts, y: object = None) -> Self:  # noqa: ARG002, N803 - scikit-learn's names
+    def fit(self, X: Texts, y: object = None) -> Self:  # noqa: N803 - scikit-learn's name
         """Open the model; texts are checked, but nothing is learned from them."""
         check_texts(X)
         self.n_features_out_ = self.truncate_dim or self._opened().dim
@@ -133,7 +134,7 @@ class StaticEmbedder(TransformerMixin, _TextEstimator):  # type: ignore[misc]
             on_empty="zero",
         )
 
-    def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:  # noqa: ARG002
+    def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
         """Return the names of the dimensions."""
         width = self.truncate_dim or self._opened().dim
         return np.array([f"dimension{at}" for at in range(width)], dtype=object)
@@ -157,9 +158,12 @@ class _HeadEstimator(_TextEstimator):
     ) -> None:
         chosen = None
         if weights is not None:
-            chosen = _check_sample_weight(
-                weights, texts, dtype=np.float32, ensure_non_negative=True
+            chosen = check_array(
+                weights, dtype=np.float32, ensure_2d=False, input_name="sample_weight"
             )
+            check_consistent_length(texts, chosen)
+            if chosen.ndim != 1 or (chosen < 0).any():
+                raise ValueError("sample_weight: expected a number from 0 for each text")
         with tempfile.TemporaryDirectory(prefix="staticemb-") as temporary:
             store = TextStore(Path(temporary) / "texts")
             try:

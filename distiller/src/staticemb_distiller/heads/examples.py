@@ -199,7 +199,10 @@ def _spec(source: object) -> str:
     return os.fspath(source)  # type: ignore[call-overload, no-any-return]
 
 
-def _pairs(texts: Any, labels: Any) -> Iterator[LabeledRow]:
+def _pairs(
+    texts: Any,  # noqa: ANN401 - any sequences
+    labels: Any,  # noqa: ANN401
+) -> Iterator[LabeledRow]:
     if len(texts) != len(labels):
         raise HeadError(
             f"data: expected a label for each of {len(texts):,} texts, found {len(labels):,}"

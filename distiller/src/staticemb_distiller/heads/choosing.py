@@ -69,10 +69,16 @@ def choose(
         strength: The strength if it is given; None: chosen.
         status: Shows what is done.
     """
-    every = list(range(fold_count(len(targets))))
+    every = [fold for fold in range(fold_count(len(targets))) if (folds == fold).any()]
     chosen = every if len(targets) <= _FEW else every[:_CHOOSING_FOLDS]
     runs = {name: _Folds(each, targets, folds, weights) for name, each in features.items()}
     middle = MIDDLE if strength is None else strength
+    if not every or (folds == every[0]).all():  # each label has one text, or all texts are one
+        name = next(iter(features))
+        shape = (len(targets.labels), features[name].vectors.shape[1])
+        nothing = Linear(np.zeros(shape, np.float32), np.zeros(shape[0], np.float32))
+        empty = np.empty((0, shape[0]), np.float32)
+        return Choice(name, middle, empty, np.empty(0, np.int64), nothing)
     if len(runs) > 1:
         for name, run in runs.items():
             status(f"Choosing the pooling: {name}")
@@ -84,7 +90,7 @@ def choose(
         best = _climbed(lambda value: run.loss(chosen, value), status)
     status(f"Predicting held-out texts: strength {best:.3g}")
     logits, rows = run.held_out(every, best)
-    layers = [run.layer(fold, best) for fold in every if run.has(fold)]
+    layers = [run.layer(fold, best) for fold in every]
     start = Linear(
         np.mean([layer.weights for layer in layers], axis=0, dtype=np.float32),
         np.mean([layer.bias for layer in layers], axis=0, dtype=np.float32),
@@ -122,9 +128,6 @@ class _Folds:
         self._losses: dict[tuple[tuple[int, ...], float], float] = {}
         self._moments: dict[int, Moments] = {}
 
-    def has(self, fold: int) -> bool:
-        return bool((self._folds == fold).any())
-
     def layer(self, fold: int, strength: float) -> Linear:
         """Return the layer fitted to all folds but one."""
         key = (fold, strength)
@@ -151,7 +154,7 @@ class _Folds:
         Each thread's products take one thread: a fold's products are small, and threads of BLAS
         would wait for each other.
         """
-        missing = [f for f in folds if self.has(f) and (f, strength) not in self._layers]
+        missing = [f for f in folds if (f, strength) not in self._layers]
         with threadpool_limits(1, "blas"), ThreadPoolExecutor(_cores()) as pool:
             list(pool.map(lambda fold: self.layer(fold, strength), missing))
 

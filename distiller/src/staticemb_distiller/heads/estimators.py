@@ -19,6 +19,7 @@ from sklearn.utils.validation import (
     check_array,
     check_consistent_length,
     check_is_fitted,
+    column_or_1d,
 )
 
 from staticemb_runtime import StaticModel
@@ -285,7 +286,7 @@ class StaticClassifier(ClassifierMixin, _HeadEstimator):  # type: ignore[misc]
             self.classes_ = np.arange(labels.shape[1])
             values: Any = csr_matrix(labels.astype(np.uint8))
         else:
-            self.classes_, codes = np.unique(labels.ravel(), return_inverse=True)
+            self.classes_, codes = np.unique(column_or_1d(labels, warn=True), return_inverse=True)
             if len(self.classes_) < 2:
                 raise ValueError(f"y: expected at least two classes, found 1 class: {labels[0]!r}")
             values = codes.astype(np.int32)
@@ -368,9 +369,9 @@ class StaticRegressor(RegressorMixin, _HeadEstimator):  # type: ignore[misc]
         self._fit(texts, Targets("linear", names, values), sample_weight, None)
         return self
 
-    def predict(self, X: Texts) -> NDArray[np.float32]:  # noqa: N803
+    def predict(self, X: Texts) -> NDArray[np.float64]:  # noqa: N803
         """Return the numbers, (N,) or (N, T)."""
-        result = self._outputs(X)
+        result = self._outputs(X).astype(np.float64)
         return result[:, 0] if self._one else result
 
     def __sklearn_tags__(self) -> Any:  # noqa: ANN401

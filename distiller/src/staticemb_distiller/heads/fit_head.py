@@ -244,6 +244,11 @@ def _cross_validated(
     fitted: FittedHead, examples: Examples, progress: Progress, seed: int, with_baseline: bool
 ) -> tuple[str, Scores, Scores | None]:
     rows = fitted.choice.rows
+    if not len(rows):
+        raise HeadError(
+            f"{examples.place}: expected texts that differ, so that one can be held out, found "
+            f"{len(examples):,} texts that are all one"
+        )
     targets = examples.targets.take(rows)
     scores = score(fitted.predictions, targets)
     method = f"{len(rows):,} training texts, each held out once ({fold_count(len(rows))} folds)"

@@ -154,7 +154,7 @@ def fit_frozen(
 
 def _calibrated(choice: Choice, targets: Targets) -> Predictions:
     """Choose temperature and thresholds on the held-out logits."""
-    if targets.kind == "linear":
+    if targets.kind == "linear" or not len(choice.rows):
         return Predictions(choice.logits)
     held_out = targets.take(choice.rows)
     temperature = round(calibration.best_temperature(choice.logits, held_out), 4)

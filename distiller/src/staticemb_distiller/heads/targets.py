@@ -240,6 +240,11 @@ def check_labels(targets: Targets, place: str) -> None:
             f"{place}: expected labels that repeat, found {len(targets.labels):,} labels in "
             f"{len(targets):,} texts, {single:,} of them once: {examples}, …"
         )
+    if len(targets) < 4 or counts.max() < 2:
+        raise HeadError(
+            f"{place}: expected at least two texts of a label and four in all, found "
+            f"{len(targets):,} texts of {len(targets.labels):,} labels"
+        )
 
 
 def _recognized_task(where: str, value: object) -> Task:

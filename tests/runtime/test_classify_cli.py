@@ -213,7 +213,7 @@ def test_a_terminal_shows_labels_and_colored_tokens(file):
         status, lines = terminal.finish()
     output = terminal.output.decode()
     assert status == 0
-    assert re.search(r"\x1b\[1m\S+ 0\.\d\d\x1b\[0m", output)
+    assert re.search(r"\x1b\[1mbilling\x1b\[0m\S* ?\S*0\.\d\d\x1b\[0m", output)
     assert re.search(r"\x1b\[3[12]mw[123]\x1b\[0m", output)
     assert re.search(r"logit -?\d+\.\d\d =", re.sub(r"\x1b\[[\d;]*m", "", output))
     assert "\x1b[31mred" not in output  # a label's own escape is shown, not obeyed

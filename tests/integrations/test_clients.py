@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,6 +15,8 @@ from staticemb_runtime import StaticModel
 
 for package in ("prometheus_client", "starlette", "uvicorn"):
     pytest.importorskip(package)
+
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # litellm downloads a list of prices otherwise
 
 KEY = "a-key-of-tests"
 NAME = "minilm-en-small"
@@ -158,7 +161,7 @@ def test_a_server_without_the_tokenizers_file_names_the_setting(tmp_path):
 def test_hugging_faces_client(server, expected, monkeypatch):
     huggingface_hub = pytest.importorskip("huggingface_hub")
     # The tests' environment forbids the Hub; the client would take this server for the Hub.
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     client = huggingface_hub.InferenceClient(server.url, token=KEY)
     assert close(client.feature_extraction(TEXTS[1], normalize=True), expected[1:2])
 

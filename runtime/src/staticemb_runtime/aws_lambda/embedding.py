@@ -5,16 +5,13 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
+from ..encoding.decimals import nine_digits
 from ..encoding.empty_texts import EmptyTexts
 from ..encoding.options import find_prompt
 from ..errors import FileChangedError, FormatError, InvalidOptionError, StaticEmbError
-from .requests import Refusal, invalid, spell
+from .requests import Refusal, checked_texts, invalid
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from .requests import Resources
 
 # The prompt is repeated for each text, so the work may exceed the size of the request by far.
@@ -30,7 +27,6 @@ MEMBERS: Final[dict[str, type]] = {
     "prompt": str,
     "encoding": str,
 }
-_POWERS: Final = np.array([float(f"1e{exponent}") for exponent in range(23)])  # all are exact
 
 
 def embed(resources: Resources, options: dict[str, Any]) -> dict[str, Any]:
@@ -45,17 +41,11 @@ def embed(resources: Resources, options: dict[str, Any]) -> dict[str, Any]:
         FormatError, FileChangedError: the model's file is invalid or was modified.
     """
     model = resources.model
-    texts = options.pop("texts")
+    texts = checked_texts(resources, "texts", options.pop("texts"))
     encoding = options.pop("encoding", "json")
     if encoding not in ENCODINGS:
         expected = " or ".join(ENCODINGS)
         raise invalid(f"encoding: expected {expected}, found {encoding!r}")
-    if len(texts) > resources.max_texts:
-        message = f"texts: expected at most {resources.max_texts}, found {len(texts)}"
-        raise Refusal(413, "too_many_texts", message)
-    for number, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise invalid(f"texts: expected strings, found {spell(text)} at {number}")
     try:
         prompt = find_prompt(
             options.pop("prompt", None), options.pop("prompt_name", None), model.metadata.prompts
@@ -88,28 +78,3 @@ def embed(resources: Resources, options: dict[str, Any]) -> dict[str, Any]:
         "embeddings": embeddings,
         "empty": empty.indices,
     }
-
-
-def nine_digits(values: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Round numbers to nine significant digits, which identify every float32.
-
-    JSON writes a float32 that was converted to float64 with up to 17 digits. Nine digits halve the
-    size of an answer.
-
-    Args:
-        values: any shape, finite.
-
-    Returns:
-        The same shape; values from 1e9 on and below 1e-14 are not rounded.
-
-    Example:
-        >>> nine_digits(np.array([0.1, -2.0], np.float32)).tolist()
-        [0.100000001, -2.0]
-    """
-    wide = values.astype(np.float64)
-    with np.errstate(divide="ignore"):
-        digits = 8 - np.floor(np.log10(np.abs(wide)))
-    short = (digits >= 0) & (digits < len(_POWERS))
-    scale = _POWERS[np.where(short, digits, 0).astype(np.intp)]
-    # An integer divided by an exact power of ten gives the float64 nearest to the decimal.
-    return np.where(short, np.rint(wide * scale) / scale, wide)

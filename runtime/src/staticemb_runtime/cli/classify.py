@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..format.heads import Head
-    from ..heads.explanation import Explanation
+    from ..heads.explanation import PredictionExplanation
     from ..records.readers import Record
 
 BLOCK_TEXTS: Final = 8192
@@ -222,7 +222,7 @@ def _scores(
 
 def _explained(
     model: StaticModel, head: Head, texts: list[str], scores: NDArray[np.float32]
-) -> Iterator[Explanation]:
+) -> Iterator[PredictionExplanation]:
     """Explain the likeliest label of each text, or the largest number."""
     for text, best in zip(texts, scores.argmax(axis=1).tolist(), strict=True):
         try:
@@ -233,7 +233,7 @@ def _explained(
 
 def _spelled(row: dict[str, Any]) -> dict[str, Any]:
     """Return a prediction as JSON holds it."""
-    explanation: Explanation | None = row.get("explanation")
+    explanation: PredictionExplanation | None = row.get("explanation")
     if explanation is None:
         return row
     tokens = zip(explanation.pieces, explanation.spans, explanation.shares.tolist(), strict=True)

@@ -17,6 +17,7 @@ predicts all held-out texts. Everything runs on one core, one contestant after t
 from __future__ import annotations
 
 import argparse
+import importlib
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -93,7 +94,7 @@ def ours(texts: list[str], labels: NDArray[np.str_], folder: Path, model: str) -
     return StaticModel.load(path).classify
 
 
-def model2vec(texts: list[str], labels: NDArray[np.str_], folder: Path, model: str) -> Predict:  # noqa: ARG001
+def model2vec(texts: list[str], labels: NDArray[np.str_], folder: Path, model: str) -> Predict:
     """Fit model2vec's classifier with its own settings."""
     import torch
     from model2vec.train import StaticModelForClassification
@@ -104,7 +105,7 @@ def model2vec(texts: list[str], labels: NDArray[np.str_], folder: Path, model: s
     return classifier.to_pipeline().predict
 
 
-def tfidf(texts: list[str], labels: NDArray[np.str_], folder: Path, model: str) -> Predict:  # noqa: ARG001
+def tfidf(texts: list[str], labels: NDArray[np.str_], folder: Path, model: str) -> Predict:
     """Fit logistic regression to word counts."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -115,7 +116,7 @@ def tfidf(texts: list[str], labels: NDArray[np.str_], folder: Path, model: str) 
     return pipeline.fit(texts, labels).predict
 
 
-def transformer(texts: list[str], labels: NDArray[np.str_], folder: Path, model: str) -> Predict:  # noqa: ARG001
+def transformer(texts: list[str], labels: NDArray[np.str_], folder: Path, model: str) -> Predict:
     """Fit logistic regression to the teacher's vectors."""
     from sentence_transformers import SentenceTransformer
     from sklearn.linear_model import LogisticRegression
@@ -208,6 +209,17 @@ def measured(data: Data, size: str, names: Sequence[str], folder: Path, model: s
     return {"texts": len(texts), "held_out": len(held_out), "contestants": results}
 
 
+def _import_all() -> None:
+    """Import what contestants need, or the first fit would wait for it."""
+    for module in (
+        "model2vec.train",
+        "sentence_transformers",
+        "sklearn.linear_model",
+        "staticemb_distiller.heads.estimators",
+    ):
+        importlib.import_module(module)
+
+
 def main() -> None:
     """Measure everything, and save."""
     parser = argparse.ArgumentParser(
@@ -224,6 +236,7 @@ def main() -> None:
     one_core()
     from staticemb_distiller import export
 
+    _import_all()
     names = [n for n in CONTESTANTS if n != "transformer" or not options.no_transformer]
     results: dict[str, Any] = {"model": options.model, "sets": {}}
     with tempfile.TemporaryDirectory() as temporary:

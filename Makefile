@@ -4,6 +4,7 @@
 #   make test     every test, in two processes; JOBS=0 for one
 #   make test-runtime  the runtime's tests alone, without torch: minutes
 #   make test-lowest   the same on the lowest declared versions (Python 3.10)
+#   make test-integrations  the server with its clients, Ray, Spark and adapters (Python 3.11 or newer)
 #   make coverage every test, and which lines they run
 #   make check    formatting, lint, types, and the specification's tables against the code
 #   make bench    measure speed, start and memory beside the peers; fills in the figures of docs/benchmarks
@@ -39,10 +40,12 @@ RUNTIME_TESTS := tests/runtime tests/conformance tests/property tests/end_to_end
 	tests/end_to_end/test_lambda_handler.py
 RUNTIME_VENV  := .venv-runtime
 RUNTIME_BIN   := $(RUNTIME_VENV)/$(notdir $(BIN))
+INTEGRATIONS_VENV := .venv-integrations
+INTEGRATIONS_BIN  := $(INTEGRATIONS_VENV)/$(notdir $(BIN))
 LOWEST_VENV   := .venv-lowest
 LOWEST_BIN    := $(LOWEST_VENV)/$(notdir $(BIN))
 
-.PHONY: demo test test-runtime test-lowest coverage lock check bench docs model quality vectors arm64 clean
+.PHONY: demo test test-runtime test-lowest test-integrations coverage lock check bench docs model quality vectors arm64 clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python distiller/demo/demo.py $(TEACHER)
@@ -61,6 +64,9 @@ test-runtime: $(RUNTIME_VENV)/.done
 
 test-lowest: $(LOWEST_VENV)/.done
 	$(LOWEST_BIN)/python $(PYTEST) $(TOGETHER) -m "not serial" $(RUNTIME_TESTS) $(ARGS)
+
+test-integrations: $(INTEGRATIONS_VENV)/.done
+	$(INTEGRATIONS_BIN)/python $(PYTEST) $(TOGETHER) tests/integrations $(ARGS)
 
 # Processes that tests start are measured too. Tests that compare durations are not run: a tracer changes them.
 coverage: $(VENV)/.test
@@ -102,7 +108,7 @@ arm64: $(VENV)/.pip
 	PYTHON=$(BIN)/python tests/arm64/run.sh $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(RUNTIME_VENV) $(LOWEST_VENV) .coverage build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(RUNTIME_VENV) $(LOWEST_VENV) $(INTEGRATIONS_VENV) .coverage build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/.docs: $(VENV)/.pip $(SETUP)
 	$(BIN)/python -c "import sys; sys.exit(sys.version_info < (3, 11) and 'make docs needs Python 3.11 or newer: make PYTHON=...')"
@@ -137,16 +143,21 @@ $(VENV)/.bench: $(VENV)/.test $(SETUP)
 	$(PIP) --no-deps fastembed
 	touch $@
 
+# The extras of the runtime that `make test-runtime` and `make test-lowest` test; `make test-integrations` has all.
+EXTRAS := hub parquet serve zstd
+
 # The hashed lists name no index, so that they can be installed from any.
-LOCK := $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-annotate \
+LOCK := $(BIN)/python -m uv pip compile --quiet --universal --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --constraint constraints.txt --upgrade \
 	--custom-compile-command "make lock"
 
 lock: $(VENV)/.pip
 	$(PIP) uv
-	printf "build\nhatchling\n" | $(LOCK) --output-file requirements/build.txt -
-	$(LOCK) --output-file requirements/test-runtime.txt --all-extras \
+	printf "build\nhatchling\n" | $(LOCK) --python-version 3.10 --output-file requirements/build.txt -
+	$(LOCK) --python-version 3.10 --output-file requirements/test-runtime.txt $(EXTRAS:%=--extra %) \
 		--group pyproject.toml:test-runtime runtime/pyproject.toml
+	$(LOCK) --python-version 3.11 --output-file requirements/integrations.txt --all-extras \
+		--group pyproject.toml:integrations runtime/pyproject.toml
 
 $(RUNTIME_VENV)/.done: requirements/test-runtime.txt
 	$(PYTHON) -m venv $(RUNTIME_VENV)
@@ -160,5 +171,15 @@ $(LOWEST_VENV)/.done: constraints-lowest.txt pyproject.toml runtime/pyproject.to
 	$(PYTHON) -m venv $(LOWEST_VENV)
 	$(LOWEST_BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(LOWEST_BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints-lowest.txt \
-		--group test-runtime --editable "runtime[hub,parquet,zstd]"
+		--group test-runtime --editable "runtime[$(subst $() $(),$(COMMA),$(EXTRAS))]"
+	touch $@
+
+$(INTEGRATIONS_VENV)/.done: requirements/integrations.txt
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or newer is needed: make PYTHON=...')"
+	@echo "Setting up $(INTEGRATIONS_VENV): once, 1.8 GB on disk."
+	$(PYTHON) -m venv $(INTEGRATIONS_VENV)
+	$(INTEGRATIONS_BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pip
+	$(INTEGRATIONS_BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		--requirement requirements/integrations.txt
+	$(INTEGRATIONS_BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable runtime
 	touch $@

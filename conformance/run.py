@@ -37,7 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         jobs = load(options.vectors, Path(scratch))
         session = Session(
-            lambda: Adapter(options.command), timeout=options.timeout, restarts=options.restarts
+            lambda: Adapter(options.command),
+            timeout=options.timeout,
+            start_timeout=max(60.0, options.timeout),  # an emulated or a loaded machine is slow
+            restarts=options.restarts,
         )
         try:
             session.smoke(_named(jobs, SMOKE_ACCEPT), _named(jobs, SMOKE_REFUSE))
@@ -88,7 +91,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("command", nargs="+", help="the adapter and its arguments, behind --")
     parser.add_argument("--classes", default=",".join(CLASSES), help="which classes to judge")
     parser.add_argument("--filter", default="*", help="a part of the cases' ids, or a pattern")
-    parser.add_argument("--timeout", type=float, default=30.0, help="seconds for one answer")
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=30.0,
+        help="seconds for one answer; the first has at least 60",
+    )
     parser.add_argument("--restarts", type=int, default=20, help="failures before giving up")
     parser.add_argument("--json", type=Path, help="write a report for programs")
     parser.add_argument("--junit", type=Path, help="write a report for build servers")

@@ -240,6 +240,11 @@ def test_an_index_without_the_teachers_vectors_says_what_is_missing(tmp_path, ad
     index_with_teacher(tmp_path / "docs.db", stream(), adapted, teacher=teacher)
     with pytest.raises(AdaptationError, match="--teacher or --vectors"):  # another model's index
         adapt(general, index=tmp_path / "docs.db", output=tmp_path / "a.staticemb")
+    index_with_teacher(
+        tmp_path / "short.db", stream(), adapted, teacher=teacher, truncate_dim=DIM // 2
+    )
+    with pytest.raises(AdaptationError, match=f"expected vectors of {DIM} dimensions"):
+        adapt(adapted, index=tmp_path / "short.db", output=tmp_path / "a.staticemb")
     with pytest.raises(AdaptationError, match="documents or an index, found both"):
         adapt(adapted, TEXTS, tmp_path / "a.staticemb", index=tmp_path / "docs.db")
     (tmp_path / "broken.db").write_bytes(b"SQLite format 3\0" + bytes(200))

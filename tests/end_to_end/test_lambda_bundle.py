@@ -4,6 +4,7 @@ import hashlib
 import json
 import platform
 import shutil
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -20,12 +21,14 @@ from staticemb_runtime import StaticModel
 from staticemb_runtime.aws_lambda import bundle
 from staticemb_runtime.aws_lambda.bundle import is_needed, wheel_platforms
 from staticemb_runtime.errors import InvalidOptionError
+from staticemb_runtime.search import Index
 from strategies import word_level_tokenizer
 
 OWN_PYTHON = "{}.{}".format(*sys.version_info)
 OWN_ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64"}.get(platform.machine())
 ELF_MACHINES = {"x86_64": 62, "arm64": 183}
 TEXTS = ["w1 w2", "w3", "", "w1 w1 w4 unknown"]
+DOCUMENTS = ["w1 w2 w2", "w3 w4", "w1 w5", "w2 w2 nothing else"]
 
 like_lambda = pytest.mark.skipif(
     not (sys.platform == "linux" and OWN_ARCHITECTURE and sys.implementation.name == "cpython"),
@@ -38,6 +41,14 @@ def model(tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "tiny.staticemb"
     table = np.random.default_rng(0).normal(size=(6, 16)).astype("float32")
     write(path, Parts(table, word_level_tokenizer(6)), Settings(unknown_token_id=0))
+    return path
+
+
+@pytest.fixture(scope="module")
+def index(model, tmp_path_factory):
+    path = tmp_path_factory.mktemp("index") / "docs.db"
+    with Index.create(path, model, store_model=True) as index:
+        index.add(DOCUMENTS, ids=list("abcd"), metadata=[{"n": n} for n in range(4)])
     return path
 
 
@@ -60,10 +71,11 @@ def client(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def built(model, client, tmp_path_factory):
+def built(model, index, client, tmp_path_factory):
     """A bundle for this machine's own architecture and Python, and what the command printed."""
     output = tmp_path_factory.mktemp("built") / "function.zip"
-    done = bundle_lambda("-m", model, "--architecture", OWN_ARCHITECTURE, "-o", output)
+    options = ("-m", model, "--index", index, "--architecture", OWN_ARCHITECTURE)
+    done = bundle_lambda(*options, "-o", output)
     assert done.returncode == 0, done.stderr
     return output, done
 
@@ -103,6 +115,31 @@ class TestInAwsRuntime:
         assert function.invoke(function_url("{"))["statusCode"] == 400
         assert "embeddings" in function.invoke({"texts": ["w1"]})
 
+    def test_queries_are_answered_from_an_index_in_a_read_only_bundle(
+        self, task, client, index, model
+    ):
+        assert not (task / "staticemb_runtime" / "cli").exists()
+        with Index.open(task / "index.db", model) as copy:
+            assert not copy.info().model_stored  # it lies beside the index
+        with Index.open(index) as opened:
+            expected = [hit.to_dict() for hit in opened.search("w1 w2", k=3)]
+        (task / "index.db").chmod(0o444)
+        task.chmod(0o555)
+        before = sorted(path.name for path in task.iterdir())
+        function = Function(task, client, obeys_modes=True)
+        try:
+            for _ in range(2):
+                assert function.invoke({"query": "w1 w2", "k": 3})["hits"] == expected
+            for event in HTTP:
+                response = function.invoke(event({"query": "w1 w2", "k": 3}, encoded=True))
+                assert json.loads(response["body"])["hits"] == expected
+            assert function.invoke({"query": 7})["error"]["status"] == 400
+            assert function.invoke({"texts": ["w1"]})["shape"] == [1, 16]
+            assert sorted(path.name for path in task.iterdir()) == before
+        finally:
+            function.close()
+            task.chmod(0o755)
+
     def test_a_model_that_cannot_be_loaded_fails_the_initialization(self, task, client):
         function = Function(task, client, wait=False, STATICEMB_MODEL="/nowhere.staticemb")
         kind, answer = function.api.answers.get(timeout=60)
@@ -136,7 +173,7 @@ class TestInAwsRuntime:
             names = archive.namelist()
         assert not [n for n in names if "/tests/" in n or n.endswith((".pyi", ".h", ".a"))]
         tops = {name.split("/")[0].split("-")[0].split(".libs")[0] for name in names}
-        assert tops == {"model.staticemb", "numpy", "staticemb_runtime", "tokenizers"}
+        assert tops == {"index.db", "model.staticemb", "numpy", "staticemb_runtime", "tokenizers"}
 
     def test_all_of_numpy_that_it_holds_can_be_imported(self, task):
         code = (
@@ -149,9 +186,10 @@ class TestInAwsRuntime:
         done = subprocess.run(command, env={}, cwd=task, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
 
-    def test_the_same_inputs_give_the_same_bytes(self, built, model, tmp_path):
+    def test_the_same_inputs_give_the_same_bytes(self, built, model, index, tmp_path):
         output = tmp_path / "function.zip"
-        done = bundle_lambda("-m", model, "--architecture", OWN_ARCHITECTURE, "-o", output)
+        options = ("-m", model, "--index", index, "--architecture", OWN_ARCHITECTURE)
+        done = bundle_lambda(*options, "-o", output)
         assert done.returncode == 0, done.stderr
         digests = [hashlib.sha256(path.read_bytes()).digest() for path in (built[0], output)]
         assert digests[0] == digests[1]
@@ -199,6 +237,51 @@ def test_a_template_that_is_there_is_left_alone(model, tmp_path, monkeypatch, ca
     said = capsys.readouterr()
     assert "stays as it is" in said.out
     assert "does not name python" in said.err
+
+
+def test_the_same_index_gives_the_same_bytes(index, tmp_path, monkeypatch):
+    from staticemb_runtime.cli.main import main
+
+    monkeypatch.setattr(bundle, "_download", lambda wheels, *rest: wheels.mkdir())
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        assert main(["bundle-lambda", "--index", str(index), "-o", f"{tmp_path}/{name}/f.zip"]) == 0
+    a, b = (tmp_path / name / "f.zip" for name in ("a", "b"))
+    assert a.read_bytes() == b.read_bytes()
+    with zipfile.ZipFile(a) as archive:
+        assert {"index.db", "model.staticemb"} <= set(archive.namelist())
+
+
+def test_an_index_that_does_not_fit_is_not_bundled(index, model, tmp_path, monkeypatch, capsys):
+    from staticemb_runtime.cli.main import main
+
+    monkeypatch.setattr(bundle, "_download", lambda wheels, *rest: wheels.mkdir())
+    output = tmp_path / "f.zip"
+    damaged = tmp_path / "damaged.db"
+    shutil.copy(index, damaged)
+    connection = sqlite3.connect(damaged)
+    connection.execute("DELETE FROM passages")
+    connection.commit()
+    connection.close()
+    other = tmp_path / "other.db"
+    Index.create(other).close()
+    gone = tmp_path / "gone.db"
+    shutil.copy(model, tmp_path / "gone.staticemb")
+    Index.create(gone, tmp_path / "gone.staticemb").close()
+    (tmp_path / "gone.staticemb").unlink()
+    for options, says in (
+        (["--index", damaged], "passages and vectors differ"),
+        (["--index", other, "--model", model], "the index holds vectors of"),
+        (["--index", tmp_path / "none.db"], "none.db: expected a search index"),
+        (["--index", model], "no search index"),
+        (["--index", gone], "gone.staticemb: no such file"),
+        (["--index", tmp_path / "f.zip"], "f.zip: expected"),
+    ):
+        assert main(["bundle-lambda", *map(str, options), "-o", str(output)]) == 2
+        error = capsys.readouterr().err
+        assert says in error
+        assert len(error.splitlines()) == 1
+        assert not output.exists()
 
 
 def test_what_lambda_cannot_unpack_is_not_written(model, tmp_path, monkeypatch, capsys):

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import tracemalloc
@@ -15,17 +16,18 @@ from hypothesis.extra import numpy as hnp
 
 from end_to_end.lambda_events import HTTP, function_url, rest_api
 from staticemb_distiller.file import Parts, Settings, write
+from staticemb_distiller.file.added_heads import with_heads
+from staticemb_distiller.file.head import Head
 from staticemb_runtime import StaticModel
-from staticemb_runtime.aws_lambda.function import (
-    MAX_PROMPT_CHARACTERS,
-    MAX_RESPONSE_BYTES,
-    MAX_TEXTS,
-    answer,
-    nine_digits,
-)
-from staticemb_runtime.errors import TokenizerNotJsonError
+from staticemb_runtime.aws_lambda.embedding import MAX_PROMPT_CHARACTERS
+from staticemb_runtime.aws_lambda.function import MAX_TEXTS, answer
+from staticemb_runtime.aws_lambda.requests import MAX_RESPONSE_BYTES
+from staticemb_runtime.encoding.decimals import nine_digits
+from staticemb_runtime.errors import NotAnIndexError, TokenizerNotJsonError
+from staticemb_runtime.search import Index
 from strategies import word_level_tokenizer
 
+DOCUMENTS = ["w1 w2 w2", "w3 w4", "w1 w5", "w2 w2 nothing else"]
 TEXTS = ["w1 w2", "w3", "", "w1 w1 w4 unknown"]
 DIM = 16
 
@@ -50,6 +52,14 @@ def vectors_of(document):
         dtype = np.dtype(document["dtype"]).newbyteorder("<")
         return np.frombuffer(raw, dtype).reshape(document["shape"])
     return np.array(document["embeddings"], document["dtype"]).reshape(document["shape"])
+
+
+@pytest.fixture(scope="module")
+def index(model, tmp_path_factory):
+    path = tmp_path_factory.mktemp("index") / "i.db"
+    with Index.create(path, model, store_model=True) as index:
+        index.add(DOCUMENTS, ids=list("abcd"), metadata=[{"n": n} for n in range(4)])
+        yield index
 
 
 @pytest.mark.parametrize("encoding", ["json", "base64"])
@@ -242,15 +252,102 @@ _JSON = st.recursive(
     max_leaves=8,
 )
 _MEMBERS = ["texts", "truncate_dim", "precision", "encoding", "requestContext", "body", "http"]
+_MEMBERS += ["query", "k", "filter", "method", "vector_weight"]
+_MEMBERS += ["classify", "head", "threshold", "probabilities"]
 
 
 @given(_JSON | st.dictionaries(st.sampled_from(_MEMBERS), _JSON))
-def test_whatever_the_event_the_answer_is_a_document(model, event):
-    reply = answer(model, event)
+def test_whatever_the_event_the_answer_is_a_document(model, index, event):
+    reply = answer(model, event, index=index)
     if "statusCode" in reply:
         assert 200 <= reply["statusCode"] < 500
         reply = json.loads(reply["body"])
-    assert ("error" in reply) != ("embeddings" in reply)
+    assert len({"error", "embeddings", "hits"} & reply.keys()) == 1
+
+
+# --- queries ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"k": 2},
+        {"k": None, "filter": {"n": {">": 0}}},
+        {"method": "lexical"},
+        {"method": "vector", "vector_weight": 1},
+        {"vector_weight": 0.5, "filter": {}},
+    ],
+)
+def test_hits_are_those_of_search(model, index, options):
+    request = {"query": "w1 w2", **options}
+    expected = index.search(**{name: value for name, value in request.items() if value is not None})
+    assert expected
+    document = answer(model, request, index=index)
+    assert json.loads(json.dumps(document)) == document
+    assert document["model"] == model.metadata.digest
+    assert [hit["id"] for hit in document["hits"]] == [hit.id for hit in expected]
+    for found, hit in zip(document["hits"], expected, strict=True):
+        assert found["metadata"] == hit.metadata
+        assert found["passage"] == hit.passage._asdict()
+        assert (found["score"], found["snippet"]) == (hit.score, hit.snippet)
+        assert [tuple(mark) for mark in found["marks"]] == list(hit.marks)
+    for event in HTTP:
+        response = answer(model, event(request, encoded=True), index=index)
+        assert response["statusCode"] == 200
+        assert json.loads(response["body"]) == document
+
+
+@pytest.mark.parametrize(
+    ("request_", "says"),
+    [
+        ({"query": 7}, "query: expected a string, found an integer"),
+        ({"query": ["w1"]}, "query: expected a string, found an array"),
+        ({"query": "w1", "texts": ["w1"]}, "found texts and query"),
+        ({"query": "w1", "k": 0}, "k: expected"),
+        ({"query": "w1", "k": 1001}, "k: expected at most 1000, found 1001"),
+        ({"query": "w1", "k": 2.0}, "k: expected an integer, found 2.0"),
+        ({"query": "w1", "filter": ["n"]}, "filter: expected an object, found an array"),
+        ({"query": "w1", "filter": {"n": {"~": 1}}}, "filter: expected one of"),
+        ({"query": "w1", "filter": {'"': 1}}, "filter: expected keys"),
+        ({"query": "w1", "method": "bm25"}, "method: expected hybrid or lexical or vector"),
+        ({"query": "w1", "vector_weight": 2}, "vector_weight: expected a number from 0 to 1"),
+        ({"query": "w1", "vector_weight": True}, "vector_weight: expected a number, found true"),
+        ({"query": "w1", "vector_weight": "1"}, "vector_weight: expected a number, found a string"),
+        ({"query": "w1", "candidates": 5}, "vector_weight, found 'candidates'"),
+        ({"query": "w1 \ud800"}, "surrogate"),
+    ],
+)
+def test_a_bad_query_is_answered_with_400_and_a_reason(model, index, request_, says):
+    error = answer(model, request_, index=index)["error"]
+    assert (error["status"], error["code"]) == (400, "invalid_request")
+    assert says in error["message"]
+    assert "\n" not in error["message"]
+
+
+def test_a_function_without_an_index_says_how_to_get_one(model):
+    error = answer(model, {"query": "w1"})["error"]
+    assert error["status"] == 400
+    assert "bundle-lambda --index" in error["message"]
+
+
+def test_hits_that_lambda_would_not_carry_are_refused(model, tmp_path):
+    with Index.create(tmp_path / "long.db", model) as index:
+        index.add(["w1 " + "word " * 200_000] * 7)
+        assert len(answer(model, {"query": "w1", "k": 2}, index=index)["hits"]) == 2
+        error = answer(model, {"query": "w1"}, index=index)["error"]
+    assert (error["status"], error["code"]) == (413, "response_too_large")
+
+
+def test_a_damaged_index_is_no_fault_of_the_request(model, tmp_path):
+    with Index.create(tmp_path / "i.db", model) as index:
+        index.add(DOCUMENTS)
+    connection = sqlite3.connect(tmp_path / "i.db")
+    connection.execute("UPDATE passages SET start = 9, stop = 3")
+    connection.commit()
+    connection.close()
+    with Index.open(tmp_path / "i.db", model) as index, pytest.raises(NotAnIndexError):
+        answer(model, {"query": "w1"}, index=index)
 
 
 def start(code, **variables):
@@ -270,14 +367,109 @@ def test_in_lambda_the_import_loads_and_warms_the_model(path):
     assert done.returncode == 0, done.stderr
 
 
+def test_in_lambda_the_import_opens_the_index_and_reads_its_vectors(path, index, tmp_path):
+    index.publish(tmp_path / "i.db")
+    code = (
+        "import sys, staticemb_runtime.aws_lambda.function as module\n"
+        "assert module._index()._searcher._table.documents.any()\n"
+        "assert module.handler({'query': 'w1 w2', 'k': 1})['hits'][0]['id'] == 'a'\n"
+        "assert module.handler({'texts': ['w1']})['shape'] == [1, 16]"
+    )
+    done = start(code, STATICEMB_MODEL=str(path), STATICEMB_INDEX=str(tmp_path / "i.db"))
+    assert done.returncode == 0, done.stderr
+
+
+def test_in_lambda_no_index_is_no_search(path):
+    code = (
+        "import sys, staticemb_runtime.aws_lambda.function as module\n"
+        "assert not {'sqlite3', 'staticemb_runtime.search'} & sys.modules.keys()"
+    )
+    done = start(code, STATICEMB_MODEL=str(path))
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize(
     ("variables", "says"),
     [
         ({"STATICEMB_MODEL": "nowhere.staticemb"}, "ModelNotFoundError: nowhere.staticemb"),
         ({"STATICEMB_MAX_TEXTS": "many"}, "STATICEMB_MAX_TEXTS: expected an integer"),
+        ({"STATICEMB_INDEX": "nowhere.db"}, "IndexNotFoundError: nowhere.db"),
     ],
 )
 def test_in_lambda_what_is_set_wrongly_fails_the_initialization(variables, says):
     done = start("import staticemb_runtime.aws_lambda.function", **variables)
     assert done.returncode == 1
     assert says in done.stderr.splitlines()[-1]
+
+
+# --- labels ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def classifier(path):
+    random = np.random.default_rng(2)
+    heads = [
+        Head(name, kind, labels, random.normal(size=(len(labels), DIM)), np.zeros(len(labels)))
+        for name, kind, labels in (
+            ("topic", "softmax", ("billing", "größe")),
+            ("tags", "sigmoid", ("a", "b", "c")),
+            ("stars", "linear", ("stars",)),
+        )
+    ]
+    with_heads(path, heads, path.with_name("heads.staticemb"))
+    return StaticModel.load(path.with_name("heads.staticemb"))
+
+
+@pytest.mark.parametrize("threshold", [None, 0.6, 1])
+@pytest.mark.parametrize("name", ["topic", "tags"])
+def test_labels_are_those_of_classify(classifier, name, threshold):
+    request = {"classify": TEXTS, "head": name, "threshold": threshold}
+    document = answer(classifier, request)
+    assert json.loads(json.dumps(document)) == document
+    assert (document["model"], document["head"]) == (classifier.metadata.digest, name)
+    expected = classifier.classify(TEXTS, name, threshold=threshold, on_empty="zero")
+    assert [row["prediction"] for row in document["predictions"]] == expected
+    assert document["empty"] == [2]
+    for event in HTTP:
+        response = answer(classifier, event(request, encoded=True))
+        assert json.loads(response["body"]) == document
+
+
+def test_all_probabilities(classifier):
+    request = {"classify": TEXTS, "head": "tags", "probabilities": True}
+    rows = answer(classifier, request)["predictions"]
+    scores = classifier.predict_proba(TEXTS, "tags", on_empty="zero")
+    found = np.float32([list(row["probabilities"].values()) for row in rows])
+    assert np.array_equal(found, scores)
+
+
+def test_numbers_of_a_regressor(classifier):
+    rows = answer(classifier, {"classify": TEXTS, "head": "stars"})["predictions"]
+    found = np.float32([[row["prediction"]] for row in rows])
+    assert np.array_equal(found, classifier.predict(TEXTS, "stars", on_empty="zero"))
+
+
+@pytest.mark.parametrize(
+    ("request_", "code", "says"),
+    [
+        ({"classify": "w1"}, "invalid_request", "classify: expected an array, found a string"),
+        ({"classify": [7]}, "invalid_request", "classify: expected strings, found an integer at 0"),
+        ({"classify": ["w1"]}, "request_head_missing", "('stars', 'tags', 'topic'), found None"),
+        ({"classify": [], "head": "x"}, "request_head_missing", "found 'x'"),
+        ({"classify": [], "head": "tags", "threshold": 2}, "invalid_request", "0 to 1 or None"),
+        ({"classify": [], "head": "tags", "threshold": True}, "invalid_request", "a number"),
+        ({"classify": [], "dim": 4}, "invalid_request", "members among classify, head"),
+        ({"classify": ["w1"], "texts": ["w1"]}, "invalid_request", "found texts and classify"),
+        ({"classify": ["\ud800"], "head": "tags"}, "request_text_invalid", "surrogate"),
+    ],
+)
+def test_a_bad_request_of_labels_gets_a_reason(classifier, request_, code, says):
+    error = answer(classifier, request_)["error"]
+    assert (error["status"], error["code"]) == (400, code)
+    assert says in error["message"]
+    assert "\n" not in error["message"]
+
+
+def test_too_many_texts_to_classify(classifier):
+    error = answer(classifier, {"classify": ["w1"] * (MAX_TEXTS + 1), "head": "tags"})["error"]
+    assert (error["status"], error["code"]) == (413, "too_many_texts")

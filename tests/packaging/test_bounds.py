@@ -49,7 +49,10 @@ def test_the_lowest_versions_are_the_declared_ones():
     assert lowest == {}
 
 
-@pytest.mark.parametrize("path", ["requirements/build.txt", "requirements/test-runtime.txt"])
+@pytest.mark.parametrize(
+    "path",
+    ["requirements/build.txt", "requirements/integrations.txt", "requirements/test-runtime.txt"],
+)
 def test_hashed_versions_are_those_of_the_constraints(path):
     text, constraints = (ROOT / path).read_text("utf-8"), pins("constraints.txt")
     found = pins(path)

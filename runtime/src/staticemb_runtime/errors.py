@@ -429,3 +429,7 @@ class IndexReadOnlyError(SearchIndexError):
 
 class FullTextMissingError(SearchIndexError):
     """Python's sqlite3 lacks FTS5, which search by words needs; search by vectors works."""
+
+
+class ServeError(StaticEmbError):
+    """The server cannot start; the message names the reason."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from staticemb_runtime.search import Passage
 
     from ..table.space import Space
+
+_ELSEWHERE: Final = "--teacher or --vectors gives others"
 
 
 class IndexPassages:
@@ -68,18 +70,34 @@ class IndexPassages:
         Raises:
             AdaptationError: It does not: the vectors must then come from elsewhere.
         """
-        wanted = "--teacher or --vectors gives others"
         if self.info.vectors_from != "teacher":
             raise AdaptationError(
                 f"{self.place}: expected vectors of a teacher, found vectors of {self.info.model}; "
-                f"{wanted}"
+                f"{_ELSEWHERE}"
             )
         if self.info.precision == "bits":
-            raise AdaptationError(f"{self.place}: expected vectors, found bits of them; {wanted}")
+            raise AdaptationError(
+                f"{self.place}: expected vectors, found bits of them; {_ELSEWHERE}"
+            )
         try:
             Index.open(self.place, model).close()
         except StaticEmbError as error:
-            raise AdaptationError(f"{error}; {wanted}") from error
+            raise AdaptationError(f"{error}; {_ELSEWHERE}") from error
+
+    def check_length(self, dimension: int) -> None:
+        """Check that the index holds whole vectors: a shorter one has lost what the fit must learn.
+
+        Args:
+            dimension: The length of the model's vectors.
+
+        Raises:
+            AdaptationError: Its vectors were cut when it was made.
+        """
+        if self.info.dimension < dimension:
+            raise AdaptationError(
+                f"{self.place}: expected vectors of {dimension} dimensions, as the model has, "
+                f"found {self.info.dimension}: the index was made with truncate_dim; {_ELSEWHERE}"
+            )
 
     def _open(self) -> Index:
         try:
@@ -99,19 +117,16 @@ def teacher_vectors(space: Space, rows: NDArray[np.float32]) -> NDArray[np.float
 
     The inverse of `Space.project`, which subtracts the offset o and keeps a direction u alone. The
     teacher's vector is the point o + t·u, t > 0, of length 1. It exists, as o is a mean of unit
-    vectors. Directions that the projection or a shorter index dropped are lost.
+    vectors. Directions that the projection dropped are lost.
 
     Args:
         space: The space of the index's model, from H to D dimensions.
-        rows: (n, d) float32, d at most D.
+        rows: (n, D) float32.
 
     Returns:
         (n, H) float32 of unit length; a zero vector stays zero.
     """
-    dimension = space.projection.shape[1]
-    full = np.zeros((len(rows), dimension), np.float32)
-    full[:, : rows.shape[1]] = rows
-    directions = unit(space.to_teacher(full))
+    directions = unit(space.to_teacher(rows))
     if space.offset is None:
         return directions
     along = directions @ space.offset

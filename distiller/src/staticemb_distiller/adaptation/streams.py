@@ -116,6 +116,7 @@ def _of_index(passages: IndexPassages, model: str, space: Space | None) -> Sourc
     passages.check_model(model)
     if space is None:
         raise AdaptationError(f"{model}: expected a model with a part `space`, found none")
+    passages.check_length(space.projection.shape[1])
 
     def blocks(_: Advance) -> Iterator[tuple[TextBlock, NDArray[Any]]]:
         for block, rows in passages.with_vectors():

@@ -110,7 +110,7 @@ class _Spelling:
         head = self.head
         width = dim if head.dimension is None else head.dimension
         self.demand(1 <= width <= dim, "dimension", f"1 to {dim}, the file's dimension", width)
-        tensors = {}
+        tensors: dict[str, NDArray[Any]] = {}
         if head.hidden is not None:
             weights, bias = head.hidden
             tensors |= self._layer("hidden-", weights, bias, width, precision)

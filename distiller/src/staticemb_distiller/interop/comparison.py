@@ -74,3 +74,14 @@ def largest_difference(expected: NDArray[Any], found: NDArray[Any]) -> float:
     size = float(np.abs(expected).max(initial=0.0)) or 1.0
     difference = np.abs(expected.astype(np.float64) - found.astype(np.float64))
     return float(difference.max(initial=0.0)) / size
+
+
+def most_different(expected: NDArray[Any], found: NDArray[Any]) -> int:
+    """Return the index of the (D,) row with the largest difference of two elements.
+
+    Example:
+        >>> most_different(np.array([[2.0, 0.0], [1.0, 0.0]]), np.array([[2.0, 0.0], [0.0, 0.0]]))
+        1
+    """
+    difference = np.abs(expected.astype(np.float64) - found.astype(np.float64))
+    return int(difference.max(axis=1).argmax())

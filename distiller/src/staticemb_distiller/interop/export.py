@@ -14,7 +14,7 @@ from ..file.optional_names import optional_names
 from ..output_file import atomic_folder, check_folders, reported
 from ..path_checks import exists, is_folder
 from . import model2vec_folder, onnx_folder, sentence_transformers_folder
-from .comparison import CLOSE, largest_difference, sample_texts, vectors
+from .comparison import CLOSE, largest_difference, most_different, sample_texts, vectors
 from .damping_folding import closeness
 
 if TYPE_CHECKING:
@@ -156,8 +156,11 @@ def compare_export(
     exported, compared_with = module.embed(folder, texts)
     difference = largest_difference(expected, exported)
     if not difference <= CLOSE:
+        same_shape = expected.shape == exported.shape
+        text = texts[most_different(expected, exported)] if same_shape else texts[0]
         raise ConvertError(
             f"{wanted.path}: expected the export to give the same vectors, found differences of up "
-            f"to {difference:.1e} of their size with {compared_with}; nothing was written"
+            f"to {difference:.1e} of their size with {compared_with}, for {text!r:.80}; "
+            f"nothing was written"
         )
     return difference, compared_with

@@ -1,5 +1,7 @@
 """Build a zip for AWS Lambda: this package, a model, and the needed files of numpy and tokenizers.
 
+It may hold a search index as well: a published copy, without the model, which lies beside it.
+
 The same inputs give the same bytes: members are sorted and have a fixed date, and byte code does
 not depend on the date or the hash of its source.
 """
@@ -18,10 +20,18 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from ..errors import BundleError, BundleTooLargeError, InvalidOptionError, PackageDownloadError
+from ..errors import (
+    BundleError,
+    BundleTooLargeError,
+    InvalidOptionError,
+    PackageDownloadError,
+    StaticEmbError,
+)
 from ..format.reader import read
-from ..loading.installed import FILE_NAME
+from ..loading.installed import FILE_NAME, locate
 from ..records.output_file import output_file, reported
+from ..search import Index
+from .requests import INDEX_NAME
 
 ARCHITECTURES: Final = {"arm64": "aarch64", "x86_64": "x86_64"}  # Lambda's names and the wheels'
 REQUIREMENTS: Final = ("numpy>=2,<3", "tokenizers>=0.20")
@@ -43,6 +53,9 @@ _UNUSED_FILES: Final = re.compile(
 )
 # The parts of a wheel's description that software inventories and licenses require.
 _DESCRIPTION: Final = re.compile(r"[^/]+\.dist-info/(?:METADATA|licenses/.*|LICENSE.*)")
+
+# What the handler does not import. It imports `search` for an index, which may be outside the zip.
+_UNUSED_ROOMS: Final = ("cli", "integrations", "serve", "__main__.py", "aws_lambda/bundle.py")
 
 _COMPILE: Final = """
 import pathlib, py_compile, sys
@@ -78,24 +91,28 @@ class Bundle:
 
 
 def build(
-    model: Path,
+    model: str | None,
     output: Path,
     *,
     architecture: str,
     python: str,
     constraint: Path | None = None,
+    index: Path | None = None,
 ) -> Bundle:
     """Build the zip.
 
     Args:
-        model: a static embedding file; it is verified completely.
+        model: a static embedding file, or an installed model's name; it is verified completely.
+            None: the index's model; without an index the small English model of this package.
         output: the zip to write; it is written completely or not at all.
         architecture: a key of `ARCHITECTURES`.
         python: the version of Lambda's Python, such as `3.13`.
         constraint: a file of pinned versions for pip.
+        index: a search index; it is checked completely.
 
     Raises:
         FormatError: the model is invalid.
+        SearchIndexError: the index is damaged, or holds vectors of another model.
         InvalidOptionError: the architecture is unknown, or the version of Python is malformed.
         PackageDownloadError: pip is missing, or finds no suitable wheels.
         BundleTooLargeError: the bundle exceeds Lambda's limit; nothing is written.
@@ -110,28 +127,31 @@ def build(
         raise BundleError(
             f"{output}: cannot be written: expected the name of a file, found a folder"
         )
-    refused = read(model, verify=True).refused
-    if refused:
-        raise BundleError(f"{model}: expected valid optional parts, found faults in {refused[0]!r}")
     try:
         with tempfile.TemporaryDirectory(prefix="staticemb-bundle-") as folder:
             wheels, stage = Path(folder, "wheels"), Path(folder, "stage")
             stage.mkdir()
+            if index is None:
+                _copy_model(locate(model), stage)
+            else:
+                _copy_index(index, model, stage)
             _download(wheels, platforms, python, constraint)
             for wheel in sorted(wheels.glob("*.whl")):
                 _unpack(wheel, stage)
             _copy_runtime(stage)
-            shutil.copyfile(model, stage / FILE_NAME)
             compiled = _compile(stage, python)
             sizes = _sizes(stage)
             if sum(sizes.values()) > MAX_UNZIPPED:
+                of_index = f", {sizes[INDEX_NAME]:,} the index" if INDEX_NAME in sizes else ""
                 raise BundleTooLargeError(
-                    f"{output}: expected at most {MAX_UNZIPPED:,} bytes unzipped, "
-                    f"found {sum(sizes.values()):,}, {sizes[FILE_NAME]:,} of them the model"
+                    f"{output}: expected at most {MAX_UNZIPPED:,} bytes unzipped, found "
+                    f"{sum(sizes.values()):,}, {sizes[FILE_NAME]:,} of them the model{of_index}"
                 )
             _zip(stage, output)
             packages = ("-".join(path.name.split("-")[:2]) for path in wheels.glob("*.whl"))
             return Bundle(output, tuple(sorted(packages)), sizes, output.stat().st_size, compiled)
+    except StaticEmbError:
+        raise
     except OSError as error:
         raise BundleError(f"{output}: cannot be built: {error}") from None
 
@@ -198,9 +218,41 @@ def _unpack(wheel: Path, stage: Path) -> None:
             archive.extract(name, stage)  # it writes within the folder, whatever the name is
 
 
+def _copy_model(path: str, stage: Path) -> None:
+    """Verify a model's file, and copy it.
+
+    Raises:
+        FormatError: it is invalid.
+        BundleError: an optional part is malformed.
+    """
+    refused = read(path, verify=True).refused
+    if refused:
+        raise BundleError(f"{path}: expected valid optional parts, found faults in {refused[0]!r}")
+    shutil.copyfile(path, stage / FILE_NAME)
+
+
+def _copy_index(path: Path, model: str | None, stage: Path) -> None:
+    """Check an index, and copy it and its model.
+
+    Raises:
+        SearchIndexError, FormatError, BundleError: one of the two is damaged, or they differ.
+    """
+    with Index.open(path, model) as index:
+        index.check()
+        if model is None and index.info().model_stored:
+            index.export_model(stage / FILE_NAME)
+            read(stage / FILE_NAME, verify=True)
+        else:
+            _copy_model(locate(index.info().model if model is None else model), stage)
+            index.model  # noqa: B018 - a file that now holds another model is refused
+        index.publish(stage / INDEX_NAME, with_model=False)
+
+
 def _copy_runtime(stage: Path) -> None:
     source = Path(__file__).parents[1]
     for path in source.rglob("*.py"):
+        if path.relative_to(source).as_posix().startswith(_UNUSED_ROOMS):
+            continue
         target = stage / path.relative_to(source.parent)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)

@@ -1,81 +1,104 @@
-"""The handler of an AWS Lambda function: texts in, vectors out.
+"""The handler of an AWS Lambda function: vectors or labels of texts, or documents for a query.
 
 Set the function's handler to `staticemb_runtime.aws_lambda.handler`. The model is the file named by
 `STATICEMB_MODEL`, or `model.staticemb` in the folder that holds the package, as
 `staticemb bundle-lambda` writes it. It is memory-mapped and warmed up while Lambda initializes the
-function; a SnapStart snapshot includes it.
+function; a SnapStart snapshot includes it. So is a search index: the file named by
+`STATICEMB_INDEX`, or `index.db` in the same folder, if there is one.
 
 A request is a JSON object: the event itself if the function is invoked directly, the body of a POST
-if the event comes from a function URL or from API Gateway (payload versions 1.0 and 2.0).
+if the event comes from a function URL or from API Gateway (payload versions 1.0 and 2.0). One of
+its members tells its kind: `REQUESTS` lists the kinds.
 
     {"texts": ["a text", "another"], "truncate_dim": 64, "precision": "int8", "encoding": "base64"}
 
-Only `texts` is required; `REQUEST_MEMBERS` lists all members. `encoding` is `json` or `base64`; the
-other members are parameters of `StaticModel.encode`. The answer is
+Only `texts` is required. `encoding` is `json` or `base64`; the other members are parameters of
+`StaticModel.encode`. The answer is
 
     {"model": "sha256:…", "shape": [2, 64], "dtype": "int8", "encoding": "base64",
      "embeddings": "…", "empty": []}
 
 `embeddings` is an array of arrays, or, in base64, the elements row by row, little-endian. `empty`
-lists the indices of texts without a known token, whose vectors are zero. An invalid request gets an
-error answer. It raises no exception, because Lambda repeats an invocation that raises:
+lists the indices of texts without a known token, whose vectors are zero.
+
+    {"query": "how long does a refund take", "k": 5, "filter": {"year": 2025}}
+
+Only `query` is required. The other members are parameters of `Index.search`. The answer is
+
+    {"model": "sha256:…", "hits": [{"id": "…", "score": 0.93, "text": "…", …}]}
+
+with the attributes of each `Hit`.
+
+    {"classify": ["a text", "another"], "head": "topic", "threshold": 0.5}
+
+Only `classify` is required. `head` names a head of the file with several; `threshold` is that of
+`StaticModel.classify`; with `probabilities` true, the answer has those of all labels. It is
+
+    {"model": "sha256:…", "head": "topic", "empty": [],
+     "predictions": [{"prediction": "billing", "probability": 0.93}, …]}
+
+A head that gives several labels has a list of them as `prediction`, and `probabilities` by label; a
+regressor has a number, or several by name. An invalid request gets an error answer. It raises no
+exception, because Lambda repeats an invocation that raises:
 
     {"error": {"status": 400, "code": "invalid_request", "message": "…"}}
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import functools
-import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ..encoding.empty_texts import EmptyTexts
-from ..encoding.options import find_prompt
-from ..errors import FileChangedError, FormatError, InvalidOptionError, StaticEmbError
-from ..format import strict_json
+from ..errors import InvalidOptionError
 from ..loading.installed import FILE_NAME, chosen
 from ..model import StaticModel
+from . import classifying, embedding, searching
+from .requests import (
+    INDEX_NAME,
+    Refusal,
+    Resources,
+    body,
+    check_size,
+    http_answer,
+    invalid,
+    is_http,
+    options,
+    spell,
+)
+
+if TYPE_CHECKING:
+    from ..search import Index
 
 MAX_TEXTS_VARIABLE: Final = "STATICEMB_MAX_TEXTS"
 MAX_TEXTS: Final = 1024
-# The prompt is repeated for each text, so the work may exceed the size of the request by far.
-MAX_PROMPT_CHARACTERS: Final = 4096
-MAX_RESPONSE_BYTES: Final = 6 * 1024 * 1024  # Lambda's limit for a synchronous invocation
+INDEX_VARIABLE: Final = "STATICEMB_INDEX"
 
-ENCODINGS: Final = ("json", "base64")
-REQUEST_MEMBERS: Final[dict[str, type]] = {
-    "texts": list,
-    "truncate_dim": int,
-    "normalize_embeddings": bool,
-    "precision": str,
-    "pooling": str,
-    "prompt_name": str,
-    "prompt": str,
-    "encoding": str,
+
+class Request(NamedTuple):
+    """A kind of request.
+
+    Attributes:
+        members: the type of each member.
+        answer: computes the answer from the members that are there.
+    """
+
+    members: Mapping[str, type]
+    answer: Callable[[Resources, dict[str, Any]], dict[str, Any]]
+
+
+REQUESTS: Final = {
+    "texts": Request(embedding.MEMBERS, embedding.embed),
+    "query": Request(searching.MEMBERS, searching.find),
+    "classify": Request(classifying.MEMBERS, classifying.classify),
 }
-_POWERS: Final = np.array([float(f"1e{exponent}") for exponent in range(23)])  # all are exact
-_NAMES: Final = {list: "an array", int: "an integer", bool: "true or false", str: "a string"}
-
-
-class _Refusal(Exception):  # noqa: N818 - it becomes an answer and is never reported
-    """The error answer to a request, with a status of 400 or above."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.document = {"error": {"status": status, "code": code, "message": message}}
-        self.status = status
+"""The kinds of requests, by the member that only they have."""
 
 
 def handler(event: object, context: object = None) -> dict[str, Any]:
-    """Answer one event with this function's model.
+    """Answer one event with this function's model and index.
 
     Args:
         event: the event from Lambda.
@@ -84,188 +107,76 @@ def handler(event: object, context: object = None) -> dict[str, Any]:
     Returns:
         The answer, wrapped for HTTP if the event came over HTTP.
     """
-    return answer(_model(), event, max_texts=_max_texts())
+    return answer(_model(), event, max_texts=_max_texts(), index=_index())
 
 
-def answer(model: StaticModel, event: object, *, max_texts: int = MAX_TEXTS) -> dict[str, Any]:
+def answer(
+    model: StaticModel, event: object, *, max_texts: int = MAX_TEXTS, index: Index | None = None
+) -> dict[str, Any]:
     """Answer one event.
 
     Args:
         model: embeds the texts.
         event: a request, or an HTTP event whose body is a request.
         max_texts: the maximum number of texts in a request.
+        index: answers queries.
 
     Returns:
         The answer as the module describes it; for HTTP inside `{"statusCode": …, "body": …}`.
 
     Raises:
-        FormatError, FileChangedError: the model's file is invalid or was modified, so every request
-            would fail.
+        FormatError, FileChangedError, SearchIndexError: the model's or the index's file is invalid
+            or was modified, so every request would fail.
     """
-    if not (isinstance(event, Mapping) and isinstance(event.get("requestContext"), Mapping)):
+    resources = Resources(model, index, max_texts)
+    if not is_http(event):
         try:
-            return _check_size(_embed(model, event, max_texts))
-        except _Refusal as refusal:
+            return check_size(_answer(resources, event))
+        except Refusal as refusal:
             return refusal.document
+    assert isinstance(event, Mapping)
     try:
-        return _check_size(_http(200, _embed(model, _body(event), max_texts)))
-    except _Refusal as refusal:
-        return _http(refusal.status, refusal.document)
+        return check_size(http_answer(200, _answer(resources, body(event))))
+    except Refusal as refusal:
+        return http_answer(refusal.status, refusal.document)
 
 
-def _embed(model: StaticModel, request: object, max_texts: int) -> dict[str, Any]:
-    options = _options(request)
-    texts = options.pop("texts")
-    encoding = options.pop("encoding", "json")
-    if encoding not in ENCODINGS:
-        expected = " or ".join(ENCODINGS)
-        raise _invalid(f"encoding: expected {expected}, found {encoding!r}")
-    if len(texts) > max_texts:
-        message = f"texts: expected at most {max_texts}, found {len(texts)}"
-        raise _Refusal(413, "too_many_texts", message)
-    for number, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise _invalid(f"texts: expected strings, found {_spell(text)} at {number}")
-    try:
-        prompt = find_prompt(
-            options.pop("prompt", None), options.pop("prompt_name", None), model.metadata.prompts
-        )
-    except InvalidOptionError as error:
-        raise _invalid(str(error)) from None
-    n_characters = len(prompt or "")
-    if n_characters > MAX_PROMPT_CHARACTERS:
-        message = f"prompt: expected at most {MAX_PROMPT_CHARACTERS} characters"
-        raise _Refusal(413, "prompt_too_long", f"{message}, found {n_characters}")
-    empty = EmptyTexts("zero", keep=True)
-    try:
-        vectors = model.encode(texts, prompt=prompt, on_empty=empty, **options)
-    except (FormatError, FileChangedError):
-        raise
-    except StaticEmbError as error:
-        raise _Refusal(400, getattr(error, "code", "invalid_request"), str(error)) from None
-    if encoding == "base64":
-        little = vectors.astype(vectors.dtype.newbyteorder("<"), copy=False)
-        embeddings: object = base64.b64encode(little.tobytes()).decode("ascii")
-    elif vectors.dtype.kind == "f":
-        embeddings = nine_digits(vectors).tolist()
-    else:
-        embeddings = vectors.tolist()
-    return {
-        "model": model.metadata.digest,
-        "shape": list(vectors.shape),
-        "dtype": vectors.dtype.name,
-        "encoding": encoding,
-        "embeddings": embeddings,
-        "empty": empty.indices,
-    }
-
-
-def nine_digits(values: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Round numbers to nine significant digits, which identify every float32.
-
-    JSON writes a float32 that was converted to float64 with up to 17 digits. Nine digits halve the
-    size of an answer.
-
-    Args:
-        values: any shape, finite.
-
-    Returns:
-        The same shape; values from 1e9 on and below 1e-14 are not rounded.
-
-    Example:
-        >>> nine_digits(np.array([0.1, -2.0], np.float32)).tolist()
-        [0.100000001, -2.0]
-    """
-    wide = values.astype(np.float64)
-    with np.errstate(divide="ignore"):
-        digits = 8 - np.floor(np.log10(np.abs(wide)))
-    short = (digits >= 0) & (digits < len(_POWERS))
-    scale = _POWERS[np.where(short, digits, 0).astype(np.intp)]
-    # An integer divided by an exact power of ten gives the float64 nearest to the decimal.
-    return np.where(short, np.rint(wide * scale) / scale, wide)
-
-
-def _options(request: object) -> dict[str, Any]:
-    """Check a request; return its members that are not null."""
-    known = ", ".join(REQUEST_MEMBERS)
+def _answer(resources: Resources, request: object) -> dict[str, Any]:
+    kinds = " or ".join(REQUESTS)
     if not isinstance(request, Mapping):
-        raise _invalid(f"request: expected an object with texts, found {_spell(request)}")
-    for name in request:
-        if name not in REQUEST_MEMBERS:
-            raise _invalid(f"request: expected members among {known}, found {name!r}")
-    options = {name: value for name, value in request.items() if value is not None}
-    if "texts" not in options:
-        raise _invalid("request: expected an object with texts, found none")
-    for name, value in options.items():
-        kind = REQUEST_MEMBERS[name]
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise _invalid(f"{name}: expected {_NAMES[kind]}, found {_spell(value)}")
-    return options
-
-
-def _body(event: Mapping[str, Any]) -> object:
-    """Return the JSON document in an HTTP event's body."""
-    context = event["requestContext"]
-    http = context.get("http")
-    method = http.get("method") if isinstance(http, Mapping) else event.get("httpMethod")
-    if method != "POST":
-        raise _Refusal(405, "method_not_allowed", f"method: expected POST, found {method}")
-    body = event.get("body") or ""
-    if not isinstance(body, str):
-        raise _invalid(f"body: expected a string, found {_spell(body)}")
-    try:
-        if event.get("isBase64Encoded"):
-            body = base64.b64decode(body, validate=True).decode("utf-8")
-        return strict_json.loads(body)
-    except (binascii.Error, UnicodeDecodeError) as error:
-        raise _Refusal(400, "not_json", f"body: expected UTF-8 in base64: {error}") from None
-    except (ValueError, RecursionError) as error:
-        raise _Refusal(400, "not_json", f"body: expected JSON: {error}") from None
-
-
-def _http(status: int, document: dict[str, Any]) -> dict[str, Any]:
-    headers = {"content-type": "application/json"}
-    if status == 405:
-        headers["allow"] = "POST"
-    return {
-        "statusCode": status,
-        "headers": headers,
-        "body": json.dumps(document, separators=(",", ":")),
-        "isBase64Encoded": False,
-    }
-
-
-def _check_size(document: dict[str, Any]) -> dict[str, Any]:
-    """Refuse an answer above Lambda's limit: Lambda's own error would be less helpful."""
-    size = len(json.dumps(document))
-    if size > MAX_RESPONSE_BYTES:
-        raise _Refusal(
-            413,
-            "response_too_large",
-            f"response: expected at most {MAX_RESPONSE_BYTES} bytes, found {size}; send fewer "
-            "texts, or ask for base64, int8 or a smaller truncate_dim",
-        )
-    return document
-
-
-def _invalid(message: str) -> _Refusal:
-    return _Refusal(400, "invalid_request", message)
-
-
-def _spell(value: object) -> str:
-    """Describe a value in at most 40 characters."""
-    if isinstance(value, Mapping):
-        return "an object"
-    return _NAMES.get(type(value)) or f"{value!r}"[:40]
+        raise invalid(f"request: expected an object with {kinds}, found {spell(request)}")
+    named = [name for name in REQUESTS if request.get(name) is not None]
+    if len(named) != 1:
+        found = " and ".join(named) or ", ".join(map(repr, request))[:60] or "none"
+        raise invalid(f"request: expected an object with {kinds}, found {found}")
+    kind = REQUESTS[named[0]]
+    return kind.answer(resources, options(request, kind.members))
 
 
 @functools.cache
 def _model() -> StaticModel:
-    bundled = Path(__file__).parents[1].with_name(FILE_NAME)
-    model = StaticModel.load(chosen() or (bundled if bundled.exists() else None))
+    model = StaticModel.load(chosen() or _bundled(FILE_NAME))
     model.tokenize("warm")  # builds the tokenizer, which encode may postpone
     model.encode(["warm"])
     return model
+
+
+@functools.cache
+def _index() -> Index | None:
+    path = os.environ.get(INDEX_VARIABLE) or _bundled(INDEX_NAME)
+    if path is None:
+        return None
+    from ..search import Index  # late: it imports sqlite3, and most functions have no index
+
+    index = Index.open(path, _model())
+    index.search("warm")  # reads the vectors into memory
+    return index
+
+
+def _bundled(name: str) -> str | None:
+    """Return a file in the folder that holds the package, or None."""
+    path = Path(__file__).parents[1].with_name(name)
+    return str(path) if path.exists() else None
 
 
 @functools.cache
@@ -281,3 +192,4 @@ def _max_texts() -> int:
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:  # Lambda imports this module during initialization
     _max_texts()
     _model()
+    _index()

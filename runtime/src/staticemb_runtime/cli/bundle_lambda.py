@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import InvalidOptionError
-from ..loading.installed import locate
+from ..loading.installed import chosen, locate
 from ..records.output_file import output_file, refuse_inputs, reported
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ def add_parser(commands: argparse._SubParsersAction[Any], model: argparse.Argume
         "bundle-lambda",
         parents=[model],
         help="build a zip file for AWS Lambda",
-        description="Build a zip file for AWS Lambda: this package, a model, numpy and tokenizers.",
+        description="Build a zip file for AWS Lambda: this package, a model, numpy and tokenizers, "
+        "and a search index if one is given.",
     )
     parser.set_defaults(run=run)
     parser.add_argument(
@@ -63,6 +64,13 @@ def add_parser(commands: argparse._SubParsersAction[Any], model: argparse.Argume
     version = "{}.{}".format(*sys.version_info)
     parser.add_argument("--python", default=version, metavar="X.Y",
                         help=f"the function's Python version [{version}]")  # fmt: skip
+    parser.add_argument(
+        "--index",
+        type=Path,
+        metavar="INDEX",
+        help="a search index, so that the function answers queries; its model is taken unless "
+        "--model names one",
+    )
     parser.add_argument(
         "--constraint",
         type=Path,
@@ -80,16 +88,20 @@ def run(options: argparse.Namespace) -> int:
 
     output: Path = options.output
     constraint: Path | None = options.constraint
+    index: Path | None = options.index
     if output.suffix.lower() != ".zip":
         raise InvalidOptionError(f"--output: expected a name ending in .zip, found {output}")
-    model = locate(options.model)
-    refuse_inputs(str(output), [model, *([] if constraint is None else [str(constraint)])])
+    # The index names its own model, unless another one is named here.
+    model = None if index is not None and options.model == chosen() else options.model
+    given = [str(path) for path in (constraint, index) if path is not None]
+    refuse_inputs(str(output), [*given, *([] if model is None else [locate(model)])])
     bundle = build(
-        Path(model),
+        model,
         output,
         architecture=options.architecture,
         python=options.python,
         constraint=constraint,
+        index=index,
     )
     template = output.with_name(TEMPLATE_NAME)
     text = sam_template(output.name, architecture=options.architecture, python=options.python)

@@ -154,17 +154,31 @@ class Embedder:
         Raises:
             InvalidTextError, FormatError, FileChangedError: as `ids`.
         """
+        vectors, lengths = self.embed_counted(batch, request, out, shared=shared)
+        return Block(vectors, NO_TEXTS if lengths.all() else np.flatnonzero(lengths == 0))
+
+    def embed_counted(
+        self,
+        batch: Batch,
+        request: Request,
+        out: NDArray[np.float32] | None = None,
+        *,
+        shared: bool = False,
+    ) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """Embed a slice; return its vectors, (n, width), and its texts' numbers of tokens, (n,).
+
+        The parameters and errors are those of `embed`.
+        """
         ids, lengths = self.ids(batch, shared=shared)
         vectors = self._pooler(request, shared=shared).many(ids, lengths, out)
         self._guard.check()
-        empty = NO_TEXTS if lengths.all() else np.flatnonzero(lengths == 0)
-        return Block(quantize(vectors, request.precision), empty)
+        return quantize(vectors, request.precision), lengths
 
-    def embed_one(self, text: str, request: Request) -> tuple[NDArray[Any], bool]:
+    def embed_one(self, text: str, request: Request) -> tuple[NDArray[Any], int]:
         """Embed one text, with the bits of `embed` and a few calls of numpy.
 
         Returns:
-            The vector, (width,), and whether the text has no known token.
+            The vector, (width,), and the number of the text's known tokens.
 
         Raises:
             InvalidTextError, FormatError, FileChangedError: as `ids`.
@@ -184,8 +198,8 @@ class Embedder:
             self._check()
             raise
         if request.precision != "float32":
-            return quantize(vector, request.precision), not len(ids)
-        return vector, not len(ids)
+            return quantize(vector, request.precision), len(ids)
+        return vector, len(ids)
 
     def _pooler(self, request: Request, *, shared: bool = False) -> Pooler:
         key = request, shared

@@ -9,6 +9,7 @@ from ..format.heads import head_names, read_head
 from .scoring import Scorer
 
 if TYPE_CHECKING:
+    from ..format.heads import Head
     from ..format.parts import ModelParts
 
 
@@ -17,14 +18,21 @@ class Heads:
 
     Args:
         file: the parts of the model.
+        place: the absolute path of the file or folder.
 
     Attributes:
         names: the names of the heads, malformed ones included, in ascending order.
     """
 
-    def __init__(self, file: ModelParts) -> None:
+    def __init__(self, file: ModelParts, place: str) -> None:
         self._file = file
         self.names = head_names(file.metadata)
+        self._folder: str | None = None
+        if not file.metadata.format_version and file.metadata.extra["rules"] == "model2vec":
+            from ..loading.foreign_head import NAME, has_head  # late: most models are files
+
+            self._folder = place
+            self.names = (NAME,) if has_head(place) else ()
         self._scorers: dict[str, Scorer] = {}
 
     def scorer(self, name: str | None) -> Scorer:
@@ -53,7 +61,15 @@ class Heads:
             expected = f"one of the file's heads ({listed})"
             raise MissingHeadError(f"head: expected {expected}, found {name!r:.80}")
         try:
-            scorer = Scorer(read_head(self._file, name))
+            scorer = Scorer(self._read(name))
         except PartError as error:
             raise MissingHeadError(f"{self._file.path}: {error}") from error
         return self._scorers.setdefault(name, scorer)
+
+    def _read(self, name: str) -> Head:
+        if self._folder is None:
+            return read_head(self._file, name)
+        from ..loading.foreign_head import read_foreign_head
+
+        metadata = self._file.metadata
+        return read_foreign_head(self._folder, metadata.dim, normalize=metadata.normalize)

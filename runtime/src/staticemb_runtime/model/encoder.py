@@ -80,7 +80,7 @@ class Encoder:
         from ..heads.opening import Heads  # late: most programs embed texts alone
 
         self.embedder.check_file()
-        return Heads(self.embedder.file)
+        return Heads(self.embedder.file, self.place)
 
     @cached_property
     def query_only(self) -> bool:
@@ -142,8 +142,8 @@ class Encoder:
         if prompt is not None or type(text) is not str:
             (batch,) = slices([text], 1, prompt)
             text = batch.texts[0]
-        vector, is_empty = self.embedder.embed_one(text, request)
-        if is_empty:
+        vector, n_tokens = self.embedder.embed_one(text, request)
+        if not n_tokens:
             empty.add(Batch(0, [text]), (0,))
             self.warn(empty, 1)
         return vector
@@ -200,6 +200,25 @@ class Encoder:
         if done < len(vectors):
             vectors.resize(done, request.width, refcheck=False)
         return vectors
+
+    def encode_counted(
+        self, texts: list[str], request: Request, *, prompt: str | None
+    ) -> tuple[NDArray[Any], int]:
+        """Return the vectors of texts, (n, width), and the number of their known tokens.
+
+        Raises:
+            TypeError, StaticEmbError: as `StaticModel.encode` for invalid texts.
+        """
+        if len(texts) == 1 and prompt is None:
+            vector, n_tokens = self.embedder.embed_one(texts[0], request)
+            return vector[None], n_tokens
+        vectors = np.empty((len(texts), request.width), request.dtype)
+        n_tokens = 0
+        for batch in slices(texts, BATCH_SIZE, prompt):
+            rows, lengths = self.embedder.embed_counted(batch, request)
+            vectors[batch.start : batch.start + len(rows)] = rows
+            n_tokens += int(lengths.sum())
+        return vectors, n_tokens
 
     def stream(
         self,

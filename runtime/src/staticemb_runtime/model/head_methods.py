@@ -161,7 +161,7 @@ class HeadMethods:
 
         scorer, limit = self._classifier(head), check_threshold(threshold)
         blocks = self._stream(scorer, scorer.scores, texts, batch_size, on_empty, workers)
-        return (labels_of(scorer, scores, limit) for scores in blocks)
+        return (labels_of(scorer.head, scores, limit) for scores in blocks)
 
     def predict_proba(
         self,
@@ -381,7 +381,7 @@ class HeadMethods:
         blocks = self._blocks(
             scorer, scorer.scores, texts, batch_size, show_progress_bar, on_empty, workers
         )
-        return (labels_of(scorer, scores, limit) for scores in blocks)
+        return (labels_of(scorer.head, scores, limit) for scores in blocks)
 
     def _array(
         self,
@@ -398,8 +398,9 @@ class HeadMethods:
             scorer, function, texts, batch_size, show_progress_bar, on_empty, workers
         )
         if isinstance(texts, str):
-            return next(blocks)[0]
-        width, done = len(scorer.labels), 0
+            row: NDArray[np.float32] = next(blocks)[0]
+            return row
+        width, done = len(scorer.head.labels), 0
         results = np.empty((size_hint(texts) or 0, width), np.float32)
         for rows in blocks:
             if done + len(rows) > len(results):

@@ -58,6 +58,21 @@ class Hit(NamedTuple):
     vector_rank: int | None = None
     rerank_score: float | None = None
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the hit as values that JSON can hold.
+
+        Example:
+            >>> span = PassageSpan(0, 0, 11)
+            >>> hit = Hit("1", 1.0, "a red apple", {}, span, "a red apple", ((2, 5),))
+            >>> hit.to_dict()["passage"]
+            {'number': 0, 'start': 0, 'stop': 11}
+        """
+        return self._asdict() | {
+            "metadata": dict(self.metadata),
+            "passage": self.passage._asdict(),
+            "marks": [list(mark) for mark in self.marks],
+        }
+
     def marked(self, start: str = "[", stop: str = "]") -> str:
         """Return the snippet with `start` and `stop` around each word of the query.
 

@@ -208,16 +208,17 @@ class Index(WritableIndex):
                 ]
         return hits[0] if isinstance(query, str) else hits
 
-    def publish(self, path: str | os.PathLike[str]) -> None:
+    def publish(self, path: str | os.PathLike[str], *, with_model: bool = True) -> None:
         """Write a compact copy that opens from a read-only folder.
 
         Args:
             path: the file; an existing one is replaced at the end.
+            with_model: whether a model that the index holds is copied as well.
 
         Raises:
             OutputError: the copy cannot be written.
         """
-        publish(self._store, os.fspath(path))
+        publish(self._store, os.fspath(path), with_model=with_model)
 
     def check(self) -> None:
         """Read the whole file and compare its parts.

@@ -21,7 +21,7 @@ from .searching import Searcher
 from .settings import next_change, read_settings
 from .stop_words import ENGLISH
 from .store import Store, create, has_full_text
-from .stored_model import has_model, load_model, store_model
+from .stored_model import has_model, load_model, store_model, write_model
 
 if TYPE_CHECKING:
     import sqlite3
@@ -239,6 +239,27 @@ class OpenIndex:
         with self._store.writing() as connection:
             store_model(connection, model)
             next_change(connection)
+
+    def export_model(self, path: str | os.PathLike[str]) -> None:
+        """Write the model that the index holds to a file of its own.
+
+        Args:
+            path: the file; an existing one is replaced at the end.
+
+        Raises:
+            IndexModelError: the index holds no model.
+            OutputError: the file cannot be written.
+        """
+        from ..records.output_file import output_file, reported  # late: a search needs it not
+
+        with self._store.reading() as connection:
+            if not has_model(connection):
+                raise IndexModelError(
+                    f"{self._store.path}: the index holds no model; it was made with "
+                    f"{self._settings.model}"
+                )
+            with output_file(path) as file, reported(os.fspath(path)):
+                write_model(connection, file)
 
     def _vectors(self) -> DocumentVectors:
         return DocumentVectors(self.model, self._settings.dimension)

@@ -15,8 +15,13 @@ if TYPE_CHECKING:
     from .store import Store
 
 
-def publish(store: Store, path: str) -> None:
+def publish(store: Store, path: str, *, with_model: bool) -> None:
     """Write a copy without a write-ahead log; it replaces an existing file at the end.
+
+    Args:
+        store: the index.
+        path: the copy.
+        with_model: whether a stored model is copied.
 
     Raises:
         OutputError: the copy cannot be written, or is the index itself.
@@ -32,6 +37,9 @@ def publish(store: Store, path: str) -> None:
             copy.execute("PRAGMA journal_mode = DELETE")
             if store.full_text:
                 copy.execute("INSERT INTO lexical(lexical) VALUES ('optimize')")
+            if not with_model and copy.execute("DELETE FROM model").rowcount:
+                copy.commit()
+                copy.execute("VACUUM")
             copy.commit()
         os.replace(temporary, path)
     except (OSError, SearchIndexError) as error:

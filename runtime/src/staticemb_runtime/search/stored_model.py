@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
-from ..errors import InvalidOptionError
+from ..errors import InvalidOptionError, NotAnIndexError
 from ..model import StaticModel
 
 if TYPE_CHECKING:
@@ -41,17 +41,28 @@ def has_model(connection: sqlite3.Connection) -> bool:
     return connection.execute("SELECT 1 FROM model LIMIT 1").fetchone() is not None
 
 
+def write_model(connection: sqlite3.Connection, file: IO[bytes]) -> None:
+    """Write the stored model's file.
+
+    Raises:
+        NotAnIndexError: a piece is no bytes.
+    """
+    for (piece,) in connection.execute("SELECT data FROM model ORDER BY number"):
+        if not isinstance(piece, bytes):
+            raise NotAnIndexError("damaged index: expected the model's bytes, found others")
+        file.write(piece)
+
+
 def load_model(connection: sqlite3.Connection) -> StaticModel:
     """Load the stored model into memory, by a temporary file, which is removed.
 
     Raises:
-        FormatError: the stored file is damaged.
+        NotAnIndexError, FormatError: the stored file is damaged.
     """
     handle, path = tempfile.mkstemp(suffix=".staticemb")
     try:
         with os.fdopen(handle, "wb") as file:
-            for (piece,) in connection.execute("SELECT data FROM model ORDER BY number"):
-                file.write(piece)
+            write_model(connection, file)
         return StaticModel.load(path, mmap=False)
     finally:
         os.remove(path)

@@ -1,0 +1,96 @@
+"""Rank texts that are not in an index by the hybrid score of an index."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from ..encoding.vectors import similarity
+from .fusion import VECTOR_WEIGHT, fuse
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from .index import Index
+    from .lexicon import Lexicon
+
+# The parameters of FTS5's BM25.
+_SATURATION: Final = 1.2
+_LENGTH_SHARE: Final = 0.75
+_LEAST_WEIGHT: Final = 1e-6
+
+
+def rank(index: Index, query: str, texts: Sequence[str]) -> NDArray[np.float64]:
+    """Score texts for a query as the index scores its documents.
+
+    A word counts by how rare it is in the index. The lengths of texts are compared with the mean
+    length of these texts. Both scores are scaled over these texts, as in `Index.search`.
+
+    Args:
+        index: an open index.
+        query: the query.
+        texts: n texts.
+
+    Returns:
+        (n,) float64, from 0 to 1.
+
+    Raises:
+        InvalidTextError: the query or a text is not valid Unicode.
+        SearchIndexError: as `Index.search`.
+    """
+    settings = index.info()
+    model, dim = index.model, settings.dimension
+    asked = model.encode_query([query], truncate_dim=dim, on_empty="zero")
+    given = model.encode_document(list(texts), truncate_dim=dim, on_empty="zero", as_query=True)
+    cosines = similarity(asked, given)[0].astype(np.float64)
+    lexical = np.full(len(texts), np.nan)
+    with index._lock, index._store.reading() as connection:
+        if index._lexicon is not None:
+            lexical = bm25(connection, index._lexicon, query, texts, settings.passages)
+    order, ranked = fuse(lexical, cosines, np.ones(len(texts), np.bool_), VECTOR_WEIGHT)
+    scores = np.empty(len(texts))
+    scores[order] = ranked
+    return scores
+
+
+def bm25(
+    connection: sqlite3.Connection,
+    lexicon: Lexicon,
+    query: str,
+    texts: Sequence[str],
+    passages: int,
+) -> NDArray[np.float64]:
+    """Return the BM25 scores of texts by the word frequencies of an index.
+
+    Args:
+        connection: inside a transaction that reads.
+        lexicon: finds the terms of words.
+        query: the query.
+        texts: n texts.
+        passages: the number of passages in the index.
+
+    Returns:
+        (n,) float64; NaN for a text without a word of the query.
+    """
+    wanted = lexicon.query_words(query)
+    lengths = np.array([sum(1 for _ in lexicon.spans(text)) for text in texts])
+    found = [Counter(term for *_, term in lexicon.occurrences(text, wanted)) for text in texts]
+    norms = 1 - _LENGTH_SHARE + _LENGTH_SHARE * lengths / max(lengths.mean(), 1)
+    scores = np.zeros(len(texts))
+    for term, (_, repeats) in wanted.items():
+        holders = _holders(connection, term)
+        weight = max(np.log((passages - holders + 0.5) / (holders + 0.5)), _LEAST_WEIGHT)
+        counts = np.array([counted[term] for counted in found])
+        scores += repeats * weight * counts * (_SATURATION + 1) / (counts + _SATURATION * norms)
+    return np.where(scores > 0, scores, np.nan)
+
+
+def _holders(connection: sqlite3.Connection, term: str) -> int:
+    """Return the number of passages of the index that hold a term."""
+    row = connection.execute("SELECT doc FROM temp.vocabulary WHERE term = ?", (term,)).fetchone()
+    return 0 if row is None else int(row[0])

@@ -1,0 +1,124 @@
+"""Read the body of a request: bytes counted as they arrive, then JSON of a limited depth."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from ..format import strict_json
+from .refusals import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.types import Receive, Scope
+
+    from .limits import Limits
+
+
+class Disconnected(Exception):  # noqa: N818 - it ends the work on a request
+    """The client has closed the connection before it had sent the request."""
+
+
+class BodyReader:
+    """Reads bodies; counts the bytes of all bodies that are in memory.
+
+    Args:
+        limits: the limits.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._pending = 0
+
+    async def read(self, scope: Scope, receive: Receive) -> bytes:
+        """Return the body of a request; `release` it afterwards.
+
+        Raises:
+            Refusal: it is too large, not JSON by its header, or arrives too slowly.
+            Disconnected: the client has gone.
+        """
+        content_type, length = b"", None
+        for name, value in scope["headers"]:
+            if name == b"content-type":
+                content_type = value
+            elif name == b"content-length":
+                length = int(value)  # the server has checked that it is a number
+            elif name == b"content-encoding" and value.lower() != b"identity":
+                raise Refusal("media_type", "content-encoding: expected none")
+        if content_type.partition(b";")[0].strip().lower() != b"application/json":
+            raise Refusal("media_type", "content-type: expected application/json")
+        if length is not None:
+            self._check(length)
+        message = await receive()
+        if not message.get("more_body"):  # the whole body has come with the head
+            if message["type"] == "http.disconnect":
+                raise Disconnected
+            body: bytes = message["body"]
+            self._check(len(body))
+            self._pending += len(body)
+            return body
+        try:
+            return await asyncio.wait_for(self._rest(message, receive), self._limits.seconds)
+        except asyncio.TimeoutError:
+            seconds = self._limits.seconds
+            raise Refusal("slow", f"body: expected within {seconds:g} seconds") from None
+
+    def release(self, size: int) -> None:
+        """Count the bytes of a body no more."""
+        self._pending -= size
+
+    async def _rest(self, message: Mapping[str, Any], receive: Receive) -> bytes:
+        body = bytearray()
+        complete = False
+        try:
+            while True:
+                if message["type"] == "http.disconnect":
+                    raise Disconnected
+                part = message.get("body", b"")
+                self._check(len(body) + len(part), len(part))
+                body += part
+                self._pending += len(part)
+                if not message.get("more_body"):
+                    complete = True
+                    return bytes(body)
+                message = await receive()
+        finally:
+            if not complete:
+                self._pending -= len(body)
+
+    def _check(self, size: int, more: int | None = None) -> None:
+        if size > self._limits.body_bytes:
+            raise Refusal(
+                "too_large",
+                f"body: expected at most {self._limits.body_bytes} bytes",
+                code="body_too_large",
+            )
+        if self._pending + (size if more is None else more) > self._limits.pending_bytes:
+            raise Refusal("busy", "the server is reading as many requests as it has memory for")
+
+
+def parse(body: bytes, depth: int) -> dict[str, Any]:
+    """Parse a body that must be a JSON object.
+
+    Args:
+        body: the bytes.
+        depth: how deep arrays and objects may nest.
+
+    Raises:
+        Refusal: it is something else.
+    """
+    try:
+        text = body.decode()
+        # Counting is faster than scanning, and enough for nearly all requests.
+        if body.count(b"[") + body.count(b"{") > depth and strict_json.depth(text, depth) > depth:
+            raise Refusal("not_json", f"body: expected at most {depth} nested arrays and objects")
+        value = strict_json.loads(text)
+    except UnicodeDecodeError as error:
+        reason = f"byte {error.start}: {error.reason}"
+        raise Refusal("not_json", f"body: expected UTF-8, found {reason}") from None
+    except (ValueError, RecursionError) as error:
+        raise Refusal("not_json", f"body: expected JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise Refusal("invalid", "body: expected a JSON object")
+    return value

@@ -391,6 +391,14 @@ class OutputError(StaticEmbError):
     """The output cannot be written."""
 
 
+class WriteError(OutputError):
+    """The system refuses to write an output: the disk is full, or a permission is missing."""
+
+
+class ManifestError(OutputError):
+    """An output folder belongs to a run with another model or other options, or is in use."""
+
+
 class BundleError(StaticEmbError):
     """A bundle for AWS Lambda cannot be built."""
 

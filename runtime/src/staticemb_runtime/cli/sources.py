@@ -36,15 +36,14 @@ class SourcePosition(InputPosition):
         self._begun += 1
         super().follow(file)
 
-    def share(self) -> float | None:
-        """Return the fraction that has been read, from 0 to 1; None: unknown."""
+    def sizes(self) -> tuple[int, int] | None:
+        """Return how many bytes of all files have been read, and of how many; None: unknown."""
         total = sum(self._sizes)
         if self._unknown or not total or not self._begun:
             return None
-        inside = super().share()
-        present = self._sizes[self._begun - 1]
-        before = sum(self._sizes[: self._begun - 1])
-        return min(1.0, (before + present * (1.0 if inside is None else inside)) / total)
+        inside, before = super().sizes(), sum(self._sizes[: self._begun - 1])
+        read = self._sizes[self._begun - 1] if inside is None else inside[0]
+        return min(total, before + read), total
 
 
 def _size(path: str) -> int | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from ..corpus import input_files
 from ..errors import AdaptationError
 from ..output_file import check_folders, check_output
 from ..progress import Progress
+from ..scratch_folder import scratch_folder
 from ..vocabulary.token_ids import TokenIds
 from .adapted_file import Dtype
 from .collection import Collection, Collector
@@ -126,8 +126,7 @@ def adapt(
     tokenizer = None if tokenizer is None else os.fspath(tokenizer)
     # Without a model, the tokenizer may be trained on the documents.
     base = None if model == NO_MODEL else open_base(model, tokenizer)
-    with tempfile.TemporaryDirectory(prefix="staticemb-") as temporary:
-        folder = Path(temporary)
+    with scratch_folder(path) as folder:
         source = open_source(
             documents,
             index=index,
@@ -164,7 +163,9 @@ def _collected(
     """Read the whole collection once."""
     most = base.max_tokens if max_tokens is None else max_tokens
     tokenize = TokenIds(base.tokenizer, base.unknown_token_id, most)
-    with Collector(folder, source.dim, tokenize, source.place, source.cut) as collector:
+    with Collector(
+        folder, source.dim, tokenize, source.place, source.cut, spans=source.has_query_kind
+    ) as collector:
         if source.teacher is not None:
             total = sum(1 for _ in source.texts())
             with progress.track("Document vectors", total, "documents") as advance:

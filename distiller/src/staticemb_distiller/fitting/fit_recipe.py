@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from ..corpus.sampling import TextSource, gather
 from ..corpus.source_spec import GIVEN
 from ..progress import BlockProgress
 from ..recipe.budget import Budget
-from ..teacher.reporting import ReportingTeacher
+from ..scratch_folder import scratch_folder
 from ..teacher.text_encoder import LocalTeacher, StreamingEncoder
 from ..teacher.token_vectors import special_ids
 from .fit_texts import Fitted, fit_table
@@ -139,17 +138,17 @@ def fit_recipe(
         return fit_table(
             texts,
             gathered.weights,
-            _reporting(teacher, block_progress),
+            teacher,
             vocabulary.tokenizer_json,
             vocabulary.unknown_token_id,
             vectors,
             weights,
             cache=folder,
-            about=teacher.about(),
             budget=budget,
             own=gathered.own,
             options=options,
             encoded=steps(block_progress.block, teacher, progress),
+            advance=block_progress.within,
             fitted=lambda step: progress.note(_described(step)),
         )
 
@@ -166,13 +165,6 @@ def _longest(teacher: TextEncoder) -> int:
     return max(1, teacher.max_length - frame - len(prompt))
 
 
-def _reporting(teacher: TextEncoder, progress: BlockProgress) -> ReportingTeacher | TextEncoder:
-    """Let a Sentence Transformer report within blocks; a server reports each response anyway."""
-    if isinstance(teacher, LocalTeacher):
-        return ReportingTeacher(teacher, progress.within)
-    return teacher
-
-
 def _device(teacher: TextEncoder) -> str:
     """Return the device of the fit: the teacher's, if it is CUDA."""
     device = str(teacher.device) if isinstance(teacher, LocalTeacher) else "cpu"
@@ -185,8 +177,8 @@ def cache_folder(cache: Path | None) -> Iterator[Path]:
     if cache is not None:
         yield cache
         return
-    with tempfile.TemporaryDirectory(prefix="staticemb-") as folder:
-        yield Path(folder)
+    with scratch_folder() as folder:
+        yield folder
 
 
 def steps(

@@ -40,11 +40,13 @@ class IndexDocument(NamedTuple):
         id: Its id.
         text: Its text.
         metadata: Values that JSON can hold.
+        source: The file that it comes from, or "".
     """
 
     id: str
     text: str
     metadata: Mapping[str, Any]
+    source: str = ""
 
 
 def index_with_teacher(
@@ -222,6 +224,7 @@ def _add(
                 [document.text for document in chosen],
                 ids=[document.id for document in chosen],
                 metadata=[document.metadata for document in chosen],
+                sources=[document.source for document in chosen],
                 vectors=project,
                 batch_size=BATCH,
             )

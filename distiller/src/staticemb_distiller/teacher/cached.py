@@ -25,6 +25,7 @@ def cached_vectors(
     kind: TextKind = "document",
     seconds: float | None = None,
     progress: Callable[[int, int], None] | None = None,
+    advance: Callable[[int], object] | None = None,
 ) -> NDArray[np.float16]:
     """Return a teacher's unit vectors of texts; missing ones are encoded and stored.
 
@@ -35,6 +36,8 @@ def cached_vectors(
         kind: Whether the texts are documents or queries.
         seconds: As for `TeacherCache.encode`.
         progress: Called with the number of finished texts and the total.
+        advance: Called with the number of texts encoded since its last call. A server's texts are
+            counted by `progress` if both are given.
 
     Returns:
         (n, dim) float16, the vectors of the first n texts; without a time limit, of all texts.
@@ -44,7 +47,9 @@ def cached_vectors(
         CacheError: The cache is damaged or cannot be written.
     """
     store = TeacherCache(folder, teacher.about(kind), teacher.dim)
-    return through_cache(store, teacher, texts, kind=kind, seconds=seconds, progress=progress)
+    return through_cache(
+        store, teacher, texts, kind=kind, seconds=seconds, progress=progress, advance=advance
+    )
 
 
 def through_cache(
@@ -66,7 +71,7 @@ def through_cache(
         kind: As for `cached_vectors`.
         seconds: As for `cached_vectors`.
         progress: As for `cached_vectors`.
-        advance: Called with the number of texts encoded since its last call.
+        advance: As for `cached_vectors`.
     """
     if isinstance(teacher, StreamingEncoder) and seconds is None:
         stream = teacher
@@ -74,7 +79,7 @@ def through_cache(
         def parts(missing: Sequence[str]) -> Iterator[EncodedPart]:
             for rows, vectors in stream.encode_parts(missing, kind=kind):
                 yield rows, vectors  # stored before the next line
-                if advance is not None:
+                if advance is not None and progress is None:
                     advance(len(rows))
 
         return store.encode_parts(texts, parts, progress=progress)

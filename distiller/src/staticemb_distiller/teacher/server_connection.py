@@ -22,7 +22,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from ..errors import TeacherError
 
-TIMEOUT = 120.0  # seconds without a byte
+TIMEOUT = 600.0  # seconds without a byte: a slow server may need minutes for a batch
 FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0  # seconds
 PATIENCE = 900.0  # the longest wait that a server may ask for, in seconds
 _TRANSIENT = {408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529}

@@ -37,6 +37,18 @@ if TYPE_CHECKING:
     UnsignedVector = np.ndarray[tuple[int], np.dtype[np.uint8]]
     UnsignedVectors = np.ndarray[tuple[int, int], np.dtype[np.uint8]]
 
+
+def slice_size(batch_size: int, workers: int) -> int:
+    """Return how many texts are processed at a time.
+
+    Raises:
+        InvalidOptionError: `batch_size` is not an integer of at least 1.
+    """
+    # Small slices make threads wait for the interpreter's lock instead of computing.
+    least = LEAST_BATCH if workers == 1 else LEAST_SHARED_BATCH
+    return max(least, check_count("batch_size", batch_size))
+
+
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
 
 
@@ -231,9 +243,7 @@ class EncodeMethods:
         empty = EmptyTexts.of(on_empty)
         request = self._encoder.request(truncate_dim, normalize_embeddings, precision, pooling)
         threads = check_workers(workers)
-        # Small slices make threads wait for the interpreter's lock instead of computing.
-        least = LEAST_BATCH if threads == 1 else LEAST_SHARED_BATCH
-        size = max(least, check_count("batch_size", batch_size))
+        size = slice_size(batch_size, threads)
         if isinstance(sentences, str):
             return self._encoder.encode_one(sentences, request, prompt=prompt, empty=empty)
         return self._encoder.encode(

@@ -14,6 +14,7 @@ from ..loading.installed import check_path, locate
 from ..loading.path import open_parts
 from .encode_methods import EncodeMethods
 from .encoder import Encoder
+from .head_methods import HeadMethods
 from .peer_names import PeerNames
 from .space_methods import SpaceMethods
 from .token_methods import TokenMethods
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 _ATTRIBUTES: Final = frozenset(("metadata", "_encoder", "_path"))
 
 
-class StaticModel(EncodeMethods, TokenMethods, SpaceMethods, PeerNames):
+class StaticModel(EncodeMethods, TokenMethods, SpaceMethods, HeadMethods, PeerNames):
     """A static embedding model; safe to use from several threads.
 
     It also has the methods and attributes that programs for sentence-transformers and model2vec

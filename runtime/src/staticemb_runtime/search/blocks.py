@@ -43,7 +43,11 @@ def encode_vectors(vectors: NDArray[np.float32], precision: StoredPrecision) -> 
     """Turn unit vectors (n, D) into the stored type, (n, width)."""
     if precision == "float16":
         return vectors.astype(DTYPES["float16"])
-    return quantize(vectors, "ubinary" if precision == "bits" else "int8")
+    if precision == "bits":
+        return quantize(vectors, "ubinary")
+    # All 127 steps for each vector: its length is not stored, as `decode_vectors` restores it.
+    largest = np.abs(vectors).max(axis=1, initial=0, keepdims=True)
+    return quantize(vectors / np.where(largest > 0, largest, 1), "int8")
 
 
 def decode_vectors(

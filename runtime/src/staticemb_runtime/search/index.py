@@ -80,6 +80,14 @@ class Index(WritableIndex):
                 last = number
                 yield document
 
+    def sources(self) -> list[tuple[str, str]]:
+        """Return the (id, source) of each document whose source is known, in any order.
+
+        The source is the file from which the document was read: delete those whose file is gone.
+        """
+        with self._store.reading() as connection:
+            return list(collection.sources(connection))
+
     def passages(self) -> Iterator[Passage]:
         """Iterate over all passages with their vectors, document by document.
 

@@ -1,8 +1,7 @@
-"""Search by words: BM25 of SQLite's FTS5.
+"""Search by words: BM25 of the terms in SQLite's FTS5.
 
-FTS5 counts a query's word as often as the query repeats it, so repeated words keep their weight.
-Its cost is the number of passages that hold a word. So a query's commonest words are left out once
-its words occur in more passages than a search should read.
+A query's word counts as often as the query repeats it, so repeated words keep their weight. The
+cost is the number of passages that hold a word. So words of very many passages are left out.
 """
 
 from __future__ import annotations
@@ -11,8 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from .postings import Postings
+from .vectors import best_documents
+
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
@@ -21,9 +24,7 @@ if TYPE_CHECKING:
 _MOST_TERMS: Final = 64  # a longer query is cut to its rarest terms
 _MOST_REPEATS: Final = 8
 COMMON_SHARE: Final = 0.1  # a word in more than a tenth of the passages is common,
-COMMON_LEAST: Final = 10_000  # if these are more passages than this
-_STALE: Final = 1.2  # frequencies are read again when the collection has grown or shrunk by this
-_FETCHED: Final = 256
+COMMON_LEAST: Final = 50_000  # if these are more passages than this
 
 
 class LexicalSearch:
@@ -35,7 +36,24 @@ class LexicalSearch:
 
     def __init__(self, lexicon: Lexicon) -> None:
         self.lexicon = lexicon
-        self._frequencies: dict[str, tuple[int, int]] = {}
+        self._postings = Postings()
+        self._is_read = False
+
+    def refresh(
+        self, connection: sqlite3.Connection, documents: NDArray[np.int64], changed: Iterable[int]
+    ) -> None:
+        """Take over changes of the index.
+
+        Args:
+            connection: inside the transaction of the search.
+            documents: (n,) the document of each passage id; 0 for a free place.
+            changed: the numbers of the blocks that have changed since the last call.
+
+        Raises:
+            NotAnIndexError: the full-text table is damaged.
+        """
+        self._postings.refresh(connection, documents, changed if self._is_read else None)
+        self._is_read = True
 
     def best(
         self,
@@ -48,7 +66,7 @@ class LexicalSearch:
         """Return the passages with the highest BM25 scores, at most one a document, best first.
 
         Args:
-            connection: inside a transaction that reads.
+            connection: inside the transaction of the last `refresh`.
             query: any text.
             count: the most documents.
             documents: (n,) the document of each passage id.
@@ -57,49 +75,24 @@ class LexicalSearch:
         Returns:
             (m,) passage ids and their (m,) scores, m ≤ `count`.
         """
-        expression = self._expression(connection, query, int(np.count_nonzero(documents)))
-        passages: dict[int, tuple[int, float]] = {}
-        if expression:
-            cursor = connection.execute(
-                "SELECT rowid, rank FROM lexical WHERE lexical MATCH ? ORDER BY rank",
-                (expression,),
-            )
-            while len(passages) < count and (rows := cursor.fetchmany(_FETCHED)):
-                for passage, rank in rows:
-                    if not 0 <= passage < len(documents) or not documents[passage]:
-                        continue  # a damaged file
-                    if allowed is None or allowed[passage]:
-                        passages.setdefault(int(documents[passage]), (passage, -rank))
-            cursor.close()
-        best = list(passages.values())[:count]
-        return (
-            np.array([passage for passage, _ in best], np.int64),
-            np.array([score for _, score in best], np.float64),
-        )
+        scores = np.zeros(len(documents), np.float32)
+        for term, repeats in self._terms(connection, query).items():
+            posting = self._postings.read(connection, term)
+            scores[posting.passages] += repeats * posting.scores
+        passages = np.flatnonzero(scores)
+        if allowed is not None:
+            passages = passages[allowed[passages]]
+        best, values = best_documents(passages, scores[passages], documents, count)
+        return best, values.astype(np.float64)
 
-    def _expression(self, connection: sqlite3.Connection, query: str, passages: int) -> str:
-        """Return the expression of FTS5 for a query; empty if the query has no word."""
+    def _terms(self, connection: sqlite3.Connection, query: str) -> dict[str, int]:
+        """Return the terms of a query that are searched for, and how often each counts."""
         words = self.lexicon.query_words(query)
-        if len(words) > _MOST_TERMS or passages > COMMON_LEAST:
-            frequency = {term: self._frequency(connection, term, passages) for term in words}
+        count = self._postings.count
+        if len(words) > _MOST_TERMS or count > COMMON_LEAST:
+            frequency = {term: self._postings.frequency(connection, term) for term in words}
             ordered = sorted((term for term in words if frequency[term]), key=frequency.__getitem__)
-            limit = max(COMMON_SHARE * passages, COMMON_LEAST)
+            limit = max(COMMON_SHARE * count, COMMON_LEAST)
             kept = [term for term in ordered[:_MOST_TERMS] if frequency[term] <= limit]
             words = {term: words[term] for term in kept or ordered[:1]}
-        # The words hold letters and digits alone, so that no quote needs escaping.
-        parts = [f'"{word}"' for word, n in words.values() for _ in range(min(n, _MOST_REPEATS))]
-        return " OR ".join(parts)
-
-    def _frequency(self, connection: sqlite3.Connection, term: str, passages: int) -> int:
-        """Return the number of passages that hold a term, as of now or a little earlier."""
-        known = self._frequencies.get(term)
-        if known is not None and known[0] and known[1] / _STALE <= passages <= known[1] * _STALE:
-            return known[0]
-        row = connection.execute(
-            "SELECT doc FROM temp.vocabulary WHERE term = ?", (term,)
-        ).fetchone()
-        frequency = 0 if row is None else int(row[0])
-        if len(self._frequencies) > 1 << 16:
-            self._frequencies.clear()
-        self._frequencies[term] = (frequency, passages)
-        return frequency
+        return {term: min(n, _MOST_REPEATS) for term, (_, n) in words.items()}

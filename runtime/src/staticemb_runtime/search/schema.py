@@ -3,7 +3,8 @@
 Any program that reads SQLite can read an index. Numbers in blobs are little-endian.
 
 - `settings`: `name`, `value`; a row a setting (`settings.Settings`).
-- `documents`: `number`, never used twice; `id`, the user's; `text`; `metadata`, a JSON object.
+- `documents`: `number`, never used twice; `id`, the user's; `text`; `metadata`, a JSON object;
+  `source`, the file that a command read it from, or empty.
 - `passages`: `id`; `document`, a document's number; `number`, from 0; `start` and `stop`, code
   points of the document's text.
 - `blocks`: 256 places for vectors a row. `id`; `change`, the last change of the row; `live`, how
@@ -12,8 +13,9 @@ Any program that reads SQLite can read an index. Numbers in blobs are little-end
 - `model`: the bytes of the model's file, a piece a row. `number`, from 0; `data`.
 
 The vector of passage `p` has place `p % 256` in block `p // 256`. With precision `int8` a vector is
-D int8 (the vector times 127, rounded), with `float16` D float16, with `bits` ⌈D/8⌉ bytes: 1 where
-an element is positive, highest bit first. `settings.change` counts the transactions that wrote.
+D int8 (times a number that makes the largest absolute element 127, rounded), with `float16` D
+float16, with `bits` ⌈D/8⌉ bytes: 1 where an element is positive, highest bit first.
+`settings.change` counts the transactions that wrote.
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ TABLES: Final = {
     "settings": "CREATE TABLE settings (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
     "documents": (
         "CREATE TABLE documents (number INTEGER PRIMARY KEY AUTOINCREMENT, "
-        "id TEXT NOT NULL UNIQUE, text TEXT NOT NULL, metadata TEXT NOT NULL)"
+        "id TEXT NOT NULL UNIQUE, text TEXT NOT NULL, metadata TEXT NOT NULL, "
+        "source TEXT NOT NULL)"
     ),
     "passages": (
         "CREATE TABLE passages (id INTEGER PRIMARY KEY, document INTEGER NOT NULL, "
@@ -52,6 +55,7 @@ TABLES: Final = {
     "model": "CREATE TABLE model (number INTEGER PRIMARY KEY, data BLOB NOT NULL)",
 }
 LEXICAL: Final = "lexical"
+_HASH_BYTES: Final = 16 << 20
 _SHADOWS: Final = ("data", "idx", "docsize", "config")  # the tables that FTS5 keeps for itself
 _LEXICAL: Final = "CREATE VIRTUAL TABLE lexical USING fts5 (text, content='', tokenize='{}')"
 
@@ -71,12 +75,18 @@ def make_tables(connection: sqlite3.Connection, words: str | None) -> None:
         connection.execute(statement)
     if words is not None:
         connection.execute(lexical_sql(words))
+        # Terms of a transaction are written out when they take so much memory. With SQLite's 1 MB
+        # a large batch becomes many parts, and merging them takes half of the time.
+        hash_size = "INSERT INTO lexical(lexical, rank) VALUES ('hashsize', ?)"
+        connection.execute(hash_size, (_HASH_BYTES,))
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
 def attach_vocabulary(connection: sqlite3.Connection) -> bool:
-    """Make the full-text table's terms readable as `temp.vocabulary`.
+    """Make the full-text table's terms readable.
+
+    `temp.vocabulary` has a row for each term, `temp.occurrences` one for each place of a term.
 
     Returns:
         Whether the file has such a table and this Python's SQLite has FTS5.
@@ -85,9 +95,10 @@ def attach_vocabulary(connection: sqlite3.Connection) -> bool:
     if not connection.execute(query, (LEXICAL,)).fetchone()[0]:
         return False
     try:
-        connection.execute(
-            "CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab (main, lexical, row)"
-        )
+        for name, kind in (("vocabulary", "row"), ("occurrences", "instance")):
+            connection.execute(
+                f"CREATE VIRTUAL TABLE temp.{name} USING fts5vocab (main, lexical, {kind})"
+            )
     except sqlite3.OperationalError as error:
         if "no such module" in str(error):
             return False

@@ -119,7 +119,9 @@ class Searcher:
         blocks = read_blocks(
             connection, self._change, self._settings.dimension, self._settings.precision
         )
-        self._table.update(blocks, count)
+        changed = self._table.update(blocks, count)
+        if self._lexical is not None:
+            self._lexical.refresh(connection, self._table.documents, changed)
         self._change, self._version = change, version
         self._masks.clear()
 

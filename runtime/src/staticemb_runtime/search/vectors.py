@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from .blocks import DTYPES, decode_vectors, width
-from .hamming import distances, nearest, pack_words
+from .hamming import distances, make_codes, nearest, round_query
 from .schema import BLOCK_ROWS
 
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 # Up to this many bytes, vectors are kept as float32, and every row is compared.
 EXACT_BYTES: Final = 64 << 20
 # Above it, rows with the nearest bit codes are compared again: this many for each row asked for,
-# at least this many, and this share of all. Of 245,129 sentences, that found 94 of the best 100 and
-# 99.5 % of the best 10.
+# at least this many, and this share of all. docs/benchmarks/search.md shows the recall.
 _RESCORED: Final = 10
-_LEAST_RESCORED: Final = 1000
+_LEAST_RESCORED: Final = 4000
 _RESCORED_SHARE: Final = 1 / 64
-_ROWS: Final = 1 << 14  # rows that are converted to float32 at a time
+_ROWS: Final = 1 << 14  # rows of which codes are made at a time
+_SCORED: Final = 1 << 10  # rows whose cosines are computed at a time
 
 
 class VectorTable:
@@ -72,12 +72,15 @@ class VectorTable:
         if self._codes is not None:
             self._codes = np.ascontiguousarray(_grown(self._codes.T, rows).T)
 
-    def update(self, blocks: Iterable[VectorBlock], count: int) -> None:
+    def update(self, blocks: Iterable[VectorBlock], count: int) -> list[int]:
         """Take over blocks that are new or have changed.
 
         Args:
             blocks: the blocks.
             count: one more than the highest number of a block.
+
+        Returns:
+            The numbers of the blocks.
         """
         self.reserve(count)
         changed: list[int] = []
@@ -89,14 +92,13 @@ class VectorTable:
             if self._floats is not None:
                 self._floats[rows] = self._unit(self._stored[rows])
             changed.append(block.id)
-        if self._floats is not None:
-            return
-        if self._codes is None:
+        if self._floats is None and self._codes is None:
             self._make_codes()
-        else:
+        elif self._codes is not None:
             for id in changed:
                 rows = slice(id * BLOCK_ROWS, (id + 1) * BLOCK_ROWS)
-                self._codes[:, rows] = pack_words(self._unit(self._stored[rows]) > self._middle)
+                self._codes[:, rows] = self._codes_of(rows)
+        return changed
 
     def nearest(
         self, query: NDArray[np.float32], count: int, allowed: NDArray[np.bool_] | None = None
@@ -112,57 +114,44 @@ class VectorTable:
             (m,) passage ids and their (m,) cosines, m ≤ `count`. Of equal cosines the lower id
             comes first.
         """
+        if not query.any():
+            return np.zeros(0, np.int64), np.zeros(0, np.float32)
         valid = self.documents > 0
         if allowed is not None:
             valid &= allowed
-        if not query.any():
-            return np.zeros(0, np.int64), np.zeros(0, np.float32)
+        total = int(np.count_nonzero(valid))
         ask = count
         while True:
-            passages, scores, complete = self._best(query, ask, valid)
-            first = np.sort(np.unique(self.documents[passages], return_index=True)[1])
-            if len(first) >= count or complete:
-                return passages[first[:count]], scores[first[:count]]
-            ask *= 4
+            rescored = max(_RESCORED * ask, _LEAST_RESCORED, int(_RESCORED_SHARE * len(valid)))
+            if self._codes is None or total <= rescored:
+                passages = np.flatnonzero(valid)
+            else:
+                distance = distances(self._codes, round_query(query))
+                distance[~valid] = np.iinfo(distance.dtype).max
+                passages = nearest(distance, rescored)
+            best = best_documents(passages, self.scores(query, passages), self.documents, count)
+            if len(best[0]) >= count or len(passages) >= total:
+                return best
+            ask *= 4  # documents of many passages took the places of others
 
     def scores(
         self, query: NDArray[np.float32], passages: NDArray[np.int64]
     ) -> NDArray[np.float32]:
         """Return the cosines (m,) of the given passages (m,)."""
-        if self._floats is not None:
-            rows = self._floats[passages]
-        else:
-            rows = self._unit(self._stored[passages])
-        scores: NDArray[np.float32] = np.einsum("ij,j->i", rows, query)
+        # Unlike a product by BLAS, a row's sum by einsum does not depend on the other rows, and a
+        # single thread is as fast: the memory is the limit.
+        if self._floats is not None and 2 * len(passages) > len(self._floats):
+            everything: NDArray[np.float32] = np.einsum("ij,j->i", self._floats, query)
+            return everything[passages]
+        scores = np.empty(len(passages), np.float32)
+        for start in range(0, len(passages), _SCORED):
+            part = passages[start : start + _SCORED]
+            rows = self._unit(self._stored[part]) if self._floats is None else self._floats[part]
+            np.einsum("ij,j->i", rows, query, out=scores[start : start + _SCORED])
         return scores
 
-    def _best(
-        self, query: NDArray[np.float32], count: int, valid: NDArray[np.bool_]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32], bool]:
-        """Return at least `count` passages, best first, and whether these are all there are."""
-        if self._floats is not None:
-            passages = np.flatnonzero(valid)
-            # Unlike a product by BLAS, a row's sum does not depend on the other rows, and a single
-            # thread is as fast: the memory is the limit.
-            scores = np.einsum("ij,j->i", self._floats, query)[passages]
-            if len(passages) > count:
-                limit = np.partition(scores, len(passages) - count)[len(passages) - count]
-                passages, scores = passages[scores >= limit], scores[scores >= limit]
-        else:
-            assert self._codes is not None
-            code = pack_words((query > self._middle)[None])[:, 0]
-            distance = distances(self._codes, code)
-            distance[~valid] = 65535
-            share = int(_RESCORED_SHARE * len(distance))
-            passages = nearest(distance, max(_RESCORED * count, _LEAST_RESCORED, share))
-            passages = passages[distance[passages] < 65535]
-            scores = self.scores(query, passages)
-        order = np.lexsort((passages, -scores))
-        complete = len(passages) == int(np.count_nonzero(valid))
-        return passages[order], scores[order], complete
-
     def _make_codes(self) -> None:
-        """Make the bit codes: 1 where an element is above its mean over a sample of the rows."""
+        """Make the bit codes of the differences to the mean of a sample of the rows."""
         rows = np.flatnonzero(self.documents > 0)
         if self.precision != "bits" and len(rows):
             sample = rows[:: max(1, len(rows) // _ROWS)]
@@ -170,11 +159,46 @@ class VectorTable:
         words = -(-self.dimension // 64)
         self._codes = np.zeros((words, len(self.documents)), np.uint64)
         for start in range(0, len(self.documents), _ROWS):
-            part = self._unit(self._stored[start : start + _ROWS])
-            self._codes[:, start : start + _ROWS] = pack_words(part > self._middle)
+            part = slice(start, start + _ROWS)
+            self._codes[:, part] = self._codes_of(part)
+
+    def _codes_of(self, rows: slice) -> NDArray[np.uint64]:
+        return make_codes(self._unit(self._stored[rows]) - self._middle)
 
     def _unit(self, stored: NDArray[Any]) -> NDArray[np.float32]:
         return decode_vectors(stored, self.dimension, self.precision)
+
+
+def best_documents(
+    passages: NDArray[np.int64],
+    scores: NDArray[Any],
+    documents: NDArray[np.int64],
+    count: int,
+) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Choose the passages with the highest scores, at most one a document, best first.
+
+    Args:
+        passages: (m,) passage ids, ascending.
+        scores: (m,) their scores.
+        documents: (n,) the document of each passage id.
+        count: the most documents.
+
+    Returns:
+        The passages and their scores. Of equal scores the lower id comes first.
+    """
+    ask = count
+    while True:
+        chosen = passages, scores
+        if ask < len(passages):
+            limit = np.partition(scores, len(passages) - ask)[len(passages) - ask]
+            chosen = passages[scores >= limit], scores[scores >= limit]
+        order = np.lexsort((chosen[0], -chosen[1]))
+        ids = chosen[0][order]
+        first = np.sort(np.unique(documents[ids], return_index=True)[1])
+        if len(first) >= count or ask >= len(passages):
+            first = first[:count]
+            return ids[first], chosen[1][order][first]
+        ask *= 4
 
 
 def _grown(array: NDArray[Any], rows: int) -> NDArray[Any]:

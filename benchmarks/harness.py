@@ -138,6 +138,9 @@ def environment() -> dict[str, Any]:
         "safetensors",
         "bm25s",
         "usearch",
+        "uvicorn",
+        "starlette",
+        "h11",
     )
     versions = {}
     for package in packages:

@@ -82,10 +82,11 @@ def create_app(
         "/search": functools.partial(search_api.search, service),
     }
     metrics = Metrics((*posts, "/v1/models", HEALTH, "/metrics"))
-    routes = [
-        Route(path, Endpoint(path, prepare, dialect_of(path), worker, metrics), methods=["POST"])
+    endpoints = {
+        path: Endpoint(path, prepare, dialect_of(path), worker, metrics)
         for path, prepare in posts.items()
-    ]
+    }
+    routes = [Route(path, endpoint, methods=["POST"]) for path, endpoint in endpoints.items()]
 
     async def listed(request: Request) -> Response:
         return _json(openai_api.models(service))
@@ -125,7 +126,8 @@ def create_app(
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
-    return Gate(app, keys=KeyRing(keys), hosts=hosts, metrics=metrics, log=log)
+    direct = {} if origins else endpoints  # answers to pages of other origins need headers
+    return Gate(app, direct=direct, keys=KeyRing(keys), hosts=hosts, metrics=metrics, log=log)
 
 
 def _json(document: dict[str, Any]) -> Response:

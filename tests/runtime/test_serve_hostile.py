@@ -234,6 +234,7 @@ MEMBERS = {
     "/v1/embeddings": ["input", "model", "dimensions", "encoding_format", "user", "input_type"],
     "/embed": ["inputs", "model", "normalize", "truncate", "prompt_name", "dimensions"],
     "/rerank": ["query", "texts", "model", "index", "return_text", "raw_scores"],
+    "/classify": ["texts", "model", "head", "threshold", "probabilities"],
     "/search": ["query", "index", "k", "method", "filter", "vector_weight"],
 }
 

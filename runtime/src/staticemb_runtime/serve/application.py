@@ -15,7 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.routing import Route
 
-from . import openai_api, search_api, tei_api
+from . import classify_api, openai_api, search_api, tei_api
 from .endpoint import Endpoint, Worker
 from .gate import HEALTH, Gate, dialect_of
 from .keys import KeyRing
@@ -80,6 +80,7 @@ def create_app(
         "/": functools.partial(tei_api.embed, service),  # where Hugging Face's client asks
         "/rerank": functools.partial(tei_api.rerank, service),
         "/search": functools.partial(search_api.search, service),
+        "/classify": functools.partial(classify_api.classify, service),
     }
     metrics = Metrics((*posts, "/v1/models", HEALTH, "/metrics"))
     endpoints = {

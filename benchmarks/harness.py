@@ -139,6 +139,9 @@ def environment() -> dict[str, Any]:
         "bm25s",
         "usearch",
         "pyarrow",
+        "uvicorn",
+        "starlette",
+        "h11",
     )
     versions = {}
     for package in packages:

@@ -27,6 +27,7 @@ ALL = (
     "search_scaling",
     "aws_lambda",
     "bulk",
+    "serving",
 )
 
 

@@ -100,7 +100,7 @@ class Maker:
 
     def vectors(self, texts: list[str]) -> np.ndarray[Any, Any]:
         """Return the teacher's vectors; the cache keeps them."""
-        return cached_vectors(self.teacher, texts, self.cache)
+        return cached_vectors(self.teacher, texts, self.cache, kind=None)
 
     def speed(self) -> float:
         """Measure the sentences of `text` that the teacher encodes in a processor second."""

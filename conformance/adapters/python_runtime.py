@@ -118,7 +118,7 @@ def classify(file: ModelParts, tokens: list[int], request: dict[str, Any]) -> di
     asked |= {"pooling": head.pooling} if head.pooling else {}
     vectors = embed_tokens(file, tokens, asked)[None]
     scores = scorer.scores(vectors)
-    labels: Any = [head.labels] if head.kind == "linear" else labels_of(scorer, scores, None)
+    labels: Any = [head.labels] if head.kind == "linear" else labels_of(head, scores, None)
     if head.kind == "softmax":
         labels = [labels]
     if request.get("output") == "logits":

@@ -1,9 +1,8 @@
 """Ray Data on a local cluster of two workers: each row once, with the bits of one process."""
 
-import json
 import os
 import signal
-import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ from staticemb_runtime.bulk.ray import RayEmbedder, embed_dataset  # noqa: E402
 from staticemb_runtime.errors import InvalidDimensionError  # noqa: E402
 
 FILES, ROWS = 8, 250
+TESTS = str(Path(__file__).resolve().parents[1])  # workers import the actor class of this module
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,9 @@ def cluster():
         include_dashboard=False,
         object_store_memory=200 << 20,
         log_to_driver=False,
-        runtime_env={"env_vars": {"PYTHONPATH": os.environ["PYTHONPATH"]}},
+        runtime_env={
+            "env_vars": {"PYTHONPATH": os.pathsep.join([TESTS, os.environ["PYTHONPATH"]])}
+        },
     )
     data.DataContext.get_current().enable_progress_bars = False
     yield
@@ -79,7 +81,7 @@ def read(folder):
 
 @pytest.mark.usefixtures("cluster")
 def test_two_actors_write_each_row_once(source, tmp_path):
-    dataset = data.read_parquet(f"file://{source}")
+    dataset = data.read_parquet(f"file://{source}", override_num_blocks=FILES)
     embedded = embed_dataset(dataset, concurrency=2, precision="int8", truncate_dim=64)
     embedded.write_parquet(f"file://{tmp_path}/out", min_rows_per_file=500)
     table = read(tmp_path / "out")
@@ -121,7 +123,7 @@ def test_a_killed_worker_loses_no_row(source, tmp_path):
         compute=data.ActorPoolStrategy(size=2),
     )
     embedded.write_parquet(str(tmp_path / "out"))
-    assert os.path.exists(mark)
+    assert Path(mark).exists()
     check_rows(read(tmp_path / "out"))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..arguments import check_path
 from ..corpus import input_files
@@ -16,6 +16,7 @@ from ..vocabulary.token_ids import TokenIds
 from .adapted_file import Dtype
 from .collection import Collection, Collector
 from .cost import SimilarityPairs
+from .given_vectors import VectorSource
 from .prior import NO_MODEL, Base, open_base
 from .ranges import out_of_range
 from .report import Report
@@ -24,8 +25,6 @@ from .streams import Source, open_source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
     from ..teacher.open_teacher import TeacherSpec
 
@@ -37,7 +36,7 @@ def adapt(
     *,
     index: str | os.PathLike[str] | None = None,
     teacher: TeacherSpec | None = None,
-    vectors: str | os.PathLike[str] | NDArray[Any] | None = None,
+    vectors: VectorSource | None = None,
     text: str | None = None,
     vector: str | None = None,
     both_sides: bool = False,
@@ -71,8 +70,8 @@ def adapt(
             `model` and holds the teacher's vectors, no teacher and no vectors are needed.
         teacher: The teacher of the documents' vectors: a folder, a Hub id, `openai:URL#MODEL`, or a
             function. A teacher or vectors are needed, unless an index has them.
-        vectors: The documents' vectors, in their order: an NPY file, an array (N, H), or a Parquet
-            or JSON lines file with a column of vectors.
+        vectors: The documents' vectors, in their order: an NPY file, a Parquet or JSON lines file
+            with a column of vectors, an array (N, H), or a list of N vectors.
         text: The columns of the text, joined by `+`; None: "title" and "text" if documents have
             both, or else "text", or else the only column of text.
         vector: The column of the vectors; None: "embedding", or the only one of vectors.
@@ -143,7 +142,11 @@ def adapt(
         collection = _collected(source, base, folder, max_tokens, progress)
         adaptation = Adaptation(source, base, collection, both_sides, seed, progress)
         adaptation.choose(regularization, damping_beta, share)
-        return adaptation.write(path, dtype, name, pairs)
+        adapted = adaptation.write(path, dtype, name, pairs)
+        if base.dropped:
+            lost = ", ".join(base.dropped)
+            progress.note(f"{model}: adapting changes the table, so the new file has no {lost}")
+        return adapted
 
 
 def _check_numbers(**numbers: float | None) -> None:

@@ -12,13 +12,15 @@ import numpy as np
 
 from staticemb_runtime import PROBE_TEXTS
 
+from ..arguments import check_type
 from ..errors import AdaptationError
 from ..progress import BlockProgress
 from ..teacher.cache import TeacherCache
 from ..teacher.cached import through_cache
 from ..teacher.open_teacher import open_teacher
+from ..teacher.text_limit import text_limit
 from .documents import DocumentFile, DocumentList, TextBlock
-from .given_vectors import GivenVectors, Rows, open_given
+from .given_vectors import GivenVectors, Rows, VectorSource, open_given
 from .index_passages import IndexPassages, teacher_vectors
 from .teacher_queries import kinds_differ
 
@@ -68,7 +70,7 @@ def open_source(
     documents: str | os.PathLike[str] | Sequence[str] | None,
     *,
     teacher: TeacherSpec | None,
-    vectors: str | os.PathLike[str] | NDArray[Any] | None,
+    vectors: VectorSource | None,
     text: str | None,
     vector: str | None,
     cache: Path,
@@ -93,6 +95,7 @@ def open_source(
         AdaptationError: Both a teacher and vectors are given, or neither, or no documents; or
             documents and an index.
         TextSourceError: The documents or the vectors cannot be read.
+        TypeError: They are of another type.
         TeacherError: The teacher cannot be loaded.
     """
     texts: Documents | None = None
@@ -108,6 +111,8 @@ def open_source(
     if isinstance(documents, str | os.PathLike):
         texts = DocumentFile(os.fspath(documents), text)
     elif documents is not None:
+        if not (hasattr(documents, "__len__") and hasattr(documents, "__getitem__")):
+            check_type("documents", documents, (list, tuple), "a file, a folder or a list of texts")
         texts = DocumentList(documents)
     if vectors is not None:
         return _of_vectors(texts, open_given(vectors, vector), text)
@@ -230,10 +235,11 @@ def has_query_kind(teacher: TextEncoder, stores: Mapping[TextKind, TeacherCache]
 
 def cut_for(teacher: TextEncoder) -> Callable[[str], str] | None:
     """Return a function that cuts a text where a teacher with a known limit stops reading."""
-    longest, tokenizer = getattr(teacher, "max_length", None), teacher.tokenizer
-    if longest is None or tokenizer is None:
+    tokenizer = teacher.tokenizer
+    limit = text_limit(teacher, teacher.about("document").get("prompt", ""))
+    if limit is None or tokenizer is None:
         return None
-    most = longest - tokenizer.num_special_tokens_to_add(is_pair=False)
+    most = limit
 
     def cut(text: str) -> str:
         if len(text) <= most:  # a token has at least one character

@@ -16,7 +16,7 @@ from ..progress import BlockProgress
 from ..recipe.budget import Budget
 from ..scratch_folder import scratch_folder
 from ..teacher.text_encoder import LocalTeacher, StreamingEncoder
-from ..teacher.token_vectors import special_ids
+from ..teacher.text_limit import text_limit
 from .fit_texts import Fitted, fit_table
 from .options import FitOptions
 
@@ -78,7 +78,7 @@ def fit_texts(teacher: TextEncoder, vocabulary: Vocabulary, recipe: Recipe) -> G
     parts = gather(
         text_sources,
         teacher.tokenizer or words_of,
-        _longest(teacher),
+        _text_limit(teacher),
         words_of=words_of,
         language=recipe.fit_language,
         seed=recipe.seed,
@@ -153,16 +153,10 @@ def fit_recipe(
         )
 
 
-def _longest(teacher: TextEncoder) -> int:
-    """Return how many tokens of a text the teacher reads, without special tokens and prompt.
-
-    Servers and functions do not tell it; they cut texts or refuse them.
-    """
-    if not isinstance(teacher, LocalTeacher) or teacher.max_length is None:
-        return sys.maxsize
-    prompt = teacher.tokenizer.encode(teacher.default_prompt, add_special_tokens=False).ids
-    frame = sum(map(len, special_ids(teacher.tokenizer)))
-    return max(1, teacher.max_length - frame - len(prompt))
+def _text_limit(teacher: TextEncoder) -> int:
+    prompt = teacher.default_prompt if isinstance(teacher, LocalTeacher) else ""
+    limit = text_limit(teacher, prompt)
+    return sys.maxsize if limit is None else limit
 
 
 def _device(teacher: TextEncoder) -> str:

@@ -125,6 +125,7 @@ def fit_table(
         teacher,
         [texts[index] for index in order.tolist()],
         cache,
+        kind=None,
         seconds=None if budget is None else budget.seconds,
         progress=encoded,
         advance=advance,

@@ -198,6 +198,8 @@ class TeacherCache:
                 digests, vectors = shard["digests"], shard["vectors"]
         except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise CacheError(f"{path}: damaged; delete it") from error
+        except OSError as error:
+            raise CacheError(f"{path}: {error.strerror or error}") from error
         shapes = (digests.ndim, vectors.shape, digests.dtype, vectors.dtype)
         if shapes != (1, (len(digests), self._dim), np.dtype(np.uint64), np.dtype(np.float16)):
             raise CacheError(f"{path}: damaged; delete it (found {shapes})")

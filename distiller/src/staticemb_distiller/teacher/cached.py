@@ -22,7 +22,7 @@ def cached_vectors(
     texts: Sequence[str],
     folder: Path,
     *,
-    kind: TextKind = "document",
+    kind: TextKind | None = "document",
     seconds: float | None = None,
     progress: Callable[[int, int], None] | None = None,
     advance: Callable[[int], object] | None = None,
@@ -33,7 +33,8 @@ def cached_vectors(
         teacher: The teacher. The vectors of a server are stored response by response.
         texts: The texts.
         folder: The cache's folder.
-        kind: Whether the texts are documents or queries.
+        kind: Whether the texts are documents or queries; None: as the teacher does by default,
+            which for a Sentence Transformer is its default prompt.
         seconds: As for `TeacherCache.encode`.
         progress: Called with the number of finished texts and the total.
         advance: Called with the number of texts encoded since its last call. A server's texts are
@@ -46,7 +47,7 @@ def cached_vectors(
         TeacherError: The teacher cannot encode the texts.
         CacheError: The cache is damaged or cannot be written.
     """
-    store = TeacherCache(folder, teacher.about(kind), teacher.dim)
+    store = TeacherCache(folder, teacher.about(**_options(kind)), teacher.dim)
     return through_cache(
         store, teacher, texts, kind=kind, seconds=seconds, progress=progress, advance=advance
     )
@@ -57,7 +58,7 @@ def through_cache(
     teacher: TextEncoder,
     texts: Sequence[str],
     *,
-    kind: TextKind = "document",
+    kind: TextKind | None = "document",
     seconds: float | None = None,
     progress: Callable[[int, int], None] | None = None,
     advance: Callable[[int], object] | None = None,
@@ -77,7 +78,7 @@ def through_cache(
         stream = teacher
 
         def parts(missing: Sequence[str]) -> Iterator[EncodedPart]:
-            for rows, vectors in stream.encode_parts(missing, kind=kind):
+            for rows, vectors in stream.encode_parts(missing, **_options(kind)):
                 yield rows, vectors  # stored before the next line
                 if advance is not None and progress is None:
                     advance(len(rows))
@@ -85,7 +86,11 @@ def through_cache(
         return store.encode_parts(texts, parts, progress=progress)
     return store.encode(
         texts,
-        lambda missing: teacher.encode(missing, kind=kind, advance=advance),
+        lambda missing: teacher.encode(missing, advance=advance, **_options(kind)),
         seconds=seconds,
         progress=progress,
     )
+
+
+def _options(kind: TextKind | None) -> dict[str, TextKind]:
+    return {} if kind is None else {"kind": kind}

@@ -55,7 +55,7 @@ def teacher_vectors(
     for first in range(0, len(numbers), _BLOCK):
         block = numbers[first : first + _BLOCK]
         vectors[block] = through_cache(
-            store, teacher, dataset.read_texts(block), advance=counted.within
+            store, teacher, dataset.read_texts(block), kind=None, advance=counted.within
         )
         counted.block(len(block))
     return vectors

@@ -13,7 +13,19 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..loading.installed import MODEL_HELP, chosen
-from . import bundle_lambda, dedup, encode, export, index, info, search, serve, similarity, tokens
+from . import (
+    bundle_lambda,
+    classify,
+    dedup,
+    encode,
+    export,
+    index,
+    info,
+    search,
+    serve,
+    similarity,
+    tokens,
+)
 from .parser import CommandParser, parse_command
 from .process import run_command
 
@@ -45,6 +57,7 @@ def _parser() -> tuple[CommandParser, argparse._SubParsersAction[CommandParser]]
     model.add_argument("-m", "--model", metavar="MODEL", default=chosen(), help=MODEL_HELP)
 
     encode.add_parser(commands, model)
+    classify.add_parser(commands, model)
     similarity.add_parser(commands, model)
     tokens.add_parser(commands, model)
     info.add_parser(commands)

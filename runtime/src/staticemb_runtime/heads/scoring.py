@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -66,12 +66,10 @@ class Scorer:
 
     Attributes:
         head: the head.
-        labels: (K,) the labels as an array of strings.
     """
 
     def __init__(self, head: Head) -> None:
         self.head = head
-        self.labels: NDArray[Any] = np.array(head.labels, object)
         self.hidden = None if head.hidden is None else Dense.of(head.hidden)
         self.output = Dense.of(head.output)
         widest = max(len(layer.bias) for layer in (self.hidden, self.output) if layer is not None)
@@ -116,7 +114,7 @@ class Scorer:
         count = len(vectors)
         if 0 < count <= self._step:
             return function(self._block(vectors))
-        results = np.empty((count, len(self.labels)), np.float32)
+        results = np.empty((count, len(self.head.labels)), np.float32)
         for first in range(0, count, self._step):
             block = vectors[first : first + self._step]
             results[first : first + self._step] = function(self._block(block))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..encoding.empty_texts import OnEmpty
     from ..encoding.options import Request
     from ..format.heads import Head
-    from ..heads.explanation import Explanation
+    from ..heads.explanation import PredictionExplanation
     from ..heads.labels import Labels
     from ..heads.scoring import Scorer
     from .encoder import After, Encoder
@@ -43,7 +43,13 @@ class HeadMethods:
 
     @property
     def heads(self) -> tuple[str, ...]:
-        """The names of the file's classifiers and regressors, in ascending order."""
+        """The names of the file's classifiers and regressors, in ascending order.
+
+        Example:
+            >>> from staticemb_runtime import StaticModel
+            >>> StaticModel().heads  # the small English model has none
+            ()
+        """
         return self._encoder.heads.names
 
     def head(self, name: str | None = None) -> Head:
@@ -161,7 +167,7 @@ class HeadMethods:
 
         scorer, limit = self._classifier(head), check_threshold(threshold)
         blocks = self._stream(scorer, scorer.scores, texts, batch_size, on_empty, workers)
-        return (labels_of(scorer, scores, limit) for scores in blocks)
+        return (labels_of(scorer.head, scores, limit) for scores in blocks)
 
     def predict_proba(
         self,
@@ -315,7 +321,7 @@ class HeadMethods:
 
     def explain_prediction(
         self, text: str, head: str | None = None, *, label: str | None = None
-    ) -> Explanation:
+    ) -> PredictionExplanation:
         """Return how much each token of a text adds to the logit of a label.
 
         The shares of the tokens and the bias add up to the logit. A token's share contains its
@@ -381,7 +387,7 @@ class HeadMethods:
         blocks = self._blocks(
             scorer, scorer.scores, texts, batch_size, show_progress_bar, on_empty, workers
         )
-        return (labels_of(scorer, scores, limit) for scores in blocks)
+        return (labels_of(scorer.head, scores, limit) for scores in blocks)
 
     def _array(
         self,
@@ -398,8 +404,9 @@ class HeadMethods:
             scorer, function, texts, batch_size, show_progress_bar, on_empty, workers
         )
         if isinstance(texts, str):
-            return next(blocks)[0]
-        width, done = len(scorer.labels), 0
+            row: NDArray[np.float32] = next(blocks)[0]
+            return row
+        width, done = len(scorer.head.labels), 0
         results = np.empty((size_hint(texts) or 0, width), np.float32)
         for rows in blocks:
             if done + len(rows) > len(results):

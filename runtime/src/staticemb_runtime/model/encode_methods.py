@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     UnsignedVector = np.ndarray[tuple[int], np.dtype[np.uint8]]
     UnsignedVectors = np.ndarray[tuple[int, int], np.dtype[np.uint8]]
 
-<<<<<<< .merge_file_TjWLTB
+_NO_TEXTS: Any = None  # the default, as `inputs` may be passed in its place
+
 
 def slice_size(batch_size: int, workers: int) -> int:
     """Return how many texts are processed at a time.
@@ -50,9 +51,6 @@ def slice_size(batch_size: int, workers: int) -> int:
     return max(least, check_count("batch_size", batch_size))
 
 
-=======
-_NO_TEXTS: Any = None  # the default, as `inputs` may be passed in its place
->>>>>>> .merge_file_obZMNe
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
 
 

@@ -138,6 +138,10 @@ def environment() -> dict[str, Any]:
         "safetensors",
         "bm25s",
         "usearch",
+        "pyarrow",
+        "uvicorn",
+        "starlette",
+        "h11",
     )
     versions = {}
     for package in packages:

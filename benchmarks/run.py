@@ -26,6 +26,8 @@ ALL = (
     "search",
     "search_scaling",
     "aws_lambda",
+    "bulk",
+    "serving",
 )
 
 

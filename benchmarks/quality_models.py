@@ -20,11 +20,12 @@ from harness import ROOT
 from demo import PACKAGED_NAME, packaged_teacher
 from staticemb_distiller.evaluation import Embedder, FunctionModel, LexicalModel, load_model
 from staticemb_distiller.fitting.fit_recipe import fit_texts
-from staticemb_distiller.fitting.fit_texts import order_by_budget, teacher_vectors
+from staticemb_distiller.fitting.fit_texts import order_by_budget
 from staticemb_distiller.recipe.budget import Budget
 from staticemb_distiller.recipe.recipe import Recipe
 from staticemb_distiller.table.rotation import second_moment_axes
 from staticemb_distiller.teacher import Teacher
+from staticemb_distiller.teacher.cached import cached_vectors
 from staticemb_distiller.vocabulary.by_recipe import make_vocabulary
 from staticemb_distiller.vocabulary.token_ids import TokenIds
 from staticemb_runtime.format import read
@@ -99,8 +100,7 @@ class Maker:
 
     def vectors(self, texts: list[str]) -> np.ndarray[Any, Any]:
         """Return the teacher's vectors; the cache keeps them."""
-        key = self.teacher.about()
-        return teacher_vectors(texts, self.teacher, cache=self.cache, about=key)
+        return cached_vectors(self.teacher, texts, self.cache, kind=None)
 
     def speed(self) -> float:
         """Measure the sentences of `text` that the teacher encodes in a processor second."""

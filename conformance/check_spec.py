@@ -12,10 +12,10 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from staticemb_runtime import errors
-from staticemb_runtime.format import header, metadata, safetensors_header
+from staticemb_runtime.format import header, heads, metadata, safetensors_header
 from staticemb_runtime.format import tokenizer_check as tokenizer_definition
 
 HERE = Path(__file__).parent
@@ -29,6 +29,9 @@ LIMITS = {
     "prompts": metadata.MAX_PROMPTS,
     "a prompt's name": metadata.MAX_PROMPT_NAME_BYTES,
     "a prompt's text": metadata.MAX_PROMPT_BYTES,
+    "a head's outputs (`K`)": heads.MAX_OUTPUTS,
+    "a head's hidden outputs (`Q`)": heads.MAX_OUTPUTS,
+    "the name of an output": heads.MAX_LABEL_BYTES,
 }
 
 
@@ -108,6 +111,21 @@ def check_tensors(spec: str, found: dict[str, list[list[str]]]) -> Iterator[str]
     )
 
 
+def check_heads(found: dict[str, list[list[str]]]) -> Iterator[str]:
+    """Compare section 6.4 with the code."""
+    tensors = {
+        words(name)[0].removeprefix("head.NAME."): words(dtype)
+        for name, dtype, _, _ in found["head tensor"]
+    }
+    yield from differ("tensors of a head", tensors, heads.HEAD_TENSORS)
+    members = {words(row[0])[0]: row[1] for row in found["member"]}
+    kinds = words(members["kind"])
+    yield from differ("kinds of heads", kinds, get_args(heads.HeadKind))
+    low, high = heads.TEMPERATURES
+    spelled = f"from {low:f} to {high:.0f};" in members["temperature"]
+    yield from differ("range of the temperature", spelled, True)
+
+
 def codes_of(root: type[Any]) -> set[str]:
     """Collect the codes of all subclasses of a class."""
     below = set(root.__subclasses__())
@@ -153,6 +171,7 @@ def main() -> int:
     wrong = [
         *check_metadata(spec, [row for row in found["key"] if len(row) == 4]),
         *check_tensors(spec, found),
+        *check_heads(found),
         *check_codes(found["code"]),
     ]
     for line in wrong:

@@ -22,6 +22,7 @@ from generator.requests import requests
 from generator.text import text_files
 from generator.valid import cases
 from generator.valid_files import valid
+from generator.valid_heads import heads_files
 from generator.valid_optional import optional_files
 from generator.valid_pieces import pieces_files
 from generator.valid_space import space_files
@@ -51,7 +52,8 @@ def vectors() -> dict[str, bytes]:
                 made[f"{path}.staticemb"] = raw
         made[f"{path}.json"] = (spell(head | where | body) + "\n").encode("ascii")
 
-    for right in [*valid(), *optional_files(), *text_files(), *pieces_files(), *space_files()]:
+    kinds = (valid, optional_files, text_files, pieces_files, space_files, heads_files)
+    for right in (right for kind in kinds for right in kind()):
         add("valid", right.name, right.notes, {"cases": list(cases(right))}, right.file.build())
     for wrong in invalid():
         flags = ["deferred"] if wrong.deferred else []

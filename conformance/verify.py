@@ -143,6 +143,44 @@ def project(
     return projected, max(tolerance, 1e-30)
 
 
+def classify(
+    file: minimal.ModelParts, tokens: list[int], request: dict[str, Any]
+) -> tuple[list[float], float]:
+    """Compute the scores, or logits, of a head and their tolerance, by loops (SPEC 6.4 and 9)."""
+    head = minimal.head_of(file, request["head"])
+    assert head is not None
+    asked: dict[str, Any] = {"dim": head.layers[0][0]}
+    asked["normalize"] = head.members["normalize"] == "true"
+    if head.members.get("pooling") == "mean":
+        asked["pooling"] = "mean"
+    values, tolerance = embed(file, tokens, asked)
+    errors = [tolerance] * len(values)
+    for at, (columns, weights, biases) in enumerate(head.layers):
+        if at:
+            values = [x if x > 0 else 0.0 for x in values]
+        outputs, widened = [], []
+        for k, bias in enumerate(biases):
+            total, size, error = bias, abs(bias), 0.0
+            for j in range(columns):
+                w = weights[k * columns + j]
+                total += w * values[j]
+                size += abs(w * values[j])
+                error += abs(w) * errors[j]
+            outputs.append(total)
+            widened.append(error + 1e-5 * size)
+        values, errors = outputs, widened
+    tolerance = max(1e-30, *errors)
+    kind, warmth = head.members["kind"], float(head.members.get("temperature", "1"))
+    if kind == "linear" or request.get("output") == "logits":
+        return values, tolerance
+    tolerance = min(1.0, tolerance / (2 * warmth) + 1e-6)
+    if kind == "sigmoid":
+        return [(1 + math.tanh(z / warmth / 2)) / 2 for z in values], tolerance
+    largest = max(values)
+    total = sum(math.exp((z - largest) / warmth) for z in values)
+    return [math.exp((z - largest) / warmth) / total for z in values], tolerance
+
+
 def numbers_of(digits: str) -> tuple[float, ...]:
     """Decode little-endian binary32 numbers in hexadecimal."""
     packed = bytes.fromhex(digits)
@@ -177,6 +215,11 @@ def check_vector(file: minimal.ModelParts, case: dict[str, Any]) -> Iterator[str
         yield "hex and decimals differ"
     if "vector" in case:
         vector, tolerance = project(file, numbers_of(case["vector"]), case["request"])
+    elif case["class"] == "classifier":
+        vector, tolerance = classify(file, case["tokens"], case["request"])
+        _, labels = minimal.classify(file, case["tokens"], case["request"])
+        if labels != case["expected"].get("labels", labels):
+            yield f"answer {case['expected']['labels']}, computed {labels}"
     else:
         vector, tolerance = embed(file, tokens_of(case), case["request"])
     if abs(tolerance - case["tolerance"]) > 0.01 * tolerance:
@@ -232,7 +275,9 @@ def check(
             found = "request_text_invalid"
         else:
             try:
-                if "vector" in case:
+                if case["class"] == "classifier":
+                    minimal.classify(file, case["tokens"], case["request"])
+                elif "vector" in case:
                     minimal.project(file, numbers_of(case["vector"]), case["request"])
                 else:
                     tokens = [] if "text" in case else tokens_of(case)

@@ -15,6 +15,14 @@ const TENSORS = {
   rows: { dtypes: ["U16", "U32", "I64"], limits: [16777216] },
   tokenizer: { dtypes: ["U8"], limits: [268435456] },
 };
+const HEAD_KEY = /^head\.((?!x-)[A-Za-z0-9_-]{1,64})$/;
+const HEAD_TENSORS = {
+  weights: ["F32", "I8"], scale: ["F32"], bias: ["F32"],
+  "hidden-weights": ["F32", "I8"], "hidden-scale": ["F32"], "hidden-bias": ["F32"],
+  labels: ["U8"], "label-ends": ["U32"], thresholds: ["F32"],
+};
+const MAX_OUTPUTS = 65536;
+const MAX_LABEL = 1024;
 const OPTIONAL_NAME = /^(?=.{1,256}$)(?:head|space|pieces)(?:\.[A-Za-z0-9_-]{1,64})+$/;
 const MAX_OPTIONAL = 1024;
 const MAX_HEADER = 1048576n;
@@ -169,7 +177,9 @@ class StaticFile {
     this.tensors = new Map();
     for (const [name, entry] of members) this.tensors.set(name, checkEntry(name, entry));
     this.checkLayout(size - this.start);
-    const known = this.tensors.has("pieces.definition") || this.metadata.has("space");
+    this.headNames = [...this.metadata.keys()].sort().filter((key) => HEAD_KEY.test(key));
+    const known =
+      this.tensors.has("pieces.definition") || this.metadata.has("space") || this.headNames.length;
     this.refused = known ? [] : null;
     this.checkMetadata();
     this.checkValues();
@@ -307,6 +317,105 @@ class StaticFile {
     checkTokenizer(this.tensorBytes("tokenizer"), this.tokenCount);
     if (this.tensors.has("pieces.definition") && !this.rightPieces()) this.refused.push("pieces");
     if (this.metadata.has("space") && this.space() === null) this.refused.push("space");
+    for (const key of this.headNames) if (this.head(key.slice(5)) === null) this.refused.push(key);
+  }
+
+  // A part `head` (section 6.4); null if the file has none, or a malformed one.
+  head(name) {
+    if (!HEAD_KEY.test(`head.${name}`)) return null;
+    const members = textsOf(this.metadata.get(`head.${name}`) ?? "");
+    if (!members) return null;
+    const among = (member, ...values) => values.includes(members.get(member));
+    if (!among("kind", "softmax", "sigmoid", "linear") || !among("normalize", "true", "false")) return null;
+    if (members.has("pooling") && !among("pooling", "mean", this.metadata.get("pooling"))) return null;
+    if (members.has("temperature")) {
+      const spelled = members.get("temperature");
+      if (among("kind", "linear") || !new RegExp(`^${NUMBER}$`).test(spelled)) return null;
+      if (Number(spelled) < 1e-6 || Number(spelled) > 1e6) return null;
+    }
+    if (Buffer.byteLength(members.get("prompt") ?? "") > MAX_PROMPT) return null;
+    const entries = new Map();
+    for (const [label, dtypes] of Object.entries(HEAD_TENSORS)) {
+      const entry = this.tensors.get(`head.${name}.${label}`);
+      if (!entry) continue;
+      if (!dtypes.includes(entry.dtype)) return null;
+      entries.set(label, entry);
+    }
+    const shaped = (label, ...shape) => entries.get(label)?.shape.join() === shape.join();
+    const values = (label) => this.values(`head.${name}.${label}`);
+    const layers = [];
+    const deep = entries.has("hidden-weights");
+    if (!deep && (entries.has("hidden-scale") || entries.has("hidden-bias"))) return null;
+    let width = this.dim;
+    for (const prefix of deep ? ["hidden-", ""] : [""]) {
+      const entry = entries.get(`${prefix}weights`);
+      if (entry?.shape.length !== 2 || entry.shape[0] > MAX_OUTPUTS) return null;
+      const [count, columns] = entry.shape;
+      if (columns > width || (layers.length && columns !== width)) return null;
+      const quantized = entry.dtype === "I8";
+      if (quantized !== entries.has(`${prefix}scale`)) return null;
+      if (!shaped(`${prefix}bias`, count) || (quantized && !shaped(`${prefix}scale`, count))) return null;
+      const scale = quantized ? values(`${prefix}scale`) : new Array(count).fill(1);
+      const bias = values(`${prefix}bias`);
+      const stored = values(`${prefix}weights`);
+      const legal = (x) => Math.abs(x) <= 2 ** 30;
+      if (!bias.every(legal) || !scale.every((x) => x > 0 && legal(x))) return null;
+      if (!quantized && !stored.every(legal)) return null;
+      const weights = stored.map((x, i) => scale[Math.floor(i / columns)] * x);
+      layers.push({ columns, weights, bias });
+      width = count;
+    }
+    if (among("kind", "softmax") && width < 2) return null;
+    if (!shaped("label-ends", width)) return null;
+    const ends = values("label-ends");
+    const begins = [0, ...ends.slice(0, -1)];
+    if (!ends.every((end, i) => end > begins[i] && end - begins[i] <= MAX_LABEL)) return null;
+    if (!shaped("labels", ends.at(-1))) return null;
+    const octets = this.tensorBytes(`head.${name}.labels`);
+    let labels;
+    try {
+      labels = ends.map((end, i) => decode(octets.subarray(begins[i], end), "request_head_missing"));
+    } catch {
+      return null;
+    }
+    let thresholds = new Array(width).fill(0.5);
+    if (entries.has("thresholds")) {
+      if (!among("kind", "sigmoid") || !shaped("thresholds", width)) return null;
+      thresholds = values("thresholds");
+    }
+    if (new Set(labels).size !== width || !thresholds.every((x) => x >= 0 && x <= 1)) return null;
+    return { members, layers, labels, thresholds };
+  }
+
+  // The scores, or logits, and the answer of a head (section 6.4).
+  classify(tokens, request) {
+    const { members, layers, labels, thresholds } =
+      this.head(request.head) ?? refuse("request_head_missing");
+    let vector = this.embed(tokens, {
+      dim: layers[0].columns,
+      normalize: members.get("normalize") === "true",
+      pooling: members.get("pooling") ?? this.metadata.get("pooling"),
+    });
+    layers.forEach(({ columns, weights, bias }, at) => {
+      const read = at ? vector.map((x) => Math.max(0, x)) : vector;
+      vector = bias.map((b, k) => read.reduce((sum, x, j) => sum + weights[k * columns + j] * x, b));
+    });
+    const kind = members.get("kind");
+    if (kind === "linear") return { scores: vector, labels };
+    const warmth = Number(members.get("temperature") ?? "1");
+    const most = vector.reduce((a, b) => Math.max(a, b));
+    const powers = vector.map((z) => Math.exp((z - most) / warmth));
+    const total = powers.reduce((a, b) => a + b);
+    const scores =
+      kind === "softmax"
+        ? powers.map((power) => power / total)
+        : vector.map((z) => 1 / (1 + Math.exp(-z / warmth)));
+    const largest = scores.reduce((a, b) => Math.max(a, b));
+    const answer =
+      kind === "softmax"
+        ? [labels[scores.indexOf(largest)]]
+        : labels.filter((_, k) => scores[k] > thresholds[k]);
+    return { scores: request.output === "logits" ? vector : scores, labels: answer };
   }
 
   // The part `space` (section 6.3); null if the file has none, or a malformed one.
@@ -698,7 +807,8 @@ function hex(vector) {
 // Compute the answer to a message of the protocol (README.md).
 function answer(message) {
   if (message.op === "start") {
-    return { protocol: 1, implementation: "minimal.mjs", classes: ["reader", "pooler", "projector"] };
+    const classes = ["reader", "pooler", "projector", "classifier"];
+    return { protocol: 1, implementation: "minimal.mjs", classes };
   }
   const { id } = message;
   let file;
@@ -711,6 +821,10 @@ function answer(message) {
     if (message.vector !== undefined) {
       const vector = numbers(Buffer.from(message.vector, "hex"), "F32");
       return { id, result: { vector: hex(file.project(vector, message.request)) } };
+    }
+    if (message.class === "classifier") {
+      const { scores, labels } = file.classify(message.tokens, message.request);
+      return { id, result: { vector: hex(scores), labels } };
     }
     if (message.class === "pooler" || message.class === "projector") {
       return { id, result: { vector: hex(file.embed(message.tokens, message.request)) } };

@@ -36,6 +36,13 @@ AXES = {
     "rows": (16_777_216,),
     "tokenizer": (268_435_456,),
 }
+HEAD_KEY = r"head\.(?!x-)([A-Za-z0-9_-]{1,64})"
+HEAD_TENSORS = {
+    "weights": ("F32", "I8"), "scale": ("F32",), "bias": ("F32",),
+    "hidden-weights": ("F32", "I8"), "hidden-scale": ("F32",), "hidden-bias": ("F32",),
+    "labels": ("U8",), "label-ends": ("U32",), "thresholds": ("F32",),
+}  # fmt: skip
+MAX_OUTPUTS, MAX_LABEL = 65_536, 1024
 OPTIONAL_NAME = r"(?=.{1,256}\Z)(?:head|space|pieces)(?:\.[A-Za-z0-9_-]{1,64})+"
 MAX_OPTIONAL = 1024
 MAX_HEADER = 1_048_576
@@ -380,6 +387,9 @@ def verify(file: ModelParts) -> None:
         file.refused = ("pieces",)
     if "space" in file.metadata and space_of(file) is None:
         file.refused += ("space",)
+    for key in sorted(file.metadata):
+        if re.fullmatch(HEAD_KEY, key) and head_of(file, key.removeprefix("head.")) is None:
+            file.refused += (key,)
 
 
 @dataclass
@@ -445,6 +455,140 @@ def project(file: ModelParts, vector: tuple[float, ...], request: dict[str, Any]
         norm = math.hypot(*projected)
         projected = [x / norm for x in projected] if norm else projected
     return projected
+
+
+@dataclass
+class Head:
+    """A part `head`: its members, and for each layer its columns, weights and biases."""
+
+    members: dict[str, str]
+    layers: list[tuple[int, list[float], tuple[float, ...]]]
+    labels: list[str]
+    thresholds: tuple[float, ...]
+
+
+def head_of(file: ModelParts, name: str) -> Head | None:
+    """Read a part `head` (section 6.4); None if the file has none, or a malformed one."""
+    if not re.fullmatch(HEAD_KEY, f"head.{name}"):
+        return None
+    try:
+        members = texts_of(file.metadata.get(f"head.{name}", ""))
+    except Refused:
+        return None
+    poolings = ("mean", file.metadata["pooling"])
+    if members.get("kind") not in ("softmax", "sigmoid", "linear"):
+        return None
+    if members.get("normalize") not in ("true", "false"):
+        return None
+    if members.get("pooling", "mean") not in poolings:
+        return None
+    if "temperature" in members:
+        spelled = members["temperature"]
+        if members["kind"] == "linear" or not re.fullmatch(NUMBER, spelled):
+            return None
+        if not 1e-6 <= float(spelled) <= 1e6:
+            return None
+    if len(members.get("prompt", "").encode()) > MAX_PROMPT:
+        return None
+    tensors = {label: file.tensors.get(f"head.{name}.{label}") for label in HEAD_TENSORS}
+    entries = {label: entry for label, entry in tensors.items() if entry is not None}
+    if any(entry["dtype"] not in HEAD_TENSORS[label] for label, entry in entries.items()):
+        return None
+
+    def values(label: str) -> tuple[Any, ...]:
+        shape, dtype = entries[label]["shape"], entries[label]["dtype"]
+        letters = f"<{math.prod(shape)}{FORMATS[dtype]}"
+        return struct.unpack(letters, file.bytes_of(f"head.{name}.{label}"))
+
+    layers = []
+    width, exact = file.shape[1], False
+    if "hidden-weights" not in entries and entries.keys() & {"hidden-scale", "hidden-bias"}:
+        return None
+    for prefix in ("hidden-", "") if "hidden-weights" in entries else ("",):
+        entry = entries.get(f"{prefix}weights")
+        if entry is None or len(entry["shape"]) != 2 or entry["shape"][0] > MAX_OUTPUTS:
+            return None
+        count, columns = entry["shape"]
+        if columns > width or (exact and columns != width):
+            return None
+        quantized = entry["dtype"] == "I8"
+        if quantized != (f"{prefix}scale" in entries):
+            return None
+        for label in (f"{prefix}bias", *((f"{prefix}scale",) if quantized else ())):
+            if label not in entries or entries[label]["shape"] != [count]:
+                return None
+        scale = values(f"{prefix}scale") if quantized else (1.0,) * count
+        bias, stored = values(f"{prefix}bias"), values(f"{prefix}weights")
+        floats = (scale, bias) if quantized else (bias, stored)
+        if not all(abs(x) <= 2**30 for numbers in floats for x in numbers) or min(scale) <= 0:
+            return None
+        weights = [scale[i // columns] * x for i, x in enumerate(stored)]
+        layers.append((columns, weights, bias))
+        width, exact = count, True
+    if members["kind"] == "softmax" and width < 2:
+        return None
+    if "label-ends" not in entries or entries["label-ends"]["shape"] != [width]:
+        return None
+    ends = values("label-ends")
+    begins = (0, *ends[:-1])
+    lengths = [end - begin for begin, end in zip(begins, ends, strict=True)]
+    if not all(1 <= length <= MAX_LABEL for length in lengths):
+        return None
+    if "labels" not in entries or entries["labels"]["shape"] != [ends[-1]]:
+        return None
+    octets = file.bytes_of(f"head.{name}.labels")
+    try:
+        labels = [octets[begin:end].decode() for begin, end in zip(begins, ends, strict=True)]
+    except UnicodeDecodeError:
+        return None
+    thresholds = (0.5,) * width
+    if "thresholds" in entries:
+        if members["kind"] != "sigmoid" or entries["thresholds"]["shape"] != [width]:
+            return None
+        thresholds = values("thresholds")
+    if len(set(labels)) != width or not all(0 <= x <= 1 for x in thresholds):
+        return None
+    return Head(members, layers, labels, thresholds)
+
+
+def classify(
+    file: ModelParts, tokens: list[int], request: dict[str, Any]
+) -> tuple[list[float], list[str]]:
+    """Compute the scores, or logits, and the answer of a head (section 6.4)."""
+    head = head_of(file, request["head"])
+    if head is None:
+        refuse("request_head_missing")
+    members = head.members
+    asked: dict[str, Any] = {
+        "dim": head.layers[0][0],
+        "normalize": members["normalize"] == "true",
+        "pooling": members.get("pooling", file.metadata["pooling"]),
+    }
+    vector = embed(file, tokens, asked)
+    for at, (columns, weights, biases) in enumerate(head.layers):
+        if at:
+            vector = [max(0.0, x) for x in vector]
+        rows = [weights[i : i + columns] for i in range(0, len(weights), columns)]
+        vector = [
+            math.fsum(map(mul, row, vector)) + bias for row, bias in zip(rows, biases, strict=True)
+        ]
+    if members["kind"] == "linear":
+        return vector, head.labels
+    warmth, most = float(members.get("temperature", "1")), max(vector)
+    if members["kind"] == "softmax":
+        powers = [math.exp((z - most) / warmth) for z in vector]
+        scores = [power / math.fsum(powers) for power in powers]
+        labels = [head.labels[scores.index(max(scores))]]
+    else:
+        scores = [sigmoid(z / warmth) for z in vector]
+        above = zip(head.labels, scores, head.thresholds, strict=True)
+        labels = [label for label, p, threshold in above if p > threshold]
+    return (vector if request.get("output") == "logits" else scores), labels
+
+
+def sigmoid(z: float) -> float:
+    """Compute the logistic function without overflow."""
+    return 1 / (1 + math.exp(-z)) if z >= 0 else math.exp(z) / (1 + math.exp(z))
 
 
 def right_pieces(file: ModelParts) -> bool:
@@ -658,6 +802,7 @@ def parts(file: ModelParts) -> dict[str, Any]:
     """Return the parts of a file as the protocol requires them."""
     values = file.metadata
     known = "pieces.definition" in file.tensors or "space" in values
+    known = known or any(re.fullmatch(HEAD_KEY, key) for key in values)
 
     def number(key: str, kind: type) -> float | int | None:
         return kind(values[key]) if key in values else None
@@ -691,7 +836,7 @@ def described(file: ModelParts, name: str) -> dict[str, Any]:
 def answer(message: dict[str, Any]) -> dict[str, Any]:
     """Compute the answer to a message of the protocol (README.md)."""
     if message["op"] == "start":
-        classes = ["reader", "pooler", "projector"]
+        classes = ["reader", "pooler", "projector", "classifier"]
         return {"protocol": 1, "implementation": "minimal.py", "classes": classes}
     try:
         file = open_file(message["file"])
@@ -705,6 +850,11 @@ def answer(message: dict[str, Any]) -> dict[str, Any]:
             vector = project(file, given, message["request"])
             packed = struct.pack(f"<{len(vector)}f", *vector)
             return {"id": message["id"], "result": {"vector": packed.hex()}}
+        if message["class"] == "classifier":
+            scores, labels = classify(file, message["tokens"], message["request"])
+            packed = struct.pack(f"<{len(scores)}f", *scores)
+            result = {"vector": packed.hex(), "labels": labels}
+            return {"id": message["id"], "result": result}
         if message["class"] in ("pooler", "projector"):
             vector = embed(file, message["tokens"], message["request"])
             packed = struct.pack(f"<{len(vector)}f", *vector)

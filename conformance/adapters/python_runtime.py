@@ -16,8 +16,10 @@ from staticemb_runtime import StaticModel
 from staticemb_runtime.encoding import EmbeddingTable, pool
 from staticemb_runtime.encoding.vectors import check_dim, normalize
 from staticemb_runtime.errors import FormatError, InvalidTokenIdError, RequestError
-from staticemb_runtime.format import ModelParts
+from staticemb_runtime.format import ModelParts, head_names
 from staticemb_runtime.format.tensors import DTYPES
+from staticemb_runtime.heads.labels import labels_of
+from staticemb_runtime.heads.opening import Heads
 from staticemb_runtime.loading import open_parts
 
 SPELLED = {dtype: name for name, dtype in DTYPES.items()}
@@ -35,6 +37,7 @@ def parts(file: ModelParts) -> dict[str, Any]:
         "tokenizer": file.tokenizer_view,
     }
     known = "pieces.definition" in file.optional or "space" in metadata.extra
+    known = known or bool(head_names(metadata))
     return {
         "format_version": metadata.format_version,
         "features": metadata.features,
@@ -107,6 +110,22 @@ def project(file: ModelParts, digits: str, request: dict[str, Any]) -> NDArray[n
     return vector
 
 
+def classify(file: ModelParts, tokens: list[int], request: dict[str, Any]) -> dict[str, Any]:
+    """Compute the scores or logits, and the answer, of a head."""
+    scorer = Heads(file, file.path).scorer(request["head"])
+    head = scorer.head
+    asked = {"dim": head.dimension, "normalize": head.normalize}
+    asked |= {"pooling": head.pooling} if head.pooling else {}
+    vectors = embed_tokens(file, tokens, asked)[None]
+    scores = scorer.scores(vectors)
+    labels: Any = [head.labels] if head.kind == "linear" else labels_of(head, scores, None)
+    if head.kind == "softmax":
+        labels = [labels]
+    if request.get("output") == "logits":
+        scores = scorer.logits(vectors)
+    return {"vector": np.asarray(scores[0], "<f4").tobytes().hex(), "labels": labels[0]}
+
+
 def check_kind(file: ModelParts, kind: str | None) -> None:
     """Embed no text as a document if the file is made for queries."""
     if kind == "document":
@@ -118,6 +137,8 @@ def result(message: dict[str, Any]) -> dict[str, Any]:
     file = open_parts(Path(message["file"]), verify=message.get("verify", False))
     if message["class"] == "reader":
         return {"parts": parts(file)}
+    if message["class"] == "classifier":
+        return classify(file, message["tokens"], message["request"])
     if "vector" in message:
         vector = project(file, message["vector"], message["request"])
     elif message["class"] in ("pooler", "projector"):
@@ -131,7 +152,7 @@ def result(message: dict[str, Any]) -> dict[str, Any]:
 def answer(message: dict[str, Any]) -> dict[str, Any]:
     """Compute the answer to a message of the protocol (README.md)."""
     if message["op"] == "start":
-        classes = ["reader", "pooler", "text", "projector"]
+        classes = ["reader", "pooler", "text", "projector", "classifier"]
         return {"protocol": 1, "implementation": "staticemb-runtime", "classes": classes}
     try:
         return {"id": message["id"], "result": result(message)}

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from generator.files import File
+from generator.files import File, Tensor
 
 ILL_CONDITIONED = 1e-3
 
 
 @dataclass(frozen=True)
 class Expected:
-    """A vector and its tolerance."""
+    """A vector or scores, and their tolerance; a head's answer."""
 
     vector: list[float]
     tolerance: float
+    labels: list[str] | None = None
 
     @property
     def ill_conditioned(self) -> bool:
@@ -29,8 +31,10 @@ class Expected:
         """Return the members `expected` and `tolerance` of a case."""
         packed = struct.pack(f"<{len(self.vector)}f", *self.vector)
         rounded = struct.unpack(f"<{len(self.vector)}f", packed)
+        labels = {} if self.labels is None else {"labels": self.labels}
+        decimal = [float(f"{x:.9g}") for x in rounded]
         return {
-            "expected": {"hex": packed.hex(), "decimal": [float(f"{x:.9g}") for x in rounded]},
+            "expected": {"hex": packed.hex(), "decimal": decimal, **labels},
             "tolerance": float(f"{self.tolerance:.3g}"),
         }
 
@@ -43,6 +47,7 @@ class Reference:
     """
 
     def __init__(self, file: File) -> None:
+        self.file = file
         self.metadata = file.metadata
         table = file.tensors["embeddings"]
         self.n_rows, self.dim = table.shape
@@ -115,6 +120,75 @@ class Reference:
             math.fsum(s * abs(p) for s, p in zip(sizes, column, strict=True)) for column in columns
         )
         return _finished(projected, 1e-5 * size, normalize=normalize)
+
+    def classify(self, tokens: Sequence[int], head: str, output: str = "scores") -> Expected:
+        """Compute a head's scores or logits, their tolerance, and its answer (SPEC 6.4)."""
+        members: dict[str, str] = json.loads(self.metadata[f"head.{head}"])
+        tensors = {
+            name.removeprefix(f"head.{head}."): tensor
+            for name, tensor in self.file.tensors.items()
+            if name.startswith(f"head.{head}.")
+        }
+        prefixes = ["hidden-", ""] if "hidden-weights" in tensors else [""]
+        request: dict[str, Any] = {
+            "dim": tensors[f"{prefixes[0]}weights"].shape[1],
+            "normalize": members["normalize"] == "true",
+        }
+        if "pooling" in members:
+            request["pooling"] = members["pooling"]
+        embedded = self.embed(tokens, request)
+        values, errors = embedded.vector, [embedded.tolerance] * len(embedded.vector)
+        for prefix in prefixes:
+            values, errors = _layer(tensors, prefix, values, errors)
+            if prefix:
+                values = [max(0.0, value) for value in values]
+        ends = tensors["label-ends"].values()
+        labels = [
+            tensors["labels"].data[begin:end].decode()
+            for begin, end in zip([0, *ends], ends, strict=False)
+        ]
+        kind, warmth = members["kind"], float(members.get("temperature", "1"))
+        tolerance = max(*errors, 1e-30)
+        if kind == "linear" or output == "logits":
+            return Expected(values, tolerance, labels if kind == "linear" else None)
+        tolerance = min(1.0, tolerance / (2 * warmth) + 1e-6)
+        if kind == "softmax":
+            powers = [math.exp((value - max(values)) / warmth) for value in values]
+            scores = [power / math.fsum(powers) for power in powers]
+            best, second = sorted(scores, reverse=True)[:2]
+            sure = best - second > 2 * tolerance
+            answer = [labels[scores.index(best)]]
+        else:
+            scores = [_logistic(value / warmth) for value in values]
+            limits = [0.5] * len(scores)
+            if "thresholds" in tensors:
+                limits = tensors["thresholds"].values()
+            sure = all(abs(p - at) > tolerance for p, at in zip(scores, limits, strict=True))
+            above = zip(labels, scores, limits, strict=True)
+            answer = [label for label, p, limit in above if p > limit]
+        # Rounding may change a close answer, but not that of the biases alone.
+        return Expected(scores, tolerance, answer if sure or not tokens else None)
+
+
+def _logistic(z: float) -> float:
+    return 1 / (1 + math.exp(-z)) if z >= 0 else math.exp(z) / (1 + math.exp(z))
+
+
+def _layer(
+    tensors: Mapping[str, Tensor], prefix: str, values: list[float], errors: list[float]
+) -> tuple[list[float], list[float]]:
+    """Compute a layer of a head, and its tolerances (SPEC 9)."""
+    n_rows, width = tensors[f"{prefix}weights"].shape
+    stored = tensors[f"{prefix}weights"].values()
+    factors = tensors[f"{prefix}scale"].values() if f"{prefix}scale" in tensors else [1.0] * n_rows
+    outputs, tolerances = [], []
+    for k, bias in enumerate(tensors[f"{prefix}bias"].values()):
+        row = [factors[k] * x for x in stored[k * width : (k + 1) * width]]
+        summands = [w * y for w, y in zip(row, values, strict=True)]
+        outputs.append(math.fsum([*summands, bias]))
+        carried = math.fsum(abs(w) * error for w, error in zip(row, errors, strict=True))
+        tolerances.append(carried + 1e-5 * (math.fsum(map(abs, summands)) + abs(bias)))
+    return outputs, tolerances
 
 
 def _finished(vector: list[float], tolerance: float, *, normalize: bool) -> Expected:

@@ -7,6 +7,8 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
+from generator.files import STORED_BYTES
+from generator.valid_heads import heads_files
 from generator.valid_space import space_files
 
 DIM = "request_dim_out_of_range"
@@ -76,11 +78,35 @@ PROJECTOR: list[tuple[str, str, str, dict[str, Any]]] = [
       for valid in space_files() if valid.refused),
 ]  # fmt: skip
 
+NO_HEAD = "request_head_missing"
+
+
+def asked(head: str, *tokens: int) -> dict[str, Any]:
+    """Return the members of a request of a head."""
+    return {"tokens": [*tokens], "request": {"head": head}}
+
+
+CLASSIFIER: list[tuple[str, str, str, dict[str, Any]]] = [
+    ("f32", "no_head", NO_HEAD, asked("topic", 1)),
+    ("head", "another_head", NO_HEAD, asked("tags", 1)),
+    ("head", "name_in_another_case", NO_HEAD, asked("Topic", 1)),
+    ("head", "name_empty", NO_HEAD, asked("", 1)),
+    ("head", "name_of_a_tensor", NO_HEAD, asked("topic.weights", 1)),
+    ("head_more", "name_of_an_experiment", NO_HEAD, asked("x-mine", 1)),
+    ("head_more", "name_of_two_labels", NO_HEAD, asked("a.b", 1)),
+    ("optional_head", "another_definition", NO_HEAD, asked("topic", 1)),
+    ("head", "head_token_v", TOKEN, asked("topic", 1, 8)),
+    *((valid.name, valid.name.removeprefix("head_"), NO_HEAD, asked("bad", 1))
+      for valid in heads_files()
+      if valid.refused and len(valid.file.build()) <= STORED_BYTES),
+]  # fmt: skip
+
 
 def requests() -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
     """Yield the class, the notes and the cases of each case file."""
     for kind, notes, rows in (
         ("pooler", "Requests of token ids.", POOLER),
+        ("classifier", "Requests of heads.", CLASSIFIER),
         ("projector", "Requests of a teacher's vectors, and of documents.", PROJECTOR),
         ("text", "Requests of text; a surrogate is spelled as an escape.", TEXTS),
     ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import re
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -195,11 +196,17 @@ def _described(tensors: dict[str, Tensor]) -> dict[str, Any]:
     }
 
 
+def knows_part(file: File) -> bool:
+    """Tell whether a file has a part that the specification defines."""
+    heads = any(re.fullmatch(r"head\.(?!x-)[^.]+", key) for key in file.metadata)
+    return heads or "pieces.definition" in file.tensors or "space" in file.metadata
+
+
 def cases(valid: Valid) -> Iterator[dict[str, Any]]:
     """Yield all cases of a file: first the parts, then the vectors."""
     prefix = f"valid/{valid.name}"
     given = parts(valid.file)
-    if "pieces.definition" in valid.file.tensors or "space" in valid.file.metadata:
+    if knows_part(valid.file):
         given["refused"] = valid.refused
     yield {"id": f"{prefix}/read", "class": "reader", "flags": [], "parts": given}
     reference = Reference(valid.file)
@@ -218,7 +225,11 @@ def cases(valid: Valid) -> Iterator[dict[str, Any]]:
                 tokens = [token for token, count in case["runs"] for _ in range(count)]
             if "kind" in case["request"]:
                 kind = "projector"
-            expected = reference.embed(tokens, case["request"])
+            if "head" in case["request"]:
+                kind = "classifier"
+                expected = reference.classify(tokens, **case["request"])
+            else:
+                expected = reference.embed(tokens, case["request"])
         yield {
             "id": f"{prefix}/{case['name']}",
             "class": kind,

@@ -24,13 +24,16 @@ def optional_files() -> Iterator[Valid]:
 
 def _namespaces() -> Iterator[Valid]:
     asked = [run("some_tokens", TEXT), run("shorter", TEXT, dim=3)]
-    yield Valid(
+    other = Valid(
         "optional_head",
-        "Tensors of the namespace head, one of them not finite, and metadata that name them.",
+        "Tensors of the namespace head, one of them not finite, and metadata that name them. They "
+        "are no head of section 6.4.",
         with_optional(file("f32", prefixes="2 4 6"), HEADS, head="topic x-mine",
                       head_0_topic='{"classes":["a","b"]}'),
         asked,
     )  # fmt: skip
+    other.refused = ["head.topic"]
+    yield other
     space = {
         "space.projection": tensor("F16", numbers("space", 24), 4, 6),
         "space.offset": tensor("F32", numbers("offset", 4)),

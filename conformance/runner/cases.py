@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-CLASSES = ("reader", "pooler", "text", "projector")
+CLASSES = ("reader", "pooler", "text", "projector", "classifier")
 # This text uses every faulty token of the tokenizers in vectors/invalid.
 TEXT = "w0 w1 w2 w3 x e"
 
@@ -24,6 +24,7 @@ class Job:
         message: the request to the adapter.
         parts: the expected parts of the file; None: no parts are expected.
         vector: the expected vector in hexadecimal; None: no vector is expected.
+        labels: the expected answer of a head; None: no answer is expected.
         tolerance: the largest allowed difference of an element from the expected vector.
         codes: the allowed codes of a refusal; empty: the adapter must not refuse.
         harmless: whether a result and a refusal both pass. Without full verification a reader may
@@ -35,6 +36,7 @@ class Job:
     message: dict[str, Any]
     parts: dict[str, Any] | None = None
     vector: str | None = None
+    labels: list[str] | None = None
     tolerance: float = 0.0
     codes: tuple[str, ...] = ()
     harmless: bool = field(default=False)
@@ -122,6 +124,7 @@ def _jobs(case: dict[str, Any], file: str) -> Iterator[Job]:
         kind,
         message,
         vector=case["expected"]["hex"] if "expected" in case else None,
+        labels=case.get("expected", {}).get("labels"),
         tolerance=case.get("tolerance", 0.0),
         codes=codes,
     )

@@ -55,6 +55,26 @@ class Hidden:
         return vectors
 
 
+class TwoKinds(Hidden):
+    """A teacher whose queries have another common direction, and other rows, than its documents."""
+
+    def __init__(self):
+        super().__init__()
+        random = np.random.default_rng(3)
+        self.query_rows = self.rows + 1.5 * random.standard_normal(self.rows.shape)
+        self.query_rows[0] = 0
+
+    def encode(self, texts, *, kind="document", advance=None):
+        rows = self.rows
+        if kind == "query":
+            self.rows = self.query_rows.astype(np.float32)
+        vectors = super().encode(texts, kind=kind, advance=advance)
+        self.rows = rows
+        vectors[:, 0] += 2
+        vectors[:, 1] += 0.2 if kind == "query" else 0
+        return vectors
+
+
 def documents(count=300, seed=1, length=25):
     """Texts of words of a few topics."""
     random = np.random.default_rng(seed)

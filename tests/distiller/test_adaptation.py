@@ -10,13 +10,24 @@ import pytest
 from staticemb_distiller.adaptation.adapt import adapt
 from staticemb_distiller.adaptation.agreement import best_documents, overlaps
 from staticemb_distiller.errors import AdaptationError, TextSourceError
+from staticemb_distiller.file.added_heads import with_heads
+from staticemb_distiller.file.head import Head
 from staticemb_distiller.file.space import read_space
 from staticemb_distiller.progress import Progress
 from staticemb_distiller.table.space import unit
 from staticemb_runtime import StaticModel
 from staticemb_runtime.loading import open_parts
 
-from .adaptation_data import DIM, WORDS, Hidden, documents, tokenizer, write_jsonl, write_model
+from .adaptation_data import (
+    DIM,
+    WORDS,
+    Hidden,
+    TwoKinds,
+    documents,
+    tokenizer,
+    write_jsonl,
+    write_model,
+)
 
 TEXTS = documents()
 
@@ -85,6 +96,16 @@ def test_the_file_says_what_it_is_for(tmp_path, model, teacher):
     assert file.metadata.extra["x-adapt-documents"] == str(len(TEXTS))
     adapt(model, TEXTS, output, vectors=teacher.encode(TEXTS), both_sides=True)
     assert read_space(open_parts(output)).documents == "table"
+
+
+def test_heads_of_the_old_file_are_left_out_and_named(tmp_path, model, teacher, notes):
+    dim = StaticModel(model).dim
+    head = Head("topic", "softmax", ("a", "b"), np.ones((2, dim)), np.zeros(2))
+    with_heads(model, [head], model)
+    output = tmp_path / "mine.staticemb"
+    adapt(model, TEXTS, output, vectors=teacher.encode(TEXTS), progress=notes)
+    assert any(line.endswith("so the new file has no head.topic") for line in notes.lines)
+    assert StaticModel(output, verify=True).heads == ()
 
 
 def test_the_first_dimensions_hold_most_of_the_documents_variance(tmp_path, model, teacher):
@@ -157,6 +178,70 @@ def test_every_number_format_gives_nearly_the_same_queries(tmp_path, model, teac
     assert cosines.min() > 0.999
 
 
+# --- a teacher with vectors of queries ------------------------------------------------------------
+
+
+@pytest.fixture
+def two_kinds(tmp_path):
+    """A teacher whose queries have another common direction, and other rows, than its documents."""
+    (tmp_path / "tokenizer.json").write_bytes(tokenizer())
+    return TwoKinds()
+
+
+def test_a_teacher_with_a_kind_of_queries_encodes_spans_and_generated_sequences(
+    tmp_path, two_kinds, monkeypatch
+):
+    monkeypatch.setattr("staticemb_distiller.adaptation.teacher_queries.GENERATED", 500)
+    asked, given = tmp_path / "asked.staticemb", tmp_path / "given.staticemb"
+    start = {"tokenizer": tmp_path / "tokenizer.json"}
+    report = adapt("none", TEXTS, asked, teacher=two_kinds, **start)
+    assert (report.spans, report.generated) == (2 * len(TEXTS), 500)
+    assert any("600 spans of documents and 500 generated" in line for line in report.lines())
+    assert open_parts(asked).metadata.extra["x-adapt-spans"] == "600"
+    assert adapt("none", TEXTS, given, vectors=two_kinds.encode(TEXTS), **start).spans == 0
+
+    queries = [" ".join(text.split()[:6]) for text in documents(80, seed=9)]
+    vectors = unit(two_kinds.encode(TEXTS))
+    wanted = best_documents(unit(two_kinds.encode(queries, kind="query")), vectors)
+
+    def overlap(path):
+        space = read_space(open_parts(path))
+        found = best_documents(queries_of(path, queries), space.project(vectors))
+        return overlaps(wanted, found).mean()
+
+    assert overlap(asked) > overlap(given) + 0.1
+
+
+def test_many_documents_need_no_generated_sequences(tmp_path, two_kinds, monkeypatch):
+    monkeypatch.setattr("staticemb_distiller.adaptation.steps.ENOUGH_DOCUMENTS", len(TEXTS))
+    report = adapt(
+        "none",
+        TEXTS,
+        tmp_path / "mine.staticemb",
+        teacher=two_kinds,
+        tokenizer=tmp_path / "tokenizer.json",
+    )
+    assert (report.spans, report.generated) == (2 * len(TEXTS), 0)
+
+
+def test_spans_stay_the_same_as_a_collection_grows(tmp_path, two_kinds, model):
+    options = {"teacher": two_kinds, "teacher_cache": tmp_path / "cache"}
+    for count in (200, 300):
+        two_kinds.encoded.clear()
+        adapt(model, TEXTS[:count], tmp_path / "mine.staticemb", **options)
+    new = [text for kind, text in two_kinds.encoded if kind == "query"]
+    whole = set(TEXTS[:200])
+    spans = [text for text in new if not any(text in document for document in whole)]
+    assert len(spans) > 0.9 * len(new) - 60  # pseudo-queries of held-out documents
+
+
+def test_a_teacher_with_one_kind_encodes_no_spans(tmp_path, model, teacher):
+    report = adapt(model, TEXTS, tmp_path / "mine.staticemb", teacher=teacher)
+    assert (report.spans, report.generated) == (0, 0)
+    queries = [text for kind, text in teacher.encoded if kind == "query"]
+    assert len(queries) <= len(TEXTS) // 5 + 8  # pseudo-queries and probes
+
+
 # --- the same bytes -------------------------------------------------------------------------------
 
 
@@ -177,8 +262,9 @@ def test_an_interrupted_run_continues_to_the_same_bytes(tmp_path, model, monkeyp
     assert not resumed.exists()
     teacher = Hidden()
     adapt(model, TEXTS, resumed, teacher=teacher, teacher_cache=tmp_path / "cache")
-    assert len(interrupted.encoded) == 150
-    assert not set(interrupted.encoded) & set(teacher.encoded)
+    stored = {text for kind, text in interrupted.encoded if kind == "document"}
+    assert stored.issuperset(TEXTS[:100])
+    assert not stored & {text for kind, text in teacher.encoded if kind == "document"}
     assert resumed.read_bytes() == whole.read_bytes()
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {"whole.staticemb", "resumed.staticemb", "general.staticemb", "cache"}

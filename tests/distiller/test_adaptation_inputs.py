@@ -150,3 +150,31 @@ def test_a_file_that_is_not_npy_is_refused(tmp_path, model):
     (tmp_path / "a.npy").write_bytes(b"not an array")
     with pytest.raises(TextSourceError, match=r"a\.npy: cannot be read as NPY"):
         adapt(model, WHOLE, tmp_path / "one.staticemb", vectors=tmp_path / "a.npy", **KNOBS)
+
+
+@pytest.mark.parametrize(
+    "given", [VECTORS.tolist(), list(VECTORS), pa.array(list(VECTORS)), tuple(VECTORS)]
+)
+def test_rows_in_a_list_are_vectors(tmp_path, model, wanted, given):
+    corpus = write_jsonl(tmp_path / "corpus.jsonl", TEXTS, title=TITLES)
+    adapt(model, corpus, tmp_path / "one.staticemb", vectors=given, **KNOBS)
+    assert (tmp_path / "one.staticemb").read_bytes() == wanted
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ([[1.0, 2.0], [1.0]], TextSourceError, "vectors: expected rows of as many numbers each"),
+        (iter([[1.0]]), TypeError, "vectors: expected a file, an array or a list of vectors"),
+        (5, TypeError, "vectors: expected a file, an array or a list of vectors, found the int 5"),
+    ],
+)
+def test_other_vectors_are_refused_in_one_line(tmp_path, model, given, error, message):
+    with pytest.raises(error, match=message) as caught:
+        adapt(model, TEXTS, tmp_path / "one.staticemb", vectors=given, **KNOBS)
+    assert "\n" not in str(caught.value)
+
+
+def test_documents_are_a_place_or_a_list(tmp_path, model):
+    with pytest.raises(TypeError, match="documents: expected a file, a folder or a list of texts"):
+        adapt(model, iter(TEXTS), tmp_path / "one.staticemb", vectors=VECTORS, **KNOBS)

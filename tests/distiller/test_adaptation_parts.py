@@ -218,4 +218,6 @@ def test_texts_are_cut_where_the_teacher_stops_reading():
     cut = cut_for(teacher)
     assert cut("w1 w2 w3 w4 w5 w6 w7").split() == ["w1", "w2", "w3", "w4", "w5"]
     assert cut("w1 w2 w3 w4 w5") == "w1 w2 w3 w4 w5"
+    teacher.about = lambda kind: {"prompt": "w9 w9" if kind == "document" else ""}
+    assert cut_for(teacher)("w1 w2 w3 w4 w5").split() == ["w1", "w2", "w3"]  # the prompt counts
     assert cut("") == ""

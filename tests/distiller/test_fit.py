@@ -1,5 +1,7 @@
 """The closed-form fit against dense algebra, and the laws users rely on."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -210,3 +212,34 @@ def test_nan_in_the_targets_is_no_table():
     targets[3, 2] = np.nan
     with pytest.raises(DivergedError):
         fit(counts, targets, prior)
+
+
+# --- memory ---------------------------------------------------------------------------------------
+
+
+def test_blocks_of_rows_and_their_transposes_share_the_memory_of_the_counts(monkeypatch):
+    monkeypatch.setattr(ridge, "_ROWS", 7)
+    counts, _, _ = problem()
+    blocks = ridge.row_blocks(counts)
+    assert len(blocks) == 9
+    for block, rows in blocks:
+        np.testing.assert_array_equal(block.toarray(), counts[rows].toarray())
+        assert np.shares_memory(block.data, counts.data)
+        assert np.shares_memory(block.indices, counts.indices)
+
+
+def test_a_fit_copies_no_counts(monkeypatch):
+    monkeypatch.setattr(ridge, "_ROWS", 500)
+    peaks, sizes = [], []
+    for texts in (4_000, 16_000):
+        random = np.random.default_rng(0)
+        ids = random.integers(0, 500, 100 * texts).astype(np.int32)
+        counts = count_matrix(ids, np.full(texts, 100), 500)
+        targets = unit(random.normal(size=(texts, 4))).astype(np.float16)
+        del ids
+        tracemalloc.start()
+        fit(counts, targets, np.zeros((500, 4), np.float32), threads=1)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        sizes.append(counts.data.nbytes + counts.indices.nbytes)
+    assert peaks[1] - peaks[0] < 0.2 * (sizes[1] - sizes[0])

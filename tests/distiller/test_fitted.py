@@ -21,7 +21,10 @@ class Teacher:
         self.rows = np.random.default_rng(1).normal(size=(len(WORDS), self.dim))
         self.asked = 0
 
-    def encode(self, texts):
+    def about(self):
+        return {}
+
+    def encode(self, texts, *, advance=None):
         self.asked += len(texts)
         known = [[int(word[1:]) for word in text.split() if word != "?"] for text in texts]
         return np.array([self.rows[row].mean(0) for row in known], np.float32)
@@ -48,7 +51,7 @@ def run(texts, tokenizer, teacher, cache, **knobs):
     )
     return fit_table(
         texts, [1.0] * len(texts), teacher, tokenizer, 60, noisy.astype(np.float32), np.ones(61),
-        cache=cache, about={}, **{"options": FitOptions(), **knobs},
+        cache=cache, **{"options": FitOptions(), **knobs},
     )  # fmt: skip
 
 
@@ -111,7 +114,7 @@ def test_what_sets_ones_own_texts_apart_does_not_pass_for_their_words_meaning(to
     class Partial(Teacher):
         """Adds a direction of its own to texts that have a question mark."""
 
-        def encode(self, texts):
+        def encode(self, texts, *, advance=None):
             marked = np.array([[text.endswith("?")] for text in texts])
             return np.asarray(super().encode(texts) + marked * self.rows.std(0), np.float32)
 

@@ -1,12 +1,15 @@
 """Teachers on a server: each fault is survived or named, nothing is paid twice, no key leaks."""
 
+import base64
 import email.utils
 import json
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -164,6 +167,41 @@ def test_a_fault_that_lasts_is_one_error(serve, fault):
         teacher.encode(TEXTS[:10])
     assert "127.0.0.1" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_response_that_is_too_large_is_refused_at_once(serve, monkeypatch):
+    server = serve()
+    teacher = ServerTeacher(f"{server.spec}?batch_texts=40&requests=1")
+    monkeypatch.setattr(server_connection, "_LARGEST", 1000)
+    with pytest.raises(TeacherError, match="response of at most 0 MB, found more"):
+        teacher.encode(TEXTS)
+    assert len(server.bodies) == 1
+
+
+def test_a_proxy_gets_its_own_password_and_not_the_key(monkeypatch):
+    requests = []
+
+    def proxy(listener):
+        connection, _ = listener.accept()
+        with connection:
+            requests.append(connection.recv(65_536).decode())
+            connection.sendall(b"HTTP/1.1 502 Bad Gateway\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=proxy, args=(listener,), daemon=True)
+        thread.start()
+        address = f"http://user:p%40ss@127.0.0.1:{listener.getsockname()[1]}"
+        monkeypatch.setenv("https_proxy", address)
+        monkeypatch.setenv("no_proxy", "")
+        monkeypatch.setenv("THE_KEY", KEY)
+        with pytest.raises(TeacherError) as caught:
+            ServerTeacher("openai:https://embeddings.example/v1#m?key=THE_KEY&tries=1")
+        thread.join()
+    assert requests[0].startswith("CONNECT embeddings.example:443 ")
+    account = base64.b64encode(b"user:p@ss").decode()
+    assert f"Proxy-Authorization: Basic {account}\r\n" in requests[0]
+    assert KEY not in requests[0]
+    assert "p@ss" not in str(caught.value)
 
 
 def test_vectors_out_of_order_are_put_in_order(serve):

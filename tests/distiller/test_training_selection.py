@@ -12,12 +12,13 @@ from staticemb_distiller.cli import main as cli
 from staticemb_distiller.errors import RecipeError
 from staticemb_distiller.file import Parts, Settings, write
 from staticemb_distiller.progress import Progress
+from staticemb_distiller.table.mixing import mixed
 from staticemb_distiller.training import run
 from staticemb_distiller.training.dataset import Texts
 from staticemb_distiller.training.general_text import general_text
 from staticemb_distiller.training.material import Material, Trained
 from staticemb_distiller.training.recipe import TrainingRecipe
-from staticemb_distiller.training.selection import gains, mixed, select
+from staticemb_distiller.training.selection import gains, select
 from staticemb_distiller.training.start import open_start
 from staticemb_distiller.training.trial import thirds
 from staticemb_runtime import StaticModel

@@ -16,6 +16,8 @@ from hypothesis.extra import numpy as hnp
 
 from end_to_end.lambda_events import HTTP, function_url, rest_api
 from staticemb_distiller.file import Parts, Settings, write
+from staticemb_distiller.file.added_heads import with_heads
+from staticemb_distiller.file.head import Head
 from staticemb_runtime import StaticModel
 from staticemb_runtime.aws_lambda.embedding import MAX_PROMPT_CHARACTERS
 from staticemb_runtime.aws_lambda.function import MAX_TEXTS, answer
@@ -251,6 +253,7 @@ _JSON = st.recursive(
 )
 _MEMBERS = ["texts", "truncate_dim", "precision", "encoding", "requestContext", "body", "http"]
 _MEMBERS += ["query", "k", "filter", "method", "vector_weight"]
+_MEMBERS += ["classify", "head", "threshold", "probabilities"]
 
 
 @given(_JSON | st.dictionaries(st.sampled_from(_MEMBERS), _JSON))
@@ -397,3 +400,76 @@ def test_in_lambda_what_is_set_wrongly_fails_the_initialization(variables, says)
     done = start("import staticemb_runtime.aws_lambda.function", **variables)
     assert done.returncode == 1
     assert says in done.stderr.splitlines()[-1]
+
+
+# --- labels ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def classifier(path):
+    random = np.random.default_rng(2)
+    heads = [
+        Head(name, kind, labels, random.normal(size=(len(labels), DIM)), np.zeros(len(labels)))
+        for name, kind, labels in (
+            ("topic", "softmax", ("billing", "größe")),
+            ("tags", "sigmoid", ("a", "b", "c")),
+            ("stars", "linear", ("stars",)),
+        )
+    ]
+    with_heads(path, heads, path.with_name("heads.staticemb"))
+    return StaticModel.load(path.with_name("heads.staticemb"))
+
+
+@pytest.mark.parametrize("threshold", [None, 0.6, 1])
+@pytest.mark.parametrize("name", ["topic", "tags"])
+def test_labels_are_those_of_classify(classifier, name, threshold):
+    request = {"classify": TEXTS, "head": name, "threshold": threshold}
+    document = answer(classifier, request)
+    assert json.loads(json.dumps(document)) == document
+    assert (document["model"], document["head"]) == (classifier.metadata.digest, name)
+    expected = classifier.classify(TEXTS, name, threshold=threshold, on_empty="zero")
+    assert [row["prediction"] for row in document["predictions"]] == expected
+    assert document["empty"] == [2]
+    for event in HTTP:
+        response = answer(classifier, event(request, encoded=True))
+        assert json.loads(response["body"]) == document
+
+
+def test_all_probabilities(classifier):
+    request = {"classify": TEXTS, "head": "tags", "probabilities": True}
+    rows = answer(classifier, request)["predictions"]
+    scores = classifier.predict_proba(TEXTS, "tags", on_empty="zero")
+    found = np.float32([list(row["probabilities"].values()) for row in rows])
+    assert np.array_equal(found, scores)
+
+
+def test_numbers_of_a_regressor(classifier):
+    rows = answer(classifier, {"classify": TEXTS, "head": "stars"})["predictions"]
+    found = np.float32([[row["prediction"]] for row in rows])
+    assert np.array_equal(found, classifier.predict(TEXTS, "stars", on_empty="zero"))
+
+
+@pytest.mark.parametrize(
+    ("request_", "code", "says"),
+    [
+        ({"classify": "w1"}, "invalid_request", "classify: expected an array, found a string"),
+        ({"classify": [7]}, "invalid_request", "classify: expected strings, found an integer at 0"),
+        ({"classify": ["w1"]}, "request_head_missing", "('stars', 'tags', 'topic'), found None"),
+        ({"classify": [], "head": "x"}, "request_head_missing", "found 'x'"),
+        ({"classify": [], "head": "tags", "threshold": 2}, "invalid_request", "0 to 1 or None"),
+        ({"classify": [], "head": "tags", "threshold": True}, "invalid_request", "a number"),
+        ({"classify": [], "dim": 4}, "invalid_request", "members among classify, head"),
+        ({"classify": ["w1"], "texts": ["w1"]}, "invalid_request", "found texts and classify"),
+        ({"classify": ["\ud800"], "head": "tags"}, "request_text_invalid", "surrogate"),
+    ],
+)
+def test_a_bad_request_of_labels_gets_a_reason(classifier, request_, code, says):
+    error = answer(classifier, request_)["error"]
+    assert (error["status"], error["code"]) == (400, code)
+    assert says in error["message"]
+    assert "\n" not in error["message"]
+
+
+def test_too_many_texts_to_classify(classifier):
+    error = answer(classifier, {"classify": ["w1"] * (MAX_TEXTS + 1), "head": "tags"})["error"]
+    assert (error["status"], error["code"]) == (413, "too_many_texts")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .corpus.vector_files import open_vectors
     from .distillation import distill
     from .evaluation import evaluate
+    from .heads.estimators import StaticClassifier, StaticEmbedder, StaticRegressor
+    from .heads.fit_head import fit_head
     from .interop.convert_source import convert
     from .interop.export import export
     from .recipe.recipe import Recipe
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 __all__ = [
     "DistillerError",
     "Recipe",
+    "StaticClassifier",
+    "StaticEmbedder",
+    "StaticRegressor",
     "Teacher",
     "TrainingRecipe",
     "adapt",
@@ -35,6 +40,7 @@ __all__ = [
     "distill",
     "evaluate",
     "export",
+    "fit_head",
     "open_vectors",
     "train",
 ]
@@ -43,6 +49,9 @@ __all__ = [
 # commands must handle Ctrl-C before that.
 _LAZY = {
     "Recipe": ".recipe.recipe",
+    "StaticClassifier": ".heads.estimators",
+    "StaticEmbedder": ".heads.estimators",
+    "StaticRegressor": ".heads.estimators",
     "Teacher": ".teacher.sentence_transformer",
     "TrainingRecipe": ".training.recipe",
     "adapt": ".adaptation.adapt",
@@ -50,6 +59,7 @@ _LAZY = {
     "distill": ".distillation",
     "evaluate": ".evaluation",
     "export": ".interop.export",
+    "fit_head": ".heads.fit_head",
     "open_vectors": ".corpus.vector_files",
     "train": ".training.run",
 }

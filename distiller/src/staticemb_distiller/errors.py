@@ -96,6 +96,10 @@ class TrainingError(DistillerError):
     """Training cannot start, or its examples are invalid."""
 
 
+class HeadError(DistillerError):
+    """A head cannot be fitted: its examples, labels or options are invalid."""
+
+
 class EvaluationError(DistillerError):
     """Data, tasks or models cannot be evaluated, or a report cannot be read."""
 

@@ -353,6 +353,12 @@ class QueryOnlyError(RequestError):
     code = "request_query_only"
 
 
+class MissingHeadError(RequestError):
+    """The file has no head of the name, several and none is named, or a malformed one."""
+
+    code = "request_head_missing"
+
+
 class SpaceMismatchError(StaticEmbError, ValueError):
     """Vectors do not compare: they are of different teachers, files or lengths."""
 
@@ -383,6 +389,14 @@ class InputEncodingError(InputError):
 
 class OutputError(StaticEmbError):
     """The output cannot be written."""
+
+
+class WriteError(OutputError):
+    """The system refuses to write an output: the disk is full, or a permission is missing."""
+
+
+class ManifestError(OutputError):
+    """An output folder belongs to a run with another model or other options, or is in use."""
 
 
 class BundleError(StaticEmbError):

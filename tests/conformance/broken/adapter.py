@@ -20,6 +20,7 @@ MODE = sys.argv[1]
 right_answer, right_verify, right_embed = minimal.answer, minimal.verify, minimal.embed
 right_check, right_measure = minimal.check_tensors, minimal.measure
 right_space_of = minimal.space_of
+right_head_of = minimal.head_of
 
 
 def say(reply):
@@ -119,6 +120,7 @@ def break_implementation():
     }
     break_reader()
     break_space()
+    break_heads()
     if MODE in changes:
 
         def embed(file, tokens, request):
@@ -158,6 +160,49 @@ def break_space():
             return space
 
         minimal.space_of = trusted
+
+
+def break_heads():
+    """Mistakes with the part `head`."""
+
+    def without(member):
+        def head_of(file, name):
+            head = right_head_of(file, name)
+            return head and dataclasses.replace(
+                head, members={k: v for k, v in head.members.items() if k != member}
+            )
+
+        return head_of
+
+    if MODE == "forgets_the_temperature":
+        minimal.head_of = without("temperature")
+    if MODE == "forgets_the_hidden_zero":
+        minimal.max = lambda *values: values[1] if len(values) == 2 else max(*values)
+    if MODE == "takes_labels_at_their_threshold":
+
+        def lower(file, name):
+            head = right_head_of(file, name)
+            return head and dataclasses.replace(
+                head, thresholds=tuple(x - 1e-9 for x in head.thresholds)
+            )
+
+        minimal.head_of = lower
+    if MODE == "takes_the_last_of_equal_labels":
+
+        def turned(file, name):
+            head = right_head_of(file, name)
+            return head and dataclasses.replace(head, labels=head.labels[::-1])
+
+        minimal.head_of = turned
+    if MODE == "trusts_the_head":
+
+        def trusted(file, name):
+            head = right_head_of(file, name)
+            if head is None and f"head.{name}" in file.metadata:
+                return right_head_of(file, "good")
+            return head
+
+        minimal.head_of = trusted
 
 
 def break_reader():

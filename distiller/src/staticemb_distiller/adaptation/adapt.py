@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..arguments import check_path
 from ..corpus import input_files
 from ..errors import AdaptationError
 from ..output_file import check_folders, check_output
 from ..progress import Progress
+from ..scratch_folder import scratch_folder
 from ..vocabulary.token_ids import TokenIds
 from .adapted_file import Dtype
 from .collection import Collection, Collector
 from .cost import SimilarityPairs
+from .given_vectors import VectorSource
 from .prior import NO_MODEL, Base, open_base
 from .ranges import out_of_range
 from .report import Report
@@ -24,8 +25,6 @@ from .streams import Source, open_source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
     from ..teacher.open_teacher import TeacherSpec
 
@@ -37,7 +36,7 @@ def adapt(
     *,
     index: str | os.PathLike[str] | None = None,
     teacher: TeacherSpec | None = None,
-    vectors: str | os.PathLike[str] | NDArray[Any] | None = None,
+    vectors: VectorSource | None = None,
     text: str | None = None,
     vector: str | None = None,
     both_sides: bool = False,
@@ -71,8 +70,8 @@ def adapt(
             `model` and holds the teacher's vectors, no teacher and no vectors are needed.
         teacher: The teacher of the documents' vectors: a folder, a Hub id, `openai:URL#MODEL`, or a
             function. A teacher or vectors are needed, unless an index has them.
-        vectors: The documents' vectors, in their order: an NPY file, an array (N, H), or a Parquet
-            or JSON lines file with a column of vectors.
+        vectors: The documents' vectors, in their order: an NPY file, a Parquet or JSON lines file
+            with a column of vectors, an array (N, H), or a list of N vectors.
         text: The columns of the text, joined by `+`; None: "title" and "text" if documents have
             both, or else "text", or else the only column of text.
         vector: The column of the vectors; None: "embedding", or the only one of vectors.
@@ -126,8 +125,7 @@ def adapt(
     tokenizer = None if tokenizer is None else os.fspath(tokenizer)
     # Without a model, the tokenizer may be trained on the documents.
     base = None if model == NO_MODEL else open_base(model, tokenizer)
-    with tempfile.TemporaryDirectory(prefix="staticemb-") as temporary:
-        folder = Path(temporary)
+    with scratch_folder(path) as folder:
         source = open_source(
             documents,
             index=index,
@@ -144,7 +142,11 @@ def adapt(
         collection = _collected(source, base, folder, max_tokens, progress)
         adaptation = Adaptation(source, base, collection, both_sides, seed, progress)
         adaptation.choose(regularization, damping_beta, share)
-        return adaptation.write(path, dtype, name, pairs)
+        adapted = adaptation.write(path, dtype, name, pairs)
+        if base.dropped:
+            lost = ", ".join(base.dropped)
+            progress.note(f"{model}: adapting changes the table, so the new file has no {lost}")
+        return adapted
 
 
 def _check_numbers(**numbers: float | None) -> None:
@@ -164,7 +166,9 @@ def _collected(
     """Read the whole collection once."""
     most = base.max_tokens if max_tokens is None else max_tokens
     tokenize = TokenIds(base.tokenizer, base.unknown_token_id, most)
-    with Collector(folder, source.dim, tokenize, source.place, source.cut) as collector:
+    with Collector(
+        folder, source.dim, tokenize, source.place, source.cut, spans=source.has_query_kind
+    ) as collector:
         if source.teacher is not None:
             total = sum(1 for _ in source.texts())
             with progress.track("Document vectors", total, "documents") as advance:

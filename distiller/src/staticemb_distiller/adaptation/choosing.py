@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..table.mixing import mixed
 from .agreement import best_documents, overlaps
 from .pooled import text_vectors
 
@@ -139,21 +140,14 @@ def choose(
     assert best is not None
     overlap, beta, rows = best
     prior = material.prior
-    mixed = [(overlap, 1.0)]
+    mixtures = [(overlap, 1.0)]
     before = None
     if prior.any():
         before = float(held_out.agreement(prior, prior_beta).mean())
-        mixed += [
-            (float(held_out.agreement(mixture(rows, prior, share), beta).mean()), share)
+        mixtures += [
+            (float(held_out.agreement(mixed(prior, rows, share), beta).mean()), share)
             for share in shares
             if share < 1
         ]
-    after, share = max(mixed)
+    after, share = max(mixtures)
     return Choice(Chosen(regularizations[place], beta, share), before, after)
-
-
-def mixture(
-    rows: NDArray[np.float32], prior: NDArray[np.float32], share: float
-) -> NDArray[np.float32]:
-    """Mix adapted rows and prior rows, both (U, H)."""
-    return rows if share == 1 else (share * rows + (1 - share) * prior).astype(np.float32)

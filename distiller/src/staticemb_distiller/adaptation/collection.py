@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import heapq
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..corpus.digest_sample import DigestSample
+from ..corpus.digests import text_digest
 from ..errors import AdaptationError
 from ..table.space import unit
 from .pseudo_queries import body_of, first_sentence
 from .spool import Documents, DocumentSpool
+from .teacher_queries import MOST_SPAN_DOCUMENTS, query_spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +59,8 @@ class Collection:
         different: How many documents have the text of an earlier one, but another vector.
         shortest: The smallest length of a vector.
         longest: The largest length of a vector.
+        spans: Short parts of documents, to be encoded as queries; empty if none were asked for.
+        spans_apart: (len(spans),) whether a span's document is a held-out one.
     """
 
     documents: Documents
@@ -67,6 +70,8 @@ class Collection:
     different: int
     shortest: float
     longest: float
+    spans: tuple[str, ...] = ()
+    spans_apart: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
 
     @property
     def normalized(self) -> bool:
@@ -99,6 +104,7 @@ class Collector:
         tokenize: The tokenizer of the table.
         place: The name of the vectors for messages.
         cut: Shortens a text to what the teacher reads; None: whole texts.
+        spans: Whether to take spans of documents.
     """
 
     def __init__(
@@ -108,12 +114,14 @@ class Collector:
         tokenize: TokenIds,
         place: str,
         cut: Callable[[str], str] | None = None,
+        *,
+        spans: bool = False,
     ) -> None:
         self._spool = DocumentSpool(folder, dim)
         self._dim, self._tokenize, self._place, self._cut = dim, tokenize, place, cut
         self._digests: list[NDArray[np.uint64]] = []
-        self._held: dict[int, HeldOutText] = {}
-        self._largest: list[int] = []  # negated digests of the held-out texts, as a heap
+        self._held: DigestSample[HeldOutText] = DigestSample(MOST_HELD_OUT)
+        self._spans: DigestSample[list[str]] = DigestSample(MOST_SPAN_DOCUMENTS if spans else 0)
         self._read = self._kept = self._zeros = 0
         self._lengths = (np.inf, 0.0)
 
@@ -155,31 +163,32 @@ class Collector:
         )
         texts = [block.texts[row] for row in kept.tolist()]
         titles = [block.titles[row] for row in kept.tolist()]
-        self._hold_out(texts, titles)
+        digests = np.fromiter(map(text_digest, texts), np.uint64, len(texts))
+        self._digests.append(digests)
         parts: list[str] = []
-        for text, title in zip(texts, titles, strict=True):
+        for number, digest in enumerate(digests.tolist()):
+            text, title = texts[number], titles[number]
             whole = text if self._cut is None else self._cut(text)
+            if text:
+                self._sample(digest, HeldOutText(self._kept + number, text, title), whole)
             sentence = first_sentence(body_of(text, title))
             parts += whole, title or sentence, sentence
         self._spool.add(*self._tokenize(parts), unit(vectors[kept]))
         self._kept += len(kept)
 
-    def _hold_out(self, texts: list[str], titles: list[str]) -> None:
-        """Keep the texts with the smallest digests: a sample that no order of documents changes."""
-        digests = np.fromiter(map(_digest, texts), np.uint64, len(texts))
-        self._digests.append(digests)
-        for row, digest in enumerate(digests.tolist()):
-            if digest in self._held or not texts[row]:
-                continue
-            if len(self._largest) < MOST_HELD_OUT:
-                heapq.heappush(self._largest, -digest)
-            elif digest < -self._largest[0]:
-                del self._held[-heapq.heapreplace(self._largest, -digest)]
-            else:
-                continue
-            self._held[digest] = HeldOutText(
-                self._kept + row, texts[row][:_LONGEST_KEPT], titles[row][:_LONGEST_KEPT]
-            )
+    def _sample(self, digest: int, document: HeldOutText, read: str) -> None:
+        """Keep a document and spans of it, if they belong to the samples.
+
+        Args:
+            digest: The digest of the document's text.
+            document: The document.
+            read: What the teacher reads of it.
+        """
+        if self._held.takes(digest):
+            text, title = document.text[:_LONGEST_KEPT], document.title[:_LONGEST_KEPT]
+            self._held.add(digest, HeldOutText(document.row, text, title))
+        if self._spans.takes(digest):
+            self._spans.add(digest, query_spans(read, digest))
 
     def finish(self) -> Collection:
         """End the spool.
@@ -198,14 +207,17 @@ class Collector:
         digests = np.concatenate(self._digests)
         distinct, inverse = np.unique(digests, return_inverse=True)
         most = min(MOST_HELD_OUT, len(distinct) // _HELD_OUT_SHARE)
-        chosen = sorted(self._held)[:most]
+        held = dict(list(self._held)[:most])
+        spans = [(digest in held, span) for digest, pair in self._spans for span in pair]
         return Collection(
             documents,
-            tuple(self._held[digest] for digest in chosen),
-            np.isin(digests, np.array(chosen, np.uint64)),
+            tuple(held.values()),
+            np.isin(digests, np.array(list(held), np.uint64)),
             self._zeros,
             _different(documents.vectors, inverse, len(distinct)),
             *self._lengths,
+            tuple(span for _, span in spans),
+            np.array([apart for apart, _ in spans], np.bool_),
         )
 
     def __enter__(self) -> Collector:
@@ -227,8 +239,3 @@ def _different(vectors: NDArray[np.float16], text_of: NDArray[np.int64], distinc
         right = np.asarray(vectors[first[text_of[rows]]], np.float32)
         count += int((np.einsum("nd,nd->n", left, right) < _SAME).sum())
     return count
-
-
-def _digest(text: str) -> int:
-    data = text.encode(errors="surrogatepass")
-    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")

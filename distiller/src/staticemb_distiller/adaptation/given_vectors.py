@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from ..arguments import check_type
 from ..corpus.vector_files import check_array, open_npy, open_vector_column
+from ..errors import TextSourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
 _ROWS = 8_192  # rows of an array that are taken at a time
+
+
+VectorSource: TypeAlias = "str | os.PathLike[str] | NDArray[Any] | Sequence[Any]"
+"""An NPY file, a Parquet or JSON lines file with a column of vectors, an array, or rows."""
 
 
 class Rows:
@@ -69,14 +75,15 @@ class GivenVectors(NamedTuple):
     files: tuple[Path, ...] = ()
 
 
-def open_given(vectors: str | os.PathLike[str] | NDArray[Any], column: str | None) -> GivenVectors:
-    """Open vectors: an array, an NPY file, or a column of Parquet or JSON lines.
+def open_given(vectors: VectorSource, column: str | None) -> GivenVectors:
+    """Open vectors: an array, rows of numbers, an NPY file, or a column of Parquet or JSON lines.
 
     Raises:
+        TypeError: They are of another type.
         TextSourceError: They cannot be read, or are no vectors.
     """
-    if isinstance(vectors, np.ndarray):
-        place, array = "vectors", check_array(vectors, "vectors")
+    if not isinstance(vectors, str | os.PathLike):
+        place, array = "vectors", check_array(_array(vectors), "vectors")
     elif os.fspath(vectors).lower().endswith(".npy"):
         place, array = str(vectors), open_npy(vectors)
     else:
@@ -85,3 +92,18 @@ def open_given(vectors: str | os.PathLike[str] | NDArray[Any], column: str | Non
         return GivenVectors(rows, file.dim, file.path, None, file.files)
     blocks = (array[first : first + _ROWS] for first in range(0, len(array), _ROWS))
     return GivenVectors(Rows(blocks), array.shape[1], place, len(array))
+
+
+def _array(vectors: object) -> NDArray[Any]:
+    """Turn rows of numbers into an array; a tensor of another library is one already."""
+    if not hasattr(vectors, "__array__"):
+        check_type("vectors", vectors, (list, tuple), "a file, an array or a list of vectors")
+    try:
+        array = np.asarray(vectors)
+        # A column of a data frame is an array of rows.
+        return np.array(list(array)) if array.dtype == object and array.ndim == 1 else array
+    except (TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise TextSourceError(
+            f"vectors: expected rows of as many numbers each, found others ({reason:.120})"
+        ) from error

@@ -19,6 +19,9 @@ class Report:
         prior: The prior: "model" or "zero".
         prior_reason: Why the prior is zero; "" otherwise.
         centered: Whether the mean of the vectors is subtracted from vectors.
+        spans: How many spans of documents the teacher encoded as queries for the fit; 0: it encodes
+            queries as documents, or there is no teacher.
+        generated: How many generated sequences it encoded as queries for the fit.
         regularization: λ of the fit.
         damping_beta: β of damped pooling; 0: the plain mean.
         share: The share of adapted rows in the mixture with the prior.
@@ -40,6 +43,8 @@ class Report:
     prior: str
     prior_reason: str = ""
     centered: bool = False
+    spans: int = 0
+    generated: int = 0
     regularization: float = 0.01
     damping_beta: float = 0.0
     share: float = 1.0
@@ -59,6 +64,11 @@ class Report:
             f"Fit: λ {self.regularization:g}, {pooling}{mixed}"
             + (", centered" if self.centered else ""),
         ]
+        if self.spans:
+            generated = f" and {self.generated:,} generated sequences" if self.generated else ""
+            lines.append(
+                f"Encoded as queries for the fit: {self.spans:,} spans of documents{generated}"
+            )
         if self.overlap_after is not None:
             before = "" if self.overlap_before is None else f"{self.overlap_before:.1%} before, "
             lines.append(
@@ -82,6 +92,8 @@ class Report:
         numbers = {
             "documents": self.documents,
             "tokens": self.tokens,
+            "spans": self.spans or None,
+            "generated": self.generated or None,
             "regularization": self.regularization,
             "share": self.share,
             "pseudo-queries": self.pseudo_queries,

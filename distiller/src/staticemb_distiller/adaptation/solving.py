@@ -1,12 +1,13 @@
 """The table of a collection: the ridge regression of `fitting`, for the tokens that occur.
 
 A query is shorter than a document. So titles and first sentences are fitted, too, each to the
-vector of its whole document, with a tenth of a document's weight.
+vector of its whole document, with a tenth of a document's weight. If a teacher encodes queries
+differently from documents, texts that it encoded as queries take their place.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 ROUNDS = 2
-WEIGHTS = (1.0, 0.1, 0.1)  # of a whole text, a title and a first sentence
+_WEIGHTS = (1.0, 0.1, 0.1)  # of a whole text, a title and a first sentence
+_WEIGHTS_BESIDE_QUERIES = (1.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,26 +31,34 @@ class FitInput:
     """What a fit needs.
 
     Attributes:
-        counts: (3 n, U) token counts over length of the parts of n documents, for each used token.
-        targets: (n, H) the teacher's unit vectors, centered; may be memory-mapped.
+        counts: (3 n + m, U) token counts over length, for each used token: of the parts of n
+            documents, and of m queries.
+        targets: (n + m, H) the teacher's unit vectors, centered; may be memory-mapped.
         prior: (U, H) float32, scaled to the targets; zeros without a prior.
         scale: The factor that scaled the prior.
+        query_weights: (m,) float32, the weights of the queries.
     """
 
     counts: csr_matrix
     targets: NDArray[np.floating]
     prior: NDArray[np.float32]
     scale: float = 1.0
+    query_weights: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
 
     @classmethod
     def of(
-        cls, counts: csr_matrix, targets: NDArray[np.floating], prior: NDArray[np.float32]
+        cls,
+        counts: csr_matrix,
+        targets: NDArray[np.floating],
+        prior: NDArray[np.float32],
+        query_weights: NDArray[np.float32] | None = None,
     ) -> FitInput:
-        """Scale a prior (U, H) to the targets."""
-        documents = targets.shape[0]
+        """Scale a prior (U, H) to the targets of the documents."""
+        weights = np.zeros(0, np.float32) if query_weights is None else query_weights
+        documents = targets.shape[0] - len(weights)
         chosen = np.linspace(0, documents - 1, min(SCALED_BY, documents)).astype(np.int64)
         scale = prior_scale(counts[PARTS * chosen], targets[chosen], prior)
-        return cls(counts, targets, prior * np.float32(scale), scale)
+        return cls(counts, targets, prior * np.float32(scale), scale, weights)
 
     def solve(
         self, regularization: float, *, progress: Callable[[FitStep], None] | None = None
@@ -58,13 +68,18 @@ class FitInput:
         Raises:
             DivergedError: The targets or the result have infinities or NaN.
         """
+        queries = len(self.query_weights)
+        documents = len(self.targets) - queries
+        parts = np.array(_WEIGHTS_BESIDE_QUERIES if queries else _WEIGHTS, np.float32)
         return fit(
             self.counts,
             self.targets,
             self.prior,
             regularization=regularization,
             rounds=ROUNDS,
-            text_weights=np.tile(np.array(WEIGHTS, np.float32), len(self.targets)),
-            target_rows=np.repeat(np.arange(len(self.targets)), PARTS),
+            text_weights=np.concatenate([np.tile(parts, documents), self.query_weights]),
+            target_rows=np.concatenate(
+                [np.repeat(np.arange(documents), PARTS), np.arange(documents, documents + queries)]
+            ),
             progress=progress,
         )

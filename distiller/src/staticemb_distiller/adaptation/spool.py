@@ -67,7 +67,8 @@ class DocumentSpool:
         self._vectors.close()
         lengths = np.concatenate([*self._lengths, np.empty(0, np.int64)])
         ids = _mapped(self._ids_path, np.int32, (-1,))
-        return Documents(ids, lengths, _mapped(self._vectors_path, np.float16, (-1, self._dim)))
+        vectors = _mapped(self._vectors_path, np.float16, (-1, self._dim))
+        return Documents(ids, lengths, vectors, self._vectors_path)
 
 
 class Documents:
@@ -77,14 +78,20 @@ class Documents:
         ids: (T,) int32 token ids of all parts of all documents, one after the other.
         lengths: (3 N,) int64, the number of ids of each part.
         vectors: (N, H) float16 unit vectors, the targets of the fit.
+        path: The file of the vectors.
     """
 
     def __init__(
-        self, ids: NDArray[np.int32], lengths: NDArray[np.int64], vectors: NDArray[np.float16]
+        self,
+        ids: NDArray[np.int32],
+        lengths: NDArray[np.int64],
+        vectors: NDArray[np.float16],
+        path: Path,
     ) -> None:
         self.ids = ids
         self.lengths = lengths
         self.vectors = vectors
+        self._path = path
         self.starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
 
     def __len__(self) -> int:
@@ -94,6 +101,24 @@ class Documents:
     def whole_lengths(self) -> NDArray[np.int64]:
         """(N,) the number of ids of each whole text."""
         return self.lengths[::PARTS]
+
+    def targets(
+        self, chosen: NDArray[np.int64] | None, others: NDArray[np.float16]
+    ) -> NDArray[np.float16]:
+        """Return the vectors of documents, and other vectors (m, H) after them.
+
+        Args:
+            chosen: (n,) indices of documents; None: all, memory-mapped.
+            others: Other vectors. After all documents they are appended to the file.
+        """
+        if chosen is not None:
+            return np.concatenate([self.vectors[chosen], others])
+        if not len(others):
+            return self.vectors
+        with self._path.open("ab") as file:
+            file.write(others.tobytes())
+        targets: NDArray[np.float16] = _mapped(self._path, np.float16, (-1, others.shape[1]))
+        return targets
 
     def used_tokens(self) -> NDArray[np.int64]:
         """Return the ascending ids of the tokens that occur."""

@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from scipy.sparse import vstack
 
 from ..file.space import probe_vectors
-from ..fitting.centering import center, common_direction
+from ..fitting.centering import center, common_direction, mean_vector
+from ..fitting.ridge_fit import count_matrix
+from ..table.mixing import mixed
 from ..table.space import Space
 from ..vocabulary.token_ids import TokenIds
 from .adapted_file import Adapted, Dtype, axes_of, write_adapted
@@ -20,15 +23,17 @@ from .choosing import (
     Choice,
     Chosen,
     choose,
-    mixture,
 )
 from .cost import SimilarityPairs, changed_neighbors, similarity
 from .held_out import FEWEST, HeldOutQueries
 from .prior import Base, closeness, same_space
 from .report import Report
 from .solving import FitInput
+from .teacher_queries import ENOUGH_DOCUMENTS, QueryRows, generated_queries, query_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from numpy.typing import NDArray
 
     from ..progress import Progress
@@ -57,11 +62,13 @@ class Adaptation:
         self._tokenize = TokenIds(base.tokenizer, base.unknown_token_id, base.max_tokens)
         # Before centering: the teacher ranks by its own vectors.
         self._held_out = HeldOutQueries(
-            collection, source.encode_queries, self._tokenize, both_sides=both_sides, seed=seed
+            collection, self._encode_queries(), self._tokenize, both_sides=both_sides, seed=seed
         )
-        self._used = documents.used_tokens()
         self._offset = self._center()
         self._prior, self._prior_reason = self._fitting_prior()
+        self._queries = self._query_rows()
+        used = documents.used_tokens()
+        self._used = used if self._queries is None else np.union1d(used, self._queries.ids)
         self._choice: Choice | None = None
         self._knobs = Chosen()
 
@@ -75,6 +82,34 @@ class Adaptation:
         if offset is not None:
             center(vectors, offset)
         return offset
+
+    def _encode_queries(self) -> Callable[[Sequence[str]], NDArray[np.float16]] | None:
+        """Return the teacher as a function of queries, with its progress."""
+        encode = self._source.encode_queries
+        if encode is None:
+            return None
+
+        def encoded(texts: Sequence[str]) -> NDArray[np.float16]:
+            with self._progress.track("Query vectors", len(texts), "queries") as advance:
+                return encode(texts, advance)
+
+        return encoded
+
+    def _query_rows(self) -> QueryRows | None:
+        """Let a teacher with vectors of queries alone encode spans and generated sequences."""
+        encode, spans = self._encode_queries(), self._collection.spans
+        if encode is None or not self._source.has_query_kind:
+            return None
+        few = self._prior is None and len(self._documents) < ENOUGH_DOCUMENTS
+        return query_rows(
+            spans,
+            self._collection.spans_apart,
+            generated_queries(self._base.tokenizer) if few else (),
+            encode,
+            self._tokenize,
+            mean_vector(self._documents.vectors),
+            len(self._documents),
+        )
 
     @property
     def _dim(self) -> int:
@@ -136,11 +171,22 @@ class Adaptation:
 
     def _material(self, rows: NDArray[np.int64] | None) -> FitInput:
         documents, used = self._documents, self._used
-        targets = documents.vectors if rows is None else documents.vectors[rows]
         prior = np.zeros((len(used), self._dim), np.float32)
         if self._prior is not None:
             prior = self._prior[used]
-        return FitInput.of(documents.counts(used, rows), targets, prior)
+        counts, queries = documents.counts(used, rows), self._queries
+        if queries is None:
+            targets = documents.vectors if rows is None else documents.vectors[rows]
+            return FitInput.of(counts, targets, prior)
+        if rows is not None:
+            queries = queries.trained()
+        places = np.searchsorted(used, queries.ids).astype(np.int32)
+        return FitInput.of(
+            vstack([counts, count_matrix(places, queries.lengths, len(used))], "csr"),
+            documents.targets(rows, queries.targets),
+            prior,
+            queries.weights,
+        )
 
     def _solved(self) -> NDArray[np.float32]:
         """Solve with all documents; return all rows (V, H) in the teacher's centered space."""
@@ -153,7 +199,7 @@ class Adaptation:
         table = np.zeros((self._base.tokens, self._dim), np.float32)
         if self._prior is not None:
             table[:] = self._prior * np.float32(material.scale)
-        table[self._used] = mixture(rows, material.prior, self._knobs.share)
+        table[self._used] = mixed(material.prior, rows, self._knobs.share)
         if self._base.unknown_token_id is not None:
             table[self._base.unknown_token_id] = 0
         return table
@@ -163,7 +209,7 @@ class Adaptation:
     ) -> Report:
         """Solve, measure, and write the file."""
         table = self._solved()
-        base, knobs, choice = self._base, self._knobs, self._choice
+        base, knobs, choice, queries = self._base, self._knobs, self._choice, self._queries
         rotation = axes_of(self._documents.vectors)
         space, facts = self._space(name, rotation.axes.astype(np.float32))
         rotated = rotation.apply(table)
@@ -175,6 +221,8 @@ class Adaptation:
             "zero" if self._prior is None else "model",
             self._prior_reason,
             self._offset is not None,
+            0 if queries is None else queries.spans,
+            0 if queries is None else len(queries.lengths) - queries.spans,
             knobs.regularization,
             knobs.beta,
             knobs.share,

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from staticemb_runtime import PROBE_TEXTS
+
+from ..arguments import check_type
 from ..errors import AdaptationError
 from ..progress import BlockProgress
 from ..teacher.cache import TeacherCache
 from ..teacher.cached import through_cache
 from ..teacher.open_teacher import open_teacher
+from ..teacher.text_limit import text_limit
 from .documents import DocumentFile, DocumentList, TextBlock
-from .given_vectors import GivenVectors, Rows, open_given
+from .given_vectors import GivenVectors, Rows, VectorSource, open_given
 from .index_passages import IndexPassages, teacher_vectors
+from .teacher_queries import kinds_differ
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,7 +50,9 @@ class Source:
         dim: H.
         place: The name of the vectors for messages.
         teacher: The teacher; None: the vectors existed already.
-        encode_queries: Returns the teacher's unit vectors (n, H) of n queries; None: no teacher.
+        encode_queries: Returns the teacher's unit vectors (n, H) of n queries, and calls its second
+            argument as `blocks` does; None: no teacher.
+        has_query_kind: Whether the teacher encodes queries and documents differently.
         cut: Shortens a text to what the teacher reads; None: whole texts.
     """
 
@@ -54,7 +61,8 @@ class Source:
     dim: int
     place: str
     teacher: TextEncoder | None = None
-    encode_queries: Callable[[Sequence[str]], NDArray[np.float16]] | None = None
+    encode_queries: Callable[[Sequence[str], Advance], NDArray[np.float16]] | None = None
+    has_query_kind: bool = False
     cut: Callable[[str], str] | None = None
 
 
@@ -62,7 +70,7 @@ def open_source(
     documents: str | os.PathLike[str] | Sequence[str] | None,
     *,
     teacher: TeacherSpec | None,
-    vectors: str | os.PathLike[str] | NDArray[Any] | None,
+    vectors: VectorSource | None,
     text: str | None,
     vector: str | None,
     cache: Path,
@@ -87,6 +95,7 @@ def open_source(
         AdaptationError: Both a teacher and vectors are given, or neither, or no documents; or
             documents and an index.
         TextSourceError: The documents or the vectors cannot be read.
+        TypeError: They are of another type.
         TeacherError: The teacher cannot be loaded.
     """
     texts: Documents | None = None
@@ -102,6 +111,8 @@ def open_source(
     if isinstance(documents, str | os.PathLike):
         texts = DocumentFile(os.fspath(documents), text)
     elif documents is not None:
+        if not (hasattr(documents, "__len__") and hasattr(documents, "__getitem__")):
+            check_type("documents", documents, (list, tuple), "a file, a folder or a list of texts")
         texts = DocumentList(documents)
     if vectors is not None:
         return _of_vectors(texts, open_given(vectors, vector), text)
@@ -172,13 +183,24 @@ def _of_teacher(texts: Documents, spec: TeacherSpec, cache: Path) -> Source:
     teacher = open_teacher(spec)
     stores = {kind: TeacherCache(cache, teacher.about(kind), teacher.dim) for kind in _KINDS}
 
+    def encode(
+        texts: Sequence[str], advance: Advance, kind: TextKind = "query"
+    ) -> NDArray[np.float16]:
+        return through_cache(stores[kind], teacher, texts, kind=kind, advance=advance)
+
+    def encode_in_blocks(texts: Sequence[str], advance: Advance) -> NDArray[np.float16]:
+        progress = BlockProgress(advance)
+        vectors = np.empty((len(texts), teacher.dim), np.float16)
+        for first in range(0, len(texts), _TEACHER_BLOCK):
+            block = slice(first, first + _TEACHER_BLOCK)
+            vectors[block] = encode(texts[block], progress.within)
+            progress.block(len(vectors[block]))
+        return vectors
+
     def blocks(advance: Advance) -> Iterator[tuple[TextBlock, NDArray[Any]]]:
         progress = BlockProgress(advance)
         for block in texts.blocks(_TEACHER_BLOCK):
-            yield (
-                block,
-                through_cache(stores["document"], teacher, block.texts, advance=progress.within),
-            )
+            yield block, encode(block.texts, progress.within, "document")
             progress.block(len(block.texts))
 
     return Source(
@@ -187,17 +209,37 @@ def _of_teacher(texts: Documents, spec: TeacherSpec, cache: Path) -> Source:
         teacher.dim,
         teacher.name,
         teacher,
-        lambda queries: through_cache(stores["query"], teacher, queries, kind="query"),
+        encode_in_blocks,
+        has_query_kind(teacher, stores),
         cut_for(teacher),
     )
 
 
+def has_query_kind(teacher: TextEncoder, stores: Mapping[TextKind, TeacherCache]) -> bool:
+    """Measure by the probe texts whether a teacher encodes queries and documents differently.
+
+    Args:
+        teacher: The teacher.
+        stores: Its caches, by kind.
+
+    Raises:
+        TeacherError: The teacher cannot encode.
+    """
+    if teacher.about("document") == teacher.about("query"):
+        return False
+    documents, queries = (
+        through_cache(stores[kind], teacher, list(PROBE_TEXTS), kind=kind) for kind in _KINDS
+    )
+    return kinds_differ(documents, queries)
+
+
 def cut_for(teacher: TextEncoder) -> Callable[[str], str] | None:
     """Return a function that cuts a text where a teacher with a known limit stops reading."""
-    longest, tokenizer = getattr(teacher, "max_length", None), teacher.tokenizer
-    if longest is None or tokenizer is None:
+    tokenizer = teacher.tokenizer
+    limit = text_limit(teacher, teacher.about("document").get("prompt", ""))
+    if limit is None or tokenizer is None:
         return None
-    most = longest - tokenizer.num_special_tokens_to_add(is_pair=False)
+    most = limit
 
     def cut(text: str) -> str:
         if len(text) <= most:  # a token has at least one character

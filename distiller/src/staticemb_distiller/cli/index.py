@@ -157,7 +157,7 @@ class _Documents:
                 metadata = document.metadata(columns_of_file)
                 if path == arguments.vectors:
                     metadata.pop(arguments.vector or "embedding", None)
-                yield IndexDocument(document.id, document.text, metadata)
+                yield IndexDocument(document.id, document.text, metadata, path)
 
 
 def _characters(text: str) -> int:

@@ -24,6 +24,10 @@ COMMANDS = {
     "distill": (".distill", "make a static embedding file from a Sentence Transformer"),
     "evaluate": (".evaluate", "measure models on tasks, and compare them with baselines"),
     "export": (".export", "convert a static embedding file to a model of another library"),
+    "fit-head": (
+        ".fit_head",
+        "fit a classifier or regressor to the vectors of a static embedding file",
+    ),
     "index": (".index", "make a search index with a teacher's vectors"),
     "push": (".push", "upload a static embedding file to the Hugging Face Hub"),
     "recipe": (".recipe", "print the recipe of a static embedding file, or the default recipe"),

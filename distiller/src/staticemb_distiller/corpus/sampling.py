@@ -9,8 +9,6 @@ order of the texts. Equal texts have equal digests, so duplicates are removed.
 
 from __future__ import annotations
 
-import hashlib
-import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +16,8 @@ from typing import TYPE_CHECKING
 from sentencex import segment  # type: ignore[import-untyped]
 
 from ..errors import TextSourceError
+from .digest_sample import DigestSample
+from .digests import text_digest
 from .generated import GENERATED, Lexicon, generate
 from .hub import hub_records
 from .source_spec import PlaceSpec, named_columns, parse_spec
@@ -162,24 +162,14 @@ def sample(
     """
     key = seed.to_bytes(8, "little", signed=True)
     excluded = set() if seen is None else seen
-    texts_by_digest: dict[int, str] = {}
-    largest: list[int] = []  # Negated digests of the sample: a heap with the largest on top.
+    drawn: DigestSample[str] = DigestSample(limit)
     for text in texts:
-        digest = int.from_bytes(
-            hashlib.blake2b(text.encode(errors="replace"), digest_size=8, key=key).digest(), "big"
-        )
-        if digest in texts_by_digest or digest in excluded:
-            continue
-        if limit is None or len(texts_by_digest) < limit:
-            heapq.heappush(largest, -digest)
-        elif digest < -largest[0]:
-            del texts_by_digest[-heapq.heapreplace(largest, -digest)]
-        else:
-            continue
-        texts_by_digest[digest] = text
+        digest = text_digest(text, key=key)
+        if digest not in excluded and drawn.takes(digest):
+            drawn.add(digest, text)
     if seen is not None:
-        seen.update(texts_by_digest)
-    return [texts_by_digest[digest] for digest in sorted(texts_by_digest)]
+        seen.update(digest for digest, _ in drawn)
+    return [text for _, text in drawn]
 
 
 def gather(

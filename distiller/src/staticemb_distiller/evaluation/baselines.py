@@ -7,7 +7,7 @@ import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,23 @@ from .models import Embedder, FunctionModel, LexicalModel
 from .scoring import Outcome
 from .tasks import RetrievalTask, Task
 
+if TYPE_CHECKING:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
 NAMES = ("tfidf", "bm25", "wordllama")
 """Baselines that are opened by a name, not from a file."""
 
 _WORD = r"\w+"
 
 WORD_VECTOR_ENDINGS = (".vec", ".txt", ".glove", ".vec.gz", ".txt.gz", ".glove.gz")
+
+
+def tfidf_vectorizer() -> TfidfVectorizer:
+    """Return scikit-learn's TF-IDF with the settings of the baseline, not yet fitted."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    # Words of one letter count as well: many texts of the tasks are a single word.
+    return TfidfVectorizer(sublinear_tf=True, token_pattern=_WORD)
 
 
 class TfIdf(LexicalModel):
@@ -39,16 +50,13 @@ class TfIdf(LexicalModel):
 
     def outcomes(self, task: Task) -> list[Outcome]:
         """Return the metrics of a task of any kind."""
-        from sklearn.feature_extraction.text import TfidfVectorizer
-
         reference = next((p for p in ("train", "documents") if p in task.texts), None)
         fitted_on = (
             [text for texts in task.texts.values() for text in texts]
             if reference is None
             else task.texts[reference]
         )
-        # Words of one letter count as well: many texts of the tasks are a single word.
-        vectorizer = TfidfVectorizer(sublinear_tf=True, token_pattern=_WORD).fit(fitted_on)
+        vectorizer = tfidf_vectorizer().fit(fitted_on)
         features = {part: vectorizer.transform(texts) for part, texts in task.texts.items()}
         return scoring.score(task, features)
 

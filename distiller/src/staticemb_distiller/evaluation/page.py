@@ -1,25 +1,21 @@
 """The report as one HTML page that needs no other file: tables, and charts as inlined SVG.
 
-`page.html.jinja` is the template. Jinja2 escapes all values, because names of models are untrusted.
-Charts are marked as safe, because they are escaped when they are drawn.
+`page.html.jinja` is the template.
 """
 
 from __future__ import annotations
 
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from . import charts
-from .drawing import COLORS, FONTS, MARKERS, dark_rules, printable
+from .drawing import MARKERS, printable
 from .report import TITLES, label, megabytes, method, number, rate, rows
+from .templates import Table, rendered, row, safe
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from .results import Results
-
-Table = tuple["Sequence[str]", "list[dict[str, Any]]", int]
-"""The header, the rows, and the number of columns of names at the left."""
 
 _MARKS = dict(zip(MARKERS, "●■▲◆▼", strict=True))
 
@@ -31,23 +27,11 @@ def html(results: Results, compared: Sequence[Mapping[str, Any]] = ()) -> str:
         results: The results.
         compared: The differences from `report.differences`.
     """
-    from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
-
-    def safe(text: str) -> Markup:
-        """Mark our constants and the charts as safe: text in charts is escaped already."""
-        return Markup(text)  # noqa: S704
-
-    source = resources.files(__package__).joinpath("page.html.jinja").read_text("utf-8")
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
-    )
     kinds = [None, *results.kinds] if len(results.kinds) > 1 else results.kinds
     drawn = {kind: charts.prefixes(results, kind) for kind in kinds}
-    return environment.from_string(source).render(
-        colors=COLORS,
-        fonts=safe(FONTS),
-        dark_rules=safe(dark_rules()),
+    return rendered(
+        __package__,
+        "page.html.jinja",
         speed={
             name: safe(charts.speed(results, width) or "")
             for name, width in (("wide", charts.WIDE), ("narrow", charts.WIDTH))
@@ -90,13 +74,6 @@ def _model(results: Results, name: str) -> dict[str, Any]:
     }
 
 
-def _row(
-    cells: Sequence[str], bold: Collection[int] = (), *, baseline: bool = False
-) -> dict[str, Any]:
-    """Return a row of a table; `bold` holds the numbers of its bold cells."""
-    return {"cells": cells, "bold": bold, "baseline": baseline}
-
-
 def _summary(results: Results) -> Table:
     kinds = [None, *results.kinds] if len(results.kinds) > 1 else results.kinds
     header = ["model", *("mean" if k is None else TITLES[k] for k in kinds), "MB", "texts/s"]
@@ -110,7 +87,7 @@ def _summary(results: Results) -> Table:
         bold = [
             at for at, pair in enumerate(zip(figures, best, strict=True), 1) if len({*pair}) < 2
         ]
-        body.append(_row(cells, bold, baseline=model in results.baseline))
+        body.append(row(cells, bold, baseline=model in results.baseline))
     return header, body, 1
 
 
@@ -126,11 +103,11 @@ def _best(columns: Sequence[Sequence[str]]) -> list[str]:
 
 def _tasks(results: Results) -> Table:
     shown = rows(results)
-    header = ["task", "metric", *(label(results, *row) for row in shown)]
+    header = ["task", "metric", *(label(results, *each) for each in shown)]
     metrics = dict.fromkeys((s.task, s.metric) for s in results.scores)
     order = {task: i for i, task in enumerate(results.tasks)}
     body = [
-        _row([t, metric, *(number(results.value(m, t, p, metric)) for m, p in shown)])
+        row([t, metric, *(number(results.value(m, t, p, metric)) for m, p in shown)])
         for t, metric in sorted(metrics, key=lambda key: order[key[0]])
     ]
     return header, body, 2
@@ -138,7 +115,7 @@ def _tasks(results: Results) -> Table:
 
 def _differences(results: Results, compared: Sequence[Mapping[str, Any]]) -> Table:
     body = [
-        _row(
+        row(
             [
                 label(results, d["model"], d["prefix"]),
                 d["baseline"],

@@ -106,8 +106,18 @@ def write(path: str | os.PathLike[str], parts: Parts, settings: Settings) -> Non
     """
     header, tensors = serialize(parts, settings)
     path = Path(path)
-    with reported(path, OutputError), atomic_file(path) as temporary, temporary.open("wb") as file:
-        file.write(header)
+    with reported(path, OutputError), atomic_file(path) as temporary:
+        write_serialized(temporary, header, tensors)
+
+
+def write_serialized(path: Path, start: bytes, tensors: Sequence[NDArray[Any]]) -> None:
+    """Write a file's bytes before the data, and its tensors, to the disk.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    with path.open("wb") as file:
+        file.write(start)
         for tensor in tensors:
             file.write(tensor.data.cast("B"))
         file.flush()
@@ -125,7 +135,21 @@ def serialize(parts: Parts, settings: Settings) -> tuple[bytes, list[NDArray[Any
     tensors = _tensors(parts)
     metadata = _metadata(parts, settings)
     metadata["vectors_digest"] = _vectors_digest(metadata, tensors)
-    entries: dict[str, Any] = {"__metadata__": dict(sorted(metadata.items()))}
+    return finish(metadata, tensors), list(tensors.values())
+
+
+def finish(metadata: Mapping[str, str], tensors: Mapping[str, NDArray[Any]]) -> bytes:
+    """Return a file's bytes before the data, with the digest of the whole.
+
+    Args:
+        metadata: All keys and values; any `digest` is replaced.
+        tensors: All tensors in the order of the file, contiguous.
+
+    Raises:
+        UnwritablePartsError: The header is too long, or a value is not text.
+    """
+    values = dict(sorted({**metadata, "digest": _ZERO_DIGEST}.items()))
+    entries: dict[str, Any] = {"__metadata__": values}
     position = 0
     for name, tensor in tensors.items():
         entries[name] = {
@@ -149,8 +173,7 @@ def serialize(parts: Parts, settings: Settings) -> tuple[bytes, list[NDArray[Any
         sha.update(tensor.data.cast("B"))
     # A metadata value holds only escaped quotes, so this text occurs once.
     placeholder = f'"digest":"{_ZERO_DIGEST}"'.encode()
-    start = start.replace(placeholder, f'"digest":"sha256:{sha.hexdigest()}"'.encode(), 1)
-    return start, list(tensors.values())
+    return start.replace(placeholder, f'"digest":"sha256:{sha.hexdigest()}"'.encode(), 1)
 
 
 def _tensors(parts: Parts) -> dict[str, NDArray[Any]]:
@@ -247,7 +270,6 @@ def _metadata(parts: Parts, settings: Settings) -> dict[str, str]:
         "prefixes": " ".join(map(str, prefixes)),
         "normalize": "true" if settings.normalize else "false",
         "pooling": "mean",
-        "digest": _ZERO_DIGEST,
     }
     if settings.damping is not None:
         beta, dims = settings.damping
@@ -256,7 +278,7 @@ def _metadata(parts: Parts, settings: Settings) -> dict[str, str]:
         metadata |= {
             "pooling": "damped_mean",
             "features": "damped_mean",
-            "damping_beta": _spell(beta),
+            "damping_beta": spell(beta),
             "damping_dims": str(dims),
         }
     if settings.max_tokens is not None:
@@ -283,7 +305,7 @@ def _metadata(parts: Parts, settings: Settings) -> dict[str, str]:
     return metadata | optional_keys(settings.optional)
 
 
-def _spell(number: float) -> str:
+def spell(number: float) -> str:
     """Format a number by SPEC section 5: no exponent, no redundant zeros."""
     return np.format_float_positional(round(float(number), 15), trim="-")
 

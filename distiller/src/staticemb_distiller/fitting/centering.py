@@ -34,13 +34,18 @@ def common_direction(targets: NDArray[Any]) -> NDArray[np.float32] | None:
         >>> common_direction(np.array([[1, 0], [-1, 0]], np.float32)) is None
         True
     """
+    mean = mean_vector(targets)
+    return mean if np.linalg.norm(mean) >= LONG_MEAN else None
+
+
+def mean_vector(targets: NDArray[Any]) -> NDArray[np.float32]:
+    """Return the mean (H,) of vectors (N, H), float16 or float32; zero vectors are left out."""
     total, count = np.zeros(targets.shape[1]), 0
     for start in range(0, len(targets), _ROWS):
         block = np.asarray(targets[start : start + _ROWS], np.float32)
         total += block.sum(0, dtype=np.float64)
         count += int(block.any(axis=1).sum())
-    mean = total / max(count, 1)
-    return mean.astype(np.float32) if np.linalg.norm(mean) >= LONG_MEAN else None
+    return (total / max(count, 1)).astype(np.float32)
 
 
 def center(targets: NDArray[Any], offset: NDArray[np.float32]) -> None:

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_matrix
+from scipy.sparse import csc_matrix, csr_matrix
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Array: TypeAlias = Any  # a numpy array, or a torch tensor on its device
@@ -67,10 +67,10 @@ class System:
             self._xp = torch
             self._to = lambda array: torch.from_numpy(np.ascontiguousarray(array)).to(device)
             self._back = lambda tensor: tensor.cpu().numpy()
-        for block, rows in _row_blocks(counts):
+        for block, rows in row_blocks(counts):
             weight = self._to(row_weights[rows, None])
             if device == "cpu":
-                self._blocks.append((block, block.T, weight))
+                self._blocks.append((block, _transposed(block), weight))
             else:
                 pair = [_sparse_tensor(part, device) for part in (block, block.T.tocsr())]
                 self._blocks.append((pair[0], pair[1], weight))
@@ -119,17 +119,34 @@ def _ratio(energy: float, total: float) -> float:
     return float(np.sqrt(energy / total)) if total > 0 else 0.0
 
 
-def _row_blocks(counts: csr_matrix) -> Sequence[tuple[csr_matrix, slice]]:
-    """Cut a matrix into blocks of rows that share its memory."""
+def row_blocks(counts: csr_matrix) -> Sequence[tuple[csr_matrix, slice]]:
+    """Cut a matrix into blocks of rows that share its memory, and their places."""
     blocks = []
     for first in range(0, counts.shape[0], _ROWS):
         last = min(first + _ROWS, counts.shape[0])
         low, high = int(counts.indptr[first]), int(counts.indptr[last])
         pointers = (counts.indptr[first : last + 1] - low).astype(np.int32)
-        parts = (counts.data[low:high], counts.indices[low:high], pointers)
-        block = csr_matrix(parts, shape=(last - first, counts.shape[1]), copy=False)
+        block = csr_matrix((last - first, counts.shape[1]), dtype=np.float32)
+        _set_arrays(block, counts.data[low:high], counts.indices[low:high], pointers)
         blocks.append((block, slice(first, last)))
     return blocks
+
+
+def _transposed(block: csr_matrix) -> csc_matrix:
+    """Return the transposed matrix, which shares the memory."""
+    transposed = csc_matrix(block.shape[::-1], dtype=np.float32)
+    _set_arrays(transposed, block.data, block.indices, block.indptr)
+    return transposed
+
+
+def _set_arrays(
+    matrix: csr_matrix | csc_matrix,
+    values: Floats,
+    indices: npt.NDArray[np.int32],
+    pointers: npt.NDArray[np.int32],
+) -> None:
+    """Set the arrays of a matrix. Its constructor would copy parts of larger arrays."""
+    matrix.data, matrix.indices, matrix.indptr = values, indices, pointers
 
 
 def text_norms(counts: csr_matrix, table: Floats) -> Floats:
@@ -149,7 +166,7 @@ def square_sums(counts: csr_matrix, row_weights: Floats) -> npt.NDArray[np.float
         row_weights: (N,) the diagonal of W.
     """
     sums = np.zeros(counts.shape[1])
-    for block, rows in _row_blocks(counts):
+    for block, rows in row_blocks(counts):
         each = np.repeat(row_weights[rows], np.diff(block.indptr))
         sums += np.bincount(block.indices, each * block.data**2, minlength=counts.shape[1])
     return sums
@@ -164,10 +181,10 @@ def transposed_product(
 ) -> Floats:
     """Multiply X^T by the weighted targets' columns, reading the targets in blocks of rows."""
     total = np.zeros((counts.shape[1], span.stop - span.start), np.float32)
-    for block, rows in _row_blocks(counts):
+    for block, rows in row_blocks(counts):
         chosen = rows if target_rows is None else target_rows[rows]
         block_targets = np.asarray(targets[chosen, span], dtype=np.float32)
-        total += block.T @ (row_weights[rows, None] * block_targets)
+        total += _transposed(block) @ (row_weights[rows, None] * block_targets)
     return total
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,9 @@ from ..corpus.sampling import TextSource, gather
 from ..corpus.source_spec import GIVEN
 from ..progress import BlockProgress
 from ..recipe.budget import Budget
-from ..teacher.reporting import ReportingTeacher
+from ..scratch_folder import scratch_folder
 from ..teacher.text_encoder import LocalTeacher, StreamingEncoder
-from ..teacher.token_vectors import special_ids
+from ..teacher.text_limit import text_limit
 from .fit_texts import Fitted, fit_table
 from .options import FitOptions
 
@@ -79,7 +78,7 @@ def fit_texts(teacher: TextEncoder, vocabulary: Vocabulary, recipe: Recipe) -> G
     parts = gather(
         text_sources,
         teacher.tokenizer or words_of,
-        _longest(teacher),
+        _text_limit(teacher),
         words_of=words_of,
         language=recipe.fit_language,
         seed=recipe.seed,
@@ -139,38 +138,25 @@ def fit_recipe(
         return fit_table(
             texts,
             gathered.weights,
-            _reporting(teacher, block_progress),
+            teacher,
             vocabulary.tokenizer_json,
             vocabulary.unknown_token_id,
             vectors,
             weights,
             cache=folder,
-            about=teacher.about(),
             budget=budget,
             own=gathered.own,
             options=options,
             encoded=steps(block_progress.block, teacher, progress),
+            advance=block_progress.within,
             fitted=lambda step: progress.note(_described(step)),
         )
 
 
-def _longest(teacher: TextEncoder) -> int:
-    """Return how many tokens of a text the teacher reads, without special tokens and prompt.
-
-    Servers and functions do not tell it; they cut texts or refuse them.
-    """
-    if not isinstance(teacher, LocalTeacher) or teacher.max_length is None:
-        return sys.maxsize
-    prompt = teacher.tokenizer.encode(teacher.default_prompt, add_special_tokens=False).ids
-    frame = sum(map(len, special_ids(teacher.tokenizer)))
-    return max(1, teacher.max_length - frame - len(prompt))
-
-
-def _reporting(teacher: TextEncoder, progress: BlockProgress) -> ReportingTeacher | TextEncoder:
-    """Let a Sentence Transformer report within blocks; a server reports each response anyway."""
-    if isinstance(teacher, LocalTeacher):
-        return ReportingTeacher(teacher, progress.within)
-    return teacher
+def _text_limit(teacher: TextEncoder) -> int:
+    prompt = teacher.default_prompt if isinstance(teacher, LocalTeacher) else ""
+    limit = text_limit(teacher, prompt)
+    return sys.maxsize if limit is None else limit
 
 
 def _device(teacher: TextEncoder) -> str:
@@ -185,8 +171,8 @@ def cache_folder(cache: Path | None) -> Iterator[Path]:
     if cache is not None:
         yield cache
         return
-    with tempfile.TemporaryDirectory(prefix="staticemb-") as folder:
-        yield Path(folder)
+    with scratch_folder() as folder:
+        yield folder
 
 
 def steps(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,8 @@ from scipy.sparse import csr_matrix
 
 from ..corpus.coverage import order_by_coverage
 from ..recipe.budget import Budget
-from ..teacher.cache import TeacherCache
-from ..teacher.text_encoder import StreamingEncoder
+from ..teacher.cached import cached_vectors
+from ..teacher.text_encoder import TextEncoder
 from ..vocabulary.token_ids import TokenIds
 from .centering import center, common_direction
 from .mean_alignment import level_means
@@ -28,12 +28,6 @@ from .row_shape import shaped
 
 _SAMPLE = 50_000  # texts to whiten and to rotate by
 _TOKEN_SHARE = 0.5  # weight of all tokens in the rotation, relative to all texts
-
-
-class _Teacher(Protocol):
-    dim: int
-
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,53 +75,21 @@ def order_by_budget(
     return order_by_coverage(ids, lengths, tokens, most, weights=weights)
 
 
-def teacher_vectors(
-    texts: Sequence[str],
-    teacher: _Teacher,
-    *,
-    cache: Path,
-    about: dict[str, str],
-    seconds: float | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> NDArray[np.float16]:
-    """Return the teacher's unit vectors of texts, from the cache if they are in it.
-
-    Args:
-        texts: The texts, in the order of encoding.
-        teacher: The teacher.
-        cache: The folder that keeps the vectors.
-        about: As for `TeacherCache`.
-        seconds: As for `TeacherCache.encode`.
-        progress: As for `TeacherCache.encode`.
-
-    Returns:
-        (n, D) float16, the vectors of the first n texts; without a time limit, of all texts.
-
-    Raises:
-        CacheError: The cache is damaged or cannot be written.
-        TeacherError: The teacher cannot encode.
-    """
-    store = TeacherCache(cache, about, teacher.dim)
-    if isinstance(teacher, StreamingEncoder) and seconds is None:
-        return store.encode_parts(texts, teacher.encode_parts, progress=progress)
-    return store.encode(texts, teacher.encode, seconds=seconds, progress=progress)
-
-
 def fit_table(
     texts: Sequence[str],
     text_weights: Sequence[float],
-    teacher: _Teacher,
+    teacher: TextEncoder,
     tokenizer_json: bytes,
     unknown_token_id: int | None,
     token_vectors: NDArray[np.float32],
     token_weights: NDArray[np.float64],
     *,
     cache: Path,
-    about: dict[str, str],
     budget: Budget | None = None,
     own: int = 0,
     options: FitOptions,
     encoded: Callable[[int, int], None] | None = None,
+    advance: Callable[[int], object] | None = None,
     fitted: Callable[[FitStep], None] | None = None,
 ) -> Fitted:
     """Fit a table to the teacher's vectors of texts.
@@ -144,11 +106,11 @@ def fit_table(
         token_vectors: (V, H) the teacher's vectors of the tokens.
         token_weights: (V,) token weights, for example SIF weights.
         cache: The folder of the teacher's vectors.
-        about: As for `TeacherCache`.
         budget: As for `order_by_budget`.
         own: The number of leading texts that are the user's own, for `level_means`.
         options: How to fit and to shape the rows.
         encoded: Called with the number of encoded texts, and their total.
+        advance: As for `cached_vectors`.
         fitted: Called after each round of the fit.
 
     Raises:
@@ -159,13 +121,14 @@ def fit_table(
     ids, lengths = TokenIds(tokenizer_json, unknown_token_id)(texts)
     tokens = len(token_vectors)
     order = order_by_budget(ids, lengths, tokens, text_weights, budget or Budget())
-    targets = teacher_vectors(
-        [texts[index] for index in order.tolist()],
+    targets = cached_vectors(
         teacher,
-        cache=cache,
-        about=about,
+        [texts[index] for index in order.tolist()],
+        cache,
+        kind=None,
         seconds=None if budget is None else budget.seconds,
         progress=encoded,
+        advance=advance,
     )
     order = order[: len(targets)]
     is_own = order < own

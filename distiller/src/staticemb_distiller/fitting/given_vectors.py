@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import TableError
+from ..scratch_folder import scratch_folder
 from ..vocabulary.token_ids import TokenIds
 from .centering import center, common_direction
 from .fit_texts import Fitted, fit_targets
@@ -17,6 +16,7 @@ from .ridge_fit import count_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -53,9 +53,8 @@ def fit_given(
         DivergedError: The fit gave infinities or NaN.
     """
     options = FitOptions.of(recipe)
-    # Windows cannot delete a file that is still mapped.
-    with tempfile.TemporaryDirectory(prefix="staticemb-", ignore_cleanup_errors=True) as folder:
-        ids, lengths, targets = _spooled(file, vocabulary, Path(folder) / "vectors")
+    with scratch_folder() as folder:
+        ids, lengths, targets = _spooled(file, vocabulary, folder / "vectors")
         used = (lengths > 0) & targets.any(axis=1)
         progress.note(_described(file, lengths, used))
         if not used.any():

@@ -14,7 +14,7 @@ from staticemb_runtime import StaticModel
 from staticemb_runtime.errors import MissingSpaceError
 from staticemb_runtime.search import Added, Index
 
-from ..adaptation.given_vectors import open_given
+from ..adaptation.given_vectors import VectorSource, open_given
 from ..errors import IndexingError
 from ..file.space import probe_vectors
 from ..progress import Progress
@@ -40,11 +40,13 @@ class IndexDocument(NamedTuple):
         id: Its id.
         text: Its text.
         metadata: Values that JSON can hold.
+        source: The file that it comes from, or "".
     """
 
     id: str
     text: str
     metadata: Mapping[str, Any]
+    source: str = ""
 
 
 def index_with_teacher(
@@ -53,7 +55,7 @@ def index_with_teacher(
     model: str | os.PathLike[str],
     *,
     teacher: TeacherSpec | None = None,
-    vectors: str | os.PathLike[str] | NDArray[Any] | None = None,
+    vectors: VectorSource | None = None,
     vector: str | None = None,
     passage_characters: int | None = None,
     precision: Literal["int8", "float16", "bits"] = "int8",
@@ -164,9 +166,7 @@ class _TeacherVectors(_Vectors):
 
 
 class _GivenVectors(_Vectors):
-    def __init__(
-        self, vectors: str | os.PathLike[str] | NDArray[Any], column: str | None, total: int
-    ) -> None:
+    def __init__(self, vectors: VectorSource, column: str | None, total: int) -> None:
         given = open_given(vectors, column)
         self._place, self._rows = given.place, given.rows
         self._total = total
@@ -222,6 +222,7 @@ def _add(
                 [document.text for document in chosen],
                 ids=[document.id for document in chosen],
                 metadata=[document.metadata for document in chosen],
+                sources=[document.source for document in chosen],
                 vectors=project,
                 batch_size=BATCH,
             )

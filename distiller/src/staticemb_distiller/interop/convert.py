@@ -11,11 +11,13 @@ import numpy as np
 
 from staticemb_runtime import StaticModel
 from staticemb_runtime.encoding import check_dim
+from staticemb_runtime.errors import StaticEmbError
 from staticemb_runtime.loading import Rules, read_folder
 
 from ..arguments import check_path
 from ..corpus.input_files import model_files
-from ..errors import ConvertError
+from ..errors import ConvertError, UnwritablePartsError
+from ..file.head import Head, head_parts
 from ..file.pieces import with_pieces
 from ..file.writer import Settings, write
 from ..output_file import atomic_file, check_output, reported
@@ -88,12 +90,15 @@ def convert_folder(
             f"first {limits.max_tokens:,} known tokens"
         )
     width = check_dim(file.default_dim if dim is None else dim, file.metadata.dim)
+    tensors, keys, lost = _heads(file, width)
+    notes += lost
     parts = Parts(
         embeddings=np.ascontiguousarray(file.embeddings[:, :width]),
         tokenizer=plain_tokenizer(file.tokenizer),
         scale=None if file.scale is None else file.scale[:width],
         weights=file.weights,
         rows=file.rows,
+        optional=tensors,
     )
     prefixes = [prefix for prefix in file.metadata.prefixes if prefix <= width]
     settings = Settings(
@@ -103,6 +108,7 @@ def convert_folder(
         unknown_token_id=file.metadata.unknown_token_id,
         provenance={**_card(Path(source)), "creator": creator(), **_origin(file)},
         prompts=_prompts(file),
+        optional=keys,
     )
     # If source and file truncate texts differently, both are compared by the file's rule.
     texts = sample_texts(file.tokenizer)
@@ -144,6 +150,37 @@ def write_compared(
                 f"{difference:.1e} of their size; nothing was written"
             )
     return difference
+
+
+def _heads(
+    file: ModelParts, width: int
+) -> tuple[dict[str, NDArray[Any]], dict[str, str], list[str]]:
+    """Return the heads of a folder as tensors and metadata, and notes on those left out."""
+    model = StaticModel.from_parts(file)
+    tensors: dict[str, NDArray[Any]] = {}
+    keys: dict[str, str] = {}
+    notes = []
+    for name in model.heads:
+        try:
+            head = model.head(name)
+            hidden = None if head.hidden is None else (head.hidden.weights, head.hidden.bias)
+            written = Head(
+                name=name,
+                kind=head.kind,
+                labels=head.labels,
+                weights=head.output.weights,
+                bias=head.output.bias,
+                hidden=hidden,
+                normalize=head.normalize,
+                dimension=head.dimension,
+            )
+            more, key = head_parts(written, width)
+        except (StaticEmbError, UnwritablePartsError) as error:
+            notes.append(f"the file has no head: {error}")
+            continue
+        tensors |= more
+        keys |= key
+    return tensors, keys, notes
 
 
 def plain_tokenizer(definition: bytes) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,7 +11,8 @@ import numpy as np
 from ..arguments import check_path
 from ..errors import ConvertError
 from ..file.writer import Settings
-from ..output_file import check_output, reported, working_folder
+from ..output_file import check_output, reported
+from ..scratch_folder import scratch_folder
 from ..table.parts import Parts
 from .convert import Converted, creator, write_compared
 from .word_vector_text import read_rows
@@ -65,12 +65,8 @@ def convert_word_vectors(
     check_path("path", path)
     source, path = Path(source), Path(path)
     check_output(path, [source])
-    where = working_folder(path)
-    with (
-        reported(path, ConvertError),
-        tempfile.TemporaryDirectory(prefix=".staticemb-", dir=where) as folder,
-    ):
-        rows = Path(folder) / "rows"
+    with reported(path, ConvertError), scratch_folder(path) as folder:
+        rows = folder / "rows"
         with rows.open("wb") as sink:
             table = read_rows(source, sink, limit=limit, dtype=dtype)
             # The row of unknown words.

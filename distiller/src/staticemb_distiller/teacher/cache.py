@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..corpus.digests import text_digest
 from ..errors import CacheError
 from ..output_file import atomic_file
 
@@ -149,7 +150,7 @@ class TeacherCache:
 
     def _missing(self, texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
         """Return the digests of texts, and the rows to encode: the first of equal texts."""
-        digests = np.fromiter((_digest(text) for text in texts), dtype=np.uint64, count=len(texts))
+        digests = np.fromiter(map(text_digest, texts), dtype=np.uint64, count=len(texts))
         missing = np.flatnonzero(~self._known(digests))
         _, first = np.unique(digests[missing], return_index=True)
         return digests, missing[np.sort(first)]
@@ -197,6 +198,8 @@ class TeacherCache:
                 digests, vectors = shard["digests"], shard["vectors"]
         except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise CacheError(f"{path}: damaged; delete it") from error
+        except OSError as error:
+            raise CacheError(f"{path}: {error.strerror or error}") from error
         shapes = (digests.ndim, vectors.shape, digests.dtype, vectors.dtype)
         if shapes != (1, (len(digests), self._dim), np.dtype(np.uint64), np.dtype(np.float16)):
             raise CacheError(f"{path}: damaged; delete it (found {shapes})")
@@ -223,11 +226,6 @@ def _affordable(encoded: int, elapsed: float, seconds: float) -> int:
         return min(_FIRST, _SHARD)
     left = int((seconds - elapsed) * encoded / elapsed) if elapsed > 0 else _SHARD
     return min(left, _SHARD, _GROWTH * encoded) if left >= _FIRST else 0
-
-
-def _digest(text: str) -> int:
-    data = text.encode(errors="surrogatepass")
-    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")
 
 
 def _unit(vectors: NDArray[Any]) -> NDArray[np.float16]:

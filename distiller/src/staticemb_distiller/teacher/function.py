@@ -103,7 +103,7 @@ class FunctionTeacher:
         try:
             with np.errstate(over="ignore"):
                 vectors = np.asarray(result).astype(np.float32)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: tensors of torch
             raise TeacherError(
                 f"{self.name}: expected an array of numbers of shape {expected}, found "
                 f"{type(result).__name__} ({error})"

@@ -27,10 +27,6 @@ class ReportingTeacher:
         self._advance = advance
         self.dim = teacher.dim
 
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Call `Teacher.encode`."""
-        return self._teacher.encode(texts, advance=self._advance)
-
     def encode_ids(
         self, sequences: Sequence[Sequence[int]], *, pooling: TokenPooling
     ) -> NDArray[np.float32]:

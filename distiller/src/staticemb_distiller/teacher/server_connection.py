@@ -7,6 +7,7 @@ so that a key goes to the named host alone.
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import random
@@ -17,12 +18,12 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from ..errors import TeacherError
 
-TIMEOUT = 120.0  # seconds without a byte
+TIMEOUT = 600.0  # seconds without a byte: a slow server may need minutes for a batch
 FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0  # seconds
 PATIENCE = 900.0  # the longest wait that a server may ask for, in seconds
 _TRANSIENT = {408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529}
@@ -146,7 +147,12 @@ class ServerConnection:
             headers["Authorization"] = f"Bearer {self._key}"
         connection.request("POST", self._path, data, headers)
         with connection.getresponse() as response:
-            content = response.read(_LARGEST)
+            content = response.read(_LARGEST + 1)
+            if len(content) > _LARGEST:
+                self._disconnect()
+                raise TeacherError(
+                    f"{self._host}: expected a response of at most {_LARGEST >> 20} MB, found more"
+                )
             if not response.isclosed() or response.will_close:
                 self._disconnect()
             return response.status, response.headers, content
@@ -171,7 +177,7 @@ class ServerConnection:
         tunnel = http.client.HTTPSConnection(
             place.hostname or "", place.port or 8080, timeout=TIMEOUT, context=self._context
         )
-        tunnel.set_tunnel(self._host, self._port)
+        tunnel.set_tunnel(self._host, self._port, _proxy_headers(place))
         return tunnel
 
     def _disconnect(self) -> None:
@@ -191,6 +197,14 @@ class ServerConnection:
             text = text.replace(self._key, "***")
         text = " ".join(text.split())
         return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
+
+
+def _proxy_headers(proxy: SplitResult) -> dict[str, str]:
+    """Return the headers with the user and password in a proxy's address, if it has them."""
+    if proxy.username is None:
+        return {}
+    account = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+    return {"Proxy-Authorization": f"Basic {base64.b64encode(account.encode()).decode()}"}
 
 
 def _object(content: bytes) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..progress import BlockProgress
 from ..teacher.cache import TeacherCache
-from ..teacher.reporting import ReportingTeacher
+from ..teacher.cached import through_cache
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,9 +52,10 @@ def teacher_vectors(
         folder / "teacher.npy", "w+", np.float16, (len(dataset.texts), teacher.dim)
     )
     counted = BlockProgress(advance)
-    reporting = ReportingTeacher(teacher, counted.within)
     for first in range(0, len(numbers), _BLOCK):
         block = numbers[first : first + _BLOCK]
-        vectors[block] = store.encode(dataset.read_texts(block), reporting.encode)
+        vectors[block] = through_cache(
+            store, teacher, dataset.read_texts(block), kind=None, advance=counted.within
+        )
         counted.block(len(block))
     return vectors

@@ -6,7 +6,6 @@ curve
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain
@@ -22,6 +21,7 @@ from ..corpus.text_files import not_read
 from ..errors import TrainingError
 from ..output_file import check_folders, check_output, described
 from ..progress import Progress
+from ..scratch_folder import scratch_folder
 from ..teacher.encoder import pick_device
 from ..teacher.sentence_transformer import Teacher
 from .batches import choose_batch_size
@@ -152,7 +152,7 @@ def train_file(
         log = Log(progress, places.tensorboard if workers.first else None)
         stack.callback(log.close)
         begin = open_start(start, recipe, device=places.device, progress=progress)
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="staticemb-")))
+        folder = stack.enter_context(scratch_folder(path))
         examples, held_out = _read_examples(sources, begin, recipe, folder, progress)
         batch_size = choose_batch_size(examples, recipe.batch_size, workers.world)
         _note_examples(examples, held_out, recipe, batch_size, progress)

@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ..table.mixing import mixed
 from .bag import Bag
 from .general_text import general_text
 from .validation import measure
@@ -110,29 +111,6 @@ def least_agreement(start: Start, wanted: float | None) -> float:
     if wanted is not None:
         return wanted
     return LEAST_AGREEMENT if start.fitted else 0.0
-
-
-def mixed(
-    start: NDArray[np.float32], trained: NDArray[np.float32], share: float
-) -> NDArray[np.float32]:
-    """Return (V, D) rows between the start's and the trained ones.
-
-    Args:
-        start: (V, D) float32.
-        trained: (V, D) float32.
-        share: The share of the way, from 0 (the start) to 1 (the trained table).
-
-    Example:
-        >>> import numpy as np
-        >>> mixed(np.array([[1.0, 0.0]], np.float32), np.array([[1.0, 2.0]], np.float32), 0.25)
-        array([[1. , 0.5]], dtype=float32)
-    """
-    if share in (0.0, 1.0):
-        return trained if share else start
-    rows = trained - start
-    rows *= share
-    rows += start
-    return rows
 
 
 def _general_share(start: Start, trained: Trained, least: float) -> tuple[float, str]:

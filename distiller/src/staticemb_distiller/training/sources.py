@@ -9,19 +9,14 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from ..corpus.hub import hub_records
-from ..corpus.records import Record, kind_of, read_records
-from ..corpus.source_spec import PlaceSpec, named_columns, parse_spec
-from ..corpus.text_files import files_of
+from ..corpus.records import Record
+from ..corpus.source_spec import named_columns, parse_spec
+from ..corpus.table_source import TableSource, header_knob
 from ..errors import TextSourceError, TrainingError
 from .columns import KINDS, ROLES, Kind, Layout, check_columns, is_header, named_layout, recognized
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-_HEADER = {"yes": True, "no": False}
 _KNOBS = {*ROLES, "kind", "range", "header"}
 
 
@@ -42,7 +37,7 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True)
-class PairSource(PlaceSpec):
+class PairSource(TableSource):
     """A source of examples; an epoch takes each example `weight` times.
 
     Attributes:
@@ -51,13 +46,11 @@ class PairSource(PlaceSpec):
             empty: recognized.
         score_range: The scores that correspond to 0 and 1; None: 0 and 1 if all scores are between
             them, otherwise the smallest and the largest score.
-        header: Whether the first row of a CSV or TSV file names its columns; None: recognized.
     """
 
     kind: Kind | None = None
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     score_range: tuple[float, float] | None = None
-    header: bool | None = None
 
     @classmethod
     def parse(cls, spec: str, *, limit: int | None = None) -> PairSource:
@@ -83,8 +76,7 @@ class PairSource(PlaceSpec):
             raise TextSourceError(
                 f"{spec}: kind: expected one of {', '.join(KINDS)}, found {knobs['kind']!r}"
             )
-        if knobs.get("header", "yes") not in _HEADER:
-            raise TextSourceError(f"{spec}: header: expected yes or no, found {knobs['header']!r}")
+        header = header_knob(spec, knobs)
         roles = {role: named_columns(knobs[role]) for role in ROLES if role in knobs}
         if roles:
             named_layout(spec, roles, kind)
@@ -93,24 +85,8 @@ class PairSource(PlaceSpec):
             kind=kind,
             roles=roles,
             score_range=_range(spec, knobs["range"]) if "range" in knobs else None,
-            header=_HEADER[knobs["header"]] if "header" in knobs else None,
+            header=header,
         )
-
-    @property
-    def files(self) -> list[Path]:
-        """The source's files; empty for a data set of the Hub.
-
-        Raises:
-            TextSourceError: The place holds no files, or only plain text.
-        """
-        if self.dataset is not None:
-            return []
-        files = [file for file in files_of(self.place) if kind_of(file) != "plain"]
-        if not files:
-            raise TextSourceError(
-                f"{self.place}: expected JSON lines, CSV, TSV or Parquet by name, found plain text"
-            )
-        return files
 
     def read(self, on_empty: Callable[[str], object] | None = None) -> tuple[Layout, Iterator[Row]]:
         """Determine the layout of the columns, and read the examples one after another.
@@ -147,17 +123,8 @@ class PairSource(PlaceSpec):
                 on_empty(str(error))
 
     def _records(self, columns: tuple[str, ...]) -> Iterator[tuple[str, Record]]:
-        if self.dataset is not None:
-            yield from hub_records(
-                self.dataset, split=self.split, config=self.config, revision=self.revision
-            )
-            return
-        for file in self.files:
-            yield from read_records(file, columns, header=self._is_header, strict=True)
-
-    def _is_header(self, cells: list[str]) -> bool:
         named = [name for names in self.roles.values() for name in names]
-        return is_header(cells, named) if self.header is None else self.header
+        return self.records(columns, lambda cells: is_header(cells, named))
 
     def _row(self, where: str, record: Record, layout: Layout) -> Row:
         check_columns(where, record, layout)

@@ -55,7 +55,14 @@ _UNUSED_FILES: Final = re.compile(
 _DESCRIPTION: Final = re.compile(r"[^/]+\.dist-info/(?:METADATA|licenses/.*|LICENSE.*)")
 
 # What the handler does not import. It imports `search` for an index, which may be outside the zip.
-_UNUSED_ROOMS: Final = ("cli", "integrations", "serve", "__main__.py", "aws_lambda/bundle.py")
+_UNUSED_ROOMS: Final = (
+    "bulk/",
+    "cli/",
+    "integrations/",
+    "serve/",
+    "__main__.py",
+    "aws_lambda/bundle.py",
+)
 
 _COMPILE: Final = """
 import pathlib, py_compile, sys

@@ -9,7 +9,7 @@ from ..encoding.decimals import nine_digits
 from ..encoding.empty_texts import EmptyTexts
 from ..encoding.options import find_prompt
 from ..errors import FileChangedError, FormatError, InvalidOptionError, StaticEmbError
-from .requests import Refusal, invalid, spell
+from .requests import Refusal, checked_texts, invalid
 
 if TYPE_CHECKING:
     from .requests import Resources
@@ -41,17 +41,11 @@ def embed(resources: Resources, options: dict[str, Any]) -> dict[str, Any]:
         FormatError, FileChangedError: the model's file is invalid or was modified.
     """
     model = resources.model
-    texts = options.pop("texts")
+    texts = checked_texts(resources, "texts", options.pop("texts"))
     encoding = options.pop("encoding", "json")
     if encoding not in ENCODINGS:
         expected = " or ".join(ENCODINGS)
         raise invalid(f"encoding: expected {expected}, found {encoding!r}")
-    if len(texts) > resources.max_texts:
-        message = f"texts: expected at most {resources.max_texts}, found {len(texts)}"
-        raise Refusal(413, "too_many_texts", message)
-    for number, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise invalid(f"texts: expected strings, found {spell(text)} at {number}")
     try:
         prompt = find_prompt(
             options.pop("prompt", None), options.pop("prompt_name", None), model.metadata.prompts

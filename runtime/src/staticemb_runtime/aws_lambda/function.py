@@ -1,4 +1,4 @@
-"""The handler of an AWS Lambda function: texts in, vectors out; or a query in, documents out.
+"""The handler of an AWS Lambda function: vectors or labels of texts, or documents for a query.
 
 Set the function's handler to `staticemb_runtime.aws_lambda.handler`. The model is the file named by
 `STATICEMB_MODEL`, or `model.staticemb` in the folder that holds the package, as
@@ -27,8 +27,19 @@ Only `query` is required. The other members are parameters of `Index.search`. Th
 
     {"model": "sha256:…", "hits": [{"id": "…", "score": 0.93, "text": "…", …}]}
 
-with the attributes of each `Hit`. An invalid request gets an error answer. It raises no exception,
-because Lambda repeats an invocation that raises:
+with the attributes of each `Hit`.
+
+    {"classify": ["a text", "another"], "head": "topic", "threshold": 0.5}
+
+Only `classify` is required. `head` names a head of the file with several; `threshold` is that of
+`StaticModel.classify`; with `probabilities` true, the answer has those of all labels. It is
+
+    {"model": "sha256:…", "head": "topic", "empty": [],
+     "predictions": [{"prediction": "billing", "probability": 0.93}, …]}
+
+A head that gives several labels has a list of them as `prediction`, and `probabilities` by label; a
+regressor has a number, or several by name. An invalid request gets an error answer. It raises no
+exception, because Lambda repeats an invocation that raises:
 
     {"error": {"status": 400, "code": "invalid_request", "message": "…"}}
 """
@@ -44,7 +55,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from ..errors import InvalidOptionError
 from ..loading.installed import FILE_NAME, chosen
 from ..model import StaticModel
-from . import embedding, searching
+from . import classifying, embedding, searching
 from .requests import (
     INDEX_NAME,
     Refusal,
@@ -81,6 +92,7 @@ class Request(NamedTuple):
 REQUESTS: Final = {
     "texts": Request(embedding.MEMBERS, embedding.embed),
     "query": Request(searching.MEMBERS, searching.find),
+    "classify": Request(classifying.MEMBERS, classifying.classify),
 }
 """The kinds of requests, by the member that only they have."""
 

@@ -135,6 +135,21 @@ def options(request: Mapping[str, Any], members: Mapping[str, type]) -> dict[str
     return values
 
 
+def checked_texts(resources: Resources, name: str, texts: list[Any]) -> list[str]:
+    """Check the texts of a request.
+
+    Raises:
+        Refusal: there are too many, or one is not a string.
+    """
+    if len(texts) > resources.max_texts:
+        message = f"{name}: expected at most {resources.max_texts}, found {len(texts)}"
+        raise Refusal(413, "too_many_texts", message)
+    for number, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise invalid(f"{name}: expected strings, found {spell(text)} at {number}")
+    return texts
+
+
 def spell(value: object) -> str:
     """Describe a value in at most 40 characters."""
     if isinstance(value, Mapping):

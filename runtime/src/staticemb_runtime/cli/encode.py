@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from pathlib import Path
 
-from ..encoding.empty_texts import ON_EMPTY, EmptyTexts
-from ..encoding.options import check_workers
+from ..bulk.files import embed_file, embed_records
+from ..bulk.texts import Counts, TextEmbedder, VectorOptions
+from ..encoding.empty_texts import ON_EMPTY
 from ..encoding.progress import InputPosition, Progress
 from ..encoding.vectors import PRECISIONS
-from ..errors import EmptyTextError, InvalidOptionError
+from ..errors import InvalidOptionError
 from ..loading.installed import model_files
-from ..model import StaticModel
-from ..records.forms import INPUT_FORMATS, blocks, given_texts, input_form, read_records
+from ..records.forms import INPUT_FORMATS, given_texts, input_form, read_records
 from ..records.output_file import refuse_inputs
-from ..records.readers import Record
-from ..records.writers import OUTPUT_FORMATS, VECTOR_COLUMN, Writer, open_writer, output_form
+from ..records.writers import OUTPUT_FORMATS, VECTOR_COLUMN, open_writer, output_form
 from .parser import CommandParser
-from .process import given_text
+from .process import given_text, printable
 from .terminal import ShortVectors, announce_waiting
-from .texts import add_request, note_empty, placed
-
-BLOCK_TEXTS = 8192
+from .texts import add_request
 
 
 def add_parser(commands: argparse._SubParsersAction[CommandParser], model: CommandParser) -> None:
@@ -33,7 +30,8 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser], model: Comma
         parents=[model],
         help="compute the vectors of texts",
         description="Compute the vectors of texts: arguments, or the lines or rows of a file or of "
-        "standard input.",
+        "standard input. With a folder as --output, the arguments are files, folders or patterns, "
+        "and each file becomes one in that folder; a run that was stopped goes on.",
     )
     encode.set_defaults(run=run)
     encode.add_argument(
@@ -41,7 +39,8 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser], model: Comma
         type=given_text,
         nargs="*",
         metavar="TEXT",
-        help="texts to embed; default: read them from --input",
+        help="texts to embed; default: read them from --input. With a folder as --output: files, "
+        "folders or patterns such as 'in/*.parquet'",
     )
     encode.add_argument(
         "-i",
@@ -63,16 +62,23 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser], model: Comma
         "--output",
         default="-",
         metavar="FILE",
-        help="the file to write: .npy (vectors only), or .parquet, .jsonl or .ndjson (columns of "
-        "the input and vectors). JSON lines may be compressed: .jsonl.gz or .jsonl.zst. - is "
-        "standard output; it gets JSON lines, and so does a FIFO or a device without a suffix [-]",
+        help="the file to write: .npy (vectors only), or .parquet, .jsonl, .ndjson, .csv or .tsv "
+        "(columns of the input and vectors). JSON lines, CSV and TSV may be compressed: .gz or "
+        ".zst after the suffix. - is standard output; it gets JSON lines, and so does a FIFO or a "
+        "device without a suffix. A folder, such as out/, gets a file for each input file [-]",
     )
     encode.add_argument(
         "--output-format",
         choices=OUTPUT_FORMATS,
-        help="the format of the output; default: by the file's name",
+        help="the format of the output; default: by the file's name; in a folder the format of "
+        "each input",
     )
     add_request(encode)
+    encode.add_argument(
+        "--prompt-name",
+        metavar="NAME",
+        help="put the file's prompt of this name before each text, such as query or document",
+    )
     encode.add_argument(
         "--precision",
         choices=PRECISIONS,
@@ -84,7 +90,8 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser], model: Comma
         type=lambda text: int(text) if text.isdecimal() else text,
         default=1,
         metavar="N",
-        help="threads, at most one a core; auto: one a core [1]",
+        help="threads, at most one a core; with a folder as --output: processes. auto: one a core "
+        "[1]",
     )
     encode.add_argument(
         "--full",
@@ -104,8 +111,11 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser], model: Comma
 
 def run(options: argparse.Namespace) -> int:
     """Embed the texts and write the vectors."""
+    if is_folder(options.output):
+        from .encode_folder import run_folder  # late: most calls embed a few texts
+
+        return run_folder(options)
     form = output_form(options.output, options.output_format)
-    source: Iterator[tuple[str, str, Record]]
     position = InputPosition()
     typed = not options.texts and options.input == "-" and sys.stdin.isatty()
     if options.texts:
@@ -114,50 +124,81 @@ def run(options: argparse.Namespace) -> int:
                 "TEXT: expected no texts with --input, --input-format or --column, "
                 f"found {len(options.texts)}"
             )
-        source = given_texts(options.texts)
         refuse_inputs(options.output, model_files(options.model))
     else:
-        read_form = input_form(options.input, options.input_format)
+        input_form(options.input, options.input_format)
         refuse_inputs(options.output, [options.input, *model_files(options.model)])
-        reserved = None if form == "npy" else VECTOR_COLUMN
-        source = read_records(
-            options.input, read_form, options.column, reserved=reserved, opened=position.follow
+    # Invalid options are refused before a file is opened.
+    vectors = vector_options(options)
+    vectors["workers"] = options.workers
+    embedder = TextEmbedder(options.model, **vectors)
+    shown = not (options.full or options.output_format or options.output != "-")
+    show = not options.quiet and options.output != "-" and sys.stderr.isatty()
+    with Progress(None, unit="texts", enabled=show, position=position) as progress:
+        if shown and sys.stdout.isatty():
+            if typed and not options.quiet:
+                announce_waiting()
+            _show(options, embedder, 1 if typed else None)
+        elif options.texts:
+            with open_writer(options.output, form, embedder.width, embedder.dtype) as writer:
+                for block in embed_records(given_texts(options.texts), embedder):
+                    writer.write(*block)
+        else:
+            embed_file(
+                options.input,
+                options.output,
+                embedder,
+                column=options.column,
+                input_format=options.input_format,
+                output_format=form,
+                position=position,
+                advance=lambda rows, share: progress.advance(rows),
+            )
+    if options.on_empty == "warn":
+        note_counts(embedder.counts)
+    return 0
+
+
+def _show(options: argparse.Namespace, embedder: TextEmbedder, size: int | None) -> None:
+    """Print shortened vectors at a terminal."""
+    records = (
+        given_texts(options.texts)
+        if options.texts
+        else read_records(
+            options.input,
+            options.input_format,
+            options.column,
+            nulls=True,
+            reserved=VECTOR_COLUMN,
         )
-    model = StaticModel.load(options.model)
-    request = {
+    )
+    with ShortVectors(hint=not options.quiet) as writer:
+        for block in embed_records(records, embedder, size):
+            writer.write(*block)
+
+
+def is_folder(output: str) -> bool:
+    """Tell whether an output is a folder: one that exists, or a name that ends in a slash."""
+    return output.endswith(("/", os.sep)) or (output != "-" and Path(output).is_dir())
+
+
+def vector_options(options: argparse.Namespace) -> VectorOptions:
+    """Return the options that determine vectors as parameters of `StaticModel.encode`."""
+    return {
         "truncate_dim": options.truncate_dim,
         "precision": options.precision,
         "pooling": options.pooling,
-        "workers": check_workers(options.workers),
+        "prompt_name": options.prompt_name,
+        "on_empty": "raise" if options.on_empty == "raise" else "zero",
     }
-    # Embedding no texts gives the width and the type of the vectors, and refuses invalid options
-    # before a file is opened.
-    no_vectors = model.encode([], **request)
-    writing: AbstractContextManager[Writer | ShortVectors] = ShortVectors(hint=not options.quiet)
-    if options.full or options.output_format or options.output != "-" or not sys.stdout.isatty():
-        writing = open_writer(options.output, form, no_vectors.shape[1], no_vectors.dtype)
-    if typed and not options.quiet:
-        announce_waiting()
-    show = not options.quiet and options.output != "-" and sys.stderr.isatty()
-    size = 1 if typed else BLOCK_TEXTS * request["workers"]
-    empty = EmptyTexts("zero")
-    first_empty = ""
-    with (
-        writing as writer,
-        Progress(None, unit="texts", enabled=show, position=position) as progress,
-    ):
-        for places, texts, records in blocks(source, size):
-            with placed(places):
-                vectors = model.encode(texts, on_empty=empty, **request)
-            if empty.first is not None and not first_empty:
-                first_empty = places[empty.first - empty.start]
-                if options.on_empty == "raise":
-                    raise EmptyTextError(
-                        f"{first_empty}: expected a token that the model knows, found none"
-                    )
-            writer.write(records, vectors)
-            progress.advance(len(texts))
-            empty.start += len(texts)
-    if options.on_empty == "warn":
-        note_empty(empty, empty.start, first_empty)
-    return 0
+
+
+def note_counts(counts: Counts) -> None:
+    """Print the numbers of rows without text and of empty texts on standard error, if any."""
+    notes = [counts.describe_empty()]
+    if counts.nulls:
+        notes.append(
+            f"{counts.nulls:,} of {counts.rows:,} rows have no text (null): their vectors are null"
+        )
+    for note in filter(None, notes):
+        print(f"staticemb: {printable(note)}", file=sys.stderr)

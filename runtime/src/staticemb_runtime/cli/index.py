@@ -6,7 +6,7 @@ import argparse
 import itertools
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..encoding.progress import Progress
 from ..errors import InvalidOptionError
@@ -14,13 +14,17 @@ from ..loading.installed import chosen, model_files
 from ..records.output_file import refuse_inputs
 from .index_options import PASSAGE_CHARACTERS, add_index_options
 from .parser import CommandParser
-from .process import printable
+from .process import FAILED, printable
+from .prune import SeenDocuments
 from .sources import Sources, add_sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..search import Index
+
+SOME_LEFT_OUT: Final = 1
+"""The exit status if some files could not be read and all others are indexed."""
 
 
 def add_parser(commands: argparse._SubParsersAction[CommandParser], model: CommandParser) -> None:
@@ -31,7 +35,8 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser], model: Comma
         help="make a search index of files",
         description="Put documents into a search index, one file that `staticemb search` reads. "
         "Running the same command again adds new documents, replaces changed ones and skips the "
-        "others, so it also goes on after an interruption.",
+        "others, so it also goes on after an interruption. A file that cannot be read is named and "
+        "left out, and the exit status is then 1, or 2 if no file could be read.",
     )
     index.set_defaults(run=run)
     add_sources(index)
@@ -52,6 +57,12 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser], model: Comma
         help="cut documents that are longer into passages, at the ends of sentences; 0: never "
         f"[{PASSAGE_CHARACTERS}]",
     )
+    index.add_argument(
+        "--prune",
+        action="store_true",
+        help="delete the documents that earlier runs read from these files and folders and that "
+        "are not in them any more",
+    )
     add_index_options(index)
     index.add_argument("--quiet", action="store_true", help="show no progress bar and no notes")
 
@@ -65,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
             f"--passage-characters: expected 0 or more, found {options.passage_characters}"
         )
     output = options.output
-    sources = Sources(options, quiet=options.quiet)
+    sources = Sources(options, quiet=options.quiet, skip=True)
     # A folder may hold the index that an earlier run made.
     refuse_inputs(output, [*sources.files, *model_files(options.model)])
     is_new = not Path(output).exists()
@@ -84,40 +95,64 @@ def run(options: argparse.Namespace) -> int:
         model = None if options.model == chosen() else options.model
         index = Index.open(output, model, mode="write")
     with index:
-        _add(index, sources, quiet=options.quiet)
-    return 0
+        _add(index, sources, options)
+    if not sources.skipped:
+        return 0
+    count = len(sources.skipped)
+    are = "1 file or folder was" if count == 1 else f"{count:,} files or folders were"
+    print(f"staticemb: {are} left out, see above", file=sys.stderr)
+    return FAILED if set(sources.files) <= sources.skipped.keys() else SOME_LEFT_OUT
 
 
-def _add(index: Index, sources: Sources, *, quiet: bool) -> None:
-    show = not quiet and sys.stderr.isatty()
-    documents = _documents(sources)
-    # The index reads the three columns in step, so that `tee` holds a few rows.
-    ids, texts, metadata = itertools.tee(documents, 3)
+def _add(index: Index, sources: Sources, options: argparse.Namespace) -> None:
+    show = not options.quiet and sys.stderr.isatty()
+    seen = SeenDocuments()
+    # The index reads the four columns in step, so that `tee` holds a few rows.
+    ids, texts, metadata, files = itertools.tee(_documents(sources, seen), 4)
     try:
         with Progress(None, unit="documents", enabled=show, position=sources.position) as progress:
             added = index.add(
-                (text for _, text, _ in texts),
-                ids=(key for key, _, _ in ids),
-                metadata=(members for _, _, members in metadata),
+                (document.text for document in texts),
+                ids=(document.id for document in ids),
+                metadata=(document.metadata for document in metadata),
+                sources=(document.file for document in files),
                 progress=lambda done: progress.advance(done - progress.done),
             )
     except (KeyboardInterrupt, SystemExit):
-        if not quiet:
+        if not options.quiet:
             note = "what was added so far stays; the same command goes on from there"
             print(f"staticemb: {note}", file=sys.stderr)
         raise
+    gone = seen.gone(index.sources(), options.sources, sources.skipped)
+    deleted = index.delete(gone) if options.prune else 0
     index.optimize()
-    if not quiet:
+    if not options.quiet:
         info = index.info()
         counts = f"{added.new:,} new, {added.replaced:,} replaced, {added.unchanged:,} unchanged"
+        if deleted:
+            counts += f", {deleted:,} deleted"
         passages = "" if info.passages == info.documents else f" in {info.passages:,} passages"
         print(
             f"{printable(info.path)}: {counts}; {info.documents:,} documents{passages}",
             file=sys.stderr,
         )
+        if len(gone) > deleted:
+            are = "1 document is" if len(gone) == 1 else f"{len(gone):,} documents are"
+            note = f"{are} in these files no more; --prune deletes what is gone"
+            print(f"staticemb: note: {note}", file=sys.stderr)
 
 
-def _documents(sources: Sources) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Iterate over id, text and metadata; dates and other values become what JSON can hold."""
+class _NewDocument(NamedTuple):
+    """A document of a file; dates and other values of its metadata are what JSON can hold."""
+
+    id: str
+    text: str
+    metadata: dict[str, Any]
+    file: str
+
+
+def _documents(sources: Sources, seen: SeenDocuments) -> Iterator[_NewDocument]:
     for document in sources:
-        yield document.id, document.text, document.metadata(sources.columns)
+        seen.add(document.id)
+        metadata = document.metadata(sources.columns)
+        yield _NewDocument(document.id, document.text, metadata, sources.path)

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import PartError
+from ..errors import MissingHeadError, PartError
 from ..format.metadata import SPACE_KEY
 from ..loading.installed import MODEL_HELP, chosen, locate
 from ..loading.path import open_parts
@@ -20,6 +20,7 @@ from .terminal import cut
 if TYPE_CHECKING:
     from ..format.parts import ModelParts
 
+_LABELS: Final = 5  # of a head
 _LINES_AROUND: Final = 2  # the command and the next prompt
 
 
@@ -45,8 +46,10 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the facts."""
     file = open_parts(locate(options.file), verify=options.verify)
-    extra = {key: value for key, value in file.metadata.extra.items() if key != SPACE_KEY}
-    facts = _settings(file) | extra
+    facts = _settings(file)
+    described = {SPACE_KEY, *_described_heads(facts.get("heads", {}))}
+    extra = {key: text for key, text in file.metadata.extra.items() if key not in described}
+    facts |= extra
     meta = file.metadata
     facts |= {"digest": meta.digest, "vectors_digest": meta.vectors_digest}
     facts["verified"] = options.verify
@@ -84,8 +87,12 @@ def _settings(file: ModelParts) -> dict[str, Any]:
         facts["prompts"] = meta.prompts
     if SPACE_KEY in meta.extra:
         facts |= _space(file)
-    if file.optional:
-        facts["optional_tensors"] = list(file.optional)
+    if heads := _heads(file):
+        facts["heads"] = heads
+    parts = _described_heads(heads)
+    others = [name for name in file.optional if ".".join(name.split(".")[:2]) not in parts]
+    if others:
+        facts["optional_tensors"] = others
     if file.refused:
         facts["refused_parts"] = list(file.refused)
     return facts
@@ -100,6 +107,50 @@ def _space(file: ModelParts) -> dict[str, Any]:
     except PartError as error:
         return {"space": f"refused: {error}"}
     return {} if part is None else {"space": part.space._asdict()}
+
+
+def _heads(file: ModelParts) -> dict[str, Any]:
+    """Describe the classifiers and regressors by name."""
+    from ..heads.opening import Heads  # late: not every file has a head
+
+    heads = Heads(file, os.path.abspath(file.path))  # noqa: PTH100 - as the model's own
+    described: dict[str, Any] = {}
+    for name in heads.names:
+        try:
+            head = heads.scorer(name).head
+        except MissingHeadError as error:
+            described[name] = f"refused: {error}"
+            continue
+        described[name] = {
+            "kind": head.kind,
+            "labels": list(head.labels),
+            "dimension": head.dimension,
+            "hidden": None if head.hidden is None else len(head.hidden.bias),
+            "dtype": head.output.weights.dtype.name,
+        }
+        if head.prompt is not None:
+            described[name]["prompt"] = head.prompt
+    return described
+
+
+def _described_heads(heads: dict[str, Any]) -> set[str]:
+    """Return the parts of heads that are no malformed ones, which are shown as they are."""
+    return {f"head.{name}" for name, head in heads.items() if isinstance(head, dict)}
+
+
+def _spelled_heads(heads: dict[str, Any]) -> str:
+    """Describe the heads on a line each."""
+    kinds = {"softmax": "one label of", "sigmoid": "labels among", "linear": "numbers:"}
+    lines = []
+    for name, head in heads.items():
+        if isinstance(head, str):
+            lines.append(f"{name}: {head}")
+            continue
+        labels = ", ".join(head["labels"][:_LABELS]) + ", …" * (len(head["labels"]) > _LABELS)
+        hidden = f"; {head['hidden']:,} hidden" if head["hidden"] else ""
+        count = f"{len(head['labels']):,} "
+        lines.append(f"{name}: {kinds[head['kind']]} {count}({labels}){hidden}")
+    return "\n".join(map(printable, lines))
 
 
 def _spelled_space(space: dict[str, Any], teacher: object) -> str:
@@ -120,6 +171,8 @@ def _table_lines(facts: dict[str, Any]) -> list[str]:
         spelled = value
         if key == "space" and isinstance(value, dict):
             spelled = _spelled_space(value, facts.get("teacher"))
+        if key == "heads":
+            spelled = _spelled_heads(value)
         lines = _spell(spelled).split("\n")
         for label, line in zip([key, *[""] * len(lines)], lines, strict=False):
             table.append(f"{printable(label):<{width}}  {printable(line)}".rstrip())

@@ -12,6 +12,8 @@ import sys
 import unicodedata
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from .process import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -83,6 +85,11 @@ def columns_of(text: str) -> int:
         0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF")
         for c in text
     )
+
+
+def visible(text: str) -> str:
+    """Escape control characters, but not white space, which becomes blanks."""
+    return "".join(" " if character.isspace() else printable(character) for character in text)
 
 
 def fit(text: str, columns: int) -> str:

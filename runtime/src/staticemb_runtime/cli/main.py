@@ -13,7 +13,19 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..loading.installed import MODEL_HELP, chosen
-from . import bundle_lambda, dedup, encode, index, info, search, serve, similarity, tokens
+from . import (
+    bundle_lambda,
+    classify,
+    dedup,
+    encode,
+    export,
+    index,
+    info,
+    search,
+    serve,
+    similarity,
+    tokens,
+)
 from .parser import CommandParser, parse_command
 from .process import run_command
 
@@ -45,11 +57,13 @@ def _parser() -> tuple[CommandParser, argparse._SubParsersAction[CommandParser]]
     model.add_argument("-m", "--model", metavar="MODEL", default=chosen(), help=MODEL_HELP)
 
     encode.add_parser(commands, model)
+    classify.add_parser(commands, model)
     similarity.add_parser(commands, model)
     tokens.add_parser(commands, model)
     info.add_parser(commands)
     index.add_parser(commands, model)
     search.add_parser(commands, model)
+    export.add_parser(commands)
     dedup.add_parser(commands, model)
     serve.add_parser(commands)
     bundle_lambda.add_parser(commands, model)

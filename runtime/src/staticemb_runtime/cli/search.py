@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidOptionError, MissingPackageError, StaticEmbError
 from ..loading.installed import chosen
-from .layout import Span, Styles, fit, fit_name, terminal_width, wrap
+from .layout import Span, Styles, fit, fit_name, terminal_width, visible, wrap
 from .parser import CommandParser
 from .process import given_text, printable
 
@@ -203,12 +203,7 @@ def _marked(hit: Hit) -> list[Span]:
         spans += [Span(hit.snippet[done:start]), Span(hit.snippet[start:stop], "mark")]
         done = stop
     spans.append(Span(hit.snippet[done:]))
-    return [Span(_visible(span.text), span.style) for span in spans]
-
-
-def _visible(text: str) -> str:
-    """Escape control characters, but not white space, which `wrap` makes blanks."""
-    return "".join(" " if character.isspace() else printable(character) for character in text)
+    return [Span(visible(span.text), span.style) for span in spans]
 
 
 def _scores(hit: Hit) -> str:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from ..encoding.progress import InputPosition
+from ..errors import InputError
 from ..records.documents import Columns, SourceDocument, read_documents, source_files
-from ..records.forms import INPUT_FORMATS
+from ..records.forms import INPUT_FORMATS, input_form
 from .process import printable
 
 if TYPE_CHECKING:
@@ -25,8 +26,9 @@ class SourcePosition(InputPosition):
 
     def __init__(self, paths: Sequence[str]) -> None:
         super().__init__()
-        self._sizes = [Path(path).stat().st_size if Path(path).is_file() else 0 for path in paths]
-        self._unknown = any(not Path(path).is_file() for path in paths)
+        sizes = list(map(_size, paths))
+        self._sizes = [size or 0 for size in sizes]
+        self._unknown = None in sizes
         self._begun = 0
 
     def follow(self, file: IO[bytes]) -> None:
@@ -34,15 +36,22 @@ class SourcePosition(InputPosition):
         self._begun += 1
         super().follow(file)
 
-    def share(self) -> float | None:
-        """Return the fraction that has been read, from 0 to 1; None: unknown."""
+    def sizes(self) -> tuple[int, int] | None:
+        """Return how many bytes of all files have been read, and of how many; None: unknown."""
         total = sum(self._sizes)
         if self._unknown or not total or not self._begun:
             return None
-        inside = super().share()
-        present = self._sizes[self._begun - 1]
-        before = sum(self._sizes[: self._begun - 1])
-        return min(1.0, (before + present * (1.0 if inside is None else inside)) / total)
+        inside, before = super().sizes(), sum(self._sizes[: self._begun - 1])
+        read = self._sizes[self._begun - 1] if inside is None else inside[0]
+        return min(total, before + read), total
+
+
+def _size(path: str) -> int | None:
+    """Return the bytes of a file; None for a pipe, and for one that is there no more."""
+    try:
+        return Path(path).stat().st_size if Path(path).is_file() else None
+    except OSError:
+        return None
 
 
 def add_sources(parser: argparse.ArgumentParser) -> None:
@@ -79,31 +88,56 @@ class Sources:
     Args:
         options: the values of the options of `add_sources`, and `id_column` if it is declared.
         quiet: whether to print no notes about columns.
+        skip: whether a file or folder that cannot be read is named and left out; if not, it is an
+            error.
 
     Attributes:
         files: the files.
-        position: how much of them has been read.
-        columns: the columns of the present file.
+        skipped: the files and folders that could not be read, with the errors.
+        position: how much of the files has been read.
+        path: the present file.
+        columns: its columns.
     """
 
-    def __init__(self, options: argparse.Namespace, *, quiet: bool = False) -> None:
+    def __init__(
+        self, options: argparse.Namespace, *, quiet: bool = False, skip: bool = False
+    ) -> None:
         self._options = options
         self._quiet = quiet or bool(options.column)
-        self.files = source_files(options.sources)
+        self._skip = skip
+        self.skipped: dict[str, InputError] = {}
+        self.files = source_files(options.sources, self._leave_out if skip else None)
+        for path in self.files:  # before the first file is read
+            input_form(path, options.input_format)
         self.position = SourcePosition(self.files)
+        self.path = ""
         self.columns = Columns((), None)
 
     def __iter__(self) -> Iterator[SourceDocument]:
         for path in self.files:
-            yield from read_documents(
-                path,
-                form=self._options.input_format,
-                text_columns=self._options.column,
-                id_column=getattr(self._options, "id_column", None),
-                by_line=self._options.lines,
-                opened=self.position.follow,
-                chosen=lambda columns, path=path: self._choose(path, columns),  # type: ignore[misc]
-            )
+            self.path = path
+            try:
+                yield from self._documents(path)
+            except InputError as error:
+                if not self._skip:
+                    raise
+                self._leave_out(path, error)
+
+    def _documents(self, path: str) -> Iterator[SourceDocument]:
+        return read_documents(
+            path,
+            form=self._options.input_format,
+            text_columns=self._options.column,
+            id_column=getattr(self._options, "id_column", None),
+            by_line=self._options.lines,
+            opened=self.position.follow,
+            chosen=lambda columns: self._choose(path, columns),
+        )
+
+    def _leave_out(self, path: str, error: InputError) -> None:
+        self.skipped[path] = error
+        message = " ".join(str(error).split())
+        print(f"staticemb: error: {printable(message)}", file=sys.stderr)
 
     def _choose(self, path: str, columns: Columns) -> None:
         is_found = columns.text != ("text",)

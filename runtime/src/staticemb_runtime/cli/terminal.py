@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..records.readers import Record
+    from ..records.writers import Present
 
 _NUMBERS: Final = 8
 
@@ -33,10 +34,13 @@ class ShortVectors:
     def __enter__(self) -> ShortVectors:
         return self
 
-    def write(self, records: Sequence[Record], vectors: NDArray[Any]) -> None:
+    def write(self, records: Sequence[Record], vectors: NDArray[Any], present: Present) -> None:
         """Print two lines for each record."""
         number = "{:.4f}" if vectors.dtype.kind == "f" else "{}"
-        for record, vector in zip(records, vectors, strict=True):
+        for at, (record, vector) in enumerate(zip(records, vectors, strict=True)):
+            if present is not None and not present[at]:
+                sys.stdout.write("(no text)\n  no vector\n")
+                continue
             text = next((v for v in record.values() if isinstance(v, str)), "")
             numbers = " ".join(number.format(value) for value in vector[:_NUMBERS].tolist())
             more = " …" if len(vector) > _NUMBERS else ""

@@ -1,8 +1,8 @@
 """How much each token of a text adds to the text's vector, and where it stands in the text.
 
-A vector of unit length is a sum over the tokens: each adds its row times a factor. The factor
-holds the token's weight, its damping and the length that the sum is divided by. All of them are
-constants of the text, so the parts of the tokens add up to the vector, for damped means too.
+A text's vector is a sum over the tokens: each adds its row times a factor. The factor holds the
+token's weight, its damping and the length, or the number, that the sum is divided by. All of them
+are constants of the text, so the parts of the tokens add up to the vector, for damped means too.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Contributions(NamedTuple):
     """The parts of a text's vector, a part for each token.
 
-    `vectors[tokens].sum(axis=0)` is the text's vector of unit length. Equal tokens have equal
+    `vectors[tokens].sum(axis=0)` is the text's vector. Equal tokens have equal
     parts, so each is stored once.
 
     Attributes:
@@ -46,12 +46,12 @@ class Contributions(NamedTuple):
 def contributions(
     embedder: Embedder, text: str, request: Request, *, prompt: str | None = None
 ) -> Contributions:
-    """Return how much each token of a text adds to the text's vector of unit length.
+    """Return how much each token of a text adds to the text's vector.
 
     Args:
         embedder: the model.
         text: the text.
-        request: the length of the vector and the pooling.
+        request: the length of the vector, the pooling, and whether the vector has unit length.
         prompt: text to put before the text; spans count from the start of the text, so that a
             token of the prompt has a negative span.
 
@@ -63,7 +63,15 @@ def contributions(
     ids, _ = embedder.ids(batch)
     distinct, tokens, counts = np.unique(ids, return_inverse=True, return_counts=True)
     beta = request.beta if request.pooling == "damped_mean" else 0.0
-    vectors = unit_parts(embedder.table, distinct, counts, beta, request.dims, request.prefix)
+    vectors = token_parts(
+        embedder.table,
+        distinct,
+        counts,
+        beta,
+        request.dims,
+        request.prefix,
+        normalize=request.normalize,
+    )
     spans = token_spans(embedder, batch.texts[0], ids)
     if prompt:
         spans = [(start - len(prompt), end - len(prompt)) for start, end in spans]
@@ -71,15 +79,17 @@ def contributions(
     return Contributions(pieces, spans, tokens.reshape(-1), vectors)
 
 
-def unit_parts(
+def token_parts(
     table: EmbeddingTable,
     ids: NDArray[np.integer[Any]],
     counts: NDArray[np.integer[Any]],
     beta: float,
     dims: int,
     prefix: int,
+    *,
+    normalize: bool = True,
 ) -> NDArray[np.float64]:
-    """Return the part of each distinct token in a text's vector of unit length.
+    """Return the part of each distinct token in a text's vector.
 
     Args:
         table: the table.
@@ -88,6 +98,7 @@ def unit_parts(
         beta: the damping; 0 for the plain mean.
         dims: the number of first columns in the cosine of damping.
         prefix: the number of first columns of the vector.
+        normalize: whether the vector has unit length.
 
     Returns:
         (u, prefix) float64; zeros if the text's vector is zero.
@@ -95,18 +106,23 @@ def unit_parts(
     Example:
         >>> from staticemb_runtime.encoding.table import EmbeddingTable
         >>> table = EmbeddingTable(np.array([[3, 0], [0, 4]], np.float32))
-        >>> unit_parts(table, np.array([0, 1]), np.array([1, 1]), 0.0, 0, 2)
+        >>> token_parts(table, np.array([0, 1]), np.array([1, 1]), 0.0, 0, 2)
         array([[0.6, 0. ],
                [0. , 0.8]])
     """
     rows = table.token_rows(ids).astype(np.float64)
+    total_factor = float(counts.sum())
     if beta and len(ids):
         head = rows[:, :dims]
         mean = counts @ head
         products = np.sqrt(np.einsum("ij,ij->i", head, head)) * np.sqrt(mean @ mean)
         cosines = np.divide(head @ mean, products, out=np.zeros(len(ids)), where=products > 0)
-        rows *= np.exp(-beta * cosines)[:, None]
+        factors = np.exp(-beta * cosines)
+        rows *= factors[:, None]
+        total_factor = float(counts @ factors)
     parts: NDArray[np.float64] = rows[:, :prefix]
+    if not normalize:
+        return parts / total_factor if len(ids) else parts
     total = counts @ parts
     length = np.sqrt(total @ total)
     return parts / length if length else np.zeros_like(parts)

@@ -69,7 +69,7 @@ MAX_PROMPT_NAME_BYTES: Final = 256
 MAX_PROMPT_BYTES: Final = 16_384
 
 _INTEGER = r"(?:0|[1-9][0-9]{0,15})"
-_NUMBER = rf"{_INTEGER}(?:\.[0-9]{{0,14}}[1-9])?"
+NUMBER: Final = rf"{_INTEGER}(?:\.[0-9]{{0,14}}[1-9])?"
 _LIST = r"(?:[^ ]+(?: [^ ]+)*)?"
 _DIGEST = "sha256:[0-9a-f]{64}"
 
@@ -216,7 +216,7 @@ class MetadataReader:
                     self._inconsistent(key, "no such key with pooling mean", self.values[key])
             return 0.0, 1
         expected = f"a number from 0 to {MAX_BETA:g}"
-        beta = float(self._match("damping_beta", _NUMBER, expected))
+        beta = float(self._match("damping_beta", NUMBER, expected))
         if beta > MAX_BETA:
             self._invalid("damping_beta", expected, str(beta))
         return beta, self._integer("damping_dims", 1, columns)

@@ -101,6 +101,14 @@ def _refused_parts(file: ModelParts) -> tuple[str, ...]:
             read_space(file)
         except PartError:
             refused.append(SPACE_KEY)
+    if any(key.startswith("head.") for key in file.metadata.extra):
+        from .heads import head_names, read_head
+
+        for name in head_names(file.metadata):
+            try:
+                read_head(file, name)
+            except PartError:
+                refused.append(f"head.{name}")
     return tuple(refused)
 
 

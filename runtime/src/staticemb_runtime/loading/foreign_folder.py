@@ -15,6 +15,7 @@ CONFIG_ST: Final = "config_sentence_transformers.json"
 MODULES: Final = "modules.json"
 SETTINGS: Final = (MODULES, CONFIG, CONFIG_ST)
 TABLE_FILES: Final = ("tokenizer.json", "model.safetensors")
+HEAD_FILE: Final = "head.safetensors"
 MAX_CONFIG_BYTES: Final = 1 << 20
 
 # The folders that may hold the table if no modules.json names its folder.
@@ -144,6 +145,17 @@ def model2vec_settings(folder: Path, *, root: bool) -> FolderSettings:
         )
     max_length = _count(config.get("max_length", _DEFAULT_MAX_LENGTH), "max_length", file)
     return FolderSettings(bool(normalize), max_length)
+
+
+def head_config(folder: Path) -> dict[str, Any]:
+    """Return the settings of a folder's classifier or regressor; empty if it has none.
+
+    Raises:
+        InvalidConfigError: the settings file is malformed.
+    """
+    file = folder / CONFIG
+    config = _read_object(file).get("head_config") if file.is_file() else None
+    return config if isinstance(config, dict) and config.get("n_layers") else {}
 
 
 def sentence_transformers_settings(folder: Path, modules: list[Module]) -> FolderSettings:

@@ -197,6 +197,8 @@ def _collect(source: _Source, listing: _Listing | None) -> Path:
     table_folder = foreign_folder.find_place(exists, modules, source.name)
     for file in foreign_folder.TABLE_FILES:
         fetch(foreign_folder.join(table_folder, file))
+    if foreign_folder.head_config(folder):
+        fetch(foreign_folder.HEAD_FILE)
     return folder
 
 

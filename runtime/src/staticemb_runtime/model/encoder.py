@@ -10,24 +10,26 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ..encoding.batching import Batch, size_hint, slices
-from ..encoding.embedder import Embedder
+from ..encoding.embedder import Block, Embedder
 from ..encoding.options import make_request
 from ..encoding.progress import Progress
 from ..encoding.vectors import check_dim
 from ..format.metadata import SPACE_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from numpy.typing import NDArray
 
-    from ..encoding.embedder import Block
     from ..encoding.empty_texts import EmptyTexts
     from ..encoding.file_space import FileSpace
     from ..encoding.options import Request
     from ..encoding.vectors import Precision
     from ..format.metadata import Pooling
     from ..format.parts import ModelParts
+    from ..heads.opening import Heads
+
+    After = Callable[[NDArray[np.float32]], NDArray[Any]]
 
 BATCH_SIZE: Final = 2048
 LEAST_BATCH: Final = 256
@@ -71,6 +73,14 @@ class Encoder:
 
         self.embedder.check_file()
         return FileSpace.of(self.embedder.file)
+
+    @cached_property
+    def heads(self) -> Heads:
+        """The classifiers and regressors of the file, each read when it is first used."""
+        from ..heads.opening import Heads  # late: most programs embed texts alone
+
+        self.embedder.check_file()
+        return Heads(self.embedder.file, self.place)
 
     @cached_property
     def query_only(self) -> bool:
@@ -219,13 +229,23 @@ class Encoder:
         batch_size: int,
         empty: EmptyTexts,
         workers: int,
+        after: After | None = None,
     ) -> Iterator[NDArray[Any]]:
         """Iterate over the vectors of texts, a batch at a time.
+
+        Args:
+            texts: the texts.
+            request: the parameters.
+            prompt: text to put before each text.
+            batch_size: how many texts are read at a time.
+            empty: counts the texts without a known token.
+            workers: the maximum number of threads.
+            after: applied to the vectors of each batch in its thread; the rows stay in order.
 
         Raises:
             TypeError, InvalidTextError: as `slices`, at the call; later for invalid texts.
         """
-        blocks = self._blocks(slices(texts, batch_size, prompt), request, workers)
+        blocks = self._blocks(slices(texts, batch_size, prompt), request, workers, after=after)
         return self._stream(blocks, empty)
 
     def warn(self, empty: EmptyTexts, total: int) -> None:
@@ -240,6 +260,7 @@ class Encoder:
         request: Request,
         workers: int,
         vectors: NDArray[Any] | None = None,
+        after: After | None = None,
     ) -> Generator[tuple[Batch, Block], None, None]:
         """Iterate over each slice and its vectors, in order.
 
@@ -249,6 +270,7 @@ class Encoder:
             workers: the maximum number of threads.
             vectors: an array for the vectors of all texts. Those of float32 are written into it at
                 once if it is long enough.
+            after: as in `stream`.
         """
         shared = workers > 1
         direct = vectors is not None and request.precision == "float32"
@@ -256,7 +278,8 @@ class Encoder:
         def embed(batch: Batch) -> Block:
             end = batch.start + len(batch.texts)
             if not direct or vectors is None or end > len(vectors):
-                return self.embedder.embed(batch, request, shared=shared)
+                block = self.embedder.embed(batch, request, shared=shared)
+                return block if after is None else Block(after(block.vectors), block.empty)
             return self.embedder.embed(batch, request, vectors[batch.start : end], shared=shared)
 
         if workers > 1:

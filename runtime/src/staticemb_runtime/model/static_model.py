@@ -14,6 +14,7 @@ from ..loading.installed import check_path, locate
 from ..loading.path import open_parts
 from .encode_methods import EncodeMethods
 from .encoder import Encoder
+from .head_methods import HeadMethods
 from .peer_names import PeerNames
 from .space_methods import SpaceMethods
 from .token_methods import TokenMethods
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 _ATTRIBUTES: Final = frozenset(("metadata", "_encoder", "_path"))
 
 
-class StaticModel(EncodeMethods, TokenMethods, SpaceMethods, PeerNames):
+class StaticModel(EncodeMethods, TokenMethods, SpaceMethods, HeadMethods, PeerNames):
     """A static embedding model; safe to use from several threads.
 
     It also has the methods and attributes that programs for sentence-transformers and model2vec
@@ -224,12 +225,12 @@ class StaticModel(EncodeMethods, TokenMethods, SpaceMethods, PeerNames):
         """The recommended values of `truncate_dim`, ascending; the last is the full length."""
         return self.metadata.prefixes
 
-    def similarity(self, a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
-        """Return the cosine of each vector of `a` with each vector of `b`.
+    def similarity(self, embeddings1: ArrayLike, embeddings2: ArrayLike) -> NDArray[np.float32]:
+        """Return the cosine of each vector of the one with each vector of the other.
 
         Args:
-            a: (n, d) or (d,).
-            b: (m, d) or (d,).
+            embeddings1: (n, d) or (d,).
+            embeddings2: (m, d) or (d,).
 
         Returns:
             (n, m) float32.
@@ -240,7 +241,7 @@ class StaticModel(EncodeMethods, TokenMethods, SpaceMethods, PeerNames):
                 of axes.
             InvalidOptionError: an argument is uint8; its zero is not 0, or its bits are packed.
         """
-        return vectors.similarity(a, b)
+        return vectors.similarity(embeddings1, embeddings2)
 
 
 def _load(kind: type[StaticModel], path: str, truncate_dim: int, mmap: bool) -> StaticModel:

@@ -5,10 +5,12 @@ A file of plain text is one document, or one document a line. Each row of the ot
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..errors import InputEncodingError, InputError
+from ..format.surrogates import lone_surrogate
 from .forms import form_of, input_form, open_rows
 from .readers import TEXT_COLUMN, Record, check_unicode, open_input
 
@@ -26,6 +28,10 @@ TITLE_COLUMN: Final = "title"
 
 ID_COLUMNS: Final = ("_id", "id", "doc_id", "docid", "document_id", "uuid")
 """Names of a column of ids; the first one that a file has is used."""
+
+
+LONGEST_TEXT: Final = 100_000_000
+"""The most bytes of a file of plain text that is one document; it is read into memory."""
 
 
 class SourceDocument(NamedTuple):
@@ -73,37 +79,54 @@ class Columns(NamedTuple):
     id: str | None
 
 
-def source_files(paths: Iterable[str]) -> list[str]:
+def source_files(
+    paths: Iterable[str], skip: Callable[[str, InputError], None] | None = None
+) -> list[str]:
     """Return files, and the files in folders that a text can be read from.
 
     Of a folder, all files with a known suffix are taken, in the order of their paths, those in its
-    folders too. Names that begin with a dot are left out.
+    folders too. Names that begin with a dot are left out, and links to folders are not followed.
+
+    Args:
+        paths: files and folders; `-` for standard input.
+        skip: called with each folder that cannot be read, and the error; None: it is raised.
 
     Raises:
-        InputError: a path does not exist, or a folder holds no such file.
+        InputError: a path does not exist, or a folder holds no such file, or cannot be read.
     """
     files: list[str] = []
     for path in paths:
         if path == "-" or not Path(path).is_dir():
             if path != "-" and not Path(path).exists():
                 raise InputError(f"{path}: expected a file or a folder, found neither")
-            files.append(path)
+            files.append(str(Path(path)))
             continue
-        inside = sorted(_walk(Path(path)))
-        if not inside:
+        unreadable: list[str] = []
+
+        def refuse(error: OSError, unreadable: list[str] = unreadable) -> None:
+            folder = str(Path(error.filename))
+            unreadable.append(folder)
+            fault = InputError(f"{folder}: cannot be read: {error.strerror}")
+            if skip is None:
+                raise fault from None
+            skip(folder, fault)
+
+        inside = sorted(_walk(path, refuse))
+        if not inside and not unreadable:
             raise InputError(f"{path}: expected files of text, found none with a known suffix")
         files += inside
     return files
 
 
-def _walk(folder: Path) -> Iterator[str]:
-    for entry in folder.iterdir():
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir() and not entry.is_symlink():
-            yield from _walk(entry)
-        elif entry.is_file() and entry.suffix and form_of(entry.name) is not None:
-            yield str(entry)
+def _walk(top: str, refuse: Callable[[OSError], None]) -> Iterator[str]:
+    for folder, folders, names in os.walk(top, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            path = Path(folder, name)
+            is_known = path.suffix and form_of(name) is not None
+            # A pipe or a broken link is no file.
+            if is_known and not name.startswith(".") and path.is_file():
+                yield str(path)
 
 
 def read_documents(
@@ -134,6 +157,8 @@ def read_documents(
     """
     form = input_form(path, form)
     source = "standard input" if path == "-" else path
+    if not path.isascii() and lone_surrogate(path):  # a name of another encoding
+        raise InputError(f"{source}: expected a file name in valid Unicode, found other bytes")
     unit = "row" if form == "parquet" else "line"
     with open_input(path, opened) as file:
         if form == "lines" and not by_line and path != "-":
@@ -229,7 +254,18 @@ def _whole(file: IO[bytes], source: str) -> str:
     import zlib
 
     try:
-        return file.read().decode("utf-8-sig")
+        content = file.read(LONGEST_TEXT + 1)
+        if len(content) > LONGEST_TEXT:
+            raise InputError(
+                f"{source}: expected a text of at most {LONGEST_TEXT:,} bytes, found more; "
+                "with --lines each line is a document"
+            )
+        if (place := content.find(0)) >= 0:
+            raise InputEncodingError(
+                f"{source}: expected text, found a zero byte at position {place}, as in UTF-16 or "
+                "a binary file"
+            )
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputEncodingError(
             f"{source}: expected UTF-8, found byte {error.object[error.start]:#04x} at position "

@@ -41,6 +41,8 @@ SUFFIXES: Final = {
 """The format of a file by its suffix, in any case; all but Parquet may be compressed."""
 
 
+BLOCK_CHARACTERS: Final = 1 << 23
+
 # How many columns a row of CSV may lack. Missing columns are filled in, so many short rows of a
 # wide table would take time and memory out of proportion to the file's size.
 MOST_MISSING: Final = 256
@@ -87,17 +89,21 @@ def read_records(
     form: str | None = None,
     column: str | None = None,
     *,
+    nulls: bool = False,
     reserved: str | None = None,
     opened: Callable[[IO[bytes]], None] = lambda file: None,
-) -> Iterator[tuple[str, str, Record]]:
+    named: Callable[[Sequence[str]], None] = lambda names: None,
+) -> Iterator[tuple[str, str | None, Record]]:
     """Read texts with their records.
 
     Args:
         path: a file, compressed if its name ends in `.gz` or `.zst`; `-` for standard input.
         form: as in `input_form`.
         column: the column (CSV, TSV, Parquet) or member (JSON lines) of the text; None: `text`.
+        nulls: whether the text may be null; a missing member is an error all the same.
         reserved: a column that the input must not have.
         opened: called with the opened file, before decompression.
+        named: called with the names of a table's columns before the first row.
 
     Yields:
         The place (`FILE, line N`, or `FILE, row N` for Parquet), the text, and its record. For
@@ -114,16 +120,18 @@ def read_records(
     key = TEXT_COLUMN if column is None else column
     with open_input(path, opened) as file:
         names, rows = open_rows(form, file, source)
+        if names:
+            named(names)
         number = 0
         for number, record in rows:
             text, place = record.get(key), f"{source}, {unit} {number}"
-            if not isinstance(text, str):
+            if not isinstance(text, str) and not (nulls and text is None and key in record):
                 found = "none" if key not in record else type(text).__name__
                 columns = ", ".join(map(str, record))
                 raise InputError(
                     f"{place}: expected text in {key!r}, found {found} (columns: {columns})"
                 )
-            if not text.isascii():
+            if text is not None and not text.isascii():
                 check_unicode(text, place)
             if reserved is not None and reserved in record:
                 raise InputError(
@@ -148,13 +156,31 @@ def given_texts(texts: Sequence[str]) -> Iterator[tuple[str, str, Record]]:
 
 
 def blocks(
-    records: Iterable[tuple[str, str, Record]], size: int
-) -> Iterator[tuple[list[str], list[str], list[Record]]]:
-    """Cut a stream of places, texts and records into blocks of at most `size`."""
-    records = iter(records)
-    while block := list(itertools.islice(records, size)):
-        places, texts, rows = zip(*block, strict=True)
-        yield list(places), list(texts), list(rows)
+    records: Iterable[tuple[str, str | None, Record]], size: int
+) -> Iterator[tuple[list[str], list[str | None], list[Record]]]:
+    """Cut a stream of places, texts and records into blocks.
+
+    A block has at most `size` records, and at most `BLOCK_CHARACTERS` in the strings of its
+    columns, unless one record alone has more.
+    """
+    places: list[str] = []
+    texts: list[str | None] = []
+    rows: list[Record] = []
+    characters = 0
+    for place, text, record in records:
+        more = sum(len(value) for value in record.values() if isinstance(value, str))
+        if places and characters + more > BLOCK_CHARACTERS:
+            yield places, texts, rows
+            places, texts, rows, characters = [], [], [], 0
+        places.append(place)
+        texts.append(text)
+        rows.append(record)
+        characters += more
+        if len(places) == size:  # at once: the next record of a terminal may come much later
+            yield places, texts, rows
+            places, texts, rows, characters = [], [], [], 0
+    if places:
+        yield places, texts, rows
 
 
 def open_rows(

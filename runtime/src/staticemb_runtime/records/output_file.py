@@ -9,6 +9,7 @@ mode from the umask. Symbolic links are followed. Devices, FIFOs and descriptors
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -19,7 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
-from ..errors import OutputError
+from ..errors import OutputError, WriteError
 
 _MOST_LINKS: Final = 40
 # How much of a file's name its temporary name repeats: a name may have at most 255 bytes.
@@ -80,14 +81,14 @@ def reported(path: str) -> Iterator[None]:
     """Turn the system's errors into an error that names the output.
 
     Raises:
-        OutputError: an `OSError` other than `BrokenPipeError`.
+        WriteError: an `OSError` other than `BrokenPipeError`.
     """
     try:
         yield
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise OutputError(
+        raise WriteError(
             f"{output_name(path)}: cannot be written: {error.strerror or error}"
         ) from None
 
@@ -189,8 +190,7 @@ def _replacement(path: str) -> Iterator[IO[bytes]]:
         old_status = target.stat() if target.exists() else None
         if old_status is not None and not os.access(target, os.W_OK):
             raise PermissionError(None, "it is write-protected", path)
-    short = target.name[:_NAME_CHARACTERS]
-    temporary = target.with_name(f".{short}.{secrets.token_hex(8)}.tmp")
+    temporary = target.with_name(f"{_temporary_prefix(target.name)}{secrets.token_hex(8)}.tmp")
     try:
         with reported(path):
             opener = _open_private if old_status else None
@@ -209,6 +209,28 @@ def _replacement(path: str) -> Iterator[IO[bytes]]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _temporary_prefix(name: str) -> str:
+    return f".{name[:_NAME_CHARACTERS]}."
+
+
+def remove_temporary_files(paths: Iterable[str]) -> None:
+    """Remove the temporary files of outputs whose process was killed.
+
+    The caller makes sure that no other process writes these outputs.
+    """
+    prefixes: dict[str, set[str]] = {}
+    for path in paths:
+        folder, name = os.path.split(os.path.realpath(path))
+        prefixes.setdefault(folder, set()).add(_temporary_prefix(name))
+    for folder, known in prefixes.items():
+        with suppress(OSError):
+            for entry in os.listdir(folder):
+                ending = re.search(r"[0-9a-f]{16}\.tmp$", entry)
+                if ending and entry[: ending.start()] in known:
+                    with suppress(OSError):
+                        os.remove(os.path.join(folder, entry))
 
 
 def _open_private(path: str, flags: int) -> int:

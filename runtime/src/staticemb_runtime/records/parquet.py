@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,11 @@ from ..errors import OutputError
 from .output_file import is_stream
 from .readers import TEXT_COLUMN, Record
 from .writers import VECTOR_COLUMN, Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from .writers import Present
 
 
 class ParquetWriter(Writer):
@@ -43,7 +47,7 @@ class ParquetWriter(Writer):
         self._parts: list[IO[bytes]] = []
         self._writer: Any = None
 
-    def add(self, records: Sequence[Record], vectors: NDArray[Any]) -> None:
+    def add(self, records: Sequence[Record], vectors: NDArray[Any], present: Present) -> None:
         """Add a row group."""
         names = dict.fromkeys(name for record in records for name in record)
         columns = {name: self._column(name, records) for name in names}
@@ -55,8 +59,7 @@ class ParquetWriter(Writer):
                 )
             if schema != self._schema:
                 self._begin(schema)
-            flat = self._arrow.array(np.ascontiguousarray(vectors).reshape(-1))
-            last = self._arrow.FixedSizeListArray.from_arrays(flat, type=self._vectors)
+            last = vector_array(self._vectors, vectors, present)
             self._writer.write_table(self._table(columns, len(records), last))
 
     def finish(self) -> None:
@@ -140,3 +143,20 @@ class ParquetWriter(Writer):
                 f"{self.path}, {place}: expected values of one type in each column, and one that "
                 f"can be told from the values, found an error: {reason}"
             ) from None
+
+
+def vector_array(kind: Any, vectors: NDArray[Any], present: Present) -> Any:  # noqa: ANN401
+    """Return vectors as an Arrow array.
+
+    Args:
+        kind: the type of a fixed-size list of pyarrow.
+        vectors: (n, d).
+        present: (n,) which vectors are not null; None: all.
+    """
+    import pyarrow
+
+    flat = pyarrow.array(np.ascontiguousarray(vectors).reshape(-1))
+    bits = None
+    if present is not None:
+        bits = pyarrow.py_buffer(np.packbits(present, bitorder="little").tobytes())
+    return pyarrow.Array.from_buffers(kind, len(vectors), [bits], children=[flat])

@@ -187,7 +187,7 @@ def parquet_rows(file: IO[bytes], source: str) -> tuple[list[str], Iterator[Reco
         table = pyarrow.parquet.ParquetFile(seekable)
         names: list[str] = table.schema_arrow.names
     except (pyarrow.ArrowException, ValueError, OverflowError, OSError) as error:
-        raise _not_parquet(source, error) from None
+        raise not_parquet(source, error) from None
     check_names(names, source)
     return names, _parquet_records(table, source)
 
@@ -204,10 +204,11 @@ def _parquet_records(table: Any, source: str) -> Iterator[Record]:  # noqa: ANN4
                 number += len(rows)
     except (pyarrow.ArrowException, ValueError, OverflowError, OSError) as error:
         place = f"{source}, after row {number}" if number else source
-        raise _not_parquet(place, error) from None
+        raise not_parquet(place, error) from None
 
 
-def _not_parquet(place: str, error: Exception) -> InputError:
+def not_parquet(place: str, error: Exception) -> InputError:
+    """Return the error for a file of Parquet that pyarrow refuses."""
     reason = (str(error).splitlines() or ["an error"])[0]
     return InputError(f"{place}: expected Parquet, found an error: {reason}")
 

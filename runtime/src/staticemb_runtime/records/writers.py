@@ -1,16 +1,16 @@
-"""Write records with their vectors to files, block by block, for the command line."""
+"""Write records with their vectors to files, block by block."""
 
 from __future__ import annotations
 
+import csv
 import datetime
 import decimal
 import io
 import json
 import math
 import os
-from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import IO, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,24 @@ from .compression import COMPRESSION_SUFFIXES, compressed, compression_suffix
 from .output_file import is_stream, output_file, output_name, reported
 from .readers import Record
 
-OUTPUT_FORMATS: Final = ("npy", "jsonl", "parquet")
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    Present = NDArray[np.bool_] | None
+
+OUTPUT_FORMATS: Final = ("npy", "jsonl", "csv", "tsv", "parquet")
 VECTOR_COLUMN: Final = "embedding"
-SUFFIXES: Final = {".npy": "npy", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
-"""The format of an output by its suffix, in any case; JSON lines may be compressed."""
+SUFFIXES: Final = {
+    ".npy": "npy",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".parquet": "parquet",
+}
+"""The format of an output by its suffix, in any case; JSON lines, CSV and TSV may be compressed."""
+
+_COMPRESSIBLE: Final = ("jsonl", "csv", "tsv")
 
 # Bytes of the .npy header for any number of rows: `finish` overwrites the header in place.
 _NPY_HEADER: Final = 128
@@ -57,16 +71,25 @@ def output_form(path: str, form: str | None = None) -> str:
     form = form or SUFFIXES.get(suffix)
     if form is None:
         raise InvalidOptionError(
-            f"{path}: expected a name ending in {', '.join(SUFFIXES)}, JSON lines also with "
-            f"{' or '.join(COMPRESSION_SUFFIXES)} after it; or pass --output-format"
+            f"{path}: expected a name ending in {', '.join(SUFFIXES)}, all but the first and the "
+            f"last also with {' or '.join(COMPRESSION_SUFFIXES)} after it; or pass "
+            "--output-format. A folder ends in /"
         )
-    if compression and form != "jsonl":
-        raise InvalidOptionError(f"{path}: expected JSON lines before {compression}, found {form}")
+    if compression and form not in _COMPRESSIBLE:
+        raise InvalidOptionError(f"{path}: expected JSON lines or CSV before {compression}, found "
+                                 f"{form}")  # fmt: skip
     return form
 
 
 @contextmanager
-def open_writer(path: str, form: str | None, dim: int, dtype: np.dtype[Any]) -> Iterator[Writer]:
+def open_writer(
+    path: str,
+    form: str | None,
+    dim: int,
+    dtype: np.dtype[Any],
+    *,
+    commit: Callable[[IO[bytes]], None] = lambda file: None,
+) -> Iterator[Writer]:
     """Open a file to write records and vectors; it is kept only if the block succeeds.
 
     Args:
@@ -74,6 +97,7 @@ def open_writer(path: str, form: str | None, dim: int, dtype: np.dtype[Any]) -> 
         form: as in `output_form`.
         dim: the number of elements of a vector.
         dtype: the type of the elements.
+        commit: called with the whole file before it gets its name.
 
     Yields:
         The writer.
@@ -84,11 +108,15 @@ def open_writer(path: str, form: str | None, dim: int, dtype: np.dtype[Any]) -> 
             record.
     """
     form = output_form(path, form)
-    kind: type[Writer] = {"jsonl": JsonLinesWriter, "npy": NpyWriter}.get(form, Writer)
+    kind: type[Writer]
     if form == "parquet":
         from .parquet import ParquetWriter  # late: only this format needs it
 
         kind = ParquetWriter
+    else:
+        kind = {"jsonl": JsonLinesWriter, "npy": NpyWriter, "csv": CsvWriter, "tsv": TsvWriter}[
+            form
+        ]
     with output_file(path, seek=kind.seeks) as file:
         writer = kind(path, file, dim, dtype)
         try:
@@ -97,6 +125,7 @@ def open_writer(path: str, form: str | None, dim: int, dtype: np.dtype[Any]) -> 
                 writer.finish()
         finally:
             writer.release()
+        commit(file)
 
 
 class Writer:
@@ -122,19 +151,58 @@ class Writer:
         self.dtype = dtype
         self.count = 0
 
-    def write(self, records: Sequence[Record], vectors: NDArray[Any]) -> None:
-        """Add records with their vectors, (B, d).
+    def begin(self, names: Sequence[str]) -> None:
+        """Take the names of the input's columns before the first record; formats may ignore it."""
+
+    def write(self, records: Sequence[Record], vectors: NDArray[Any], present: Present) -> None:
+        """Add records with their vectors.
+
+        Args:
+            records: B records.
+            vectors: (B, d).
+            present: (B,) which records have a vector; the others get null. None: all.
 
         Raises:
             OutputError: a record cannot be written; the message names it.
         """
         with reported(self.path):
-            self.add(records, vectors)
+            self.add(records, vectors, present)
         self.count += len(records)
 
-    def add(self, records: Sequence[Record], vectors: NDArray[Any]) -> None:
+    def add(self, records: Sequence[Record], vectors: NDArray[Any], present: Present) -> None:
         """Write records and vectors in this format."""
         raise NotImplementedError
+
+    def numbers(self, vectors: NDArray[Any], present: Present, null: str) -> Iterator[str]:
+        """Iterate over vectors as JSON arrays; `null` for a record without one.
+
+        Raises:
+            OutputError: a vector holds NaN or infinity.
+        """
+        if vectors.dtype.kind == "f" and not np.isfinite(vectors).all():
+            at = self.count + int(np.argmin(np.isfinite(vectors).all(axis=1))) + 1
+            raise OutputError(
+                f"{output_name(self.path)}, record {at}: expected finite vectors, which JSON "
+                "can hold, found NaN or infinity"
+            )
+        # Nine significant digits identify every float32.
+        number = "%.9g" if vectors.dtype.kind == "f" else "%d"
+        numbers = ", ".join([number] * vectors.shape[1])
+        for at, vector in enumerate(vectors.tolist()):
+            yield f"[{numbers % tuple(vector)}]" if present is None or present[at] else null
+
+    def compressed(self) -> IO[bytes]:
+        """Return the file, or one that compresses what is written to it.
+
+        Raises:
+            OutputError: the package for the compression is missing.
+        """
+        try:
+            return compressed(self.file, compression_suffix(self.path))
+        except ImportError:
+            raise OutputError(
+                f"{self.path}: writing .zst needs zstandard: pip install 'staticemb-runtime[zstd]'"
+            ) from None
 
     def finish(self) -> None:
         """Complete the file after the last record."""
@@ -151,31 +219,18 @@ class JsonLinesWriter(Writer):
 
     def __init__(self, path: str, file: IO[bytes], dim: int, dtype: np.dtype[Any]) -> None:
         super().__init__(path, file, dim, dtype)
-        try:
-            self.lines = compressed(file, compression_suffix(path))
-        except ImportError:
-            raise OutputError(
-                f"{path}: writing .zst needs zstandard: pip install 'staticemb-runtime[zstd]'"
-            ) from None
+        self.lines = self.compressed()
 
-    def add(self, records: Sequence[Record], vectors: NDArray[Any]) -> None:
+    def add(self, records: Sequence[Record], vectors: NDArray[Any], present: Present) -> None:
         """Add a line for each record."""
-        if vectors.dtype.kind == "f" and not np.isfinite(vectors).all():
-            at = self.count + int(np.argmin(np.isfinite(vectors).all(axis=1))) + 1
-            raise OutputError(
-                f"{output_name(self.path)}, record {at}: expected finite vectors, which JSON "
-                "can hold, found NaN or infinity"
-            )
-        # Nine significant digits identify every float32.
-        number = "%.9g" if vectors.dtype.kind == "f" else "%d"
-        numbers = ", ".join([number] * vectors.shape[1])
-        for at, (record, vector) in enumerate(zip(records, vectors.tolist(), strict=True), 1):
+        numbers = self.numbers(vectors, present, "null")
+        for at, (record, vector) in enumerate(zip(records, numbers, strict=True), 1):
             try:
                 members = record_json(record)
             except (TypeError, ValueError, RecursionError) as error:
                 place = f"{output_name(self.path)}, record {self.count + at}"
                 raise OutputError(f"{place}: expected values that JSON can hold, {error}") from None
-            line = f'{members[:-1]}, "{VECTOR_COLUMN}": [{numbers % tuple(vector)}]}}\n'
+            line = f'{members[:-1]}, "{VECTOR_COLUMN}": {vector}}}\n'
             # A lone surrogate becomes an escape sequence, which is valid JSON.
             self.lines.write(line.encode("utf-8", "backslashreplace"))
 
@@ -185,12 +240,61 @@ class JsonLinesWriter(Writer):
             self.lines.close()
 
 
+class CsvWriter(Writer):
+    """A writer of CSV: the record's columns and `embedding`, a JSON array, as pgvector reads it.
+
+    The input's header or the first record has all columns. A null is an empty cell.
+    """
+
+    dialect = "excel"
+
+    def __init__(self, path: str, file: IO[bytes], dim: int, dtype: np.dtype[Any]) -> None:
+        super().__init__(path, file, dim, dtype)
+        self.lines = self.compressed()
+        self._text = io.StringIO(newline="")
+        self._rows = csv.writer(self._text, dialect=self.dialect)
+        self._names: list[str] = []
+
+    def begin(self, names: Sequence[str]) -> None:
+        """Write the header."""
+        self._names = list(names)
+        self._rows.writerow([*self._names, VECTOR_COLUMN])
+
+    def add(self, records: Sequence[Record], vectors: NDArray[Any], present: Present) -> None:
+        """Add a row for each record."""
+        numbers = self.numbers(vectors, present, "")
+        for at, (record, vector) in enumerate(zip(records, numbers, strict=True), 1):
+            if not self._names:
+                self.begin(list(record))
+            if not record.keys() <= set(self._names):
+                raise OutputError(
+                    f"{output_name(self.path)}, record {self.count + at}: expected the columns "
+                    f"{', '.join(self._names)}, found {', '.join(record)}; write .jsonl or .parquet"
+                )
+            self._rows.writerow([*(record.get(name) for name in self._names), vector])
+        self.lines.write(self._text.getvalue().encode("utf-8", "backslashreplace"))
+        self._text.seek(0)
+        self._text.truncate()
+
+    def finish(self) -> None:
+        """Write a header that no record has followed, and complete the compressed data."""
+        self.lines.write(self._text.getvalue().encode("utf-8", "backslashreplace"))
+        if self.lines is not self.file:
+            self.lines.close()
+
+
+class TsvWriter(CsvWriter):
+    """A writer of tab-separated values, otherwise as CSV."""
+
+    dialect = "excel-tab"
+
+
 class NpyWriter(Writer):
     """A writer of the vectors alone, as a .npy array; `finish` puts its length into the header."""
 
     seeks = True
 
-    def add(self, records: Sequence[Record], vectors: NDArray[Any]) -> None:
+    def add(self, records: Sequence[Record], vectors: NDArray[Any], present: Present) -> None:
         """Add rows to the array; the records are not written."""
         if self.count == 0:
             self.file.write(b" " * _NPY_HEADER)

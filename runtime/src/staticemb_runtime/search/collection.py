@@ -12,7 +12,7 @@ from .settings import next_change
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -30,12 +30,14 @@ class NewDocument(NamedTuple):
         id: its id; None: its number, in decimals.
         text: its text.
         metadata: its metadata, as JSON.
+        source: the file that it comes from; None: unknown.
         passages: the (start, stop) of its passages.
     """
 
     id: str | None
     text: str
     metadata: str
+    source: str | None
     passages: list[tuple[int, int]]
 
 
@@ -74,19 +76,19 @@ def metadata_json(metadata: Mapping[str, Any] | None) -> str:
     return text
 
 
-def check_id(id: object) -> str:
-    """Check a document's id.
+def check_id(id: object, name: str = "ids") -> str:
+    """Check a document's id, or its source.
 
     Raises:
         TypeError: it is no string.
         InvalidOptionError: it holds a lone surrogate.
     """
     if not isinstance(id, str):
-        raise TypeError(f"ids: expected strings, found {type(id).__name__}")
+        raise TypeError(f"{name}: expected strings, found {type(id).__name__}")
     try:
         id.encode()
     except UnicodeEncodeError:
-        raise InvalidOptionError(f"ids: expected valid Unicode, found {id!a:.60}") from None
+        raise InvalidOptionError(f"{name}: expected valid Unicode, found {id!a:.60}") from None
     return id
 
 
@@ -102,10 +104,14 @@ def stored_ids(connection: sqlite3.Connection, ids: Sequence[str]) -> list[str]:
 
 
 def is_unchanged(connection: sqlite3.Connection, document: NewDocument) -> bool:
-    """Tell whether the index holds a document with the same id, text, metadata and passages."""
+    """Tell whether the index holds a document with the same id, text, metadata and passages.
+
+    The source must be the same, too, if it is known.
+    """
     row = connection.execute(
-        "SELECT number FROM documents WHERE id = ? AND text = ? AND metadata = ?",
-        (document.id, document.text, document.metadata),
+        "SELECT number FROM documents WHERE id = ? AND text = ? AND metadata = ? "
+        "AND source = coalesce(?, source)",
+        (document.id, document.text, document.metadata, document.source),
     ).fetchone()
     if row is None:
         return False
@@ -141,7 +147,7 @@ def store(
         _remove(connection, settings, writer, id)
     named = documents[0].id is not None if documents else True
     numbers = iter(_new_numbers(connection, len(last) if named else len(documents), named=named))
-    rows: list[tuple[int, str, str, str]] = []
+    rows: list[tuple[int, str, str, str, str]] = []
     owners: list[int] = []
     kept: list[int] = []
     spans: list[tuple[int, int, int]] = []
@@ -153,14 +159,14 @@ def store(
             continue
         number = next(numbers)
         id = str(number) if document.id is None else document.id
-        rows.append((number, id, document.text, document.metadata))
+        rows.append((number, id, document.text, document.metadata, document.source or ""))
         for index, (start, stop) in enumerate(document.passages):
             owners.append(number)
             spans.append((index, start, stop))
             texts.append(document.text[start:stop])
         kept += range(first, row)
     connection.executemany(
-        "INSERT INTO documents(number, id, text, metadata) VALUES (?, ?, ?, ?)", rows
+        "INSERT INTO documents(number, id, text, metadata, source) VALUES (?, ?, ?, ?, ?)", rows
     )
     stored = vectors if len(kept) == len(vectors) else vectors[kept]
     ids = writer.store(encode_vectors(stored, settings.precision), owners)
@@ -189,9 +195,14 @@ def delete(connection: sqlite3.Connection, settings: Settings, ids: Sequence[str
 def get(connection: sqlite3.Connection, id: str) -> Document | None:
     """Return a document, or None."""
     row = connection.execute(
-        "SELECT id, text, metadata FROM documents WHERE id = ?", (id,)
+        "SELECT id, text, metadata, source FROM documents WHERE id = ?", (id,)
     ).fetchone()
-    return None if row is None else Document(row[0], row[1], parse_metadata(row[2]))
+    return None if row is None else Document(row[0], row[1], parse_metadata(row[2]), row[3])
+
+
+def sources(connection: sqlite3.Connection) -> Iterator[tuple[str, str]]:
+    """Yield the (id, source) of each document whose source is known."""
+    yield from connection.execute("SELECT id, source FROM documents WHERE source != ''")
 
 
 def page(
@@ -208,17 +219,18 @@ def page(
         Each one's number, the document, and its passages' (id, start, stop).
     """
     rows = connection.execute(
-        "SELECT number, id, text, metadata FROM documents WHERE number > ? ORDER BY number LIMIT ?",
+        "SELECT number, id, text, metadata, source FROM documents WHERE number > ? "
+        "ORDER BY number LIMIT ?",
         (after, count),
     ).fetchall()
     passages = "SELECT id, start, stop FROM passages WHERE document = ? ORDER BY number"
     return [
         (
             number,
-            Document(id, text, parse_metadata(metadata)),
+            Document(id, text, parse_metadata(metadata), source),
             connection.execute(passages, (number,)).fetchall(),
         )
-        for number, id, text, metadata in rows
+        for number, id, text, metadata, source in rows
     ]
 
 

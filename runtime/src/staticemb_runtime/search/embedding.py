@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,6 +10,7 @@ import numpy as np
 from ..encoding.vectors import normalize
 from ..errors import IndexModelError, InvalidDimensionError, InvalidOptionError, QueryOnlyError
 from ..model import StaticModel
+from ..model.identity import identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,23 +22,6 @@ def by_teacher(model: StaticModel) -> bool:
     """Tell whether the teacher embeds the documents, and this model queries alone."""
     space = model.space
     return space is not None and space.documents == "teacher"
-
-
-def identity(model: StaticModel) -> str:
-    """Return a digest of what determines the model's vectors.
-
-    Optional parts of a file, such as heads, do not change it. A folder of another library has no
-    such digest; its table and tokenizer are read.
-    """
-    digest = model.metadata.vectors_digest
-    if digest:
-        return digest
-    file = model._encoder.embedder.file
-    sha = hashlib.sha256(repr(file.metadata._replace(extra={}, prompts={})).encode())
-    for part in (file.embeddings, file.scale, file.weights, file.rows, file.tokenizer_view):
-        if part is not None:
-            sha.update(np.ascontiguousarray(part).tobytes())
-    return f"folder:{sha.hexdigest()}"
 
 
 def described(model: StaticModel) -> dict[str, object]:

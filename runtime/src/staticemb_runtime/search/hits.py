@@ -95,11 +95,13 @@ class Document(NamedTuple):
         id: its id.
         text: its text.
         metadata: its metadata.
+        source: the file that it comes from, or empty.
     """
 
     id: str
     text: str
     metadata: Mapping[str, Any]
+    source: str = ""
 
 
 class Passage(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING, Any, Final, overload
 
@@ -14,12 +15,14 @@ from .arguments import check_choice, check_texts, weight
 from .blocks import read_vectors
 from .fusion import RERANK_WEIGHT, VECTOR_WEIGHT
 from .hits import Passage, PassageSpan
+from .open_index import TIMEOUT
 from .publication import publish
 from .searching import METHODS, Plan, Searcher
+from .store import Store
 from .writing import WritableIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -79,6 +82,14 @@ class Index(WritableIndex):
             for number, document, _ in page:
                 last = number
                 yield document
+
+    def sources(self) -> list[tuple[str, str]]:
+        """Return the (id, source) of each document whose source is known, in any order.
+
+        The source is the file from which the document was read: delete those whose file is gone.
+        """
+        with self._store.reading() as connection:
+            return list(collection.sources(connection))
 
     def passages(self) -> Iterator[Passage]:
         """Iterate over all passages with their vectors, document by document.
@@ -219,6 +230,33 @@ class Index(WritableIndex):
             OutputError: the copy cannot be written.
         """
         publish(self._store, os.fspath(path), with_model=with_model)
+
+    def export(
+        self, path: str | os.PathLike[str], *, progress: Callable[[int], None] | None = None
+    ) -> int:
+        """Write all passages with their vectors as Parquet, for other programs; needs pyarrow.
+
+        A row is a passage: `id`, `passage` (its number), `start`, `stop`, `text`, `metadata` in
+        JSON, `source` and `embedding` (D float32 of unit length, or zero). The rows are those of
+        one state; other threads and processes go on meanwhile. Some 10,000 passages are in memory.
+
+        Args:
+            path: the file, whose name ends in `.parquet`; an existing one is replaced at the end.
+            progress: called with the number of passages so far.
+
+        Returns:
+            The number of passages.
+
+        Raises:
+            InvalidOptionError: the file's name ends otherwise.
+            OutputError: the file cannot be written, or pyarrow is missing.
+            NotAnIndexError: the index is damaged.
+        """
+        from .export import export  # late: a search needs it not
+
+        # Its own connection, so that other threads need not wait.
+        with contextlib.closing(Store(self._store.path, writable=False, timeout=TIMEOUT)) as store:
+            return export(store, os.fspath(path), progress)
 
     def check(self) -> None:
         """Read the whole file and compare its parts.

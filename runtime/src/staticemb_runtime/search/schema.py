@@ -3,7 +3,8 @@
 Any program that reads SQLite can read an index. Numbers in blobs are little-endian.
 
 - `settings`: `name`, `value`; a row a setting (`settings.Settings`).
-- `documents`: `number`, never used twice; `id`, the user's; `text`; `metadata`, a JSON object.
+- `documents`: `number`, never used twice; `id`, the user's; `text`; `metadata`, a JSON object;
+  `source`, the file that a command read it from, or empty.
 - `passages`: `id`; `document`, a document's number; `number`, from 0; `start` and `stop`, code
   points of the document's text.
 - `blocks`: 256 places for vectors a row. `id`; `change`, the last change of the row; `live`, how
@@ -37,7 +38,8 @@ TABLES: Final = {
     "settings": "CREATE TABLE settings (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
     "documents": (
         "CREATE TABLE documents (number INTEGER PRIMARY KEY AUTOINCREMENT, "
-        "id TEXT NOT NULL UNIQUE, text TEXT NOT NULL, metadata TEXT NOT NULL)"
+        "id TEXT NOT NULL UNIQUE, text TEXT NOT NULL, metadata TEXT NOT NULL, "
+        "source TEXT NOT NULL)"
     ),
     "passages": (
         "CREATE TABLE passages (id INTEGER PRIMARY KEY, document INTEGER NOT NULL, "

@@ -47,6 +47,7 @@ class WritableIndex(OpenIndex):
         *,
         ids: Iterable[str] | None = None,
         metadata: Iterable[Mapping[str, Any] | None] | None = None,
+        sources: Iterable[str] | None = None,
         vectors: Vectors | None = None,
         batch_size: int = BATCH_SIZE,
         progress: Callable[[int], None] | None = None,
@@ -61,6 +62,8 @@ class WritableIndex(OpenIndex):
             texts: the documents' texts.
             ids: their ids; None: their numbers, in decimals.
             metadata: for each a mapping of strings to values of JSON, or None.
+            sources: for each the file that it comes from, so that `Index.sources` can tell which
+                documents have none any more; None: unknown.
             vectors: vectors made elsewhere. For each text, in an index without passages, (n, D) of
                 the model, or (n, H) of its teacher if its file has a space: an array, or an
                 iterable of rows. Or a function that takes a list of texts, those of passages, and
@@ -83,6 +86,7 @@ class WritableIndex(OpenIndex):
         source = iter(texts)
         id_source = None if ids is None else iter(ids)
         metadata_source = None if metadata is None else iter(metadata)
+        file_source = None if sources is None else iter(sources)
         vector_source = None if vectors is None or callable(vectors) else iter(vectors)  # type: ignore[arg-type]
         if vector_source is not None and self._settings.passage_characters is not None:
             raise InvalidOptionError(
@@ -96,6 +100,7 @@ class WritableIndex(OpenIndex):
                 batch,
                 matching("ids", id_source, len(batch)),
                 matching("metadata", metadata_source, len(batch)),
+                matching("sources", file_source, len(batch)),
                 done,
             )
             rows = matching("vectors", vector_source, len(batch))
@@ -105,7 +110,8 @@ class WritableIndex(OpenIndex):
             done += len(batch)
             if progress is not None:
                 progress(done)
-        for name, rest in (("ids", id_source), ("metadata", metadata_source)):
+        rests = {"ids": id_source, "metadata": metadata_source, "sources": file_source}
+        for name, rest in rests.items():
             if rest is not None and next(rest, self) is not self:
                 raise InvalidOptionError(f"{name}: expected one for each text, found more")
         return total
@@ -186,6 +192,7 @@ class WritableIndex(OpenIndex):
         texts: list[str],
         ids: list[str] | None,
         metadata: list[Mapping[str, Any] | None] | None,
+        sources: list[str] | None,
         first: int,
     ) -> list[collection.NewDocument]:
         check_texts(texts, first)
@@ -195,6 +202,7 @@ class WritableIndex(OpenIndex):
                 None if ids is None else collection.check_id(ids[place]),
                 text,
                 collection.metadata_json(None if metadata is None else metadata[place]),
+                None if sources is None else collection.check_id(sources[place], "sources"),
                 cut(text, limit),
             )
             for place, text in enumerate(texts)

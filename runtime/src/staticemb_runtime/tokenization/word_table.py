@@ -159,9 +159,10 @@ class WordTable:
             hashes += key * factor
         return hashes
 
-    def _homes(self, keys: Keys, slots: _Slots) -> NDArray[np.int64]:
-        homes: NDArray[np.int64] = (self._hashes(keys) >> slots.shift).view(np.int64)
-        return homes
+    def _homes(self, keys: Keys, slots: _Slots) -> Ints:
+        homes = (self._hashes(keys) >> slots.shift).view(np.int64)
+        index: Ints = homes.astype(np.intp, copy=False)  # 32 bits on 32-bit systems
+        return index
 
     def _rebuilt(self, *, half: bool) -> _Slots:
         """Return the words in new slots: half of the words, or all of them in twice the slots."""

@@ -1,0 +1,119 @@
+"""Calibration: temperatures of logits, thresholds of labels, and how right probabilities are."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import expit, log_softmax, softmax
+
+from .linear import blocks
+from .targets import HeadKind, Targets
+
+TEMPERATURES = (0.01, 100.0)
+BINS = 10
+_LEAST_POSITIVES = 10  # held-out texts of a label from which a threshold is chosen
+_SPAN = (0.05, 0.95)  # thresholds beyond these follow from few texts
+
+Logits = NDArray[np.float32]
+Floats = NDArray[np.float64]
+
+
+def losses(logits: Logits, targets: Targets, temperature: float = 1.0) -> Floats:
+    """Return the negative log likelihood of each text, (N,): of its label, or of all its labels.
+
+    A text with a label that the head does not know has the loss of the least likely label.
+    """
+    result = np.empty(len(logits))
+    for part in blocks(len(logits), logits.shape[1]):
+        block = logits[part].astype(np.float64) / temperature
+        wanted = targets.dense(part)
+        if targets.kind == "softmax":
+            likelihood = log_softmax(block, axis=1)
+            known = likelihood[np.arange(len(block)), wanted]
+            result[part] = -np.where(wanted >= 0, known, likelihood.min(axis=1))
+        else:
+            result[part] = (np.logaddexp(0, block) - wanted * block).mean(axis=1)
+    return result
+
+
+def best_temperature(logits: Logits, targets: Targets) -> float:
+    """Return the temperature under which held-out labels are most likely (Guo et al. 2017)."""
+    found = minimize_scalar(
+        lambda exponent: float(losses(logits, targets, float(np.exp(exponent))).mean()),
+        bounds=tuple(np.log(TEMPERATURES)),
+        method="bounded",
+        options={"xatol": 0.01},
+    )
+    return float(np.exp(found.x))
+
+
+def probabilities(logits: Logits, kind: HeadKind, temperature: float = 1.0) -> NDArray[np.float32]:
+    """Return the probabilities (N, K) of logits."""
+    scaled = logits / np.float32(temperature)
+    return np.asarray(softmax(scaled, axis=1) if kind == "softmax" else expit(scaled), np.float32)
+
+
+def best_thresholds(chances: NDArray[np.float32], targets: Targets) -> tuple[float, ...]:
+    """Return for each label the probability above which F1 on held-out texts is best.
+
+    A label with few texts keeps 0.5.
+
+    Args:
+        chances: (N, K) probabilities of held-out texts.
+        targets: Their targets, of the kind sigmoid.
+    """
+    thresholds = []
+    matrix = targets.values.tocsc()
+    for column in range(chances.shape[1]):
+        right = np.zeros(len(chances), bool)
+        right[matrix.indices[matrix.indptr[column] : matrix.indptr[column + 1]]] = True
+        if right.sum() < _LEAST_POSITIVES:
+            thresholds.append(0.5)
+            continue
+        order = np.argsort(-chances[:, column], kind="stable")
+        hits = np.cumsum(right[order])
+        scores = 2 * hits / (np.arange(1, len(order) + 1) + right.sum())
+        sorted_chances = chances[order, column]
+        # A threshold lies between two different probabilities.
+        scores[:-1][sorted_chances[:-1] == sorted_chances[1:]] = -1
+        best = int(np.argmax(scores))
+        below = sorted_chances[best + 1] if best + 1 < len(order) else 0.0
+        middle = (float(sorted_chances[best]) + float(below)) / 2
+        thresholds.append(round(float(np.clip(middle, *_SPAN)), 4))
+    return tuple(thresholds)
+
+
+class Reliability(NamedTuple):
+    """Probabilities in bins of equal width.
+
+    Attributes:
+        counts: (B,) the number of predictions in each bin.
+        confidence: (B,) their mean probability; 0 in an empty bin.
+        right: (B,) the share of them that is right.
+    """
+
+    counts: NDArray[np.int64]
+    confidence: Floats
+    right: Floats
+
+    @property
+    def error(self) -> float:
+        """The expected calibration error: the mean distance of probability and share right."""
+        total = max(int(self.counts.sum()), 1)
+        return float((self.counts * np.abs(self.confidence - self.right)).sum() / total)
+
+
+def reliability(confidence: NDArray[np.float32], right: NDArray[np.bool_]) -> Reliability:
+    """Sort predictions (M,) and whether they are right (M,) into bins (Naeini et al. 2015).
+
+    >>> reliability(np.array([0.9, 0.9], np.float32), np.array([True, False])).error
+    0.4
+    """
+    bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
+    counts = np.bincount(bins, minlength=BINS)
+    filled = np.maximum(counts, 1)
+    mean = np.bincount(bins, np.round(confidence.astype(np.float64), 6), BINS) / filled
+    return Reliability(counts, mean, np.bincount(bins, right.astype(np.float64), BINS) / filled)

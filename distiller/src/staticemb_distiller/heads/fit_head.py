@@ -1,0 +1,273 @@
+"""Fit a head to texts with labels or numbers: read, choose, fit, measure, write."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+import numpy as np
+
+from staticemb_runtime import StaticModel
+from staticemb_runtime.loading import find_installed
+
+from ..arguments import check_path, check_type
+from ..corpus import input_files
+from ..errors import HeadError
+from ..evaluation.record import save
+from ..file.added_heads import with_heads
+from ..file.head import Head, head_parts
+from ..output_file import check_output
+from ..path_checks import is_file
+from ..progress import Progress
+from . import baseline
+from .examples import Data, Examples, duplicate_notes, read_examples
+from .features import encode
+from .fitting import FittedHead, fit_frozen
+from .folds import fold_count, fold_numbers
+from .linear import outputs
+from .page import html as page
+from .report import HeadReport
+from .scores import Scores, score
+from .targets import Targets, Task, check_labels
+
+if TYPE_CHECKING:
+    from ..file.head import HeadPrecision
+    from .class_weights import ClassWeight
+
+_TASKS = get_args(Task)
+
+
+def fit_head(
+    model: str | os.PathLike[str],
+    data: Data,
+    output: str | os.PathLike[str] = "model.staticemb",
+    *,
+    test: Data | None = None,
+    task: Task | None = None,
+    separator: str | None = None,
+    name: str = "default",
+    class_weight: ClassWeight = None,
+    strength: float | None = None,
+    precision: HeadPrecision = "float32",
+    replace: bool = False,
+    with_baseline: bool = True,
+    html: str | os.PathLike[str] | None = None,
+    json: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> HeadReport:
+    """Fit a classifier or regressor to a model's vectors, and write the model with it.
+
+    The vectors stay as they are: the file gives the same vectors, and other heads stay in it.
+    Pooling and regularization are chosen by cross-validation, and probabilities are calibrated on
+    held-out texts. torch is not used. The same inputs and machine give the same bytes.
+
+    Args:
+        model: A static embedding file, or an installed model's name.
+        data: Texts with labels: a source, such as "train.tsv", "tickets.csv::text=subject+body,
+            label=queue" or "hf:ID", several sources, or a pair of texts and their labels.
+        output: The file to write; it may be the model. It is created or replaced only after it is
+            complete and checked.
+        test: Held-out texts with labels, to measure on; None: cross-validation on `data`.
+        task: "classification" for one label a text, "multilabel" for several, "regression" for
+            numbers; None: multilabel for lists of labels, or else classification.
+        separator: A string between the labels of a text, such as ";"; then the task is multilabel.
+        name: The head's name in the file.
+        class_weight: How many times the texts of a label count: "balanced", or a weight by label.
+        strength: C, the inverse of the regularization; None: chosen.
+        precision: The number format of the head's weights.
+        replace: Whether to replace a head of this name.
+        with_baseline: Whether to measure TF-IDF with the same kind of layer as well.
+        html: A file for the report as a page.
+        json: A file for the report as JSON.
+        seed: The seed of the folds.
+        progress: The progress display; None: no display.
+
+    Returns:
+        What was chosen and measured.
+
+    Raises:
+        TypeError: An argument has the wrong type.
+        DistillerError: A step failed; each cause has a subclass.
+
+    Example:
+        >>> fit_head("minilm-en-small", "train.tsv", "tickets.staticemb")  # doctest: +SKIP
+    """
+    progress = progress or Progress(quiet=True)
+    check_path("model", model)
+    check_path("output", output)
+    check_type("name", name, (str,), "a string")
+    if task is not None and task not in _TASKS:
+        raise HeadError(f"task: expected one of {', '.join(_TASKS)}, found {task!r}")
+    if strength is not None and not 0 < strength < float("inf"):
+        raise HeadError(f"strength: expected a number above 0, found {strength}")
+    _check_name(name)
+    path = model_file(model)
+    inputs = [os.fspath(file) for file in (data, test) if isinstance(file, str | os.PathLike)]
+    check_output(Path(output), inputs)
+    for report_file in (html, json):
+        if report_file is not None:
+            check_output(Path(report_file), [*inputs, *input_files.model_files(path)], text=True)
+    opened = StaticModel.load(path)
+    if replace is False and name in _head_names(opened):
+        raise HeadError(f"{path}: expected no head {name!r}, found one; replace it or give a name")
+    with tempfile.TemporaryDirectory(prefix="staticemb-") as temporary:
+        folder = Path(temporary)
+        progress.status("Reading texts")
+        examples = read_examples(data, folder / "texts", task=task, separator=separator)
+        check_labels(examples.targets, examples.place)
+        held_out = None
+        if test is not None:
+            held_out = read_examples(
+                test,
+                folder / "held-out",
+                task=_task(examples),
+                separator=separator,
+                known=examples.targets,
+            )
+        warnings = (
+            *examples.notes,
+            *(() if held_out is None else held_out.notes),
+            *duplicate_notes(examples, held_out),
+            *_few_texts(examples.targets, examples.place),
+        )
+        for line in warnings:
+            progress.warn(f"warning: {line}")
+        fitted = fit_frozen(
+            opened,
+            examples.texts,
+            examples.targets,
+            examples.digests,
+            folder,
+            progress,
+            text_weights=examples.weights,
+            class_weight=class_weight,
+            strength=strength,
+            seed=seed,
+        )
+        method, scores, compared = _measured(
+            opened, fitted, examples, held_out, folder, progress, seed, with_baseline
+        )
+        head = fitted.head(name, examples.targets, opened)
+        progress.status("Writing")
+        with_heads(path, [head], output, precision=precision, replace=replace)
+    report = HeadReport(
+        Path(output),
+        os.fspath(model),
+        name,
+        head.kind,
+        head.labels,
+        len(examples),
+        fitted.choice.pooling,
+        fitted.choice.strength,
+        fitted.predictions.temperature,
+        method,
+        scores,
+        baseline=compared,
+        warnings=warnings,
+    )
+    if html is not None:
+        save(Path(html), page(report))
+    if json is not None:
+        save(Path(json), report.dumps())
+    return report
+
+
+def _check_name(name: str) -> None:
+    """Refuse an invalid name before the work.
+
+    Raises:
+        UnwritablePartsError: The name cannot be a head's name.
+    """
+    head_parts(Head(name, "softmax", ("a", "b"), np.zeros((2, 1)), np.zeros(2)), 1)
+
+
+def model_file(model: str | os.PathLike[str]) -> Path:
+    """Return the file of a model.
+
+    Raises:
+        HeadError: It is a folder.
+    """
+    if isinstance(model, str) and not is_file(model) and (found := find_installed(model)):
+        return Path(found)
+    path = Path(model)
+    if path.is_dir():
+        raise HeadError(
+            f"{path}: expected a static embedding file, found a folder; convert it first"
+        )
+    return path
+
+
+def _head_names(model: StaticModel) -> tuple[str, ...]:
+    return tuple(model.heads)
+
+
+def _task(examples: Examples) -> Task:
+    """Return the task of training texts, for texts held out."""
+    kind = examples.targets.kind
+    if kind == "linear":
+        return "regression"
+    return "multilabel" if kind == "sigmoid" else "classification"
+
+
+def _few_texts(targets: Targets, place: str) -> list[str]:
+    """Return warnings of labels that cannot be held out."""
+    if targets.kind != "softmax":
+        return []
+    single = [targets.labels[at] for at in np.flatnonzero(targets.counts() == 1)]
+    if not single:
+        return []
+    names = ", ".join(f"{label!a:.40}" for label in single[:3])
+    more = ", …" if len(single) > 3 else ""
+    return [f"{place}: {len(single):,} labels have one text and cannot be measured: {names}{more}"]
+
+
+def _measured(
+    model: StaticModel,
+    fitted: FittedHead,
+    examples: Examples,
+    held_out: Examples | None,
+    folder: Path,
+    progress: Progress,
+    seed: int,
+    with_baseline: bool,
+) -> tuple[str, Scores, Scores | None]:
+    """Return how it was measured, the head's scores and the baseline's scores."""
+    if held_out is None:
+        return _cross_validated(fitted, examples, progress, seed, with_baseline)
+    with progress.track("Measuring", len(held_out), "texts") as advance:
+        vectors = encode(
+            model, held_out.texts, fitted.choice.pooling, folder / "test.npy", advance=advance
+        )
+    predictions = fitted.predicted(outputs(fitted.layer, vectors))
+    scores = score(predictions, held_out.targets)
+    compared = None
+    if with_baseline:
+        progress.status("Measuring TF-IDF")
+        found, _ = baseline.on_held_out(examples.texts, examples.targets, held_out.texts, seed)
+        compared = score(found, held_out.targets)
+    return f"{len(held_out):,} held-out texts of {held_out.place}", scores, compared
+
+
+def _cross_validated(
+    fitted: FittedHead, examples: Examples, progress: Progress, seed: int, with_baseline: bool
+) -> tuple[str, Scores, Scores | None]:
+    rows = fitted.choice.rows
+    if not len(rows):
+        raise HeadError(
+            f"{examples.place}: expected texts that differ, so that one can be held out, found "
+            f"{len(examples):,} texts that are all one"
+        )
+    targets = examples.targets.take(rows)
+    scores = score(fitted.predictions, targets)
+    method = f"{len(rows):,} training texts, each held out once ({fold_count(len(rows))} folds)"
+    if not with_baseline:
+        return method, scores, None
+    progress.status("Measuring TF-IDF")
+    if len(rows) > baseline.MOST_TEXTS:
+        rows = np.sort(np.random.default_rng(seed).permutation(rows)[: baseline.MOST_TEXTS])
+    folds = fold_numbers(examples.targets.take(rows), examples.digests[rows], seed)
+    found, chosen = baseline.by_folds(examples.texts, examples.targets.take(rows), rows, folds)
+    return method, scores, score(found, examples.targets.take(rows[chosen]))

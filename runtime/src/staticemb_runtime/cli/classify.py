@@ -1,0 +1,288 @@
+"""`staticemb classify`: predict the labels, or numbers, of texts by a head of the model's file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, Final
+
+from ..encoding.empty_texts import ON_EMPTY, EmptyTexts
+from ..encoding.options import check_workers
+from ..encoding.progress import InputPosition, Progress
+from ..errors import EmptyTextError, InputError, InvalidOptionError, MissingPackageError
+from ..loading.installed import model_files
+from ..model import StaticModel
+from ..records.forms import INPUT_FORMATS, blocks, given_texts, input_form, read_records
+from ..records.output_file import refuse_inputs
+from ..records.row_writers import open_rows_writer, row_form
+from .parser import CommandParser
+from .process import given_text
+from .terminal import announce_waiting
+from .texts import note_empty, placed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..format.heads import Head
+    from ..heads.explanation import PredictionExplanation
+    from ..records.readers import Record
+
+BLOCK_TEXTS: Final = 8192
+COLUMNS: Final = ("prediction", "probability", "probabilities", "explanation")
+
+
+def add_parser(commands: argparse._SubParsersAction[CommandParser], model: CommandParser) -> None:
+    """Declare the subcommand."""
+    classify = commands.add_parser(
+        "classify",
+        parents=[model],
+        help="predict the labels, or numbers, of texts",
+        description="Predict the labels of texts, or numbers, by a classifier or regressor in the "
+        "model's file: of arguments, or of the lines or rows of a file or of standard input. The "
+        "output has the columns of the input, and prediction; with labels also their probability.",
+    )
+    classify.set_defaults(run=run)
+    classify.add_argument(
+        "texts",
+        type=given_text,
+        nargs="*",
+        metavar="TEXT",
+        help="texts to classify; default: read them from --input",
+    )
+    classify.add_argument(
+        "-i",
+        "--input",
+        default="-",
+        metavar="FILE",
+        help="the file to read, as for `staticemb encode`. - is standard input, by default with "
+        "one text per line [-]",
+    )
+    classify.add_argument(
+        "--input-format",
+        choices=INPUT_FORMATS,
+        help="the format of the input; default: by the file's name",
+    )
+    classify.add_argument("--column", metavar="NAME", help="the column that holds the text [text]")
+    classify.add_argument(
+        "-o",
+        "--output",
+        default="-",
+        metavar="FILE",
+        help="the file to write: .jsonl, .ndjson, .csv or .tsv, also with .gz or .zst after it. - "
+        "is standard output, which gets JSON lines [-]",
+    )
+    classify.add_argument(
+        "--head",
+        type=given_text,
+        metavar="NAME",
+        help="the classifier or regressor; default: the only one of the file. `staticemb info` "
+        "lists them",
+    )
+    classify.add_argument(
+        "--threshold",
+        type=float,
+        metavar="P",
+        help="a label needs a probability above P. With one label a text, others get none; with "
+        "several labels, it replaces the thresholds of the head",
+    )
+    classify.add_argument(
+        "--probabilities",
+        action="store_true",
+        help="give the probability of every label, not only of those predicted",
+    )
+    classify.add_argument(
+        "--explain",
+        action="store_true",
+        help="show how much each token adds to the logit of the predicted label",
+    )
+    classify.add_argument(
+        "--workers",
+        type=lambda text: int(text) if text.isdecimal() else text,
+        default=1,
+        metavar="N",
+        help="threads, at most one a core; auto: one a core [1]",
+    )
+    classify.add_argument("--json", action="store_true", help="at a terminal: print JSON lines")
+    classify.add_argument(
+        "--on-empty",
+        choices=ON_EMPTY,
+        default="warn",
+        help="what to do about texts without any token that the model knows. warn: print their "
+        "number on standard error; zero: accept them; raise: end with an error [warn]",
+    )
+    classify.add_argument("--quiet", action="store_true", help="show no progress bar and no hints")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Classify the texts and write the predictions."""
+    from ..heads.labels import predictions  # late: it imports numpy
+
+    form = row_form(options.output)
+    if form == "lines":
+        raise InvalidOptionError(f"{options.output}: expected .jsonl, .csv or .tsv, found a text")
+    position = InputPosition()
+    source = _source(options, position)
+    model = StaticModel.load(options.model)
+    head = model.head(options.head)
+    _check(options, head)
+    workers = check_workers(options.workers)
+    at_terminal = options.output == "-" and not options.json and sys.stdout.isatty()
+    typed = not options.texts and options.input == "-" and sys.stdin.isatty()
+    if typed and not options.quiet:
+        announce_waiting()
+    show = not options.quiet and options.output != "-" and sys.stderr.isatty()
+    empty, first_empty = EmptyTexts("zero"), ""
+    size = 1 if typed or at_terminal else BLOCK_TEXTS * workers
+    with (
+        nullcontext() if at_terminal else open_rows_writer(options.output) as writer,
+        Progress(None, unit="texts", enabled=show, position=position) as progress,
+    ):
+        for all_places, given, records in blocks(source, size):
+            pairs = [
+                (p, text) for p, text in zip(all_places, given, strict=True) if text is not None
+            ]
+            places, texts = [place for place, _ in pairs], [text for _, text in pairs]
+            with placed(places):
+                scores = _scores(model, head, texts, empty, workers)
+            if empty.first is not None and not first_empty:
+                first_empty = places[empty.first - empty.start]
+                if options.on_empty == "raise":
+                    raise EmptyTextError(
+                        f"{first_empty}: expected a token that the model knows, found none"
+                    )
+            rows = predictions(head, scores, options.threshold, every=options.probabilities)
+            if options.explain:
+                for row, explanation in zip(
+                    rows, _explained(model, head, texts, scores), strict=True
+                ):
+                    row["explanation"] = explanation
+            if writer is None:
+                _print(head, options, texts, scores, rows)
+            else:
+                spelled = map(_spelled, rows)
+                for text, record in zip(given, records, strict=True):
+                    row = dict.fromkeys(_names(head, options)) if text is None else next(spelled)
+                    writer.write(record | (_cells(row) if form in ("csv", "tsv") else row))
+            progress.advance(len(given))
+            empty.start += len(texts)
+    if options.on_empty == "warn":
+        note_empty(empty, empty.start, first_empty)
+    return 0
+
+
+def _source(
+    options: argparse.Namespace, position: InputPosition
+) -> Iterator[tuple[str, str | None, Record]]:
+    """Open the texts with their places and records."""
+    if options.texts:
+        if (options.input, options.input_format, options.column) != ("-", None, None):
+            raise InvalidOptionError(
+                "TEXT: expected no texts with --input, --input-format or --column, "
+                f"found {len(options.texts)}"
+            )
+        refuse_inputs(options.output, model_files(options.model))
+        return given_texts(options.texts)
+    form = input_form(options.input, options.input_format)
+    refuse_inputs(options.output, [options.input, *model_files(options.model)])
+    records = read_records(options.input, form, options.column, nulls=True, opened=position.follow)
+    return map(_unreserved, records)
+
+
+def _names(head: Head, options: argparse.Namespace) -> list[str]:
+    """Return the columns of a prediction, for a row without text, where they are null."""
+    names = ["prediction"]
+    if head.kind == "softmax":
+        names.append("probability")
+    if head.kind == "sigmoid" or options.probabilities:
+        names.append("probabilities")
+    return [*names, *(["explanation"] if options.explain else [])]
+
+
+def _unreserved(item: tuple[str, str | None, Record]) -> tuple[str, str | None, Record]:
+    """Refuse a record with a column of the output's own."""
+    place, _, record = item
+    for name in COLUMNS:
+        if name in record:
+            raise InputError(
+                f"{place}: expected no column {name!r}, which the output uses; rename or drop it"
+            )
+    return item
+
+
+def _check(options: argparse.Namespace, head: Head) -> None:
+    from ..heads.labels import check_threshold
+
+    check_threshold(options.threshold)
+    if head.kind == "linear":
+        given = {"--threshold": options.threshold is not None, "--probabilities":
+                 options.probabilities}  # fmt: skip
+        for name, is_given in given.items():
+            if is_given:
+                raise InvalidOptionError(
+                    f"{name}: expected a head that gives labels, found {head.name!r}, which gives "
+                    "numbers"
+                )
+
+
+def _scores(
+    model: StaticModel, head: Head, texts: list[str], empty: EmptyTexts, workers: int
+) -> NDArray[np.float32]:
+    predict = model.predict if head.kind == "linear" else model.predict_proba
+    return predict(texts, head.name, on_empty=empty, workers=workers)
+
+
+def _explained(
+    model: StaticModel, head: Head, texts: list[str], scores: NDArray[np.float32]
+) -> Iterator[PredictionExplanation]:
+    """Explain the likeliest label of each text, or the largest number."""
+    for text, best in zip(texts, scores.argmax(axis=1).tolist(), strict=True):
+        try:
+            yield model.explain_prediction(text, head.name, label=head.labels[best])
+        except MissingPackageError as error:
+            raise MissingPackageError(f"--explain: {error}") from None
+
+
+def _spelled(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a prediction as JSON holds it."""
+    explanation: PredictionExplanation | None = row.get("explanation")
+    if explanation is None:
+        return row
+    tokens = zip(explanation.pieces, explanation.spans, explanation.shares.tolist(), strict=True)
+    spelled = {
+        "label": explanation.label,
+        "logit": explanation.logit,
+        "bias": explanation.bias,
+        "tokens": [
+            {"piece": piece, "start": start, "end": end, "share": share}
+            for piece, (start, end), share in tokens
+        ],
+    }
+    return row | {"explanation": spelled}
+
+
+def _cells(row: dict[str, Any]) -> dict[str, Any]:
+    """Return columns that a table can hold: lists and objects become JSON."""
+    return {
+        name: json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else value
+        for name, value in row.items()
+    }
+
+
+def _print(
+    head: Head,
+    options: argparse.Namespace,
+    texts: list[str],
+    scores: NDArray[np.float32],
+    rows: list[dict[str, Any]],
+) -> None:
+    from .prediction_layout import prediction_lines
+
+    for text, of_text, row in zip(texts, scores, rows, strict=True):
+        lines = prediction_lines(head, text, of_text, row, every=options.probabilities)
+        sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()

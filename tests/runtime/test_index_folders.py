@@ -1,0 +1,316 @@
+"""`staticemb index` of folders: files that are gone, unreadable, binary, linked; a killed run."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from staticemb_runtime import errors
+from staticemb_runtime.cli.main import main
+from staticemb_runtime.cli.prune import SeenDocuments
+from staticemb_runtime.records import documents
+from staticemb_runtime.search import Index
+
+
+@pytest.fixture
+def run(capfd):
+    """Run `staticemb index`; return its status and its notes."""
+
+    def call(*arguments):
+        status = main(["index", *map(str, arguments)])
+        output, notes = capfd.readouterr()
+        assert output == ""
+        assert "Traceback" not in notes
+        return status, notes
+
+    return call
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs" / "deep").mkdir(parents=True)
+    (tmp_path / "docs" / "a.md").write_text("Apples are red.")
+    (tmp_path / "docs" / "deep" / "b.txt").write_text("The sea is blue.")
+    rows = [{"_id": f"r{n}", "text": f"Order {n} was shipped."} for n in range(4)]
+    (tmp_path / "docs" / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return tmp_path
+
+
+def ids(path="i.db"):
+    with Index.open(path) as index:
+        index.check()
+        return {document.id for document in index.documents()}
+
+
+def docs_file(name):
+    return f"docs{os.sep}{name}"
+
+
+EVERY = {"docs/a.md", "docs/deep/b.txt", "r0", "r1", "r2", "r3"}
+EVERY = {name.replace("/", os.sep) for name in EVERY}
+
+
+# --- documents that are gone -----------------------------------------------------------------
+
+
+def test_documents_that_are_gone_stay_and_are_counted(folder, run):
+    run("docs", "-o", "i.db")
+    (folder / "docs" / "a.md").unlink()
+    (folder / "docs" / "rows.jsonl").write_text('{"_id": "r1", "text": "Order 1 was shipped."}\n')
+    status, notes = run("docs", "-o", "i.db")
+    assert status == 0
+    assert "0 new, 0 replaced, 2 unchanged; 6 documents" in notes
+    assert "note: 4 documents are in these files no more; --prune deletes" in notes
+    assert ids() == EVERY
+
+
+def test_prune_deletes_what_is_gone_from_the_given_places_alone(folder, run):
+    (folder / "other.csv").write_text("text\nA bank.\nA tree.\n")
+    run("docs", "other.csv", "-o", "i.db")
+    with Index.open("i.db", mode="write") as index:
+        index.add(["Added in Python."], ids=["docs/own.txt"])
+    (folder / "docs" / "a.md").unlink()
+    (folder / "docs" / "deep" / "b.txt").rename(folder / "docs" / "c.txt")
+    (folder / "docs" / "rows.jsonl").write_text('{"_id": "r1", "text": "Order 1 was shipped."}\n')
+    (folder / "other.csv").write_text("text\nA bank.\n")
+    status, notes = run("./docs/", "-o", "i.db", "--prune")
+    assert status == 0
+    assert "1 new, 0 replaced, 1 unchanged, 5 deleted; 5 documents" in notes
+    assert "note:" not in notes
+    left = {"r1", docs_file("c.txt"), "docs/own.txt"}
+    assert ids() == left | {"other.csv:2", "other.csv:3"}
+    run("docs", "other.csv", "-o", "i.db", "--prune")
+    assert ids() == left | {"other.csv:2"}
+    with Index.open("i.db") as index:
+        assert dict(index.sources()) == {
+            "r1": docs_file("rows.jsonl"),
+            docs_file("c.txt"): docs_file("c.txt"),
+            "other.csv:2": "other.csv",
+        }
+
+
+def test_prune_of_the_working_folder_and_of_standard_input(folder, run, monkeypatch):
+    (folder / "here.txt").write_text("A text.")
+    run(".", "-o", "i.db")
+    assert ids() == EVERY | {"here.txt"}
+    (folder / "lines").write_text("one\ntwo\n")
+    for lines, expected in (("one\ntwo\n", {"-:1", "-:2"}), ("one\n", {"-:1"})):
+        (folder / "lines").write_text(lines)
+        with (folder / "lines").open() as file:
+            monkeypatch.setattr(sys, "stdin", file)
+            run("-", "-o", "i.db", "--prune")
+        assert ids() == EVERY | {"here.txt"} | expected
+    (folder / "here.txt").unlink()
+    run(".", "-o", "i.db", "--prune")
+    assert ids() == EVERY | {"-:1"}
+
+
+def test_an_id_that_moves_to_another_file_is_not_gone(folder, run):
+    run("docs", "-o", "i.db")
+    (folder / "docs" / "rows.jsonl").rename(folder / "docs" / "moved.jsonl")
+    status, notes = run("docs", "-o", "i.db", "--prune")
+    assert status == 0
+    assert "deleted" not in notes
+    assert ids() == EVERY
+    (folder / "docs" / "moved.jsonl").unlink()
+    run("docs", "-o", "i.db", "--prune")
+    assert ids() == {name for name in EVERY if not name.startswith("r")}
+
+
+def test_an_empty_folder_prunes_nothing(folder, run):
+    """It is more often a disk that is not mounted."""
+    run("docs", "-o", "i.db")
+    (folder / "docs").rename(folder / "elsewhere")
+    (folder / "docs").mkdir()
+    status, notes = run("docs", "-o", "i.db", "--prune")
+    assert status == 2
+    assert "docs: expected files of text, found none" in notes
+    assert ids() == EVERY
+
+
+def test_documents_of_a_file_that_cannot_be_read_are_not_gone(folder, run):
+    run("docs", "-o", "i.db")
+    (folder / "docs" / "a.md").write_bytes(b"caf\xe9")
+    lines = (folder / "docs" / "rows.jsonl").read_text().splitlines()
+    (folder / "docs" / "rows.jsonl").write_text("\n".join([lines[0], "no json", lines[3]]))
+    status, notes = run("docs", "-o", "i.db", "--prune")
+    assert status == 1
+    assert "2 files or folders were left out" in notes
+    assert ids() == EVERY
+
+
+@given(
+    st.dictionaries(st.integers(0, 30).map(str), st.sampled_from(["a/x", "a/y", "b/z", "c"])),
+    st.sets(st.integers(0, 30).map(str)),
+    st.sets(st.sampled_from(["a", "a/x", "b", "c", "."]), min_size=1),
+    st.sets(st.sampled_from(["a/x", "b"])),
+)
+def test_gone_is_what_was_not_seen_in_the_given_places(stored, read, given_paths, skipped):
+    seen = SeenDocuments()
+    for key in read:
+        seen.add(key)
+
+    def inside(file, paths):
+        return any(p in (".", file) or file.startswith(f"{p}/") for p in paths)
+
+    local = {key: file.replace("/", os.sep) for key, file in stored.items()}
+    gone = seen.gone(list(local.items()), given_paths, skipped)
+    assert sorted(gone) == sorted(
+        key
+        for key, file in stored.items()
+        if key not in read and inside(file, given_paths) and not inside(file, skipped)
+    )
+
+
+# --- files that cannot be read ---------------------------------------------------------------
+
+
+def test_a_file_that_cannot_be_read_does_not_stop_the_run(folder, run):
+    docs = folder / "docs"
+    (docs / "0.txt").write_bytes(b"caf\xe9")
+    (docs / "1.txt").write_bytes("UTF-16".encode("utf-16"))
+    (docs / "2.txt").write_bytes("UTF-16".encode("utf-16-le"))
+    (docs / "3.md").write_bytes(b"\x7fELF\x02\x01\x01" + bytes(100))
+    (docs / "4.jsonl").write_text("no json\n")
+    (docs / "5.csv").write_text("price,color\n1,red\n")
+    (docs / "6.csv.gz").write_bytes(b"no gzip")
+    (docs / "zz.txt").write_text("The last one.")
+    status, notes = run("docs", "-o", "i.db")
+    assert status == 1
+    errors_ = [line for line in notes.splitlines() if line.startswith("staticemb: error: ")]
+    assert len(errors_) == 7
+    for line, name in zip(errors_, ["0.txt", "1.txt", "2.txt", "3.md", "4", "5", "6"], strict=True):
+        assert docs_file(name) in line
+    assert "found byte 0xe9 at position 3" in errors_[0]
+    assert "zero byte at position 1, as in UTF-16" in errors_[2]
+    assert "7 new, 0 replaced, 0 unchanged" in notes
+    assert notes.splitlines()[-1] == "staticemb: 7 files or folders were left out, see above"
+    assert ids() == EVERY | {docs_file("zz.txt")}
+    status, notes = run("docs", "-o", "i.db", "--quiet")
+    assert (status, len(notes.splitlines())) == (1, 8)
+
+
+def test_a_run_without_any_file_that_can_be_read_fails(folder, run):
+    (folder / "latin.txt").write_bytes(b"caf\xe9")
+    status, notes = run("latin.txt", "-o", "i.db")
+    assert status == 2
+    assert "latin.txt: expected UTF-8" in notes
+    status, _ = run("latin.txt", "docs", "-o", "i.db")
+    assert status == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are text on Windows")
+def test_a_file_name_of_another_encoding_is_left_out(folder, run):
+    try:
+        (folder / "docs" / os.fsdecode(b"caf\xe9.txt")).write_text("Coffee.")
+    except OSError:
+        pytest.skip("the file system takes UTF-8 alone")
+    status, notes = run("docs", "-o", "i.db")
+    assert status == 1
+    assert "expected a file name in valid Unicode" in notes
+    assert ids() == EVERY
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other rights")
+def test_a_folder_without_access_is_left_out(folder, run, monkeypatch):
+    run("docs", "-o", "i.db")
+    walk = os.walk
+
+    def deny(top, onerror=None):  # root may read everything
+        for place, folders, names in walk(top):
+            if "deep" in folders:
+                folders.remove("deep")
+                onerror(PermissionError(13, "Permission denied", f"{place}{os.sep}deep"))
+            yield place, folders, names
+
+    monkeypatch.setattr(documents.os, "walk", deny)
+    status, notes = run("docs", "-o", "i.db", "--prune")
+    assert status == 1
+    assert docs_file("deep") + ": cannot be read: Permission denied" in notes
+    assert ids() == EVERY
+    with pytest.raises(errors.InputError, match="Permission denied"):
+        documents.source_files(["docs"])
+
+
+def test_a_text_that_is_too_long_is_left_out(folder, run, monkeypatch):
+    monkeypatch.setattr(documents, "LONGEST_TEXT", 100)
+    (folder / "docs" / "fits.txt").write_text("x" * 100)
+    (folder / "docs" / "long.txt").write_text("x" * 101)
+    status, notes = run("docs", "-o", "i.db")
+    assert status == 1
+    assert "long.txt: expected a text of at most 100 bytes" in notes
+    assert docs_file("fits.txt") in ids()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs links and pipes")
+def test_links_that_form_a_loop_and_pipes(folder, run):
+    docs = folder / "docs"
+    (docs / "loop").symlink_to(docs)
+    (docs / "deep" / "up").symlink_to(folder)
+    (docs / "self.txt").symlink_to(docs / "self.txt")
+    (docs / "broken.txt").symlink_to(folder / "nowhere.txt")
+    (docs / "linked.txt").symlink_to(docs / "a.md")
+    os.mkfifo(docs / "pipe.txt")
+    status, _ = run("docs", "-o", "i.db")
+    assert status == 0
+    assert ids() == EVERY | {"docs/linked.txt"}
+
+
+def test_deep_folders(folder, run):
+    deep = folder / "docs"
+    for _ in range(400):  # more than twice the names that a path may have in some loops
+        deep = deep / "d"
+    deep.mkdir(parents=True)
+    (deep / "end.txt").write_text("The end.")
+    status, notes = run("docs", "-o", "i.db")
+    assert status == 0
+    assert "7 new" in notes
+
+
+def test_an_unknown_suffix_stops_before_the_first_file(folder, run):
+    (folder / "a.xyz").write_text("text")
+    status, notes = run("docs", "a.xyz", "-o", "i.db")
+    assert status == 2
+    assert "a.xyz: expected no suffix or one of" in notes
+    assert not (folder / "i.db").exists()
+
+
+# --- a killed run ----------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_a_killed_run_goes_on(tmp_path, run):
+    count = 40_000
+    for part in range(4):
+        with (tmp_path / f"{part}.csv").open("w") as file:
+            file.write("id,text\n")
+            numbers = range(part, count, 4)
+            file.writelines(f"{n},order {n} was shipped on day {n % 7}\n" for n in numbers)
+    sources = [tmp_path / f"{part}.csv" for part in range(4)]
+    path = tmp_path / "rows.db"
+    command = [sys.executable, "-m", "staticemb_runtime", "index", *map(str, sources)]
+    process = subprocess.Popen([*command, "-o", str(path)], stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and stored(path) == 0:
+        time.sleep(0.01)
+    process.kill()
+    process.communicate(timeout=120)
+    done = stored(path)
+    status, notes = run(*sources, "-o", path, "--prune")
+    assert status == 0
+    assert f"{count - done:,} new, 0 replaced, {done:,} unchanged; {count:,} documents" in notes
+    assert len(ids(path)) == count
+
+
+def stored(path):
+    try:
+        with Index.open(path) as index:
+            return len(index)
+    except errors.StaticEmbError:  # the file does not exist yet, or is being made
+        return 0

@@ -138,6 +138,7 @@ def environment() -> dict[str, Any]:
         "safetensors",
         "bm25s",
         "usearch",
+        "semhash",
     )
     versions = {}
     for package in packages:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..encoding.empty_texts import OnEmpty
     from ..encoding.options import Request
     from ..format.heads import Head
-    from ..heads.explanation import Explanation
+    from ..heads.explanation import PredictionExplanation
     from ..heads.labels import Labels
     from ..heads.scoring import Scorer
     from .encoder import After, Encoder
@@ -43,7 +43,13 @@ class HeadMethods:
 
     @property
     def heads(self) -> tuple[str, ...]:
-        """The names of the file's classifiers and regressors, in ascending order."""
+        """The names of the file's classifiers and regressors, in ascending order.
+
+        Example:
+            >>> from staticemb_runtime import StaticModel
+            >>> StaticModel().heads  # the small English model has none
+            ()
+        """
         return self._encoder.heads.names
 
     def head(self, name: str | None = None) -> Head:
@@ -315,7 +321,7 @@ class HeadMethods:
 
     def explain_prediction(
         self, text: str, head: str | None = None, *, label: str | None = None
-    ) -> Explanation:
+    ) -> PredictionExplanation:
         """Return how much each token of a text adds to the logit of a label.
 
         The shares of the tokens and the bias add up to the logit. A token's share contains its
@@ -419,14 +425,14 @@ class HeadMethods:
         show_progress_bar: bool,
         on_empty: OnEmpty | EmptyTexts,
         workers: Workers,
-    ) -> Generator[NDArray[Any], None, None]:
+    ) -> Iterator[NDArray[Any]]:
         """Return the results of `function` for the vectors of one or many texts, in blocks."""
         empty, threads = EmptyTexts.of(on_empty), check_workers(workers)
         size = slice_size(batch_size, threads)
         request, prompt = self._head_request(scorer.head), scorer.head.prompt
         if isinstance(texts, str):
             vector = self._encoder.encode_one(texts, request, prompt=prompt, empty=empty)
-            return (block for block in [function(vector[None])])
+            return iter((function(vector[None]),))
         stream = self._encoder.stream(
             texts,
             request,

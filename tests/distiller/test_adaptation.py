@@ -10,6 +10,8 @@ import pytest
 from staticemb_distiller.adaptation.adapt import adapt
 from staticemb_distiller.adaptation.agreement import best_documents, overlaps
 from staticemb_distiller.errors import AdaptationError, TextSourceError
+from staticemb_distiller.file.added_heads import with_heads
+from staticemb_distiller.file.head import Head
 from staticemb_distiller.file.space import read_space
 from staticemb_distiller.progress import Progress
 from staticemb_distiller.table.space import unit
@@ -94,6 +96,16 @@ def test_the_file_says_what_it_is_for(tmp_path, model, teacher):
     assert file.metadata.extra["x-adapt-documents"] == str(len(TEXTS))
     adapt(model, TEXTS, output, vectors=teacher.encode(TEXTS), both_sides=True)
     assert read_space(open_parts(output)).documents == "table"
+
+
+def test_heads_of_the_old_file_are_left_out_and_named(tmp_path, model, teacher, notes):
+    dim = StaticModel(model).dim
+    head = Head("topic", "softmax", ("a", "b"), np.ones((2, dim)), np.zeros(2))
+    with_heads(model, [head], model)
+    output = tmp_path / "mine.staticemb"
+    adapt(model, TEXTS, output, vectors=teacher.encode(TEXTS), progress=notes)
+    assert any(line.endswith("so the new file has no head.topic") for line in notes.lines)
+    assert StaticModel(output, verify=True).heads == ()
 
 
 def test_the_first_dimensions_hold_most_of_the_documents_variance(tmp_path, model, teacher):

@@ -148,6 +148,20 @@ def test_a_parquet_file(run, model, tmp_path):
     assert [row["n"] for row in rows] == [1, 2, 3, 4]
 
 
+def test_rows_without_a_text_have_no_prediction(run, model, tmp_path):
+    lines = ['{"text": null, "n": 1}', '{"text": "w1 w2", "n": 2}', '{"text": null, "n": 3}']
+    (tmp_path / "in.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    _, rows, notes = run("--head", "topic", "-i", tmp_path / "in.jsonl")
+    expected = [None, model.classify("w1 w2", "topic"), None]
+    assert [row["prediction"] for row in rows] == expected
+    assert [row["n"] for row in rows] == [1, 2, 3]
+    assert notes == ""
+    run("--head", "topic", "-i", tmp_path / "in.jsonl", "-o", tmp_path / "out.csv")
+    table = list(csv.DictReader(io.StringIO((tmp_path / "out.csv").read_text())))
+    assert [row["prediction"] for row in table] == ["", expected[1], ""]
+    assert table[0]["probability"] == ""
+
+
 def test_a_pipe(file, model):
     command = [sys.executable, "-m", "staticemb_runtime", "classify", "-m", file, "--head", "topic"]
     lines = "".join(f"{text}\n" for text in TEXTS * 3000)

@@ -151,3 +151,19 @@ print("null")
         run(program, names, tmp_path, endpoint)
     (answer,) = run(LOAD, [case("org/nested", local_files_only=True)], tmp_path)
     assert answer.startswith("DownloadError")
+
+
+def test_a_head_comes_with_its_table(tmp_path):
+    inference = pytest.importorskip("model2vec.inference")
+    mlp = pytest.importorskip("model2vec.inference.mlp")
+    table = save_model2vec(tmp_path / "table", family("bert_uncased"), normalize=True)
+    random = np.random.default_rng(4)
+    layer = mlp.Layer(random.normal(size=(3, 24)).astype("f4"), np.zeros(3, "f4"))
+    head = mlp.MLPHead([layer], mlp.Activation.SOFTMAX, np.array(["a", "b", "c"]))
+    inference.StaticModelPipeline(table, head).save_pretrained(str(tmp_path / "head"))
+    load = LOAD.replace(".encode(texts).tolist()", ".classify(texts)")
+    with serve({"org/head": files_in(tmp_path / "head")}) as (endpoint, _):
+        found = run(load, [case("org/head")], tmp_path, endpoint)
+    peer = inference.StaticModelPipeline.from_pretrained(tmp_path / "head")
+    assert found == [peer.predict(TEXTS).tolist()]
+    assert run(load, [case("org/head", COMMIT)], tmp_path) == found

@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 from peer_models import TEXTS, save_model2vec, save_sentence_transformers
 from runtime.test_model import DIM, save
 from staticemb_runtime import StaticModel
+from staticemb_runtime.encoding.peer_parameters import CONSTRUCTOR, ENCODE
 from staticemb_runtime.errors import InvalidDimensionError, InvalidOptionError
 from staticemb_runtime.model.peer_names import REPLACED
 from tokenizer_families import family
@@ -48,6 +49,12 @@ def sentence_transformers(tmp_path_factory):
     return StaticModel(str(folder), device="cpu"), theirs
 
 
+def within(block, model):
+    with block:
+        inside = [model.truncate_dim, model.get_embedding_dimension(), model.encode(WORDS)]
+    return [*inside, model.truncate_dim, model.encode(WORDS[0])]
+
+
 SENTENCE_TRANSFORMERS = {
     # The first example of its documentation, and the README.
     "encode": lambda m: m.encode(WORDS),
@@ -67,6 +74,22 @@ SENTENCE_TRANSFORMERS = {
     "normalized": lambda m: m.encode(WORDS, normalize_embeddings=True),
     "not normalized": lambda m: m.encode(WORDS, normalize_embeddings=False),
     "truncated": lambda m: m.encode(WORDS, truncate_dim=8),
+    # The names of version 6, and those before.
+    "inputs": lambda m: m.encode(inputs=WORDS, prompt="a prompt: "),
+    "inputs of one": lambda m: m.encode(inputs=WORDS[0]),
+    "inputs of queries": lambda m: m.encode_query(inputs=WORDS),
+    "inputs of documents": lambda m: m.encode_document(inputs=WORDS[0], batch_size=2),
+    "sentences": lambda m: m.encode(sentences=WORDS),
+    "sentences of queries": lambda m: m.encode_query(sentences=WORDS),
+    "embeddings": lambda m: m.similarity(
+        embeddings1=m.encode(WORDS), embeddings2=m.encode(WORDS[0])
+    ),
+    "pairs": lambda m: m.similarity_pairwise(
+        embeddings1=m.encode(WORDS), embeddings2=m.encode(WORDS[::-1])
+    ),
+    "a block of shorter vectors": lambda m: within(m.truncate_embeddings(8), m),
+    "a block of whole vectors": lambda m: within(m.truncate_embeddings(None), m),
+    "an older block": lambda m: within(m.truncate_sentence_embeddings(truncate_dim=8), m),
     "binary": lambda m: m.encode(WORDS, precision="binary"),
     "ubinary": lambda m: m.encode(WORDS, precision="ubinary"),
     "device": lambda m: m.encode(WORDS, device="cpu", convert_to_numpy=True),
@@ -105,15 +128,83 @@ def test_calls_of_sentence_transformers(sentence_transformers, call):
     assert same(call(ours), call(theirs))
 
 
-def test_parameters_stand_where_sentence_transformers_has_them():
+# Methods whose parameters cannot be the same, as their results are not.
+OTHER_RESULTS = {"tokenize", "load"}
+
+
+def shared_methods():
+    """The names of public methods that both classes have."""
+    pytest.importorskip("sentence_transformers")
+    from sentence_transformers import SentenceTransformer
+    from torch import nn
+
+    of_torch = set(dir(nn.Sequential)) - {"to", "train", "eval", "cpu", "float"}
+    names = set(dir(SentenceTransformer)) - of_torch - OTHER_RESULTS
+    return [
+        (getattr(StaticModel, name), getattr(SentenceTransformer, name))
+        for name in sorted(names)
+        if not name.startswith("_")
+        and callable(getattr(SentenceTransformer, name))
+        and hasattr(StaticModel, name)
+    ]
+
+
+def test_signatures_take_what_those_of_sentence_transformers_take():
+    """Each parameter stands at the same place, or is taken by name; defaults change nothing."""
+    methods = shared_methods()
+    assert len(methods) >= 14
+    for ours, theirs in methods:
+        own = inspect.signature(ours).parameters
+        places = list(own)
+        known = set(own) | set(ENCODE) if ours.__name__.startswith("encode") else set(own)
+        variable = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+        for place, parameter in enumerate(inspect.signature(theirs).parameters.values()):
+            name = parameter.name
+            if parameter.kind in variable:
+                continue
+            assert name in known, f"{ours.__name__}: {name}"
+            if name in own:
+                assert places[place] == name, f"{ours.__name__}: {name}"
+            if name in ENCODE and parameter.default is not parameter.empty:
+                accepted, _ = ENCODE[name]
+                assert accepted is None or parameter.default in accepted
+
+
+def test_the_constructor_knows_each_parameter_of_sentence_transformers():
     pytest.importorskip("sentence_transformers")
     from sentence_transformers import SentenceTransformer
 
-    for name in ("encode", "encode_query", "encode_document"):
-        theirs = list(inspect.signature(getattr(SentenceTransformer, name)).parameters)
-        ours = list(inspect.signature(getattr(StaticModel, name)).parameters)
-        count = theirs.index("truncate_dim") + 1
-        assert ours[2:count] == theirs[2:count]  # the first ones are called sentences and inputs
+    for name, parameter in inspect.signature(SentenceTransformer).parameters.items():
+        if name not in ("model_name_or_path", "truncate_dim"):
+            accepted, _ = CONSTRUCTOR[name]
+            assert accepted is None or parameter.default in accepted, name
+
+
+def test_texts_are_passed_under_one_name(model):
+    for call in (model.encode, model.encode_query, model.encode_document):
+        with pytest.raises(TypeError, match="'sentences' and as 'inputs'"):
+            call("w1", inputs="w2")
+        with pytest.raises(TypeError, match=r"expected .*strings, found None"):
+            call()
+        with pytest.raises(TypeError, match=r"expected .*strings, found None"):
+            call(inputs=None)
+
+
+def test_blocks_of_shorter_vectors_nest_and_end_with_an_error(model):
+    def fail():
+        with model.truncate_embeddings(3):
+            assert model.dim == len(model.encode("w1")) == 3
+            raise KeyError
+
+    with model.truncate_embeddings(8):
+        with pytest.raises(KeyError):
+            fail()
+        assert model.dim == pickle.loads(pickle.dumps(model)).dim == 8
+    assert model.dim == DIM
+    for dim in (0, DIM + 1):
+        with pytest.raises(InvalidDimensionError):
+            model.truncate_embeddings(dim).__enter__()
+    assert model.dim == DIM
 
 
 def test_a_shorter_model_says_so(sentence_transformers, tmp_path):
@@ -393,6 +484,7 @@ reveal_type(model.encode("a", precision="binary"))                # 1 int8
 reveal_type(model.encode("a", precision="uint8"))                 # 1 uint8
 reveal_type(model.encode(texts, precision="ubinary"))             # 2 uint8
 reveal_type(model.encode(texts, precision=precision))             # Any
+reveal_type(model.encode(inputs=texts))                           # Any
 reveal_type(model.encode_query("a"))                              # 1 float32
 reveal_type(model.encode_document(texts, precision="ubinary"))    # 2 uint8
 reveal_type(model.encode_tokens("a"))                             # float32

@@ -143,7 +143,11 @@ def adapt(
         collection = _collected(source, base, folder, max_tokens, progress)
         adaptation = Adaptation(source, base, collection, both_sides, seed, progress)
         adaptation.choose(regularization, damping_beta, share)
-        return adaptation.write(path, dtype, name, pairs)
+        adapted = adaptation.write(path, dtype, name, pairs)
+        if base.dropped:
+            lost = ", ".join(base.dropped)
+            progress.note(f"{model}: adapting changes the table, so the new file has no {lost}")
+        return adapted
 
 
 def _check_numbers(**numbers: float | None) -> None:

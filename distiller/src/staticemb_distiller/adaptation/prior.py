@@ -11,6 +11,7 @@ import numpy as np
 from staticemb_runtime.loading import find_installed, not_installed, open_parts
 
 from ..errors import AdaptationError
+from ..file.optional_names import optional_names
 from ..file.space import read_space
 from ..interop.convert import plain_tokenizer
 from ..interop.folder_files import dense_rows
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from ..table.space import Space
 
 NO_MODEL = "none"
+SPACE = "space"  # the part that an adapted file has of its own
 _SAME_SPACE = 0.2  # how much closer its own text is to a vector than another text, at least
 
 
@@ -44,6 +46,8 @@ class Base:
         max_tokens: The number of tokens after which a text is cut.
         beta: β of its damped pooling; 0: the plain mean.
         provenance: What its file says of its origin.
+        dropped: Optional parts of its file that the adapted file lacks, because they depend on the
+            rows.
     """
 
     tokenizer: bytes
@@ -54,6 +58,7 @@ class Base:
     max_tokens: int | None = None
     beta: float = 0.0
     provenance: dict[str, str] = field(default_factory=dict)
+    dropped: tuple[str, ...] = ()
 
     def prior(self) -> NDArray[np.float32] | None:
         """Return the rows in the teacher's centered space, (V, H); None if they have no space."""
@@ -107,6 +112,7 @@ def open_base(
         metadata.max_tokens,
         metadata.damping_beta if metadata.pooling == "damped_mean" else 0.0,
         provenance,
+        tuple(part for part in optional_names(file) if part != SPACE),
     )
 
 

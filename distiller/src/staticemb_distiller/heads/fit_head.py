@@ -17,6 +17,7 @@ from ..corpus import input_files
 from ..errors import HeadError
 from ..evaluation.record import save
 from ..file.added_heads import with_heads
+from ..file.head import Head, head_parts
 from ..output_file import check_output
 from ..path_checks import is_file
 from ..progress import Progress
@@ -102,6 +103,7 @@ def fit_head(
         raise HeadError(f"task: expected one of {', '.join(_TASKS)}, found {task!r}")
     if strength is not None and not 0 < strength < float("inf"):
         raise HeadError(f"strength: expected a number above 0, found {strength}")
+    _check_name(name)
     path = model_file(model)
     inputs = [os.fspath(file) for file in (data, test) if isinstance(file, str | os.PathLike)]
     check_output(Path(output), inputs)
@@ -171,6 +173,15 @@ def fit_head(
     if json is not None:
         save(Path(json), report.dumps())
     return report
+
+
+def _check_name(name: str) -> None:
+    """Refuse an invalid name before the work.
+
+    Raises:
+        UnwritablePartsError: The name cannot be a head's name.
+    """
+    head_parts(Head(name, "softmax", ("a", "b"), np.zeros((2, 1)), np.zeros(2)), 1)
 
 
 def model_file(model: str | os.PathLike[str]) -> Path:

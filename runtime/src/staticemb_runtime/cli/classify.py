@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..format.heads import Head
-    from ..heads.explanation import Explanation
+    from ..heads.explanation import PredictionExplanation
     from ..records.readers import Record
 
 BLOCK_TEXTS: Final = 8192
@@ -142,7 +142,11 @@ def run(options: argparse.Namespace) -> int:
         nullcontext() if at_terminal else open_rows_writer(options.output) as writer,
         Progress(None, unit="texts", enabled=show, position=position) as progress,
     ):
-        for places, texts, records in blocks(source, size):
+        for all_places, given, records in blocks(source, size):
+            pairs = [
+                (p, text) for p, text in zip(all_places, given, strict=True) if text is not None
+            ]
+            places, texts = [place for place, _ in pairs], [text for _, text in pairs]
             with placed(places):
                 scores = _scores(model, head, texts, empty, workers)
             if empty.first is not None and not first_empty:
@@ -160,9 +164,11 @@ def run(options: argparse.Namespace) -> int:
             if writer is None:
                 _print(head, options, texts, scores, rows)
             else:
-                for record, row in zip(records, map(_spelled, rows), strict=True):
+                spelled = map(_spelled, rows)
+                for text, record in zip(given, records, strict=True):
+                    row = dict.fromkeys(_names(head, options)) if text is None else next(spelled)
                     writer.write(record | (_cells(row) if form in ("csv", "tsv") else row))
-            progress.advance(len(texts))
+            progress.advance(len(given))
             empty.start += len(texts)
     if options.on_empty == "warn":
         note_empty(empty, empty.start, first_empty)
@@ -171,7 +177,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _source(
     options: argparse.Namespace, position: InputPosition
-) -> Iterator[tuple[str, str, Record]]:
+) -> Iterator[tuple[str, str | None, Record]]:
     """Open the texts with their places and records."""
     if options.texts:
         if (options.input, options.input_format, options.column) != ("-", None, None):
@@ -183,11 +189,21 @@ def _source(
         return given_texts(options.texts)
     form = input_form(options.input, options.input_format)
     refuse_inputs(options.output, [options.input, *model_files(options.model)])
-    records = read_records(options.input, form, options.column, opened=position.follow)
+    records = read_records(options.input, form, options.column, nulls=True, opened=position.follow)
     return map(_unreserved, records)
 
 
-def _unreserved(item: tuple[str, str, Record]) -> tuple[str, str, Record]:
+def _names(head: Head, options: argparse.Namespace) -> list[str]:
+    """Return the columns of a prediction, for a row without text, where they are null."""
+    names = ["prediction"]
+    if head.kind == "softmax":
+        names.append("probability")
+    if head.kind == "sigmoid" or options.probabilities:
+        names.append("probabilities")
+    return [*names, *(["explanation"] if options.explain else [])]
+
+
+def _unreserved(item: tuple[str, str | None, Record]) -> tuple[str, str | None, Record]:
     """Refuse a record with a column of the output's own."""
     place, _, record = item
     for name in COLUMNS:
@@ -222,7 +238,7 @@ def _scores(
 
 def _explained(
     model: StaticModel, head: Head, texts: list[str], scores: NDArray[np.float32]
-) -> Iterator[Explanation]:
+) -> Iterator[PredictionExplanation]:
     """Explain the likeliest label of each text, or the largest number."""
     for text, best in zip(texts, scores.argmax(axis=1).tolist(), strict=True):
         try:
@@ -233,7 +249,7 @@ def _explained(
 
 def _spelled(row: dict[str, Any]) -> dict[str, Any]:
     """Return a prediction as JSON holds it."""
-    explanation: Explanation | None = row.get("explanation")
+    explanation: PredictionExplanation | None = row.get("explanation")
     if explanation is None:
         return row
     tokens = zip(explanation.pieces, explanation.spans, explanation.shares.tolist(), strict=True)

@@ -46,12 +46,10 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the facts."""
     file = open_parts(locate(options.file), verify=options.verify)
-    extra = {
-        key: value
-        for key, value in file.metadata.extra.items()
-        if key != SPACE_KEY and not key.startswith("head.")
-    }
-    facts = _settings(file) | extra
+    facts = _settings(file)
+    described = {SPACE_KEY, *_described_heads(facts.get("heads", {}))}
+    extra = {key: text for key, text in file.metadata.extra.items() if key not in described}
+    facts |= extra
     meta = file.metadata
     facts |= {"digest": meta.digest, "vectors_digest": meta.vectors_digest}
     facts["verified"] = options.verify
@@ -89,9 +87,9 @@ def _settings(file: ModelParts) -> dict[str, Any]:
         facts["prompts"] = meta.prompts
     if SPACE_KEY in meta.extra:
         facts |= _space(file)
-    if described := _heads(file):
-        facts["heads"] = described
-    parts = {f"head.{name}" for name in described}
+    if heads := _heads(file):
+        facts["heads"] = heads
+    parts = _described_heads(heads)
     others = [name for name in file.optional if ".".join(name.split(".")[:2]) not in parts]
     if others:
         facts["optional_tensors"] = others
@@ -133,6 +131,11 @@ def _heads(file: ModelParts) -> dict[str, Any]:
         if head.prompt is not None:
             described[name]["prompt"] = head.prompt
     return described
+
+
+def _described_heads(heads: dict[str, Any]) -> set[str]:
+    """Return the parts of heads that are no malformed ones, which are shown as they are."""
+    return {f"head.{name}" for name, head in heads.items() if isinstance(head, dict)}
 
 
 def _spelled_heads(heads: dict[str, Any]) -> str:

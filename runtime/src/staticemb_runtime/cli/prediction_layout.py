@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..format.heads import Head
-    from ..heads.explanation import Explanation
+    from ..heads.explanation import PredictionExplanation
 
 _LABELS: Final = 3  # of the likeliest labels
 _TOKENS: Final = 6
@@ -36,7 +36,7 @@ def prediction_lines(
     """
     styles, width = Styles(), terminal_width()
     room = width - len(_MARGIN)
-    explanation: Explanation | None = row.get("explanation")
+    explanation: PredictionExplanation | None = row.get("explanation")
     spans = [Span(visible(text))] if explanation is None else _colored(text, explanation)
     lines = [styles.line(line) for line in wrap(spans, width, lines=_LINES)] or [""]
     if head.kind == "linear":
@@ -79,7 +79,7 @@ def _labels(
     return [styles.line(line) for line in wrap(spans, room, lines=_LINES)]
 
 
-def _colored(text: str, explanation: Explanation) -> list[Span]:
+def _colored(text: str, explanation: PredictionExplanation) -> list[Span]:
     """Return the text, its tokens colored by the sign of their shares."""
     shares = explanation.shares
     least = _COLORED * float(np.abs(shares).max(initial=0.0))
@@ -95,7 +95,7 @@ def _colored(text: str, explanation: Explanation) -> list[Span]:
     return [*spans, Span(visible(text[done:]))]
 
 
-def _sum(explanation: Explanation) -> list[Span]:
+def _sum(explanation: PredictionExplanation) -> list[Span]:
     """Return the logit as the sum of its largest shares, by distinct tokens."""
     totals: dict[str, float] = {}
     for piece, share in zip(explanation.pieces, explanation.shares.tolist(), strict=True):

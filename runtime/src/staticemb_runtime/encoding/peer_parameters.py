@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict
 from ..errors import InvalidOptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from ..format.metadata import Metadata
 
@@ -61,6 +61,7 @@ FROM_PRETRAINED: Final[Rules] = {
 }
 ENCODE: Final[Rules] = {
     "as_query": ((False,), "encode_document takes it"),
+    "inputs": (None, ""),  # the same as sentences
     "normalize": (None, ""),  # the same as normalize_embeddings
     "max_length": (None, ""),  # see check_max_length
     "chunk_size": ((None,), "batch_size sets how many texts a thread gets at a time"),
@@ -110,6 +111,7 @@ class EncodePeers(TypedDict, total=False):
 
     as_query: bool  # of encode_document
     chunk_size: int | None
+    inputs: str | Iterable[str]
     max_length: int | None
     multiprocessing_threshold: int
     normalize: bool | None
@@ -180,3 +182,16 @@ def check_max_length(peers: Mapping[str, Any], metadata: Metadata) -> None:
             f"max_length: expected {metadata.max_tokens}, the file's max_tokens, "
             f"found {peers['max_length']!r:.40}; {LIMIT}"
         )
+
+
+def one_of_two(sentences: Any, peers: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any texts
+    """Return the texts of a call, which sentence-transformers 6 names `inputs`.
+
+    Raises:
+        TypeError: both names are used.
+    """
+    if "inputs" not in peers:
+        return sentences
+    if sentences is not None:
+        raise TypeError("encode() got its texts twice: as 'sentences' and as 'inputs'")
+    return peers["inputs"]

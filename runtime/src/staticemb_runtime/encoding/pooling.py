@@ -158,7 +158,8 @@ class Pooler:
             return alone
         index = ids.astype(np.intp)
         try:
-            rows = table.embeddings.take(index if table.rows is None else table.rows.take(index), 0)
+            row = index if table.rows is None else table.rows.take(index).astype(np.intp)
+            rows = table.embeddings.take(row, 0)
         except IndexError:
             check_ids(ids, table.vocab_size)
             raise

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .scoring import Scorer
 
 
-class Explanation(NamedTuple):
+class PredictionExplanation(NamedTuple):
     """The shares of a text's tokens in the logit of a label.
 
     `shares.sum() + bias` is `logit`, in float64. It is the logit of `decision_function` up to the
@@ -50,7 +50,7 @@ class Explanation(NamedTuple):
 
 def explain(
     embedder: Embedder, scorer: Scorer, text: str, request: Request, label: str | None
-) -> Explanation:
+) -> PredictionExplanation:
     """Return the shares of a text's tokens in the logit of a label.
 
     Args:
@@ -79,7 +79,7 @@ def explain(
     slope, bias = linear_at(scorer, vector, chosen)
     shares = (parts.vectors @ slope)[parts.tokens]
     logit = float(shares.sum()) + bias
-    return Explanation(
+    return PredictionExplanation(
         head.name, head.labels[chosen], parts.pieces, parts.spans, shares, bias, logit
     )
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..encoding import peer_parameters
 from ..encoding.empty_texts import EmptyTexts
 from ..encoding.options import check_compatibility, check_count, check_workers, find_prompt
-from ..encoding.peer_parameters import check_max_length, check_peers
+from ..encoding.peer_parameters import check_max_length, check_peers, one_of_two
 from ..errors import QueryOnlyError
 from .encoder import BATCH_SIZE, LEAST_BATCH, LEAST_SHARED_BATCH
 
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     SignedVectors = np.ndarray[tuple[int, int], np.dtype[np.int8]]
     UnsignedVector = np.ndarray[tuple[int], np.dtype[np.uint8]]
     UnsignedVectors = np.ndarray[tuple[int, int], np.dtype[np.uint8]]
+
+_NO_TEXTS: Any = None  # the default, as `inputs` may be passed in its place
 
 
 def slice_size(batch_size: int, workers: int) -> int:
@@ -152,9 +154,20 @@ class EncodeMethods:
         **options: Unpack[Options],
     ) -> NDArray[Any]: ...
 
+    @overload
     def encode(
         self,
-        sentences: str | Iterable[str],
+        *,  # the texts are passed as `inputs`, one of the options
+        prompt_name: str | None = ...,
+        prompt: str | None = ...,
+        batch_size: int = ...,
+        precision: Precision = ...,
+        **options: Unpack[Options],
+    ) -> NDArray[Any]: ...
+
+    def encode(
+        self,
+        sentences: str | Iterable[str] = _NO_TEXTS,
         prompt_name: str | None = None,
         prompt: str | None = None,
         batch_size: int = BATCH_SIZE,
@@ -179,7 +192,7 @@ class EncodeMethods:
         Args:
             sentences: one text, or an ordered iterable of texts: a list, a generator, an array with
                 one axis, a Series, a column, the lines of an open file. Tables, sets and
-                dictionaries raise an error that names a replacement.
+                dictionaries raise an error that names a replacement. By name also `inputs`.
             prompt_name: a name in `metadata.prompts`; that prompt is put before each text unless
                 `prompt` is given. If the file has no such prompt, `query`, `document`, `passage`,
                 `corpus`, `classification` and `clustering` mean no prompt.
@@ -240,6 +253,7 @@ class EncodeMethods:
             check_max_length(peer, self.metadata)
             if peer.get("normalize") is not None:
                 normalize_embeddings = peer["normalize"]
+            sentences = one_of_two(sentences, peer)
         empty = EmptyTexts.of(on_empty)
         request = self._encoder.request(truncate_dim, normalize_embeddings, precision, pooling)
         threads = check_workers(workers)
@@ -259,7 +273,7 @@ class EncodeMethods:
     @_with_the_types_of(encode)
     def encode_query(
         self,
-        sentences: str | Iterable[str],
+        sentences: str | Iterable[str] = _NO_TEXTS,
         prompt_name: str | None = None,
         prompt: str | None = None,
         *arguments: Any,  # noqa: ANN401 - the other parameters of encode
@@ -276,7 +290,7 @@ class EncodeMethods:
     @_with_the_types_of(encode)
     def encode_document(
         self,
-        sentences: str | Iterable[str],
+        sentences: str | Iterable[str] = _NO_TEXTS,
         prompt_name: str | None = None,
         prompt: str | None = None,
         *arguments: Any,  # noqa: ANN401 - the other parameters of encode

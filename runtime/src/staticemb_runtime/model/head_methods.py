@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..encoding.empty_texts import OnEmpty
     from ..encoding.options import Request
     from ..format.heads import Head
-    from ..heads.explanation import Explanation
+    from ..heads.explanation import PredictionExplanation
     from ..heads.labels import Labels
     from ..heads.scoring import Scorer
     from .encoder import After, Encoder
@@ -43,7 +43,13 @@ class HeadMethods:
 
     @property
     def heads(self) -> tuple[str, ...]:
-        """The names of the file's classifiers and regressors, in ascending order."""
+        """The names of the file's classifiers and regressors, in ascending order.
+
+        Example:
+            >>> from staticemb_runtime import StaticModel
+            >>> StaticModel().heads  # the small English model has none
+            ()
+        """
         return self._encoder.heads.names
 
     def head(self, name: str | None = None) -> Head:
@@ -315,7 +321,7 @@ class HeadMethods:
 
     def explain_prediction(
         self, text: str, head: str | None = None, *, label: str | None = None
-    ) -> Explanation:
+    ) -> PredictionExplanation:
         """Return how much each token of a text adds to the logit of a label.
 
         The shares of the tokens and the bias add up to the logit. A token's share contains its

@@ -6,6 +6,7 @@ ignored if that would change a result.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NoReturn, overload
 
 from ..encoding.embedder import token_vectors
@@ -25,7 +26,8 @@ from ..encoding.vectors import similarity_pairwise
 from ..errors import InvalidOptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
 
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
@@ -82,8 +84,6 @@ REPLACED: Final = {
     "token_mapping": "explain(text) names each token's row",
     "tokens": "tokenizer.get_vocab() holds the tokens",
     "transformers_model": "there is no transformer here",
-    "truncate_embeddings": "encode(texts, truncate_dim=D)",
-    "truncate_sentence_embeddings": "encode(texts, truncate_dim=D)",
     "unk_token_id": "metadata.unknown_token_id",
     "vocabulary_quantization": "`staticemb info` names the rows and the token ids",
     "weights": "explain(text) names each token's weight",
@@ -163,12 +163,39 @@ class PeerNames:
         """`cosine`, the function of `similarity`."""
         return "cosine"
 
-    def similarity_pairwise(self, a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
-        """Return the cosine of each vector of `a` with the vector of `b` at the same index.
+    @contextmanager
+    def truncate_embeddings(self, truncate_dim: int | None) -> Iterator[None]:
+        """Change `dim` within a `with` block.
+
+        It changes for all threads: where several use the model, pass `truncate_dim` to `encode`.
 
         Args:
-            a: (n, d) or (d,).
-            b: the same shape.
+            truncate_dim: the default length of vectors; None: the file's dimension.
+
+        Raises:
+            InvalidDimensionError: `truncate_dim` is below 1 or above the file's dimension.
+        """
+        encoder, dim = self._encoder, self._encoder.dim
+        encoder.dim = encoder.prefix(self.metadata.dim if truncate_dim is None else truncate_dim)
+        try:
+            yield
+        finally:
+            encoder.dim = dim
+
+    def truncate_sentence_embeddings(
+        self, truncate_dim: int | None
+    ) -> AbstractContextManager[None]:
+        """The same as `truncate_embeddings`; the name before version 6."""
+        return self.truncate_embeddings(truncate_dim)
+
+    def similarity_pairwise(
+        self, embeddings1: ArrayLike, embeddings2: ArrayLike
+    ) -> NDArray[np.float32]:
+        """Return the cosine of each vector with the one at the same index.
+
+        Args:
+            embeddings1: (n, d) or (d,).
+            embeddings2: the same shape.
 
         Returns:
             (n,) float32, or () for two single vectors.
@@ -177,7 +204,7 @@ class PeerNames:
             TypeError, StaticEmbError: as `similarity`.
             InvalidDimensionError: also if the numbers of vectors differ.
         """
-        return similarity_pairwise(a, b)
+        return similarity_pairwise(embeddings1, embeddings2)
 
     @overload
     def encode_as_sequence(  # type: ignore[overload-overlap]  # a string is an iterable of strings

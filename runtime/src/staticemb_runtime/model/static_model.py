@@ -225,12 +225,12 @@ class StaticModel(EncodeMethods, TokenMethods, SpaceMethods, HeadMethods, PeerNa
         """The recommended values of `truncate_dim`, ascending; the last is the full length."""
         return self.metadata.prefixes
 
-    def similarity(self, a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
-        """Return the cosine of each vector of `a` with each vector of `b`.
+    def similarity(self, embeddings1: ArrayLike, embeddings2: ArrayLike) -> NDArray[np.float32]:
+        """Return the cosine of each vector of the one with each vector of the other.
 
         Args:
-            a: (n, d) or (d,).
-            b: (m, d) or (d,).
+            embeddings1: (n, d) or (d,).
+            embeddings2: (m, d) or (d,).
 
         Returns:
             (n, m) float32.
@@ -241,7 +241,7 @@ class StaticModel(EncodeMethods, TokenMethods, SpaceMethods, HeadMethods, PeerNa
                 of axes.
             InvalidOptionError: an argument is uint8; its zero is not 0, or its bits are packed.
         """
-        return vectors.similarity(a, b)
+        return vectors.similarity(embeddings1, embeddings2)
 
 
 def _load(kind: type[StaticModel], path: str, truncate_dim: int, mmap: bool) -> StaticModel:

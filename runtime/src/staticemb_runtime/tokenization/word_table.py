@@ -161,7 +161,8 @@ class WordTable:
 
     def _homes(self, keys: Keys, slots: _Slots) -> Ints:
         homes = (self._hashes(keys) >> slots.shift).view(np.int64)
-        return homes.astype(np.intp, copy=False)  # 32 bits on 32-bit systems
+        index: Ints = homes.astype(np.intp, copy=False)  # 32 bits on 32-bit systems
+        return index
 
     def _rebuilt(self, *, half: bool) -> _Slots:
         """Return the words in new slots: half of the words, or all of them in twice the slots."""

@@ -1,0 +1,65 @@
+"""LanceDB: a static model in the registry of embedding functions, under the name `staticemb`."""
+
+from typing import Any
+
+from .opened_model import OpenedModel, missing_package
+
+try:
+    from lancedb.embeddings import TextEmbeddingFunction, register
+    from pydantic import PrivateAttr
+except ImportError as error:
+    raise missing_package("lancedb", error) from None
+
+
+@register("staticemb")
+class StaticModelTextEmbeddingFunction(TextEmbeddingFunction):
+    """A static model for the columns of a table; make it by `create`.
+
+    The table keeps the model's name and digest, and a file with other vectors is refused. A text
+    that is null, or has no known token, has no vector: `add` refuses such rows, or with
+    `on_bad_vectors="null"` stores null.
+
+    Attributes:
+        name: a file, a folder, or an installed model's name; None: the bundled model.
+        truncate_dim: the length of vectors; None: the model's default.
+        digest: the digest that the model must have; None: any.
+
+    Raises:
+        TypeError, StaticEmbError: as `StaticModel.load`.
+        SpaceMismatchError: the model's digest is another.
+    """
+
+    name: str | None = None
+    truncate_dim: int | None = None
+    digest: str | None = None
+    _opened: OpenedModel = PrivateAttr()
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._opened = OpenedModel.open(self.name, self.truncate_dim, self.digest)
+
+    @classmethod
+    def create(cls, **options: Any) -> "StaticModelTextEmbeddingFunction":
+        """Make the function, with what a table keeps of it; variables stay variables."""
+        function = super().create(**options)
+        variables = {k: v for k, v in options.items() if str(v).startswith("$var:")}
+        kept = {"name": function._opened.name, **function._opened.settings}
+        function._original_args = {**options, **kept, **variables}
+        return function
+
+    def ndims(self) -> int:
+        """Return the length of the vectors."""
+        return self._opened.dim
+
+    def compute_query_embeddings(self, query: str, *_: Any, **__: Any) -> list[Any]:
+        """Embed a query."""
+        return list(self._opened.queries([query]))
+
+    def generate_embeddings(self, texts: Any, *_: Any, **__: Any) -> list[Any]:
+        """Embed the texts of a column, all in one call; None for those without a known token."""
+        vectors = self._opened.documents(["" if text is None else text for text in texts])
+        return [vector if vector.any() else None for vector in vectors]
+
+    # A local model gives the same error again, and the callers get that error itself.
+    compute_query_embeddings_with_retry = compute_query_embeddings
+    compute_source_embeddings_with_retry = TextEmbeddingFunction.compute_source_embeddings

@@ -1,0 +1,134 @@
+"""The model of an adapter, with a name and a digest for the framework's configuration.
+
+Frameworks make adapters again and again, some for each query. The adapters of a process share one
+open model a file, with its word cache.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from ..encoding.vectors import check_dim
+from ..errors import MissingPackageError, SpaceMismatchError
+from ..loading.installed import DEFAULT_FILE, DEFAULT_MODEL, locate
+from ..model import StaticModel
+from ..search.embedding import identity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+ModelSource: TypeAlias = StaticModel | str | os.PathLike[str] | None
+"""An open model, a file, a folder, or an installed model's name; None: the bundled model."""
+
+
+class OpenedModel(NamedTuple):
+    """A model and what a configuration says about it.
+
+    Attributes:
+        model: the model.
+        name: the name or the absolute path that opens it again.
+        digest: the digest of what determines its vectors.
+        truncate_dim: the length of the adapter's vectors; None: the file's dimension.
+    """
+
+    model: StaticModel
+    name: str
+    digest: str
+    truncate_dim: int | None
+
+    @classmethod
+    def open(
+        cls,
+        model: ModelSource,
+        truncate_dim: int | None = None,
+        digest: str | None = None,
+    ) -> OpenedModel:
+        """Open the model of an adapter, or take an open one.
+
+        Args:
+            model: the model.
+            truncate_dim: the length of vectors; None: the model's default.
+            digest: the digest in a configuration; None: every model is right.
+
+        Raises:
+            TypeError, StaticEmbError: as `StaticModel.load`.
+            SpaceMismatchError: the model's digest is another.
+        """
+        if isinstance(model, StaticModel):
+            opened, found, path = model, identity(model), model._encoder.place
+            name = path
+        else:
+            located = locate(model)
+            path = os.path.abspath(located)
+            opened, found = _shared(path, _version(path))
+            name = path if model is None or located == os.fspath(model) else os.fspath(model)
+        if path == DEFAULT_FILE:  # another environment has it at another place
+            name = DEFAULT_MODEL
+        if digest is not None and digest != found:
+            raise SpaceMismatchError(
+                f"{name}: expected the model whose digest is {digest!r:.90}, found one with "
+                f"{found!r}: vectors of the two do not compare"
+            )
+        if truncate_dim is None:
+            truncate_dim = opened.truncate_dim
+        else:
+            check_dim(truncate_dim, opened.metadata.dim)
+        return cls(opened, name, found, truncate_dim)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The values of a framework's configuration that make the adapter again."""
+        return {"truncate_dim": self.truncate_dim, "digest": self.digest}
+
+    @property
+    def dim(self) -> int:
+        """The length of the adapter's vectors."""
+        return self.truncate_dim or self.model.metadata.dim
+
+    def documents(self, texts: Iterable[str]) -> NDArray[Any]:
+        """Return the vectors of documents, (n, dim) float32, by one call of `encode_document`.
+
+        Raises:
+            TypeError: `texts` is one string, whose characters are no documents.
+            TypeError, StaticEmbError: as `StaticModel.encode_document`.
+        """
+        return self.model.encode_document(_several(texts), truncate_dim=self.dim)
+
+    def queries(self, texts: Iterable[str]) -> NDArray[Any]:
+        """Return the vectors of queries, (n, dim) float32, by one call of `encode_query`.
+
+        Raises:
+            TypeError, StaticEmbError: as `documents` and `StaticModel.encode_query`.
+        """
+        return self.model.encode_query(_several(texts), truncate_dim=self.dim)
+
+
+def _several(texts: Iterable[str]) -> Iterable[str]:
+    if isinstance(texts, str):
+        raise TypeError("texts: expected a list of strings, found a string")
+    return texts
+
+
+def _version(path: str) -> tuple[int, int] | None:
+    """Return what tells a replaced file from the former one."""
+    try:
+        status = os.stat(path)
+    except OSError:  # opening it raises an error with the reason
+        return None
+    return status.st_ino, status.st_mtime_ns
+
+
+@lru_cache(maxsize=8)
+def _shared(path: str, version: tuple[int, int] | None) -> tuple[StaticModel, str]:
+    """Open a model once for each version of its file; return it with its digest."""
+    model = StaticModel.load(path)
+    return model, identity(model)
+
+
+def missing_package(extra: str, error: ImportError) -> MissingPackageError:
+    """Return the error for a framework that cannot be imported."""
+    return MissingPackageError(f"{error}: pip install 'staticemb-runtime[{extra}]'")

@@ -142,6 +142,7 @@ def environment() -> dict[str, Any]:
         "uvicorn",
         "starlette",
         "h11",
+        "semhash",
     )
     versions = {}
     for package in packages:

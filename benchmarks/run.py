@@ -25,6 +25,7 @@ ALL = (
     "distillation",
     "search",
     "search_scaling",
+    "duplicates",
     "aws_lambda",
     "bulk",
     "serving",

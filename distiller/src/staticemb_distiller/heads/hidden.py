@@ -55,8 +55,8 @@ def fit_hidden(vectors: NDArray[np.float32], targets: Targets, width: int, seed:
     # Inputs of unit variance, for which the first weights and the rate are made.
     scale = np.float32(1 / max(float(np.sqrt((vectors**2).mean())), 1e-12))
     network = kind(
-        (width,),
-        batch_size=min(_BATCH, len(vectors)),
+        hidden_layer_sizes=(width,),
+        batch_size=min(_BATCH, max(1, int(0.8 * len(vectors)))),
         learning_rate_init=_RATE,
         max_iter=_EPOCHS,
         early_stopping=True,

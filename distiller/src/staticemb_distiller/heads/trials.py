@@ -102,5 +102,5 @@ def _losses(predictions: Predictions, targets: Targets) -> NDArray[np.float64]:
     if targets.kind == "linear":
         spread = np.maximum(targets.values.var(axis=0), 1e-30)
         errors: NDArray[np.float64] = (predictions.logits - targets.values) ** 2 / spread
-        return errors.mean(axis=1)
+        return np.asarray(errors.mean(axis=1))
     return calibration.losses(predictions.logits, targets, predictions.temperature)

@@ -12,7 +12,7 @@ rest.
 from __future__ import annotations
 
 from itertools import combinations
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
     Ints = NDArray[np.int64]
+
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 LEAST_COSINE: Final = 0.75
 """Below this `centered_cosine`, similar vectors differ in too many signs for so few probes."""
@@ -68,7 +70,7 @@ class HashedVectors:
         self._middle: Floats = vectors.mean(axis=0)
         self._vectors: Floats = vectors[:0]
         self._codes: NDArray[np.uint64] = np.zeros((-(-vectors.shape[1] // 64), 0), np.uint64)
-        self._count = 0
+        self._count = self._next_tables = 0
         share = np.arccos(max(cosine, -1.0)) / np.pi
         signs = 64 * len(self._codes)
         deviation = np.sqrt(signs * share * (1 - share))
@@ -192,7 +194,7 @@ def _subsets(size: int, most: int) -> Floats:
     return rows
 
 
-def _with_room(array: NDArray[np.generic], rows: int) -> NDArray[np.generic]:
+def _with_room(array: NDArray[_Scalar], rows: int) -> NDArray[_Scalar]:
     """Return an array with at least so many rows, and a quarter more when it is made anew."""
     if rows <= len(array):
         return array

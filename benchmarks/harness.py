@@ -138,6 +138,7 @@ def environment() -> dict[str, Any]:
         "safetensors",
         "bm25s",
         "usearch",
+        "pyarrow",
         "uvicorn",
         "starlette",
         "h11",

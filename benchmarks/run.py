@@ -26,6 +26,7 @@ ALL = (
     "search",
     "search_scaling",
     "aws_lambda",
+    "bulk",
     "serving",
 )
 

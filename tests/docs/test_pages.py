@@ -136,6 +136,7 @@ def test_the_help_of_each_command_is_shown(tmp_path):
     for command, names in {
         "staticemb": [
             "encode",
+            "classify",
             "similarity",
             "tokens",
             "info",
@@ -143,6 +144,7 @@ def test_the_help_of_each_command_is_shown(tmp_path):
             "search",
             "export",
             "dedup",
+            "serve",
             "bundle-lambda",
         ],
         "staticemb-distiller": COMMANDS,

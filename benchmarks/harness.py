@@ -139,6 +139,10 @@ def environment() -> dict[str, Any]:
         "bm25s",
         "usearch",
         "semhash",
+        "pyarrow",
+        "uvicorn",
+        "starlette",
+        "h11",
     )
     versions = {}
     for package in packages:

@@ -27,6 +27,8 @@ ALL = (
     "search_scaling",
     "duplicates",
     "aws_lambda",
+    "bulk",
+    "serving",
 )
 
 

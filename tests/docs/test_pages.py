@@ -141,6 +141,7 @@ def test_the_help_of_each_command_is_shown(tmp_path):
             "info",
             "index",
             "search",
+            "export",
             "dedup",
             "bundle-lambda",
         ],

@@ -28,8 +28,8 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser]) -> None:
         "serve",
         help="answer requests over HTTP",
         description="Answer requests over HTTP: /v1/embeddings and /v1/models as OpenAI's API has "
-        "them, /embed, /rerank, /health and /metrics as Text Embeddings Inference has them, and "
-        "/search over indexes. Needs the extra serve.",
+        "them, /embed, /rerank, /health and /metrics as Text Embeddings Inference has them, "
+        "/search over indexes, and /classify with a model's heads. Needs the extra serve.",
     )
     serve.set_defaults(run=run)
     serve.add_argument(

@@ -54,7 +54,7 @@ class Heads:
                     else f"{self._file.path}: expected a file with a head, found none"
                 )
             name = self.names[0]
-        scorer = self._scorers.get(name)
+        scorer = self._scorers.get(name) if isinstance(name, str) else None
         if scorer is not None:
             return scorer
         if name not in self.names:

@@ -138,6 +138,11 @@ def environment() -> dict[str, Any]:
         "safetensors",
         "bm25s",
         "usearch",
+        "pyarrow",
+        "uvicorn",
+        "starlette",
+        "h11",
+        "semhash",
     )
     versions = {}
     for package in packages:

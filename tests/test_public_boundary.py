@@ -14,6 +14,7 @@ PUBLIC = (
     "staticemb_distiller.indexing",
     "staticemb_runtime",
     "staticemb_runtime.aws_lambda",
+    "staticemb_runtime.bulk",
     "staticemb_runtime.cli",
     "staticemb_runtime.encoding",
     "staticemb_runtime.format",

@@ -92,7 +92,7 @@ def test_the_progress_line_has_rate_and_time_left_and_fits(tmp_path):
     source.write_text("some words of a text\n" * 60_000)
     command = [*RUNTIME, "encode", "-i", source, "-o", tmp_path / "v.npy"]
     with Terminal(command, size=(24, 80)) as terminal:
-        terminal.wait_for(r"8,192 \(\d+ %\) texts, [\d,]+/s, \d+:\d\d left")
+        terminal.wait_for(r"8,192 \(\d+ %\) texts, \d\.\d of 1\.3 MB, [\d,]+/s, \d+:\d\d left")
         terminal.resize(24, 30)
         status, lines = terminal.finish()
     assert status == 0

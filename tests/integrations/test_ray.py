@@ -23,15 +23,21 @@ TESTS = str(Path(__file__).resolve().parents[1])  # workers import the actor cla
 
 @pytest.fixture(scope="module")
 def cluster():
-    ray.init(
-        num_cpus=3,
-        include_dashboard=False,
-        object_store_memory=200 << 20,
-        log_to_driver=False,
-        runtime_env={
-            "env_vars": {"PYTHONPATH": os.pathsep.join([TESTS, os.environ["PYTHONPATH"]])}
-        },
-    )
+    path = os.pathsep.join([TESTS, os.environ["PYTHONPATH"]])
+    for attempt in range(3):
+        try:
+            ray.init(
+                num_cpus=3,
+                include_dashboard=False,
+                object_store_memory=200 << 20,
+                log_to_driver=False,
+                runtime_env={"env_vars": {"PYTHONPATH": path}},
+            )
+            break
+        except Exception:  # a busy machine may take longer than Ray waits for a node
+            ray.shutdown()
+            if attempt == 2:
+                raise
     data.DataContext.get_current().enable_progress_bars = False
     yield
     ray.shutdown()

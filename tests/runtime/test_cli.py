@@ -141,7 +141,9 @@ def test_what_cannot_be_done_is_said_in_one_line(model, tmp_path):
     assert "cannot be read" in error_of(staticemb("encode", "-m", model, "-i", tmp_path / "no.txt"))
     nowhere = tmp_path / "no" / "out.npy"
     assert "cannot be written" in error_of(staticemb("encode", "-m", model, "-o", nowhere, "a"))
-    assert "a folder" in error_of(staticemb("encode", "-m", model, "-o", tmp_path, "a"))
+    assert "expected a file, a folder" in error_of(
+        staticemb("encode", "-m", model, "-o", tmp_path, "no such text")
+    )
     both = staticemb("encode", "-m", model, "-i", tmp_path / "no.txt", "a")
     assert "expected no texts with --input" in error_of(both)
     assert "9" in error_of(staticemb("encode", "-m", model, "--truncate-dim", 9, "a"))

@@ -21,7 +21,7 @@ def write(path, *parts, form=None):
     with open_writer(str(path), form, DIM, np.dtype("float32")) as writer:
         for records in parts:
             numbers = np.arange(count, count + len(records), dtype=np.float32)
-            writer.write(records, np.repeat(numbers, DIM).reshape(-1, DIM))
+            writer.write(records, np.repeat(numbers, DIM).reshape(-1, DIM), None)
             count += len(records)
 
 
@@ -51,7 +51,7 @@ def test_the_name_says_the_format_in_any_case(name, form):
 
 
 @pytest.mark.parametrize(
-    "name", ["vectors.csv", "x.xyz", "vectors", "o.parquet.gz", "o.npy.zst", "folder.npy/o"]
+    "name", ["vectors.txt", "x.xyz", "vectors", "o.parquet.gz", "o.npy.zst", "folder.npy/o"]
 )
 def test_other_names_are_refused(name):
     with pytest.raises(InvalidOptionError, match=f"^{name}: expected"):
@@ -177,7 +177,7 @@ def test_json_refuses_a_vector_that_it_cannot_hold(tmp_path, value):
         pytest.raises(OutputError, match="record 2: expected finite vectors"),
         open_writer(str(tmp_path / "o.jsonl"), None, DIM, vectors.dtype) as writer,
     ):
-        writer.write([{"text": "t"}] * 3, vectors)
+        writer.write([{"text": "t"}] * 3, vectors, None)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -11,7 +11,7 @@ from multiprocessing import connection as connections
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ..records.output_file import remove_temporary_files
-from .worker import Failure, Settings, ShardEmbedder, attempt, serve
+from .worker import Failure, RunSettings, ShardEmbedder, attempt, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -43,7 +43,7 @@ class Observer(Protocol):
 
 def run_shards(
     shards: Iterable[Shard],
-    settings: Settings,
+    settings: RunSettings,
     model: StaticModel,
     workers: int,
     observer: Observer,
@@ -85,7 +85,7 @@ def run_shards(
 class _Worker:
     """A process, the shard that it embeds, and how often a worker has begun that."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: RunSettings) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection: Connection[Any, Any]
         self.connection, other = context.Pipe()
@@ -110,7 +110,7 @@ class _Worker:
 class _Pool:
     """Workers and the shards that they have not begun."""
 
-    def __init__(self, waiting: deque[Shard], settings: Settings, observer: Observer) -> None:
+    def __init__(self, waiting: deque[Shard], settings: RunSettings, observer: Observer) -> None:
         self._waiting = waiting
         self._settings = settings
         self._observer = observer

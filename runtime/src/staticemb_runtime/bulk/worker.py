@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _REPORT_SECONDS: Final = 0.2
 
 
-class Settings(NamedTuple):
+class RunSettings(NamedTuple):
     """What all shards of a run share; it is sent to workers.
 
     Attributes:
@@ -62,7 +62,7 @@ class ShardEmbedder:
         StaticEmbError: the model cannot be opened, or an option is invalid.
     """
 
-    def __init__(self, settings: Settings, model: StaticModel | None = None) -> None:
+    def __init__(self, settings: RunSettings, model: StaticModel | None = None) -> None:
         self._settings = settings
         self._texts = TextEmbedder(model or settings.model, **settings.options)
 
@@ -136,7 +136,7 @@ def attempt(embed: Callable[[], Counts]) -> Counts | Failure:
         return Failure("not enough memory", fatal=False)
 
 
-def serve(connection: Connection[Any, Any], settings: Settings) -> None:
+def serve(connection: Connection[Any, Any], settings: RunSettings) -> None:
     """Embed the shards that a parent process sends, until it sends None or ends."""
     # The parent answers Ctrl-C, and ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -9,7 +9,7 @@ from ..bulk.manifest import Manifest, open_manifest
 from ..bulk.processes import run_shards
 from ..bulk.shards import plan
 from ..bulk.texts import Counts, TextEmbedder
-from ..bulk.worker import Failure, Settings
+from ..bulk.worker import Failure, RunSettings
 from ..encoding.options import check_workers
 from ..encoding.progress import InputPosition, Progress
 from ..errors import InputError
@@ -42,7 +42,7 @@ def run_folder(options: argparse.Namespace) -> int:
     vectors = vector_options(options)
     vectors["workers"] = max(1, check_workers(options.workers) // processes)
     embedder = TextEmbedder(options.model, **vectors)
-    settings = Settings(
+    settings = RunSettings(
         model=None if options.model is None else locate(options.model),
         folder=folder,
         column=options.column,

@@ -14,8 +14,8 @@ pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
 data = pytest.importorskip("ray.data")
 
-from staticemb_runtime.bulk.ray import RayEmbedder, embed_dataset  # noqa: E402
-from staticemb_runtime.errors import InvalidDimensionError  # noqa: E402
+from staticemb_runtime.bulk.ray import RayEmbedder, embed_dataset
+from staticemb_runtime.errors import InvalidDimensionError
 
 FILES, ROWS = 8, 250
 TESTS = str(Path(__file__).resolve().parents[1])  # workers import the actor class of this module

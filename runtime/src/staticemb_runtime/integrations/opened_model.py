@@ -14,7 +14,7 @@ from ..encoding.vectors import check_dim
 from ..errors import MissingPackageError, SpaceMismatchError
 from ..loading.installed import DEFAULT_FILE, DEFAULT_MODEL, locate
 from ..model import StaticModel
-from ..search.embedding import identity
+from ..model.identity import identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -4,11 +4,13 @@ All contestants use the bundled model's vectors and one threshold. Agreement is 
 vectors: `missed` is the share of kept texts that are similar to an earlier kept text, `wrong` the
 share of removed texts that are similar to no kept one. Each contestant runs in its own process.
 
-python benchmarks/duplicates.py [--quick] [--results FOLDER]
+python benchmarks/duplicates.py             20 Newsgroups, 25,000 and 100,000 generated texts
+python benchmarks/duplicates.py --million   a million generated texts as well, once, without `exact`
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
 import statistics
@@ -24,7 +26,8 @@ from staticemb_runtime import StaticModel
 
 THRESHOLD = 0.9
 REPETITIONS = 3
-GENERATED = 100_000
+GENERATED = (25_000, 100_000)
+MILLION = 1_000_000
 _SAMPLE = 4_000  # texts whose neighbors are computed by brute force
 _ROUNDING = 1e-5
 
@@ -64,15 +67,22 @@ CONTESTANTS = {"staticemb": "default", "staticemb, exact": "exact", "semhash": "
 
 def main() -> None:
     """Run and save."""
-    harness.read_options()
-    results = {
-        name: _measure(found)
-        for name, found in {
-            "20 Newsgroups": texts.load("posts", harness.fewer(20_000, 300))[0],
-            "generated": edited(harness.fewer(GENERATED)),
-        }.items()
-    }
-    harness.save("duplicates", results)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    harness.add_options(parser)
+    parser.add_argument("--million", action="store_true", help="a million generated texts as well")
+    options = parser.parse_args(namespace=harness.OPTIONS)
+    harness.check_clean()
+    every = tuple(CONTESTANTS)
+    posts = texts.load("posts", harness.fewer(20_000, 300))[0]
+    results = [_measure("20 Newsgroups", posts, every, REPETITIONS)]
+    for count in GENERATED:
+        results.append(_measure("generated", edited(harness.fewer(count)), every, REPETITIONS))
+    if options.million:
+        names = tuple(name for name in every if CONTESTANTS[name] != "exact")
+        results.append(_measure("generated", edited(harness.fewer(MILLION)), names, 1))
+    harness.save("duplicates", {"threshold": THRESHOLD, "collections": results})
 
 
 def edited(count: int, seed: int = 0) -> list[str]:
@@ -89,17 +99,21 @@ def edited(count: int, seed: int = 0) -> list[str]:
     return made
 
 
-def _measure(found: list[str]) -> dict[str, Any]:
+def _measure(
+    kind: str, found: list[str], names: tuple[str, ...], repetitions: int
+) -> dict[str, Any]:
     vectors = StaticModel().encode(found, on_empty="zero")
-    runs: dict[str, list[dict[str, Any]]] = {name: [] for name in CONTESTANTS}
+    runs: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "texts.json"
         path.write_text(json.dumps(found), encoding="utf-8")
-        for _ in range(harness.fewer(REPETITIONS)):
-            for name, kind in CONTESTANTS.items():
-                run = harness.in_fresh_process(_PROGRAM, kind, str(path), str(THRESHOLD))
+        for _ in range(harness.fewer(repetitions)):
+            for name in names:
+                run = harness.in_fresh_process(
+                    _PROGRAM, CONTESTANTS[name], str(path), str(THRESHOLD)
+                )
                 runs[name].append(json.loads(run))
-    results: dict[str, Any] = {"texts": len(found), "threshold": THRESHOLD}
+    results: dict[str, Any] = {}
     for name, repeated in runs.items():
         kept = np.array(repeated[0]["kept"], np.int64)
         results[name] = {
@@ -108,8 +122,8 @@ def _measure(found: list[str]) -> dict[str, Any]:
             "memory": int(_median(repeated, "memory")),
             "kept": len(kept),
         } | agreement(vectors, kept)
-        print(name, results[name], flush=True)
-    return results
+        print(kind, len(found), name, results[name], flush=True)
+    return {"kind": kind, "texts": len(found), "contestants": results}
 
 
 def _median(runs: list[dict[str, Any]], key: str) -> float:

@@ -138,7 +138,11 @@ def environment() -> dict[str, Any]:
         "safetensors",
         "bm25s",
         "usearch",
+        "semhash",
         "pyarrow",
+        "uvicorn",
+        "starlette",
+        "h11",
     )
     versions = {}
     for package in packages:

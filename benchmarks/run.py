@@ -25,8 +25,10 @@ ALL = (
     "distillation",
     "search",
     "search_scaling",
+    "duplicates",
     "aws_lambda",
     "bulk",
+    "serving",
 )
 
 

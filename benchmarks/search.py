@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staticemb_runtime.search import Index
+from staticemb_runtime.search.fusion import RERANK_WEIGHT
 from staticemb_runtime.search.lexicon import Lexicon
 from staticemb_runtime.search.stop_words import ENGLISH
 
@@ -37,7 +38,7 @@ COLLECTIONS = {
     "squad": ("tune", "squad-sentences"),
 }
 WEIGHTS = (0.0, 0.25, 0.35, 0.5, 0.75, 1.0)
-RERANK_WEIGHTS = (0.25, 0.5, 0.75, 1.0)
+RERANK_WEIGHTS = (0.25, 0.5, RERANK_WEIGHT, 1.0)
 
 
 class Collection(NamedTuple):
@@ -176,6 +177,7 @@ def _second_stage(index: Index, collection: Collection, name: str, folder: Path)
             str(weight): _searched(index, collection, rerank=scorer, rerank_weight=weight)
             for weight in RERANK_WEIGHTS
         },
+        "rerank_weight": str(RERANK_WEIGHT),
     }
 
 

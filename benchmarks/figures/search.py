@@ -19,7 +19,7 @@ def section(content: dict[str, Any]) -> str:
     ]
     lines = {
         "the teacher alone": lambda found: found["teacher"],
-        "together, then the teacher over 100": lambda found: found["reranked_by_weight"]["0.75"],
+        "together, then the teacher over 100": _reranked,
         "static queries on the teacher's vectors, together": lambda found: found[
             "teacher_documents"
         ]["hybrid"],
@@ -49,6 +49,12 @@ def further(content: dict[str, Any]) -> dict[str, str]:
     ]
     heads = ["weight of the vectors", *(NAMES[name] for name in collections)]
     return {"search_weights": drawing.table(heads, body)}
+
+
+def _reranked(found: dict[str, Any]) -> float:
+    """Return the figure of the default weight; older results do not name it."""
+    weight = found.get("rerank_weight", "0.75")
+    return float(found["reranked_by_weight"][weight])
 
 
 def _reported(content: dict[str, Any]) -> dict[str, Any]:

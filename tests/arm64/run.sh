@@ -99,7 +99,8 @@ if [ $# = 0 ]; then
     set -- tests/runtime/test_format.py tests/runtime/test_pooling.py tests/runtime/test_vectors.py \
         tests/runtime/test_words.py tests/property/test_pooling_laws.py \
         tests/property/test_word_table.py tests/property/test_wordpiece_property.py \
-        tests/property/test_words_property.py tests/end_to_end/test_lambda_handler.py
+        tests/property/test_words_property.py tests/end_to_end/test_lambda_handler.py \
+        tests/runtime/test_search.py tests/runtime/test_duplicates.py
     if [ $arm = arm64 ]; then
         set -- "$@" tests/property/test_file_format.py tests/runtime/test_model.py
     fi

@@ -5,24 +5,32 @@ from .shown import shown_by
 # In a process of its own: modules of benchmarks/ have the names of some in tests/.
 SHOW = """
 import json
+import figures.duplicates as duplicates
 import figures.search as search, figures.search_scaling as scaling
 
 made = {"processor": "p", "python": "3", "versions": {}, "commit": "c", "date": "d"}
 times = lambda first: {"3": first, "8": first + 1}
 rows = [
-    {"documents": 5000, "name": "staticemb", "build_seconds": 2.0, "load_seconds": 0.5,
+    {"texts": "generated", "documents": 5000, "name": "staticemb", "loss": 0.25,
+     "build_seconds": 2.0, "load_seconds": 0.5,
      "peak_mb": 70, "recall": 0.5, "milliseconds": {"hybrid": times(11), "vector": times(13)}},
-    {"documents": 5000, "name": "bm25s", "build_seconds": 1.0, "peak_mb": 80,
-     "milliseconds": {"lexical": times(17)}},
+    {"texts": "generated", "documents": 5000, "name": "bm25s", "build_seconds": 1.0,
+     "peak_mb": 80, "milliseconds": {"lexical": times(17)}},
 ]
 results = {"dimension": 256, "words": 40, "rows": rows}
 ways = {"bm25s": 31.0, "lexical": 32.0, "vector": 33.0, "hybrid": 34.0}
 found = ways | {"documents": 9, "seconds_to_index": 1.0, "hybrid_milliseconds": 2.0,
                 "by_vector_weight": {"0.0": 41.0, "1.0": 42.0}}
-taught = found | {"teacher": 51.0, "reranked_by_weight": {"0.75": 52.0},
+taught = found | {"teacher": 51.0, "reranked_by_weight": {"0.7": 52.0},
+                  "rerank_weight": "0.7",
                   "teacher_documents": {"hybrid": 53.0}}
 content = lambda found: {"environment": made, "results": {"collections": {"nfcorpus": found}}}
+run = {"seconds": 2.0, "memory": 3e6, "kept": 61, "missed": 0.25, "wrong": 0.5}
+repeats = {"threshold": 0.9, "collections": [
+    {"kind": "posts", "texts": 80, "contestants": {"staticemb": run}}]}
 print(json.dumps({
+    "duplicates": duplicates.section({"environment": made, "results": repeats}),
+    "recall": scaling.further({"results": results})["search_recall"],
     "scaling": scaling.section({"environment": made, "results": results}),
     "search": search.section(content(found)),
     "taught": search.section(content(taught)),
@@ -36,6 +44,10 @@ def test_each_contestant_has_its_own_figures():
     assert "| staticemb | both | 5,000 | 11 | 12 |  | 2,500 | 70 |" in shown["scaling"]
     assert "| staticemb | vectors | 5,000 | 13 | 14 | 0.500 | 2,500 | 70 |" in shown["scaling"]
     assert "| bm25s | words | 5,000 | 17 | 18 |  | 5,000 | 80 |" in shown["scaling"]
+    assert "| generated | 5,000 | staticemb | 0.500 | 0.25000 |" in shown["recall"]
+    assert (
+        "| posts | 80 | staticemb | 2 | 2.5e+04 | 3 | 61 | 25.00 | 50.00 |" in shown["duplicates"]
+    )
     assert "| BM25 | 32.0 |" in shown["search"]
     assert "teacher" not in shown["search"]
     assert "| the teacher alone | 51.0 |" in shown["taught"]

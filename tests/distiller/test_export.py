@@ -14,11 +14,14 @@ from peer_models import TEXTS, vectors_for
 from staticemb_distiller.cli.main import main
 from staticemb_distiller.errors import ConvertError, InexpressibleError
 from staticemb_distiller.file import Parts, Settings, write
+from staticemb_distiller.file.added_heads import with_heads
+from staticemb_distiller.file.head import Head
 from staticemb_distiller.interop import export as exports
 from staticemb_distiller.interop import model2vec_folder, sentence_transformers_folder
 from staticemb_distiller.interop.export import export
 from staticemb_runtime import StaticModel
 from staticemb_runtime.format.reader import read
+from staticemb_runtime.loading import find_installed
 from tokenizer_families import families, family
 
 pytest.importorskip("model2vec")
@@ -402,3 +405,31 @@ def test_transformers_js(tmp_path, wordpiece, node_modules, name):
     expected = StaticModel.load(path).encode(texts)
     assert np.abs(np.array(found["pooled"]) - expected).max() < 2 * CLOSE
     assert np.abs(np.array(found["direct"]) - expected).max() < 2 * CLOSE
+
+
+@pytest.mark.parametrize("pooling", [None, "mean"])
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_onnx_predicts_what_the_heads_predict(tmp_path, pooling, precision):
+    random = np.random.default_rng(0)
+    layer = random.normal(size=(3, 192)), random.normal(size=3)
+    hidden = random.normal(size=(5, 64)), random.normal(size=5)
+    heads = [
+        Head("topic", "softmax", ("a", "b", "c"), *layer, temperature=0.5, pooling=pooling),
+        Head("flags", "sigmoid", ("x", "y", "z"), *layer, thresholds=(0.2, 0.5, 0.7)),
+        Head(
+            "deep", "linear", ("n",), random.normal(size=(1, 5)), np.ones(1), hidden, dimension=64
+        ),
+        Head("asked", "softmax", ("a", "b", "c"), *layer, prompt="query: "),
+    ]
+    with_heads(find_installed("minilm-en-small"), heads, tmp_path / "m", precision=precision)
+    model = StaticModel.load(tmp_path / "m")
+    exported = export(tmp_path / "m", tmp_path / "out", "onnx")
+    assert any("head.asked" in note and "topic" not in note for note in exported.notes)
+    found = run_onnx(tmp_path / "out")
+    texts = list(TEXTS)
+    for name in ("topic", "flags"):
+        expected = model.predict_proba(texts, head=name)
+        np.testing.assert_allclose(found[f"{name}_probabilities"], expected, atol=1e-5)
+    expected = np.reshape(model.predict(texts, head="deep"), (-1, 1))
+    np.testing.assert_allclose(found["deep_values"], expected, atol=1e-4)
+    assert "asked_logits" not in found

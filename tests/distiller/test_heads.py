@@ -18,6 +18,7 @@ from staticemb_distiller.errors import HeadError
 from staticemb_distiller.heads import calibration
 from staticemb_distiller.heads.examples import read_examples
 from staticemb_distiller.heads.folds import fold_numbers
+from staticemb_distiller.heads.hidden import fit_hidden
 from staticemb_distiller.heads.linear import Linear, outputs
 from staticemb_distiller.heads.logistic import Weights, fit_logistic
 from staticemb_distiller.heads.page import html
@@ -25,6 +26,7 @@ from staticemb_distiller.heads.ridge import fit_ridge, moments
 from staticemb_distiller.heads.scores import Predictions, score
 from staticemb_distiller.heads.targets import Targets
 from staticemb_runtime import StaticModel
+from staticemb_runtime.loading import find_installed, open_parts
 
 TOPICS = {
     "billing": ["invoice", "payment", "refund", "charge", "price"],
@@ -377,3 +379,82 @@ def test_outputs_of_blocks_are_those_of_the_whole(monkeypatch):
     monkeypatch.undo()
     at_once = fit_logistic(vectors, softmax_targets(numbers), 0.1)
     np.testing.assert_allclose(blocked.weights, at_once.weights, atol=1e-2)
+
+
+def test_a_hidden_layer_is_kept_where_no_line_separates(tmp_path):
+    # Two words that are both there or both absent: the exclusive or of two words.
+    random = np.random.default_rng(0)
+    texts, labels = [], []
+    for number in range(600):
+        first, second = random.integers(0, 2, 2)
+        words = [("cold", "hot")[first], ("river", "music")[second]]
+        texts.append(" ".join(words) + f" {number % 7}")
+        labels.append("same" if first == second else "different")
+    report = fit_head(
+        "minilm-en-small", (texts, labels), tmp_path / "m", hidden=32, with_baseline=False
+    )
+    assert report.hidden == 32
+    assert "kept" in report.choices[0]
+    model = StaticModel.load(tmp_path / "m")
+    assert (np.array(model.classify(texts)) == labels).mean() > 0.9
+
+
+def test_a_hidden_layer_that_does_not_help_is_not_kept(fitted, tmp_path):
+    _, _, texts, labels = fitted
+    report = fit_head(
+        "minilm-en-small", (texts, labels), tmp_path / "m", hidden=4, with_baseline=False
+    )
+    assert report.hidden == 0
+    assert "not kept" in report.choices[0]
+
+
+def test_a_perceptron_is_scikit_learns():
+    vectors, numbers = blobs(labels=2)
+    values = np.stack([numbers * 5.0 + 1, vectors[:, 0]], axis=1)
+    for targets in (softmax_targets(numbers), Targets("linear", ("a", "b"), values)):
+        mean = vectors.mean(axis=0)
+        network = fit_hidden(vectors - mean, targets, 16, seed=0)
+        found = network.logits(vectors - mean)
+        whole = network.around(mean).logits(vectors)
+        np.testing.assert_allclose(whole, found, atol=1e-2)
+        if targets.kind == "softmax":
+            assert (found.argmax(axis=1) == numbers).mean() > 0.85
+        else:
+            assert np.corrcoef(found[:, 1], values[:, 1])[0, 1] > 0.8
+            assert abs(found[:, 0].mean() - values[:, 0].mean()) < 0.5
+
+
+def test_a_tuned_table_is_kept_where_words_decide(fitted, tmp_path):
+    pytest.importorskip("torch")
+    before = fitted[0]
+    # Each word has a label by lot: more words than the vectors have dimensions.
+    random = np.random.default_rng(0)
+    vocabulary = json.loads(open_parts(find_installed("minilm-en-small")).tokenizer)["model"][
+        "vocab"
+    ]
+    words = [word for word in vocabulary if word.isascii() and word.isalpha() and len(word) > 4]
+    sides = random.permutation(sorted(words))[:600].reshape(2, 300)
+    numbers = random.integers(0, 2, 1500)
+    texts = [" ".join(random.choice(sides[number], 3)) for number in numbers]
+    labels = [("a", "b")[number] for number in numbers]
+    report = fit_head(
+        before, (texts, labels), tmp_path / "m", name="new", tune=True, with_baseline=False
+    )
+    assert report.tuned
+    assert any("has no head.queue" in line for line in report.warnings)
+    model = StaticModel.load(tmp_path / "m", verify=True)
+    assert model.heads == ("new",)
+    assert (np.array(model.classify(texts)) == labels).mean() > 0.95
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"hidden": 0}, "expected 1 to"),
+        ({"hidden": 2, "tune": True}, "expected one of them"),
+        ({"hidden": 2, "class_weight": "balanced"}, "expected no weights"),
+    ],
+)
+def test_options_beyond_the_linear_layer_are_checked(tmp_path, options, message):
+    with pytest.raises(HeadError, match=message):
+        fit_head("minilm-en-small", (["a", "b"], ["x", "y"]), tmp_path / "m", **options)

@@ -136,12 +136,15 @@ def test_the_help_of_each_command_is_shown(tmp_path):
     for command, names in {
         "staticemb": [
             "encode",
+            "classify",
             "similarity",
             "tokens",
             "info",
             "index",
             "search",
+            "export",
             "dedup",
+            "serve",
             "bundle-lambda",
         ],
         "staticemb-distiller": COMMANDS,

@@ -9,6 +9,7 @@ COMMANDS = ("sh", "console", "bash", "python")
 _FENCE = re.compile(r"(`{3,})(\w*)\s*")
 _NOT_RUN = re.compile(r"<!-- not run: (\S.*) -->")
 _IN_CLONE = "<!-- run in: the clone -->"
+_IN_INTEGRATIONS = "<!-- run in: make test-integrations -->"
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Block:
         line: the number of the opening fence's line.
         not_run: the reason given right before it, or "".
         in_clone: whether the line before says that it runs in a clone of the repository.
+        in_integrations: whether it says that it needs the packages of `make test-integrations`.
     """
 
     language: str
@@ -28,6 +30,7 @@ class Block:
     line: int
     not_run: str
     in_clone: bool = False
+    in_integrations: bool = False
 
 
 def blocks(text):
@@ -37,9 +40,10 @@ def blocks(text):
         if inside is None:
             fence = _FENCE.fullmatch(line)
             if fence:
-                reason = _NOT_RUN.fullmatch(before.strip())
-                in_clone = before.strip() == _IN_CLONE
-                inside = (fence[1], fence[2], number, reason[1] if reason else "", in_clone)
+                mark = before.strip()
+                reason = _NOT_RUN.fullmatch(mark)
+                places = (mark == _IN_CLONE, mark == _IN_INTEGRATIONS)
+                inside = (fence[1], fence[2], number, reason[1] if reason else "", *places)
                 lines = []
             elif line.strip():
                 before = line

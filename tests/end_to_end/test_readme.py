@@ -3,18 +3,19 @@
 The blocks of a page run in order, in one folder that is empty at first; those of Python share their
 names. A page has the bundled model and what it makes itself, nothing else. A Hub stands at
 HF_ENDPOINT, with a small teacher under the name of a real one. A block that cannot run, or that
-needs a clone of the repository, is marked in the line above it:
+needs a clone of the repository, or packages of others, is marked in the line above it:
 
     <!-- not run: why -->
     <!-- run in: the clone -->
+    <!-- run in: make test-integrations -->
+
+tests/integrations/test_pages.py runs the last ones.
 """
 
 import json
 import os
 import shutil
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -22,13 +23,13 @@ from hub_client import environment
 from hub_server import WRITER, files_in, serve
 
 from . import page_runner
+from .page_runner import ROOT
 from .readme_blocks import COMMANDS, blocks
 
 pytest.importorskip("sentence_transformers")
 pytest.importorskip("model2vec")
 pytest.importorskip("pyarrow")
 
-ROOT = Path(__file__).resolve().parents[2]
 READMES = ("README.md", "runtime/README.md", "distiller/README.md")
 PAGES = (*READMES, *sorted(p.relative_to(ROOT).as_posix() for p in ROOT.glob("docs/**/*.md")))
 TEACHER = "sentence-transformers/all-MiniLM-L6-v2"
@@ -38,7 +39,11 @@ BLOCKS = {page: blocks((ROOT / page).read_text("utf-8")) for page in PAGES}
 RUN = {
     page: chosen
     for page, found in BLOCKS.items()
-    if (chosen := [b for b in found if b.language in COMMANDS and not b.not_run])
+    if (
+        chosen := [
+            b for b in found if b.language in COMMANDS and not (b.not_run or b.in_integrations)
+        ]
+    )
 }
 
 
@@ -126,22 +131,7 @@ def test_blocks_run_as_printed(page, commands, hub, tmp_path, tmp_path_factory):
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "OMP_NUM_THREADS": "1",
     }
-    session = [
-        (b.language, b.code, f"{page}:{b.line}", str(ROOT if b.in_clone else tmp_path))
-        for b in RUN[page]
-    ]
-    done = subprocess.run(
-        [sys.executable, page_runner.__file__],
-        cwd=tmp_path,
-        env=env,
-        input=json.dumps(session),
-        capture_output=True,
-        text=True,
-        timeout=1200,
-        check=False,
-    )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    assert "Traceback" not in done.stderr
+    page_runner.run_page(page, RUN[page], tmp_path, env)
 
 
 def test_blocks_are_found_with_their_marks():
@@ -159,8 +149,14 @@ echo two
 ```text
 nothing
 ```
+
+<!-- run in: make test-integrations -->
+```python
+import ray
+```
 """
-    first, second, third = blocks(text)
+    first, second, third, fourth = blocks(text)
     assert (first.language, first.code, first.line, first.not_run) == ("sh", "echo one\n", 2, "")
     assert (second.code, second.not_run) == ("```\necho two\n", "it needs an account")
     assert (third.language, third.not_run) == ("text", "")
+    assert [b.in_integrations for b in (first, second, third, fourth)] == [False] * 3 + [True]

@@ -9,13 +9,8 @@ from conftest import ROOT
 
 tomllib = pytest.importorskip("tomllib" if sys.version_info >= (3, 11) else "tomli")
 EVALUATION = {"bm25s", "model2vec", "sentence-transformers", "wordllama", "mteb"}
-NOT_PROVEN = EVALUATION | {
-    "onnx",
-    "onnxruntime",
-    "datasets",
-    "pyspark",
-    "ray",
-}  # their tests need the newest
+# Their tests need the newest.
+NOT_PROVEN = EVALUATION | {"onnx", "onnxruntime", "datasets", "pyspark", "ray"}
 
 
 def name_of(text):

@@ -1,5 +1,6 @@
 """Duplicates: the results of brute force, streams, two sets, hostile input."""
 
+import time
 import unicodedata
 
 import numpy as np
@@ -213,6 +214,75 @@ def test_half_the_bound_finds_nearly_all():
     found = near.nearest(queries).cosines >= 0
     assert (best >= 0.9).sum() > 2000
     assert found[best >= 0.9].mean() > 0.995
+
+
+@pytest.mark.parametrize("dim", [40, 64, 192, 300])
+@pytest.mark.parametrize("threshold", [0.82, 0.9, 0.97])
+def test_hashes_find_nearly_all(dim, threshold):
+    rng = np.random.default_rng(3)
+    vectors = unit(rng.normal(size=(9000, dim)))
+    vectors[::50] = 0
+    near = NearVectors(dim, threshold, first_lists=2000, hashes=True)
+    numbers = np.arange(0, 90_000, 10)
+    for begin in range(0, 9000, 1500):
+        near.add(vectors[begin : begin + 1500], numbers[begin : begin + 1500])
+    assert near._hashed is not None
+    assert len(near) == int(vectors.any(axis=1).sum())
+    noise = unit(rng.normal(size=(2000, dim)))
+    queries = unit(vectors[:2000] + noise * np.linspace(0, 0.8, 2000)[:, None].astype(np.float32))
+    cosines = queries @ vectors.T
+    best = cosines.max(axis=1)
+    found = near.nearest(queries)
+    hit = found.indices >= 0
+    assert (best[hit] >= threshold - 2e-6).all()
+    assert hit[best >= threshold].mean() > 0.98
+    own = cosines[np.flatnonzero(hit), found.indices[hit] // 10]
+    assert own == pytest.approx(found.cosines[hit], abs=2e-6)
+    assert (np.abs(own - best[hit]) < 2e-6).mean() > 0.98
+
+
+def test_vectors_of_one_direction_are_kept_in_lists():
+    """Less their mean, similar vectors are no longer similar: signs would say nothing."""
+    rng = np.random.default_rng(3)
+    vectors = unit(rng.normal(size=(3000, 64)) + 15)
+    near = NearVectors(64, 0.9999, first_lists=2000, hashes=True)
+    near.add(vectors, np.arange(3000))
+    assert near._hashed is not None
+    near = NearVectors(64, 0.99, first_lists=2000, hashes=True)
+    near.add(vectors, np.arange(3000))
+    assert near._hashed is None
+    assert (near.nearest(vectors).cosines > 0.9999).all()
+
+
+def test_equal_vectors_in_hash_tables_take_no_time(model):
+    """Equal texts of the other set are stored once."""
+    seen = Deduplicator(model)
+    seen.keep(["the same text"] * 5000 + ["another one"])
+    assert len(seen) == 5001
+    assert len(seen._near) == 2
+    assert [d.representative for d in seen.compare(["The same  text", "another one"])] == [0, 5000]
+
+
+@pytest.mark.serial
+def test_the_time_of_hashes_grows_nearly_linearly():
+    rng = np.random.default_rng(1)
+    vectors = unit(rng.normal(size=(4 * 12_000, 96)))
+
+    def work(count):
+        near = NearVectors(96, 0.9, first_lists=3000, hashes=True)
+        for begin in range(0, count, 2000):
+            near.nearest(vectors[begin : begin + 2000])
+            near.add(vectors[begin : begin + 2000], np.arange(begin, begin + 2000))
+
+    # from four to eight times as long for four times as many: a quadratic search takes sixteen
+    small, large = (min(processor_time(work, n) for _ in range(2)) for n in (12_000, 48_000))
+    assert large < 8 * small
+
+
+def processor_time(call, argument):
+    before = time.process_time()
+    call(argument)
+    return time.process_time() - before
 
 
 def test_few_vectors_of_many_are_read():

@@ -341,6 +341,9 @@ def test_the_names_and_the_form_of_heads(model):
         model.classify(TEXTS)
     with pytest.raises(MissingHeadError, match=r"'deep'.*found 'weather'"):
         model.classify(TEXTS, "weather")
+    for name in (5, ["topic"], b"topic"):
+        with pytest.raises(MissingHeadError, match="head: expected one of"):
+            model.classify(TEXTS, name)
 
 
 def test_the_only_head_needs_no_name(tmp_path):

@@ -316,6 +316,27 @@ def test_hits_carry_both_scores_and_ranks(index):
         assert by_id[hit.id].vector_score == pytest.approx(hit.score, abs=1e-6)
 
 
+def test_a_hits_scores_are_those_of_the_passage_that_it_shows(tmp_path, model):
+    """Even if the document's best passage by vectors is another one."""
+    by_words = "The word banana stands here alone among telephones, computers, shops and firms."
+    by_meaning = "Oranges, pears, plums, cherries and peaches are sweet fruits that grow on trees."
+    with Index.create(tmp_path / "i.db", model, passage_characters=80) as made:
+        made.add([f"{by_words} {by_meaning}", "A stone.", "A tree."], ids=["both", "s", "t"])
+        query = "banana, apricot, grape"
+        nearest = made.search(query, method="vector")[0]
+        assert nearest.text == by_meaning
+        hits = {hit.id: hit for hit in made.search(query)}
+        hit = hits["both"]
+        assert hit.text == by_words
+        passages = {passage.text: passage.vector for passage in made.passages()}
+        for found in hits.values():
+            cosine = passages[found.text] @ model.encode_query(query)
+            assert found.vector_score == pytest.approx(float(cosine), abs=1e-5)
+        lexical = {found.text: found.score for found in made.search(query, method="lexical")}
+        assert lexical.get(hit.text) == hit.lexical_score
+        assert hit.vector_rank == 1
+
+
 def test_several_queries_give_what_each_gives_alone(index):
     queries = ["apple", "deep sea", "", "stock exchange"]
     assert index.search(queries, k=3) == [index.search(query, k=3) for query in queries]

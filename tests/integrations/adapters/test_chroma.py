@@ -18,7 +18,7 @@ IDS = [f"d{number}" for number in range(len(DOCUMENTS))]
 
 @pytest.fixture
 def client(tmp_path):
-    return chromadb.PersistentClient(tmp_path / "db", Settings(anonymized_telemetry=False))
+    return chromadb.PersistentClient(str(tmp_path / "db"), Settings(anonymized_telemetry=False))
 
 
 def test_a_collection_finds_and_is_in_cosine_space(client):

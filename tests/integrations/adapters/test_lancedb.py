@@ -20,7 +20,7 @@ from .passages import DOCUMENTS, EXPECTED
 def table_of(database, function, name="passages"):
     class Passage(LanceModel):
         text: str | None = function.SourceField()
-        vector: Vector(function.ndims()) | None = function.VectorField(default=None)
+        vector: Vector(function.ndims()) = function.VectorField()
 
     return database.create_table(name, schema=Passage)
 

@@ -69,7 +69,8 @@ def adapt(
         index: A search index, instead of documents: its passages, as stored. If it was made with
             `model` and holds the teacher's vectors, no teacher and no vectors are needed.
         teacher: The teacher of the documents' vectors: a folder, a Hub id, `openai:URL#MODEL`, or a
-            function. A teacher or vectors are needed, unless an index has them.
+            function. A teacher or vectors are needed, unless an index has them. One that encodes
+            queries differently also encodes spans of the documents as queries, for the fit.
         vectors: The documents' vectors, in their order: an NPY file, a Parquet or JSON lines file
             with a column of vectors, an array (N, H), or a list of N vectors.
         text: The columns of the text, joined by `+`; None: "title" and "text" if documents have

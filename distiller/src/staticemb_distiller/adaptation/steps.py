@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -32,7 +33,7 @@ from .solving import FitInput
 from .teacher_queries import ENOUGH_DOCUMENTS, QueryRows, generated_queries, query_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -62,7 +63,11 @@ class Adaptation:
         self._tokenize = TokenIds(base.tokenizer, base.unknown_token_id, base.max_tokens)
         # Before centering: the teacher ranks by its own vectors.
         self._held_out = HeldOutQueries(
-            collection, self._encode_queries(), self._tokenize, both_sides=both_sides, seed=seed
+            collection,
+            None if source.encode_queries is None else partial(self._as_queries, unit="queries"),
+            self._tokenize,
+            both_sides=both_sides,
+            seed=seed,
         )
         self._offset = self._center()
         self._prior, self._prior_reason = self._fitting_prior()
@@ -83,32 +88,28 @@ class Adaptation:
             center(vectors, offset)
         return offset
 
-    def _encode_queries(self) -> Callable[[Sequence[str]], NDArray[np.float16]] | None:
-        """Return the teacher as a function of queries, with its progress."""
+    def _as_queries(self, texts: Sequence[str], unit: str) -> NDArray[np.float16]:
+        """Let the teacher encode texts as queries, and show the progress."""
         encode = self._source.encode_queries
-        if encode is None:
-            return None
-
-        def encoded(texts: Sequence[str]) -> NDArray[np.float16]:
-            with self._progress.track("Query vectors", len(texts), "queries") as advance:
-                return encode(texts, advance)
-
-        return encoded
+        assert encode is not None
+        with self._progress.track("Query vectors", len(texts), unit) as advance:
+            return encode(texts, advance)
 
     def _query_rows(self) -> QueryRows | None:
-        """Let a teacher with vectors of queries alone encode spans and generated sequences."""
-        encode, spans = self._encode_queries(), self._collection.spans
-        if encode is None or not self._source.has_query_kind:
+        """Let a teacher that encodes queries differently encode spans and generated sequences."""
+        if not self._source.has_query_kind:
             return None
-        few = self._prior is None and len(self._documents) < ENOUGH_DOCUMENTS
+        spans = self._collection.spans
+        generated: list[str] = []
+        if self._prior is None and len(self._documents) < ENOUGH_DOCUMENTS:
+            generated = generated_queries(self._base.tokenizer)
         return query_rows(
-            spans,
-            self._collection.spans_apart,
-            generated_queries(self._base.tokenizer) if few else (),
-            encode,
-            self._tokenize,
-            mean_vector(self._documents.vectors),
-            len(self._documents),
+            *self._tokenize([*spans, *generated]),
+            self._as_queries(spans, "spans"),
+            self._as_queries(generated, "generated sequences"),
+            held_out=self._collection.spans_apart,
+            mean=mean_vector(self._documents.vectors),
+            documents=len(self._documents),
         )
 
     @property

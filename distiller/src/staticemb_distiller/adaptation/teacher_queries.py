@@ -19,21 +19,15 @@ from ..corpus.generated import Lexicon, generate
 from ..table.space import unit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from numpy.typing import NDArray
-
-    from ..vocabulary.token_ids import TokenIds
-
-    Encode = Callable[[Sequence[str]], NDArray[np.floating]]
 
 SPANS = 2  # of each document
 MOST_SPAN_DOCUMENTS = 50_000
 _SHORTEST, _LONGEST = 4, 15  # words of a span
 GENERATED = 60_000
-ENOUGH_DOCUMENTS = 2_000
+ENOUGH_DOCUMENTS = 1_000
 """With as many documents, generated sequences gain nothing."""
-SPAN_WEIGHT = 1.0
+_SPAN_WEIGHT = 1.0
 _GENERATED_WEIGHT, _FEW_WEIGHT = 0.3, 1.0
 _FEW_DOCUMENTS = 300
 _SAME = 0.999  # the least cosine of two vectors of one text: floats differ between runs
@@ -113,39 +107,35 @@ class QueryRows:
 
 
 def query_rows(
-    spans: Sequence[str],
+    ids: NDArray[np.int32],
+    lengths: NDArray[np.int64],
+    spans: NDArray[np.floating],
+    generated: NDArray[np.floating],
+    *,
     held_out: NDArray[np.bool_],
-    generated: Sequence[str],
-    encode: Encode,
-    tokenize: TokenIds,
     mean: NDArray[np.float32],
     documents: int,
 ) -> QueryRows:
-    """Encode spans and generated sequences as queries.
+    """Weight spans and generated sequences, and move their vectors to the documents'.
 
     The vectors of each kind share a direction that the documents' vectors do not have. The table
     does not know the kind of a text. So each kind's mean is moved to the mean of the documents.
 
     Args:
-        spans: Spans of documents.
-        held_out: (len(spans),) whether the document of a span is held out.
-        generated: Generated sequences.
-        encode: Returns the teacher's unit vectors (n, H) of n queries.
-        tokenize: The tokenizer of the table.
+        ids: (T,) token ids of all texts, spans first.
+        lengths: (M,) the number of ids of each text.
+        spans: (n, H) the teacher's unit vectors of spans, encoded as queries.
+        generated: (M - n, H) its vectors of generated sequences.
+        held_out: (n,) whether the document of a span is held out.
         mean: (H,) the mean of the documents' targets.
         documents: The number of documents.
-
-    Raises:
-        TeacherError: The teacher cannot encode.
     """
-    ids, lengths = tokenize([*spans, *generated])
     weight = _FEW_WEIGHT if documents < _FEW_DOCUMENTS else _GENERATED_WEIGHT
-    kinds = [with_mean(encode(texts), mean) for texts in (spans, generated) if texts]
     return QueryRows(
         ids,
         lengths,
-        np.concatenate([*kinds, np.empty((0, len(mean)), np.float16)]),
-        np.repeat(np.array([SPAN_WEIGHT, weight], np.float32), [len(spans), len(generated)]),
+        np.concatenate([with_mean(spans, mean), with_mean(generated, mean)]),
+        np.repeat(np.array([_SPAN_WEIGHT, weight], np.float32), [len(spans), len(generated)]),
         np.concatenate([held_out, np.zeros(len(generated), bool)]),
         len(spans),
     )
@@ -166,5 +156,6 @@ def with_mean(vectors: NDArray[np.floating], mean: NDArray[np.float32]) -> NDArr
     known = np.asarray(vectors, np.float32)
     rows = known.any(axis=1)
     moved = np.zeros_like(known)
-    moved[rows] = known[rows] + (mean - known[rows].mean(0))
+    if rows.any():
+        moved[rows] = known[rows] + (mean - known[rows].mean(0))
     return unit(moved).astype(np.float16)

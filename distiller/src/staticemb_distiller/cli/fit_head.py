@@ -53,6 +53,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how many times the texts of a label count; balanced: rare labels as much as others",
     )
     parser.add_argument(
+        "--hidden",
+        type=int,
+        metavar="N",
+        help="try a hidden layer of N outputs; it is kept if it predicts held-out texts better",
+    )
+    parser.add_argument(
+        "--tune",
+        action="store_true",
+        help="try to train the table with the head, in torch; kept if it predicts held-out texts "
+        "better. The file then gives other vectors, without the other heads of MODEL",
+    )
+    parser.add_argument(
         "--strength",
         type=float,
         metavar="C",
@@ -93,6 +105,8 @@ def run(arguments: argparse.Namespace) -> int:
             separator=arguments.separator,
             name=arguments.name,
             class_weight=_class_weight(arguments.class_weight),
+            hidden=arguments.hidden,
+            tune=arguments.tune,
             strength=arguments.strength,
             precision=arguments.precision,
             replace=arguments.replace,

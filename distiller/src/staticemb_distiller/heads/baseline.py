@@ -52,17 +52,19 @@ def by_folds(
 
 
 def on_held_out(
-    texts: TextStore, targets: Targets, held_out: TextStore, seed: int
-) -> tuple[Predictions, int]:
+    texts: TextStore, targets: Targets, train: NDArray[np.int64], held_out: list[str], seed: int
+) -> Predictions:
     """Fit to training texts, or a sample of them, and predict held-out texts.
 
-    Returns:
-        The predictions, and the number of training texts used.
+    Args:
+        texts: The texts.
+        targets: Their targets.
+        train: Which of them to fit to.
+        held_out: The texts held out.
+        seed: The seed of the sample.
     """
-    count = min(len(texts), MOST_TEXTS)
-    rows = np.sort(np.random.default_rng(seed).permutation(len(texts))[:count])
-    held = [text for block in held_out.blocks() for text in block]
-    return Predictions(_fitted(texts.take(rows), targets.take(rows), held)), count
+    rows = np.sort(np.random.default_rng(seed).permutation(train)[:MOST_TEXTS])
+    return Predictions(_fitted(texts.take(rows), targets.take(rows), held_out))
 
 
 def _fitted(texts: list[str], targets: Targets, held_out: list[str]) -> NDArray[np.float32]:

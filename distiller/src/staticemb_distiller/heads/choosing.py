@@ -102,7 +102,7 @@ def _climbed(loss: Callable[[float], float], status: Callable[[str], object]) ->
     """Go from the middle to the side where the loss falls, as long as it does."""
 
     def at(step: int) -> float:
-        value = MIDDLE * _STEP**step
+        value = _value(step)
         status(f"Choosing the strength: {value:.3g}")
         return loss(value)
 
@@ -113,7 +113,11 @@ def _climbed(loss: Callable[[float], float], status: Callable[[str], object]) ->
             best, step = step, step + direction
         if best:
             break
-    return float(MIDDLE * _STEP**best)
+    return _value(best)
+
+
+def _value(step: int) -> float:
+    return float(f"{MIDDLE * _STEP**step:.4g}")
 
 
 class _Folds:

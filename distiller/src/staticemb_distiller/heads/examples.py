@@ -112,6 +112,14 @@ def read_examples(
     )
 
 
+def places(data: Data) -> list[str]:
+    """Return the places of sources, such as files; none for texts in memory."""
+    if isinstance(data, tuple) and len(data) == 2 and not _is_path(data[0]):
+        return []
+    sources: list[object] = [data] if _is_path(data) else list(data)  # type: ignore[arg-type]
+    return [LabeledSource.parse(_spec(source)).place for source in sources]
+
+
 def digest(text: str) -> int:
     """Return a 64-bit digest of a text; the digest ignores case, width and white space.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 
 from staticemb_runtime import StaticModel
-from staticemb_runtime.loading import find_installed
+from staticemb_runtime.loading import find_installed, open_parts
 
 from ..arguments import check_path, check_type
 from ..corpus import input_files
@@ -18,15 +18,16 @@ from ..errors import HeadError
 from ..evaluation.record import save
 from ..file.added_heads import with_heads
 from ..file.head import Head, head_parts
+from ..file.optional_names import optional_names
 from ..output_file import check_output
 from ..path_checks import is_file
 from ..progress import Progress
 from . import baseline
-from .examples import Data, Examples, duplicate_notes, read_examples
+from .examples import Data, Examples, duplicate_notes, places, read_examples
 from .features import encode
 from .fitting import FittedHead, fit_frozen
 from .folds import fold_count, fold_numbers
-from .linear import outputs
+from .further import check_further, with_hidden, with_tuning
 from .page import html as page
 from .report import HeadReport
 from .scores import Scores, score
@@ -49,6 +50,8 @@ def fit_head(
     separator: str | None = None,
     name: str = "default",
     class_weight: ClassWeight = None,
+    hidden: int | None = None,
+    tune: bool = False,
     strength: float | None = None,
     precision: HeadPrecision = "float32",
     replace: bool = False,
@@ -76,6 +79,9 @@ def fit_head(
         separator: A string between the labels of a text, such as ";"; then the task is multilabel.
         name: The head's name in the file.
         class_weight: How many times the texts of a label count: "balanced", or a weight by label.
+        hidden: Outputs of a hidden layer to try: it is kept if it predicts held-out texts better.
+        tune: Whether to try to train the table with the head, in torch; kept if it predicts
+            held-out texts better. Then the file gives other vectors, and other heads are dropped.
         strength: C, the inverse of the regularization; None: chosen.
         precision: The number format of the head's weights.
         replace: Whether to replace a head of this name.
@@ -104,8 +110,9 @@ def fit_head(
     if strength is not None and not 0 < strength < float("inf"):
         raise HeadError(f"strength: expected a number above 0, found {strength}")
     _check_name(name)
+    check_further(hidden, tune, class_weight is not None)
     path = model_file(model)
-    inputs = [os.fspath(file) for file in (data, test) if isinstance(file, str | os.PathLike)]
+    inputs = [*places(data), *([] if test is None else places(test))]
     check_output(Path(output), inputs)
     for report_file in (html, json):
         if report_file is not None:
@@ -147,6 +154,21 @@ def fit_head(
             strength=strength,
             seed=seed,
         )
+        check_further(hidden, tune, fitted.weights.texts is not None)
+        choices: tuple[str, ...] = ()
+        tuned_path = None
+        if hidden is not None and len(fitted.choice.rows):
+            fitted, note = with_hidden(fitted, examples, hidden, seed, progress)
+            choices = (note,)
+        if tune and len(fitted.choice.rows):
+            fitted, tuned_path, note = with_tuning(fitted, examples, path, folder, seed, progress)
+            choices = (note,)
+        if tuned_path is not None:
+            if dropped := optional_names(open_parts(path)):
+                warnings = (*warnings, f"the tuned file has no {', '.join(dropped)}")
+                progress.warn(f"warning: {warnings[-1]}")
+            path = tuned_path
+            opened = StaticModel.load(path)
         method, scores, compared = _measured(
             opened, fitted, examples, held_out, folder, progress, seed, with_baseline
         )
@@ -165,7 +187,10 @@ def fit_head(
         fitted.predictions.temperature,
         method,
         scores,
+        hidden=0 if fitted.hidden is None else len(fitted.hidden.bias),
+        tuned=tuned_path is not None,
         baseline=compared,
+        choices=choices,
         warnings=warnings,
     )
     if html is not None:
@@ -241,12 +266,14 @@ def _measured(
         vectors = encode(
             model, held_out.texts, fitted.choice.pooling, folder / "test.npy", advance=advance
         )
-    predictions = fitted.predicted(outputs(fitted.layer, vectors))
+    predictions = fitted.predicted(fitted.outputs(vectors))
     scores = score(predictions, held_out.targets)
     compared = None
     if with_baseline:
         progress.status("Measuring TF-IDF")
-        found, _ = baseline.on_held_out(examples.texts, examples.targets, held_out.texts, seed)
+        words = [text for block in held_out.texts.blocks() for text in block]
+        every = np.arange(len(examples))
+        found = baseline.on_held_out(examples.texts, examples.targets, every, words, seed)
         compared = score(found, held_out.targets)
     return f"{len(held_out):,} held-out texts of {held_out.place}", scores, compared
 
@@ -262,6 +289,16 @@ def _cross_validated(
         )
     targets = examples.targets.take(rows)
     scores = score(fitted.predictions, targets)
+    if fitted.trained_on is not None:
+        method = f"{len(rows):,} training texts held out, by which the better fit was chosen"
+        if not with_baseline:
+            return method, scores, None
+        held = examples.texts.take(rows)
+        progress.status("Measuring TF-IDF")
+        found = baseline.on_held_out(
+            examples.texts, examples.targets, fitted.trained_on, held, seed
+        )
+        return method, scores, score(found, targets)
     method = f"{len(rows):,} training texts, each held out once ({fold_count(len(rows))} folds)"
     if not with_baseline:
         return method, scores, None

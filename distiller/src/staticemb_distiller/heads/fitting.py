@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ..file.head import Head
-from . import calibration
 from .choosing import Choice, choose
 from .class_weights import ClassWeight, combined, label_weights
 from .features import Features, Pooling, centered, encode, poolings
 from .folds import fold_numbers
-from .linear import Linear
+from .linear import Linear, outputs
 from .logistic import fit_logistic
 from .ridge import fit_ridge, moments
 from .scores import Predictions
+from .trials import calibrated
 
 if TYPE_CHECKING:
     from staticemb_runtime import StaticModel
@@ -46,7 +46,10 @@ class FittedHead:
         predictions: What the layers of the folds predict for those rows, calibrated.
         features: The vectors of all training texts.
         weights: The weights of all training texts.
+        folds: The fold of each of the choice's rows.
         hidden: The layer before `layer`, which ends with max(0, x); None: there is none.
+        trained_on: The texts that the layers were fitted to in a trial, whose held-out texts the
+            choice has; None: the choice is by cross-validation.
     """
 
     layer: Linear
@@ -54,7 +57,15 @@ class FittedHead:
     predictions: Predictions
     features: Features
     weights: Weights
+    folds: NDArray[np.int8]
     hidden: Linear | None = None
+    trained_on: NDArray[np.int64] | None = None
+
+    def outputs(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the outputs (N, K) of unit vectors (N, D)."""
+        if self.hidden is not None:
+            vectors = np.maximum(outputs(self.hidden, vectors), 0)
+        return outputs(self.layer, vectors)
 
     def predicted(self, logits: NDArray[np.float32]) -> Predictions:
         """Return what the head makes of the logits of other texts."""
@@ -130,7 +141,8 @@ def fit_frozen(
         strength=strength,
         status=progress.status,
     )
-    predictions = _calibrated(choice, picked_targets)
+    held_out = folds[choice.rows]
+    predictions = calibrated(choice.logits, picked_targets.take(choice.rows))
     used = features[choice.pooling]
     if not whole:
         with progress.track("Encoding all texts", len(targets), "texts") as advance:
@@ -149,20 +161,7 @@ def fit_frozen(
             layer = fit_logistic(
                 used.vectors, targets, choice.strength, weights=weights, start=choice.start
             )
-    return FittedHead(layer.around(used.mean), choice, predictions, used, weights)
-
-
-def _calibrated(choice: Choice, targets: Targets) -> Predictions:
-    """Choose temperature and thresholds on the held-out logits."""
-    if targets.kind == "linear" or not len(choice.rows):
-        return Predictions(choice.logits)
-    held_out = targets.take(choice.rows)
-    temperature = round(calibration.best_temperature(choice.logits, held_out), 4)
-    thresholds = None
-    if targets.kind == "sigmoid":
-        chances = calibration.probabilities(choice.logits, "sigmoid", temperature)
-        thresholds = calibration.best_thresholds(chances, held_out)
-    return Predictions(choice.logits, temperature, thresholds)
+    return FittedHead(layer.around(used.mean), choice, predictions, used, weights, held_out)
 
 
 def _sample(targets: Targets, seed: int) -> NDArray[np.int64]:

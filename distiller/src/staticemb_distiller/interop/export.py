@@ -99,7 +99,8 @@ def export(
             peer_unknown=unknown_tokens == "peer",
         )
         module.write_folder(temporary, wanted)
-        notes = [*changes(file, wanted), *notes]
+        kept = getattr(module, "kept_parts", lambda _: ())(wanted)
+        notes = [*changes(file, wanted, kept), *notes]
         texts = sample_texts(wanted.tokenizer)
         difference, compared_with = compare_export(module, temporary, wanted, texts)
     return Exported(path, difference, compared_with, tuple(notes))
@@ -110,8 +111,14 @@ def by_format(file: ModelParts) -> ModelParts:
     return file._replace(limits=None, default_dim=None)
 
 
-def changes(file: ModelParts, wanted: ModelParts) -> list[str]:
-    """Describe in words how the export's behavior differs from the file's."""
+def changes(file: ModelParts, wanted: ModelParts, kept: Sequence[str] = ()) -> list[str]:
+    """Describe in words how the export's behavior differs from the file's.
+
+    Args:
+        file: the parts of the file.
+        wanted: the parts, as the target expresses them.
+        kept: the names of the optional parts that the export has.
+    """
     notes = []
     if wanted.metadata.pooling != file.metadata.pooling:
         pooling = (
@@ -129,7 +136,7 @@ def changes(file: ModelParts, wanted: ModelParts) -> list[str]:
     if unknown != file.metadata.unknown_token_id:
         treatment = "counts" if unknown is None else "drops"
         notes.append(f"the export {treatment} unknown tokens, and the file does not")
-    if parts := optional_names(file):
+    if parts := [name for name in optional_names(file) if name not in kept]:
         notes.append(f"the export has no {', '.join(parts)}")
     return notes
 

@@ -18,6 +18,7 @@ from ..errors import ConvertError
 from .convert import plain_tokenizer
 from .damping_folding import without_damping
 from .folder_files import save_card, save_json, version
+from .onnx_heads import exported_heads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +43,9 @@ const vectors = await extract(['a text', 'another'], { pooling: 'mean', normaliz
 
 With onnxruntime in any language: tokenize without special tokens, pad to equal length, and run
 `onnx/model.onnx` on `input_ids` and `attention_mask`. `sentence_embedding` is the vector;
-`last_hidden_state` is for programs that pool by the mean themselves.
+`last_hidden_state` is for programs that pool by the mean themselves. A classifier NAME in the file
+has the outputs `NAME_logits` and `NAME_probabilities`; its labels are in the model's metadata,
+under `head.NAME`. A regressor has `NAME_values`.
 """
 
 
@@ -61,7 +64,13 @@ def express(
                 f"export to ONNX: expected the package {package}, found none: "
                 "pip install 'staticemb-distiller[onnx]'"
             )
-    return without_damping(file, plain=True) if plain_mean else file, []
+    # Heads were fitted to the file's own pooling.
+    return without_damping(file, plain=True)._replace(optional={}) if plain_mean else file, []
+
+
+def kept_parts(wanted: ModelParts) -> tuple[str, ...]:
+    """Return the names of the optional parts that the graph has."""
+    return tuple(f"head.{head.name}" for head in exported_heads(wanted))
 
 
 def write_folder(folder: Path, file: ModelParts) -> None:

@@ -5,7 +5,8 @@ Inputs, as for any text model: `input_ids` and `attention_mask`, (B, T) int64. O
 - `sentence_embedding` (B, D): the vector;
 - `last_hidden_state` (B, T, D): each token's contribution, scaled so that the mean over the
   attention mask is the vector before normalization. A pipeline that pools by the mean itself, such
-  as the one of transformers.js, thus gives the right vector.
+  as the one of transformers.js, thus gives the right vector;
+- for each head its logits and probabilities, or its numbers (`onnx_heads.py`).
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from ..errors import ConvertError
+from .onnx_heads import add_head, exported_heads, head_facts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from staticemb_runtime.format import ModelParts
+    from staticemb_runtime.format import ModelParts, Pooling
 
 OPSET = 17
 IR_VERSION = 8
@@ -40,48 +42,62 @@ def build_graph(file: ModelParts) -> onnx.ModelProto:
             f"{file.path}: expected a table of at most {MOST_BYTES} bytes, as one ONNX file holds, "
             f"found {file.embeddings.nbytes}"
         )
-    steps = _Steps()
+    steps = Steps()
     keep = _kept_tokens(steps, file)
     rows = _token_rows(steps, file)
-    shares = _shares(steps, file, rows, keep)
-    vector = steps.add("ReduceSum", [steps.add("Mul", [rows, shares]), steps.ints([1])], keepdims=0)
+    shares = _shares(steps, file, rows, keep, file.metadata.pooling)
+    pooled = {file.metadata.pooling: _pooled(steps, rows, shares)}
+    vector = pooled[file.metadata.pooling]
     if file.metadata.normalize:
         vector = _direction(steps, vector)
     steps.add("Identity", [vector], output="sentence_embedding")
+    outputs: list[tuple[str, int]] = []
+    facts: dict[str, str] = {}
+    for head in exported_heads(file):
+        pooling = head.pooling or file.metadata.pooling
+        if pooling not in pooled:
+            pooled[pooling] = _pooled(steps, rows, _shares(steps, file, rows, keep, pooling))
+        names = add_head(steps, head, pooled[pooling], lambda value: _direction(steps, value))
+        outputs += [(output, len(head.labels)) for output in names]
+        facts[f"head.{head.name}"] = head_facts(head)
     mask = steps.add("Cast", ["attention_mask"], to=TensorProto.FLOAT)
     count = steps.add("ReduceSum", [mask, steps.ints([1])], keepdims=1)
     count = steps.add("Unsqueeze", [count, steps.ints([2])])
     scaled = steps.add("Mul", [steps.add("Mul", [rows, shares]), count])
     steps.add("Identity", [scaled], output="last_hidden_state")
-    return _model(steps, file.metadata.dim)
+    return _model(steps, file.metadata.dim, outputs, facts)
 
 
 @dataclass
-class _Steps:
+class Steps:
     """The graph's nodes and constants, in the order of their addition."""
 
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     def add(self, kind: str, inputs: list[str], output: str = "", **options: Any) -> str:  # noqa: ANN401
+        """Add a node; return the name of its output."""
         output = output or f"{kind.lower()}_{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, inputs, [output], **options))
         return output
 
     def constant(self, name: str, value: NDArray[Any]) -> str:
+        """Add an array; return its name."""
         self.constants[name] = value
         return name
 
     def ints(self, values: list[int] | int) -> str:
+        """Add integers, or one integer, once; return their name."""
         spelled = "_".join(map(str, np.atleast_1d(values)))
         shape = "" if isinstance(values, int) else "axis_"
         return self.constant(f"int_{shape}{spelled}".replace("-", "minus"), np.array(values))
 
     def number(self, value: float) -> str:
+        """Add a number once; return its name."""
         return self.constant(f"number_{value!r}", np.array(value, np.float32))
 
 
-def _kept_tokens(steps: _Steps, file: ModelParts) -> str:
+def _kept_tokens(steps: Steps, file: ModelParts) -> str:
     """Add the nodes for (B, T, 1) float: 1 for tokens that count, 0 for others."""
     keep = steps.add("Cast", ["attention_mask"], to=TensorProto.BOOL)
     if file.metadata.unknown_token_id is not None:
@@ -96,7 +112,7 @@ def _kept_tokens(steps: _Steps, file: ModelParts) -> str:
     return steps.add("Unsqueeze", [keep, steps.ints([2])])
 
 
-def _token_rows(steps: _Steps, file: ModelParts) -> str:
+def _token_rows(steps: Steps, file: ModelParts) -> str:
     """Add the nodes for the token rows of stage 4, (B, T, D) float."""
     ids = "input_ids"
     if file.rows is not None:
@@ -112,13 +128,18 @@ def _token_rows(steps: _Steps, file: ModelParts) -> str:
     return rows
 
 
-def _shares(steps: _Steps, file: ModelParts, rows: str, keep: str) -> str:
+def _pooled(steps: Steps, rows: str, shares: str) -> str:
+    """Add the nodes for the sum of rows by their shares, (B, D) float."""
+    return steps.add("ReduceSum", [steps.add("Mul", [rows, shares]), steps.ints([1])], keepdims=0)
+
+
+def _shares(steps: Steps, file: ModelParts, rows: str, keep: str, pooling: Pooling) -> str:
     """Add the nodes for each token's share of the vector (stage 5), (B, T, 1) float.
 
     The shares of a text add up to 1, or to 0 if no token counts.
     """
     shares = _divide(steps, keep, steps.add("ReduceSum", [keep, steps.ints([1])], keepdims=1))
-    if file.metadata.pooling == "mean":
+    if pooling == "mean":
         return shares
     dims = file.metadata.damping_dims
     begin, end, axis = steps.ints([0]), steps.ints([dims]), steps.ints([2])
@@ -134,7 +155,7 @@ def _shares(steps: _Steps, file: ModelParts, rows: str, keep: str) -> str:
     return _divide(steps, damped, steps.add("ReduceSum", [damped, steps.ints([1])], keepdims=1))
 
 
-def _direction(steps: _Steps, vectors: str) -> str:
+def _direction(steps: Steps, vectors: str) -> str:
     """Normalize vectors to unit length over the last axis; zeros stay zeros.
 
     They are divided by the largest element first, so that no square underflows or overflows.
@@ -146,7 +167,7 @@ def _direction(steps: _Steps, vectors: str) -> str:
     return _divide(steps, scaled, steps.add("Sqrt", [total]))
 
 
-def _divide(steps: _Steps, top: str, bottom: str) -> str:
+def _divide(steps: Steps, top: str, bottom: str) -> str:
     """Add the nodes for a quotient that is 0 where the divisor is 0."""
     zero = steps.add("Equal", [bottom, steps.number(0.0)])
     safe = steps.add("Where", [zero, steps.number(1.0), bottom])
@@ -154,7 +175,9 @@ def _divide(steps: _Steps, top: str, bottom: str) -> str:
     return steps.add("Where", [zero, steps.number(0.0), quotient])
 
 
-def _model(steps: _Steps, dim: int) -> onnx.ModelProto:
+def _model(
+    steps: Steps, dim: int, outputs: list[tuple[str, int]], facts: dict[str, str]
+) -> onnx.ModelProto:
     from .convert import creator
 
     sequence = ["batch_size", "sequence_length"]
@@ -171,6 +194,10 @@ def _model(steps: _Steps, dim: int) -> onnx.ModelProto:
                 "sentence_embedding", TensorProto.FLOAT, ["batch_size", dim]
             ),
             helper.make_tensor_value_info("last_hidden_state", TensorProto.FLOAT, [*sequence, dim]),
+            *(
+                helper.make_tensor_value_info(output, TensorProto.FLOAT, ["batch_size", width])
+                for output, width in outputs
+            ),
         ],
         [numpy_helper.from_array(value, key) for key, value in steps.constants.items()],
     )
@@ -181,5 +208,6 @@ def _model(steps: _Steps, dim: int) -> onnx.ModelProto:
         producer_name=name,
         producer_version=number,
     )
+    helper.set_model_props(model, facts)
     onnx.checker.check_model(model)
     return model

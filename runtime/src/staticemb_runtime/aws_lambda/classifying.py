@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..encoding.empty_texts import EmptyTexts
 from ..errors import FileChangedError, FormatError, StaticEmbError
-from .requests import Refusal, checked_texts
+from .requests import InvalidEvent, checked_texts
 
 if TYPE_CHECKING:
     from .requests import Resources
@@ -27,7 +27,7 @@ def classify(resources: Resources, options: dict[str, Any]) -> dict[str, Any]:
         options: the checked members of the request.
 
     Raises:
-        Refusal: the request cannot be answered.
+        InvalidEvent: the request cannot be answered.
         FormatError, FileChangedError: the model's file is invalid or was modified.
     """
     from ..heads.labels import check_threshold, predictions  # late: most functions embed texts
@@ -43,7 +43,7 @@ def classify(resources: Resources, options: dict[str, Any]) -> dict[str, Any]:
     except (FormatError, FileChangedError):
         raise
     except StaticEmbError as error:
-        raise Refusal(400, getattr(error, "code", "invalid_request"), str(error)) from None
+        raise InvalidEvent(400, getattr(error, "code", "invalid_request"), str(error)) from None
     every = options.get("probabilities", False)
     return {
         "model": model.metadata.digest,

@@ -9,7 +9,7 @@ from ..encoding.decimals import nine_digits
 from ..encoding.empty_texts import EmptyTexts
 from ..encoding.options import find_prompt
 from ..errors import FileChangedError, FormatError, InvalidOptionError, StaticEmbError
-from .requests import Refusal, checked_texts, invalid
+from .requests import InvalidEvent, checked_texts, invalid
 
 if TYPE_CHECKING:
     from .requests import Resources
@@ -37,7 +37,7 @@ def embed(resources: Resources, options: dict[str, Any]) -> dict[str, Any]:
         options: the checked members of the request.
 
     Raises:
-        Refusal: the request cannot be answered.
+        InvalidEvent: the request cannot be answered.
         FormatError, FileChangedError: the model's file is invalid or was modified.
     """
     model = resources.model
@@ -55,14 +55,14 @@ def embed(resources: Resources, options: dict[str, Any]) -> dict[str, Any]:
     n_characters = len(prompt or "")
     if n_characters > MAX_PROMPT_CHARACTERS:
         message = f"prompt: expected at most {MAX_PROMPT_CHARACTERS} characters"
-        raise Refusal(413, "prompt_too_long", f"{message}, found {n_characters}")
+        raise InvalidEvent(413, "prompt_too_long", f"{message}, found {n_characters}")
     empty = EmptyTexts("zero", keep=True)
     try:
         vectors = model.encode(texts, prompt=prompt, on_empty=empty, **options)
     except (FormatError, FileChangedError):
         raise
     except StaticEmbError as error:
-        raise Refusal(400, getattr(error, "code", "invalid_request"), str(error)) from None
+        raise InvalidEvent(400, getattr(error, "code", "invalid_request"), str(error)) from None
     if encoding == "base64":
         little = vectors.astype(vectors.dtype.newbyteorder("<"), copy=False)
         embeddings: object = base64.b64encode(little.tobytes()).decode("ascii")

@@ -58,7 +58,7 @@ from ..model import StaticModel
 from . import classifying, embedding, searching
 from .requests import (
     INDEX_NAME,
-    Refusal,
+    InvalidEvent,
     Resources,
     body,
     check_size,
@@ -77,7 +77,7 @@ MAX_TEXTS: Final = 1024
 INDEX_VARIABLE: Final = "STATICEMB_INDEX"
 
 
-class Request(NamedTuple):
+class RequestKind(NamedTuple):
     """A kind of request.
 
     Attributes:
@@ -90,9 +90,9 @@ class Request(NamedTuple):
 
 
 REQUESTS: Final = {
-    "texts": Request(embedding.MEMBERS, embedding.embed),
-    "query": Request(searching.MEMBERS, searching.find),
-    "classify": Request(classifying.MEMBERS, classifying.classify),
+    "texts": RequestKind(embedding.MEMBERS, embedding.embed),
+    "query": RequestKind(searching.MEMBERS, searching.find),
+    "classify": RequestKind(classifying.MEMBERS, classifying.classify),
 }
 """The kinds of requests, by the member that only they have."""
 
@@ -132,12 +132,12 @@ def answer(
     if not is_http(event):
         try:
             return check_size(_answer(resources, event))
-        except Refusal as refusal:
+        except InvalidEvent as refusal:
             return refusal.document
     assert isinstance(event, Mapping)
     try:
         return check_size(http_answer(200, _answer(resources, body(event))))
-    except Refusal as refusal:
+    except InvalidEvent as refusal:
         return http_answer(refusal.status, refusal.document)
 
 

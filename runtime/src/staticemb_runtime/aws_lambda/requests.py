@@ -43,7 +43,7 @@ class Resources:
     max_texts: int
 
 
-class Refusal(Exception):  # noqa: N818 - it becomes an answer and is never reported
+class InvalidEvent(Exception):  # noqa: N818 - it becomes an answer and is never reported
     """The error answer to a request, with a status of 400 or above."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
@@ -52,9 +52,9 @@ class Refusal(Exception):  # noqa: N818 - it becomes an answer and is never repo
         self.status = status
 
 
-def invalid(message: str) -> Refusal:
+def invalid(message: str) -> InvalidEvent:
     """Return the refusal of a request that is wrong in itself."""
-    return Refusal(400, "invalid_request", message)
+    return InvalidEvent(400, "invalid_request", message)
 
 
 def is_http(event: object) -> bool:
@@ -66,13 +66,13 @@ def body(event: Mapping[str, Any]) -> object:
     """Return the JSON document in an HTTP event's body.
 
     Raises:
-        Refusal: the method is not POST, or the body is no JSON.
+        InvalidEvent: the method is not POST, or the body is no JSON.
     """
     context = event["requestContext"]
     http = context.get("http")
     method = http.get("method") if isinstance(http, Mapping) else event.get("httpMethod")
     if method != "POST":
-        raise Refusal(405, "method_not_allowed", f"method: expected POST, found {method}")
+        raise InvalidEvent(405, "method_not_allowed", f"method: expected POST, found {method}")
     content = event.get("body") or ""
     if not isinstance(content, str):
         raise invalid(f"body: expected a string, found {spell(content)}")
@@ -81,9 +81,9 @@ def body(event: Mapping[str, Any]) -> object:
             content = base64.b64decode(content, validate=True).decode("utf-8")
         return strict_json.loads(content)
     except (binascii.Error, UnicodeDecodeError) as error:
-        raise Refusal(400, "not_json", f"body: expected UTF-8 in base64: {error}") from None
+        raise InvalidEvent(400, "not_json", f"body: expected UTF-8 in base64: {error}") from None
     except (ValueError, RecursionError) as error:
-        raise Refusal(400, "not_json", f"body: expected JSON: {error}") from None
+        raise InvalidEvent(400, "not_json", f"body: expected JSON: {error}") from None
 
 
 def http_answer(status: int, document: dict[str, Any]) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def check_size(document: dict[str, Any]) -> dict[str, Any]:
     """Refuse an answer above Lambda's limit: Lambda's own error would be less helpful."""
     size = len(json.dumps(document))
     if size > MAX_RESPONSE_BYTES:
-        raise Refusal(
+        raise InvalidEvent(
             413,
             "response_too_large",
             f"response: expected at most {MAX_RESPONSE_BYTES} bytes, found {size}; ask for fewer "
@@ -120,7 +120,7 @@ def options(request: Mapping[str, Any], members: Mapping[str, type]) -> dict[str
         members: the type of each member that it may have.
 
     Raises:
-        Refusal: a member is unknown, or has another type.
+        InvalidEvent: a member is unknown, or has another type.
     """
     for name in request:
         if name not in members:
@@ -139,11 +139,11 @@ def checked_texts(resources: Resources, name: str, texts: list[Any]) -> list[str
     """Check the texts of a request.
 
     Raises:
-        Refusal: there are too many, or one is not a string.
+        InvalidEvent: there are too many, or one is not a string.
     """
     if len(texts) > resources.max_texts:
         message = f"{name}: expected at most {resources.max_texts}, found {len(texts)}"
-        raise Refusal(413, "too_many_texts", message)
+        raise InvalidEvent(413, "too_many_texts", message)
     for number, text in enumerate(texts):
         if not isinstance(text, str):
             raise invalid(f"{name}: expected strings, found {spell(text)} at {number}")

@@ -28,7 +28,7 @@ def find(resources: Resources, options: dict[str, Any]) -> dict[str, Any]:
         options: the checked members of the request.
 
     Raises:
-        Refusal: the request cannot be answered.
+        InvalidEvent: the request cannot be answered.
         SearchIndexError: the index is damaged.
     """
     if resources.index is None:

@@ -179,7 +179,7 @@ def _show(options: argparse.Namespace, embedder: TextEmbedder, size: int | None)
 
 def is_folder(output: str) -> bool:
     """Tell whether an output is a folder: one that exists, or a name that ends in a slash."""
-    return output.endswith(("/", os.sep)) or (output != "-" and Path(output).is_dir())
+    return output.endswith(("/", os.sep)) or (output not in ("", "-") and Path(output).is_dir())
 
 
 def vector_options(options: argparse.Namespace) -> VectorOptions:

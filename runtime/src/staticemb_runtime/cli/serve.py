@@ -16,7 +16,7 @@ from .process import Stopped, printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..serve.process import Settings
+    from ..serve.process import ServerSettings
 
 _TERMINATED: Final = 143
 _DEFAULTS: Final = Limits()
@@ -28,8 +28,8 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser]) -> None:
         "serve",
         help="answer requests over HTTP",
         description="Answer requests over HTTP: /v1/embeddings and /v1/models as OpenAI's API has "
-        "them, /embed, /rerank, /health and /metrics as Text Embeddings Inference has them, and "
-        "/search over indexes. Needs the extra serve.",
+        "them, /embed, /rerank, /health and /metrics as Text Embeddings Inference has them, "
+        "/search over indexes, and /classify with a model's heads. Needs the extra serve.",
     )
     serve.set_defaults(run=run)
     serve.add_argument(
@@ -124,10 +124,10 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _settings(options: argparse.Namespace) -> Settings:
+def _settings(options: argparse.Namespace) -> ServerSettings:
     """Check the options."""
     from ..serve.keys import read_keys
-    from ..serve.process import Settings
+    from ..serve.process import ServerSettings
 
     limits = _DEFAULTS._replace(
         texts=_positive("--max-texts", options.max_texts),
@@ -140,7 +140,7 @@ def _settings(options: argparse.Namespace) -> Settings:
     if not 0 <= options.port < 1 << 16:
         raise InvalidOptionError(f"--port: expected 0 to 65535, found {options.port}")
     given = options.models or [chosen() or DEFAULT_MODEL]
-    return Settings(
+    return ServerSettings(
         models=_named("models", given),
         indexes=_named("--index", options.index),
         host=options.host,

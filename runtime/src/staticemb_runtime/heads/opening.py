@@ -28,7 +28,7 @@ class Heads:
         self._file = file
         self.names = head_names(file.metadata)
         self._folder: str | None = None
-        if not file.metadata.format_version and file.metadata.extra["rules"] == "model2vec":
+        if not file.metadata.format_version and file.metadata.extra.get("rules") == "model2vec":
             from ..loading.foreign_head import NAME, has_head  # late: most models are files
 
             self._folder = place
@@ -45,20 +45,13 @@ class Heads:
             MissingHeadError: there is no head of this name, there are several and `name` is None,
                 or the head is malformed.
         """
-        listed = ", ".join(map(repr, self.names)) or "none"
         if name is None:
-            if len(self.names) != 1:
-                raise MissingHeadError(
-                    f"head: expected the name of one of the file's heads ({listed}), found None"
-                    if self.names
-                    else f"{self._file.path}: expected a file with a head, found none"
-                )
-            name = self.names[0]
-        scorer = self._scorers.get(name)
+            name = self._only()
+        scorer = self._scorers.get(name) if isinstance(name, str) else None
         if scorer is not None:
             return scorer
         if name not in self.names:
-            expected = f"one of the file's heads ({listed})"
+            expected = f"one of the file's heads ({self._listed()})"
             raise MissingHeadError(f"head: expected {expected}, found {name!r:.80}")
         try:
             scorer = Scorer(self._read(name))
@@ -73,3 +66,19 @@ class Heads:
 
         metadata = self._file.metadata
         return read_foreign_head(self._folder, metadata.dim, normalize=metadata.normalize)
+
+    def _only(self) -> str:
+        """Return the name of the only head."""
+        if not self.names:
+            raise MissingHeadError(
+                f"{self._file.path}: expected a file with a head, found none; "
+                "`staticemb-distiller fit-head` makes one"
+            )
+        if len(self.names) > 1:
+            raise MissingHeadError(
+                f"head: expected the name of one of the file's heads ({self._listed()}), found None"
+            )
+        return self.names[0]
+
+    def _listed(self) -> str:
+        return ", ".join(map(repr, self.names)) or "none"

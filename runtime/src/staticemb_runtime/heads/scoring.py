@@ -145,9 +145,9 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
         array([[0.5, 0.5],
                [1. , 0. ]], dtype=float32)
     """
-    logits -= logits.max(axis=1, keepdims=True)
+    logits -= np.maximum.reduce(logits, axis=1, keepdims=True)
     np.exp(logits, out=logits)
-    logits /= logits.sum(axis=1, keepdims=True)
+    logits /= np.add.reduce(logits, axis=1, keepdims=True)
     return logits
 
 

@@ -14,7 +14,6 @@ except ImportError as error:
     raise missing_package("chroma", error) from None
 
 
-@register_embedding_function
 class StaticModelEmbeddingFunction(EmbeddingFunction[Documents]):
     """A static model for collections of Chroma, in cosine space.
 
@@ -74,3 +73,6 @@ class StaticModelEmbeddingFunction(EmbeddingFunction[Documents]):
             old, new = old_config.get(key), new_config.get(key)
             if old != new:
                 raise SpaceMismatchError(f"{key}: expected {old!r:.90}, found {new!r:.90}")
+
+
+register_embedding_function(StaticModelEmbeddingFunction)

@@ -5,7 +5,8 @@ from typing import Any
 from .opened_model import OpenedModel, missing_package
 
 try:
-    from lancedb.embeddings import TextEmbeddingFunction, register
+    from lancedb.embeddings import TextEmbeddingFunction
+    from lancedb.embeddings.registry import register
     from pydantic import PrivateAttr
 except ImportError as error:
     raise missing_package("lancedb", error) from None

@@ -26,10 +26,6 @@ class StaticModelEmbeddings(Embeddings):
 
     Raises:
         TypeError, StaticEmbError: as `StaticModel.load`.
-
-    Example:
-        >>> StaticModelEmbeddings().embed_query("a text")  # doctest: +SKIP
-        [0.0513..., ...]
     """
 
     def __init__(self, model: ModelSource = None, *, truncate_dim: int | None = None) -> None:

@@ -425,14 +425,14 @@ class HeadMethods:
         show_progress_bar: bool,
         on_empty: OnEmpty | EmptyTexts,
         workers: Workers,
-    ) -> Generator[NDArray[Any], None, None]:
+    ) -> Iterator[NDArray[Any]]:
         """Return the results of `function` for the vectors of one or many texts, in blocks."""
         empty, threads = EmptyTexts.of(on_empty), check_workers(workers)
         size = slice_size(batch_size, threads)
         request, prompt = self._head_request(scorer.head), scorer.head.prompt
         if isinstance(texts, str):
             vector = self._encoder.encode_one(texts, request, prompt=prompt, empty=empty)
-            return (block for block in [function(vector[None])])
+            return iter((function(vector[None]),))
         stream = self._encoder.stream(
             texts,
             request,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..errors import InvalidOptionError, NotAnIndexError
 from .blocks import BlockWriter, encode_vectors
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .settings import Settings
+
+
+_AT_ONCE: Final = 500  # ids of a query; SQLite allows 999 parameters at least
 
 
 class NewDocument(NamedTuple):
@@ -89,6 +92,17 @@ def check_id(id: object, name: str = "ids") -> str:
     return id
 
 
+def stored_ids(connection: sqlite3.Connection, ids: Sequence[str]) -> list[str]:
+    """Return those of the ids that documents of the index have."""
+    stored: list[str] = []
+    for first in range(0, len(ids), _AT_ONCE):
+        part = ids[first : first + _AT_ONCE]
+        marks = ", ".join("?" * len(part))
+        rows = connection.execute(f"SELECT id FROM documents WHERE id IN ({marks})", part)  # noqa: S608 - marks alone
+        stored += [id for (id,) in rows]
+    return stored
+
+
 def is_unchanged(connection: sqlite3.Connection, document: NewDocument) -> bool:
     """Tell whether the index holds a document with the same id, text, metadata and passages.
 
@@ -128,26 +142,32 @@ def store(
         connection, settings.dimension, settings.precision, next_change(connection)
     )
     last = {document.id: place for place, document in enumerate(documents)}
-    replaced = 0
+    replaced = stored_ids(connection, [id for id in last if id is not None])
+    for id in replaced:
+        _remove(connection, settings, writer, id)
+    named = documents[0].id is not None if documents else True
+    numbers = iter(_new_numbers(connection, len(last) if named else len(documents), named=named))
+    rows: list[tuple[int, str, str, str, str]] = []
     owners: list[int] = []
     kept: list[int] = []
     spans: list[tuple[int, int, int]] = []
     texts: list[str] = []
     row = 0
     for place, document in enumerate(documents):
-        count = len(document.passages)
-        rows = range(row, row + count)
-        row += count
+        first, row = row, row + len(document.passages)
         if document.id is not None and last[document.id] != place:
             continue
-        if document.id is not None and _remove(connection, settings, writer, document.id):
-            replaced += 1
-        number = _insert(connection, document)
+        number = next(numbers)
+        id = str(number) if document.id is None else document.id
+        rows.append((number, id, document.text, document.metadata, document.source or ""))
         for index, (start, stop) in enumerate(document.passages):
             owners.append(number)
             spans.append((index, start, stop))
             texts.append(document.text[start:stop])
-        kept += rows
+        kept += range(first, row)
+    connection.executemany(
+        "INSERT INTO documents(number, id, text, metadata, source) VALUES (?, ?, ?, ?, ?)", rows
+    )
     stored = vectors if len(kept) == len(vectors) else vectors[kept]
     ids = writer.store(encode_vectors(stored, settings.precision), owners)
     writer.flush()
@@ -159,7 +179,7 @@ def store(
         connection.executemany(
             "INSERT INTO lexical(rowid, text) VALUES (?, ?)", zip(ids, texts, strict=True)
         )
-    return replaced
+    return len(replaced)
 
 
 def delete(connection: sqlite3.Connection, settings: Settings, ids: Sequence[str]) -> int:
@@ -246,22 +266,19 @@ def parse_metadata(text: object) -> dict[str, Any]:
     return values
 
 
-def _insert(connection: sqlite3.Connection, document: NewDocument) -> int:
-    """Insert a document; return its number, which is also its id if it has none."""
-    insert = "INSERT INTO documents(number, id, text, metadata, source) VALUES (?, ?, ?, ?, ?)"
-    number: int | None = None
-    id = document.id
-    if id is None:
-        (number,) = connection.execute(
-            "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'documents'), 0) + 1"
-        ).fetchone()
-        while connection.execute("SELECT 1 FROM documents WHERE id = ?", (str(number),)).fetchone():
-            number += 1
-        id = str(number)
-    values = (number, id, document.text, document.metadata, document.source or "")
-    cursor = connection.execute(insert, values)
-    assert cursor.lastrowid is not None
-    return cursor.lastrowid
+def _new_numbers(connection: sqlite3.Connection, count: int, *, named: bool) -> list[int]:
+    """Return numbers for new documents; without names, those that are no document's id."""
+    (first,) = connection.execute(
+        "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'documents'), 0) + 1"
+    ).fetchone()
+    if named:
+        return list(range(first, first + count))
+    numbers: list[int] = []
+    while len(numbers) < count:
+        taken = {*stored_ids(connection, [*map(str, range(first, first + count))])}
+        numbers += [number for number in range(first, first + count) if str(number) not in taken]
+        first += count
+    return numbers[:count]
 
 
 def _remove(

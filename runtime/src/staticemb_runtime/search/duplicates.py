@@ -122,7 +122,8 @@ class Deduplicator:
         self._model = model
         self._truncate_dim = truncate_dim
         dim = self._encode([]).shape[1]
-        self._near = NearVectors(dim, self._threshold, slack=1.0 if exact else SLACK)
+        slack = 1.0 if exact else SLACK
+        self._near = NearVectors(dim, self._threshold, slack=slack, hashes=not exact)
         self._digests: dict[bytes, int] = {}
         self._count = 0
         self._kept = 0
@@ -155,9 +156,13 @@ class Deduplicator:
         """
         for batch in slices(_not_one(texts), _BLOCK):
             numbers = self._number(batch.texts)
-            for digest, number in zip(map(_digest, batch.texts), numbers.tolist(), strict=True):
-                self._digests.setdefault(digest, number)
-            self._store(numbers, self._encode(batch.texts))
+            places: list[int] = []  # of the first of equal texts
+            for place, digest in enumerate(map(_digest, batch.texts)):
+                if digest not in self._digests:
+                    self._digests[digest] = int(numbers[place])
+                    places.append(place)
+            self._store(numbers[places], self._encode([batch.texts[place] for place in places]))
+            self._kept += len(batch.texts) - len(places)
 
     def compare(self, texts: Iterable[str]) -> list[Duplicate]:
         """Compare texts with the kept ones, and keep none of them.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -65,16 +65,20 @@ class DocumentVectors:
                 f"vectors: expected the vectors of {space.teacher}, as this model embeds queries "
                 "alone, found none"
             )
-        return self._embedded(self.model.encode_document, texts)
+        return self._embedded(self.model.encode_document, texts, workers="auto")
 
     def _embedded(
-        self, encode: Callable[..., NDArray[Any]], texts: Sequence[str]
+        self,
+        encode: Callable[..., NDArray[Any]],
+        texts: Sequence[str],
+        workers: int | Literal["auto"] = 1,
     ) -> NDArray[np.float32]:
         vectors = encode(
             list(texts),
             normalize_embeddings=True,
             truncate_dim=self.dimension,
             on_empty="zero",
+            workers=workers,
         )
         return np.asarray(vectors, np.float32)
 

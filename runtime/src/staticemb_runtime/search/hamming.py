@@ -118,9 +118,9 @@ def distances(codes: NDArray[np.uint64], query: QueryBits) -> NDArray[np.unsigne
         ones, twos, fours = np.zeros((3, part.shape[1]), dtype)
         for word, sign, one, two in zip(part, *query, strict=True):
             np.bitwise_xor(word, sign, out=differing)
-            ones += _counts(differing)
-            twos += _counts(np.bitwise_and(differing, one, out=masked))
-            fours += _counts(np.bitwise_and(differing, two, out=masked))
+            ones += count_bits(differing)
+            twos += count_bits(np.bitwise_and(differing, one, out=masked))
+            fours += count_bits(np.bitwise_and(differing, two, out=masked))
         fours += fours
         fours += twos
         fours += fours
@@ -144,7 +144,8 @@ def _packed(bits: NDArray[np.bool_]) -> NDArray[np.uint64]:
     return np.ascontiguousarray(np.packbits(bits, axis=2).view(np.uint64)[:, :, 0].T)
 
 
-def _counts(words: NDArray[np.uint64]) -> NDArray[np.uint8]:
+def count_bits(words: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """Return the number of bits of each word, (n,)."""
     if _COUNT is not None:
         counts: NDArray[np.uint8] = _COUNT(words)
         return counts

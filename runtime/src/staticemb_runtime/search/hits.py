@@ -26,22 +26,22 @@ class PassageSpan(NamedTuple):
 
 
 class Hit(NamedTuple):
-    """A document that answers a query, with its best passage.
+    """A document that answers a query, with its best passage: by words if these find it.
 
     Attributes:
         id: the document's id.
-        score: the score that hits are ordered by, descending; comparable within one query.
+        score: the score that hits are ordered by, descending; comparable within one query. In a
+            hybrid search it joins the document's best BM25 score and its best cosine, which may be
+            of two passages.
         text: the text of the best passage.
         metadata: the document's metadata.
         passage: where the best passage lies in the document.
         snippet: the part of the passage with the most words of the query.
         marks: where those words lie in `snippet`: (start, stop) pairs, ascending.
-        lexical_score: the BM25 score of the document's best passage by words; None if it is not
-            among the candidates.
-        lexical_rank: its rank among the documents by BM25, from 1, or None.
-        vector_score: the cosine of the document's best passage by vectors, which may be another
-            passage than the one shown; None if it is not among the candidates.
-        vector_rank: its rank among the documents by cosine, from 1, or None.
+        lexical_score: the BM25 score of this passage; None if it is not among the candidates.
+        lexical_rank: the document's rank by BM25, from 1, or None.
+        vector_score: the cosine of this passage and the query, or None in a search by words alone.
+        vector_rank: the document's rank by its best cosine, from 1, or None.
         rerank_score: the scorer's score, or None.
     """
 

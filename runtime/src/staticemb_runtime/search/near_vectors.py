@@ -12,7 +12,9 @@ many dimensions are nearly orthogonal, so nearly all x lie within half of it (`S
 sentences in 512 lists and as many edited ones, half of the bound missed 0.04 % of the pairs above
 0.9, 0.4 % of those above 0.8, and 1 in 2,000 of the texts with such a pair. At 0.9 it read a tenth
 of the vectors, the whole bound three quarters. Texts of random words, whose vectors form no groups,
-need two thirds of the vectors: their time grows nearly with the square of their number.
+need two thirds of the vectors: their time grows nearly with the square of their number. So where
+some neighbors may be missed, and the threshold is high (0.8 with the bundled model), hash tables
+take the place of the lists (`near_hashes`): their time grows nearly with the number of vectors.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
+
+from .near_hashes import LEAST_COSINE, HashedVectors, centered_cosine
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,6 +67,7 @@ class NearVectors:
         threshold: the smallest cosine to find, above 0.
         slack: the share of the bound that is searched, above 0; 1 finds every vector.
         first_lists: the number of vectors above which they are kept in lists.
+        hashes: whether hash tables take the place of lists if the threshold is high enough.
 
     Example:
         >>> near = NearVectors(2, 0.9)
@@ -78,7 +83,11 @@ class NearVectors:
         *,
         slack: float = SLACK,
         first_lists: int = FIRST_LISTS,
+        hashes: bool = False,
     ) -> None:
+        self._hashes = hashes
+        self._hashed: HashedVectors | None = None
+        self._indices: Ints = np.zeros(0, np.int64)  # of the rows of `_hashed`
         self._threshold = np.float32(threshold - ROUNDING)
         self._reach = slack * float(np.sqrt(max(2 - 2 * (threshold - ROUNDING), 0)))
         self._dim = dim
@@ -94,15 +103,32 @@ class NearVectors:
     def add(self, vectors: Floats, indices: Ints) -> None:
         """Add vectors, (n, dim), with their numbers, (n,), which ascend over all calls."""
         is_stored = vectors.any(axis=1)
-        self._insert(vectors[is_stored], indices[is_stored])
         self._count += int(is_stored.sum())
-        if self._count > self._next_centers:
+        if self._hashed is not None:
+            self._hashed.add(vectors[is_stored])
+            self._number(indices[is_stored])
+            return
+        self._insert(vectors[is_stored], indices[is_stored])
+        if self._count <= self._next_centers:
+            return
+        if self._hashes:
+            stored, numbers = self._lists[0].view()
+            self._hashes = centered_cosine(float(self._threshold), stored) >= LEAST_COSINE
+        if self._hashes:
+            self._hashed = HashedVectors(float(self._threshold), stored)
+            self._number(numbers)
+            self._lists = []
+        else:
             self._next_centers = _GROWTH * self._count
             self._make_lists()
 
     def nearest(self, queries: Floats) -> Nearest:
         """Return the most similar vector of each query, (n, dim); of equal ones the first."""
         indices, cosines = np.full(len(queries), -1, np.int64), np.full(len(queries), -1.0)
+        if self._hashed is not None:
+            rows, similar = self._hashed.nearest(queries)
+            indices[rows >= 0] = self._indices[rows[rows >= 0]]
+            return Nearest(indices, similar)
         nearest = Nearest(indices, cosines.astype(np.float32))
         searched = np.flatnonzero(queries.any(axis=1))
         if len(self._lists) == 1:
@@ -119,6 +145,12 @@ class NearVectors:
             if end > begin:
                 self._read(number, query[begin:end], queries, nearest)
         return nearest
+
+    def _number(self, indices: Ints) -> None:
+        """Store the numbers of the last rows of `_hashed`."""
+        if self._count > len(self._indices):
+            self._indices = np.resize(self._indices, self._count + self._count // 4)
+        self._indices[self._count - len(indices) : self._count] = indices
 
     def _read(
         self, number: int, chosen: NDArray[np.intp], queries: Floats, nearest: Nearest

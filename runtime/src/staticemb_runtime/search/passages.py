@@ -91,6 +91,8 @@ def _pieces(text: str, characters: int) -> Iterator[tuple[int, int]]:
 
 def _stripped(text: str, start: int, stop: int) -> tuple[int, int]:
     """Leave out the white space at both ends."""
+    if stop > start and not (text[start].isspace() or text[stop - 1].isspace()):
+        return start, stop
     part = text[start:stop]
     left = len(part) - len(part.lstrip())
     right = len(part.rstrip())

@@ -199,7 +199,8 @@ class Searcher:
         cosines = np.zeros(len(passages), np.float64)
         if vector is not None and vector.any():
             cosines = self._table.scores(vector, passages).astype(np.float64)
-        # A document's cosine is that of its best passage, where the vectors found it.
+        shown = cosines.copy()
+        # A document is ranked by the cosine of its best passage, where the vectors found it.
         order = np.argsort(by_vector)
         if len(order):
             at = order[np.minimum(np.searchsorted(by_vector[order], documents), len(order) - 1)]
@@ -207,7 +208,7 @@ class Searcher:
             cosines[same] = near[1][at[same]]
             vector_ranks[same] = at[same] + 1
         order, scores = fuse(lexical, cosines, vector_ranks > 0, vector_weight)
-        ranked = _Ranked(passages, scores, lexical, lexical_ranks, cosines, vector_ranks)
+        ranked = _Ranked(passages, scores, lexical, lexical_ranks, shown, vector_ranks)
         return ranked.at(order)._replace(scores=scores)
 
     def _rerank(

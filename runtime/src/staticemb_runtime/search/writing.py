@@ -218,10 +218,11 @@ class WritableIndex(OpenIndex):
         total = len(documents)
         if given is None and function is None and documents[0].id is not None:
             with self._store.reading() as connection:
+                known = {*collection.stored_ids(connection, [str(row.id) for row in documents])}
                 documents = [
                     document
                     for document in documents
-                    if not collection.is_unchanged(connection, document)
+                    if document.id not in known or not collection.is_unchanged(connection, document)
                 ]
         unchanged = total - len(documents)
         if not documents:

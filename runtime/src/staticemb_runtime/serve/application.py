@@ -15,7 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.routing import Route
 
-from . import openai_api, search_api, tei_api
+from . import classify_api, openai_api, search_api, tei_api
 from .endpoint import Endpoint, Worker
 from .gate import HEALTH, Gate, dialect_of
 from .keys import KeyRing
@@ -80,12 +80,14 @@ def create_app(
         "/": functools.partial(tei_api.embed, service),  # where Hugging Face's client asks
         "/rerank": functools.partial(tei_api.rerank, service),
         "/search": functools.partial(search_api.search, service),
+        "/classify": functools.partial(classify_api.classify, service),
     }
     metrics = Metrics((*posts, "/v1/models", HEALTH, "/metrics"))
-    routes = [
-        Route(path, Endpoint(path, prepare, dialect_of(path), worker, metrics), methods=["POST"])
+    endpoints = {
+        path: Endpoint(path, prepare, dialect_of(path), worker, metrics)
         for path, prepare in posts.items()
-    ]
+    }
+    routes = [Route(path, endpoint, methods=["POST"]) for path, endpoint in endpoints.items()]
 
     async def listed(request: Request) -> Response:
         return _json(openai_api.models(service))
@@ -125,7 +127,8 @@ def create_app(
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
-    return Gate(app, keys=KeyRing(keys), hosts=hosts, metrics=metrics, log=log)
+    direct = {} if origins else endpoints  # answers to pages of other origins need headers
+    return Gate(app, direct=direct, keys=KeyRing(keys), hosts=hosts, metrics=metrics, log=log)
 
 
 def _json(document: dict[str, Any]) -> Response:

@@ -12,7 +12,7 @@ from .endpoint import refuse
 from .refusals import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -36,6 +36,7 @@ class Gate:
 
     Args:
         app: the application.
+        direct: the applications of POST requests by their paths, which need no routing.
         keys: the API keys; without any, no key is needed.
         hosts: the names by which browsers and other clients may call the server, apart from
             `localhost` and addresses; None: any. A page of another site that makes its own name
@@ -48,12 +49,14 @@ class Gate:
         self,
         app: ASGIApp,
         *,
+        direct: Mapping[str, ASGIApp],
         keys: KeyRing,
         hosts: Collection[str] | None,
         metrics: Metrics,
         log: bool,
     ) -> None:
         self._app = app
+        self._direct = dict(direct)
         self._keys = keys
         self._hosts = None if hosts is None else frozenset(map(str.lower, hosts))
         self._metrics = metrics
@@ -80,7 +83,8 @@ class Gate:
             if refusal is not None:
                 await refuse(refusal, dialect_of(path), noting)
             else:
-                await self._app(scope, receive, noting)
+                app = self._direct.get(path) if scope["method"] == "POST" else None
+                await (app or self._app)(scope, receive, noting)
         except Exception:
             if status != 499:
                 raise

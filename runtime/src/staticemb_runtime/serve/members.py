@@ -91,6 +91,14 @@ def check_amount(name: str, values: Sequence[str], limits: Limits) -> None:
         )
 
 
+def check_known(members: Members, known: Collection[str]) -> None:
+    """Refuse members that this API does not have."""
+    for name in members:
+        if name not in known:
+            expected = ", ".join(known)
+            raise invalid("body", f"expected members among {expected}, found {shown(name)}")
+
+
 def required(value: str | None, name: str) -> str:
     """Return a string that must be present."""
     if value is None:

@@ -38,6 +38,9 @@ class Metrics:
         )
         self._texts = Counter("staticemb_texts", "Texts embedded.", ["route"], registry=registry)
         self._tokens = Counter("staticemb_tokens", "Known tokens.", ["route"], registry=registry)
+        # Looking up labels takes longer than counting.
+        self._ended: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
+        self._worked: dict[str, tuple[Counter, Counter]] = {}
         self._running = Gauge(
             "staticemb_requests_running",
             "Requests being read or worked on.",
@@ -53,13 +56,21 @@ class Metrics:
         """Count a request that has ended."""
         self._running.dec()
         name = route if route in self._routes else "other"
-        self._requests.labels(name, str(status)).inc()
-        self._seconds.labels(name).observe(seconds)
+        counted = self._ended.get((name, status))
+        if counted is None:
+            counted = self._requests.labels(name, str(status)), self._seconds.labels(name)
+            self._ended[name, status] = counted
+        counted[0].inc()
+        counted[1].observe(seconds)
 
     def work(self, route: str, texts: int, tokens: int) -> None:
         """Count the texts of a request."""
-        self._texts.labels(route).inc(texts)
-        self._tokens.labels(route).inc(tokens)
+        counted = self._worked.get(route)
+        if counted is None:
+            counted = self._texts.labels(route), self._tokens.labels(route)
+            self._worked[route] = counted
+        counted[0].inc(texts)
+        counted[1].inc(tokens)
 
     def page(self) -> bytes:
         """Return all metrics."""

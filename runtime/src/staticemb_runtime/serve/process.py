@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SHARED_METRICS: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 
-class Settings(NamedTuple):
+class ServerSettings(NamedTuple):
     """The settings of a server; each of its processes gets a copy.
 
     Attributes:
@@ -59,7 +59,7 @@ def is_local(host: str) -> bool:
         return host == "localhost"
 
 
-def application(settings: Settings) -> ASGIApp:
+def application(settings: ServerSettings) -> ASGIApp:
     """Open the models and indexes, and make the application of a process.
 
     Raises:
@@ -83,7 +83,7 @@ def application(settings: Settings) -> ASGIApp:
     )
 
 
-def serve(settings: Settings, started: Callable[[str], None]) -> None:
+def serve(settings: ServerSettings, started: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT raises an exception, once the requests under way are answered.
 
     Args:
@@ -113,7 +113,7 @@ def serve(settings: Settings, started: Callable[[str], None]) -> None:
 
 
 def run(
-    app: ASGIApp, settings: Settings, listener: socket.socket, started: Callable[[], None]
+    app: ASGIApp, settings: ServerSettings, listener: socket.socket, started: Callable[[], None]
 ) -> None:
     """Run uvicorn in this process, until a signal ends it.
 
@@ -155,7 +155,7 @@ def run(
     server.run(sockets=[listener])
 
 
-def check_files(settings: Settings) -> None:
+def check_files(settings: ServerSettings) -> None:
     """Open all files once, so that a fault is one error of the command.
 
     Raises:

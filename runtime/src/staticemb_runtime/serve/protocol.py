@@ -7,6 +7,7 @@ the rest of a request's head, and for a client that does not read its answer.
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING, Final
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -27,8 +28,15 @@ class PatientProtocol(H11Protocol):
     """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the clock."""
+        """Start the clock, and send the head and the body of an answer without a pause.
+
+        asyncio does so itself only for listening sockets that name their protocol, which
+        `socket.create_server` does not. The body then waits 40 ms for the client's acknowledgment.
+        """
         super().connection_made(transport)
+        connection = transport.get_extra_info("socket")
+        if connection is not None and connection.family != getattr(socket, "AF_UNIX", None):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._state: tuple[object, bool] | None = None
         self._looks = 0
         self._watch()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..search.fusion import VECTOR_WEIGHT
 from . import members as check
-from .members import invalid, shown
+from .members import check_known, invalid, shown
 from .service import ALWAYS_THREAD, Answer, Job
 
 if TYPE_CHECKING:
@@ -35,10 +35,7 @@ def search(service: Service, members: Mapping[str, Any]) -> Job:
     Raises:
         Refusal: the request is invalid.
     """
-    for name in members:
-        if name not in _MEMBERS:
-            known = ", ".join(_MEMBERS)
-            raise invalid("body", f"expected members among {known}, found {shown(name)}")
+    check_known(members, _MEMBERS)
     query = check.required(check.string(members, "query"), "query")
     if len(query) > _MOST_CHARACTERS:
         raise invalid("query", f"expected at most {_MOST_CHARACTERS} characters")

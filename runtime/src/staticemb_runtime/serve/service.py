@@ -6,7 +6,7 @@ import base64
 import json
 import os
 import threading
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from .limits import Limits
 
     Form = Literal["float", "base64"]
+
+_Served = TypeVar("_Served")
 
 # A vector costs as much as this many characters: its sum, and its digits or its bytes.
 _VECTOR_COST: Final = {"float": 200, "base64": 10}
@@ -112,7 +114,7 @@ class Service:
         return _named(self.indexes, "index", name)
 
 
-def _named(served: Mapping[str, Any], kind: str, name: str) -> Any:  # noqa: ANN401
+def _named(served: Mapping[str, _Served], kind: str, name: str) -> _Served:
     if name not in served:
         message = f"{kind}: expected one of {', '.join(served)}, found another name"
         raise Refusal("not_found", message, param=kind, code=f"{kind}_not_found")

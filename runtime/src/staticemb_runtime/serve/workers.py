@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from multiprocessing.context import SpawnProcess
 
-    from .process import Settings
+    from .process import ServerSettings
 
 # A process that ends sooner than this has a fault that another one would have as well.
 _STABLE_SECONDS: Final = 5.0
@@ -27,7 +27,9 @@ _MOST_FAILURES: Final = 3
 _SPAWN: Final = multiprocessing.get_context("spawn")  # a fork would share SQLite's connections
 
 
-def run_workers(settings: Settings, listener: socket.socket, started: Callable[[], None]) -> None:
+def run_workers(
+    settings: ServerSettings, listener: socket.socket, started: Callable[[], None]
+) -> None:
     """Run the processes until an exception, such as that of a signal, ends the call.
 
     Args:
@@ -63,13 +65,13 @@ def run_workers(settings: Settings, listener: socket.socket, started: Callable[[
             _end(workers, 2 * settings.limits.seconds + 5)
 
 
-def _start(settings: Settings, listener: socket.socket) -> SpawnProcess:
+def _start(settings: ServerSettings, listener: socket.socket) -> SpawnProcess:
     worker = _SPAWN.Process(target=_work, args=(settings, listener), daemon=True)
     worker.start()
     return worker
 
 
-def _work(settings: Settings, listener: socket.socket) -> None:
+def _work(settings: ServerSettings, listener: socket.socket) -> None:
     """Serve in a new process; uvicorn raises the signal that has ended it once more."""
     with contextlib.suppress(KeyboardInterrupt):
         run(application(settings), settings, listener, lambda: None)

@@ -1,0 +1,121 @@
+"""What may replace the frozen fit, if it predicts held-out texts better."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from staticemb_runtime import StaticModel
+
+from ..errors import HeadError
+from .features import encode
+from .hidden import MOST_HIDDEN, fit_hidden
+from .linear import Linear, outputs
+from .trials import Outcome, Split, compare, split
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..progress import Progress
+    from .examples import Examples
+    from .fitting import FittedHead
+
+
+def check_further(hidden: int | None, tune: bool, weighted: bool) -> None:
+    """Check the options of a fit beyond the frozen linear layer.
+
+    Raises:
+        HeadError: The hidden layer has no or too many outputs, both are asked for, or either with
+            weights of texts.
+    """
+    if hidden is not None and not 1 <= hidden <= MOST_HIDDEN:
+        raise HeadError(f"hidden: expected 1 to {MOST_HIDDEN:,} outputs, found {hidden}")
+    if hidden is not None and tune:
+        raise HeadError("hidden, tune: expected one of them, found both")
+    if (hidden is not None or tune) and weighted:
+        name = "tune" if tune else "hidden"
+        raise HeadError(f"{name}: expected no weights of labels or sources, found some")
+
+
+def with_hidden(
+    fitted: FittedHead, examples: Examples, width: int, seed: int, progress: Progress
+) -> tuple[FittedHead, str]:
+    """Try a hidden layer; return the better fit, and the comparison in words."""
+    targets, vectors = examples.targets, fitted.features.vectors
+    part = split(fitted, targets)
+    progress.status("Fitting a hidden layer")
+    trial = fit_hidden(vectors[part.train], targets.take(part.train), width, seed)
+    outcome = compare(
+        f"Hidden layer of {width}", part, trial.logits(vectors[part.held_out]), targets
+    )
+    if not outcome.wins:
+        return fitted, outcome.note
+    whole = fit_hidden(vectors, targets, width, seed).around(fitted.features.mean)
+    better = _replaced(fitted, part, outcome, whole.output)
+    return replace(better, hidden=whole.hidden), outcome.note
+
+
+def with_tuning(
+    fitted: FittedHead, examples: Examples, model: Path, folder: Path, seed: int, progress: Progress
+) -> tuple[FittedHead, Path | None, str]:
+    """Try to train the table with the head.
+
+    The tuned table is compared as its file has it, rounded. If it is better, all texts are trained
+    on for as many epochs.
+
+    Returns:
+        The better fit; the file of the tuned table, or None if the frozen fit is better; and the
+        comparison in words.
+    """
+    from ..training.recipe import TrainingRecipe
+    from ..training.start import open_start
+    from .tuned_file import write_tuned
+    from .tuning import Tuned, tune
+
+    targets = examples.targets
+    part = split(fitted, targets)
+    start = open_start(str(model), TrainingRecipe(pairs=(examples.place,)), progress=progress)
+    pooling = fitted.choice.pooling
+    damping = start.damping if pooling == "damped_mean" else None
+
+    def trained(
+        layer: Linear, rows: NDArray[np.int64], held_out: NDArray[np.int64], epochs: int | None
+    ) -> Tuned:
+        return tune(
+            start,
+            damping,
+            layer.around(fitted.features.mean),
+            examples.texts,
+            targets,
+            rows,
+            held_out,
+            epochs=epochs,
+            seed=seed,
+            status=progress.status,
+        )
+
+    tuned = trained(part.frozen, part.train, part.held_out, None)
+    if not tuned.epoch:
+        return fitted, None, "Tuned table: no epoch lowered the loss of held-out texts; not kept"
+    path = folder / "tuned.staticemb"
+    write_tuned(path, tuned.rows, start, model)
+    vectors = encode(
+        StaticModel.load(path), examples.texts, pooling, folder / "tuned.npy", part.held_out
+    )
+    outcome = compare("Tuned table", part, outputs(tuned.layer, vectors), targets)
+    if not outcome.wins:
+        return fitted, None, outcome.note
+    every, nothing = np.arange(len(targets)), np.empty(0, np.int64)
+    whole = trained(part.frozen, every, nothing, tuned.epoch)
+    write_tuned(path, whole.rows, start, model)
+    return _replaced(fitted, part, outcome, whole.layer), path, outcome.note
+
+
+def _replaced(fitted: FittedHead, part: Split, outcome: Outcome, layer: Linear) -> FittedHead:
+    choice = replace(fitted.choice, logits=outcome.predictions.logits, rows=part.held_out)
+    return replace(
+        fitted, layer=layer, choice=choice, predictions=outcome.predictions, trained_on=part.train
+    )

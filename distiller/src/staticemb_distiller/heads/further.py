@@ -14,7 +14,7 @@ from ..errors import HeadError
 from .features import encode
 from .hidden import MOST_HIDDEN, fit_hidden
 from .linear import Linear, outputs
-from .trials import Split, Trial, compare, split
+from .trials import Split, TrialOutcome, compare, split
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -119,7 +119,7 @@ def with_tuning(
     return _replaced(fitted, part, outcome, whole.layer), path, outcome.note
 
 
-def _replaced(fitted: FittedHead, part: Split, outcome: Trial, layer: Linear) -> FittedHead:
+def _replaced(fitted: FittedHead, part: Split, outcome: TrialOutcome, layer: Linear) -> FittedHead:
     choice = replace(fitted.choice, logits=outcome.predictions.logits, rows=part.held_out)
     return replace(
         fitted, layer=layer, choice=choice, predictions=outcome.predictions, trained_on=part.train

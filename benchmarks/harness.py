@@ -138,11 +138,11 @@ def environment() -> dict[str, Any]:
         "safetensors",
         "bm25s",
         "usearch",
+        "semhash",
         "pyarrow",
         "uvicorn",
         "starlette",
         "h11",
-        "semhash",
     )
     versions = {}
     for package in packages:

@@ -1,8 +1,8 @@
 """The table of a collection: the ridge regression of `fitting`, for the tokens that occur.
 
 A query is shorter than a document. So titles and first sentences are fitted, too, each to the
-vector of its whole document, with a tenth of a document's weight. If a teacher encodes queries
-differently from documents, texts that it encoded as queries take their place.
+vector of its whole document, with a tenth of a document's weight. Texts that a teacher
+encoded as queries are further rows.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 ROUNDS = 2
 _WEIGHTS = (1.0, 0.1, 0.1)  # of a whole text, a title and a first sentence
-_WEIGHTS_BESIDE_QUERIES = (1.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +69,7 @@ class FitInput:
         """
         queries = len(self.query_weights)
         documents = len(self.targets) - queries
-        parts = np.array(_WEIGHTS_BESIDE_QUERIES if queries else _WEIGHTS, np.float32)
+        parts = np.array(_WEIGHTS, np.float32)
         return fit(
             self.counts,
             self.targets,

@@ -25,7 +25,7 @@ SPANS = 2  # of each document
 MOST_SPAN_DOCUMENTS = 50_000
 _SHORTEST, _LONGEST = 4, 15  # words of a span
 GENERATED = 60_000
-ENOUGH_DOCUMENTS = 2_000
+ENOUGH_DOCUMENTS = 1_000
 """With as many documents, generated sequences gain nothing."""
 _SPAN_WEIGHT = 1.0
 _GENERATED_WEIGHT, _FEW_WEIGHT = 0.3, 1.0

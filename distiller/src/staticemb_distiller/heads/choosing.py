@@ -29,7 +29,7 @@ _CHOOSING_FOLDS = 2  # of many texts, two folds hold out enough
 
 
 @dataclass(frozen=True, eq=False)
-class Choice:
+class HeadChoice:
     """What cross-validation chose.
 
     Attributes:
@@ -55,7 +55,7 @@ def choose(
     *,
     strength: float | None = None,
     status: Callable[[str], object] = lambda text: None,
-) -> Choice:
+) -> HeadChoice:
     """Choose pooling and strength, and predict each text by layers that were fitted to others.
 
     The strength climbs from `MIDDLE` by factors of √10 while the loss of held-out texts falls: the
@@ -78,7 +78,7 @@ def choose(
         shape = (len(targets.labels), features[name].vectors.shape[1])
         nothing = Linear(np.zeros(shape, np.float32), np.zeros(shape[0], np.float32))
         empty = np.empty((0, shape[0]), np.float32)
-        return Choice(name, middle, empty, np.empty(0, np.int64), nothing)
+        return HeadChoice(name, middle, empty, np.empty(0, np.int64), nothing)
     if len(runs) > 1:
         for name, run in runs.items():
             status(f"Choosing the pooling: {name}")
@@ -95,7 +95,7 @@ def choose(
         np.mean([layer.weights for layer in layers], axis=0, dtype=np.float32),
         np.mean([layer.bias for layer in layers], axis=0, dtype=np.float32),
     )
-    return Choice(pooling, best, logits, rows, start)
+    return HeadChoice(pooling, best, logits, rows, start)
 
 
 def _climbed(loss: Callable[[float], float], status: Callable[[str], object]) -> float:

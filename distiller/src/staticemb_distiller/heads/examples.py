@@ -30,7 +30,7 @@ _NAMED = 3  # texts and labels named in a message
 
 
 @dataclass(frozen=True, eq=False)
-class Examples:
+class LabeledTexts:
     """N texts with their targets.
 
     Attributes:
@@ -60,7 +60,7 @@ def read_examples(
     task: Task | None,
     separator: str | None,
     known: Targets | None = None,
-) -> Examples:
+) -> LabeledTexts:
     """Read examples.
 
     Args:
@@ -102,7 +102,7 @@ def read_examples(
             )
         texts.finish()
         stack.pop_all()
-    return Examples(
+    return LabeledTexts(
         place,
         texts,
         reader.finish(),
@@ -130,7 +130,7 @@ def digest(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(normal.encode(), digest_size=8).digest(), "little")
 
 
-def duplicate_notes(train: Examples, held_out: Examples | None) -> Iterator[str]:
+def duplicate_notes(train: LabeledTexts, held_out: LabeledTexts | None) -> Iterator[str]:
     """Yield warnings of texts that repeat, and of held-out texts that are among the others.
 
     Texts are compared after normalization, as by `digest`.

@@ -23,7 +23,7 @@ from ..output_file import check_output
 from ..path_checks import is_file
 from ..progress import Progress
 from . import baseline
-from .examples import Data, Examples, duplicate_notes, places, read_examples
+from .examples import Data, LabeledTexts, duplicate_notes, places, read_examples
 from .features import encode
 from .fitting import FittedHead, fit_frozen
 from .folds import fold_count, fold_numbers
@@ -229,7 +229,7 @@ def _head_names(model: StaticModel) -> tuple[str, ...]:
     return tuple(model.heads)
 
 
-def _task(examples: Examples) -> Task:
+def _task(examples: LabeledTexts) -> Task:
     """Return the task of training texts, for texts held out."""
     kind = examples.targets.kind
     if kind == "linear":
@@ -252,8 +252,8 @@ def _few_texts(targets: Targets, place: str) -> list[str]:
 def _measured(
     model: StaticModel,
     fitted: FittedHead,
-    examples: Examples,
-    held_out: Examples | None,
+    examples: LabeledTexts,
+    held_out: LabeledTexts | None,
     folder: Path,
     progress: Progress,
     seed: int,
@@ -279,7 +279,7 @@ def _measured(
 
 
 def _cross_validated(
-    fitted: FittedHead, examples: Examples, progress: Progress, seed: int, with_baseline: bool
+    fitted: FittedHead, examples: LabeledTexts, progress: Progress, seed: int, with_baseline: bool
 ) -> tuple[str, Scores, Scores | None]:
     rows = fitted.choice.rows
     if not len(rows):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ..file.head import Head
-from .choosing import Choice, choose
+from .choosing import HeadChoice, choose
 from .class_weights import ClassWeight, combined, label_weights
 from .features import Features, Pooling, centered, encode, poolings
 from .folds import fold_numbers
@@ -53,7 +53,7 @@ class FittedHead:
     """
 
     layer: Linear
-    choice: Choice
+    choice: HeadChoice
     predictions: Predictions
     features: Features
     weights: Weights
@@ -148,7 +148,7 @@ def fit_frozen(
         with progress.track("Encoding all texts", len(targets), "texts") as advance:
             path = folder / "all.npy"
             used = centered(encode(model, texts, choice.pooling, path, advance=advance))
-        choice = Choice(
+        choice = HeadChoice(
             choice.pooling, choice.strength, choice.logits, rows[choice.rows], choice.start
         )
     progress.status("Fitting to all texts")

@@ -14,13 +14,13 @@ from ..errors import HeadError
 from .features import encode
 from .hidden import MOST_HIDDEN, fit_hidden
 from .linear import Linear, outputs
-from .trials import Outcome, Split, compare, split
+from .trials import Split, TrialOutcome, compare, split
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..progress import Progress
-    from .examples import Examples
+    from .examples import LabeledTexts
     from .fitting import FittedHead
 
 
@@ -41,7 +41,7 @@ def check_further(hidden: int | None, tune: bool, weighted: bool) -> None:
 
 
 def with_hidden(
-    fitted: FittedHead, examples: Examples, width: int, seed: int, progress: Progress
+    fitted: FittedHead, examples: LabeledTexts, width: int, seed: int, progress: Progress
 ) -> tuple[FittedHead, str]:
     """Try a hidden layer; return the better fit, and the comparison in words."""
     targets, vectors = examples.targets, fitted.features.vectors
@@ -59,7 +59,12 @@ def with_hidden(
 
 
 def with_tuning(
-    fitted: FittedHead, examples: Examples, model: Path, folder: Path, seed: int, progress: Progress
+    fitted: FittedHead,
+    examples: LabeledTexts,
+    model: Path,
+    folder: Path,
+    seed: int,
+    progress: Progress,
 ) -> tuple[FittedHead, Path | None, str]:
     """Try to train the table with the head.
 
@@ -114,7 +119,7 @@ def with_tuning(
     return _replaced(fitted, part, outcome, whole.layer), path, outcome.note
 
 
-def _replaced(fitted: FittedHead, part: Split, outcome: Outcome, layer: Linear) -> FittedHead:
+def _replaced(fitted: FittedHead, part: Split, outcome: TrialOutcome, layer: Linear) -> FittedHead:
     choice = replace(fitted.choice, logits=outcome.predictions.logits, rows=part.held_out)
     return replace(
         fitted, layer=layer, choice=choice, predictions=outcome.predictions, trained_on=part.train

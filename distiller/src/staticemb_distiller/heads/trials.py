@@ -53,7 +53,7 @@ def split(fitted: FittedHead, targets: Targets) -> Split:
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class TrialOutcome:
     """The comparison with the frozen fit on held-out texts.
 
     Attributes:
@@ -67,7 +67,7 @@ class Outcome:
     note: str
 
 
-def compare(name: str, part: Split, logits: NDArray[np.float32], targets: Targets) -> Outcome:
+def compare(name: str, part: Split, logits: NDArray[np.float32], targets: Targets) -> TrialOutcome:
     """Compare another fit's logits for the held-out texts with the frozen fit's.
 
     Each has its own best temperature, so that only the order and the distances count.
@@ -83,7 +83,7 @@ def compare(name: str, part: Split, logits: NDArray[np.float32], targets: Target
         f"{name}: loss {after.mean():.4f} on {len(gain):,} held-out texts, {before.mean():.4f} "
         f"without it; {'kept' if wins else 'not kept, since it is not lower by its standard error'}"
     )
-    return Outcome(wins, other, note)
+    return TrialOutcome(wins, other, note)
 
 
 def calibrated(logits: NDArray[np.float32], targets: Targets) -> Predictions:

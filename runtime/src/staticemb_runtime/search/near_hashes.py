@@ -12,7 +12,7 @@ rest.
 from __future__ import annotations
 
 from itertools import combinations
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
     Ints = NDArray[np.int64]
-
-_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 LEAST_COSINE: Final = 0.75
 """Below this `centered_cosine`, similar vectors differ in too many signs for so few probes."""
@@ -70,7 +68,8 @@ class HashedVectors:
         self._middle: Floats = vectors.mean(axis=0)
         self._vectors: Floats = vectors[:0]
         self._codes: NDArray[np.uint64] = np.zeros((-(-vectors.shape[1] // 64), 0), np.uint64)
-        self._count = self._next_tables = 0
+        self._count = 0
+        self._next_tables = 0  # the number of vectors above which the tables are made anew
         share = np.arccos(max(cosine, -1.0)) / np.pi
         signs = 64 * len(self._codes)
         deviation = np.sqrt(signs * share * (1 - share))
@@ -83,7 +82,7 @@ class HashedVectors:
         self._vectors = _with_room(self._vectors, self._count)
         self._codes = _with_room(self._codes.T, self._count).T
         self._vectors[first : self._count] = vectors
-        if first == 0 or self._count > self._next_tables:
+        if self._count > self._next_tables:
             self._next_tables = _GROWTH * self._count
             self._bits = min(_MOST_BITS, max(8, int(np.log2(2 * self._count))))
             self._powers = (1 << np.arange(self._bits)).astype(np.float32)
@@ -194,7 +193,7 @@ def _subsets(size: int, most: int) -> Floats:
     return rows
 
 
-def _with_room(array: NDArray[_Scalar], rows: int) -> NDArray[_Scalar]:
+def _with_room(array: NDArray[Any], rows: int) -> NDArray[Any]:
     """Return an array with at least so many rows, and a quarter more when it is made anew."""
     if rows <= len(array):
         return array

@@ -21,6 +21,7 @@ NOT_RUN = {
     "staticemb_distiller.evaluation.run",
     "staticemb_distiller.corpus.vector_files",
     "staticemb_distiller.distillation",
+    "staticemb_distiller.heads.fit_head",
     "staticemb_distiller.teacher.sentence_transformer",
     "staticemb_distiller.teacher.server",
     "staticemb_distiller.training.run",

@@ -39,8 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--task",
         choices=get_args(Task),
-        help="one label a text, several, or numbers [multilabel for lists of labels, or else "
-        "classification]",
+        metavar="TASK",
+        help="classification, multilabel or regression: one label a text, several, or numbers "
+        "[multilabel for lists of labels, or else classification]",
     )
     parser.add_argument(
         "--separator", metavar="TEXT", help="what stands between the labels of a text, such as ;"
@@ -49,8 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--class-weight",
         nargs="+",
-        metavar="balanced|LABEL=WEIGHT",
-        help="how many times the texts of a label count; balanced: rare labels as much as others",
+        metavar="WEIGHT",
+        help="LABEL=WEIGHT: how many times the texts of a label count; balanced: rare labels count "
+        "as much as others",
     )
     parser.add_argument(
         "--hidden",

@@ -26,11 +26,11 @@ COMMANDS = {
     "export": (".export", "convert a static embedding file to a model of another library"),
     "fit-head": (
         ".fit_head",
-        "fit a classifier or regressor to the vectors of a static embedding file",
+        "fit a classifier or regressor to the vectors of a file",
     ),
     "index": (".index", "make a search index with a teacher's vectors"),
     "push": (".push", "upload a static embedding file to the Hugging Face Hub"),
-    "recipe": (".recipe", "print the recipe of a static embedding file, or the default recipe"),
+    "recipe": (".recipe", "print the recipe of a file, or the default recipe"),
     "train": (".train", "train a static embedding file on pairs of texts and other examples"),
     "wheel": (".wheel", "put a static embedding file into a wheel, which pip can install"),
 }

@@ -5,7 +5,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
@@ -92,6 +92,16 @@ texts = st.lists(
     drop=st.booleans(),
     most=st.sampled_from([None, 1, 3]),
     many=st.sampled_from([0, 64]),
+)
+@example(  # a word becomes an added token once it is in lowercase, too late
+    normalizer={"type": "Lowercase"},
+    tokens=[],
+    added=["ab"],
+    longest=0,
+    texts=["AB"],
+    drop=False,
+    most=None,
+    many=0,
 )
 def test_ids_are_those_of_tokenizers(normalizer, tokens, added, longest, texts, drop, most, many):
     members = definition(normalizer, tokens, added, longest)

@@ -46,12 +46,12 @@ class WordPieceEncoder:
 
     Attributes:
         splitter: the rule that cuts texts at ASCII white space; its cut of bytes also isolates
-            marks, and lowercases ASCII letters if the normalizer does. This is exact: BERT's
-            normalizer treats each character independently of its neighbors, except that it
-            reorders combining marks, which follow a character that is not ASCII or stay behind
-            their ASCII character. A text that holds an added token is odd. If an added token is
-            looked for in normalized text, which bytes do not show, texts are only cut at white
-            space. None if an added token holds white space.
+            marks, and lowercases ASCII letters if the normalizer does and each added token has a
+            mark. This is exact: BERT's normalizer treats each character independently of its
+            neighbors, except that it reorders combining marks, which follow a character that is
+            not ASCII or stay behind their ASCII character. A text that holds an added token is odd.
+            If an added token is looked for in normalized text, which bytes do not show, texts are
+            only cut at white space. None if an added token holds white space.
         vocab_size: the number of tokens, added ones included.
     """
 
@@ -67,8 +67,10 @@ class WordPieceEncoder:
         late = any(token.normalized for token in added)
         self.splitter = Dropped(spaces, ends="" if late else _ends(tokenizer))
         if not late:
+            # A word in lowercase must not become an added token, which is looked for before.
+            fold = lowercase and all(set(spelling) & set(MARKS) for spelling in spellings)
             self.splitter.byte_cut = ByteCut(
-                "".join(spaces), marks=MARKS, fold=lowercase, spellings=spellings
+                "".join(spaces), marks=MARKS, fold=fold, spellings=spellings
             )
         if any(set(spelling) & set(SPACES) for spelling in spellings):
             self.splitter = None

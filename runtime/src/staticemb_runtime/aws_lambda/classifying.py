@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from ..encoding.empty_texts import EmptyTexts
-from ..errors import FileChangedError, FormatError, StaticEmbError
-from .requests import InvalidEvent, checked_texts
+from .requests import checked_texts, refused
 
 if TYPE_CHECKING:
     from .requests import Resources
@@ -35,15 +34,11 @@ def classify(resources: Resources, options: dict[str, Any]) -> dict[str, Any]:
     model = resources.model
     texts = checked_texts(resources, "classify", options["classify"])
     empty = EmptyTexts("zero", keep=True)
-    try:
+    with refused():
         threshold = check_threshold(options.get("threshold"))
         head = model.head(options.get("head"))
         predict = model.predict if head.kind == "linear" else model.predict_proba
         scores = predict(texts, head.name, on_empty=empty)
-    except (FormatError, FileChangedError):
-        raise
-    except StaticEmbError as error:
-        raise InvalidEvent(400, getattr(error, "code", "invalid_request"), str(error)) from None
     every = options.get("probabilities", False)
     return {
         "model": model.metadata.digest,

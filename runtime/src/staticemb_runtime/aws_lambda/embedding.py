@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from ..encoding.decimals import nine_digits
 from ..encoding.empty_texts import EmptyTexts
 from ..encoding.options import find_prompt
-from ..errors import FileChangedError, FormatError, InvalidOptionError, StaticEmbError
-from .requests import InvalidEvent, checked_texts, invalid
+from ..errors import InvalidOptionError
+from .requests import InvalidEvent, checked_texts, invalid, refused
 
 if TYPE_CHECKING:
     from .requests import Resources
@@ -57,12 +57,8 @@ def embed(resources: Resources, options: dict[str, Any]) -> dict[str, Any]:
         message = f"prompt: expected at most {MAX_PROMPT_CHARACTERS} characters"
         raise InvalidEvent(413, "prompt_too_long", f"{message}, found {n_characters}")
     empty = EmptyTexts("zero", keep=True)
-    try:
+    with refused():
         vectors = model.encode(texts, prompt=prompt, on_empty=empty, **options)
-    except (FormatError, FileChangedError):
-        raise
-    except StaticEmbError as error:
-        raise InvalidEvent(400, getattr(error, "code", "invalid_request"), str(error)) from None
     if encoding == "base64":
         little = vectors.astype(vectors.dtype.newbyteorder("<"), copy=False)
         embeddings: object = base64.b64encode(little.tobytes()).decode("ascii")

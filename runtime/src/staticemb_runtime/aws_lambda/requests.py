@@ -6,12 +6,16 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from ..errors import FileChangedError, FormatError, StaticEmbError
 from ..format import strict_json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..model import StaticModel
     from ..search import Index
 
@@ -55,6 +59,17 @@ class InvalidEvent(Exception):  # noqa: N818 - it becomes an answer and is never
 def invalid(message: str) -> InvalidEvent:
     """Return the refusal of a request that is wrong in itself."""
     return InvalidEvent(400, "invalid_request", message)
+
+
+@contextmanager
+def refused() -> Iterator[None]:
+    """Turn an error of a request into its answer; faults of the model's file stay errors."""
+    try:
+        yield
+    except (FormatError, FileChangedError):
+        raise
+    except StaticEmbError as error:
+        raise InvalidEvent(400, getattr(error, "code", "invalid_request"), str(error)) from None
 
 
 def is_http(event: object) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from .drawing import LIGHT, MARKERS, SERIES, canvas, heading, panel, printable, to_svg
+from .drawing import LIGHT, MARKERS, SERIES, canvas, heading, label_below, panel, printable, to_svg
 from .labels import Box, place_labels, text_width
 from .report import TITLES, megabytes, number, rows
 
@@ -106,7 +106,7 @@ def speed(results: Results, width: int) -> str | None:
         axes.xaxis.set_major_formatter(_short_number)
         axes.minorticks_off()
         heading(figure, "Mean of the kinds of task", 8, 16, 12)
-        _below(axes, "texts per second →")
+        label_below(axes, "texts per second →")
         axes.autoscale_view()  # or the limits would be set later, when the figure is drawn
         centers = axes.transData.transform([(rate, mean) for _, rate, mean, _ in points])
         marks = [(x, height - y, r) for (x, y), r in zip(centers, radii, strict=True)]
@@ -161,7 +161,7 @@ def prefixes(results: Results, kind: str | None) -> str | None:
         axes.set_xticks(lengths, _apart(axes, lengths))
         axes.minorticks_off()
         heading(figure, title, 0, 15)
-        _below(axes, "dimensions")
+        label_below(axes, "dimensions")
         return to_svg(figure, f"{title} against prefix length", notes)
 
 
@@ -226,20 +226,6 @@ def _grid(axes: Axes, steps: int = 5) -> None:
 
     axes.grid(axis="y")
     axes.yaxis.set_major_locator(MaxNLocator(steps, steps=[1, 2, 2.5, 5, 10]))
-
-
-def _below(axes: Axes, text: str) -> None:
-    """Write the name of the horizontal axis, below the labels of the ticks at the right."""
-    axes.annotate(
-        text,
-        (1, 0),
-        (0, -34),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        ha="right",
-        va="baseline",
-        color=LIGHT["soft"],
-    )
 
 
 def _short_number(value: float, _: object = None) -> str:

@@ -221,3 +221,17 @@ def _style_text(element: ElementTree.Element) -> None:
     if re.search(r"\b(700|bold)\b", style.partition("'")[0]):
         element.set("font-weight", "600")
     element.attrib.pop("transform", None)  # no text is rotated
+
+
+def label_below(axes: Axes, text: str) -> None:
+    """Write the name of the horizontal axis, below the labels of the ticks at the right."""
+    axes.annotate(
+        text,
+        (1, 0),
+        (0, -34),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        ha="right",
+        va="baseline",
+        color=LIGHT["soft"],
+    )

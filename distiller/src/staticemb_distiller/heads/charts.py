@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ..evaluation.drawing import LIGHT, SERIES, canvas, heading, panel, printable, to_svg
+from ..evaluation.drawing import (
+    LIGHT,
+    SERIES,
+    canvas,
+    heading,
+    label_below,
+    panel,
+    printable,
+    to_svg,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +55,7 @@ def calibration(bins: Reliability) -> str:
                 x, y, s=20 + 180 * share, color=SERIES[0], zorder=4, gid=gid, clip_on=False
             )
         heading(figure, "Right, in %", 0, 15)
-        _below(axes, "probability, in %")
+        label_below(axes, "probability, in %")
         return to_svg(figure, "Share of right predictions against probability", notes)
 
 
@@ -117,18 +126,5 @@ def numbers(points: NDArray[np.float64]) -> str:
         axes.plot([low, high], [low, high], color=LIGHT["soft"], ls="dashed", lw=1)
         axes.plot(points[:, 0], points[:, 1], "o", color=SERIES[0], alpha=0.35, markersize=4)
         heading(figure, "Predicted", 0, 15)
-        _below(axes, "right")
+        label_below(axes, "right")
         return to_svg(figure, "Predicted against right numbers")
-
-
-def _below(axes: Axes, text: str) -> None:
-    axes.annotate(
-        text,
-        (1, 0),
-        (0, -34),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        ha="right",
-        va="baseline",
-        color=LIGHT["soft"],
-    )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 
 from staticemb_runtime import StaticModel
-from staticemb_runtime.loading import find_installed, open_parts
+from staticemb_runtime.loading import locate, open_parts
 
 from ..arguments import check_path, check_type
 from ..corpus import input_files
@@ -20,7 +20,6 @@ from ..file.added_heads import with_heads
 from ..file.head import Head, head_parts
 from ..file.optional_names import optional_names
 from ..output_file import check_output
-from ..path_checks import is_file
 from ..progress import Progress
 from . import baseline
 from .examples import Data, LabeledTexts, duplicate_notes, places, read_examples
@@ -118,7 +117,7 @@ def fit_head(
         if report_file is not None:
             check_output(Path(report_file), [*inputs, *input_files.model_files(path)], text=True)
     opened = StaticModel.load(path)
-    if replace is False and name in _head_names(opened):
+    if not replace and name in opened.heads:
         raise HeadError(f"{path}: expected no head {name!r}, found one; replace it or give a name")
     with tempfile.TemporaryDirectory(prefix="staticemb-") as temporary:
         folder = Path(temporary)
@@ -214,19 +213,14 @@ def model_file(model: str | os.PathLike[str]) -> Path:
 
     Raises:
         HeadError: It is a folder.
+        ModelNotFoundError: There is no such model.
     """
-    if isinstance(model, str) and not is_file(model) and (found := find_installed(model)):
-        return Path(found)
-    path = Path(model)
+    path = Path(locate(model))
     if path.is_dir():
         raise HeadError(
             f"{path}: expected a static embedding file, found a folder; convert it first"
         )
     return path
-
-
-def _head_names(model: StaticModel) -> tuple[str, ...]:
-    return tuple(model.heads)
 
 
 def _task(examples: LabeledTexts) -> Task:

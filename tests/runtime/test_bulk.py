@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from staticemb_runtime import StaticModel
 from staticemb_runtime.bulk import BatchEmbedder, arrow, embed_batches, parquet
-from staticemb_runtime.bulk import texts as bulk_texts
 from staticemb_runtime.bulk.files import embed_file
 from staticemb_runtime.bulk.texts import TextEmbedder
 from staticemb_runtime.errors import (
@@ -24,6 +23,7 @@ from staticemb_runtime.errors import (
     InvalidDimensionError,
     InvalidOptionError,
 )
+from staticemb_runtime.model.shared import shared_model
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -189,13 +189,13 @@ def test_the_first_empty_text_is_named(model):
 def test_a_named_model_is_opened_once_a_process(tmp_path, model):
     path = tmp_path / "m.staticemb"
     path.write_bytes(Path(model._path).read_bytes())
-    assert bulk_texts.loaded(str(path)) is bulk_texts.loaded(path)
-    assert bulk_texts.loaded(None) is bulk_texts.loaded(None)
+    assert shared_model(str(path)) is shared_model(path)
+    assert shared_model(None) is shared_model(None)
     other = tmp_path / "other"
     other.write_bytes(path.read_bytes())
-    before = bulk_texts.loaded(str(path))
+    before = shared_model(str(path))
     other.replace(path)
-    assert bulk_texts.loaded(str(path)) is not before
+    assert shared_model(str(path)) is not before
 
 
 def wide_table(rows):

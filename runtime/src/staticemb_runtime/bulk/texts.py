@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import warnings
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypedDict
 
 import numpy as np
 
 from ..encoding.empty_texts import EmptyTexts
 from ..encoding.options import check_workers, find_prompt
-from ..errors import EmptyTextError, EmptyTextWarning, InvalidTextError
-from ..loading.installed import locate
-from ..model import StaticModel
+from ..errors import EmptyTextError, EmptyTextWarning
+from ..model.shared import shared_model
+from ..records.places import placed
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from ..encoding.empty_texts import OnEmpty
     from ..encoding.vectors import Precision
     from ..format.metadata import Pooling
+    from ..model import StaticModel
 
 BATCH_BYTES: Final = 1 << 25
 """How many bytes of texts and vectors are in memory at a time, unless one row has more."""
@@ -100,7 +100,7 @@ class TextEmbedder:
     def __init__(
         self, model: StaticModel | str | os.PathLike[str] | None, **options: Unpack[VectorOptions]
     ) -> None:
-        self.model = loaded(model)
+        self.model = shared_model(model)
         self._on_empty = EmptyTexts(options.pop("on_empty", "warn")).on_empty
         prompt, name = options.pop("prompt", None), options.pop("prompt_name", None)
         self._prompt = find_prompt(prompt, name, self.model.metadata.prompts)
@@ -141,12 +141,8 @@ class TextEmbedder:
             present = np.array([text is not None for text in given], np.bool_)
             given = [text or "" for text in given]
         empty = EmptyTexts("zero", keep=True)
-        try:
+        with placed(place):
             vectors = self._encode(given, empty)
-        except InvalidTextError as error:
-            if error.index is None:
-                raise
-            raise InvalidTextError(f"{place(error.index)}: {error.reason}") from None
         if present is not None:
             empty.indices = [index for index in empty.indices if present[index]]
             if self._prompt:
@@ -168,24 +164,3 @@ class TextEmbedder:
         options["workers"] = self.workers
         vectors: NDArray[Any] = self.model.encode(texts, **options)  # type: ignore[arg-type]
         return vectors
-
-
-def loaded(model: StaticModel | str | os.PathLike[str] | None) -> StaticModel:
-    """Return a model; one that is named is opened once a process.
-
-    Raises:
-        StaticEmbError: as `StaticModel.load`.
-    """
-    if isinstance(model, StaticModel):
-        return model
-    path = os.path.abspath(locate(model))
-    try:
-        status = os.stat(path)
-    except OSError:
-        return StaticModel.load(model)  # raises the error that names the model
-    return _load(path, status.st_size, status.st_mtime_ns, status.st_ino)
-
-
-@lru_cache(maxsize=8)
-def _load(path: str, *version: int) -> StaticModel:
-    return StaticModel.load(path)

@@ -14,13 +14,14 @@ from ..encoding.progress import InputPosition, Progress
 from ..errors import EmptyTextError, InputError, InvalidOptionError, MissingPackageError
 from ..loading.installed import model_files
 from ..model import StaticModel
-from ..records.forms import INPUT_FORMATS, blocks, given_texts, input_form, read_records
+from ..records.forms import blocks, given_texts, input_form, read_records
 from ..records.output_file import refuse_inputs
+from ..records.places import placed
 from ..records.row_writers import open_rows_writer, row_form
 from .parser import CommandParser
 from .process import given_text
 from .terminal import announce_waiting
-from .texts import note_empty, placed
+from .texts import add_input, note_empty, refuse_input
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,20 +55,11 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser], model: Comma
         metavar="TEXT",
         help="texts to classify; default: read them from --input",
     )
-    classify.add_argument(
-        "-i",
-        "--input",
-        default="-",
-        metavar="FILE",
-        help="the file to read, as for `staticemb encode`. - is standard input, by default with "
+    add_input(
+        classify,
+        "the file to read, as for `staticemb encode`. - is standard input, by default with "
         "one text per line [-]",
     )
-    classify.add_argument(
-        "--input-format",
-        choices=INPUT_FORMATS,
-        help="the format of the input; default: by the file's name",
-    )
-    classify.add_argument("--column", metavar="NAME", help="the column that holds the text [text]")
     classify.add_argument(
         "-o",
         "--output",
@@ -147,7 +139,7 @@ def run(options: argparse.Namespace) -> int:
                 (p, text) for p, text in zip(all_places, given, strict=True) if text is not None
             ]
             places, texts = [place for place, _ in pairs], [text for _, text in pairs]
-            with placed(places):
+            with placed(places.__getitem__):
                 scores = _scores(model, head, texts, empty, workers)
             if empty.first is not None and not first_empty:
                 first_empty = places[empty.first - empty.start]
@@ -180,11 +172,7 @@ def _source(
 ) -> Iterator[tuple[str, str | None, Record]]:
     """Open the texts with their places and records."""
     if options.texts:
-        if (options.input, options.input_format, options.column) != ("-", None, None):
-            raise InvalidOptionError(
-                "TEXT: expected no texts with --input, --input-format or --column, "
-                f"found {len(options.texts)}"
-            )
+        refuse_input(options)
         refuse_inputs(options.output, model_files(options.model))
         return given_texts(options.texts)
     form = input_form(options.input, options.input_format)

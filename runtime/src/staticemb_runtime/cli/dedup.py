@@ -14,12 +14,12 @@ from ..errors import InvalidOptionError
 from ..loading.installed import model_files
 from ..model import StaticModel
 from ..records.output_file import refuse_inputs
+from ..records.places import placed
 from ..records.row_writers import open_rows_writer, row_form
 from .layout import Styles, fit, fit_name, terminal_width
 from .parser import CommandParser
 from .process import printable
 from .sources import Sources, add_sources
-from .texts import placed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -182,7 +182,7 @@ def _compare(
 ) -> Iterator[tuple[SourceDocument, Duplicate | None]]:
     """Iterate over documents, each with the duplicate that it is, or None."""
     texts = [document.text for document in documents]
-    with placed([document.place for document in documents]):
+    with placed([document.place for document in documents].__getitem__):
         duplicates = known.compare(texts) if is_against else known.add(texts)
     start = 0 if is_against else counts.total
     by_place = {duplicate.number - start: duplicate for duplicate in duplicates}
@@ -200,7 +200,7 @@ def _read_against(
         for documents in _blocks(sources):
             if kept is not None:
                 kept |= dict(enumerate(map(_short, documents), len(kept)))
-            with placed([document.place for document in documents]):
+            with placed([document.place for document in documents].__getitem__):
                 known.keep([document.text for document in documents])
             p.advance(len(documents))
 

@@ -12,15 +12,14 @@ from ..bulk.texts import Counts, TextEmbedder, VectorOptions
 from ..encoding.empty_texts import ON_EMPTY
 from ..encoding.progress import InputPosition, Progress
 from ..encoding.vectors import PRECISIONS
-from ..errors import InvalidOptionError
 from ..loading.installed import model_files
-from ..records.forms import INPUT_FORMATS, given_texts, input_form, read_records
+from ..records.forms import given_texts, input_form, read_records
 from ..records.output_file import refuse_inputs
 from ..records.writers import OUTPUT_FORMATS, VECTOR_COLUMN, open_writer, output_form
 from .parser import CommandParser
 from .process import given_text, printable
 from .terminal import ShortVectors, announce_waiting
-from .texts import add_request
+from .texts import add_input, add_request, refuse_input
 
 
 def add_parser(commands: argparse._SubParsersAction[CommandParser], model: CommandParser) -> None:
@@ -42,21 +41,12 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser], model: Comma
         help="texts to embed; default: read them from --input. With a folder as --output: files, "
         "folders or patterns such as 'in/*.parquet'",
     )
-    encode.add_argument(
-        "-i",
-        "--input",
-        default="-",
-        metavar="FILE",
-        help="the file to read: .jsonl, .ndjson, .csv, .tsv or .parquet; or .txt, .text, .md, .rst "
+    add_input(
+        encode,
+        "the file to read: .jsonl, .ndjson, .csv, .tsv or .parquet; or .txt, .text, .md, .rst "
         "or no suffix, with one text per line. All but .parquet may be compressed: .gz or .zst "
         "after the suffix. - is standard input, by default with one text per line [-]",
     )
-    encode.add_argument(
-        "--input-format",
-        choices=INPUT_FORMATS,
-        help="the format of the input; default: by the file's name",
-    )
-    encode.add_argument("--column", metavar="NAME", help="the column that holds the text [text]")
     encode.add_argument(
         "-o",
         "--output",
@@ -119,11 +109,7 @@ def run(options: argparse.Namespace) -> int:
     position = InputPosition()
     typed = not options.texts and options.input == "-" and sys.stdin.isatty()
     if options.texts:
-        if (options.input, options.input_format, options.column) != ("-", None, None):
-            raise InvalidOptionError(
-                "TEXT: expected no texts with --input, --input-format or --column, "
-                f"found {len(options.texts)}"
-            )
+        refuse_input(options)
         refuse_inputs(options.output, model_files(options.model))
     else:
         input_form(options.input, options.input_format)

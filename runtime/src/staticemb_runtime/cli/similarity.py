@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from ..encoding.empty_texts import EmptyTexts
 from ..model import StaticModel
+from ..records.places import placed
 from .layout import Styles, fit, terminal_width
 from .parser import CommandParser
 from .process import given_text, printable
-from .texts import add_request, note_empty, placed
+from .texts import add_request, note_empty
 
 if TYPE_CHECKING:
     from ..search import Explanation
@@ -43,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     request = {"truncate_dim": options.truncate_dim, "pooling": options.pooling}
     empty = EmptyTexts("zero")
     places = ["text 1", "text 2"]
-    with placed(places):
+    with placed(places.__getitem__):
         vectors = model.encode([options.a, options.b], on_empty=empty, **request)
     print(f"{float(model.similarity(vectors[0], vectors[1])[0, 0]):.4f}")
     note_empty(empty, 2, places[empty.first or 0])

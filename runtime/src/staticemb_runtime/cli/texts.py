@@ -1,18 +1,17 @@
-"""Code that the subcommands for texts share: options, places in errors, notes on empty texts."""
+"""Code that the subcommands for texts share: options, notes on empty texts."""
 
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, get_args
 
-from ..errors import InvalidTextError
+from ..errors import InvalidOptionError
 from ..format.metadata import Pooling
+from ..records.forms import INPUT_FORMATS
 from .process import printable
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Sequence
 
     from ..encoding.empty_texts import EmptyTexts
 
@@ -29,15 +28,28 @@ def add_request(parser: argparse.ArgumentParser) -> None:
     )
 
 
-@contextmanager
-def placed(places: Sequence[str]) -> Iterator[None]:
-    """Replace a text's index in an error of `encode` by its place in the input."""
-    try:
-        yield
-    except InvalidTextError as error:
-        if error.index is None:
-            raise
-        raise InvalidTextError(f"{places[error.index]}: {error.reason}") from None
+def add_input(parser: argparse.ArgumentParser, help: str) -> None:  # noqa: A002 - as in argparse
+    """Declare the options `--input`, `--input-format` and `--column`, in place of texts."""
+    parser.add_argument("-i", "--input", default="-", metavar="FILE", help=help)
+    parser.add_argument(
+        "--input-format",
+        choices=INPUT_FORMATS,
+        help="the format of the input; default: by the file's name",
+    )
+    parser.add_argument("--column", metavar="NAME", help="the column that holds the text [text]")
+
+
+def refuse_input(options: argparse.Namespace) -> None:
+    """Refuse texts together with the options of `add_input`.
+
+    Raises:
+        InvalidOptionError: both are given.
+    """
+    if (options.input, options.input_format, options.column) != ("-", None, None):
+        raise InvalidOptionError(
+            "TEXT: expected no texts with --input, --input-format or --column, "
+            f"found {len(options.texts)}"
+        )
 
 
 def note_empty(empty: EmptyTexts, total: int, first: str) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 
 from ..model import StaticModel
+from ..records.places import placed
 from .parser import CommandParser
 from .process import given_text, printable
-from .texts import placed
 
 
 def add_parser(commands: argparse._SubParsersAction[CommandParser], model: CommandParser) -> None:
@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     """Print a table, one token per line."""
     model = StaticModel.load(options.model)
     table = [("token", "id", "row", "weight", "norm")]
-    with placed(["text 1"]):
+    with placed(lambda index: "text 1"):
         tokens = model.explain(options.text)
     for token in tokens:
         table.append(

@@ -15,6 +15,7 @@ from ..errors import MissingPackageError, SpaceMismatchError
 from ..loading.installed import DEFAULT_FILE, DEFAULT_MODEL, locate
 from ..model import StaticModel
 from ..model.identity import identity
+from ..model.shared import shared_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,7 +65,8 @@ class OpenedModel(NamedTuple):
         else:
             located = locate(model)
             path = os.path.abspath(located)
-            opened, found = _shared(path, _version(path))
+            opened = shared_model(path)
+            found = _identity(opened)
             name = path if model is None or located == os.fspath(model) else os.fspath(model)
         if path == DEFAULT_FILE:  # another environment has it at another place
             name = DEFAULT_MODEL
@@ -113,20 +115,8 @@ def _several(texts: Iterable[str]) -> Iterable[str]:
     return texts
 
 
-def _version(path: str) -> tuple[int, int] | None:
-    """Return what tells a replaced file from the former one."""
-    try:
-        status = os.stat(path)
-    except OSError:  # opening it raises an error with the reason
-        return None
-    return status.st_ino, status.st_mtime_ns
-
-
-@lru_cache(maxsize=8)
-def _shared(path: str, version: tuple[int, int] | None) -> tuple[StaticModel, str]:
-    """Open a model once for each version of its file; return it with its digest."""
-    model = StaticModel.load(path)
-    return model, identity(model)
+# The digest of a folder is computed from the whole table.
+_identity = lru_cache(maxsize=8)(identity)
 
 
 def missing_package(extra: str, error: ImportError) -> MissingPackageError:

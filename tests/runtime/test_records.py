@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from staticemb_runtime.cli.texts import placed
 from staticemb_runtime.errors import InputError, InvalidOptionError, InvalidTextError
 from staticemb_runtime.records.forms import blocks, input_form, read_records
+from staticemb_runtime.records.places import placed
 
 
 def rows(path, *arguments, **options):
@@ -160,9 +160,12 @@ def test_places_are_those_of_the_file(tmp_path):
 
 def test_a_text_that_cannot_be_embedded_is_named_by_its_place():
     places = ["u.csv, line 7", "u.csv, line 9"]
-    with pytest.raises(InvalidTextError, match=r"^u.csv, line 9: expected: this$"), placed(places):
+    with (
+        pytest.raises(InvalidTextError, match=r"^u.csv, line 9: expected: this$"),
+        placed(places.__getitem__),
+    ):
         raise InvalidTextError("expected: this", index=1)
-    with pytest.raises(InvalidTextError, match=r"^prompt: expected"), placed(places):
+    with pytest.raises(InvalidTextError, match=r"^prompt: expected"), placed(places.__getitem__):
         raise InvalidTextError("prompt: expected valid Unicode")
 
 

@@ -10,6 +10,7 @@
 #   make bench    measure speed, start and memory beside the peers; fills in the figures of docs/benchmarks
 #   make docs     build the documentation site into site/ (Python 3.11 or newer)
 #   make model    remake the model in the runtime's wheel (TEXT=FOLDER/cc.txt.gz: what it is fitted to)
+#   make multilingual  make the multilingual model and its wheel in build/multilingual (DATA=../shared; hours)
 #   make quality  make and measure models beside the peers' (DATA=../shared; hours on two cores)
 #   make lock     renew the hashed lists of versions in requirements/
 #   make vectors  regenerate the conformance vectors and the specification's examples
@@ -45,7 +46,7 @@ INTEGRATIONS_BIN  := $(INTEGRATIONS_VENV)/$(notdir $(BIN))
 LOWEST_VENV   := .venv-lowest
 LOWEST_BIN    := $(LOWEST_VENV)/$(notdir $(BIN))
 
-.PHONY: demo test test-runtime test-lowest test-integrations coverage lock check bench docs model quality vectors arm64 clean
+.PHONY: demo test test-runtime test-lowest test-integrations coverage lock check bench docs model multilingual quality vectors arm64 clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python distiller/demo/demo.py $(TEACHER)
@@ -95,6 +96,11 @@ docs: $(VENV)/.docs
 model: $(VENV)/.demo
 	cd $(dir $(TEXT)) && $(CURDIR)/$(BIN)/python $(CURDIR)/distiller/demo/bundled_model.py \
 		$(MODEL).toml $(MODEL).staticemb $(ARGS)
+
+# The teacher runs for an hour on two cores: what it has encoded stays in build/multilingual/teacher.
+multilingual: $(VENV)/.test
+	$(BIN)/python distiller/demo/multilingual_model.py $(DATA)/text/tatoeba.tsv.gz build/multilingual \
+		--teacher-cache build/multilingual/teacher $(ARGS)
 
 quality: $(VENV)/.test
 	$(BIN)/python benchmarks/quality.py --data $(DATA) $(ARGS)

@@ -15,7 +15,7 @@ from tokenizer_families import clusters, nmt_nfkc
 METASPACE = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True}
 XLMR = {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, METASPACE]}
 
-_ALPHABET = ["a", "b", "▁", "é", "e", "\u0301", "北", "🐈", " "]
+_ALPHABET = ["a", "b", "A", "Σ", "İ", "▁", "é", "e", "\u0301", "北", "🐈", " "]
 # Few values, so that sums are often equal, or equal but for rounding.
 _SCORES = [
     0.0,
@@ -127,6 +127,8 @@ def unigram_designs(draw: st.DrawFn) -> bytes:
                 [normalizers.Precompiled(nmt_nfkc())],
                 [normalizers.Precompiled(clusters())],
                 [normalizers.Replace("b", "aa"), normalizers.NFC()],
+                [normalizers.NFKC(), normalizers.Lowercase()],
+                [normalizers.Lowercase(), normalizers.NFD()],
                 [normalizers.Replace(" ", "▁")],
                 [normalizers.Replace(" a", " b ")],
             ]

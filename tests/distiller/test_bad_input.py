@@ -312,8 +312,8 @@ def test_no_model_is_written_to_a_terminal(monkeypatch):
 @pytest.mark.parametrize("code", ["", "English", "e", "en_US", "en\n"])
 def test_the_language_of_a_fit_is_a_code(code):
     with pytest.raises(RecipeError, match="fit_language"):
-        Recipe(fit_language=code)
-    assert Recipe(fit_language="zh-Hans").fit_language == "zh-Hans"
+        Recipe(fit_language=(code,))
+    assert Recipe(fit_language=("zh-Hans",)).fit_language == ("zh-Hans",)
 
 
 def test_an_empty_vocabulary_is_named(tmp_path):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, normalizers
 
 from staticemb_distiller.file import Parts, Settings, write
 from staticemb_runtime import StaticModel
@@ -110,6 +110,17 @@ def test_every_character_is_normalized_as_the_library_does(monkeypatch):
                     break
             elif len(text) == 1:
                 raise AssertionError(f"U+{ord(text):04X} alone is refused")
+
+
+def test_lower_case_is_the_librarys():
+    tokenizer = definition([("<unk>", 0.0), ("a", -1.0)], normalizer={"type": "Lowercase"})
+    normalize = opened(tokenizer)._design.normalize
+    library = normalizers.Lowercase()
+    codes = [*range(0xD800), *range(0xE000, 0x110000)]
+    for begin in range(0, len(codes), 1024):
+        # A sigma at the end of a word stays the one of its middle.
+        text = "Σ ".join(map(chr, codes[begin : begin + 1024]))
+        assert normalize(text) == library.normalize_str(text)
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - set(FAMILIES)))
@@ -214,7 +225,8 @@ def test_other_pre_tokenizers_are_refused(pre_tokenizer):
 @pytest.mark.parametrize(
     "normalizer",
     [
-        {"type": "Lowercase"},
+        {"type": "Lowercase", "locale": "tr"},
+        {"type": "StripAccents"},
         {"type": "NFKC", "more": 1},
         {"type": "Strip", "strip_left": 1, "strip_right": True},
         {"type": "Replace", "pattern": {"Regex": "a+"}, "content": ""},

@@ -239,12 +239,21 @@ def _tokenizer(teacher: object, source: VectorSource, recipe: Recipe) -> Tokeniz
     def texts() -> Iterable[str]:
         if isinstance(teacher, VectorFile):
             return chain.from_iterable(block for block, _ in teacher.blocks())
-        sources = [each for each in fit_recipe.sources(recipe) if each.place != GENERATED]
+        languages = recipe.fit_language
+        sources = [
+            each for each in fit_recipe.sources(recipe) if languages or each.place != GENERATED
+        ]
         if not sources:
             raise VocabularyError(
-                f"tokenizer: {recipe.tokenizer} needs text to train on; name it in fit= or text="
+                f"tokenizer: {recipe.tokenizer} needs text to train on; name it in fit= or text=, "
+                "or name languages in fit_language="
             )
-        return chain.from_iterable(each.documents() for each in sources)
+        return chain.from_iterable(
+            each.generated(languages, seed=recipe.seed)
+            if each.place == GENERATED
+            else each.documents()
+            for each in sources
+        )
 
     if recipe.tokenizer is not None:
         return open_tokenizer(recipe.tokenizer, texts)

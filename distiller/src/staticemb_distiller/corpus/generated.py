@@ -1,12 +1,15 @@
-"""Generated text: random sequences of words of the tokenizer's vocabulary."""
+"""Generated text: random sequences of words, of the tokenizer's vocabulary or of languages."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
+
+from .word_lists import word_list
 
 GENERATED = "generated"
 """The name of the source of generated sequences."""
@@ -19,6 +22,7 @@ _GLUED = 0.08  # the share of words with a piece at their end
 _NEVER_GLUED = 200  # the first ranks are function words, which get no piece
 _COMMA, _STOP, _QUESTION = 0.05, 0.6, 0.08
 _BARE = 0.25  # the share of sequences without pieces and punctuation, like queries
+_WITHOUT_BLANKS = {"ja": "、", "th": ",", "zh": "，"}  # languages without blanks, and their commas
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,42 @@ def generate(lexicon: Lexicon, count: int, *, seed: int = 0) -> list[str]:
         block_count = min(_BLOCK, count - len(texts))
         texts += _block(lexicon, block_count, np.random.default_rng(sequence))
     return texts
+
+
+def generate_in(languages: Sequence[str], count: int, *, seed: int = 0) -> list[str]:
+    """Draw sequences of words of several languages by `generate`, in equal shares.
+
+    A sequence has words of one language. The first letter of a sequence with punctuation is a
+    capital. In Chinese, Japanese and Thai no blanks separate words.
+
+    Args:
+        languages: Codes of ISO 639-1; the first ones get one text more if `count` leaves a rest.
+        count: The number of sequences to draw.
+        seed: The seed of the random numbers. A language's texts do not depend on the others.
+
+    Returns:
+        `count` texts, language after language.
+
+    Raises:
+        TextSourceError: There is no word list for a language.
+        MissingPackageError: `wordfreq` is not installed.
+    """
+    texts: list[str] = []
+    for index, language in enumerate(languages):
+        share = count // len(languages) + (index < count % len(languages))
+        language_seed = (seed << 64) + int.from_bytes(language.encode(), "big")
+        drawn = generate(Lexicon(word_list(language)), share, seed=language_seed)
+        texts += [_spelled(text, language) for text in drawn]
+    return texts
+
+
+def _spelled(text: str, language: str) -> str:
+    """Write a sequence as its language does."""
+    comma = _WITHOUT_BLANKS.get(language)
+    if comma is not None:
+        text = text.replace(", ", comma).replace(" ", "")
+        return text if language == "th" else text.replace("?", "？").replace(".", "。")
+    return text[0].upper() + text[1:] if text.endswith((".", "?")) else text
 
 
 def _block(lexicon: Lexicon, count: int, random: np.random.Generator) -> list[str]:

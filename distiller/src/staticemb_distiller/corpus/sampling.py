@@ -9,7 +9,7 @@ order of the texts. Equal texts have equal digests, so duplicates are removed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from sentencex import segment  # type: ignore[import-untyped]
 from ..errors import TextSourceError
 from .digest_sample import DigestSample
 from .digests import text_digest
-from .generated import GENERATED, Lexicon, generate
+from .generated import GENERATED, Lexicon, generate, generate_in
 from .hub import hub_records
 from .source_spec import PlaceSpec, named_columns, parse_spec
 from .text_files import files_of, joined, read_path
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 _GENERATED_COUNT = 100_000
+_GENERATED_A_LANGUAGE = 20_000
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,31 @@ class TextSource(PlaceSpec):
         )
         texts = (joined(record, self.columns, location) for location, record in records)
         return filter(None, texts)
+
+    def generated(
+        self, languages: Sequence[str], words_of: Tokenizer | None = None, *, seed: int = 0
+    ) -> list[str]:
+        """Draw the source's generated sequences: `limit` texts, or as many as are enough.
+
+        Args:
+            languages: As for `generate_in`; none: the words of a tokenizer.
+            words_of: The tokenizer.
+            seed: The seed of the random numbers.
+
+        Raises:
+            TextSourceError: There is no word list for a language, or no word in the vocabulary.
+            MissingPackageError: `wordfreq` is not installed.
+        """
+        if languages:
+            count = self.limit or _GENERATED_A_LANGUAGE * len(languages)
+            return generate_in(languages, count, seed=seed)
+        lexicon = Lexicon.of(words_of) if words_of is not None else Lexicon(())
+        if not lexicon.words:
+            raise TextSourceError(
+                f"{self.place}: expected words in the vocabulary, found none; set the fit to text "
+                "or to none"
+            )
+        return generate(lexicon, self.limit or _GENERATED_COUNT, seed=seed)
 
 
 def passages(
@@ -178,7 +204,7 @@ def gather(
     max_tokens: int,
     *,
     words_of: Tokenizer | None = None,
-    language: str = "en",
+    languages: Sequence[str] = (),
     seed: int = 0,
 ) -> list[list[str]]:
     """Read, cut and sample several sources; a text in two sources belongs to the first.
@@ -189,7 +215,9 @@ def gather(
         max_tokens: As for `passages`.
         words_of: The tokenizer whose words make the generated sequences; None: `tokenizer`. The new
             model's tokenizer is best, because words outside its vocabulary disturb other rows.
-        language: As for `passages`.
+        languages: The languages of the generated sequences, which then come from word lists; none:
+            they come from `words_of`. Text is cut into sentences by the rules of the first, or of
+            English.
         seed: As for `sample`.
 
     Returns:
@@ -202,15 +230,11 @@ def gather(
     seen: set[int] = set()
     for source in sources:
         if source.place == GENERATED:
-            lexicon = Lexicon.of(words_of or tokenizer)
-            if not lexicon.words:
-                raise TextSourceError(
-                    f"{source.place}: expected words in the vocabulary, found none; set the fit to "
-                    "text or to none"
-                )
-            count = source.limit or _GENERATED_COUNT
-            candidates: Iterable[str] = generate(lexicon, count, seed=seed)
+            candidates: Iterable[str] = source.generated(
+                languages, words_of or tokenizer, seed=seed
+            )
         else:
+            language = languages[0] if languages else "en"
             candidates = passages(source.documents(), tokenizer, max_tokens, language=language)
         texts = sample(candidates, source.limit, seed=seed, seen=seen)
         if not texts:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..corpus import input_files
+from ..corpus.generated import GENERATED
 from ..corpus.source_spec import GIVEN
+from ..corpus.word_lists import lists_version
 from ..fitting import fit_recipe
 from ..table import build as table
 from ..table.rotation import variance_shares
@@ -110,7 +112,7 @@ def file_settings(
         "creator": _creator(source, recipe),
         "x-prefix-variance": " ".join(f"{share:.4f}" for share in shares),
         "x-input-sha256": "\n".join(digests),
-        "x-input-version": "\n".join(input_files.versions(fit_recipe.sources(recipe))),
+        "x-input-version": "\n".join(_input_versions(recipe)),
         "x-fit-texts": "" if texts is None else str(texts),
     }
     return Settings(
@@ -121,6 +123,12 @@ def file_settings(
         unknown_token_id=vocabulary.unknown_token_id,
         provenance={key: value for key, value in provenance.items() if value},
     )
+
+
+def _input_versions(recipe: Recipe) -> list[str]:
+    sources = fit_recipe.sources(recipe)
+    lists = recipe.fit_language and any(source.place == GENERATED for source in sources)
+    return input_files.versions(sources) + ([lists_version()] if lists else [])
 
 
 def teacher_space(finished: table.Table, source: VectorSource) -> Space:

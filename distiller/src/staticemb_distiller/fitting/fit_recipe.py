@@ -80,7 +80,7 @@ def fit_texts(teacher: TextEncoder, vocabulary: Vocabulary, recipe: Recipe) -> G
         teacher.tokenizer or words_of,
         _text_limit(teacher),
         words_of=words_of,
-        language=recipe.fit_language,
+        languages=recipe.fit_language,
         seed=recipe.seed,
     )
     return Gathered(

@@ -39,8 +39,11 @@ def check_ranges(recipe: Recipe) -> None:
         refuse("teacher_budget", expected, recipe.teacher_budget)
     if not 0 <= recipe.seed < 2**32:
         refuse("seed", "a number from 0 to 2^32 - 1", recipe.seed)
-    if not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z]+)*", recipe.fit_language):
-        refuse("fit_language", "the code of a language, such as en", recipe.fit_language)
+    for language in recipe.fit_language:
+        if not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z]+)*", language):
+            refuse("fit_language", "codes of languages, such as en", language)
+        if recipe.fit_language.count(language) > 1:
+            refuse("fit_language", "each language once", list(recipe.fit_language))
     alone = next((name for name in ("none", GIVEN) if name in recipe.fit), None)
     if not recipe.fit or (alone is not None and len(recipe.fit) > 1):
         refuse("fit", f"{alone or 'none'} alone, or sources of text", list(recipe.fit))

@@ -55,7 +55,7 @@ def knob(
 
 
 NO_INPUT = ("generated", "none", "vectors")
-"""Values of an input knob that name no input."""
+"""Places of an input knob that name no input; `train:` makes a tokenizer of the fit's texts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +95,11 @@ class Knobs:
             value = getattr(self, entry.name)
             if entry.metadata["is_input"] and value is not None:
                 names |= dict.fromkeys((value,) if isinstance(value, str) else value)
-        return [name for name in names if name not in NO_INPUT]
+        return [
+            name
+            for name in names
+            if name.partition("::")[0] not in NO_INPUT and not name.startswith("train:")
+        ]
 
     @classmethod
     def from_dict(cls, values: dict[str, Any], *, source: str = "recipe") -> Self:

@@ -130,8 +130,11 @@ class Recipe(Knobs):
         "or 2h. Texts that cover the most tokens come first. With a time, the result depends on "
         "the machine",
     )
-    fit_language: str = knob(
-        "en", "code of the language by whose rules text is split into sentences"
+    fit_language: tuple[str, ...] = knob(
+        (),
+        "codes of languages, such as en de ja: generated sequences come from their word lists "
+        "(package wordfreq), in equal shares, and text is split into sentences by the rules of the "
+        "first (default: words of the vocabulary, and the rules of English)",
     )
     fit_regularization: float | None = knob(
         None,
@@ -221,12 +224,27 @@ class Recipe(Knobs):
         check_agreement(self)
 
     def to_dict(self, *, defaults: bool = True) -> dict[str, Any]:
-        """Return the knobs as `Knobs.to_dict` does, but omit an empty `text`.
+        """Return the knobs as `Knobs.to_dict` does, but omit `text` and `fit_language` if empty.
 
-        So a recipe that was written before `text` existed gives the same bytes as then.
+        So a recipe that was written before these existed gives the same bytes as then.
         """
         values = super().to_dict(defaults=defaults)
-        return values if self.text else {k: v for k, v in values.items() if k != "text"}
+        return {
+            name: value
+            for name, value in values.items()
+            if value or name not in ("text", "fit_language")
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], *, source: str = "recipe") -> Recipe:
+        """Make a recipe as `Knobs.from_dict` does; an earlier recipe has one `fit_language`.
+
+        It was a string, and chose the rules that end sentences.
+        """
+        language = values.get("fit_language")
+        if isinstance(language, str):
+            values = {**values, "fit_language": () if language == "en" else (language,)}
+        return super().from_dict(values, source=source)
 
     @classmethod
     def overridden(cls, base: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:

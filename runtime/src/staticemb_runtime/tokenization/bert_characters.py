@@ -10,12 +10,9 @@ mark. A text with such a mark takes a slower way, through a table of decompositi
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from . import unicode_tables as tables
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 # The marks that the pre-tokenizer isolates in ASCII: string.punctuation, which imports slowly.
 MARKS: Final = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
@@ -42,25 +39,6 @@ class _ReorderedError(Exception):
     """A character may change its place among its neighbors."""
 
 
-class _Table(dict[int, "str | int"]):
-    """A table for `str.translate`; a character that is missing is added at its first use.
-
-    It holds the characters that texts hold: at most all of Unicode.
-
-    Args:
-        step: what becomes of one character.
-    """
-
-    def __init__(self, step: Callable[[str], str]) -> None:
-        self._step = step
-
-    def __missing__(self, code: int) -> str | int:
-        character = chr(code)
-        made = self._step(character)
-        # A character that stays needs no string of its own.
-        return self.setdefault(code, code if made == character else made)
-
-
 class Characters:
     """Normalizes and splits texts; safe to use from several threads.
 
@@ -77,9 +55,9 @@ class Characters:
     def __init__(self, normalizer: Normalizer, *, split: bool) -> None:
         self.normalizer = normalizer
         self.split = split
-        self._whole = _Table(self._normalized)
-        self._before = _Table(self._decomposed)
-        self._after = _Table(self._finished)
+        self._whole = tables.CharacterTable(self._normalized)
+        self._before = tables.CharacterTable(self._decomposed)
+        self._after = tables.CharacterTable(self._finished)
         # What becomes of the ASCII characters that are not printable; `None` removes one.
         self._controls: dict[int, str | None] = {
             code: "".join(map(self._finished, self._clean(chr(code)))) or None

@@ -14,9 +14,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from itertools import accumulate
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from . import unicode_data
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class CodePoints:
@@ -129,6 +132,25 @@ def combining_class(character: str) -> int:
 
         return combining(character)
     return _COMBINING.get(ord(character))
+
+
+class CharacterTable(dict[int, "str | int"]):
+    """A table for `str.translate`; a character that is missing is added at its first use.
+
+    It holds the characters that texts hold: at most all of Unicode.
+
+    Args:
+        step: what becomes of one character.
+    """
+
+    def __init__(self, step: Callable[[str], str]) -> None:
+        self._step = step
+
+    def __missing__(self, code: int) -> str | int:
+        character = chr(code)
+        made = self._step(character)
+        # A character that stays needs no string of its own.
+        return self.setdefault(code, code if made == character else made)
 
 
 def _numbers(data: str) -> list[int]:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from .charsmap import CharacterMap
+from .unicode_tables import CharacterTable, lowercase
 
 MARK: Final = "▁"
 # Unicode's White_Space. Python also splits at U+001C to U+001F.
@@ -170,6 +171,9 @@ def _step(state: dict[str, Any]) -> Step:
         return CharacterMap(data).normalize
     if kind in _FORMS and not rest:
         return _UnicodeForm(kind).normalize
+    if kind == "Lowercase" and not rest:
+        lower = CharacterTable(lowercase)
+        return lambda text: text.lower() if text.isascii() else text.translate(lower)
     if kind == "Strip" and set(rest) == {"strip_left", "strip_right"}:
         _demand(all(type(value) is bool for value in rest.values()), kind)
         return _strip(left=rest["strip_left"], right=rest["strip_right"])

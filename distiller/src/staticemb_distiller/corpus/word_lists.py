@@ -1,0 +1,83 @@
+"""Words of a language, the most frequent first, from the optional package `wordfreq`.
+
+The lists count words in subtitles, Wikipedia, news, books, web pages, Twitter and Reddit, where a
+language has them (Speer, 2022). They are under CC BY-SA 4.0, which a file names whose table is
+fitted to their words.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from ..errors import MissingPackageError, TextSourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_MOST = 40_000
+
+
+def word_list(language: str, most: int = _MOST) -> tuple[str, ...]:
+    """Return the most frequent words of a language, without those that contain a digit.
+
+    Args:
+        language: A code of ISO 639-1, such as "de".
+        most: The most words to return.
+
+    Raises:
+        TextSourceError: There is no list for this code.
+        MissingPackageError: `wordfreq` is not installed.
+    """
+    words = _package().iter_wordlist(_known(language), wordlist="best")
+    return tuple(islice(filter(_is_word, words), most))
+
+
+def check_languages(languages: Iterable[str]) -> None:
+    """Check that there is a word list for each language.
+
+    Raises:
+        TextSourceError: There is no list for a code; the message names the lists.
+        MissingPackageError: `wordfreq` is not installed.
+    """
+    for language in languages:
+        _known(language)
+
+
+def lists_version() -> str:
+    """Return the version of the lists, and their license, for the file."""
+    return f"word lists: wordfreq {version('wordfreq')}, CC BY-SA 4.0"
+
+
+def _is_word(word: str) -> bool:
+    return any(map(str.isalpha, word)) and not any(map(str.isdigit, word))
+
+
+def _known(language: str) -> str:
+    available = sorted(_package().available_languages("best"))
+    if language in available:
+        return language
+    # Imported here: a dependency of wordfreq.
+    import langcodes
+
+    try:
+        code = langcodes.get(language).language
+    except langcodes.tag_parser.LanguageTagError:
+        code = None
+    meant = f" ({language} is {code} here)" if code != language and code in available else ""
+    raise TextSourceError(
+        f"fit_language: expected codes of languages with a word list, {' '.join(available)}; "
+        f"found {language!r}{meant}"
+    )
+
+
+def _package() -> Any:  # noqa: ANN401 - the package has no types
+    try:
+        import wordfreq
+    except ImportError as error:
+        raise MissingPackageError(
+            "generated text of named languages needs the word lists of wordfreq: "
+            "pip install 'staticemb-distiller[languages]'"
+        ) from error
+    return wordfreq

@@ -1,0 +1,70 @@
+"""The command that makes the multilingual model and its wheel."""
+
+import gzip
+import zipfile
+
+import pytest
+
+import multilingual_model
+from distiller.embedding_server import EmbeddingServer
+from staticemb_distiller import Recipe
+from staticemb_runtime import StaticModel
+
+pytest.importorskip("wordfreq")
+
+RECIPE = """\
+tokenizer = "train:unigram:2000"
+prior = "zero"
+fit = ["generated::limit=600", "tatoeba.txt::weight=2"]
+fit_language = ["en", "de", "ja"]
+dims = 4
+dtype = "int8"
+"""
+
+
+@pytest.fixture
+def tatoeba(tmp_path):
+    path = tmp_path / "tatoeba.tsv.gz"
+    rows = [f"{code}\t{code} says {n}" for n in range(5) for code in ("eng", "deu", "jpn", "fra")]
+    path.write_bytes(gzip.compress(("\n".join(rows) + '\neng\tHe said "hi.\n').encode()))
+    return path
+
+
+def test_one_command_makes_the_model_and_its_wheel(tmp_path, tatoeba, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # The command changes the folder.
+    monkeypatch.setattr(multilingual_model, "version", lambda name: "9.9")
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(RECIPE)
+    monkeypatch.setattr(multilingual_model, "RECIPE", recipe)
+    server = EmbeddingServer()
+    try:
+        status = multilingual_model.main(
+            [str(tatoeba), "out", "--server", server.spec, "--teacher-cache", "cache"]
+        )
+    finally:
+        server.close()
+    assert status == 0
+    folder = tmp_path / "out"
+    sentences = (folder / "tatoeba.txt").read_text().splitlines()
+    assert len(sentences) == 16
+    assert sentences[-1] == 'He said "hi.'
+    assert not any(sentence.startswith("fra") for sentence in sentences)
+    assert set(sentences) <= set(server.texts)
+    with zipfile.ZipFile(folder / "staticemb_model_multilingual-1.0-py3-none-any.whl") as wheel:
+        names = wheel.namelist()
+        texts = {name: wheel.read(name) for name in names}
+    (model,) = (name for name in names if name.endswith(".staticemb"))
+    assert texts[model] == (folder / "multilingual.staticemb").read_bytes()
+    (license_,) = (name for name in names if "/licenses/" in name)
+    assert b"CC BY-SA 4.0" in texts[license_]
+    assert any(b"multilingual = " in texts[name] for name in names if "entry_points" in name)
+    extra = StaticModel.load(folder / "multilingual.staticemb").metadata.extra
+    assert extra["languages"] == "en de ja"
+    assert "127.0.0.1" not in "".join(extra.values())
+    assert (tmp_path / "cache").is_dir()
+
+
+def test_the_recipe_is_valid_and_its_languages_have_sentences():
+    recipe = Recipe.read(multilingual_model.RECIPE)
+    assert set(recipe.fit_language) == set(multilingual_model._CODES.values())
+    assert recipe.inputs() == ["tatoeba.txt::weight=2"]

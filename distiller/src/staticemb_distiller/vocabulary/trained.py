@@ -27,7 +27,6 @@ TrainedKind = Literal["wordpiece", "unigram"]
 SMALLEST, LARGEST = 2_000, 32_000
 _WORDS_PER_TOKEN = 50
 _SAMPLE = 100_000  # distinct texts; more change little, and take time and memory
-_TEXTS_PER_TOKEN = 3  # of a large vocabulary, whose rare words must be in the sample
 _ALPHABET_SHARE = 0.25  # of the vocabulary
 _UNKNOWN = "[UNK]"
 _PREFIX = "##"
@@ -68,7 +67,7 @@ def trained_tokenizer(
         raise VocabularyError(f"size: expected at least 16, found {size}")
     # JSON can contain half a surrogate pair, which cannot be encoded.
     whole = (text.encode(errors="replace").decode() for text in texts if text.strip())
-    sampled = sample(whole, max(_SAMPLE, _TEXTS_PER_TOKEN * (size or 0)))
+    sampled = sample(whole, _SAMPLE)
     if not sampled:
         raise VocabularyError("expected texts to train a tokenizer on, found none")
     size = usual_size(sampled) if size is None else size

@@ -6,7 +6,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from staticemb_runtime.cli import PASSAGE_CHARACTERS, add_index_options, printable
+from staticemb_runtime.cli import (
+    PASSAGE_CHARACTERS,
+    add_file_options,
+    add_index_options,
+    add_sources,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,14 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.description = (
         "Make a search index whose vectors are a teacher's. `staticemb search` reads it with MODEL "
-        "alone. The same command goes on after an interruption."
+        "alone. Running the same command again adds new documents, replaces changed ones and goes "
+        "on after an interruption. With --teacher, a file that cannot be read is named and left "
+        "out, and the exit status is then 1, or 2 if no file could be read."
     )
-    parser.add_argument(
-        "sources",
-        nargs="+",
-        metavar="FILE",
-        help="files or folders of documents, as for `staticemb index`",
-    )
+    add_sources(parser)
     parser.add_argument(
         "--model",
         required=True,
@@ -60,20 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--vector", metavar="COLUMN", help="the column of the vectors [embedding, or the only one]"
     )
     texts = parser.add_argument_group("the documents")
-    texts.add_argument(
-        "--column",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="the column that holds the text; several are joined [text, body or a usual name, "
-        "after title]",
-    )
-    texts.add_argument(
-        "--id-column", metavar="NAME", help="the column that holds the id [_id, id or a usual name]"
-    )
-    texts.add_argument(
-        "--lines", action="store_true", help="each line of a file of plain text is a document"
-    )
+    add_file_options(texts)
     texts.add_argument(
         "--passage-characters",
         type=_characters,
@@ -88,21 +77,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Make the index."""
+    from staticemb_runtime.cli import FileIndexing
+    from staticemb_runtime.search import Index
+
     from ..corpus import input_files
-    from ..indexing import index_with_teacher
+    from ..errors import IndexingError
+    from ..indexing import IndexDocument, index_with_teacher
     from ..output_file import check_folders, check_output
     from ..progress import Progress
 
     check_folders(arguments.teacher_cache)
-    documents = _Documents(arguments)
-    inputs: list[str | Path] = [*documents.files, *input_files.model_files(arguments.model)]
-    if arguments.vectors is not None:
-        inputs.append(arguments.vectors)
-    check_output(Path(arguments.output), inputs)
-    passages = arguments.passage_characters
-    if passages is None:
-        passages = PASSAGE_CHARACTERS if arguments.vectors is None else 0
     with Progress(quiet=arguments.quiet) as progress:
+        # Given vectors are in the order of the documents: none may be left out.
+        files = FileIndexing(arguments, progress, skip=arguments.vectors is None)
+        if "-" in files.sources.files:
+            raise IndexingError("-: expected files, found standard input: documents are read twice")
+        inputs: list[str | Path] = [
+            *files.sources.files,
+            *input_files.model_files(arguments.model),
+        ]
+        if arguments.vectors is not None:
+            inputs.append(arguments.vectors)
+        check_output(Path(arguments.output), inputs)
+        passages = arguments.passage_characters
+        if passages is None:
+            passages = PASSAGE_CHARACTERS if arguments.vectors is None else 0
+
+        def documents() -> Iterator[IndexDocument]:
+            for document in files.documents():
+                if document.file == arguments.vectors:
+                    document.metadata.pop(arguments.vector or "embedding", None)
+                yield IndexDocument(*document)
+
         added = index_with_teacher(
             arguments.output,
             documents,
@@ -118,46 +124,8 @@ def run(arguments: argparse.Namespace) -> int:
             teacher_cache=arguments.teacher_cache,
             progress=progress,
         )
-        progress.note(
-            f"{printable(arguments.output)}: {added.new:,} new, {added.replaced:,} replaced, "
-            f"{added.unchanged:,} unchanged"
-        )
-    return 0
-
-
-class _Documents:
-    """The documents of the files of a command line; called for each pass over them."""
-
-    def __init__(self, arguments: argparse.Namespace) -> None:
-        from staticemb_runtime.records import source_files
-
-        self._arguments = arguments
-        self.files = source_files(arguments.sources)
-
-    def __call__(self) -> Iterator[IndexDocument]:
-        from staticemb_runtime.records import Columns, read_documents
-
-        from ..indexing import IndexDocument
-
-        arguments = self._arguments
-        for path in self.files:
-            columns_of_file = Columns((), None)
-
-            def choose(columns: Columns) -> None:
-                nonlocal columns_of_file
-                columns_of_file = columns
-
-            for document in read_documents(
-                path,
-                text_columns=arguments.column,
-                id_column=arguments.id_column,
-                by_line=arguments.lines,
-                chosen=choose,
-            ):
-                metadata = document.metadata(columns_of_file)
-                if path == arguments.vectors:
-                    metadata.pop(arguments.vector or "embedding", None)
-                yield IndexDocument(document.id, document.text, metadata, path)
+        with Index.open(arguments.output, mode="write") as index:
+            return files.finish(index, added)
 
 
 def _characters(text: str) -> int:

@@ -275,6 +275,23 @@ def test_a_file_that_cannot_be_read_is_an_error_beside_given_vectors(tmp_path, c
     assert not (tmp_path / "docs.db").exists()
 
 
+@pytest.mark.parametrize(
+    ("column", "place", "options"),
+    [
+        ("embedding", "./docs/rows.jsonl", []),
+        ("vec", "docs/rows.jsonl", []),
+        ("vec", "docs", ["--vector", "vec"]),
+    ],
+)
+def test_a_column_of_vectors_is_no_metadata(tmp_path, command, teacher, column, place, options):
+    (tmp_path / "docs" / "a.txt").unlink()
+    columns = {"_id": IDS[:4], "n": [0, 1, 2, 3], column: teacher.encode(TEXTS[:4]).tolist()}
+    write_jsonl(tmp_path / "docs" / "rows.jsonl", TEXTS[:4], **columns)
+    assert command(place, *options, vectors=f"--vectors={place}")[0] == 0
+    with Index.open("docs.db") as index:
+        assert [document.metadata for document in index.documents()] == [{"n": n} for n in range(4)]
+
+
 def test_standard_input_cannot_be_read_twice(tmp_path, command):
     status, notes = command("-")
     assert status == 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from staticemb_runtime.cli import (
     PASSAGE_CHARACTERS,
@@ -14,7 +14,7 @@ from staticemb_runtime.cli import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from ..indexing import IndexDocument
 
@@ -105,8 +105,8 @@ def run(arguments: argparse.Namespace) -> int:
 
         def documents() -> Iterator[IndexDocument]:
             for document in files.documents():
-                if document.file == arguments.vectors:
-                    document.metadata.pop(arguments.vector or "embedding", None)
+                if arguments.vectors is not None and _lies_in(document.file, arguments.vectors):
+                    document.metadata.pop(_vector_column(document.metadata, arguments.vector), None)
                 yield IndexDocument(*document)
 
         added = index_with_teacher(
@@ -126,6 +126,19 @@ def run(arguments: argparse.Namespace) -> int:
         )
         with Index.open(arguments.output, mode="write") as index:
             return files.finish(index, added)
+
+
+def _lies_in(file: str, place: str) -> bool:
+    """Tell whether a file is `place`, or lies in the folder `place`."""
+    return Path(place) in (Path(file), *Path(file).parents)
+
+
+def _vector_column(metadata: Mapping[str, Any], given: str | None) -> str:
+    """Return the column that is read as the vector: see `index_with_teacher`."""
+    usual = "embedding"
+    if given is not None or usual in metadata:
+        return given or usual
+    return next((name for name, value in metadata.items() if isinstance(value, list)), usual)
 
 
 def _characters(text: str) -> int:

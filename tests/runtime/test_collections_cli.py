@@ -123,6 +123,28 @@ def test_filters_and_methods(folder, index, run):
     assert "NAME=VALUE" in notes
 
 
+def test_a_query_after_the_options(index, run):
+    expected = run("search", index, "a refund", "-k", 1, "--json")
+    assert expected[0] == 0
+    for command in (
+        ["search", index, "-k", 1, "--json", "a refund"],
+        ["search", "-k", 1, index, "--json", "a refund"],
+    ):
+        assert run(*command) == expected
+    with pytest.raises(SystemExit, match="2"):
+        run("search", index, "-k", 1, "a refund", "more")
+
+
+def test_files_after_the_options(folder, run):
+    (folder / "more.csv").write_text("title\nMore.\n")
+    options = ["--column", "title", "-o", folder / "i.db"]
+    status, _, notes = run("index", folder / "rows.jsonl", *options, folder / "more.csv")
+    assert status == 0
+    assert "6 new" in notes
+    with Index.open(folder / "i.db") as index:
+        assert index.get("r0").text == "Order 0"  # the option counts once
+
+
 def test_queries_from_standard_input(index, run, monkeypatch, tmp_path):
     (tmp_path / "queries.txt").write_text("a refund\n\nthe bank\n")
     with (tmp_path / "queries.txt").open() as file:

@@ -86,6 +86,8 @@ class FileIndexing:
             counts += f", {deleted:,} deleted"
         passages = "" if info.passages == info.documents else f" in {info.passages:,} passages"
         reports.note(f"{printable(info.path)}: {counts}; {info.documents:,} documents{passages}")
+        if info.words is None:
+            reports.note("note: the index has no full-text search (FTS5), but vectors alone")
         if len(gone) > deleted:
             are = "1 document is" if len(gone) == 1 else f"{len(gone):,} documents are"
             reports.note(f"note: {are} in these files no more; --prune deletes what is gone")

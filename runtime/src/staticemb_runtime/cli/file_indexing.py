@@ -6,6 +6,7 @@ counted, or deleted.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from .process import FAILED, printable
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 SOME_LEFT_OUT: Final = 1
 """The exit status if some files could not be read and all others are indexed."""
+
+_SAMPLE: Final = 200  # texts that are looked at, and characters of each
+_UNSPACED: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+"""Letters of Thai, Lao, Burmese, Khmer, Japanese and Chinese."""
 
 
 class FileDocument(NamedTuple):
@@ -60,12 +65,15 @@ class FileIndexing:
         self._options = options
         self._reports = reports
         self._seen = SeenDocuments()
+        self._sample: list[str] = []
 
     def documents(self) -> Iterator[FileDocument]:
         """Read the documents; this may be called again."""
         self._seen = SeenDocuments()
         for document in self.sources:
             self._seen.add(document.id)
+            if len(self._sample) < _SAMPLE:
+                self._sample.append(document.text[:_SAMPLE])
             metadata = document.metadata(self.sources.columns)
             yield FileDocument(document.id, document.text, metadata, self.sources.path)
 
@@ -86,6 +94,11 @@ class FileIndexing:
             counts += f", {deleted:,} deleted"
         passages = "" if info.passages == info.documents else f" in {info.passages:,} passages"
         reports.note(f"{printable(info.path)}: {counts}; {info.documents:,} documents{passages}")
+        if info.words == "words" and _has_no_blanks("".join(self._sample)):
+            reports.note(
+                "note: these texts have no blanks between words: an index made with --trigrams "
+                "finds parts of them"
+            )
         if info.words is None:
             reports.note("note: the index has no full-text search (FTS5), but vectors alone")
         if len(gone) > deleted:
@@ -97,3 +110,8 @@ class FileIndexing:
         were = "1 file or folder was" if count == 1 else f"{count:,} files or folders were"
         reports.warn(f"{were} left out, see above")
         return FAILED if set(sources.files) <= sources.skipped.keys() else SOME_LEFT_OUT
+
+
+def _has_no_blanks(text: str) -> bool:
+    """Tell whether a third of a text is of scripts that put no blanks between words."""
+    return 3 * len(_UNSPACED.findall(text)) > len(text)

@@ -213,7 +213,7 @@ def _scores(hit: Hit) -> str:
     parts = []
     if hit.lexical_score is not None:
         parts.append(f"words {hit.lexical_score:.2f} (rank {hit.lexical_rank})")
-    if hit.vector_score is not None:
+    if hit.vector_score is not None and hit.vector_rank is not None:
         parts.append(f"meaning {hit.vector_score:.3f} (rank {hit.vector_rank})")
     return ", ".join(parts)
 

@@ -278,7 +278,7 @@ class Index(WritableIndex):
         with self._store.reading() as connection:
             for (line,) in connection.execute("PRAGMA integrity_check(1)"):
                 if line != "ok":
-                    raise NotAnIndexError(f"{path}: damaged: {line}")
+                    raise NotAnIndexError(f"{path}: damaged: {str(line).splitlines()[-1]}")
             settings = self._current(connection)
             searcher = Searcher(settings, self._lexicon)
             searcher.refresh(connection)

@@ -245,6 +245,15 @@ def test_a_teacher_with_one_kind_encodes_no_spans(tmp_path, model, teacher):
 # --- the same bytes -------------------------------------------------------------------------------
 
 
+def test_a_second_run_with_the_cache_asks_the_teacher_nothing(tmp_path, model, two_kinds):
+    teacher = two_kinds
+    for name in ("a", "b"):
+        adapt(model, TEXTS, tmp_path / name, teacher=teacher, teacher_cache=tmp_path / "cache")
+        assert bool(teacher.encoded) == (name == "a")
+        teacher.encoded.clear()
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
 def test_the_same_inputs_give_the_same_bytes(tmp_path, model, teacher):
     outputs = [tmp_path / "one.staticemb", tmp_path / "two.staticemb"]
     for output in outputs:

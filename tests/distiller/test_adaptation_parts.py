@@ -221,3 +221,9 @@ def test_texts_are_cut_where_the_teacher_stops_reading():
     teacher.about = lambda kind: {"prompt": "w9 w9" if kind == "document" else ""}
     assert cut_for(teacher)("w1 w2 w3 w4 w5").split() == ["w1", "w2", "w3"]  # the prompt counts
     assert cut("") == ""
+    teacher.truncation_side = "left"
+    cut = cut_for(teacher)
+    assert cut("w1 w2 w3 w4 w5 w6 w7").split() == ["w3", "w4", "w5", "w6", "w7"]  # the prompt too
+    assert cut("w1 w2 w3 w4 w5") == "w1 w2 w3 w4 w5"
+    assert cut("w1 " * 500 + "w2 w3 w4 w5 w6").split() == ["w2", "w3", "w4", "w5", "w6"]
+    assert cut("") == ""

@@ -119,6 +119,8 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     teacher.encoded.clear()
     added = index_with_teacher(tmp_path / "a.db", stream(), adapted, teacher=teacher, **options)
     assert added == (len(TEXTS) - done, 0, done)
+    if cached:  # the probe texts as well
+        assert len(teacher.encoded) == len(TEXTS) - done
     assert len(encoded(teacher)) == len(TEXTS) - done
     index_with_teacher(tmp_path / "b.db", stream(), adapted, teacher=Probed())
     with Index.open(tmp_path / "a.db") as one, Index.open(tmp_path / "b.db") as other:

@@ -141,7 +141,9 @@ def _of_index(passages: IndexPassages, model: str, space: Space | None) -> Sourc
 def _of_vectors(texts: Documents | None, given: GivenVectors, text: str | None) -> Source:
     if texts is None:
         if not given.files:
-            raise AdaptationError("adapt: expected documents beside an array of vectors")
+            raise AdaptationError(
+                f"{given.place}: expected documents or an index for these vectors, found neither"
+            )
         texts = DocumentFile(given.place, text, given.files)
     documents = texts
     return Source(

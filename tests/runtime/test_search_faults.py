@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from staticemb_runtime import StaticModel, errors
 from staticemb_runtime.cli.main import main
@@ -247,3 +249,80 @@ def test_the_commands_in_a_folder_that_cannot_be_written(made, tmp_path, is_chan
         assert json.loads(out.read_text())["id"] == ("zebra" if is_changing else "4")
         assert as_nobody(["index", rows, "-o", path], out) == 2
         assert out.read_text() == f"staticemb: error: {path}: the file cannot be written\n"
+
+
+# --- one batch is written while the next one is made -----------------------------------------
+
+
+def test_the_next_batch_is_made_while_another_process_holds_up_the_write(tmp_path, model):
+    path = tmp_path / "i.db"
+    Index.create(path, model).close()
+    other = sqlite3.connect(path, isolation_level=None)
+    done = []
+
+    def vectors(texts):
+        if texts == ["one"]:
+            other.execute("BEGIN IMMEDIATE")  # this batch cannot be written
+        if texts == ["two"]:
+            assert done == []
+            other.execute("ROLLBACK")
+        return model.encode(texts)
+
+    with Index.open(path, mode="write", timeout=5) as index:
+        added = index.add(
+            ["one", "two", "three"], vectors=vectors, batch_size=1, progress=done.append
+        )
+        assert added == (3, 0, 0)
+        assert done == [1, 2, 3]
+        index.check()
+    other.close()
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abcd"), st.sampled_from(["red", "blue"]), st.integers(0, 1)),
+        max_size=14,
+    ),
+    st.integers(1, 4),
+)
+def test_batches_give_what_a_call_for_each_gives(tmp_path_factory, model, rows, size):
+    """Also where an id comes again in the next batch, or with the same text."""
+    folder = tmp_path_factory.mktemp("i")
+    with Index.create(folder / "a.db", model) as one, Index.create(folder / "b.db", model) as many:
+        for index in (one, many):
+            index.add(["red", "red"], ids=["a", "b"])
+
+        def columns(part):
+            return {
+                "texts": [text for _, text, _ in part],
+                "ids": [name for name, _, _ in part],
+                "metadata": [{"n": n} for _, _, n in part],
+            }
+
+        calls = [
+            many.add(**columns(rows[first : first + size])) for first in range(0, len(rows), size)
+        ]
+        added = one.add(**columns(rows), batch_size=size)
+        assert added == tuple(map(sum, zip(*calls, strict=True))) if calls else (0, 0, 0)
+        found = [
+            {document.id: (document.text, document.metadata) for document in index.documents()}
+            for index in (one, many)
+        ]
+        assert found[0] == found[1]
+        one.check()
+
+
+def test_a_fault_in_the_next_batch_leaves_the_one_that_is_being_written(tmp_path, model):
+    def texts():
+        yield from ["one", "two"]
+        raise ValueError("no more")
+
+    with Index.create(tmp_path / "i.db", model) as index:
+        with pytest.raises(ValueError, match="no more"):
+            index.add(texts(), batch_size=2)
+        assert len(index) == 2
+        with pytest.raises(errors.SearchIndexError, match="cannot change the index"):
+            index.search("one", rerank=lambda query, found: index.add(["x"] * 9, batch_size=3))
+        index.close()
+        with pytest.raises(errors.SearchIndexError, match="closed"):
+            index.add(["x", "y", "z"], batch_size=1)

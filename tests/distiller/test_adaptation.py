@@ -245,6 +245,15 @@ def test_a_teacher_with_one_kind_encodes_no_spans(tmp_path, model, teacher):
 # --- the same bytes -------------------------------------------------------------------------------
 
 
+def test_a_second_run_with_the_cache_asks_the_teacher_nothing(tmp_path, model, two_kinds):
+    teacher = two_kinds
+    for name in ("a", "b"):
+        adapt(model, TEXTS, tmp_path / name, teacher=teacher, teacher_cache=tmp_path / "cache")
+        assert bool(teacher.encoded) == (name == "a")
+        teacher.encoded.clear()
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
 def test_the_same_inputs_give_the_same_bytes(tmp_path, model, teacher):
     outputs = [tmp_path / "one.staticemb", tmp_path / "two.staticemb"]
     for output in outputs:
@@ -323,7 +332,7 @@ def test_vectors_of_any_length_are_scaled_and_it_says_so(tmp_path, model, teache
     adapt(model, TEXTS, given, vectors=teacher.encode(TEXTS), progress=notes)
     assert "Vectors: of unit length" in notes.lines
     adapt(model, TEXTS, scaled, vectors=teacher.encode(TEXTS) * lengths, progress=notes)
-    assert any(line.startswith("Vectors: lengths from 2") for line in notes.lines)
+    assert any(line.startswith("Vectors: 2") for line in notes.lines)
     cosines = (queries_of(given, TEXTS) * queries_of(scaled, TEXTS)).sum(1)
     assert cosines.min() > 0.999
 
@@ -379,7 +388,7 @@ def test_a_missing_column_is_named_with_those_that_exist(tmp_path, model, teache
 def test_an_empty_collection_is_refused(tmp_path, model):
     (tmp_path / "empty.jsonl").touch()
     for documents_given in ([], tmp_path / "empty.jsonl"):
-        with pytest.raises(AdaptationError, match="expected documents, found none"):
+        with pytest.raises(AdaptationError, match="expected vectors of documents, found none"):
             adapt(
                 model,
                 documents_given,
@@ -389,7 +398,9 @@ def test_an_empty_collection_is_refused(tmp_path, model):
 
 
 def test_documents_without_a_known_word_are_refused(tmp_path, model):
-    with pytest.raises(AdaptationError, match="expected documents with tokens, found none in 3"):
+    with pytest.raises(
+        AdaptationError, match="expected tokens that the model knows, found none in 3"
+    ):
         adapt(
             model,
             ["?", "", "!"],

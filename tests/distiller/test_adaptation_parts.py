@@ -94,6 +94,17 @@ def test_title_and_text_are_joined_where_both_exist(tmp_path):
     assert read(DocumentFile(str(file), "text+title"))[0] == ("b A", "A")
 
 
+def test_a_null_text_is_an_empty_document_and_not_another_column(tmp_path):
+    path = tmp_path / "corpus.jsonl"
+    path.write_text('{"_id": "a", "text": "w1"}\n{"_id": "b", "text": null}\n')
+    assert [block.texts for block in DocumentFile(str(path)).blocks()] == [["w1", ""]]
+    path.write_text('{"title": "T", "text": "w1"}\n{"title": "U", "text": null}\n')
+    assert read(DocumentFile(str(path))) == [("T w1", "T"), ("U", "U")]
+    path.write_text('{"_id": "a", "text": "w1"}\n{"_id": "b", "text": 5}\n')
+    with pytest.raises(TextSourceError, match="line 2: expected text in column 'text', found int"):
+        list(DocumentFile(str(path)).blocks())
+
+
 def test_lines_of_a_text_file_are_documents_and_blank_ones_too(tmp_path):
     (tmp_path / "a.txt").write_text("one\n\nthree words here\n")
     assert read(DocumentFile(str(tmp_path / "a.txt"))) == [
@@ -220,4 +231,10 @@ def test_texts_are_cut_where_the_teacher_stops_reading():
     assert cut("w1 w2 w3 w4 w5") == "w1 w2 w3 w4 w5"
     teacher.about = lambda kind: {"prompt": "w9 w9" if kind == "document" else ""}
     assert cut_for(teacher)("w1 w2 w3 w4 w5").split() == ["w1", "w2", "w3"]  # the prompt counts
+    assert cut("") == ""
+    teacher.truncation_side = "left"
+    cut = cut_for(teacher)
+    assert cut("w1 w2 w3 w4 w5 w6 w7").split() == ["w3", "w4", "w5", "w6", "w7"]  # the prompt too
+    assert cut("w1 w2 w3 w4 w5") == "w1 w2 w3 w4 w5"
+    assert cut("w1 " * 500 + "w2 w3 w4 w5 w6").split() == ["w2", "w3", "w4", "w5", "w6"]
     assert cut("") == ""

@@ -1,6 +1,7 @@
 """Indexes with a teacher's vectors, adaptation to an index's passages, scorers, and measuring."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -118,6 +119,8 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     teacher.encoded.clear()
     added = index_with_teacher(tmp_path / "a.db", stream(), adapted, teacher=teacher, **options)
     assert added == (len(TEXTS) - done, 0, done)
+    if cached:  # the probe texts as well
+        assert len(teacher.encoded) == len(TEXTS) - done
     assert len(encoded(teacher)) == len(TEXTS) - done
     index_with_teacher(tmp_path / "b.db", stream(), adapted, teacher=Probed())
     with Index.open(tmp_path / "a.db") as one, Index.open(tmp_path / "b.db") as other:
@@ -200,6 +203,102 @@ def test_the_command_indexes_files(tmp_path, adapted, teacher, capsys):
     assert main([*command, "--vectors", str(tmp_path / "v.npy")]) == 2
     assert "the input" in capsys.readouterr().err
     assert source.read_text().count("\n") == len(TEXTS)
+
+
+# --- files that change or cannot be read ----------------------------------------------------------
+
+
+@pytest.fixture
+def command(tmp_path, adapted, teacher, monkeypatch, capsys):
+    """Run `staticemb-distiller index` in a folder of documents, with the teacher."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        "staticemb_distiller.indexing.teacher_index.open_teacher", lambda spec: teacher
+    )
+    (tmp_path / "docs").mkdir()
+    write_jsonl(tmp_path / "docs" / "rows.jsonl", TEXTS[:4], _id=IDS[:4])
+    (tmp_path / "docs" / "a.txt").write_text(TEXTS[4])
+
+    def call(*arguments, vectors="--teacher=hidden"):
+        options = ["--model", str(adapted), "-o", "docs.db", vectors]
+        status = main(["index", *arguments, *options])
+        output, notes = capsys.readouterr()
+        assert output == ""
+        return status, notes
+
+    return call
+
+
+def stored_ids():
+    with Index.open("docs.db") as index:
+        index.check()
+        return {document.id for document in index.documents()}
+
+
+def test_the_command_leaves_out_files_that_cannot_be_read(tmp_path, command):
+    (tmp_path / "docs" / "0.txt").write_bytes(b"caf\xe9")
+    (tmp_path / "docs" / "b.jsonl").write_text(
+        json.dumps({"_id": "before", "text": TEXTS[5]}) + "\nno json\n"
+    )
+    status, notes = command("docs")
+    assert status == 1
+    lines = notes.splitlines()
+    for fault in ("0.txt: expected UTF-8", "b.jsonl, line 2: "):
+        assert sum(fault in line for line in lines) == 1  # though files are read twice
+    assert lines[-1].endswith("2 files or folders were left out, see above")
+    a = str(Path("docs", "a.txt"))
+    assert stored_ids() == {*IDS[:4], a, "before"}
+    assert command(str(Path("docs", "0.txt")))[0] == 2
+
+
+def test_the_command_prunes_what_is_gone(tmp_path, command):
+    command("docs")
+    (tmp_path / "docs" / "a.txt").unlink()
+    write_jsonl(tmp_path / "docs" / "rows.jsonl", TEXTS[:2], _id=IDS[:2])
+    status, notes = command("docs")
+    assert status == 0
+    assert "3 documents are in these files no more; --prune deletes" in notes
+    assert len(stored_ids()) == 5
+    status, notes = command("docs", "--prune")
+    assert status == 0
+    assert "0 new, 0 replaced, 2 unchanged, 3 deleted; 2 documents" in notes
+    assert stored_ids() == {*IDS[:2]}
+
+
+def test_a_file_that_cannot_be_read_is_an_error_beside_given_vectors(tmp_path, command, teacher):
+    """Without its documents, vectors would be given to the documents after them."""
+    write_jsonl(tmp_path / "docs" / "0.jsonl", TEXTS[5:8])
+    with (tmp_path / "docs" / "0.jsonl").open("a") as file:
+        file.write("no json\n")
+    np.save(tmp_path / "v.npy", teacher.encode(TEXTS[:8]))
+    status, notes = command("docs", vectors="--vectors=v.npy")
+    assert status == 2
+    assert "0.jsonl, line 4" in notes
+    assert not (tmp_path / "docs.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("column", "place", "options"),
+    [
+        ("embedding", "./docs/rows.jsonl", []),
+        ("vec", "docs/rows.jsonl", []),
+        ("vec", "docs", ["--vector", "vec"]),
+    ],
+)
+def test_a_column_of_vectors_is_no_metadata(tmp_path, command, teacher, column, place, options):
+    (tmp_path / "docs" / "a.txt").unlink()
+    columns = {"_id": IDS[:4], "n": [0, 1, 2, 3], column: teacher.encode(TEXTS[:4]).tolist()}
+    write_jsonl(tmp_path / "docs" / "rows.jsonl", TEXTS[:4], **columns)
+    assert command(place, *options, vectors=f"--vectors={place}")[0] == 0
+    with Index.open("docs.db") as index:
+        assert [document.metadata for document in index.documents()] == [{"n": n} for n in range(4)]
+
+
+def test_standard_input_cannot_be_read_twice(tmp_path, command):
+    status, notes = command("-")
+    assert status == 2
+    assert "expected files, found standard input" in notes
+    assert not (tmp_path / "docs.db").exists()
 
 
 # --- adaptation to an index -----------------------------------------------------------------------

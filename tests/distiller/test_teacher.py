@@ -17,6 +17,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer import modules as st
 from tokenizers import Tokenizer
 
+from staticemb_distiller.adaptation.streams import cut_for
 from staticemb_distiller.errors import TeacherError
 from staticemb_distiller.teacher import Teacher, native
 from staticemb_distiller.teacher.batches import run_batches
@@ -307,6 +308,18 @@ def test_truncation_side_equals_peer(tmp_path, folder):
     config = made / "tokenizer_config.json"
     config.write_text(config.read_text().replace("{", '{"truncation_side": "left",', 1))
     assert_equal(made)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_texts_are_cut_on_the_side_where_the_teacher_cuts(tmp_path, folder, side):
+    made = teachers.save(tmp_path, folder("bert").parent / "plain", max_seq_length=6)
+    config = made / "tokenizer_config.json"
+    config.write_text(config.read_text().replace("{", f'{{"truncation_side": "{side}",', 1))
+    teacher = load(made)
+    text = "the cat sat on a mat in Berlin and the dog sat there"
+    short = cut_for(teacher)(text)
+    assert len(short) < len(text)
+    np.testing.assert_array_equal(*teacher.encode([text, short]))
 
 
 # Encoding

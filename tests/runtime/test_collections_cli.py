@@ -123,6 +123,55 @@ def test_filters_and_methods(folder, index, run):
     assert "NAME=VALUE" in notes
 
 
+@pytest.mark.parametrize(
+    ("text", "noted"),
+    [
+        ("東京は日本の首都です。人口は約千四百万人です。", True),
+        ("北京是中国的首都。", True),
+        ("กรุงเทพเป็นเมืองหลวงของประเทศไทย", True),
+        ("서울은 대한민국의 수도이다.", False),
+        ("Москва — столица России.", False),
+        ("The capital of Japan is 東京.", False),
+    ],
+)
+def test_texts_without_blanks_are_noted(tmp_path, run, text, noted):
+    (tmp_path / "a.txt").write_text(text)
+    _, _, notes = run("index", tmp_path / "a.txt", "-o", tmp_path / "w.db")
+    assert ("--trigrams" in notes) == noted
+    _, _, notes = run("index", tmp_path / "a.txt", "-o", tmp_path / "t.db", "--trigrams")
+    assert "--trigrams" not in notes
+
+
+def test_a_hit_by_words_alone_shows_no_rank_by_meaning(tmp_path, run):
+    (tmp_path / "a.txt").write_text("東京は日本の首都です。")
+    run("index", tmp_path / "a.txt", "-o", tmp_path / "t.db", "--trigrams")
+    _, lines, _ = run("search", tmp_path / "t.db", "東京")
+    assert "words" in lines[-1]
+    assert "meaning" not in lines[-1]
+
+
+def test_a_query_after_the_options(index, run):
+    expected = run("search", index, "a refund", "-k", 1, "--json")
+    assert expected[0] == 0
+    for command in (
+        ["search", index, "-k", 1, "--json", "a refund"],
+        ["search", "-k", 1, index, "--json", "a refund"],
+    ):
+        assert run(*command) == expected
+    with pytest.raises(SystemExit, match="2"):
+        run("search", index, "-k", 1, "a refund", "more")
+
+
+def test_files_after_the_options(folder, run):
+    (folder / "more.csv").write_text("title\nMore.\n")
+    options = ["--column", "title", "-o", folder / "i.db"]
+    status, _, notes = run("index", folder / "rows.jsonl", *options, folder / "more.csv")
+    assert status == 0
+    assert "6 new" in notes
+    with Index.open(folder / "i.db") as index:
+        assert index.get("r0").text == "Order 0"  # the option counts once
+
+
 def test_queries_from_standard_input(index, run, monkeypatch, tmp_path):
     (tmp_path / "queries.txt").write_text("a refund\n\nthe bank\n")
     with (tmp_path / "queries.txt").open() as file:

@@ -303,6 +303,56 @@ def test_trigrams_find_parts_of_texts_without_blanks(tmp_path, model):
         assert hit.marked() == "我在[北京大学]学习"
 
 
+@pytest.mark.parametrize(
+    ("query", "found", "marked"),
+    [
+        ("東京", {"capital", "ends", "whole"}, "[東京]は日本の首都です。"),
+        ("首都", {"capital", "beijing"}, "東京は日本の[首都]です。"),
+        ("北京 東京", {"capital", "ends", "whole", "beijing"}, "[東京]は日本の首都です。"),
+        ("猫", {"cat"}, "[猫]が好き。"),
+        ("日本の首都", {"capital"}, "東京は[日本の首都]です。"),
+        ("大阪", set(), ""),
+        ("Ⅻ go", {"latin"}, "Let's [Go]!"),
+    ],
+)
+def test_trigrams_find_words_of_one_and_two_characters(tmp_path, model, query, found, marked):
+    texts = {
+        "capital": "東京は日本の首都です。",
+        "ends": "新幹線で東京",
+        "whole": "東京",
+        "kyoto": "京都は古い都市です。東の京",
+        "beijing": "北京是中国的首都，有着悠久的历史。",
+        "cat": "猫が好き。",
+        "latin": "Let's Go!",
+    }
+    with Index.create(tmp_path / "i.db", model, words="trigrams") as made:
+        made.add(texts.values(), ids=texts)
+        hits = made.search(query, method="lexical")
+        assert {hit.id for hit in hits} == found
+        if found:
+            assert marked in [hit.marked() for hit in hits]
+        made.add(["replaced"], ids=["ends"])
+        made.delete(["whole"])
+        left = {hit.id for hit in made.search(query, method="lexical")}
+        assert left == found - {"ends", "whole"}
+        made.check()
+
+
+@given(
+    st.lists(st.text("東京都、 a", min_size=1, max_size=8), min_size=1, max_size=20),
+    st.lists(st.text("東京都a", min_size=2, max_size=5), min_size=1, max_size=3),
+)
+def test_trigrams_find_what_a_scan_finds(tmp_path_factory, model, texts, runs):
+    path = tmp_path_factory.mktemp("i") / "i.db"
+    with Index.create(path, model, words="trigrams", stop_words=()) as made:
+        made.add(texts, ids=map(str, range(len(texts))))
+        hits = made.search(" ".join(runs), k=len(texts), method="lexical")
+    parts = {run[n : n + 3] for run in runs for n in range(max(1, len(run) - 2))}
+    assert {hit.id for hit in hits} == {
+        str(n) for n, text in enumerate(texts) if any(part in text for part in parts)
+    }
+
+
 def test_hits_carry_both_scores_and_ranks(index):
     hits = index.search("apples in the orchard", k=8)
     lexical = index.search("apples in the orchard", k=8, method="lexical")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from staticemb_runtime import StaticModel, errors
 from staticemb_runtime.cli.main import main
 from staticemb_runtime.search import Index, export
+from terminal import Terminal
 
 parquet = pytest.importorskip("pyarrow.parquet")
 
@@ -147,6 +148,14 @@ def test_a_failed_export_leaves_the_old_file(path, tmp_path, monkeypatch):
         with pytest.raises(errors.OutputError, match=r"staticemb-runtime\[parquet\]"):
             index.export(tmp_path / "p.parquet")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["i.db", "link.parquet", "o.parquet"]
+
+
+def test_an_output_that_cannot_be_is_refused_before_any_progress(path):
+    command = [sys.executable, "-m", "staticemb_runtime", "export", path, "-o", "o.csv"]
+    with Terminal(command) as terminal:
+        status, lines = terminal.finish()
+    assert status == 2
+    assert "expected a name ending in .parquet" in lines[0]
 
 
 def test_the_command(path, tmp_path, capfd):

@@ -80,10 +80,10 @@ class Collection:
 
     def notes(self) -> list[str]:
         """Describe what a user should know about the vectors."""
+        shortest, longest = f"{self.shortest:.3g}", f"{self.longest:.3g}"
+        lengths = f"of length {longest}" if shortest == longest else f"{shortest} to {longest} long"
         lines = [
-            "Vectors: of unit length"
-            if self.normalized
-            else f"Vectors: lengths from {self.shortest:.3g} to {self.longest:.3g}, scaled to 1"
+            "Vectors: of unit length" if self.normalized else f"Vectors: {lengths}, scaled to 1"
         ]
         if self.zero_vectors:
             lines.append(f"{self.zero_vectors:,} documents have a zero vector and are left out")
@@ -198,11 +198,12 @@ class Collector:
         """
         documents = self._spool.finish()
         if not len(documents):
-            found = "none" if not self._read else f"{self._read:,} with a zero vector each"
-            raise AdaptationError(f"{self._place}: expected documents, found {found}")
+            found = "none" if not self._read else f"{self._read:,} zero vectors"
+            raise AdaptationError(f"{self._place}: expected vectors of documents, found {found}")
         if not documents.lengths.any():
             raise AdaptationError(
-                f"{self._place}: expected documents with tokens, found none in {self._read:,}"
+                f"documents of {self._place}: expected tokens that the model knows, found none in "
+                f"{self._read:,} documents"
             )
         digests = np.concatenate(self._digests)
         distinct, inverse = np.unique(digests, return_inverse=True)

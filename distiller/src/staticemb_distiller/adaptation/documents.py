@@ -81,7 +81,7 @@ class DocumentFile:
                 continue
             for location, record in read_records(path, columns or _without_lists(path)):
                 chosen = columns
-                if not columns and isinstance(record.get("text"), str) and _TITLE in record:
+                if not columns and "text" in record and _TITLE in record:
                     chosen = (_TITLE, "text")
                 title = record.get(_TITLE) if _TITLE in chosen else None
                 yield title if isinstance(title, str) else "", joined(record, chosen, location)

@@ -264,7 +264,7 @@ class Adaptation:
         if teacher is not None:
             facts = dict(teacher.provenance)
             name, revision = name or teacher.name, teacher.revision
-            probes = probe_vectors(teacher)
+            probes = probe_vectors(teacher, self._source.cache)
         elif known is not None:
             name, revision, probes = name or known.teacher, known.revision, known.probes
         name = name or f"vectors of {Path(self._source.place).name}"

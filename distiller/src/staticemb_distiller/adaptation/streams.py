@@ -54,6 +54,7 @@ class Source:
             argument as `blocks` does; None: no teacher.
         has_query_kind: Whether the teacher encodes queries and documents differently.
         cut: Shortens a text to what the teacher reads; None: whole texts.
+        cache: The folder of the teacher's vectors; None: no teacher.
     """
 
     blocks: Callable[[Advance], Iterator[tuple[TextBlock, NDArray[Any]]]]
@@ -64,6 +65,7 @@ class Source:
     encode_queries: Callable[[Sequence[str], Advance], NDArray[np.float16]] | None = None
     has_query_kind: bool = False
     cut: Callable[[str], str] | None = None
+    cache: Path | None = None
 
 
 def open_source(
@@ -139,7 +141,9 @@ def _of_index(passages: IndexPassages, model: str, space: Space | None) -> Sourc
 def _of_vectors(texts: Documents | None, given: GivenVectors, text: str | None) -> Source:
     if texts is None:
         if not given.files:
-            raise AdaptationError("adapt: expected documents beside an array of vectors")
+            raise AdaptationError(
+                f"{given.place}: expected documents or an index for these vectors, found neither"
+            )
         texts = DocumentFile(given.place, text, given.files)
     documents = texts
     return Source(
@@ -212,6 +216,7 @@ def _of_teacher(texts: Documents, spec: TeacherSpec, cache: Path) -> Source:
         encode_in_blocks,
         has_query_kind(teacher, stores),
         cut_for(teacher),
+        cache,
     )
 
 
@@ -234,9 +239,12 @@ def has_query_kind(teacher: TextEncoder, stores: Mapping[TextKind, TeacherCache]
 
 
 def cut_for(teacher: TextEncoder) -> Callable[[str], str] | None:
-    """Return a function that cuts a text where a teacher with a known limit stops reading."""
+    """Return a function that cuts a text to the part that a teacher with a known limit reads."""
     tokenizer = teacher.tokenizer
-    limit = text_limit(teacher, teacher.about("document").get("prompt", ""))
+    from_left = getattr(teacher, "truncation_side", "right") == "left"
+    # What is cut on the left begins with the prompt.
+    prompt = "" if from_left else teacher.about("document").get("prompt", "")
+    limit = text_limit(teacher, prompt)
     if limit is None or tokenizer is None:
         return None
     most = limit
@@ -245,8 +253,10 @@ def cut_for(teacher: TextEncoder) -> Callable[[str], str] | None:
         if len(text) <= most:  # a token has at least one character
             return text
         # A token rarely has more than twelve characters: the rest need not be tokenized.
-        start = text[: 12 * most]
-        offsets = tokenizer.encode(start, add_special_tokens=False).offsets
-        return start[: offsets[most][0]] if len(offsets) > most else text
+        part = text[-12 * most :] if from_left else text[: 12 * most]
+        offsets = tokenizer.encode(part, add_special_tokens=False).offsets
+        if len(offsets) <= most:
+            return text
+        return part[offsets[-most][0] :] if from_left else part[: offsets[most][0]]
 
     return cut

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from staticemb_runtime.cli import PASSAGE_CHARACTERS, add_index_options, printable
+from staticemb_runtime.cli import (
+    PASSAGE_CHARACTERS,
+    add_file_options,
+    add_index_options,
+    add_sources,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from ..indexing import IndexDocument
 
@@ -22,14 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.description = (
         "Make a search index whose vectors are a teacher's. `staticemb search` reads it with MODEL "
-        "alone. The same command goes on after an interruption."
+        "alone. Running the same command again adds new documents, replaces changed ones and goes "
+        "on after an interruption. With --teacher, a file that cannot be read is named and left "
+        "out, and the exit status is then 1, or 2 if no file could be read."
     )
-    parser.add_argument(
-        "sources",
-        nargs="+",
-        metavar="FILE",
-        help="files or folders of documents, as for `staticemb index`",
-    )
+    add_sources(parser)
     parser.add_argument(
         "--model",
         required=True,
@@ -60,20 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--vector", metavar="COLUMN", help="the column of the vectors [embedding, or the only one]"
     )
     texts = parser.add_argument_group("the documents")
-    texts.add_argument(
-        "--column",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="the column that holds the text; several are joined [text, body or a usual name, "
-        "after title]",
-    )
-    texts.add_argument(
-        "--id-column", metavar="NAME", help="the column that holds the id [_id, id or a usual name]"
-    )
-    texts.add_argument(
-        "--lines", action="store_true", help="each line of a file of plain text is a document"
-    )
+    add_file_options(texts)
     texts.add_argument(
         "--passage-characters",
         type=_characters,
@@ -88,21 +77,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Make the index."""
+    from staticemb_runtime.cli import FileIndexing
+    from staticemb_runtime.search import Index
+
     from ..corpus import input_files
-    from ..indexing import index_with_teacher
+    from ..errors import IndexingError
+    from ..indexing import IndexDocument, index_with_teacher
     from ..output_file import check_folders, check_output
     from ..progress import Progress
 
     check_folders(arguments.teacher_cache)
-    documents = _Documents(arguments)
-    inputs: list[str | Path] = [*documents.files, *input_files.model_files(arguments.model)]
-    if arguments.vectors is not None:
-        inputs.append(arguments.vectors)
-    check_output(Path(arguments.output), inputs)
-    passages = arguments.passage_characters
-    if passages is None:
-        passages = PASSAGE_CHARACTERS if arguments.vectors is None else 0
     with Progress(quiet=arguments.quiet) as progress:
+        # Given vectors are in the order of the documents: none may be left out.
+        files = FileIndexing(arguments, progress, skip=arguments.vectors is None)
+        if "-" in files.sources.files:
+            raise IndexingError("-: expected files, found standard input: documents are read twice")
+        inputs: list[str | Path] = [
+            *files.sources.files,
+            *input_files.model_files(arguments.model),
+        ]
+        if arguments.vectors is not None:
+            inputs.append(arguments.vectors)
+        check_output(Path(arguments.output), inputs)
+        passages = arguments.passage_characters
+        if passages is None:
+            passages = PASSAGE_CHARACTERS if arguments.vectors is None else 0
+
+        def documents() -> Iterator[IndexDocument]:
+            for document in files.documents():
+                if arguments.vectors is not None and _lies_in(document.file, arguments.vectors):
+                    document.metadata.pop(_vector_column(document.metadata, arguments.vector), None)
+                yield IndexDocument(*document)
+
         added = index_with_teacher(
             arguments.output,
             documents,
@@ -118,46 +124,21 @@ def run(arguments: argparse.Namespace) -> int:
             teacher_cache=arguments.teacher_cache,
             progress=progress,
         )
-        progress.note(
-            f"{printable(arguments.output)}: {added.new:,} new, {added.replaced:,} replaced, "
-            f"{added.unchanged:,} unchanged"
-        )
-    return 0
+        with Index.open(arguments.output, mode="write") as index:
+            return files.finish(index, added)
 
 
-class _Documents:
-    """The documents of the files of a command line; called for each pass over them."""
+def _lies_in(file: str, place: str) -> bool:
+    """Tell whether a file is `place`, or lies in the folder `place`."""
+    return Path(place) in (Path(file), *Path(file).parents)
 
-    def __init__(self, arguments: argparse.Namespace) -> None:
-        from staticemb_runtime.records import source_files
 
-        self._arguments = arguments
-        self.files = source_files(arguments.sources)
-
-    def __call__(self) -> Iterator[IndexDocument]:
-        from staticemb_runtime.records import Columns, read_documents
-
-        from ..indexing import IndexDocument
-
-        arguments = self._arguments
-        for path in self.files:
-            columns_of_file = Columns((), None)
-
-            def choose(columns: Columns) -> None:
-                nonlocal columns_of_file
-                columns_of_file = columns
-
-            for document in read_documents(
-                path,
-                text_columns=arguments.column,
-                id_column=arguments.id_column,
-                by_line=arguments.lines,
-                chosen=choose,
-            ):
-                metadata = document.metadata(columns_of_file)
-                if path == arguments.vectors:
-                    metadata.pop(arguments.vector or "embedding", None)
-                yield IndexDocument(document.id, document.text, metadata, path)
+def _vector_column(metadata: Mapping[str, Any], given: str | None) -> str:
+    """Return the column that is read as the vector: see `index_with_teacher`."""
+    usual = "embedding"
+    if given is not None or usual in metadata:
+        return given or usual
+    return next((name for name, value in metadata.items() if isinstance(value, list)), usual)
 
 
 def _characters(text: str) -> int:

@@ -95,7 +95,7 @@ def joined(record: Record, columns: tuple[str, ...], place: str) -> str:
     """
     if not columns:
         text_columns = [name for name, value in record.items() if isinstance(value, str)]
-        if "text" in text_columns:
+        if "text" in record:  # also where it is null: no other column takes its place
             columns = ("text",)
         elif len(text_columns) == 1:
             columns = (text_columns[0],)

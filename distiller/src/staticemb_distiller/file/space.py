@@ -6,7 +6,7 @@ The rules are in conformance/SPEC.md, section 6.3.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -15,13 +15,16 @@ from staticemb_runtime.format import read_space as read_part
 
 from ..errors import UnwritablePartsError
 from ..table.space import Space, unit
+from ..teacher.cached import cached_vectors
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from staticemb_runtime.format import ModelParts
+
+    from ..teacher.text_encoder import TextEncoder
 
 MAX_DIMENSION: Final = 65_536
 MAGNITUDES: Final = (2.0**-60, 2.0**60)
@@ -32,23 +35,25 @@ _PROJECTION_STEPS: Final = 128
 _PROBE_STEPS: Final = 1024
 
 
-class _Encoder(Protocol):
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
-
-
-def probe_vectors(teacher: _Encoder) -> NDArray[np.float32] | None:
+def probe_vectors(teacher: TextEncoder, cache: Path | None = None) -> NDArray[np.float32] | None:
     """Encode the probe texts.
 
     Args:
         teacher: The teacher.
+        cache: A folder for the teacher's vectors, which are float16 there; None: no cache.
 
     Returns:
         (8, H) float32 unit vectors; None if the teacher gives a zero vector.
 
     Raises:
         TeacherError: The teacher cannot encode.
+        CacheError: The cache is damaged or cannot be written.
     """
-    vectors = unit(np.asarray(teacher.encode(list(PROBE_TEXTS)), np.float32))
+    texts = list(PROBE_TEXTS)
+    made = (
+        teacher.encode(texts) if cache is None else cached_vectors(teacher, texts, cache, kind=None)
+    )
+    vectors = unit(np.asarray(made, np.float32))
     return vectors if vectors.any(axis=1).all() else None
 
 

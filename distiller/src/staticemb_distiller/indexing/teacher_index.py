@@ -114,7 +114,7 @@ def index_with_teacher(
     made: _Vectors
     if teacher is not None:
         made = _TeacherVectors(open_teacher(teacher), teacher_cache)
-        _check_teacher(loaded, made.teacher, progress)
+        _check_teacher(loaded, made.teacher, teacher_cache, progress)
     else:
         assert vectors is not None
         made = _GivenVectors(vectors, vector, total)
@@ -245,9 +245,14 @@ def _is_stored(index: Index, document: IndexDocument) -> bool:
     return False
 
 
-def _check_teacher(model: StaticModel, teacher: TextEncoder, progress: Progress) -> None:
+def _check_teacher(
+    model: StaticModel,
+    teacher: TextEncoder,
+    cache: str | os.PathLike[str] | None,
+    progress: Progress,
+) -> None:
     """Check that the teacher's vectors are those that the model was made with."""
-    probes = probe_vectors(teacher)
+    probes = probe_vectors(teacher, None if cache is None else Path(cache))
     if probes is None:
         raise IndexingError(f"{teacher.name}: expected vectors of the probe texts, found zeros")
     try:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import transformers
@@ -51,7 +51,7 @@ class Encoder:
     model: Any
     tokenizer: Tokenizer
     max_length: int | None
-    truncation_side: str
+    truncation_side: Literal["left", "right"]
     positions: int | None
     pad_id: int
     special_ids: frozenset[int]

@@ -41,6 +41,7 @@ class NativeBackend:
         self._types = {i: t for i, t in zip(example.ids, example.type_ids, strict=True) if t}
         self.tokenizer = encoder.tokenizer
         self.max_length = encoder.max_length
+        self.truncation_side = encoder.truncation_side
         self.positions = encoder.positions
         self.vocabulary_size = int(self.input_embedding_matrix().shape[0])
         self.dim = self._probe()

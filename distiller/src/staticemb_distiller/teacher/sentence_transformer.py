@@ -6,7 +6,7 @@ unsupported module is run by sentence-transformers if it is installed.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol, get_args
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 import torch
@@ -34,6 +34,7 @@ _PROMPT_NAMES = {"query": ("query",), "document": ("document", "passage", "corpu
 class _Backend(Protocol):
     dim: int
     max_length: int | None
+    truncation_side: Literal["left", "right"]
     positions: int | None
 
     @property
@@ -63,6 +64,7 @@ class Teacher:
         languages: The languages in the model card, comma-separated, or "".
         dim: The dimension of the vectors.
         max_length: The most tokens of a text that are read, special tokens included; None: all.
+        truncation_side: The end at which a longer text is cut.
         prompts: The teacher's own prompts by name.
         default_prompt: The prompt before every text if no prompt is given; usually "".
         device: The device of the teacher.
@@ -87,6 +89,7 @@ class Teacher:
         self.languages = source.languages
         self.dim = backend.dim
         self.max_length = backend.max_length
+        self.truncation_side = backend.truncation_side
         self.device = device
         self.prompts, self.default_prompt = read_prompts(source.folder)
         self._backend = backend

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -60,6 +60,8 @@ class SentenceTransformersBackend:
         self._reason = reason
         self.dim = int(model.encode(["a"], prompt="").shape[1])
         self.max_length: int | None = model.max_seq_length
+        side = getattr(getattr(model, "tokenizer", None), "truncation_side", "right")
+        self.truncation_side: Literal["left", "right"] = "left" if side == "left" else "right"
         self.positions: int | None = None
 
     @classmethod

@@ -19,7 +19,7 @@ from ..records.row_writers import open_rows_writer, row_form
 from .layout import Styles, fit, fit_name, terminal_width
 from .parser import CommandParser
 from .process import printable
-from .sources import Sources, add_sources
+from .sources import Sources, StandardError, add_sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -103,7 +103,7 @@ def run(options: argparse.Namespace) -> int:
     """Find the duplicates, and print them or write the other rows."""
     from ..search.duplicates import Deduplicator  # late: it imports numpy
 
-    sources = Sources(options, quiet=options.quiet)
+    sources = Sources(options, StandardError(quiet=options.quiet))
     if options.output is not None:
         row_form(options.output)
         if options.json and options.output == "-":
@@ -194,7 +194,7 @@ def _read_against(
     options: argparse.Namespace, known: Deduplicator, kept: dict[int, _Kept] | None
 ) -> None:
     values = vars(options) | {"sources": options.against}
-    sources = Sources(argparse.Namespace(**values), quiet=True)
+    sources = Sources(argparse.Namespace(**values), StandardError(quiet=True))
     show = not options.quiet and sys.stderr.isatty()
     with Progress(None, unit="texts to compare with", enabled=show, position=sources.position) as p:
         for documents in _blocks(sources):

@@ -37,7 +37,9 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the file."""
     from ..search import Index  # late: it imports numpy and sqlite3
+    from ..search.export import check_target
 
+    check_target(options.output, options.index)
     show = not options.quiet and sys.stderr.isatty()
     with Index.open(options.index) as index:
         total = index.info().passages

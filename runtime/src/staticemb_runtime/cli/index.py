@@ -6,25 +6,19 @@ import argparse
 import itertools
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING
 
 from ..encoding.progress import Progress
 from ..errors import InvalidOptionError
 from ..loading.installed import chosen, model_files
 from ..records.output_file import refuse_inputs
-from .index_options import PASSAGE_CHARACTERS, add_index_options
+from .file_indexing import FileIndexing
+from .index_options import PASSAGE_CHARACTERS, add_file_options, add_index_options
 from .parser import CommandParser
-from .process import FAILED, printable
-from .prune import SeenDocuments
-from .sources import Sources, add_sources
+from .sources import StandardError, add_sources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ..search import Index
-
-SOME_LEFT_OUT: Final = 1
-"""The exit status if some files could not be read and all others are indexed."""
+    from ..search import Added, Index
 
 
 def add_parser(commands: argparse._SubParsersAction[CommandParser], model: CommandParser) -> None:
@@ -44,12 +38,6 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser], model: Comma
         "-o", "--output", required=True, metavar="INDEX", help="the index; made if it is missing"
     )
     index.add_argument(
-        "--id-column",
-        metavar="NAME",
-        help="the column that holds the id. Default: _id, id or another usual name; without such a "
-        "column an id is the file's name and the line",
-    )
-    index.add_argument(
         "--passage-characters",
         type=int,
         default=PASSAGE_CHARACTERS,
@@ -57,12 +45,7 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser], model: Comma
         help="cut documents that are longer into passages, at the ends of sentences; 0: never "
         f"[{PASSAGE_CHARACTERS}]",
     )
-    index.add_argument(
-        "--prune",
-        action="store_true",
-        help="delete the documents that earlier runs read from these files and folders and that "
-        "are not in them any more",
-    )
+    add_file_options(index)
     add_index_options(index)
     index.add_argument("--quiet", action="store_true", help="show no progress bar and no notes")
 
@@ -76,11 +59,10 @@ def run(options: argparse.Namespace) -> int:
             f"--passage-characters: expected 0 or more, found {options.passage_characters}"
         )
     output = options.output
-    sources = Sources(options, quiet=options.quiet, skip=True)
+    files = FileIndexing(options, StandardError(quiet=options.quiet))
     # A folder may hold the index that an earlier run made.
-    refuse_inputs(output, [*sources.files, *model_files(options.model)])
-    is_new = not Path(output).exists()
-    if is_new:
+    refuse_inputs(output, [*files.sources.files, *model_files(options.model)])
+    if not Path(output).exists():
         index = Index.create(
             output,
             options.model,
@@ -95,27 +77,21 @@ def run(options: argparse.Namespace) -> int:
         model = None if options.model == chosen() else options.model
         index = Index.open(output, model, mode="write")
     with index:
-        _add(index, sources, options)
-    if not sources.skipped:
-        return 0
-    count = len(sources.skipped)
-    are = "1 file or folder was" if count == 1 else f"{count:,} files or folders were"
-    print(f"staticemb: {are} left out, see above", file=sys.stderr)
-    return FAILED if set(sources.files) <= sources.skipped.keys() else SOME_LEFT_OUT
+        return files.finish(index, _add(index, files, options))
 
 
-def _add(index: Index, sources: Sources, options: argparse.Namespace) -> None:
+def _add(index: Index, files: FileIndexing, options: argparse.Namespace) -> Added:
     show = not options.quiet and sys.stderr.isatty()
-    seen = SeenDocuments()
     # The index reads the four columns in step, so that `tee` holds a few rows.
-    ids, texts, metadata, files = itertools.tee(_documents(sources, seen), 4)
+    ids, texts, metadata, names = itertools.tee(files.documents(), 4)
+    position = files.sources.position
     try:
-        with Progress(None, unit="documents", enabled=show, position=sources.position) as progress:
-            added = index.add(
+        with Progress(None, unit="documents", enabled=show, position=position) as progress:
+            return index.add(
                 (document.text for document in texts),
                 ids=(document.id for document in ids),
                 metadata=(document.metadata for document in metadata),
-                sources=(document.file for document in files),
+                sources=(document.file for document in names),
                 progress=lambda done: progress.advance(done - progress.done),
             )
     except (KeyboardInterrupt, SystemExit):
@@ -123,36 +99,3 @@ def _add(index: Index, sources: Sources, options: argparse.Namespace) -> None:
             note = "what was added so far stays; the same command goes on from there"
             print(f"staticemb: {note}", file=sys.stderr)
         raise
-    gone = seen.gone(index.sources(), options.sources, sources.skipped)
-    deleted = index.delete(gone) if options.prune else 0
-    index.optimize()
-    if not options.quiet:
-        info = index.info()
-        counts = f"{added.new:,} new, {added.replaced:,} replaced, {added.unchanged:,} unchanged"
-        if deleted:
-            counts += f", {deleted:,} deleted"
-        passages = "" if info.passages == info.documents else f" in {info.passages:,} passages"
-        print(
-            f"{printable(info.path)}: {counts}; {info.documents:,} documents{passages}",
-            file=sys.stderr,
-        )
-        if len(gone) > deleted:
-            are = "1 document is" if len(gone) == 1 else f"{len(gone):,} documents are"
-            note = f"{are} in these files no more; --prune deletes what is gone"
-            print(f"staticemb: note: {note}", file=sys.stderr)
-
-
-class _NewDocument(NamedTuple):
-    """A document of a file; dates and other values of its metadata are what JSON can hold."""
-
-    id: str
-    text: str
-    metadata: dict[str, Any]
-    file: str
-
-
-def _documents(sources: Sources, seen: SeenDocuments) -> Iterator[_NewDocument]:
-    for document in sources:
-        seen.add(document.id)
-        metadata = document.metadata(sources.columns)
-        yield _NewDocument(document.id, document.text, metadata, sources.path)

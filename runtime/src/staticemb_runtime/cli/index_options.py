@@ -11,6 +11,22 @@ PASSAGE_CHARACTERS: Final = 1500
 """The length above which the commands cut documents into passages."""
 
 
+def add_file_options(parser: argparse._ActionsContainer) -> None:
+    """Declare which column holds the id, and whether documents that are gone are deleted."""
+    parser.add_argument(
+        "--id-column",
+        metavar="NAME",
+        help="the column that holds the id. Default: _id, id or another usual name; without such a "
+        "column an id is the file's name and the line",
+    )
+    parser.add_argument(
+        "--prune",
+        action="store_true",
+        help="delete the documents that earlier runs read from these files and folders and that "
+        "are not in them any more",
+    )
+
+
 def add_index_options(parser: argparse._ActionsContainer) -> None:
     """Declare how the index stores vectors, words and the model."""
     parser.add_argument(

@@ -60,7 +60,13 @@ def parse_command(
         parser.error(f"unrecognized option: {name}")
     values, unknown = parser.parse_known_args(arguments)
     if unknown:
+        # argparse gives an optional argument its default at the first option: `INDEX -k 3 QUERY`.
         subcommand: Any = commands.choices[values.command]
+        command = values.command
+        rest = list(arguments)[list(arguments).index(command) + 1 :]
+        values, unknown = subcommand.parse_known_intermixed_args(rest)
+        values.command = command
+    if unknown:
         subcommand.error(f"unrecognized arguments: {' '.join(unknown)}")
     return values
 

@@ -73,6 +73,9 @@ def run(options: argparse.Namespace) -> int:
     # A model that was not named is the one that the index was made with.
     model = None if options.model == chosen() else options.model
     with Index.open(options.index, model) as index:
+        if options.method == "hybrid" and not index.has_full_text():
+            note = "no full-text search (FTS5) here: this searches by vectors alone"
+            print(f"staticemb: note: {note}", file=sys.stderr)
         is_dialog = options.query is None and sys.stdin.isatty()
         count = options.k if options.k is not None else 5 if is_dialog else 10
 
@@ -210,7 +213,7 @@ def _scores(hit: Hit) -> str:
     parts = []
     if hit.lexical_score is not None:
         parts.append(f"words {hit.lexical_score:.2f} (rank {hit.lexical_rank})")
-    if hit.vector_score is not None:
+    if hit.vector_score is not None and hit.vector_rank is not None:
         parts.append(f"meaning {hit.vector_score:.3f} (rank {hit.vector_rank})")
     return ", ".join(parts)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Protocol
 
 from ..encoding.progress import InputPosition
 from ..errors import InputError
@@ -54,7 +54,39 @@ def _size(path: str) -> int | None:
         return None
 
 
-def add_sources(parser: argparse.ArgumentParser) -> None:
+class Reports(Protocol):
+    """Takes the lines that a command writes for its user."""
+
+    def note(self, text: str) -> None:
+        """Take a line that `--quiet` leaves out."""
+        ...
+
+    def warn(self, text: str) -> None:
+        """Take a line that the user must see."""
+        ...
+
+
+class StandardError:
+    """Prints the lines of `staticemb` on standard error.
+
+    Args:
+        quiet: whether to leave out notes.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+
+    def note(self, text: str) -> None:
+        """Print a line, unless `quiet` is set."""
+        if not self._quiet:
+            self.warn(text)
+
+    def warn(self, text: str) -> None:
+        """Print a line."""
+        print(f"staticemb: {text}", file=sys.stderr)
+
+
+def add_sources(parser: argparse._ActionsContainer) -> None:
     """Declare the arguments and options for files of documents."""
     parser.add_argument(
         "sources",
@@ -87,7 +119,7 @@ class Sources:
 
     Args:
         options: the values of the options of `add_sources`, and `id_column` if it is declared.
-        quiet: whether to print no notes about columns.
+        reports: takes notes about columns, and the errors of files that are left out.
         skip: whether a file or folder that cannot be read is named and left out; if not, it is an
             error.
 
@@ -100,11 +132,12 @@ class Sources:
     """
 
     def __init__(
-        self, options: argparse.Namespace, *, quiet: bool = False, skip: bool = False
+        self, options: argparse.Namespace, reports: Reports, *, skip: bool = False
     ) -> None:
         self._options = options
-        self._quiet = quiet or bool(options.column)
+        self._reports = reports
         self._skip = skip
+        self._noted: set[Columns] = set()
         self.skipped: dict[str, InputError] = {}
         self.files = source_files(options.sources, self._leave_out if skip else None)
         for path in self.files:  # before the first file is read
@@ -114,6 +147,7 @@ class Sources:
         self.columns = Columns((), None)
 
     def __iter__(self) -> Iterator[SourceDocument]:
+        """Read the documents; this may be called again."""
         for path in self.files:
             self.path = path
             try:
@@ -135,14 +169,16 @@ class Sources:
         )
 
     def _leave_out(self, path: str, error: InputError) -> None:
+        if path not in self.skipped:  # once, if files are read twice
+            message = " ".join(str(error).split())
+            self._reports.warn(f"error: {printable(message)}")
         self.skipped[path] = error
-        message = " ".join(str(error).split())
-        print(f"staticemb: error: {printable(message)}", file=sys.stderr)
 
     def _choose(self, path: str, columns: Columns) -> None:
-        is_found = columns.text != ("text",)
-        if is_found and columns != self.columns and not self._quiet:
-            of_id = "" if columns.id is None else f", the id from {columns.id}"
-            note = f"{path}: the text is from {' and '.join(columns.text)}{of_id}"
-            print(f"staticemb: {printable(note)}", file=sys.stderr)
         self.columns = columns
+        if columns.text == ("text",) or self._options.column or columns in self._noted:
+            return
+        self._noted.add(columns)
+        of_id = "" if columns.id is None else f", the id from {columns.id}"
+        note = f"{path}: the text is from {' and '.join(columns.text)}{of_id}"
+        self._reports.note(printable(note))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from ..errors import InvalidOptionError, NotAnIndexError
 from .blocks import BlockWriter, encode_vectors
 from .hits import Document, PassageSpan
+from .schema import lexical_text
 from .settings import next_change
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def store(
         for index, (start, stop) in enumerate(document.passages):
             owners.append(number)
             spans.append((index, start, stop))
-            texts.append(document.text[start:stop])
+            texts.append(lexical_text(document.text[start:stop], settings.words))
         kept += range(first, row)
     connection.executemany(
         "INSERT INTO documents(number, id, text, metadata, source) VALUES (?, ?, ?, ?, ?)", rows
@@ -295,7 +296,10 @@ def _remove(
     if settings.words is not None:  # FTS5 needs the text that it was given
         connection.executemany(
             "INSERT INTO lexical(lexical, rowid, text) VALUES ('delete', ?, ?)",
-            [(passage, text[start:stop]) for passage, start, stop in passages],
+            [
+                (passage, lexical_text(text[start:stop], settings.words))
+                for passage, start, stop in passages
+            ],
         )
     writer.free([passage for passage, _, _ in passages])
     connection.execute("DELETE FROM passages WHERE document = ?", (number,))

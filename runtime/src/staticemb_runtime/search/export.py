@@ -41,16 +41,10 @@ def export(store: Store, path: str, progress: Callable[[int], None] | None) -> i
         OutputError: the file cannot be written, is the index itself, or pyarrow is missing.
         NotAnIndexError: the index is damaged.
     """
-    if not path.lower().endswith(".parquet"):
-        raise InvalidOptionError(f"{path}: expected a name ending in .parquet")
-    refuse_inputs(path, [store.path])
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError:
-        raise OutputError(
-            f"{path}: Parquet needs pyarrow: pip install 'staticemb-runtime[parquet]'"
-        ) from None
+    check_target(path, store.path)
+    import pyarrow
+    import pyarrow.parquet
+
     count = 0
     with store.reading() as connection:
         settings = read_settings(connection, store.path)
@@ -73,6 +67,24 @@ def export(store: Store, path: str, progress: Callable[[int], None] | None) -> i
                 if progress is not None:
                     progress(count)
     return count
+
+
+def check_target(path: str, index: str) -> None:
+    """Check, before any work, that a file can be an export of an index.
+
+    Raises:
+        InvalidOptionError: the name does not end in `.parquet`.
+        OutputError: the file is the index itself, or pyarrow is missing.
+    """
+    if not path.lower().endswith(".parquet"):
+        raise InvalidOptionError(f"{path}: expected a name ending in .parquet")
+    refuse_inputs(path, [index])
+    try:
+        import pyarrow.parquet  # noqa: F401 - whether it can be imported
+    except ImportError:
+        raise OutputError(
+            f"{path}: Parquet needs pyarrow: pip install 'staticemb-runtime[parquet]'"
+        ) from None
 
 
 def _schema(settings: Settings) -> Any:  # noqa: ANN401 - pyarrow's

@@ -83,6 +83,13 @@ class Index(WritableIndex):
                 last = number
                 yield document
 
+    def has_full_text(self) -> bool:
+        """Tell whether words are searched: the index and this Python's sqlite3 have FTS5.
+
+        If not, the method `hybrid` searches by vectors alone.
+        """
+        return self._lexicon is not None
+
     def sources(self) -> list[tuple[str, str]]:
         """Return the (id, source) of each document whose source is known, in any order.
 
@@ -204,7 +211,10 @@ class Index(WritableIndex):
         check_texts(queries, 0)
         with self._lock:
             if method == "lexical" and self._lexicon is None:
-                raise FullTextMissingError(f"{self._store.path}: there is no full-text search here")
+                raise FullTextMissingError(
+                    f"{self._store.path}: the index or this Python's sqlite3 has no full-text "
+                    "search (FTS5); the method 'vector' searches without it"
+                )
             vectors: NDArray[np.float32] | None = None
             if method != "lexical":
                 vectors = self._vectors().queries(queries)
@@ -268,7 +278,7 @@ class Index(WritableIndex):
         with self._store.reading() as connection:
             for (line,) in connection.execute("PRAGMA integrity_check(1)"):
                 if line != "ok":
-                    raise NotAnIndexError(f"{path}: damaged: {line}")
+                    raise NotAnIndexError(f"{path}: damaged: {str(line).splitlines()[-1]}")
             settings = self._current(connection)
             searcher = Searcher(settings, self._lexicon)
             searcher.refresh(connection)

@@ -36,7 +36,7 @@ class LexicalSearch:
 
     def __init__(self, lexicon: Lexicon) -> None:
         self.lexicon = lexicon
-        self._postings = Postings()
+        self._postings = Postings(lexicon.words)
         self._is_read = False
 
     def refresh(

@@ -7,7 +7,7 @@ import sqlite3
 from collections import Counter
 from typing import TYPE_CHECKING, Final, Literal
 
-from .schema import lexical_sql
+from .schema import GRAM, lexical_sql, lexical_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -17,7 +17,7 @@ Words = Literal["words", "trigrams"]
 _WORD: Final = re.compile(r"[^\W_]+")
 _QUERY_CHARACTERS: Final = 100_000  # a longer query says no more about what is asked
 _KEPT_WORDS: Final = 1 << 16
-_GRAM: Final = 3
+_IDEOGRAPHS: Final = 0x2E80  # from here on, one character may be a word
 
 
 class Lexicon:
@@ -48,18 +48,28 @@ class Lexicon:
         self._connection.close()
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
-        """Yield where the words of a text, or its trigrams, begin and end, in code points."""
+        """Yield where the words of a text, or its trigrams, begin and end, in code points.
+
+        Of trigrams, a word of two characters is yielded as well, and one character of a script
+        like Chinese.
+        """
         for match in _WORD.finditer(text):
-            if self.words == "words":
-                yield match.span()
+            start, stop = match.span()
+            if self.words == "words" or stop - start == GRAM - 1:
+                yield start, stop
+            elif stop - start == 1:
+                if ord(text[start]) >= _IDEOGRAPHS:
+                    yield start, stop
             else:
-                for start in range(match.start(), match.end() - _GRAM + 1):
-                    yield start, start + _GRAM
+                for first in range(start, stop - GRAM + 1):
+                    yield first, first + GRAM
 
     def occurrences(self, text: str, terms: Collection[str]) -> list[tuple[int, int, str]]:
         """Return (start, stop, term) of each word in a text that has one of the terms."""
+        if self.words == "trigrams":
+            return self._gram_occurrences(text, terms)
         lower = text.lower()
-        if self.words == "trigrams" or len(lower) != len(text):  # some letters become two
+        if len(lower) != len(text):  # some letters become two
             spans = list(self.spans(text))
             words = [text[start:stop].lower() for start, stop in spans]
             known = self.terms(words)
@@ -76,10 +86,25 @@ class Lexicon:
                     start = lower.find(word, stop)
         return sorted(matches)
 
+    def _gram_occurrences(self, text: str, terms: Collection[str]) -> list[tuple[int, int, str]]:
+        """Return (start, stop, term) of each trigram, and of each shorter part, that is a term."""
+        spans = [
+            (start, stop)
+            for match in _WORD.finditer(text)
+            for length in {len(term) for term in terms}
+            for start in range(match.start(), match.end() - length + 1)
+            for stop in [start + length]
+        ]
+        parts = [text[start:stop].lower() for start, stop in spans]
+        known = self.terms(parts)
+        pairs = zip(spans, parts, strict=True)
+        return sorted((*span, known[part]) for span, part in pairs if known[part] in terms)
+
     def terms(self, words: Iterable[str]) -> dict[str, str]:
         """Return the terms that words are indexed as.
 
-        A word that the full-text table cuts further has the term of its first part.
+        A word that the full-text table cuts further has the term of its first part. A part of a
+        trigram is a term of its own length: see `schema.term_condition`.
         """
         wanted = dict.fromkeys(words)
         new = [word for word in wanted if word not in self._terms]
@@ -111,9 +136,11 @@ class Lexicon:
         connection = self._connection
         connection.execute("INSERT INTO lexical(lexical) VALUES ('delete-all')")
         connection.execute("BEGIN")
-        connection.executemany("INSERT INTO lexical(rowid, text) VALUES (?, ?)", enumerate(words))
+        texts = [lexical_text(word, self.words) for word in words]
+        connection.executemany("INSERT INTO lexical(rowid, text) VALUES (?, ?)", enumerate(texts))
         connection.execute("COMMIT")
         rows = connection.execute("SELECT doc, term FROM instances WHERE offset = 0")
         for number, term in rows:
-            terms[words[number]] = term
+            word = words[number]
+            terms[word] = term[: len(word)] if self.words == "trigrams" else term
         return terms

@@ -105,7 +105,8 @@ class OpenIndex:
             words = "words" if has_full_text() else None
         elif words is not None and not has_full_text():
             raise FullTextMissingError(
-                f"{place}: this Python's sqlite3 has no FTS5; words=None searches by vectors alone"
+                f"{place}: this Python's sqlite3 has no FTS5, so an index can hold vectors alone "
+                "(words=None)"
             )
         loaded, name = open_model(model)
         settings: dict[str, object] = {

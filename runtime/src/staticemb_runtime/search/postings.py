@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from ..errors import NotAnIndexError
-from .schema import BLOCK_ROWS
+from .schema import BLOCK_ROWS, term_condition
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable
 
     from numpy.typing import NDArray
+
+    from .lexicon import Words
 
 K1: Final = 1.2  # as in FTS5 and Lucene
 B: Final = 0.75
@@ -40,9 +42,14 @@ class Posting(NamedTuple):
 
 
 class Postings:
-    """The postings of the terms that were asked for; at most 64 MB of them stay."""
+    """The postings of the terms that were asked for; at most 64 MB of them stay.
 
-    def __init__(self) -> None:
+    Args:
+        words: the tokenizer of the full-text table.
+    """
+
+    def __init__(self, words: Words) -> None:
+        self._words = words
         self._lengths: NDArray[np.int32] = np.zeros(0, np.int32)
         self._norms: NDArray[np.float32] | None = None
         self._count = 0
@@ -96,10 +103,7 @@ class Postings:
         count = self._count
         if known is not None and known[0] and known[1] / _STALE <= count <= known[1] * _STALE:
             return known[0]
-        row = connection.execute(
-            "SELECT doc FROM temp.vocabulary WHERE term = ?", (term,)
-        ).fetchone()
-        frequency = 0 if row is None else int(row[0])
+        frequency = read_frequency(connection, term, self._words)
         if len(self._frequencies) >= _MOST_FREQUENCIES:
             self._frequencies.clear()
         self._frequencies[term] = (frequency, count)
@@ -114,7 +118,7 @@ class Postings:
         """
         posting = self._kept.pop(term, None)
         if posting is None:
-            posting = self._score(_read_occurrences(connection, term))
+            posting = self._score(_read_occurrences(connection, term, self._words))
             self._size += len(posting.passages)
         self._kept[term] = posting  # the last of the dictionary is the one used last
         while self._size > _KEPT and len(self._kept) > 1:
@@ -134,11 +138,19 @@ class Postings:
         return Posting(passages.astype(np.int32), scores.astype(np.float32))
 
 
-def _read_occurrences(connection: sqlite3.Connection, term: str) -> NDArray[np.int64]:
+def read_frequency(connection: sqlite3.Connection, term: str, words: Words) -> int:
+    """Return how many passages hold a term; of a part of trigrams, how many at most."""
+    condition, parameters = term_condition(term, words)
+    sql = f"SELECT sum(doc) FROM temp.vocabulary WHERE {condition}"  # noqa: S608 - one of two texts
+    (count,) = connection.execute(sql, parameters).fetchone()
+    return int(count or 0)
+
+
+def _read_occurrences(connection: sqlite3.Connection, term: str, words: Words) -> NDArray[np.int64]:
     """Return a passage id for each occurrence of a term."""
-    (ids,) = connection.execute(
-        "SELECT group_concat(doc) FROM temp.occurrences WHERE term = ?", (term,)
-    ).fetchone()
+    condition, parameters = term_condition(term, words)
+    sql = f"SELECT group_concat(doc) FROM temp.occurrences WHERE {condition}"  # noqa: S608 - as above
+    (ids,) = connection.execute(sql, parameters).fetchone()
     return np.fromstring(ids, np.int64, sep=",") if ids else np.zeros(0, np.int64)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..encoding.vectors import similarity
 from .fusion import VECTOR_WEIGHT, fuse
+from .postings import read_frequency
 
 if TYPE_CHECKING:
     import sqlite3
@@ -83,14 +84,8 @@ def bm25(
     norms = 1 - _LENGTH_SHARE + _LENGTH_SHARE * lengths / max(lengths.mean(), 1)
     scores = np.zeros(len(texts))
     for term, (_, repeats) in wanted.items():
-        holders = _holders(connection, term)
+        holders = min(passages, read_frequency(connection, term, lexicon.words))
         weight = max(np.log((passages - holders + 0.5) / (holders + 0.5)), _LEAST_WEIGHT)
         counts = np.array([counted[term] for counted in found])
         scores += repeats * weight * counts * (_SATURATION + 1) / (counts + _SATURATION * norms)
     return np.where(scores > 0, scores, np.nan)
-
-
-def _holders(connection: sqlite3.Connection, term: str) -> int:
-    """Return the number of passages of the index that hold a term."""
-    row = connection.execute("SELECT doc FROM temp.vocabulary WHERE term = ?", (term,)).fetchone()
-    return 0 if row is None else int(row[0])

@@ -9,7 +9,8 @@ Any program that reads SQLite can read an index. Numbers in blobs are little-end
   points of the document's text.
 - `blocks`: 256 places for vectors a row. `id`; `change`, the last change of the row; `live`, how
   many places are in use; `documents`, 256 int64, 0 for a free place; `vectors`.
-- `lexical`: FTS5, contentless. `rowid`, a passage's id; `text`.
+- `lexical`: FTS5, contentless. `rowid`, a passage's id; `text`, the passage's; for trigrams two
+  line feeds follow it, so that a word of one or two characters begins a trigram wherever it stands.
 - `model`: the bytes of the model's file, a piece a row. `number`, from 0; `data`.
 
 The vector of passage `p` has place `p % 256` in block `p // 256`. With precision `int8` a vector is
@@ -21,6 +22,7 @@ float16, with `bits` ⌈D/8⌉ bytes: 1 where an element is positive, highest bi
 from __future__ import annotations
 
 import sqlite3
+import sys
 from typing import Final
 
 from ..errors import NotAnIndexError
@@ -55,6 +57,8 @@ TABLES: Final = {
     "model": "CREATE TABLE model (number INTEGER PRIMARY KEY, data BLOB NOT NULL)",
 }
 LEXICAL: Final = "lexical"
+GRAM: Final = 3  # the characters of a trigram
+_TRIGRAM_END: Final = "\n" * (GRAM - 1)
 _HASH_BYTES: Final = 16 << 20
 _SHADOWS: Final = ("data", "idx", "docsize", "config")  # the tables that FTS5 keeps for itself
 _LEXICAL: Final = "CREATE VIRTUAL TABLE lexical USING fts5 (text, content='', tokenize='{}')"
@@ -67,6 +71,24 @@ def lexical_sql(words: str) -> str:
         KeyError: `words` names no tokenizer.
     """
     return _LEXICAL.format(TOKENIZERS[words])
+
+
+def lexical_text(text: str, words: str | None) -> str:
+    """Return what the full-text table holds for a passage."""
+    return text + _TRIGRAM_END if words == "trigrams" else text
+
+
+def term_condition(term: str, words: str) -> tuple[str, tuple[str, ...]]:
+    """Return a condition on the column `term` of the vocabulary, and its parameters.
+
+    In an index of trigrams, a shorter term stands for all trigrams that begin with it.
+
+    >>> term_condition("ab", "trigrams")[0]
+    'term >= ? AND term < ?'
+    """
+    if words == "trigrams" and len(term) < GRAM:
+        return "term >= ? AND term < ?", (term, term + chr(sys.maxunicode))
+    return "term = ?", (term,)
 
 
 def make_tables(connection: sqlite3.Connection, words: str | None) -> None:

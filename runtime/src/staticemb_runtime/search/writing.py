@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,18 +13,20 @@ from ..encoding.vectors import check_dim
 from ..errors import InvalidOptionError
 from . import collection
 from .arguments import check_choice, check_texts, matching
-from .blocks import DTYPES, BlockWriter, count_blocks, encode_vectors
+from .blocks import DTYPES, count_blocks
 from .embedding import DocumentVectors, described, open_model
 from .hits import Added
-from .open_index import OpenIndex
+from .open_index import TIMEOUT, OpenIndex
 from .passages import cut
+from .reindexing import fill_blocks
 from .searching import Searcher
-from .settings import next_change, read_settings, write_settings
+from .settings import read_settings, write_settings
+from .store import Store
 from .stored_model import has_model, store_model
+from .write_behind import WriteBehind
 
 if TYPE_CHECKING:
     import os
-    import sqlite3
     from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import ArrayLike, NDArray
@@ -35,7 +38,6 @@ if TYPE_CHECKING:
     Vectors = ArrayLike | Iterable[ArrayLike] | Callable[[list[str]], ArrayLike]
 
 BATCH_SIZE: Final = 8192
-_PAGE: Final = 1024
 
 
 class WritableIndex(OpenIndex):
@@ -55,8 +57,9 @@ class WritableIndex(OpenIndex):
         """Add documents, or replace those of the same ids.
 
         Documents are committed batch by batch: after an error, or the end of the process, the
-        batches before it are stored. A document that is stored already with the same text, metadata
-        and passages is left alone, unless `vectors` is given. So the same call can be made again.
+        batches before it are stored. While a batch is written, the next one is read and embedded. A
+        document that is stored already with the same text, metadata and passages is left alone,
+        unless `vectors` is given. So the same call can be made again.
 
         Args:
             texts: the documents' texts.
@@ -94,22 +97,42 @@ class WritableIndex(OpenIndex):
                 "found vectors"
             )
         total = Added(0, 0, 0)
-        done = 0
-        while batch := list(islice(source, size)):
-            documents = self._new_documents(
-                batch,
-                matching("ids", id_source, len(batch)),
-                matching("metadata", metadata_source, len(batch)),
-                matching("sources", file_source, len(batch)),
-                done,
-            )
-            rows = matching("vectors", vector_source, len(batch))
-            given = None if rows is None else np.asarray(rows)
-            added = self._add(documents, given, vectors if callable(vectors) else None)
-            total = Added(*(a + b for a, b in zip(total, added, strict=True)))
-            done += len(batch)
-            if progress is not None:
-                progress(done)
+        read = done = 0
+
+        def count(added: Added | None, documents: int) -> None:
+            nonlocal total, done
+            if added is not None:
+                total = Added(*(a + b for a, b in zip(total, added, strict=True)))
+                done += documents
+                if progress is not None:
+                    progress(done)
+
+        with WriteBehind() as behind:
+            while batch := list(islice(source, size)):
+                if not read:
+                    with self._store.writing():  # an index that cannot be written is an error here
+                        pass
+                documents = self._new_documents(
+                    batch,
+                    matching("ids", id_source, len(batch)),
+                    matching("metadata", metadata_source, len(batch)),
+                    matching("sources", file_source, len(batch)),
+                    read,
+                )
+                rows = matching("vectors", vector_source, len(batch))
+                given = None if rows is None else np.asarray(rows)
+                if vectors is None and documents[0].id is not None:
+                    if behind.ids.intersection(str(document.id) for document in documents):
+                        count(behind.finish(), size)
+                    documents = self._changed(documents, while_writing=behind.is_writing)
+                write = self._make(documents, len(batch), given, vectors)
+                count(behind.finish(), size)
+                read += len(batch)
+                if len(batch) < size:
+                    count(write(), len(batch))
+                else:
+                    behind.start(write, {str(document.id) for document in documents})
+            count(behind.finish(), size)
         rests = {"ids": id_source, "metadata": metadata_source, "sources": file_source}
         for name, rest in rests.items():
             if rest is not None and next(rest, self) is not self:
@@ -163,7 +186,7 @@ class WritableIndex(OpenIndex):
             rows = connection.execute("SELECT id, document FROM passages ORDER BY id").fetchall()
             count = count_blocks(connection)
             connection.execute("DELETE FROM blocks")
-            _fill_blocks(connection, rows, count, dimension, kept, maker, progress)
+            fill_blocks(connection, rows, count, dimension, kept, maker, progress)
             write_settings(
                 connection,
                 {
@@ -208,65 +231,63 @@ class WritableIndex(OpenIndex):
             for place, text in enumerate(texts)
         ]
 
-    def _add(
+    def _changed(
+        self, documents: list[collection.NewDocument], *, while_writing: bool
+    ) -> list[collection.NewDocument]:
+        """Return the documents that are not stored as they are.
+
+        Args:
+            documents: a batch, without documents of the batch that is being written.
+            while_writing: whether one is: then another connection reads.
+        """
+        with contextlib.ExitStack() as stack:
+            store = self._store
+            if while_writing:
+                other = Store(store.path, writable=False, timeout=TIMEOUT)
+                store = stack.enter_context(contextlib.closing(other))
+            connection = stack.enter_context(store.reading())
+            known = {*collection.stored_ids(connection, [str(row.id) for row in documents])}
+            return [
+                document
+                for document in documents
+                if document.id not in known or not collection.is_unchanged(connection, document)
+            ]
+
+    def _make(
         self,
         documents: list[collection.NewDocument],
+        total: int,
         given: NDArray[Any] | None,
-        function: Callable[[list[str]], ArrayLike] | None,
-    ) -> Added:
-        """Add a batch in one transaction."""
-        total = len(documents)
-        if given is None and function is None and documents[0].id is not None:
-            with self._store.reading() as connection:
-                known = {*collection.stored_ids(connection, [str(row.id) for row in documents])}
-                documents = [
-                    document
-                    for document in documents
-                    if document.id not in known or not collection.is_unchanged(connection, document)
-                ]
+        vectors: Vectors | None,
+    ) -> Callable[[], Added]:
+        """Make the vectors of a batch; return a function that stores it in one transaction.
+
+        Args:
+            documents: the documents to store.
+            total: how many there were before unchanged ones were left out.
+            given: their vectors, or None.
+            vectors: as in `add`.
+        """
         unchanged = total - len(documents)
         if not documents:
-            return Added(0, 0, unchanged)
+            return lambda: Added(0, 0, unchanged)
         texts = [
             document.text[start:stop] for document in documents for start, stop in document.passages
         ]
         maker = self._vectors()
         if given is not None:
-            vectors = maker.given(given, len(texts))
-        elif function is not None:
-            vectors = maker.given(function(texts), len(texts))
+            made = maker.given(given, len(texts))
+        elif callable(vectors):
+            made = maker.given(vectors(texts), len(texts))
         else:
-            vectors = maker.documents(texts)
-        with self._store.writing() as connection:
-            settings = self._current(connection)
-            replaced = collection.store(connection, settings, documents, vectors)
-        named = [document.id for document in documents if document.id is not None]
-        repeated = len(named) - len(set(named))
-        return Added(total - unchanged - replaced - repeated, replaced + repeated, unchanged)
+            made = maker.documents(texts)
 
+        def write() -> Added:
+            with self._store.writing() as connection:
+                settings = self._current(connection)
+                replaced = collection.store(connection, settings, documents, made)
+            named = [document.id for document in documents if document.id is not None]
+            repeated = len(named) - len(set(named))
+            return Added(total - unchanged - replaced - repeated, replaced + repeated, unchanged)
 
-def _fill_blocks(
-    connection: sqlite3.Connection,
-    rows: list[tuple[int, int]],
-    count: int,
-    dimension: int,
-    precision: StoredPrecision,
-    maker: DocumentVectors,
-    progress: Callable[[int], None] | None,
-) -> None:
-    """Write `count` blocks with the vectors of all passages (id, document), in their places."""
-    change = next_change(connection)
-    for first in range(0, len(rows), _PAGE):
-        part = rows[first : first + _PAGE]
-        stored = [collection.passage(connection, id) for id, _ in part]
-        texts = [row.text[row.span.start : row.span.stop] for row in stored]
-        writer = BlockWriter(connection, dimension, precision, change)
-        writer.place(part, encode_vectors(maker.documents(texts), precision))
-        writer.flush()
-        if progress is not None:
-            progress(first + len(part))
-    written = {id for (id,) in connection.execute("SELECT id FROM blocks")}
-    for id in set(range(count)) - written:
-        writer = BlockWriter(connection, dimension, precision, change)
-        writer.make(id)
-        writer.flush()
+        return write

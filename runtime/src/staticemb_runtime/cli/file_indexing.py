@@ -1,0 +1,117 @@
+"""Files on their way into a search index: the code that both wheels' commands `index` share.
+
+A file that cannot be read is named and left out. Documents that are in their files no more are
+counted, or deleted.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from .process import FAILED, printable
+from .prune import SeenDocuments
+from .sources import Sources
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from ..search import Added, Index
+    from .sources import Reports
+
+SOME_LEFT_OUT: Final = 1
+"""The exit status if some files could not be read and all others are indexed."""
+
+_SAMPLE: Final = 200  # texts that are looked at, and characters of each
+_UNSPACED: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+"""Letters of Thai, Lao, Burmese, Khmer, Japanese and Chinese."""
+
+
+class FileDocument(NamedTuple):
+    """A document of a file.
+
+    Attributes:
+        id: its id.
+        text: its text.
+        metadata: the other columns; dates and other values are what JSON can hold.
+        file: the file.
+    """
+
+    id: str
+    text: str
+    metadata: dict[str, Any]
+    file: str
+
+
+class FileIndexing:
+    """The documents of a command's files, and the end of the command.
+
+    Args:
+        options: the values of `add_sources`, `add_file_options` and `add_index_options`.
+        reports: takes notes and errors.
+        skip: whether a file that cannot be read is named and left out; if not, it is an error.
+
+    Attributes:
+        sources: the files.
+
+    Raises:
+        InputError: a file or a folder does not exist, or holds no file of text.
+        InvalidOptionError: a file's format is unknown.
+    """
+
+    def __init__(self, options: argparse.Namespace, reports: Reports, *, skip: bool = True) -> None:
+        self.sources = Sources(options, reports, skip=skip)
+        self._options = options
+        self._reports = reports
+        self._seen = SeenDocuments()
+        self._sample: list[str] = []
+
+    def documents(self) -> Iterator[FileDocument]:
+        """Read the documents; this may be called again."""
+        self._seen = SeenDocuments()
+        for document in self.sources:
+            self._seen.add(document.id)
+            if len(self._sample) < _SAMPLE:
+                self._sample.append(document.text[:_SAMPLE])
+            metadata = document.metadata(self.sources.columns)
+            yield FileDocument(document.id, document.text, metadata, self.sources.path)
+
+    def finish(self, index: Index, added: Added) -> int:
+        """Delete or count the documents that are gone, and report; return the exit status.
+
+        Args:
+            index: the index, open for writing, after all documents were added.
+            added: how many were.
+        """
+        sources, reports = self.sources, self._reports
+        gone = self._seen.gone(index.sources(), self._options.sources, sources.skipped)
+        deleted = index.delete(gone) if self._options.prune else 0
+        index.optimize()
+        info = index.info()
+        counts = f"{added.new:,} new, {added.replaced:,} replaced, {added.unchanged:,} unchanged"
+        if deleted:
+            counts += f", {deleted:,} deleted"
+        passages = "" if info.passages == info.documents else f" in {info.passages:,} passages"
+        reports.note(f"{printable(info.path)}: {counts}; {info.documents:,} documents{passages}")
+        if info.words == "words" and _has_no_blanks("".join(self._sample)):
+            reports.note(
+                "note: these texts have no blanks between words: an index made with --trigrams "
+                "finds parts of them"
+            )
+        if info.words is None:
+            reports.note("note: the index has no full-text search (FTS5), but vectors alone")
+        if len(gone) > deleted:
+            are = "1 document is" if len(gone) == 1 else f"{len(gone):,} documents are"
+            reports.note(f"note: {are} in these files no more; --prune deletes what is gone")
+        if not sources.skipped:
+            return 0
+        count = len(sources.skipped)
+        were = "1 file or folder was" if count == 1 else f"{count:,} files or folders were"
+        reports.warn(f"{were} left out, see above")
+        return FAILED if set(sources.files) <= sources.skipped.keys() else SOME_LEFT_OUT
+
+
+def _has_no_blanks(text: str) -> bool:
+    """Tell whether a third of a text is of scripts that put no blanks between words."""
+    return 3 * len(_UNSPACED.findall(text)) > len(text)

@@ -214,6 +214,7 @@ def test_several_labels_are_read_from_lists_cells_and_columns(tmp_path):
         (["a\tx", "b\ty"] * 4, {"strength": -1.0}, "a number above 0"),
         (["a\tx", "b\ty"] * 4, {"name": "a b"}, "digits"),
         (["a\tx", "b\ty"], {}, "two texts of a label"),
+        (["a\t☃☃", "b\t𓀀"] * 4, {}, "found 8 without any, such as '☃☃', '𓀀', '☃☃'"),
         (["a\tx", "b\tx"] * 4, {}, "texts that differ"),
     ],
 )
@@ -232,6 +233,7 @@ def test_bad_input_is_one_clear_line_and_leaves_the_output(tmp_path, lines, opti
 def test_what_is_left_out_repeated_leaked_or_unseen_is_named(tmp_path):
     rows = tickets(30)
     train = [*rows, rows[0], ("login", rows[3][1].upper()), ("billing", ""), ("", "no label")]
+    train.append(("billing", "☃☃"))
     (tmp_path / "train.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in train))
     held = [*tickets(9, seed=5), rows[1], ("spam", "buy now")]
     (tmp_path / "test.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in held))
@@ -248,8 +250,25 @@ def test_what_is_left_out_repeated_leaked_or_unseen_is_named(tmp_path):
     assert "2 texts appear again among the training texts" in notes
     assert "1 of these have another label" in notes
     assert "1 text appears also among the training texts" in notes
+    assert "1 held-out text has 1 label that no training text has" in notes
     assert "'spam'" in notes
+    assert "1 text has no token that the model knows, such as '☃☃'" in notes
     assert report.scores.texts == 11
+
+
+def test_a_missing_number_is_left_out_and_named(tmp_path):
+    lines = [{"text": f"word {n}", "label": None if n == 4 else n * 1.5} for n in range(20)]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    report = fit_head(
+        "minilm-en-small",
+        tmp_path / "t.jsonl",
+        tmp_path / "m.staticemb",
+        task="regression",
+        with_baseline=False,
+    )
+    assert report.texts == 19
+    assert "1 without label (the first: " in report.warnings[0]
+    assert "line 5" in report.warnings[0]
 
 
 @pytest.fixture(scope="module")

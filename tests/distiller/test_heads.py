@@ -388,6 +388,47 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     assert max(grown) < logits / 2, grown
 
 
+@pytest.mark.serial
+def test_memory_of_the_command_does_not_grow_with_the_vectors(tmp_path):
+    """Texts and vectors lie in files: memory holds some ten bytes a text."""
+    program = """
+import re, sys, threading
+from staticemb_distiller.cli.main import main
+from staticemb_distiller.heads import fitting
+fitting.MOST_CHOOSING = 1000
+peak, ended = 0, threading.Event()
+def watch():
+    global peak
+    while not ended.wait(0.01):
+        status = open("/proc/self/status").read()
+        peak = max(peak, int(re.search(r"RssAnon:\\s+(\\d+)", status)[1]))
+threading.Thread(target=watch, daemon=True).start()
+code = main(["fit-head", "minilm-en-small", "--data", sys.argv[1], "-o", "m.staticemb",
+             "--no-baseline", "--quiet", "--strength", "1"])
+ended.set()
+print(peak)
+sys.exit(code)
+"""
+    peaks = []
+    for count in (70_000, 210_000):
+        path = tmp_path / f"{count}.tsv"
+        path.write_text("".join(f"{label}\t{text}\n" for label, text in tickets(count)))
+        command = [sys.executable, "-c", program, path]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        peaks.append(int(done.stdout))
+    vectors = 140_000 * 256 * 4 / 1024  # kilobytes
+    assert peaks[1] - peaks[0] < vectors / 4, peaks
+
+
+def test_scores_of_a_sample_are_named_so(monkeypatch, tmp_path):
+    monkeypatch.setattr("staticemb_distiller.heads.fitting.MOST_CHOOSING", 60)
+    texts, labels = ([row[at] for row in tickets(90)] for at in (1, 0))
+    report = fit_head("minilm-en-small", (texts, labels), tmp_path / "m", with_baseline=False)
+    assert "a sample of 60 training texts, each held out once" in report.method
+    assert report.texts == 90
+
+
 def test_outputs_of_blocks_are_those_of_the_whole(monkeypatch):
     vectors, numbers = blobs()
     layer = Linear(np.ones((3, 12), np.float32), np.arange(3, dtype=np.float32))

@@ -263,6 +263,25 @@ def test_notes_and_bars_take_lines_of_their_own():
     assert "waiting [00:00]" in terminal.output.decode()
 
 
+def test_a_long_note_is_broken_at_words():
+    program = (
+        "from staticemb_distiller.progress import Progress\n"
+        "with Progress() as progress:\n"
+        "    progress.warn('warning: train-set.tsv: 4 texts appear again among the others')\n"
+        "    progress.note('  accuracy    90.8')\n"
+    )
+    with Terminal([sys.executable, "-c", program], size=(24, 30)) as terminal:
+        status, lines = terminal.finish()
+    assert status == 0
+    assert lines == [
+        "warning: train-set.tsv: 4",
+        "texts appear again among the",
+        "others",
+        "  accuracy    90.8",
+        "",
+    ]
+
+
 class Gone:
     """A terminal that was closed."""
 

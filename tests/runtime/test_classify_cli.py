@@ -298,6 +298,23 @@ def test_a_terminal_shows_labels_and_colored_tokens(file):
     assert all(len(line) <= 60 for line in lines)
 
 
+def test_a_long_predicted_label_is_shown_whole_and_others_as_they_fit(tmp_path):
+    labels = ["a" * 40, "b" * 30, "c" * 5]
+    table = np.ones((9, D), np.float32)
+    write(tmp_path / "p.staticemb", Parts(table, word_level_tokenizer(9)), Settings())
+    bias = np.array([3.0, 2.0, 1.0])
+    heads = [Head("x", "softmax", tuple(labels), np.zeros((3, D)), bias)]
+    with_heads(tmp_path / "p.staticemb", heads, tmp_path / "m.staticemb")
+    command = [sys.executable, "-m", "staticemb_runtime", "classify", "-m"]
+    for columns, shown in ((60, 1), (100, 3)):
+        with Terminal([*command, tmp_path / "m.staticemb", "w1"], size=(24, columns)) as terminal:
+            lines = [line.strip() for line in terminal.finish()[1]]
+        scores = [
+            f"{label} 0.{digits}" for label, digits in zip(labels, (67, 24, "09"), strict=True)
+        ]
+        assert " ".join(scores[:shown]) in [re.sub(" +", " ", line) for line in lines]
+
+
 def test_texts_are_answered_as_they_are_typed(file):
     command = [sys.executable, "-m", "staticemb_runtime", "classify", "-m", file, "--head", "stars"]
     with Terminal(command) as terminal:

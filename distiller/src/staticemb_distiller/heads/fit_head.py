@@ -286,6 +286,8 @@ def _cross_validated(
         )
         return method, scores, score(found, targets)
     method = f"{len(rows):,} training texts, each held out once ({fold_count(len(rows))} folds)"
+    if fitted.sampled:
+        method = f"a sample of {method}; the head is fitted to more texts than these fits were"
     if not with_baseline:
         return method, scores, None
     progress.status("Measuring TF-IDF")

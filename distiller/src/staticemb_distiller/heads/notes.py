@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .text_store import TextStore
 
 _NAMED = 3  # texts and labels named in a message
+_LONGEST = 60  # characters of a text in a message
 _APPEAR = ("text appears", "texts appear")
 
 
@@ -94,7 +95,11 @@ def _differ(
 
 
 def _quoted(texts: TextStore, rows: NDArray[np.int64]) -> str:
-    return ", ".join(f"{text[:60]!r}" for text in texts.take(rows[:_NAMED]))
+    shown = (
+        text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+        for text in texts.take(rows[:_NAMED])
+    )
+    return ", ".join(map(repr, shown))
 
 
 def few_notes(targets: Targets, place: str) -> list[str]:

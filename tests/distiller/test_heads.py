@@ -134,6 +134,18 @@ def test_temperature_undoes_a_scale_and_leaves_the_order():
     assert score(Predictions(logits * 9), targets).main["calibration error"] > 0.1
 
 
+@pytest.mark.parametrize("count", [20, 200, 2000])
+@pytest.mark.parametrize("kind", ["softmax", "sigmoid"])
+def test_few_texts_that_are_all_right_give_no_certainty(count, kind):
+    """The rule of succession: after n successes, the next one has a chance of (n + 1) / (n + 2)."""
+    numbers = (np.arange(count) % 2).astype(np.int32)
+    logits = np.where(numbers[:, None] == [0, 1], 30, -30).astype(np.float32)
+    values = numbers if kind == "softmax" else csr_matrix(np.eye(2, dtype=np.uint8)[numbers])
+    temperature = calibration.best_temperature(logits, Targets(kind, ("a", "b"), values))
+    wrong = calibration.probabilities(logits, kind, temperature).min(axis=1)
+    assert wrong.max() == pytest.approx(0.5 / (count + 2), rel=0.2)
+
+
 def test_scores_are_scikit_learns():
     random = np.random.default_rng(1)
     logits = random.normal(size=(300, 4)).astype(np.float32)

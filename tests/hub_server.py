@@ -1,7 +1,8 @@
 """A stand-in for the Hub's HTTP interface: enough of it for the real huggingface_hub client.
 
-Downloads (by name, listed, private), and uploads as one commit: repository, check of the card,
-which files go to large-file storage, those files, the commit. Tokens are `hf_write` and `hf_read`.
+Models by `org/name`, data sets by `datasets/org/name`, as in the Hub's addresses. Downloads (by
+name, listed, private), and uploads as one commit: repository, check of the card, which files go to
+large-file storage, those files, the commit. Tokens are `hf_write` and `hf_read`.
 """
 
 import base64
@@ -153,11 +154,13 @@ class _Handler(BaseHTTPRequestHandler):
     # --- down
 
     def download(self):
-        if len(self.parts) < 5 or self.parts[2] != "resolve":
+        kind = self.parts[:1] if self.parts[0] == "datasets" else []
+        parts = self.parts[len(kind) :]
+        if len(parts) < 5 or parts[2] != "resolve":
             raise _RefusedError(404, "RepoNotFound")
-        repository = self.repository("/".join(self.parts[:2]))
-        commit, files = self.files(repository, self.parts[3])
-        name = "/".join(self.parts[4:])
+        repository = self.repository("/".join([*kind, *parts[:2]]))
+        commit, files = self.files(repository, parts[3])
+        name = "/".join(parts[4:])
         if name not in files:
             raise _RefusedError(404, "EntryNotFound")
         content = files[name]
@@ -177,10 +180,11 @@ class _Handler(BaseHTTPRequestHandler):
             raise _RefusedError(401, message="Invalid credentials in Authorization header")
 
     def describe(self):
-        """`/api/models/ORG/NAME[/revision/R]`, `/api/models/ORG/NAME/tree/R`."""
-        if self.parts[:2] != ["api", "models"]:
+        """`/api/models/ORG/NAME[/revision/R]`, `/api/models/ORG/NAME/tree/R`; `datasets` alike."""
+        if self.parts[:1] != ["api"] or self.parts[1] not in ("models", "datasets"):
             raise _RefusedError(404)
-        name, what = "/".join(self.parts[2:4]), self.parts[4:]
+        kind = ["datasets"] if self.parts[1] == "datasets" else []
+        name, what = "/".join([*kind, *self.parts[2:4]]), self.parts[4:]
         repository = self.repository(name)
         commit, files = self.files(repository, what[1] if len(what) > 1 else "main")
         entries = [_entry(path, content) for path, content in files.items()]

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -133,6 +134,18 @@ def test_temperature_undoes_a_scale_and_leaves_the_order():
     assert score(Predictions(logits * 9), targets).main["calibration error"] > 0.1
 
 
+@pytest.mark.parametrize("count", [20, 200, 2000])
+@pytest.mark.parametrize("kind", ["softmax", "sigmoid"])
+def test_few_texts_that_are_all_right_give_no_certainty(count, kind):
+    """The rule of succession: after n successes, the next one has a chance of (n + 1) / (n + 2)."""
+    numbers = (np.arange(count) % 2).astype(np.int32)
+    logits = np.where(numbers[:, None] == [0, 1], 30, -30).astype(np.float32)
+    values = numbers if kind == "softmax" else csr_matrix(np.eye(2, dtype=np.uint8)[numbers])
+    temperature = calibration.best_temperature(logits, Targets(kind, ("a", "b"), values))
+    wrong = calibration.probabilities(logits, kind, temperature).min(axis=1)
+    assert wrong.max() == pytest.approx(0.5 / (count + 2), rel=0.2)
+
+
 def test_scores_are_scikit_learns():
     random = np.random.default_rng(1)
     logits = random.normal(size=(300, 4)).astype(np.float32)
@@ -214,6 +227,7 @@ def test_several_labels_are_read_from_lists_cells_and_columns(tmp_path):
         (["a\tx", "b\ty"] * 4, {"strength": -1.0}, "a number above 0"),
         (["a\tx", "b\ty"] * 4, {"name": "a b"}, "digits"),
         (["a\tx", "b\ty"], {}, "two texts of a label"),
+        (["a\t☃☃", "b\t𓀀"] * 4, {}, "found 8 without any, such as '☃☃', '𓀀', '☃☃'"),
         (["a\tx", "b\tx"] * 4, {}, "texts that differ"),
     ],
 )
@@ -232,6 +246,7 @@ def test_bad_input_is_one_clear_line_and_leaves_the_output(tmp_path, lines, opti
 def test_what_is_left_out_repeated_leaked_or_unseen_is_named(tmp_path):
     rows = tickets(30)
     train = [*rows, rows[0], ("login", rows[3][1].upper()), ("billing", ""), ("", "no label")]
+    train.append(("billing", "☃☃"))
     (tmp_path / "train.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in train))
     held = [*tickets(9, seed=5), rows[1], ("spam", "buy now")]
     (tmp_path / "test.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in held))
@@ -248,8 +263,25 @@ def test_what_is_left_out_repeated_leaked_or_unseen_is_named(tmp_path):
     assert "2 texts appear again among the training texts" in notes
     assert "1 of these have another label" in notes
     assert "1 text appears also among the training texts" in notes
+    assert "1 held-out text has 1 label that no training text has" in notes
     assert "'spam'" in notes
+    assert "1 text has no token that the model knows, such as '☃☃'" in notes
     assert report.scores.texts == 11
+
+
+def test_a_missing_number_is_left_out_and_named(tmp_path):
+    lines = [{"text": f"word {n}", "label": None if n == 4 else n * 1.5} for n in range(20)]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    report = fit_head(
+        "minilm-en-small",
+        tmp_path / "t.jsonl",
+        tmp_path / "m.staticemb",
+        task="regression",
+        with_baseline=False,
+    )
+    assert report.texts == 19
+    assert "1 without label (the first: " in report.warnings[0]
+    assert "line 5" in report.warnings[0]
 
 
 @pytest.fixture(scope="module")
@@ -367,6 +399,48 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     ]
     logits = 400_000 * 200 * 4 / 1024  # kilobytes
     assert max(grown) < logits / 2, grown
+
+
+@pytest.mark.serial
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
+def test_memory_of_the_command_does_not_grow_with_the_vectors(tmp_path):
+    """Texts and vectors lie in files: memory holds some ten bytes a text."""
+    program = """
+import re, sys, threading
+from staticemb_distiller.cli.main import main
+from staticemb_distiller.heads import fitting
+fitting.MOST_CHOOSING = 1000
+peak, ended = 0, threading.Event()
+def watch():
+    global peak
+    while not ended.wait(0.01):
+        status = open("/proc/self/status").read()
+        peak = max(peak, int(re.search(r"RssAnon:\\s+(\\d+)", status)[1]))
+threading.Thread(target=watch, daemon=True).start()
+code = main(["fit-head", "minilm-en-small", "--data", sys.argv[1], "-o", "m.staticemb",
+             "--no-baseline", "--quiet", "--strength", "1"])
+ended.set()
+print(peak)
+sys.exit(code)
+"""
+    peaks = []
+    for count in (70_000, 210_000):
+        path = tmp_path / f"{count}.tsv"
+        path.write_text("".join(f"{label}\t{text}\n" for label, text in tickets(count)))
+        command = [sys.executable, "-c", program, path]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        peaks.append(int(done.stdout))
+    vectors = 140_000 * 256 * 4 / 1024  # kilobytes
+    assert peaks[1] - peaks[0] < vectors / 4, peaks
+
+
+def test_scores_of_a_sample_are_named_so(monkeypatch, tmp_path):
+    monkeypatch.setattr("staticemb_distiller.heads.fitting.MOST_CHOOSING", 60)
+    texts, labels = ([row[at] for row in tickets(90)] for at in (1, 0))
+    report = fit_head("minilm-en-small", (texts, labels), tmp_path / "m", with_baseline=False)
+    assert "a sample of 60 training texts, each held out once" in report.method
+    assert report.texts == 90
 
 
 def test_outputs_of_blocks_are_those_of_the_whole(monkeypatch):

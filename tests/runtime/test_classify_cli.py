@@ -148,6 +148,67 @@ def test_a_parquet_file(run, model, tmp_path):
     assert [row["n"] for row in rows] == [1, 2, 3, 4]
 
 
+def single(value):
+    """A value with numbers as float32, and the pairs of a map as an object."""
+    if isinstance(value, float):
+        return np.float32(value)
+    pairs = isinstance(value, list) and value and isinstance(value[0], tuple)
+    if value and (pairs or isinstance(value, dict)):
+        return {name: np.float32(number) for name, number in dict(value).items()}
+    return value or None
+
+
+@pytest.mark.parametrize(
+    ("head", "options"),
+    [
+        ("topic", []),
+        ("topic", ["--probabilities", "--explain", "--threshold", "0.6"]),
+        ("tags", []),
+        ("stars", []),
+        ("numbers", ["--explain"]),
+    ],
+)
+def test_parquet_holds_what_json_lines_hold(run, tmp_path, head, options):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    # The first block has no text, a later one a new column, and a fraction among integers.
+    rows = [{"text": None, "n": 1}] * 8192 + [
+        {"text": "w1 w2", "n": 2},
+        {"text": "w3 w9", "n": 2.5, "new": ["x"]},
+        {"text": None, "n": 3},
+    ]
+    source, output = tmp_path / "in.jsonl", tmp_path / "out.parquet"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    _, expected, _ = run("--head", head, *options, "-i", source)
+    assert run("--head", head, *options, "-i", source, "-o", output)[::2] == (0, "")
+    table = parquet.read_table(output)
+    found = table.to_pylist()
+    assert list(found[0]) == ["text", "n", "new", *list(expected[0])[2:]]
+    for row, of_json in zip(found, expected, strict=True):
+        assert row.pop("explanation", None) == of_json.pop("explanation", None)
+        assert row.pop("new") == of_json.pop("new", None)
+        assert {name: single(value) for name, value in row.items()} == {
+            name: single(value) for name, value in of_json.items()
+        }
+
+
+def test_a_parquet_file_without_rows_has_the_columns(run, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    (tmp_path / "in.jsonl").write_text("")
+    run("--head", "topic", "-i", tmp_path / "in.jsonl", "-o", tmp_path / "out.parquet")
+    schema = parquet.read_schema(tmp_path / "out.parquet")
+    assert schema.names == ["text", "prediction", "probability"]
+
+
+def test_a_failed_parquet_file_is_not_left(run, tmp_path):
+    pytest.importorskip("pyarrow")
+    (tmp_path / "in.jsonl").write_text('{"text": "w1", "n": 1}\n{"text": "w2", "n": "x"}\n')
+    output = tmp_path / "out.parquet"
+    status, _, notes = run("--head", "topic", "-i", tmp_path / "in.jsonl", "-o", output)
+    assert status == 2
+    assert "out.parquet, records 1 to 2, column 'n': expected values of one type" in notes
+    assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
+
+
 def test_rows_without_a_text_have_no_prediction(run, model, tmp_path):
     lines = ['{"text": null, "n": 1}', '{"text": "w1 w2", "n": 2}', '{"text": null, "n": 3}']
     (tmp_path / "in.jsonl").write_text("".join(f"{line}\n" for line in lines))
@@ -193,7 +254,10 @@ def test_empty_texts_are_counted(run):
         (["--head", "stars", "--probabilities", "w1"], "--probabilities: expected a head that"),
         (["--head", "topic", "w1", "-i", "x.csv"], "TEXT: expected no texts with --input"),
         (["--head", "topic", "w1", "-o", "x.npy"], "x.npy: expected a name ending in .jsonl"),
-        (["--head", "topic", "w1", "-o", "x.txt"], "x.txt: expected .jsonl, .csv or .tsv"),
+        (
+            ["--head", "topic", "w1", "-o", "x.txt"],
+            "x.txt: expected .jsonl, .csv, .tsv or .parquet",
+        ),
         (["--head", "topic", "-i", "absent.csv"], "absent.csv: cannot be read"),
     ],
 )
@@ -232,6 +296,23 @@ def test_a_terminal_shows_labels_and_colored_tokens(file):
     assert re.search(r"logit -?\d+\.\d\d =", re.sub(r"\x1b\[[\d;]*m", "", output))
     assert "\x1b[31mred" not in output  # a label's own escape is shown, not obeyed
     assert all(len(line) <= 60 for line in lines)
+
+
+def test_a_long_predicted_label_is_shown_whole_and_others_as_they_fit(tmp_path):
+    labels = ["a" * 40, "b" * 30, "c" * 5]
+    table = np.ones((9, D), np.float32)
+    write(tmp_path / "p.staticemb", Parts(table, word_level_tokenizer(9)), Settings())
+    bias = np.array([3.0, 2.0, 1.0])
+    heads = [Head("x", "softmax", tuple(labels), np.zeros((3, D)), bias)]
+    with_heads(tmp_path / "p.staticemb", heads, tmp_path / "m.staticemb")
+    command = [sys.executable, "-m", "staticemb_runtime", "classify", "-m"]
+    for columns, shown in ((60, 1), (100, 3)):
+        with Terminal([*command, tmp_path / "m.staticemb", "w1"], size=(24, columns)) as terminal:
+            lines = [line.strip() for line in terminal.finish()[1]]
+        scores = [
+            f"{label} 0.{digits}" for label, digits in zip(labels, (67, 24, "09"), strict=True)
+        ]
+        assert " ".join(scores[:shown]) in [re.sub(" +", " ", line) for line in lines]
 
 
 def test_texts_are_answered_as_they_are_typed(file):

@@ -290,6 +290,13 @@ def test_rows_that_are_no_duplicates_are_kept(questions, tmp_path, run):
         assert rows == ["0", "1", "3"]
 
 
+def test_rows_that_are_no_duplicates_are_kept_as_parquet(questions, tmp_path, run):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    run("dedup", questions, "-o", tmp_path / "kept.parquet", "--threshold", 0.8)
+    table = parquet.read_table(tmp_path / "kept.parquet")
+    assert table.to_pylist() == [{"id": str(n), "text": QUESTIONS[n]} for n in (0, 1, 3)]
+
+
 def test_duplicates_are_shown_with_what_they_repeat(questions, run, monkeypatch):
     monkeypatch.chdir(questions.parent)
     questions = questions.name
@@ -315,7 +322,7 @@ def test_texts_are_compared_with_another_file(questions, tmp_path, run):
     ("options", "message"),
     [
         (["--threshold", "0"], "threshold: expected a number above 0"),
-        (["-o", "kept.parquet"], "expected a name ending in .jsonl"),
+        (["-o", "kept.npy"], "expected a name ending in .jsonl"),
         (["-o", "questions.csv"], "questions.csv"),
         (["-o", "-", "--json"], "--json"),
         (["--column", "body"], "expected a column 'body'"),

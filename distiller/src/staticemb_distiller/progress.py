@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
+import textwrap
 import threading
 import time
 from contextlib import contextmanager
@@ -87,12 +88,19 @@ class Progress:
                 self._bar.clear()
             else:
                 self._end_step()
-            self._stream.write(printable(self._spell(text)) + "\n")
+            self._stream.write(self._wrapped(printable(self._spell(text))) + "\n")
             self._stream.flush()
             if self._bar is not None:
                 self._bar.refresh()
             else:
                 self._begin_status("")
+
+    def _wrapped(self, line: str) -> str:
+        """Break a line at words on a terminal, which would break it anywhere."""
+        columns = shutil.get_terminal_size().columns
+        if len(line) <= columns or not self._stream.isatty():
+            return line
+        return textwrap.fill(line, columns, break_on_hyphens=False)
 
     def status(self, text: str) -> None:
         """Show a text until the next step; only on a terminal."""

@@ -16,6 +16,7 @@ def hub_records(
     split: str = "train",
     config: str | None = None,
     revision: str | None = None,
+    class_names: bool = False,
 ) -> Iterator[tuple[str, Record]]:
     """Stream the rows of a data set.
 
@@ -24,6 +25,8 @@ def hub_records(
         split: The split, for example "train".
         config: The subset, if the data set has several.
         revision: A commit, branch or tag.
+        class_names: Whether the number of a class becomes its name, where the data set names its
+            classes, and -1 becomes None.
 
     Yields:
         The row's location for messages, and the row.
@@ -35,9 +38,11 @@ def hub_records(
     number = 0
     builder = _builder(name, config, revision)
     try:
-        records = iter(builder.as_streaming_dataset(split=split))
+        dataset = builder.as_streaming_dataset(split=split)
+        records = iter(dataset)
     except Exception as error:
         raise TextSourceError(f"hf:{name}: cannot be read: {error}") from error
+    features = dict(dataset.features or {}) if class_names else {}
     while True:
         try:
             record = next(records)
@@ -46,7 +51,8 @@ def hub_records(
         except Exception as error:
             raise TextSourceError(f"hf:{name}: cannot be read: {error}") from error
         number += 1
-        yield f"hf:{name}, row {number}", record
+        named = {column: _class_names(features[column], record[column]) for column in features}
+        yield f"hf:{name}, row {number}", record | named
 
 
 def hub_version(name: str, *, config: str | None = None, revision: str | None = None) -> str:
@@ -64,6 +70,17 @@ def hub_version(name: str, *, config: str | None = None, revision: str | None = 
         MissingPackageError: `datasets` is not installed.
     """
     return str(_builder(name, config, revision).hash)
+
+
+def _class_names(feature: Any, value: Any) -> Any:  # noqa: ANN401 - untyped
+    """Return the name of a class, or the names of a list of classes; other values stay."""
+    if isinstance(value, list):
+        item = getattr(feature, "feature", None)
+        return value if item is None else [_class_names(item, each) for each in value]
+    names = getattr(feature, "names", None)
+    if names is None or value is None:
+        return value
+    return names[value] if value >= 0 else None
 
 
 @cache  # A branch may move: within a process a data set must always be the same commit.

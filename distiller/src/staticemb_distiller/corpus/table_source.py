@@ -46,7 +46,11 @@ class TableSource(PlaceSpec):
         return files
 
     def records(
-        self, columns: tuple[str, ...], is_header: Callable[[list[str]], bool]
+        self,
+        columns: tuple[str, ...],
+        is_header: Callable[[list[str]], bool],
+        *,
+        class_names: bool = False,
     ) -> Iterator[tuple[str, Record]]:
         """Read the rows.
 
@@ -54,6 +58,7 @@ class TableSource(PlaceSpec):
             columns: The needed columns; empty: all.
             is_header: Decides whether the first row of a CSV or TSV file names the columns, unless
                 `header` does.
+            class_names: As for `hub_records`.
 
         Yields:
             The row's location for messages, and the row.
@@ -64,7 +69,11 @@ class TableSource(PlaceSpec):
         """
         if self.dataset is not None:
             yield from hub_records(
-                self.dataset, split=self.split, config=self.config, revision=self.revision
+                self.dataset,
+                split=self.split,
+                config=self.config,
+                revision=self.revision,
+                class_names=class_names,
             )
             return
         known = self.header

@@ -21,10 +21,18 @@ Logits = NDArray[np.float32]
 Floats = NDArray[np.float64]
 
 
-def losses(logits: Logits, targets: Targets, temperature: float = 1.0) -> Floats:
+def losses(
+    logits: Logits, targets: Targets, temperature: float = 1.0, *, doubt: float = 0.0
+) -> Floats:
     """Return the negative log likelihood of each text, (N,): of its label, or of all its labels.
 
     A text with a label that the head does not know has the loss of the least likely label.
+
+    Args:
+        logits: (N, K).
+        targets: N targets of the kind softmax or sigmoid.
+        temperature: What the logits are divided by.
+        doubt: The share of each target that is spread evenly over all labels.
     """
     result = np.empty(len(logits))
     for part in blocks(len(logits), logits.shape[1]):
@@ -33,16 +41,25 @@ def losses(logits: Logits, targets: Targets, temperature: float = 1.0) -> Floats
         if targets.kind == "softmax":
             likelihood = log_softmax(block, axis=1)
             known = likelihood[np.arange(len(block)), wanted]
-            result[part] = -np.where(wanted >= 0, known, likelihood.min(axis=1))
+            own = -np.where(wanted >= 0, known, likelihood.min(axis=1))
+            result[part] = (1 - doubt) * own - doubt * likelihood.mean(axis=1)
         else:
+            wanted = (1 - doubt) * wanted + doubt / 2
             result[part] = (np.logaddexp(0, block) - wanted * block).mean(axis=1)
     return result
 
 
 def best_temperature(logits: Logits, targets: Targets) -> float:
-    """Return the temperature under which held-out labels are most likely (Guo et al. 2017)."""
+    """Return the temperature under which held-out labels are most likely (Guo et al. 2017).
+
+    Where all of few held-out texts are right, the likeliest probability of a label would be 1. So
+    one text in N + 2 is taken to be wrong (the rule of succession, as in Platt 1999).
+    """
+    doubt = 1 / (len(logits) + 2)
     found = minimize_scalar(
-        lambda exponent: float(losses(logits, targets, float(np.exp(exponent))).mean()),
+        lambda exponent: float(
+            losses(logits, targets, float(np.exp(exponent)), doubt=doubt).mean()
+        ),
         bounds=tuple(np.log(TEMPERATURES)),
         method="bounded",
         options={"xatol": 0.01},

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..arguments import check_type
 from ..errors import HeadError
+from .notes import counted
 from .sources import LabeledRow, LabeledSource
 from .targets import TargetReader, Targets, Task
 from .text_store import TextStore
@@ -130,55 +131,6 @@ def digest(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(normal.encode(), digest_size=8).digest(), "little")
 
 
-def duplicate_notes(train: LabeledTexts, held_out: LabeledTexts | None) -> Iterator[str]:
-    """Yield warnings of texts that repeat, and of held-out texts that are among the others.
-
-    Texts are compared after normalization, as by `digest`.
-    """
-    _, first, inverse = np.unique(train.digests, return_index=True, return_inverse=True)
-    original = first[inverse]
-    repeats = np.flatnonzero(original != np.arange(len(train)))
-    if len(repeats):
-        yield (
-            f"{train.place}: {_texts(len(repeats))} again among the training texts, such as "
-            f"{_quoted(train.texts, repeats)}"
-        )
-        other = _differ(train.targets, repeats, original[repeats])
-        if len(other):
-            yield (
-                f"{train.place}: {len(other):,} of these have another label than the first time, "
-                f"such as {_quoted(train.texts, other)}"
-            )
-    if held_out is not None:
-        leaks = np.flatnonzero(np.isin(held_out.digests, train.digests))
-        if len(leaks):
-            yield (
-                f"{held_out.place}: {_texts(len(leaks))} also among the training texts, so that "
-                f"the scores are too high, such as {_quoted(held_out.texts, leaks)}"
-            )
-
-
-def _texts(count: int) -> str:
-    return f"{count:,} text{'' if count == 1 else 's'} appear{'s' if count == 1 else ''}"
-
-
-def _differ(
-    targets: Targets, rows: NDArray[np.int64], others: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Return the rows whose targets differ from the targets of the others."""
-    if targets.kind == "sigmoid":
-        apart = np.asarray((targets.values[rows] != targets.values[others]).sum(axis=1)).ravel() > 0
-    elif targets.kind == "softmax":
-        apart = targets.values[rows] != targets.values[others]
-    else:
-        apart = (targets.values[rows] != targets.values[others]).any(axis=1)
-    return rows[apart]
-
-
-def _quoted(texts: TextStore, rows: NDArray[np.int64]) -> str:
-    return ", ".join(f"{text[:60]!r}" for text in texts.take(rows[:_NAMED]))
-
-
 def _opened(data: Data) -> tuple[str, list[tuple[Iterator[LabeledRow], tuple[str, ...], float]]]:
     """Return the data's name, and for each source its rows, its columns' names and its weight."""
     parts: list[tuple[Iterator[LabeledRow], tuple[str, ...], float]] = []
@@ -240,7 +192,9 @@ def _notes(
         count = sum(reader.unseen.values())
         names = ", ".join(f"{label!a:.40}" for label in sorted(reader.unseen)[:_NAMED])
         more = ", …" if len(reader.unseen) > _NAMED else ""
+        held_out = counted(count, "held-out text has", "held-out texts have")
+        labels = counted(len(reader.unseen), "label", "labels")
         yield (
-            f"{place}: {count:,} held-out texts have {len(reader.unseen):,} labels that no "
-            f"training text has, and count as wrong: {names}{more}"
+            f"{place}: {held_out} {labels} that no training text has; they count as wrong: "
+            f"{names}{more}"
         )

@@ -26,10 +26,12 @@ class Features(NamedTuple):
     Attributes:
         vectors: (N, D) float32, unit vectors less the mean; a file is mapped.
         mean: (D,) float32.
+        empty: the numbers of the vectors that were zero: of texts without a known token.
     """
 
     vectors: Vectors
     mean: NDArray[np.float32]
+    empty: NDArray[np.int64]
 
 
 def poolings(model: StaticModel) -> tuple[Pooling, ...]:
@@ -73,9 +75,12 @@ def encode(
 def centered(vectors: Vectors) -> Features:
     """Subtract the mean from vectors (N, D), in place."""
     total = np.zeros(vectors.shape[1], np.float64)
+    empty = []
     for first in range(0, len(vectors), _BLOCK):
-        total += vectors[first : first + _BLOCK].sum(axis=0, dtype=np.float64)
+        block = vectors[first : first + _BLOCK]
+        total += block.sum(axis=0, dtype=np.float64)
+        empty.append(first + np.flatnonzero(~block.any(axis=1)))
     mean = (total / len(vectors)).astype(np.float32)
     for first in range(0, len(vectors), _BLOCK):
         vectors[first : first + _BLOCK] -= mean
-    return Features(vectors, mean)
+    return Features(vectors, mean, np.concatenate(empty))

@@ -22,15 +22,16 @@ from ..file.optional_names import optional_names
 from ..output_file import check_output
 from ..progress import Progress
 from . import baseline
-from .examples import Data, LabeledTexts, duplicate_notes, places, read_examples
+from .examples import Data, LabeledTexts, places, read_examples
 from .features import encode
 from .fitting import FittedHead, fit_frozen
 from .folds import fold_count, fold_numbers
 from .further import check_further, with_hidden, with_tuning
+from .notes import duplicate_notes, empty_notes, few_notes
 from .page import html as page
 from .report import HeadReport
 from .scores import Scores, score
-from .targets import Targets, Task, check_labels
+from .targets import Task, check_labels
 
 if TYPE_CHECKING:
     from ..file.head import HeadPrecision
@@ -137,7 +138,7 @@ def fit_head(
             *examples.notes,
             *(() if held_out is None else held_out.notes),
             *duplicate_notes(examples, held_out),
-            *_few_texts(examples.targets, examples.place),
+            *few_notes(examples.targets, examples.place),
         )
         for line in warnings:
             progress.warn(f"warning: {line}")
@@ -153,6 +154,9 @@ def fit_head(
             strength=strength,
             seed=seed,
         )
+        for line in empty_notes(examples, fitted.features.empty):
+            warnings = (*warnings, line)
+            progress.warn(f"warning: {line}")
         check_further(hidden, tune, fitted.weights.texts is not None)
         choices: tuple[str, ...] = ()
         tuned_path = None
@@ -231,18 +235,6 @@ def _task(examples: LabeledTexts) -> Task:
     return "multilabel" if kind == "sigmoid" else "classification"
 
 
-def _few_texts(targets: Targets, place: str) -> list[str]:
-    """Return warnings of labels that cannot be held out."""
-    if targets.kind != "softmax":
-        return []
-    single = [targets.labels[at] for at in np.flatnonzero(targets.counts() == 1)]
-    if not single:
-        return []
-    names = ", ".join(f"{label!a:.40}" for label in single[:3])
-    more = ", …" if len(single) > 3 else ""
-    return [f"{place}: {len(single):,} labels have one text and cannot be measured: {names}{more}"]
-
-
 def _measured(
     model: StaticModel,
     fitted: FittedHead,
@@ -294,6 +286,8 @@ def _cross_validated(
         )
         return method, scores, score(found, targets)
     method = f"{len(rows):,} training texts, each held out once ({fold_count(len(rows))} folds)"
+    if fitted.sampled:
+        method = f"a sample of {method}; the head is fitted to more texts than these fits were"
     if not with_baseline:
         return method, scores, None
     progress.status("Measuring TF-IDF")

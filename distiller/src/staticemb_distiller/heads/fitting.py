@@ -50,6 +50,7 @@ class FittedHead:
         hidden: The layer before `layer`, which ends with max(0, x); None: there is none.
         trained_on: The texts that the layers were fitted to in a trial, whose held-out texts the
             choice has; None: the choice is by cross-validation.
+        sampled: Whether the choice is by a sample of the texts.
     """
 
     layer: Linear
@@ -60,6 +61,7 @@ class FittedHead:
     folds: NDArray[np.int8]
     hidden: Linear | None = None
     trained_on: NDArray[np.int64] | None = None
+    sampled: bool = False
 
     def outputs(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the outputs (N, K) of unit vectors (N, D)."""
@@ -161,7 +163,8 @@ def fit_frozen(
             layer = fit_logistic(
                 used.vectors, targets, choice.strength, weights=weights, start=choice.start
             )
-    return FittedHead(layer.around(used.mean), choice, predictions, used, weights, held_out)
+    layer = layer.around(used.mean)
+    return FittedHead(layer, choice, predictions, used, weights, held_out, sampled=not whole)
 
 
 def _sample(targets: Targets, seed: int) -> NDArray[np.int64]:

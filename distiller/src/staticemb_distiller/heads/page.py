@@ -94,8 +94,8 @@ def _method(report: HeadReport) -> list[str]:
     ]
     if report.kind != "linear":
         lines.append(
-            f"Logits are divided by the temperature {report.temperature:.3g}, which makes the "
-            "labels of held-out texts most likely."
+            f"Logits are divided by the temperature {report.temperature:.3g}, chosen on held-out "
+            "texts so that probabilities agree with how often they are right."
         )
         lines.append(
             "Calibration error: the mean distance of probability and share right, in 10 bins. "

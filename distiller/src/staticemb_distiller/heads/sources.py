@@ -112,7 +112,7 @@ class LabeledSource(TableSource):
 
     def _records(self, columns: tuple[str, ...]) -> Iterator[tuple[str, Record]]:
         named = (*self.text, *self.label)
-        return self.records(columns, lambda cells: is_header(cells, named))
+        return self.records(columns, lambda cells: is_header(cells, named), class_names=True)
 
 
 def _text(where: str, name: str, value: object) -> str:

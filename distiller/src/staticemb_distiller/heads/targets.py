@@ -112,6 +112,8 @@ class TargetReader:
                 return False
             self.task = _recognized_task(where, value)
         if self.task == "regression":
+            if value is None or (isinstance(value, str) and not value.strip()):
+                return False
             return self._add_numbers(where, value)
         if self.task == "classification":
             if _is_missing(value):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +18,7 @@ from ..records.output_file import refuse_inputs
 from ..records.places import placed
 from ..records.row_writers import open_rows_writer, row_form
 from .parser import CommandParser
+from .prediction_columns import COLUMNS, arrow_schema, as_cells, as_json, column_names
 from .process import given_text
 from .terminal import announce_waiting
 from .texts import add_input, note_empty, refuse_input
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from ..records.readers import Record
 
 BLOCK_TEXTS: Final = 8192
-COLUMNS: Final = ("prediction", "probability", "probabilities", "explanation")
 
 
 def add_parser(commands: argparse._SubParsersAction[CommandParser], model: CommandParser) -> None:
@@ -65,8 +64,8 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser], model: Comma
         "--output",
         default="-",
         metavar="FILE",
-        help="the file to write: .jsonl, .ndjson, .csv or .tsv, also with .gz or .zst after it. - "
-        "is standard output, which gets JSON lines [-]",
+        help="the file to write: .jsonl, .ndjson, .csv or .tsv, also with .gz or .zst after it, or "
+        ".parquet. - is standard output, which gets JSON lines [-]",
     )
     classify.add_argument(
         "--head",
@@ -116,7 +115,9 @@ def run(options: argparse.Namespace) -> int:
 
     form = row_form(options.output)
     if form == "lines":
-        raise InvalidOptionError(f"{options.output}: expected .jsonl, .csv or .tsv, found a text")
+        raise InvalidOptionError(
+            f"{options.output}: expected .jsonl, .csv, .tsv or .parquet, found a text"
+        )
     position = InputPosition()
     source = _source(options, position)
     model = StaticModel.load(options.model)
@@ -129,9 +130,15 @@ def run(options: argparse.Namespace) -> int:
         announce_waiting()
     show = not options.quiet and options.output != "-" and sys.stderr.isatty()
     empty, first_empty = EmptyTexts("zero"), ""
+    given_columns = {"every": options.probabilities, "explained": options.explain}
+    without_text = dict.fromkeys(column_names(head, **given_columns))
     size = 1 if typed or at_terminal else BLOCK_TEXTS * workers
     with (
-        nullcontext() if at_terminal else open_rows_writer(options.output) as writer,
+        nullcontext()
+        if at_terminal
+        else open_rows_writer(
+            options.output, lambda: arrow_schema(head, **given_columns)
+        ) as writer,
         Progress(None, unit="texts", enabled=show, position=position) as progress,
     ):
         for all_places, given, records in blocks(source, size):
@@ -156,10 +163,10 @@ def run(options: argparse.Namespace) -> int:
             if writer is None:
                 _print(head, options, texts, scores, rows)
             else:
-                spelled = map(_spelled, rows)
+                spelled = map(as_json, rows)
                 for text, record in zip(given, records, strict=True):
-                    row = dict.fromkeys(_names(head, options)) if text is None else next(spelled)
-                    writer.write(record | (_cells(row) if form in ("csv", "tsv") else row))
+                    row = without_text if text is None else next(spelled)
+                    writer.write(record | (as_cells(row) if form in ("csv", "tsv") else row))
             progress.advance(len(given))
             empty.start += len(texts)
     if options.on_empty == "warn":
@@ -179,16 +186,6 @@ def _source(
     refuse_inputs(options.output, [options.input, *model_files(options.model)])
     records = read_records(options.input, form, options.column, nulls=True, opened=position.follow)
     return map(_unreserved, records)
-
-
-def _names(head: Head, options: argparse.Namespace) -> list[str]:
-    """Return the columns of a prediction, for a row without text, where they are null."""
-    names = ["prediction"]
-    if head.kind == "softmax":
-        names.append("probability")
-    if head.kind == "sigmoid" or options.probabilities:
-        names.append("probabilities")
-    return [*names, *(["explanation"] if options.explain else [])]
 
 
 def _unreserved(item: tuple[str, str | None, Record]) -> tuple[str, str | None, Record]:
@@ -233,32 +230,6 @@ def _explained(
             yield model.explain_prediction(text, head.name, label=head.labels[best])
         except MissingPackageError as error:
             raise MissingPackageError(f"--explain: {error}") from None
-
-
-def _spelled(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a prediction as JSON holds it."""
-    explanation: PredictionExplanation | None = row.get("explanation")
-    if explanation is None:
-        return row
-    tokens = zip(explanation.pieces, explanation.spans, explanation.shares.tolist(), strict=True)
-    spelled = {
-        "label": explanation.label,
-        "logit": explanation.logit,
-        "bias": explanation.bias,
-        "tokens": [
-            {"piece": piece, "start": start, "end": end, "share": share}
-            for piece, (start, end), share in tokens
-        ],
-    }
-    return row | {"explanation": spelled}
-
-
-def _cells(row: dict[str, Any]) -> dict[str, Any]:
-    """Return columns that a table can hold: lists and objects become JSON."""
-    return {
-        name: json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else value
-        for name, value in row.items()
-    }
 
 
 def _print(

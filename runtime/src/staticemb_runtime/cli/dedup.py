@@ -63,8 +63,8 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser], model: Comma
         "-o",
         "--output",
         metavar="FILE",
-        help="write the rows that are no duplicates: .jsonl, .csv, .tsv or .txt. - is standard "
-        "output, which gets JSON lines",
+        help="write the rows that are no duplicates: .jsonl, .csv, .tsv, .txt or .parquet. - is "
+        "standard output, which gets JSON lines",
     )
     dedup.add_argument(
         "--exact",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from .layout import Span, Styles, fit, terminal_width, visible, wrap
+from .layout import Span, Styles, columns_of, fit, terminal_width, visible, wrap
 from .process import printable
 
 if TYPE_CHECKING:
@@ -63,14 +63,21 @@ def _labels(
     room: int,
     every: bool,
 ) -> list[str]:
-    """Return the likeliest labels in a line, or all in a line each; predicted ones are bold."""
+    """Return the likeliest labels in a line, or all in a line each; predicted ones are bold.
+
+    Of labels that are not predicted, those that do not fit into the line are left out.
+    """
     order = np.argsort(-scores, kind="stable").tolist()
     if not every:
         order = order[: max(_LABELS, len(given))]
-    shown = []
+    shown: list[list[Span]] = []
+    used = 0
     for place in order:
-        name = fit(printable(head.labels[place]), max(room // (1 if every else 3) - 6, 8))
+        name = fit(printable(head.labels[place]), room - len(" 0.00"))
         style = "bold" if head.labels[place] in given else "dim"
+        used += columns_of(name) + len(" 0.00 ")
+        if style == "dim" and shown and not every and used > room:
+            break
         shown.append([Span(f"{name} {scores[place]:.2f}", style), Span("  ")])
     if every:
         return [styles.line(spans[:1]) for spans in shown]

@@ -128,12 +128,14 @@ class HeadMethods:
             >>> model.classify(["the printer is on fire", "I want my money back"])  # doctest: +SKIP
             ['hardware', 'billing']
         """
-        blocks = self._label_blocks(
-            texts, head, threshold, batch_size, show_progress_bar, on_empty, workers
-        )
+        from ..heads.labels import check_threshold, labels_of
+
+        scorer, limit = self._classifier(head), check_threshold(threshold)
         labels: list[Any] = []
-        for block in blocks:
-            labels += block
+        for scores in self._blocks(
+            scorer, scorer.scores, texts, batch_size, show_progress_bar, on_empty, workers
+        ):
+            labels += labels_of(scorer.head, scores, limit)
         return labels[0] if isinstance(texts, str) else labels
 
     def classify_stream(
@@ -370,24 +372,6 @@ class HeadMethods:
 
     def _head_request(self, head: Head) -> Request:
         return self._encoder.request(head.dimension, head.normalize, "float32", head.pooling)
-
-    def _label_blocks(
-        self,
-        texts: str | Iterable[str],
-        name: str | None,
-        threshold: float | None,
-        batch_size: int,
-        show_progress_bar: bool,
-        on_empty: OnEmpty | EmptyTexts,
-        workers: Workers,
-    ) -> Iterator[Labels]:
-        from ..heads.labels import check_threshold, labels_of
-
-        scorer, limit = self._classifier(name), check_threshold(threshold)
-        blocks = self._blocks(
-            scorer, scorer.scores, texts, batch_size, show_progress_bar, on_empty, workers
-        )
-        return (labels_of(scorer.head, scores, limit) for scores in blocks)
 
     def _array(
         self,

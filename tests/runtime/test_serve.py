@@ -95,6 +95,12 @@ def test_a_text_without_known_tokens_has_a_zero_vector(server):
     assert any(answer["data"][1]["embedding"])
 
 
+@pytest.mark.parametrize("members", [{"input": ["", "a"]}, {"input": "a", "dimensions": 1}])
+def test_each_number_of_a_vector_has_a_point_or_an_exponent(server, members):
+    for item in embeddings(server, **members)["data"]:
+        assert {type(number) for number in item["embedding"]} == {float}
+
+
 def test_tei_embeds_alike(server, model):
     for path in ("/embed", "/"):
         status, answer = server.post(path, {"inputs": TEXTS, "truncate": True})

@@ -107,6 +107,38 @@ def test_what_is_no_request_is_refused(server, sent):
     assert server.get("/health")[0] == 200
 
 
+def test_an_answer_comes_in_one_piece(server):
+    expected = read_whole(server, WHOLE)
+    for _ in range(20):
+        assert read_whole(server, WHOLE) == expected
+
+
+def read_whole(server, sent):
+    """What the first read after a request returns, without the date."""
+    with server.connect(20) as connection:
+        connection.sendall(sent)
+        received = connection.recv(1 << 20)
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert len(body) == int(re.search(rb"content-length: (\d+)", head)[1])
+    return body
+
+
+def test_a_client_that_waits_for_100_continue_is_told_to_go_on(server):
+    with server.connect(20) as connection:
+        connection.sendall(ASK + b"Content-Length: 15\r\nExpect: 100-continue\r\n\r\n")
+        assert connection.recv(1000).startswith(b"HTTP/1.1 100 ")
+        connection.sendall(BODY)
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+@pytest.mark.parametrize("path", ["/health", "/nothing"])
+def test_answers_without_a_body_are_sent(server, method, path):
+    status, headers, body = server.request(method, path)
+    assert status == (200 if path == "/health" else 404)
+    assert len(body) == (0 if method == "HEAD" else int(headers["content-length"]))
+
+
 @pytest.mark.parametrize("sent", [b"", b"POST /emb", ASK, ASK + b"Content-Length: 15\r\n\r\n{"])
 def test_a_half_request_ends_in_time(server, sent):
     begun = time.monotonic()

@@ -1,19 +1,13 @@
 """Chroma: a static model as an embedding function that collections remember."""
 
-from __future__ import annotations
+from .opened_model import Config, OpenedModel, Source, check_update, needs
 
-from typing import Any
-
-from ..errors import SpaceMismatchError
-from .opened_model import ModelSource, OpenedModel, missing_package
-
-try:
+with needs("chroma"):
     from chromadb.api.types import Documents, EmbeddingFunction, Embeddings, Space
     from chromadb.utils.embedding_functions import register_embedding_function
-except ImportError as error:
-    raise missing_package("chroma", error) from None
 
 
+@register_embedding_function
 class StaticModelEmbeddingFunction(EmbeddingFunction[Documents]):
     """A static model for collections of Chroma, in cosine space.
 
@@ -21,21 +15,16 @@ class StaticModelEmbeddingFunction(EmbeddingFunction[Documents]):
     model and refuses other vectors; with one, Chroma itself compares the functions' names alone.
 
     Args:
-        model_name: an open model, a file, a folder, or an installed model's name; None: the bundled
-            model.
+        model_name: an open model, or a file, a folder or a name to open; None: the bundled model.
         truncate_dim: the length of vectors; None: the model's default.
-        digest: the digest that the model must have; None: any.
+        digest: the digest that the model must have, or else SpaceMismatchError; None: any.
 
     Raises:
         TypeError, StaticEmbError: as `StaticModel.load`.
-        SpaceMismatchError: the model's digest is another.
     """
 
     def __init__(
-        self,
-        model_name: ModelSource = None,
-        truncate_dim: int | None = None,
-        digest: str | None = None,
+        self, model_name: Source = None, truncate_dim: int | None = None, digest: str | None = None
     ) -> None:
         self._opened = OpenedModel.open(model_name, truncate_dim, digest)
 
@@ -56,23 +45,15 @@ class StaticModelEmbeddingFunction(EmbeddingFunction[Documents]):
         """Return `cosine`."""
         return "cosine"
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Return the model's name, digest and length of vectors."""
         return {"model_name": self._opened.name, **self._opened.settings}
 
     @staticmethod
-    def build_from_config(config: dict[str, Any]) -> StaticModelEmbeddingFunction:
+    def build_from_config(config: Config) -> "StaticModelEmbeddingFunction":
         """Open the model of a collection."""
         return StaticModelEmbeddingFunction(**{"digest": "", **config})
 
-    def validate_config_update(
-        self, old_config: dict[str, Any], new_config: dict[str, Any]
-    ) -> None:
+    def validate_config_update(self, old_config: Config, new_config: Config) -> None:
         """Refuse other vectors; the same model may stand at another path."""
-        for key in self._opened.settings:
-            old, new = old_config.get(key), new_config.get(key)
-            if old != new:
-                raise SpaceMismatchError(f"{key}: expected {old!r:.90}, found {new!r:.90}")
-
-
-register_embedding_function(StaticModelEmbeddingFunction)
+        check_update(old_config, new_config)

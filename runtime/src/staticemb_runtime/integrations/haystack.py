@@ -1,96 +1,63 @@
 """Haystack: a static model as a text embedder and as a document embedder."""
 
-from __future__ import annotations
+from dataclasses import asdict, dataclass, replace
 
-import asyncio
-from dataclasses import replace
-from typing import Any
+from .opened_model import Config, OpenedModel, Source, in_thread, lists, needs
 
-from .opened_model import ModelSource, OpenedModel, missing_package
-
-try:
+with needs("haystack"):
     from haystack import Document, component, default_from_dict, default_to_dict
-except ImportError as error:
-    raise missing_package("haystack", error) from None
+
+
+@dataclass(eq=False)
+class _Embedder:
+    model: Source = None
+    truncate_dim: int | None = None
+    from_dict = classmethod(default_from_dict)  # type: ignore[var-annotated]
+
+    def __post_init__(self) -> None:
+        self._opened = opened = OpenedModel.open(self.model, self.truncate_dim)
+        self.model, self.truncate_dim = opened.name, opened.truncate_dim
+
+    def to_dict(self) -> Config:
+        return default_to_dict(self, **asdict(self))
 
 
 @component
-class StaticModelTextEmbedder:
-    """Embeds a text, such as a query. Arguments as in `StaticModelDocumentEmbedder`."""
-
-    def __init__(self, model: ModelSource = None, truncate_dim: int | None = None) -> None:
-        self._opened = OpenedModel.open(model, truncate_dim)
-
-    from_dict: Any = classmethod(default_from_dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the component as a dictionary."""
-        _, name, _, truncate_dim = self._opened
-        return default_to_dict(self, model=name, truncate_dim=truncate_dim)
+class StaticModelTextEmbedder(_Embedder):
+    """Embeds a text, such as a query. Arguments and errors as in `StaticModelDocumentEmbedder`."""
 
     @component.output_types(embedding=list[float])
-    def run(self, text: str) -> dict[str, Any]:
+    def run(self, text: str) -> Config:
         """Embed a text."""
-        return {"embedding": self._opened.queries([text])[0].tolist()}
+        return {"embedding": lists(self._opened.queries([text]))[0]}
 
-    @component.output_types(embedding=list[float])
-    async def run_async(self, text: str) -> dict[str, Any]:
-        """Embed a text, in a thread."""
-        return await asyncio.to_thread(self.run, text)
+    run_async = in_thread(run)
 
 
 @component
-class StaticModelDocumentEmbedder:
+@dataclass(eq=False)
+class StaticModelDocumentEmbedder(_Embedder):
     """Embeds documents; the given ones stay as they are.
 
     Args:
-        model: an open model, a file, a folder, or an installed model's name; None: the bundled
-            model.
+        model: an open model, or what `StaticModel.load` takes, with its errors; None: the bundled.
         truncate_dim: the length of vectors; None: the model's default.
         meta_fields_to_embed: fields of the metadata that are put before a document's content.
         embedding_separator: what separates them.
-
-    Raises:
-        TypeError, StaticEmbError: as `StaticModel.load`.
     """
 
-    def __init__(
-        self,
-        model: ModelSource = None,
-        truncate_dim: int | None = None,
-        meta_fields_to_embed: list[str] | None = None,
-        embedding_separator: str = "\n",
-    ) -> None:
-        self._opened = OpenedModel.open(model, truncate_dim)
-        self._fields = list(meta_fields_to_embed or [])
-        self._separator = embedding_separator
-
-    from_dict: Any = classmethod(default_from_dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the component as a dictionary."""
-        _, name, _, truncate_dim = self._opened
-        return default_to_dict(
-            self,
-            model=name,
-            truncate_dim=truncate_dim,
-            meta_fields_to_embed=self._fields,
-            embedding_separator=self._separator,
-        )
+    meta_fields_to_embed: list[str] | None = None
+    embedding_separator: str = "\n"
 
     @component.output_types(documents=list[Document])
-    def run(self, documents: list[Document]) -> dict[str, Any]:
+    def run(self, documents: list[Document]) -> Config:
         """Embed documents, all in one call."""
-        vectors = self._opened.documents(map(self._text, documents)).tolist()
+        vectors = lists(self._opened.documents(map(self._text, documents)))
         pairs = zip(documents, vectors, strict=True)
         return {"documents": [replace(document, embedding=vector) for document, vector in pairs]}
 
-    @component.output_types(documents=list[Document])
-    async def run_async(self, documents: list[Document]) -> dict[str, Any]:
-        """Embed documents, in a thread."""
-        return await asyncio.to_thread(self.run, documents)
+    run_async = in_thread(run)
 
     def _text(self, document: Document) -> str:
-        fields = (document.meta.get(name) for name in self._fields)
-        parts = [str(value) for value in fields if value is not None]
-        return self._separator.join([*parts, document.content or ""])
+        parts = [*map(document.meta.get, self.meta_fields_to_embed or ()), document.content or ""]
+        return self.embedding_separator.join(str(part) for part in parts if part is not None)

@@ -2,38 +2,30 @@
 
 from typing import Any
 
-from .opened_model import OpenedModel, missing_package
+from .opened_model import OpenedModel, needs
 
-try:
+with needs("lancedb"):
     from lancedb.embeddings import TextEmbeddingFunction
     from lancedb.embeddings.registry import register
-    from pydantic import PrivateAttr
-except ImportError as error:
-    raise missing_package("lancedb", error) from None
 
 
 @register("staticemb")
 class StaticModelTextEmbeddingFunction(TextEmbeddingFunction):
     """A static model for the columns of a table; make it by `create`.
 
-    The table keeps the model's name and digest, and a file with other vectors is refused. A text
-    that is null, or has no known token, has no vector: `add` refuses such rows, or with
-    `on_bad_vectors="null"` stores null.
+    The table keeps the model's name and digest, and refuses a file with other vectors. A null, and
+    a text without known tokens, has no vector: `add` refuses it unless `on_bad_vectors` is "null".
 
     Attributes:
-        name: a file, a folder, or an installed model's name; None: the bundled model.
+        name: what `StaticModel.load` takes, with its errors; None: the bundled model.
         truncate_dim: the length of vectors; None: the model's default.
-        digest: the digest that the model must have; None: any.
-
-    Raises:
-        TypeError, StaticEmbError: as `StaticModel.load`.
-        SpaceMismatchError: the model's digest is another.
+        digest: the digest that the model must have, or else SpaceMismatchError; None: any.
     """
 
     name: str | None = None
     truncate_dim: int | None = None
     digest: str | None = None
-    _opened: OpenedModel = PrivateAttr()
+    _opened: OpenedModel
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from .opened_model import ModelSource, OpenedModel, missing_package
+from .opened_model import OpenedModel, Source, lists, needs
 
-try:
+with needs("langchain"):
     from langchain_core.embeddings import Embeddings
-except ImportError as error:
-    raise missing_package("langchain", error) from None
 
 
 class StaticModelEmbeddings(Embeddings):
@@ -16,8 +14,7 @@ class StaticModelEmbeddings(Embeddings):
     Vectors are lists of Python floats. The asynchronous methods compute in a thread.
 
     Args:
-        model: an open model, a file, a folder, or an installed model's name; None: the bundled
-            model.
+        model: an open model, or a file, a folder or a name to open; None: the bundled model.
         truncate_dim: the length of vectors; None: the model's default.
 
     Attributes:
@@ -28,17 +25,15 @@ class StaticModelEmbeddings(Embeddings):
         TypeError, StaticEmbError: as `StaticModel.load`.
     """
 
-    def __init__(self, model: ModelSource = None, *, truncate_dim: int | None = None) -> None:
+    def __init__(self, model: Source = None, *, truncate_dim: int | None = None) -> None:
         self._opened = OpenedModel.open(model, truncate_dim)
         self.model = self._opened.model
         self.digest = self._opened.digest
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Embed documents, all in one call."""
-        vectors: list[list[float]] = self._opened.documents(texts).tolist()
-        return vectors
+        return lists(self._opened.documents(texts))
 
     def embed_query(self, text: str) -> list[float]:
         """Embed a query."""
-        vector: list[float] = self._opened.queries([text])[0].tolist()
-        return vector
+        return lists(self._opened.queries([text]))[0]

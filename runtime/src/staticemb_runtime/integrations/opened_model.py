@@ -1,4 +1,4 @@
-"""The model of an adapter, with a name and a digest for the framework's configuration.
+"""What the adapters share: a model with a name and a digest for the framework's configuration.
 
 Frameworks make adapters again and again, some for each query. The adapters of a process share one
 open model a file, with its word cache.
@@ -6,9 +6,11 @@ open model a file, with its word cache.
 
 from __future__ import annotations
 
+import asyncio
 import os
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from contextlib import contextmanager
+from functools import lru_cache, wraps
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeAlias, TypeVar
 
 from ..encoding.vectors import check_dim
 from ..errors import MissingPackageError, SpaceMismatchError
@@ -18,12 +20,18 @@ from ..model.identity import identity
 from ..model.shared import shared_model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Coroutine, Iterable, Iterator
 
     from numpy.typing import NDArray
 
-ModelSource: TypeAlias = StaticModel | str | os.PathLike[str] | None
+Source: TypeAlias = StaticModel | str | os.PathLike[str] | None
 """An open model, a file, a folder, or an installed model's name; None: the bundled model."""
+
+Config: TypeAlias = dict[str, Any]
+"""What a framework stores of an adapter."""
+
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
 
 
 class OpenedModel(NamedTuple):
@@ -44,7 +52,7 @@ class OpenedModel(NamedTuple):
     @classmethod
     def open(
         cls,
-        model: ModelSource,
+        model: Source,
         truncate_dim: int | None = None,
         digest: str | None = None,
     ) -> OpenedModel:
@@ -82,7 +90,7 @@ class OpenedModel(NamedTuple):
         return cls(opened, name, found, truncate_dim)
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> Config:
         """The values of a framework's configuration that make the adapter again."""
         return {"truncate_dim": self.truncate_dim, "digest": self.digest}
 
@@ -119,6 +127,45 @@ def _several(texts: Iterable[str]) -> Iterable[str]:
 _identity = lru_cache(maxsize=8)(identity)
 
 
-def missing_package(extra: str, error: ImportError) -> MissingPackageError:
-    """Return the error for a framework that cannot be imported."""
-    return MissingPackageError(f"{error}: pip install 'staticemb-runtime[{extra}]'")
+def lists(vectors: NDArray[Any]) -> list[list[float]]:
+    """Return vectors, (n, dim), as lists of Python floats."""
+    numbers: list[list[float]] = vectors.tolist()
+    return numbers
+
+
+def check_update(stored: Config, new: Config) -> None:
+    """Refuse a configuration for other vectors; the same model may stand at another path.
+
+    Raises:
+        SpaceMismatchError: the length of vectors or the digest is another.
+    """
+    for key in ("truncate_dim", "digest"):
+        old, found = stored.get(key), new.get(key)
+        if old != found:
+            raise SpaceMismatchError(f"{key}: expected {old!r:.90}, found {found!r:.90}")
+
+
+def in_thread(
+    method: Callable[_Parameters, _Result],
+) -> Callable[_Parameters, Coroutine[Any, Any, _Result]]:
+    """Make the asynchronous form of a method, which computes in a thread."""
+
+    @wraps(method)
+    async def call(*args: _Parameters.args, **options: _Parameters.kwargs) -> _Result:
+        return await asyncio.to_thread(method, *args, **options)
+
+    return call
+
+
+@contextmanager
+def needs(extra: str) -> Iterator[None]:
+    """Name the extra of this package that brings a framework, if a block cannot import it.
+
+    Raises:
+        MissingPackageError: the framework cannot be imported.
+    """
+    try:
+        yield
+    except ImportError as error:
+        message = f"{error}: pip install 'staticemb-runtime[{extra}]'"
+        raise MissingPackageError(message) from None

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
-from ..encoding.decimals import nine_digits
 from ..encoding.options import find_prompt
 from ..errors import InvalidOptionError, ServeError
 from .refusals import Refusal
@@ -29,8 +28,9 @@ if TYPE_CHECKING:
 _Served = TypeVar("_Served")
 
 # A vector costs as much as this many characters: its sum, and its digits or its bytes.
-_VECTOR_COST: Final = {"float": 200, "base64": 10}
+_VECTOR_COST: Final = {"float": 100, "base64": 10}
 ALWAYS_THREAD: Final = 1 << 60
+_LITTLE: Final = np.dtype("<f4")
 
 
 class Answer(NamedTuple):
@@ -160,9 +160,16 @@ class Embedding(NamedTuple):
 def written(vectors: NDArray[np.float32], form: Form) -> list[str]:
     """Return each vector as JSON: an array of numbers, or a string of little-endian bytes."""
     if form == "base64":
-        little = np.ascontiguousarray(vectors, np.dtype("<f4"))
+        little = vectors.astype(_LITTLE, copy=False)
         return [f'"{base64.b64encode(row.tobytes()).decode()}"' for row in little]
-    return [json.dumps(row, separators=(",", ":")) for row in nine_digits(vectors).tolist()]
+    # Nine digits identify each float32, and take half the time of json.dumps. Whole numbers would
+    # lose their point, by which many parsers tell floats from integers.
+    digits = f"[{','.join(['%.9g'] * vectors.shape[1])}]"
+    whole = (np.rint(vectors) == vectors).any(axis=1).tolist()
+    return [
+        json.dumps(row, separators=(",", ":")) if has_whole else digits % tuple(row)
+        for row, has_whole in zip(vectors.tolist(), whole, strict=True)
+    ]
 
 
 def prompt_of(model: StaticModel, name: str | None) -> str | None:

@@ -51,6 +51,8 @@ _SCRIPTS = {
     "ぁヺ": 7,
 }
 _IDEOGRAPHS = ("一", "鿿")
+_LETTERS = 200  # of a script at most
+_FEWEST = 3_000
 
 
 def make(name: str, folder: Path, *, share: float = 1.0) -> Path:
@@ -62,7 +64,7 @@ def make(name: str, folder: Path, *, share: float = 1.0) -> Path:
         share: the share of the rows and dimensions.
     """
     layout = LAYOUTS[name]
-    tokens, dim = max(1_200, round(layout.tokens * share)), max(8, round(layout.dim * share))
+    tokens, dim = max(_FEWEST, round(layout.tokens * share)), max(8, round(layout.dim * share))
     path = folder / name
     path.mkdir()
     if layout.library == "model2vec":
@@ -74,8 +76,11 @@ def make(name: str, folder: Path, *, share: float = 1.0) -> Path:
 
 def texts(path: Path, count: int) -> list[str]:
     """Make texts of words of a folder's vocabulary, of new words, blanks and punctuation."""
-    vocabulary = _vocabulary(path)
-    words = [token.removeprefix("##").strip("▁") for token in vocabulary]
+    words = [
+        token.removeprefix("##").strip("▁")
+        for token in _vocabulary(path)
+        if not token.startswith("[")
+    ]
     rng = random.Random(1)
     new = _words(rng)
     made = []
@@ -133,16 +138,18 @@ def _wordpiece(count: int) -> Tokenizer:
     specials.append("[MASK]")
     rng = random.Random(0)
     vocabulary = dict.fromkeys(specials)
-    characters = [*punctuation, *"0123456789", *_letters(), *_ideographs(count // 8)]
-    for character in characters:
+    normalizer = normalizers.BertNormalizer(lowercase=True)
+    normalize = normalizer.normalize_str
+    characters = [*punctuation, *"0123456789", *_letters(), *_range(*_IDEOGRAPHS)[: count // 10]]
+    for character in normalize("".join(characters)):
         vocabulary |= {character: None, f"##{character}": None}
-    words = _words(rng)
+    words = map(normalize, _words(rng))
     while len(vocabulary) < count:
         word = next(words)
         vocabulary[f"##{word[:5]}" if rng.random() < 0.35 else word] = None
     pieces = {token: at for at, token in enumerate(list(vocabulary)[:count])}
     tokenizer = Tokenizer(models.WordPiece(pieces, unk_token="[UNK]", max_input_chars_per_word=100))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.normalizer = normalizer
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     named = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
     tokenizer.add_special_tokens([AddedToken(name, special=True) for name in named])
@@ -153,7 +160,7 @@ def _unigram(count: int) -> Tokenizer:
     rng = random.Random(0)
     pieces = {"[PAD]": 0.0, "[UNK]": 0.0, "▁": -2.0}
     pieces |= dict.fromkeys(punctuation + "0123456789", -8.0)
-    pieces |= dict.fromkeys([*_letters(), *_ideographs(count // 32)], -12.0)
+    pieces |= dict.fromkeys([*_letters(), *_range(*_IDEOGRAPHS)[: count // 20]], -12.0)
     words = _words(rng)
     while len(pieces) < count:
         word = next(words)
@@ -197,20 +204,17 @@ def _character_map() -> bytes:
 
 
 def _letters() -> Iterator[str]:
-    for first, last in _SCRIPTS:
-        yield from map(chr, range(ord(first), min(ord(last), ord(first) + 600) + 1))
+    for script in _SCRIPTS:
+        yield from _range(*script)[:_LETTERS]
 
 
-def _ideographs(most: int) -> list[str]:
-    first, last = map(ord, _IDEOGRAPHS)
-    return [chr(code) for code in range(first, min(last, first + most))]
+def _range(first: str, last: str) -> list[str]:
+    return [chr(code) for code in range(ord(first), ord(last) + 1)]
 
 
 def _words(rng: random.Random) -> Iterator[str]:
     """Yield words without end: 2 to 12 letters of one script."""
-    alphabets = [
-        [chr(code) for code in range(ord(first), ord(last) + 1)] for first, last in _SCRIPTS
-    ]
+    alphabets = [_range(*script)[:_LETTERS] for script in _SCRIPTS]
     weights = list(_SCRIPTS.values())
     while True:
         (alphabet,) = rng.choices(alphabets, weights)

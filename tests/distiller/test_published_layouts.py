@@ -14,8 +14,7 @@ from staticemb_runtime import StaticModel
 from staticemb_runtime.format import read
 from staticemb_runtime.loading import read_folder
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-sys.path.insert(0, str(BENCHMARKS))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 import published_layouts
 from published_layouts import LAYOUTS

@@ -143,6 +143,9 @@ def test_unknown_and_ambiguous_names_are_refused_with_what_there_is(
         StaticModel.load("nothing")
     with pytest.raises(ModelNotFoundError, match=r"no such file$"):
         StaticModel.load("some/path.staticemb")
+    for name in ("multilingual", "staticemb-model-multilingual"):
+        with pytest.raises(ModelNotFoundError, match=r"; pip install staticemb-model-multilingual"):
+            StaticModel.load(name)
     other = build_wheel(path, tmp_path, Names("other", "1.0", "Tiny.One"))
     install(other, tmp_path / "site")
     with pytest.raises(AmbiguousModelError, match=r"other, staticemb-model-Tiny\.One"):

@@ -242,6 +242,18 @@ def save(name: str, results: Mapping[str, Any]) -> None:
     print(f"wrote {path}", file=sys.stderr)
 
 
+# Not ru_maxrss, which a child inherits from the process that started it.
+_PEAK = (
+    "; print('peak', next(int(line.split()[1]) for line in open('/proc/self/status')"
+    " if line.startswith('VmHWM')))"
+)
+
+
+def peak_of(code: str) -> int:
+    """Run code in a new interpreter, and return its peak resident set in bytes."""
+    return int(in_fresh_process(code + _PEAK).rpartition("peak ")[2]) * 1024
+
+
 def in_fresh_process(code: str, *arguments: str, threads: Mapping[str, str] = ONE_THREAD) -> str:
     """Run code in a new interpreter and return its standard output."""
     done = subprocess.run(

@@ -21,11 +21,11 @@ TEXT = repr("a first text")
 # Ours answers plain English before it imports `tokenizers`; this text it may not.
 OTHER_TEXT = repr("a first résumé")
 UNIGRAM = "250,000 Unigram tokens"
-_OURS = "from staticemb_runtime import StaticModel; StaticModel.load({path!r}).encode({given})"
-_MODEL2VEC = (
+OURS = "from staticemb_runtime import StaticModel; StaticModel.load({path!r}).encode({given})"
+MODEL2VEC = (
     "from model2vec import StaticModel; StaticModel.from_pretrained({path!r}).encode({given})"
 )
-_TRANSFORMERS = (
+TRANSFORMERS = (
     "from sentence_transformers import SentenceTransformer; "
     "SentenceTransformer({path!r}, device='cpu').encode({given}, show_progress_bar=False)"
 )
@@ -64,7 +64,7 @@ def file_of_texts(path: Path, texts: list[str]) -> str:
 
 def ours(files: dict[str, Path]) -> dict[str, Program]:
     """A program for each file of ours."""
-    return {name: Program(_OURS, path, path.stat().st_size) for name, path in files.items()}
+    return {name: Program(OURS, path, path.stat().st_size) for name, path in files.items()}
 
 
 def others(folder: Path) -> dict[str, Callable[[], Program]]:
@@ -79,18 +79,18 @@ def others(folder: Path) -> dict[str, Callable[[], Program]]:
         return _program(template, path)
 
     def sentence_transformers() -> Program:
-        return _program(_TRANSFORMERS, peers.sentence_transformers_folder(folder))
+        return _program(TRANSFORMERS, peers.sentence_transformers_folder(folder))
 
     def wordllama() -> Program:
         return _program(_WORDLLAMA, peers.wordllama_folder())
 
     def teacher() -> Program:
         _require("sentence_transformers")
-        return _program(_TRANSFORMERS, contestants.teacher_folder())
+        return _program(TRANSFORMERS, contestants.teacher_folder())
 
     python, rust = (_LAGHU.replace("{rust:d}", str(core)) for core in (0, 1))
     peers_of_layout = {
-        contestants.BASE: (_MODEL2VEC, "model2vec"),
+        contestants.BASE: (MODEL2VEC, "model2vec"),
         "fastembed": (_FASTEMBED, "fastembed"),
         "laghu": (python, "laghu"),
         "laghu, Rust core": (rust, "laghu", "laghu_rs"),
@@ -100,7 +100,7 @@ def others(folder: Path) -> dict[str, Callable[[], Program]]:
     }
     return programs | {
         f"model2vec int8, {UNIGRAM}": partial(
-            model2vec_layout, _MODEL2VEC, "model2vec", unigram=True
+            model2vec_layout, MODEL2VEC, "model2vec", unigram=True
         ),
         f"laghu int8, {UNIGRAM}": partial(model2vec_layout, python, "laghu", unigram=True),
         "sentence-transformers": sentence_transformers,

@@ -20,6 +20,7 @@ ALL = (
     "throughput",
     "latency",
     "start",
+    "layouts",
     "parts",
     "growth",
     "distillation",

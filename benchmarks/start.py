@@ -25,11 +25,6 @@ import texts
 import vocabularies
 
 REPETITIONS = 9
-# Not ru_maxrss, which a child inherits from the process that started it.
-_PEAK = (
-    "; print('peak', next(int(line.split()[1]) for line in open('/proc/self/status')"
-    " if line.startswith('VmHWM')))"
-)
 TEXT = "a first text"
 OTHER = ", other text"
 MANY = ", 1,000 titles"
@@ -100,9 +95,9 @@ def _run(
     for _ in range(repetitions):
         for program, code in codes.items():
             start = time.perf_counter()
-            printed = harness.in_fresh_process(code + _PEAK)
+            peak = harness.peak_of(code)
             seconds[program].append(time.perf_counter() - start)
-            peaks[program].append(int(printed.rpartition("peak ")[2]) * 1024)
+            peaks[program].append(peak)
     return seconds, peaks
 
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from functools import cache
 from math import log
+from string import punctuation
 from typing import Any
 
 import pytest
@@ -274,6 +275,26 @@ def _bge_m3() -> Tokenizer:
     )
 
 
+def _model2vec() -> Tokenizer:
+    """model2vec's own design, that of potion-multilingual-128M: a piece may span blanks."""
+    tokenizer = _unigram(
+        normalizers.Sequence(
+            [
+                normalizers.Precompiled(nmt_nfkc()),
+                *(normalizers.Replace(mark, f" {mark} ") for mark in punctuation),
+                normalizers.Replace(Regex(r"\s+"), " "),
+                normalizers.Strip(),
+            ]
+        ),
+        pre_tokenizers.Metaspace(prepend_scheme="always", split=False),
+        [],
+    )
+    definition = json.loads(tokenizer.to_str())
+    spanning = [["▁quick▁brown▁fox", -3.0], ["▁don▁'▁t", -4.0], ["g▁d", -5.0]]
+    definition["model"]["vocab"] += spanning
+    return Tokenizer.from_str(json.dumps(definition))
+
+
 def _t5() -> Tokenizer:
     return _unigram(
         normalizers.Precompiled(nmt_nfkc()),
@@ -425,6 +446,7 @@ _BUILD: dict[str, Callable[[], Tokenizer]] = {
     "llama3": _llama3,
     "xlmr": _xlmr,
     "bge_m3": _bge_m3,
+    "model2vec": _model2vec,
     "t5": _t5,
     "t5_first": _t5_first,
     "albert": _albert,
@@ -443,7 +465,7 @@ _BUILD: dict[str, Callable[[], Tokenizer]] = {
 
 NAMES = tuple(_BUILD)
 # Those that cannot be cut at white space.
-WHOLE = ("unigram_whole", "crossing_bpe")
+WHOLE = ("model2vec", "unigram_whole", "crossing_bpe")
 
 
 @cache

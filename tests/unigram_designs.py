@@ -14,6 +14,8 @@ from tokenizer_families import clusters, nmt_nfkc
 
 METASPACE = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True}
 XLMR = {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, METASPACE]}
+UNSPLIT = METASPACE | {"split": False}
+XLMR_UNSPLIT = {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, UNSPLIT]}
 
 _ALPHABET = ["a", "b", "A", "Σ", "İ", "▁", "é", "e", "\u0301", "北", "🐈", " "]
 # Few values, so that sums are often equal, or equal but for rounding.
@@ -131,6 +133,8 @@ def unigram_designs(draw: st.DrawFn) -> bytes:
                 [normalizers.Lowercase(), normalizers.NFD()],
                 [normalizers.Replace(" ", "▁")],
                 [normalizers.Replace(" a", " b ")],
+                [normalizers.Replace("b", " b "), normalizers.Replace(Regex(r"\s+"), " ")],
+                [normalizers.Replace(Regex(r"\s+"), "▁"), normalizers.Strip()],
             ]
         )
     )
@@ -147,6 +151,6 @@ def unigram_designs(draw: st.DrawFn) -> bytes:
         unknown=unknown,
         byte_fallback=draw(st.booleans()),
         normalizer=state(normalizers.Sequence(steps)) if steps else None,
-        pre_tokenizer=draw(st.sampled_from([METASPACE, XLMR])),
+        pre_tokenizer=draw(st.sampled_from([METASPACE, XLMR, UNSPLIT, XLMR_UNSPLIT])),
         added=tuple(draw(st.lists(st.sampled_from(tokens), max_size=2, unique=True))),
     )

@@ -114,6 +114,62 @@ def test_the_command(tmp_path, capsys):
     assert "none" in error
 
 
+# --- fewer tokens, smaller numbers ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int8"])
+@pytest.mark.parametrize("source", ["float32", "float16", "int8"])
+def test_the_lengths_of_vectors_are_kept_in_every_number_format(tmp_path, wordpiece, source, dtype):
+    rows = vectors_for(wordpiece)
+    save_model2vec(tmp_path / "theirs", wordpiece, dtype=source, weights=np.full(len(rows), 1e-6))
+    done = convert_folder(tmp_path / "theirs", tmp_path / "ours.staticemb", dtype=dtype)
+    assert read(done.path).embeddings.dtype == dtype
+    assert (done.cosine is None) == (source == dtype)
+    expected = StaticModel.load(tmp_path / "theirs").encode(SHORT)
+    found = StaticModel.load(done.path).encode(SHORT)
+    assert np.abs(found - expected).max() < 0.02 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("name", families())
+def test_a_cut_keeps_the_vectors_of_its_texts(tmp_path, name):
+    tokenizer = Tokenizer.from_str(family(name).to_str())
+    tokenizer.no_truncation()
+    save_model2vec(tmp_path / "theirs", tokenizer)
+    used = [text for text in SHORT[:4] if text.isprintable()]
+    (tmp_path / "used.txt").write_text("\n".join(used), encoding="utf-8")
+    files = [str(tmp_path / "used.txt")]
+    done = convert_folder(tmp_path / "theirs", tmp_path / "cut.staticemb", keep_used_in=files)
+    kept, before = read(done.path).n_token_ids, len(vectors_for(tokenizer))
+    assert kept < before
+    assert f"kept {kept:,} of {before:,} tokens" in done.notes
+    theirs = StaticModel.load(tmp_path / "theirs")
+    expected, found = theirs.encode(used), StaticModel.load(done.path).encode(used)
+    assert np.abs(found - expected).max() < CLOSE
+
+
+def test_a_cut_without_tokens_or_texts_is_refused(tmp_path, capsys):
+    save_model2vec(tmp_path / "theirs", family("bert_uncased"))
+    (tmp_path / "used.txt").write_text("the fox\n", encoding="utf-8")
+    command = ["convert", str(tmp_path / "theirs"), "-o", str(tmp_path / "cut.staticemb")]
+    used = ["--keep-used-in", str(tmp_path / "used.txt")]
+    assert main([*command, *used, "--keep-min-count", "99"]) == 2
+    assert "at least 99 times" in capsys.readouterr().err
+    assert main([*command, "--keep-used-in", str(tmp_path / "none.txt")]) == 2
+    assert "none.txt" in capsys.readouterr().err
+    assert main([*command[:3], str(tmp_path / "used.txt"), *used]) == 2  # it would be replaced
+    assert "used.txt" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["theirs", "used.txt"]
+
+
+def test_word_vectors_are_neither_cut_nor_int8(tmp_path, capsys):
+    (tmp_path / "glove.txt").write_text(spell(), encoding="utf-8")
+    command = ["convert", str(tmp_path / "glove.txt"), "-o", str(tmp_path / "w.staticemb")]
+    assert main([*command, "--dtype", "int8"]) == 2
+    assert "expected float32 or float16 for word vectors, found int8" in capsys.readouterr().err
+    assert main([*command, "--keep-used-in", str(tmp_path / "glove.txt")]) == 2
+    assert "keep_used_in" in capsys.readouterr().err
+
+
 # --- word vectors ----------------------------------------------------------------------------
 
 WORDS = ["the", "cat", "sat", "don't", ".", "e-mail", "naïve", "東京"]

@@ -124,6 +124,26 @@ def test_the_license_goes_along(path, tmp_path):
         assert archive.read("some_model-2.dist-info/licenses/LICENSE") == b"do what you want"
 
 
+def test_the_card_is_the_description_after_the_facts(path, tmp_path, capsys):
+    card = tmp_path / "card.md"
+    card.write_bytes("\ufeff# Limits\r\n\r\nName: evil\u2028日本語\r\n".encode())
+    options = ["--name", "staticemb-model-multilingual", "--card", str(card), "-o", str(tmp_path)]
+    assert main(["wheel", str(path), *options]) == 0
+    with zipfile.ZipFile(capsys.readouterr().out.strip()) as archive:
+        raw = archive.read("staticemb_model_multilingual-1.0.dist-info/METADATA")
+        assert b"multilingual = staticemb_model_multilingual" in archive.read(
+            "staticemb_model_multilingual-1.0.dist-info/entry_points.txt"
+        )
+    metadata = email.message_from_bytes(raw)
+    assert metadata.get_all("Name") == ["staticemb-model-multilingual"]
+    description = metadata.get_payload(decode=True).decode()
+    assert description.index("- digest: ") < description.index("# Limits\n\nName: evil")
+    assert description.endswith("日本語\n")
+    card.write_bytes(b"\xff")
+    assert main(["wheel", str(path), *options]) == 2
+    assert "card.md: expected UTF-8, found byte 0xff at 0" in capsys.readouterr().err
+
+
 def test_an_existing_path_comes_before_a_name(path, wheel, tmp_path, monkeypatch):
     install(wheel, tmp_path / "site")
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
@@ -143,6 +163,9 @@ def test_unknown_and_ambiguous_names_are_refused_with_what_there_is(
         StaticModel.load("nothing")
     with pytest.raises(ModelNotFoundError, match=r"no such file$"):
         StaticModel.load("some/path.staticemb")
+    for name in ("multilingual", "staticemb-model-multilingual"):
+        with pytest.raises(ModelNotFoundError, match=r"; pip install staticemb-model-multilingual"):
+            StaticModel.load(name)
     other = build_wheel(path, tmp_path, Names("other", "1.0", "Tiny.One"))
     install(other, tmp_path / "site")
     with pytest.raises(AmbiguousModelError, match=r"other, staticemb-model-Tiny\.One"):

@@ -146,6 +146,16 @@ def test_another_choice_is_refused(model, wrong):
 def test_the_bundled_model_says_that_it_knows_no_japanese():
     (message,) = messages(lambda: StaticModel().encode(["hello", "日本語のテキスト", "🎉🎉"]))
     assert message.startswith("2 of 3 texts have no token that the model knows: ")
+    assert "English only; staticemb-model-multilingual reads other languages" in message
+    (message,) = messages(lambda: StaticModel().encode_tokens(["日本語"]))
+    assert "staticemb-model-multilingual" in message
+
+
+def test_only_an_english_model_without_a_word_of_a_text_names_the_multilingual_one(model):
+    (message,) = messages(lambda: StaticModel().encode(["hello", "", " "]))
+    assert "multilingual" not in message
+    (message,) = messages(lambda: model.encode("日本語"))  # its file names no languages
+    assert "multilingual" not in message
 
 
 # --- the command ----------------------------------------------------------------------------------
@@ -192,3 +202,15 @@ def test_the_similarity_of_nothing_is_not_silent(path):
     assert (run.returncode, run.stdout) == (0, b"0.0000\n")
     assert b"1 of 2 texts" in run.stderr
     assert b"the first is text 2" in run.stderr
+
+
+def test_the_commands_name_the_multilingual_model(tmp_path):
+    file = tmp_path / "texts.txt"
+    file.write_text("hello\n日本語\n", encoding="utf-8")
+    for arguments in (
+        ["encode", "-i", file, "-o", tmp_path / "out.npy"],
+        ["similarity", "日本語", "a"],
+    ):
+        done = staticemb(*arguments)
+        assert done.returncode == 0, done.stderr
+        assert b"staticemb-model-multilingual reads other languages" in done.stderr

@@ -110,10 +110,11 @@ def test_the_conversion_keeps_the_head(tmp_path):
     assert model.classify(texts, on_empty="zero") == peer.predict(texts).tolist()
 
 
-def test_a_conversion_that_cannot_keep_the_head_names_it(tmp_path):
+@pytest.mark.parametrize("change", [{"dim": 8}, {"dtype": "int8"}])
+def test_a_conversion_that_cannot_keep_the_head_names_it(tmp_path, change):
     convert = pytest.importorskip("staticemb_distiller.interop.convert").convert_folder
     saved(tmp_path, (24, 3), "softmax", CLASSES)
-    converted = convert(tmp_path / "head", tmp_path / "m.staticemb", dim=8)
+    converted = convert(tmp_path / "head", tmp_path / "m.staticemb", **change)
     assert [note for note in converted.notes if "the file has no head" in note]
     assert StaticModel(tmp_path / "m.staticemb").heads == ()
 

@@ -23,7 +23,7 @@ from tokenizer_families import NAMES, SENTENCES, family_json
 from unigram_designs import definition, library_ids, opened, pieces_tensors, proven_ids
 from word_tokenizers import found
 
-FAMILIES = ["xlmr", "bge_m3", "t5", "cluster_split", "cluster_metaspace"]
+FAMILIES = ["xlmr", "bge_m3", "model2vec", "t5", "cluster_split", "cluster_metaspace"]
 TEXTS = [
     *SENTENCES,
     "",
@@ -204,7 +204,6 @@ def test_a_part_of_more_pieces_than_rows_is_not_used(tmp_path):
     "pre_tokenizer",
     [
         {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": True},
-        {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": False},
         {"type": "Metaspace", "replacement": "_", "prepend_scheme": "always", "split": True},
         {"type": "Metaspace", "replacement": "▁", "add_prefix_space": False},
         {"type": "Metaspace", "replacement": "▁", "split": 1},

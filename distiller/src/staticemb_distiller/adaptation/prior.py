@@ -96,7 +96,7 @@ def open_base(
         )
     place = name if exists(name) else find_installed(name)
     if place is None:
-        raise AdaptationError(f"{name}: {not_installed()}; none: no model, only --tokenizer")
+        raise AdaptationError(f"{name}: {not_installed(name)}; none: no model, only --tokenizer")
     file = open_parts(place, verify=True)
     metadata = file.metadata
     rows = np.array(dense_rows(file), np.float32)

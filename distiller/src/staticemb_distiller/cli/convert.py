@@ -17,6 +17,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", required=True, metavar="FILE", help="the file to write (.staticemb)"
     )
+    parser.add_argument(
+        "--dtype",
+        choices=["float32", "float16", "int8"],
+        help="number type of the table; default: a folder's own, and float32 for word vectors, "
+        "which have no int8",
+    )
     folders = parser.add_argument_group("folders")
     folders.add_argument(
         "--rules",
@@ -28,6 +34,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar="N",
         help="keep the first N dimensions; default: as many as the library gives",
+    )
+    folders.add_argument(
+        "--keep-used-in",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="text files: keep only the tokens that they use, so that the file is smaller; texts "
+        "of such tokens have the same vectors as before",
+    )
+    folders.add_argument(
+        "--keep-min-count",
+        type=int,
+        default=1,
+        metavar="N",
+        help="the fewest occurrences in --keep-used-in of a token that is kept [1]",
     )
     words = parser.add_argument_group("word vectors")
     words.add_argument(
@@ -47,12 +69,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         default=True,
         help="scale the vectors of texts to unit length; default: yes",
-    )
-    words.add_argument(
-        "--dtype",
-        choices=["float32", "float16"],
-        default="float32",
-        help="number type of the table [float32]",
     )
 
 
@@ -74,11 +90,13 @@ def run(arguments: argparse.Namespace) -> int:
             limit=arguments.limit,
             normalize=arguments.normalize,
             dtype=arguments.dtype,
+            keep_used_in=arguments.keep_used_in,
+            keep_min_count=arguments.keep_min_count,
         )
     lines = [f"note: {note}" for note in converted.notes]
-    lines.append(
-        f"Wrote {described(converted.path)}; its vectors are those of the source "
-        f"(largest difference {converted.difference:.1e})"
-    )
+    agreement = f"are those of the source (largest difference {converted.difference:.1e})"
+    if converted.cosine is not None:
+        agreement = f"have a mean cosine of {converted.cosine:.5f} with those of the source"
+    lines.append(f"Wrote {described(converted.path)}; its vectors {agreement}")
     sys.stderr.write("\n".join(lines) + "\n")
     return 0

@@ -33,6 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--license-file", type=Path, metavar="FILE", help="license to put into the wheel"
     )
     parser.add_argument(
+        "--card",
+        type=Path,
+        metavar="FILE",
+        help="text about the model in Markdown: becomes the wheel's description, after the facts "
+        "that the file holds",
+    )
+    parser.add_argument(
         "-o",
         "--output",
         type=Path,
@@ -45,6 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Build the wheel and print its name."""
     names = Names(arguments.name, arguments.version, arguments.model_name)
-    wheel = build_wheel(arguments.model, arguments.output, names, arguments.license_file)
+    wheel = build_wheel(
+        arguments.model, arguments.output, names, arguments.license_file, arguments.card
+    )
     sys.stdout.write(f"{wheel}\n")
     return 0

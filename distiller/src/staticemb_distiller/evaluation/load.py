@@ -64,7 +64,7 @@ def _from_hub(spec: str, name: str) -> Embedder:
     try:
         source = find(spec if "/" in spec else f"sentence-transformers/{spec}")
     except TeacherError as error:
-        tried = ", ".join(["no such file or folder", not_installed(), "no baseline"])
+        tried = ", ".join(["no such file or folder", not_installed(spec), "no baseline"])
         raise EvaluationError(f"{spec}: {tried}; as a Sentence Transformer: {error}") from None
     return _sentence_transformer(source.folder, name)
 

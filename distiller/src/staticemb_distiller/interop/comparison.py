@@ -76,6 +76,20 @@ def largest_difference(expected: NDArray[Any], found: NDArray[Any]) -> float:
     return float(difference.max(initial=0.0)) / size
 
 
+def mean_cosine(expected: NDArray[Any], found: NDArray[Any]) -> float:
+    """Return the mean cosine of the rows of two (N, D) arrays, without zero rows of the first.
+
+    Example:
+        >>> mean_cosine(np.array([[2.0, 0.0], [0.0, 0.0]]), np.array([[1.0, 0.0], [0.0, 1.0]]))
+        1.0
+    """
+    known = expected.any(axis=1)
+    a, b = expected[known].astype(np.float64), found[known].astype(np.float64)
+    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    cosines = (a * b).sum(axis=1) / np.where(lengths > 0, lengths, 1.0)
+    return float(cosines.mean()) if len(cosines) else 1.0
+
+
 def most_different(expected: NDArray[Any], found: NDArray[Any]) -> int:
     """Return the index of the (D,) row with the largest difference of two elements.
 

@@ -14,11 +14,13 @@ from .word_vectors import convert_word_vectors
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
 
     from staticemb_runtime.loading import Rules
 
     from .convert import Converted
-    from .word_vectors import Dtype, Tokens
+    from .reduction import TableDtype
+    from .word_vectors import Tokens
 
 
 def convert(
@@ -31,7 +33,9 @@ def convert(
     lowercase: bool | None = None,
     limit: int | None = None,
     normalize: bool = True,
-    dtype: Dtype = "float32",
+    dtype: TableDtype | None = None,
+    keep_used_in: Sequence[str] = (),
+    keep_min_count: int = 1,
 ) -> Converted:
     """Write a model of another library as a static embedding file, and compare the vectors.
 
@@ -45,12 +49,16 @@ def convert(
         lowercase: for word vectors; as in `convert_word_vectors`.
         limit: for word vectors; as in `convert_word_vectors`.
         normalize: for word vectors; as in `convert_word_vectors`.
-        dtype: for word vectors; as in `convert_word_vectors`.
+        dtype: the number format of the table. None: for a folder its own, for word vectors
+            float32. Word vectors are written as float32 or float16.
+        keep_used_in: for a folder; as in `convert_folder`.
+        keep_min_count: for a folder; as in `convert_folder`.
 
     Raises:
         ModelNotFoundError: the file or folder does not exist.
         ConvertError: the source cannot be read or is a static embedding file already, or the
             vectors of file and source differ.
+        TextSourceError, VocabularyError, TableError: as in `convert_folder`.
         OutputError: the file cannot be written.
 
     Example:
@@ -63,7 +71,19 @@ def convert(
         if file != str(source):
             raise ConvertError(f"{source}: {file} is a static embedding file already")
     if is_folder(source):
-        return convert_folder(source, output, rules=rules, dim=dim)
+        return convert_folder(
+            source,
+            output,
+            rules=rules,
+            dim=dim,
+            dtype=dtype,
+            keep_used_in=keep_used_in,
+            keep_min_count=keep_min_count,
+        )
+    if keep_used_in:
+        raise ConvertError(f"{source}: expected a folder with keep_used_in=, found word vectors")
+    if dtype == "int8":
+        raise ConvertError("dtype: expected float32 or float16 for word vectors, found int8")
     return convert_word_vectors(
         source,
         output,
@@ -71,5 +91,5 @@ def convert(
         lowercase=lowercase,
         limit=limit,
         normalize=normalize,
-        dtype=dtype,
+        dtype=dtype or "float32",
     )

@@ -85,7 +85,7 @@ def convert_word_vectors(
             },
         )
         words = list(table.words)
-        difference = write_compared(
+        difference, _ = write_compared(
             path,
             Parts(embeddings, tokenizer),
             settings,

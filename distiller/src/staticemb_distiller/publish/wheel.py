@@ -98,7 +98,11 @@ class Names:
 
 
 def build_wheel(
-    model: str | os.PathLike[str], folder: Path, names: Names, license_file: Path | None = None
+    model: str | os.PathLike[str],
+    folder: Path,
+    names: Names,
+    license_file: Path | None = None,
+    card: Path | None = None,
 ) -> Path:
     """Build the wheel; it appears complete or not at all.
 
@@ -107,6 +111,8 @@ def build_wheel(
         folder: the folder for the wheel.
         names: the wheel's names.
         license_file: the text of the model's license; many licenses require that it is included.
+        card: a text in Markdown and UTF-8 about the model, such as its data, figures and limits. It
+            becomes the wheel's description, after the facts that the file holds.
 
     Returns:
         The path of the wheel.
@@ -115,8 +121,8 @@ def build_wheel(
         ModelNotFoundError: no file and no installed model has this name.
         FormatError: the model is invalid.
         CheckError: an optional part of the model is malformed.
-        OutputError: as in `check_output`; or the license cannot be read, or the wheel cannot be
-            written.
+        OutputError: as in `check_output`; or the license or the card cannot be read, or the wheel
+            cannot be written.
     """
     check_path("folder", folder)
     check_type("names", names, (Names,), "Names")
@@ -124,20 +130,16 @@ def build_wheel(
     output = folder / names.file
     check_folders(folder)
     if exists(folder):
-        check_output(output, [path] if license_file is None else [path, license_file])
+        check_output(output, [path, *filter(None, (license_file, card))])
     metadata = read_publishable(path).metadata
     entry_point = f"[{GROUP}]\n{names.model} = {names.package}\n"
     texts = {
-        f"{names.info}/METADATA": describe(metadata, names).encode(),
+        f"{names.info}/METADATA": describe(metadata, names, _read_card(card)).encode(),
         f"{names.info}/WHEEL": _WHEEL.encode(),
         f"{names.info}/entry_points.txt": entry_point.encode(),
     }
     if license_file is not None:
-        try:
-            texts[f"{names.info}/licenses/{license_file.name}"] = license_file.read_bytes()
-        except OSError as error:
-            reason = error.strerror or error
-            raise OutputError(f"{license_file}: cannot be read: {reason}") from error
+        texts[f"{names.info}/licenses/{license_file.name}"] = _read(license_file)
     with reported(output, OutputError):
         folder.mkdir(parents=True, exist_ok=True)
         with atomic_file(output) as temporary:
@@ -145,8 +147,8 @@ def build_wheel(
     return output
 
 
-def describe(metadata: Metadata, names: Names) -> str:
-    """Return the wheel's METADATA, with facts from the model's metadata."""
+def describe(metadata: Metadata, names: Names, card: str = "") -> str:
+    """Return the wheel's METADATA: facts from the model's metadata, and the card."""
     facts = {
         "dimensions": str(metadata.dim),
         "good prefixes": " ".join(map(str, metadata.prefixes)),
@@ -176,8 +178,31 @@ def describe(metadata: Metadata, names: Names) -> str:
         "",
         *(f"- {name}: {value}" for name, value in facts.items()),
         "",
+        *(["", card.strip(), ""] if card.strip() else []),
     ]
     return "\n".join(lines)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _read_card(card: Path | None) -> str:
+    """Return a card's text with line ends as in METADATA.
+
+    Raises:
+        OutputError: it cannot be read, or is not UTF-8.
+    """
+    if card is None:
+        return ""
+    try:
+        return "\n".join(_read(card).decode("utf-8-sig").splitlines())
+    except UnicodeDecodeError as error:
+        found = f"byte {error.object[error.start]:#04x} at {error.start}"
+        raise OutputError(f"{card}: expected UTF-8, found {found}") from None
 
 
 def _write(

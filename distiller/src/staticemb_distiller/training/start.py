@@ -111,7 +111,7 @@ def open_start(
         except (TeacherNotFoundError, HubUnavailableError) as error:
             if exists(name):
                 raise
-            raise type(error)(f"{name}: {not_installed()}; as a teacher: {error}") from None
+            raise type(error)(f"{name}: {not_installed(name)}; as a teacher: {error}") from None
     rows = start.rows
     width = recipe.dims or rows.shape[1]
     if recipe.dims is not None and width >= len(rows):

@@ -35,9 +35,19 @@ def count_tokens(
     """
     document = editor.parse(tokenizer)
     plain = editor.load(editor.with_prefix_space(document) if prefix_space else document)
-    counts = np.zeros(max(plain.get_vocab().values()) + 1, np.int64)
+    return count_ids(texts, plain)
+
+
+def count_ids(texts: Iterable[str], tokenizer: Tokenizer) -> NDArray[np.int64]:
+    """Count the ids that a tokenizer gives to texts: int64 (V,).
+
+    Args:
+        texts: The texts; they are read in batches.
+        tokenizer: A tokenizer without truncation and padding.
+    """
+    counts = np.zeros(max(tokenizer.get_vocab().values()) + 1, np.int64)
     for batch in _batches(texts):
-        for encoding in plain.encode_batch_fast(batch, add_special_tokens=False):
+        for encoding in tokenizer.encode_batch_fast(batch, add_special_tokens=False):
             np.add.at(counts, encoding.ids, 1)
     return counts
 

@@ -53,6 +53,7 @@ class Counts(NamedTuple):
         empty: how many have a text without any token that the model knows.
         blank: how many of these are empty or blank.
         first_empty: the place of the first of these, or "".
+        languages: the languages of the model, as its file names them, if there are empty texts.
     """
 
     rows: int = 0
@@ -60,6 +61,7 @@ class Counts(NamedTuple):
     empty: int = 0
     blank: int = 0
     first_empty: str = ""
+    languages: str = ""
 
     def __add__(self, other: object) -> Counts:
         """Add the counts of later texts."""
@@ -70,12 +72,13 @@ class Counts(NamedTuple):
             self.empty + other.empty,
             self.blank + other.blank,
             self.first_empty or other.first_empty,
+            self.languages or other.languages,
         )
 
     def describe_empty(self) -> str:
         """Return a sentence on the empty texts; "" if there is none."""
         empty = EmptyTexts("zero")
-        empty.count, empty.blank = self.empty, self.blank
+        empty.count, empty.blank, empty.languages = self.empty, self.blank, self.languages
         return empty.describe(self.rows, self.first_empty) if self.empty else ""
 
 
@@ -152,7 +155,9 @@ class TextEmbedder:
         first = place(empty.indices[0]) if empty.indices else ""
         if first and self._on_empty == "raise":
             raise EmptyTextError(f"{first}: expected a token that the model knows, found none")
-        self.counts += Counts(len(given), nulls, len(empty.indices), empty.blank, first)
+        self.counts += Counts(
+            len(given), nulls, len(empty.indices), empty.blank, first, empty.languages
+        )
         if first and self._on_empty == "warn" and not self._announced:
             self._announced = True
             text = self.counts.describe_empty()

@@ -98,6 +98,11 @@ class Embedder:
                     self._tokenizer = self._build()
         return self._tokenizer
 
+    @property
+    def languages(self) -> str:
+        """The languages that the file names, separated by blanks; "" if it names none."""
+        return self.file.metadata.extra.get("languages", "")
+
     def check_file(self) -> None:
         """Check that the mapped file is as it was loaded.
 
@@ -311,7 +316,7 @@ def token_vectors(
         for batch in slices(texts, batch_size):
             ids, lengths = embedder.ids(batch)
             if empty is not None and not lengths.all():
-                empty.add(batch, np.flatnonzero(lengths == 0))
+                empty.add(batch, np.flatnonzero(lengths == 0), embedder.languages)
             rows = embedder.table.token_rows(ids, prefix)
             if normalize_rows:
                 normalize(rows, in_place=True)

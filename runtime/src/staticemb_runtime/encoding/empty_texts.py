@@ -11,6 +11,7 @@ import warnings
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from ..errors import EmptyTextError, EmptyTextWarning, InvalidOptionError
+from ..loading.installed import MODEL_PACKAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,6 +37,7 @@ class EmptyTexts:
         count: the number of empty texts.
         blank: how many of them are empty or hold white space only.
         first: the index of the first empty text.
+        languages: the languages of the model, as its file names them; "" if it does not.
         indices: the indices of all empty texts.
 
     Raises:
@@ -47,6 +49,7 @@ class EmptyTexts:
     count = 0
     blank = 0
     first: int | None = None
+    languages = ""
 
     def __init__(self, on_empty: str, *, keep: bool = False) -> None:
         if not isinstance(on_empty, str) or on_empty not in ON_EMPTY:
@@ -65,12 +68,18 @@ class EmptyTexts:
         """
         return on_empty if isinstance(on_empty, EmptyTexts) else cls(on_empty)
 
-    def add(self, batch: Batch, indices: Iterable[int]) -> None:
+    def add(self, batch: Batch, indices: Iterable[int], languages: str) -> None:
         """Count the empty texts of a slice, given by their indices in it.
+
+        Args:
+            batch: the slice.
+            indices: the indices.
+            languages: the languages of the model.
 
         Raises:
             EmptyTextError: `on_empty` is `raise`.
         """
+        self.languages = languages
         for index in indices:
             blank = not batch.texts[index] or batch.texts[index].isspace()
             number = self.start + batch.start + int(index)
@@ -102,9 +111,13 @@ vectors are zero; the first is text 4'
         """
         of = "" if total is None else f" of {total:,}"
         blank = f" ({self.blank:,} of them empty or blank)" if self.blank else ""
+        more = ""
+        if self.languages == "en" and self.count > self.blank:
+            package = MODEL_PACKAGES["multilingual"]
+            more = f". The model reads English only; {package} reads other languages"
         return (
             f"{self.count:,}{of} texts have no token that the model knows{blank}: "
-            f"their vectors are zero; the first is {first}"
+            f"their vectors are zero; the first is {first}{more}"
         )
 
     def warn(self, total: int | None) -> None:

@@ -23,6 +23,8 @@ DEFAULT_FILE: Final = os.path.join(
 )
 GROUP: Final = "staticemb.models"
 FILE_NAME: Final = "model.staticemb"
+# Short names of this project's model wheels -> the package that pip installs.
+MODEL_PACKAGES: Final = {"multilingual": "staticemb-model-multilingual"}
 MODEL_VARIABLE: Final = "STATICEMB_MODEL"
 MODEL_HELP: Final = (
     f"a file, or an installed model's name [${MODEL_VARIABLE}, else {DEFAULT_MODEL}]"
@@ -81,13 +83,13 @@ def locate(model: str | os.PathLike[str] | None) -> str:
     if re.fullmatch(_NAME, model):
         file = find_installed(model)
         if file is None:
-            raise ModelNotFoundError(f"{model}: no such file, and {not_installed()}")
+            raise ModelNotFoundError(f"{model}: no such file, and {not_installed(model)}")
         return file
     if os.path.basename(model) == model:  # a bare name with characters that no model's name has
         from ..format.tensors import path_error  # escapes such characters
 
         missing = path_error(model, FileNotFoundError(errno.ENOENT, ""))
-        raise ModelNotFoundError(f"{missing}, and {not_installed()}")
+        raise ModelNotFoundError(f"{missing}, and {not_installed(model)}")
     if _is_hub_id(model):
         raise ModelNotFoundError(
             f"{model}: no such file or folder. If it is a Sentence Transformer on the Hub, distill "
@@ -142,10 +144,12 @@ def find_installed(name: str) -> str | None:
     return str(entry.dist.locate_file(f"{entry.value.replace('.', '/')}/{FILE_NAME}"))
 
 
-def not_installed() -> str:
-    """Make the end of an error message: no model of a name is installed, and the list of models."""
+def not_installed(name: str) -> str:
+    """Make the end of an error message: no model of a name is installed, which are, what to do."""
     names = ", ".join(sorted({DEFAULT_MODEL, *(entry.name for entry in _entry_points())}))
-    return f"no installed model of that name (installed: {names})"
+    package = MODEL_PACKAGES.get(name.removeprefix("staticemb-model-"))
+    way_out = f"; pip install {package}" if package else ""
+    return f"no installed model of that name (installed: {names}){way_out}"
 
 
 def _entry_points() -> EntryPoints:

@@ -144,7 +144,7 @@ class Encoder:
             text = batch.texts[0]
         vector, n_tokens = self.embedder.embed_one(text, request)
         if not n_tokens:
-            empty.add(Batch(0, [text]), (0,))
+            empty.add(Batch(0, [text]), (0,), self.embedder.languages)
             self.warn(empty, 1)
         return vector
 
@@ -182,7 +182,7 @@ class Encoder:
         ):
             for batch, block in blocks:
                 if len(block.empty):
-                    empty.add(batch, block.empty)
+                    empty.add(batch, block.empty, self.embedder.languages)
                 rows = block.vectors
                 if done + len(rows) > len(vectors):
                     length = (done + len(rows)) * 5 // 4
@@ -295,6 +295,6 @@ class Encoder:
         with closing(blocks):
             for batch, (rows, indices) in blocks:
                 if len(indices):
-                    empty.add(batch, indices)
+                    empty.add(batch, indices, self.embedder.languages)
                     self.warn(empty, batch.start + len(batch.texts))
                 yield rows

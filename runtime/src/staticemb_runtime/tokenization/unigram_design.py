@@ -48,6 +48,8 @@ class Design(NamedTuple):
     Attributes:
         steps: the normalizer's steps.
         splits: whether white space is cut away before the marker is put before words.
+        whole: whether a text, or with `splits` a word, is not cut at markers, so that a piece may
+            span them.
         collapses: whether the normalizer makes one blank or marker of a run of blanks, and strips
             the text's end, as its last steps.
         added: the spellings of added tokens, raw and normalized.
@@ -58,6 +60,7 @@ class Design(NamedTuple):
 
     steps: tuple[Step, ...]
     splits: bool
+    whole: bool
     collapses: bool
     added: tuple[str, ...]
     unknown: int
@@ -101,8 +104,9 @@ def read_design(definition: dict[str, Any], n_pieces: int) -> Design:
     normalizers = _flat(definition.get("normalizer"), "normalizers")
     steps = tuple(map(_step, normalizers))
     splits = len(pre_tokenizers) == 2
+    whole = not pre_tokenizers[-1].get("split", True)
     collapses = _collapses(normalizers[-2:])
-    design = Design(steps, splits, collapses, (), unknown, fallback, separable=True)
+    design = Design(steps, splits, whole, collapses, (), unknown, fallback, separable=True)
     added: list[str] = []
     for token in definition.get("added_tokens") or ():
         content = token["content"]
@@ -142,14 +146,10 @@ def _is_metaspace(component: object) -> bool:
     """Tell whether a component puts the marker for blanks and before each piece."""
     if not isinstance(component, dict) or component.get("type") != "Metaspace":
         return False
-    optional = {
-        "add_prefix_space": True,
-        "prepend_scheme": "always",
-        "split": True,
-        "str_rep": MARK,
-    }
-    rest = {key: value for key, value in component.items() if key not in ("type", "replacement")}
-    same = all(
+    optional = {"add_prefix_space": True, "prepend_scheme": "always", "str_rep": MARK}
+    required = ("type", "replacement", "split")
+    rest = {key: value for key, value in component.items() if key not in required}
+    same = type(component.get("split", True)) is bool and all(
         type(value) is type(optional.get(key)) and value == optional.get(key)
         for key, value in rest.items()
     )
@@ -191,11 +191,15 @@ def _strip(*, left: bool, right: bool) -> Step:
 
 
 def _replace(pattern: object, content: object) -> Step:
-    is_runs = pattern == {"Regex": " {2,}"}
-    literal = pattern.get("String") if isinstance(pattern, dict) else None
-    if isinstance(content, str) and is_runs:
+    regex, literal = None, None
+    if isinstance(pattern, dict) and len(pattern) == 1:
+        regex, literal = pattern.get("Regex"), pattern.get("String")
+    if isinstance(content, str) and regex == " {2,}":
         runs = re.compile(" {2,}")
         return lambda text: runs.sub(lambda _: content, text) if "  " in text else text
+    if isinstance(content, str) and regex == r"\s+":
+        spaces = re.compile(f"[{WHITE_SPACE}]+")
+        return lambda text: spaces.sub(lambda _: content, text)
     if isinstance(content, str) and isinstance(literal, str) and literal:
         return lambda text: text.replace(literal, content)
     raise ValueError("Replace: not known")

@@ -184,13 +184,14 @@ class UnigramEncoder:
 
     def _parts(self, normalized: str) -> list[str] | None:
         """Cut a normalized text at white space and markers; None if this is not proven."""
+        marked = _marked_whole if self._design.whole else _marked
         if not self._design.splits:
-            return _marked(normalized.replace(" ", MARK))
+            return marked(normalized.replace(" ", MARK))
         if any(map(normalized.__contains__, _OTHER_SPACES)):
             return None
         words = normalized.split()
         if MARK in normalized:
-            return [part for word in words for part in _marked(word)]
+            return [part for word in words for part in marked(word)]
         return [MARK + word for word in words]
 
 
@@ -222,6 +223,13 @@ def _marked(text: str) -> list[str]:
         return []
     text = text[1:] if text[0] == MARK else text
     return [MARK + part for part in text.split(MARK)]
+
+
+def _marked_whole(text: str) -> list[str]:
+    """Put the marker before a text, unless it is there."""
+    if not text:
+        return []
+    return [text if text[0] == MARK else MARK + text]
 
 
 def _is_apart(word: str) -> bool:

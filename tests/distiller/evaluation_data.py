@@ -71,6 +71,7 @@ def make(folder):
             if label == topic
         ],
     )
+    write(folder / "bitext/topics.tsv", [(f"a {name}", name) for name in (*ANIMALS, *TOOLS)])
     return folder
 
 

@@ -18,6 +18,7 @@ from ..evaluation.run import Prefixes, evaluate
 from ..output_file import STANDARD_OUTPUT, check_output, is_stream
 from ..path_checks import exists
 from ..progress import Progress
+from ..teacher.open_teacher import is_server
 
 EPILOG = f"""\
 files in the data folder (tab-separated UTF-8 without a header; JSON lines for
@@ -217,6 +218,8 @@ def _check_reports(arguments: argparse.Namespace) -> None:
 
 def _split_name(spec: str) -> tuple[str, str | None]:
     """Split `NAME=MODEL` into the model and its name; the name is None if there is no `=`."""
+    if is_server(spec):  # its address may have options, ?query_prefix=...
+        return spec, None
     name, equals, model = spec.partition("=")
     return (model, name) if equals and not exists(spec) else (spec, None)
 

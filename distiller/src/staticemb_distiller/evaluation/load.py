@@ -5,15 +5,24 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 from safetensors import SafetensorError
 
 from staticemb_runtime.loading import find_installed, not_installed
 
 from ..errors import EvaluationError, MissingPackageError, TeacherError
 from ..path_checks import exists, is_file, is_folder
+from ..teacher.open_teacher import is_server, open_teacher
+from ..teacher.server_spec import ServerSpec
 from . import baselines
 from .models import Embedder, FunctionModel, LexicalModel
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..teacher.text_encoder import TextKind
 
 
 def load_model(spec: str | Path, name: str | None = None) -> Embedder | LexicalModel:
@@ -22,9 +31,10 @@ def load_model(spec: str | Path, name: str | None = None) -> Embedder | LexicalM
     Args:
         spec: A `.staticemb` file; a folder of model2vec or sentence-transformers; a text file of
             word vectors (`.txt`, `.vec`, `.glove`, optionally with `.gz`); one of the names
-            `tfidf`, `bm25` and `wordllama`; the name of an installed model; or the Hub id of a
-            Sentence Transformer. Local files and installed models take precedence over the Hub.
-            Pickled weights and code that comes with a model are not loaded.
+            `tfidf`, `tfidf-characters`, `bm25` and `wordllama`; `openai:URL#MODEL` for a server
+            (`ServerSpec`); the name of an installed model; or the Hub id of a Sentence
+            Transformer. Local files and installed models take precedence over the Hub. Pickled
+            weights and code that comes with a model are not loaded.
         name: Its name in the report; None: the name of the file.
 
     Returns:
@@ -37,6 +47,8 @@ def load_model(spec: str | Path, name: str | None = None) -> Embedder | LexicalM
     text = str(spec)
     if text in baselines.NAMES:
         return baselines.load(text, name)
+    if is_server(text):
+        return _server(text, name)
     path = Path(spec)
     if not exists(path) and isinstance(spec, str) and (file := find_installed(text)) is not None:
         return _staticemb(Path(file), name or text)
@@ -67,6 +79,29 @@ def _from_hub(spec: str, name: str) -> Embedder:
         tried = ", ".join(["no such file or folder", not_installed(), "no baseline"])
         raise EvaluationError(f"{spec}: {tried}; as a Sentence Transformer: {error}") from None
     return _sentence_transformer(source.folder, name)
+
+
+def _server(spec: str, name: str | None) -> Embedder:
+    """Open a model on a server; all texts but queries are sent as documents, as in `distill`."""
+    try:
+        parsed = ServerSpec.parse(spec)
+        server = open_teacher(spec)
+    except TeacherError as error:
+        raise EvaluationError(str(error)) from None
+
+    def encode(texts: list[str], kind: TextKind) -> NDArray[np.float32]:
+        try:
+            return server.encode(texts, kind=kind)
+        except TeacherError as error:
+            raise EvaluationError(f"{server.name}: {error}") from None
+
+    return FunctionModel(
+        name or parsed.model,
+        partial(encode, kind="document"),
+        query=partial(encode, kind="query"),
+        prefixes=(server.dim,),
+        facts={"kind": "server", "dimension": server.dim, "address": server.name},
+    )
 
 
 def _staticemb(path: Path, name: str) -> Embedder:

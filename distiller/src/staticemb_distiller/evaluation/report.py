@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..version import __version__
-from .bootstrap import Difference, interval, resampled
+from .bootstrap import Difference, interval
 from .record import plain, suite_digest
 from .results import Results, Score
 from .scoring import SETTINGS
@@ -25,6 +25,7 @@ TITLES = {
     "classification": "Classification",
     "clustering": "Clustering",
     "retrieval": "Retrieval",
+    "bitext": "Bitext",
 }
 """Headings of the kinds of task."""
 
@@ -35,6 +36,7 @@ METRICS = {
     "classification": "accuracy of a logistic probe",
     "clustering": "V-measure of k-means",
     "retrieval": "NDCG@10",
+    "bitext": "accuracy, mean of both directions",
 }
 """The main metric of each kind, as the report names it."""
 
@@ -61,15 +63,9 @@ def differences(results: Results, *, resamples: int = 1000, seed: int = 0) -> li
         One dictionary per comparison: `model`, `prefix`, `baseline`, `of` (a task's name or a
         kind), `value`, `low`, `high`, `resamples`.
     """
-    drawn: dict[tuple[str, int, str], NDArray[np.float64]] = {}
 
     def draw(score: Score | None) -> NDArray[np.float64] | None:
-        if score is None or score.outcome is None:
-            return None
-        key = (score.model, score.prefix, score.task)
-        if key not in drawn:
-            drawn[key] = resampled(score.outcome, resamples, seed)
-        return drawn[key]
+        return results.resampled(score, resamples, seed)
 
     comparisons = []
     models = [row for row in rows(results) if row[0] not in results.baseline]

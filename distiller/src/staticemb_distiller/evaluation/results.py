@@ -7,7 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .bootstrap import Difference, difference
+import numpy as np
+from numpy.typing import NDArray
+
+from .bootstrap import Difference, difference, interval, resampled
 from .scoring import Outcome
 from .tasks import KINDS
 
@@ -58,6 +61,9 @@ class Results:
     files: dict[str, dict[str, str]]
     baseline: tuple[str, ...] = ()
     note: str | None = None
+    _drawn: dict[tuple[Score, int, int], NDArray[np.float64]] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     @property
     def models(self) -> list[str]:
@@ -123,6 +129,52 @@ class Results:
         return _mean(
             self.value(model, task, prefix) for task in self.tasks if task.startswith(f"{kind}/")
         )
+
+    def interval(
+        self,
+        model: str,
+        of: str,
+        prefix: int | None = None,
+        metric: str | None = None,
+        *,
+        resamples: int = 1000,
+        seed: int = 0,
+    ) -> Difference | None:
+        """Compute the 95 % bootstrap interval of a score, or of the mean of a kind of task.
+
+        Args:
+            model: The name of the model.
+            of: The full name of a task, or a kind, of which the mean of the main metrics is taken.
+            prefix: The length of the vectors; None: the model's longest.
+            metric: The name of a task's metric; None: the main metric.
+            resamples: The number of resamples of each task's examples.
+            seed: The seed of the resamples.
+
+        Returns:
+            The value with its interval; None if it was not measured in this run.
+        """
+        tasks = [of] if of in self.files else [t for t in self.tasks if t.startswith(f"{of}/")]
+        scores = [self.score(model, task, prefix, metric) for task in tasks]
+        drawn = [self.resampled(score, resamples, seed) for score in scores]
+        known = [each for each in drawn if each is not None]
+        if not known or len(known) < len(drawn):
+            return None
+        value = _mean(score.value for score in scores if score is not None)
+        return interval(value, np.mean(known, axis=0))
+
+    def resampled(
+        self, score: Score | None, resamples: int, seed: int = 0
+    ) -> NDArray[np.float64] | None:
+        """Return the metric of each resample: (resamples,) float64; each score is drawn once.
+
+        None for a score that was not measured in this run.
+        """
+        if score is None or score.outcome is None:
+            return None
+        key = (score, resamples, seed)
+        if key not in self._drawn:
+            self._drawn[key] = resampled(score.outcome, resamples, seed)
+        return self._drawn[key]
 
     def difference(
         self,

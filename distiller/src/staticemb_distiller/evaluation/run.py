@@ -12,13 +12,14 @@ import numpy as np
 
 from ..errors import EvaluationError
 from . import scoring
+from .discovery import discover
 from .load import load_model
 from .metrics import unit
 from .models import Embedder, FunctionModel, LexicalModel, Vectors
 from .results import Results, Score
 from .scoring import Outcome
 from .speed import sample, texts_per_second
-from .tasks import SAMPLE, Task, discover
+from .tasks import SAMPLE, Task
 
 Prefixes = Sequence[int] | Literal["full", "ladder"]
 

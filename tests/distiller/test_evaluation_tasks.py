@@ -23,6 +23,7 @@ def test_every_kind_is_found_in_order(folder):
         "classification/topics",
         "clustering/topics",
         "retrieval/topics",
+        "bitext/topics",
     ]
 
 

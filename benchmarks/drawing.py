@@ -101,3 +101,40 @@ def bars(
                     )
             top = bottom + gap - 30
         return to_svg(figure, label, alone=True)
+
+
+Line = tuple[str, Sequence[tuple[float, float]]]
+"""The title and the points (size, cost) of a chart."""
+
+
+def lines(label: str, charts: Sequence[Line]) -> str:
+    """Draw small charts side by side in two columns: cost from zero, size on a logarithmic axis.
+
+    Args:
+        label: The picture's description for screen readers.
+        charts: The charts.
+    """
+    wide, high = 290, 170
+    rows = (len(charts) + 1) // 2
+    with canvas(2 * wide, rows * high) as figure:
+        for at, (title, points) in enumerate(charts):
+            left, top = at % 2 * wide, at // 2 * high
+            heading(figure, title, left + 8, top + 18, 12)
+            axes = panel(figure, left + 40, top + 30, left + wide - 24, top + high - 32)
+            sizes, costs = zip(*points, strict=True)
+            axes.set_xscale("log")
+            axes.grid(axis="y")
+            axes.plot(sizes, costs, "o-", color=OURS, markersize=5, clip_on=False)
+            axes.set_ylim(0, max(costs) * 1.15)
+            axes.set_xlim(min(sizes), max(sizes))
+            axes.set_xticks(sizes, [_short(size) for size in sizes])
+            axes.minorticks_off()
+        return to_svg(figure, label, alone=True)
+
+
+def _short(size: float) -> str:
+    """Format a size as an axis label: 1000 as 1k."""
+    for unit, name in ((1_000_000, "M"), (1_000, "k")):
+        if size >= unit and size % unit == 0:
+            return f"{size / unit:g}{name}"
+    return f"{size:g}"

@@ -36,7 +36,8 @@ _FASTEMBED = (
 )
 _LAGHU = (
     "import os; os.environ['LAGHU_RUST'] = '{rust:d}'; import laghu; "
-    "laghu.load({path!r}, fallback=False).encode({given})"
+    "model = laghu.load({path!r}, fallback=False); model.encode({given}); "
+    "assert (model.tokenizer.rs is not None) == {rust:d}, 'laghu: another core than expected'"
 )
 _WORDLLAMA = (
     "from wordllama import WordLlama; "

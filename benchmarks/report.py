@@ -3,7 +3,8 @@
 python benchmarks/report.py           write
 python benchmarks/report.py --check   exit 1 if a page or a picture differs
 
-The modules of `figures` format the results. Benchmarks write results of one commit only; a table of
+The modules of `figures` format the results of one benchmark each, `overview` those of several, and
+`reported` the figures of others. Benchmarks write results of one commit only; a table of
 older results with several commits names all of them.
 """
 
@@ -15,6 +16,8 @@ import pkgutil
 import sys
 
 import figures
+import overview
+import reported
 from harness import RESULTS
 from pages import PAGES, PICTURES, fill, settle
 
@@ -34,6 +37,8 @@ def main() -> int:
             wanted |= {page: fill(wanted[page], name, section) for page in PAGES}
         for name, drawn in getattr(figure, "pictures", lambda _: {})(content).items():
             wanted[PICTURES / name] = drawn
+    for name, section in {**overview.blocks(), "reported": reported.section()}.items():
+        wanted |= {page: fill(wanted[page], name, section) for page in PAGES}
     return settle(wanted)
 
 

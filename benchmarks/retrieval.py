@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import block_diag, csr_matrix
 
-from staticemb_distiller.evaluation import metrics
-from staticemb_distiller.evaluation.tasks import RetrievalTask, discover
+from staticemb_distiller.evaluation import discover, metrics
+from staticemb_distiller.evaluation.tasks import RetrievalTask
 
 DEPTH = 100  # documents of each ranking that a mixture of two rankings considers
 SHARE = 0.35  # of the vectors' scores in a mixture; the rest is BM25's

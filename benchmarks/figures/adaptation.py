@@ -56,6 +56,7 @@ def further(content: dict[str, Any]) -> dict[str, str]:
         body.append(
             [
                 NAMES[name],
+                f"{ndcg['BM25']['alone']:.1f}",
                 f"{ndcg['general']['alone']:.1f}",
                 *(f"{fewer[count]:.1f}" for count in counts),
                 f"{results['half'][name]['the first half']:.1f}",
@@ -63,7 +64,7 @@ def further(content: dict[str, Any]) -> dict[str, str]:
                 f"{ndcg['teacher']['alone']:.1f}",
             ]
         )
-    heads = ["adapted to documents", "none", *counts, "the first half", "all", "teacher"]
+    heads = ["adapted to documents", "BM25", "none", *counts, "the first half", "all", "teacher"]
     rows = []
     for union in results["union"]:
         for name, found in union["ndcg"].items():

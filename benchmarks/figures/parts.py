@@ -23,8 +23,13 @@ def section(content: dict[str, Any]) -> str:
     """Return a table with a row for each part and a column for each length of text."""
     results = content["results"]["microseconds_per_token"]
     body = [
-        [label, *(f"{results[kind][part]:.3f}" for kind in KINDS)]
+        [label, *(_time(results[kind][part]) for kind in KINDS)]
         for part, label in ROWS.items()
         if all(part in results[kind] for kind in KINDS)
     ]
     return drawing.table(["µs a token, one core, warm", *KINDS], body)
+
+
+def _time(value: float) -> str:
+    """Format a time; what is left over may be below the noise of the parts, and then negative."""
+    return f"{value:.3f}" if value >= 0 else "below the noise"

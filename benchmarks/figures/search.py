@@ -47,6 +47,10 @@ def further(content: dict[str, Any]) -> dict[str, str]:
         [weight, *(f"{found['by_vector_weight'][weight]:.1f}" for found in collections.values())]
         for weight in weights
     ]
+    if all("teacher" in found for found in collections.values()):
+        body.append(
+            ["the teacher alone", *(f"{found['teacher']:.1f}" for found in collections.values())]
+        )
     heads = ["weight of the vectors", *(NAMES[name] for name in collections)]
     return {"search_weights": drawing.table(heads, body)}
 

@@ -8,12 +8,17 @@ import sys
 from conftest import ROOT
 
 
+def benchmark_environment():
+    """The environment of a process that imports the benchmarks' modules."""
+    path = os.pathsep.join([str(ROOT / "benchmarks"), os.environ["PYTHONPATH"]])
+    return {**os.environ, "PYTHONPATH": path}
+
+
 def shown_by(program):
     """What a program prints, as JSON."""
-    path = os.pathsep.join([str(ROOT / "benchmarks"), os.environ["PYTHONPATH"]])
     done = subprocess.run(
         [sys.executable, "-c", program],
-        env={**os.environ, "PYTHONPATH": path},
+        env=benchmark_environment(),
         capture_output=True,
         text=True,
         check=False,

@@ -71,6 +71,14 @@ def make(folder):
             if label == topic
         ],
     )
+    mixtures = ((3, 0), (3, 1), (2, 2), (1, 3), (0, 3))
+    write(
+        folder / "bitext/topics.tsv",
+        [
+            (" ".join(ANIMALS[:a] + TOOLS[:t]), " ".join(ANIMALS[-a or 6 :] + TOOLS[-t or 6 :]))
+            for a, t in mixtures
+        ],
+    )
     return folder
 
 

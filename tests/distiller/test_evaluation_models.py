@@ -11,6 +11,7 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
 from distiller import evaluation_data as data
+from distiller.embedding_server import EmbeddingServer, vectors
 from staticemb_distiller.errors import EvaluationError, MissingPackageError
 from staticemb_distiller.evaluation import (
     FunctionModel,
@@ -229,3 +230,30 @@ def test_known_figures_of_a_known_model_come_out(shared):
     results = evaluate("wordllama", shared / "eval", tasks=["sts/stsb-en-test", "sts/sick-test"])
     assert results.value("wordllama", "sts/stsb-en-test") == pytest.approx(75.9, abs=0.05)
     assert results.value("wordllama", "sts/sick-test") == pytest.approx(67.2, abs=0.05)
+
+
+@pytest.fixture
+def server():
+    running = EmbeddingServer()
+    yield running
+    running.close()
+
+
+def test_a_server_with_the_prefixes_of_its_address(server):
+    spec = f"{server.spec}?query_prefix=query: &document_prefix=passage: "
+    model = load_model(spec)
+    assert model.name == "small"
+    assert model.prefixes == (6,)
+    np.testing.assert_allclose(model.encode_query(["a"]), vectors(["query: a"]), rtol=1e-6)
+    np.testing.assert_allclose(model.encode_document(["a"]), vectors(["passage: a"]), rtol=1e-6)
+    assert load_model(server.spec, "teacher").name == "teacher"
+
+
+def test_a_server_that_fails_is_named(server):
+    model = load_model(f"{server.spec}?tries=1")
+    server.faults = lambda number, body: lambda handler, body: handler.reply({}, 401)
+    with pytest.raises(EvaluationError, match=r"127\.0\.0\.1"):
+        model.encode(["a"])
+    server.close()
+    with pytest.raises(EvaluationError, match=r"127\.0\.0\.1"):
+        load_model(f"{server.spec}?tries=1")

@@ -4,7 +4,10 @@ import json
 import math
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -17,10 +20,19 @@ from staticemb_distiller.cli.main import main
 from staticemb_distiller.errors import EvaluationError
 from staticemb_distiller.evaluation import KINDS, FunctionModel, charts, discover, evaluate, labels
 from staticemb_distiller.evaluation.charts import prefixes
+from staticemb_distiller.evaluation.memory import added_memory
 from staticemb_distiller.evaluation.page import html
 from staticemb_distiller.evaluation.record import add_baseline, dumps, from_json, to_json
-from staticemb_distiller.evaluation.report import differences, label, markdown, rows
+from staticemb_distiller.evaluation.report import differences, markdown
 from staticemb_distiller.evaluation.speed import texts_per_second
+from staticemb_distiller.evaluation.tables import (
+    as_markdown,
+    in_terminal,
+    label,
+    languages,
+    rows,
+    summary,
+)
 
 
 @pytest.fixture(scope="module")
@@ -344,6 +356,80 @@ def test_labels_do_not_collide(marks):
         assert all(box.overlap(other) < 1e-6 for other in boxes[:i])
 
 
+def test_intervals_stand_beside_every_figure(results):
+    report = to_json(results)
+    for score in report["scores"]:
+        assert score["low"] <= score["value"] + 1e-6, score
+        assert score["high"] >= score["value"] - 1e-6, score
+    direct = results.interval("topics", "sts/topics-test")
+    cell = f"{direct.value:.1f} ({direct.low:.1f} to {direct.high:.1f})"
+    assert cell in markdown(results)
+    assert cell in html(results)
+    none = replace(results, resamples=0)
+    assert "(" not in as_markdown(summary(none))
+    assert "low" not in to_json(none)["scores"][0]
+
+
+def test_shares_of_a_teacher(folder):
+    results = evaluate([data.noise, data.topics], folder, teacher=data.topics)
+    assert results.teacher == "topics-2"
+    assert results.baseline == ("topics-2",)
+    for task in results.tasks:
+        whole = results.share("topics", "topics-2", task)
+        assert (whole.value, whole.low, whole.high) == pytest.approx((100, 100, 100))
+        share = results.share("noise", "topics-2", task)
+        expected = 100 * results.value("noise", task) / results.value("topics-2", task)
+        assert share.value == pytest.approx(expected)
+        assert share.low <= share.value <= share.high
+    shares = {(s["model"], s["of"]): s["value"] for s in to_json(results)["shares"]}
+    assert len(shares) == 2 * len(results.tasks)
+    assert shares["topics", "sts/topics-test"] == pytest.approx(100)
+    assert "Share of topics-2" in in_terminal(results)
+    assert results.share("topics", "noise", "absent/task") is None
+
+
+def test_languages_have_a_row_each_and_a_mean(tmp_path):
+    rows = [(1, "one", "two"), (2, "three", "four"), (3, "five", "six"), (2, "seven", "eight")]
+    for language in ("de", "en"):
+        data.write(tmp_path / f"sts/n-{language}-test.tsv", rows)
+    data.write(tmp_path / "sts/other.tsv", rows)
+    results = evaluate(data.noise, tmp_path)
+    (found,) = languages(results)
+    title, header, body = found
+    assert title == "n-test by language"
+    assert header == ("language", "noise")
+    assert [row[0] for row in body] == ["de", "en", "mean"]
+    mean = np.mean([results.value("noise", f"sts/n-{code}-test") for code in ("de", "en")])
+    assert body[-1][1].startswith(f"{mean:.1f} (")
+    shown = in_terminal(results)
+    assert "| sts/other | spearman |" in shown
+    assert "| sts/n-de-test | spearman |" not in shown
+
+
+def test_seconds_are_those_of_the_models_own_calls(folder):
+    def slow(texts):
+        time.sleep(0.2)
+        return data.topics(texts)
+
+    results = evaluate([slow, data.topics, "tfidf"], folder, tasks=["sts"], speed=True)
+    assert results.facts["slow"]["seconds"] >= 0.4  # two lists of texts
+    assert results.facts["topics"]["seconds"] < 0.2
+    assert results.facts["tfidf"]["seconds"] > 0
+    assert "seconds" not in evaluate(data.topics, folder, tasks=["sts"]).facts["topics"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc")
+def test_memory_is_what_the_model_adds(tmp_path):
+    words = tmp_path / "words.txt"
+    columns = " ".join(["0.5"] * 300)
+    words.write_text("".join(f"w{i} {columns}\n" for i in range(30_000)), "utf-8")
+    rows = 30_000 * 300 * 4
+    added = added_memory(str(words), ["w1 w2"] * 10)
+    assert rows < added < 4 * rows + 50_000_000
+    assert added_memory("tfidf", ["a"]) is None
+    assert added_memory(str(tmp_path / "absent.txt"), ["a"]) is None
+
+
 def test_speed_is_a_rate():
     calls = []
 
@@ -374,7 +460,9 @@ def test_the_command_writes_its_files_and_prints_the_means(folder, tmp_path, cap
     report = json.loads(files[0].read_text("utf-8"))
     assert report["baseline"] == ["tfidf"]
     assert {d["of"] for d in report["differences"]} == {"sts/topics-test", "retrieval/topics"}
-    assert out.strip() in files[1].read_text("utf-8")
+    tables = [part for part in out.strip().split("\n\n") if part.startswith("|")]
+    assert len(tables) == 2
+    assert all(table in files[1].read_text("utf-8") for table in tables)
     assert files[2].read_text("utf-8").startswith("<!doctype html>")
     assert sorted(tmp_path.iterdir()) == sorted([*files, model])
 
@@ -406,7 +494,8 @@ def test_the_command_as_a_process(folder):
         [*command, "--data", str(folder), "--tasks", "pairs", "--no-speed"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert done.stdout.startswith("| model |")
+    assert done.stdout.startswith("Means\n\n| model |")
+    assert "| pairs/topics-test | average_precision | " in done.stdout
     assert done.stderr == ""
 
 
@@ -423,7 +512,7 @@ def test_without_data_the_sample_is_measured_and_said_to_be_one(tmp_path, capsys
         assert "Measured on the sample" in path.read_text("utf-8")
     read = from_json(files[0])
     assert read.note
-    assert [task.partition("/")[0] for task in read.tasks] == list(KINDS)
+    assert [task.partition("/")[0] for task in read.tasks] == list(KINDS[:-1])
     # The rows are right: words alone find what belongs together more often than chance does.
     assert all(read.value("tfidf", task) > 0 for task in read.tasks if "wordsim" not in task)
 

@@ -23,6 +23,7 @@ def test_every_kind_is_found_in_order(folder):
         "classification/topics",
         "clustering/topics",
         "retrieval/topics",
+        "bitext/topics",
     ]
 
 
@@ -145,3 +146,94 @@ def test_retrieval_reads_titles_grades_and_queries_that_are_documents(tmp_path):
     # Document 1 is query 1; document 2 only has query 2's id.
     assert task.excluded.tolist() == [2, -1]
     assert isinstance(task.excluded, np.ndarray)
+
+
+CORPUS = [{"_id": f"d{i}", "text": text} for i, text in enumerate(("a cat", "a dog", "a saw"))]
+QUERIES = [{"_id": "q0", "text": "cat"}, {"_id": "q1", "text": "saw"}]
+JUDGED = [("q0", "d0"), ("q0", "d1"), ("q1", "d2")]
+
+
+def write_parts(folder, file, qrels, form):
+    """A collection in the layout of NanoBEIR: a folder for each part, a file in each."""
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    for part, rows in {"corpus": CORPUS, "queries": QUERIES, "qrels": qrels}.items():
+        (folder / part).mkdir(parents=True, exist_ok=True)
+        path = folder / part / f"{file}.{form}"
+        if form == "parquet":
+            parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+        else:
+            data.write_jsonl(path, rows)
+
+
+def write_beir(folder):
+    data.write_jsonl(folder / "corpus.jsonl", CORPUS)
+    data.write_jsonl(folder / "queries.jsonl", QUERIES)
+    data.write(folder / "qrels/test.tsv", [(q, d, 1) for q, d in JUDGED])
+
+
+ROWS = [{"query-id": q, "corpus-id": d} for q, d in JUDGED]
+LISTS = [{"query-id": "q0", "corpus-id": ["d0", "d1"]}, {"query-id": "q1", "corpus-id": ["d2"]}]
+
+
+@pytest.mark.parametrize("form", ["parquet", "jsonl"])
+@pytest.mark.parametrize("qrels", [ROWS, LISTS], ids=["rows", "lists"])
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        # zeta-alpha-ai/NanoMSMARCO has one collection, sentence-transformers/NanoBEIR-en thirteen.
+        ("train-00000-of-00001", "retrieval/nano"),
+        ("NanoMSMARCO-00000-of-00001", "retrieval/nano/NanoMSMARCO"),
+        ("NanoMSMARCO", "retrieval/nano/NanoMSMARCO"),
+    ],
+)
+def test_the_layout_of_nanobeir_gives_the_task_that_beirs_does(tmp_path, form, qrels, file, name):
+    write_beir(tmp_path / "retrieval/beir")
+    write_parts(tmp_path / "retrieval/nano", file, qrels, form)
+    beir, nano = discover(tmp_path)
+    assert nano.name == name
+    assert nano.texts == beir.texts
+    assert (nano.relevance != beir.relevance).nnz == 0
+    assert nano.excluded.tolist() == beir.excluded.tolist()
+    assert len(nano.files) == 3
+    (chosen,) = discover(tmp_path, ["nano*"])
+    assert chosen.name == name
+
+
+def test_collections_in_one_folder_are_tasks_of_their_own(tmp_path):
+    for name in ("NanoNQ", "NanoSciFact"):
+        write_parts(tmp_path / "retrieval/NanoBEIR-en", f"{name}-00000-of-00001", ROWS, "parquet")
+    (tmp_path / "retrieval/NanoBEIR-en/bm25").mkdir()
+    found = ["retrieval/NanoBEIR-en/NanoNQ", "retrieval/NanoBEIR-en/NanoSciFact"]
+    assert names(discover(tmp_path)) == found
+    assert names(discover(tmp_path, ["*/NanoNQ"])) == found[:1]
+
+
+@pytest.mark.parametrize(
+    ("qrels", "message"),
+    [
+        ([{"query-id": "q7", "corpus-id": "d0"}], "row 1: expected a query id of queries.*'q7'"),
+        ([*ROWS, {"query-id": "q0", "corpus-id": "d9"}], "row 4: .*document id of corpus.*'d9'"),
+        ([{"query-id": "q0", "corpus-id": "d0", "score": 0.5}], "row 1: .*whole number.*0.5"),
+        ([{"query-id": "q0", "positive": "d0"}], "row 1: .*document id of corpus.*None"),
+        ([{"query": "q0", "corpus-id": "d0"}], 'row 1: expected a string under "query-id"'),
+        ([{"query-id": "q0", "corpus-id": [["d0"]]}], "row 1: expected a document id"),
+    ],
+)
+@pytest.mark.parametrize("form", ["parquet", "jsonl"])
+def test_a_malformed_judgment_of_nanobeir_is_named(tmp_path, form, qrels, message):
+    write_parts(tmp_path / "retrieval/nano", "train", qrels, form)
+    with pytest.raises(EvaluationError, match=rf"train\.{form}, {message}"):
+        discover(tmp_path)
+
+
+def test_a_part_that_nanobeir_lacks_is_named(tmp_path):
+    write_parts(tmp_path / "retrieval/nano", "NanoNQ", ROWS, "jsonl")
+    (tmp_path / "retrieval/nano/qrels/NanoNQ.jsonl").unlink()
+    with pytest.raises(EvaluationError, match="NanoNQ in qrels, found none"):
+        discover(tmp_path)
+    (tmp_path / "retrieval/nano/corpus/NanoNQ.jsonl").write_bytes(b"\xff\n")
+    write_parts(tmp_path / "retrieval/other", "train", ROWS, "parquet")
+    (tmp_path / "retrieval/other/corpus/train.parquet").write_bytes(b"PAR1 no more")
+    with pytest.raises(EvaluationError, match=r"train\.parquet"):
+        discover(tmp_path, ["other"])

@@ -15,9 +15,11 @@ from ..evaluation import page, record, report, tasks
 from ..evaluation.load import load_model
 from ..evaluation.models import Embedder, LexicalModel
 from ..evaluation.run import Prefixes, evaluate
+from ..evaluation.tables import in_terminal
 from ..output_file import STANDARD_OUTPUT, check_output, is_stream
 from ..path_checks import exists
 from ..progress import Progress
+from ..teacher.open_teacher import is_server
 
 EPILOG = f"""\
 files in the data folder (tab-separated UTF-8 without a header; JSON lines for
@@ -36,8 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         metavar="MODEL",
         help="a .staticemb file; an installed model's name; a folder or Hub id of model2vec or "
-        "sentence-transformers; a text file of word vectors; or tfidf, bm25 or wordllama. "
-        "NAME=MODEL sets the name in the report",
+        "sentence-transformers; openai:URL#MODEL, a server; a text file of word vectors; or tfidf, "
+        "tfidf-characters, bm25 or wordllama. NAME=MODEL sets the name in the report",
     )
     what = parser.add_argument_group("what to measure")
     what.add_argument(
@@ -70,11 +72,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="models to compare with, or .json reports of earlier runs",
     )
     compare.add_argument(
+        "--teacher",
+        metavar="MODEL",
+        help="a model to compare with, of whose figures the others' shares are given",
+    )
+    compare.add_argument(
         "--resamples",
         type=int,
         default=1000,
         metavar="N",
-        help="number of bootstrap samples of the differences from the baselines; 0: none [1000]",
+        help="number of bootstrap samples of intervals and differences; 0: none [1000]",
     )
     search = parser.add_argument_group(
         "a search index", "BM25 alone, vectors alone and both together, on one's own judgments"
@@ -97,7 +104,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     search.add_argument(
         "--candidates", type=int, default=100, metavar="N", help="documents that it reads [100]"
     )
-    what.add_argument("--no-speed", action="store_true", help="do not measure speed")
+    what.add_argument(
+        "--no-speed", action="store_true", help="do not measure seconds, texts a second and memory"
+    )
     files = parser.add_argument_group("report files")
     files.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON")
     files.add_argument("--markdown", type=Path, metavar="FILE", help="write the report as Markdown")
@@ -107,7 +116,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Evaluate, write the requested report files, and print the table of means."""
+    """Evaluate, write the requested report files, and print the tables."""
     _check_reports(arguments)
     if arguments.index is not None:
         return _run_index(arguments)
@@ -128,9 +137,11 @@ def run(arguments: argparse.Namespace) -> int:
             tasks=arguments.tasks,
             prefixes=prefixes,
             baseline=_named([name for name in arguments.baseline if name not in earlier], opened),
+            teacher=None if arguments.teacher is None else _named([arguments.teacher], opened)[0],
             speed=not arguments.no_speed,
             progress=progress.status,
         )
+    results.resamples = max(arguments.resamples, 0)
     for name, earlier_results in reports:
         record.add_baseline(results, earlier_results, name)
     compared = []
@@ -148,7 +159,7 @@ def run(arguments: argparse.Namespace) -> int:
             record.save(path, content())
     report_on_stdout = Path(STANDARD_OUTPUT) in (path for path, _ in written)
     stream = sys.stderr if report_on_stdout else sys.stdout
-    stream.write(report.summary(results) + "\n")
+    stream.write(in_terminal(results) + "\n")
     if results.note:
         sys.stderr.write(f"{results.note} --data FOLDER measures on data of yours.\n")
     return 0
@@ -196,7 +207,9 @@ def _check_reports(arguments: argparse.Namespace) -> None:
     Raises:
         OutputError: A report file fails a check.
     """
-    models = [_split_name(spec)[0] for spec in (*arguments.models, *arguments.baseline)]
+    teachers = [] if arguments.teacher is None else [arguments.teacher]
+    specs = (*arguments.models, *arguments.baseline, *teachers)
+    models = [_split_name(spec)[0] for spec in specs]
     data = [] if arguments.data is None else [arguments.data]
     files = [
         Path(name)
@@ -217,6 +230,8 @@ def _check_reports(arguments: argparse.Namespace) -> None:
 
 def _split_name(spec: str) -> tuple[str, str | None]:
     """Split `NAME=MODEL` into the model and its name; the name is None if there is no `=`."""
+    if is_server(spec):  # its address may have options, ?query_prefix=...
+        return spec, None
     name, equals, model = spec.partition("=")
     return (model, name) if equals and not exists(spec) else (spec, None)
 

@@ -10,11 +10,12 @@ May use: all rooms up to `interop`.
 """
 
 from .bootstrap import Difference, difference
+from .discovery import discover
 from .load import load_model
 from .models import Embedder, FunctionModel, LexicalModel
 from .results import Results, Score
 from .run import evaluate
-from .tasks import KINDS, Task, discover
+from .tasks import KINDS, Task
 
 __all__ = [
     "KINDS",

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from ..errors import ConvertError, EvaluationError, MissingPackageError
 from ..interop.word_vector_text import read_rows
 from . import scoring
-from .models import Embedder, FunctionModel, LexicalModel
+from .models import FunctionModel, LexicalModel
 from .scoring import Outcome
 from .tasks import RetrievalTask, Task
 
 if TYPE_CHECKING:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-NAMES = ("tfidf", "bm25", "wordllama")
+NAMES = ("tfidf", "tfidf-characters", "bm25", "wordllama")
 """Baselines that are opened by a name, not from a file."""
 
 _WORD = r"\w+"
@@ -38,15 +38,25 @@ def tfidf_vectorizer() -> TfidfVectorizer:
     return TfidfVectorizer(sublinear_tf=True, token_pattern=_WORD)
 
 
+def characters_vectorizer() -> TfidfVectorizer:
+    """Return TF-IDF of one to four characters, for languages whose words have no blanks too."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    return TfidfVectorizer(sublinear_tf=True, analyzer="char_wb", ngram_range=(1, 4))
+
+
 class TfIdf(LexicalModel):
-    """scikit-learn's TF-IDF.
+    """scikit-learn's TF-IDF of words, or of sequences of characters.
 
     The idf is counted on a task's training texts or documents; if it has neither, on all its texts.
     """
 
-    def __init__(self, name: str = "tfidf") -> None:
+    def __init__(self, name: str = "tfidf", *, characters: bool = False) -> None:
         self.name = name
-        self.facts = {"kind": "tfidf", "sublinear_tf": True}
+        self._vectorizer = characters_vectorizer if characters else tfidf_vectorizer
+        self.facts: dict[str, Any] = {"kind": "tfidf", "sublinear_tf": True}
+        if characters:
+            self.facts["characters"] = "1 to 4"
 
     def outcomes(self, task: Task) -> list[Outcome]:
         """Return the metrics of a task of any kind."""
@@ -56,7 +66,7 @@ class TfIdf(LexicalModel):
             if reference is None
             else task.texts[reference]
         )
-        vectorizer = tfidf_vectorizer().fit(fitted_on)
+        vectorizer = self._vectorizer().fit(fitted_on)
         features = {part: vectorizer.transform(texts) for part, texts in task.texts.items()}
         return scoring.score(task, features)
 
@@ -138,7 +148,7 @@ class WordVectors(FunctionModel):
         return out
 
 
-def load(name: str, called: str | None = None) -> Embedder | LexicalModel:
+def load(name: str, called: str | None = None) -> FunctionModel | LexicalModel:
     """Open a baseline by its name in `NAMES`.
 
     Args:
@@ -148,14 +158,14 @@ def load(name: str, called: str | None = None) -> Embedder | LexicalModel:
     Raises:
         MissingPackageError: its package is not installed.
     """
-    if name == "tfidf":
-        return TfIdf(called or name)
+    if name.startswith("tfidf"):
+        return TfIdf(called or name, characters=name == "tfidf-characters")
     if name == "bm25":
         return BM25(called or name)
     return _wordllama(called or name)
 
 
-def _wordllama(name: str) -> Embedder:
+def _wordllama(name: str) -> FunctionModel:
     """Open the model in the wordllama package."""
     try:
         import wordllama

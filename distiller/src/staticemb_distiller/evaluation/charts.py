@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .drawing import LIGHT, MARKERS, SERIES, canvas, heading, label_below, panel, printable, to_svg
 from .labels import Box, place_labels, text_width
-from .report import TITLES, megabytes, number, rows
+from .tables import TITLES, megabytes, number, rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +91,7 @@ def speed(results: Results, width: int) -> str | None:
         decades = math.floor(min(rates)), max(math.ceil(max(rates)), math.floor(min(rates)) + 1)
         axes.set_xlim(0.85 * 10.0 ** decades[0], 10.0 ** decades[1] / 0.85)
         for (model, rate, mean, _), radius in zip(points, radii, strict=True):
-            size = megabytes(results.facts[model])
+            size = megabytes(results.facts[model].get("bytes"))
             shown = f"{model}: {number(mean)}, {rate:,.0f} texts/s, {size} MB"
             axes.scatter(
                 rate,
@@ -250,7 +250,7 @@ def _apart(axes: Axes, values: Sequence[int]) -> list[str]:
 
 
 def _bubble_label(results: Results, model: str) -> str:
-    size = megabytes(results.facts[model])
+    size = megabytes(results.facts[model].get("bytes"))
     return printable(model, 24) + (f" · {size} MB" if size != "–" else "")
 
 

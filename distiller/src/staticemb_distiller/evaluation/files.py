@@ -6,13 +6,14 @@ header and no quoting. A `.jsonl` file has one JSON object per line.
 
 import codecs
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from staticemb_runtime.errors import InputError
 from staticemb_runtime.records import json_record
 
+from ..corpus.digests import file_sha256
 from ..errors import EvaluationError
 
 
@@ -97,3 +98,18 @@ def jsonl(path: Path, text_keys: tuple[str, ...]) -> Iterator[tuple[int, dict[st
                 found = type(value[key]).__name__ if key in value else "no such key"
                 raise bad_row(path, number, f'a string under "{key}"', found)
         yield number, value
+
+
+def digests(folder: Path, *paths: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file, by its path in the data folder."""
+    return {path.relative_to(folder).as_posix(): file_sha256(path) for path in paths}
+
+
+def not_empty(path: Path, rows: Collection[object]) -> None:
+    """Check that a file has rows.
+
+    Raises:
+        EvaluationError: there is no row.
+    """
+    if not rows:
+        raise bad_row(path, 1, "at least one row", "the end of the file")

@@ -5,38 +5,56 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 from safetensors import SafetensorError
 
 from staticemb_runtime.loading import find_installed, not_installed
 
 from ..errors import EvaluationError, MissingPackageError, TeacherError
 from ..path_checks import exists, is_file, is_folder
+from ..teacher.open_teacher import is_server, open_teacher
+from ..teacher.server_spec import ServerSpec
 from . import baselines
-from .models import Embedder, FunctionModel, LexicalModel
+from .models import FunctionModel, LexicalModel
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..teacher.text_encoder import TextKind
 
 
-def load_model(spec: str | Path, name: str | None = None) -> Embedder | LexicalModel:
+def load_model(spec: str | Path, name: str | None = None) -> FunctionModel | LexicalModel:
     """Open a model for evaluation.
 
     Args:
         spec: A `.staticemb` file; a folder of model2vec or sentence-transformers; a text file of
             word vectors (`.txt`, `.vec`, `.glove`, optionally with `.gz`); one of the names
-            `tfidf`, `bm25` and `wordllama`; the name of an installed model; or the Hub id of a
-            Sentence Transformer. Local files and installed models take precedence over the Hub.
-            Pickled weights and code that comes with a model are not loaded.
+            `tfidf`, `tfidf-characters`, `bm25` and `wordllama`; `openai:URL#MODEL` for a server
+            (`ServerSpec`); the name of an installed model; or the Hub id of a Sentence
+            Transformer. Local files and installed models take precedence over the Hub. Pickled
+            weights and code that comes with a model are not loaded.
         name: Its name in the report; None: the name of the file.
 
     Returns:
-        An `Embedder` or a `LexicalModel`.
+        An `Embedder` or a `LexicalModel`, whose `source` is `spec`.
 
     Raises:
         EvaluationError: there is no such model, or it cannot be opened.
         MissingPackageError: the package that opens this kind of model is not installed.
     """
+    model = _opened(spec, name)
+    model.source = str(spec)
+    return model
+
+
+def _opened(spec: str | Path, name: str | None) -> FunctionModel | LexicalModel:
     text = str(spec)
     if text in baselines.NAMES:
         return baselines.load(text, name)
+    if is_server(text):
+        return _server(text, name)
     path = Path(spec)
     if not exists(path) and isinstance(spec, str) and (file := find_installed(text)) is not None:
         return _staticemb(Path(file), name or text)
@@ -57,7 +75,7 @@ def load_model(spec: str | Path, name: str | None = None) -> Embedder | LexicalM
     return _from_hub(text, name)
 
 
-def _from_hub(spec: str, name: str) -> Embedder:
+def _from_hub(spec: str, name: str) -> FunctionModel:
     """Open a Sentence Transformer by its Hub id; a bare name is of `sentence-transformers/`."""
     from ..teacher.source import find
 
@@ -69,7 +87,30 @@ def _from_hub(spec: str, name: str) -> Embedder:
     return _sentence_transformer(source.folder, name)
 
 
-def _staticemb(path: Path, name: str) -> Embedder:
+def _server(spec: str, name: str | None) -> FunctionModel:
+    """Open a model on a server; all texts but queries are sent as documents, as in `distill`."""
+    try:
+        parsed = ServerSpec.parse(spec)
+        server = open_teacher(spec)
+    except TeacherError as error:
+        raise EvaluationError(str(error)) from None
+
+    def encode(texts: list[str], kind: TextKind) -> NDArray[np.float32]:
+        try:
+            return server.encode(texts, kind=kind)
+        except TeacherError as error:
+            raise EvaluationError(f"{server.name}: {error}") from None
+
+    return FunctionModel(
+        name or parsed.model,
+        partial(encode, kind="document"),
+        query=partial(encode, kind="query"),
+        prefixes=(server.dim,),
+        facts={"kind": "server", "dimension": server.dim, "address": server.name},
+    )
+
+
+def _staticemb(path: Path, name: str) -> FunctionModel:
     from staticemb_runtime import StaticEmbError, StaticModel
     from staticemb_runtime.format import read
 
@@ -109,7 +150,7 @@ def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in weights + vocabulary)
 
 
-def _folder(path: Path, name: str) -> Embedder:
+def _folder(path: Path, name: str) -> FunctionModel:
     config, modules = path / "config.json", path / "modules.json"
     if config.is_file():
         try:
@@ -127,7 +168,7 @@ def _folder(path: Path, name: str) -> Embedder:
     return _sentence_transformer(path, name)
 
 
-def _model2vec(path: Path, name: str) -> Embedder:
+def _model2vec(path: Path, name: str) -> FunctionModel:
     try:
         from model2vec import StaticModel
     except ImportError:
@@ -157,7 +198,7 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def _sentence_transformer(path: Path, name: str) -> Embedder:
+def _sentence_transformer(path: Path, name: str) -> FunctionModel:
     try:
         import sentence_transformers  # noqa: F401
     except ImportError:

@@ -54,6 +54,7 @@ class LexicalModel(ABC):
     name: str
     bytes: int | None = None
     facts: Mapping[str, Any]
+    source: str | None = None
 
     @abstractmethod
     def outcomes(self, task: Task) -> list[Outcome]:
@@ -71,6 +72,8 @@ class FunctionModel:
         prefixes: As in `Embedder`.
         bytes: As in `Embedder`.
         facts: As in `Embedder`.
+
+    Its attribute `source` is what `load_model` opened it from, or None.
 
     Its methods raise `EvaluationError` if a result is not an array of N finite vectors.
 
@@ -91,6 +94,7 @@ class FunctionModel:
         facts: Mapping[str, Any] | None = None,
     ) -> None:
         self.name = name
+        self.source: str | None = None
         self.prefixes = tuple(prefixes)
         self.bytes = bytes
         self.facts: Mapping[str, Any] = dict(facts or {})

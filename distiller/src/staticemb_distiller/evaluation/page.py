@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from . import charts
 from .drawing import MARKERS, printable
-from .report import TITLES, label, megabytes, method, number, rate, rows
+from .report import method
+from .tables import COST, TITLES, label, rows, summary, tables
+from .tables import Table as Figures
 from .templates import Table, rendered, row, safe
 
 if TYPE_CHECKING:
@@ -40,10 +42,11 @@ def html(results: Results, compared: Sequence[Mapping[str, Any]] = ()) -> str:
         by_task=[safe(charts.bars(results, kind)) for kind in results.kinds],
         lead=_lead(results),
         note=results.note,
+        resamples=f"{results.resamples:,}" if results.resamples > 0 else "",
         against=", ".join(results.baseline),
         models=[_model(results, name) for name in (*charts.series(results), *results.baseline)],
         summary=_summary(results),
-        tasks=_tasks(results),
+        tables=[(each[0], _table(each)) for each in tables(results)[1:]],
         differences=_differences(results, compared) if compared else None,
         method=method(results),
     )
@@ -75,42 +78,33 @@ def _model(results: Results, name: str) -> dict[str, Any]:
 
 
 def _summary(results: Results) -> Table:
-    kinds = [None, *results.kinds] if len(results.kinds) > 1 else results.kinds
-    header = ["model", *("mean" if k is None else TITLES[k] for k in kinds), "MB", "texts/s"]
-    shown = rows(results)
-    values = [[number(results.mean(m, k, p)) for k in kinds] for m, p in shown]
-    best = _best(values)
-    body = []
-    for (model, prefix), figures in zip(shown, values, strict=True):
-        facts = results.facts[model]
-        cells = [label(results, model, prefix), *figures, megabytes(facts), rate(facts)]
+    _, header, body = summary(results)
+    means = [cells[1 : len(cells) - len(COST)] for cells in body]
+    best = [_highest(column) for column in zip(*means, strict=True)]
+    shown = []
+    for (model, _), cells, figures in zip(rows(results), body, means, strict=True):
         bold = [
-            at for at, pair in enumerate(zip(figures, best, strict=True), 1) if len({*pair}) < 2
+            at
+            for at, (cell, most) in enumerate(zip(figures, best, strict=True), 1)
+            if most is not None and _value(cell) == most
         ]
-        body.append(row(cells, bold, baseline=model in results.baseline))
-    return header, body, 1
+        shown.append(row(cells, bold, baseline=model in results.baseline))
+    return header, shown, 1
 
 
-def _best(columns: Sequence[Sequence[str]]) -> list[str]:
-    """Return the highest figure of each column, as written; empty if there is one row."""
-    if len(columns) < 2:
-        return ["" for _ in (columns[0] if columns else ())]
-    return [
-        max((c for c in column if c != "–"), key=float, default="")
-        for column in zip(*columns, strict=True)
-    ]
+def _value(cell: str) -> str:
+    return cell.partition(" ")[0]
 
 
-def _tasks(results: Results) -> Table:
-    shown = rows(results)
-    header = ["task", "metric", *(label(results, *each) for each in shown)]
-    metrics = dict.fromkeys((s.task, s.metric) for s in results.scores)
-    order = {task: i for i, task in enumerate(results.tasks)}
-    body = [
-        row([t, metric, *(number(results.value(m, t, p, metric)) for m, p in shown)])
-        for t, metric in sorted(metrics, key=lambda key: order[key[0]])
-    ]
-    return header, body, 2
+def _highest(cells: Sequence[str]) -> str | None:
+    """Return the highest figure of a column, as written; None for a column of one row."""
+    known = [_value(cell) for cell in cells if cell != "–"]
+    return max(known, key=float) if len(cells) > 1 and known else None
+
+
+def _table(figures: Figures) -> Table:
+    _, header, body = figures
+    return header, [row(cells) for cells in body], 2 if header[1] == "metric" else 1
 
 
 def _differences(results: Results, compared: Sequence[Mapping[str, Any]]) -> Table:

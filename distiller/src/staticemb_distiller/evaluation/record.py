@@ -15,8 +15,10 @@ from typing import Any
 from ..errors import EvaluationError, OutputError
 from ..output_file import atomic_file, reported
 from ..version import __version__
+from .bootstrap import Difference
 from .results import Results, Score
 from .scoring import SETTINGS
+from .tables import rows
 
 FORMAT = "staticemb-evaluation"
 FORMAT_VERSION = 1
@@ -44,6 +46,8 @@ def to_json(results: Results, compared: Sequence[Mapping[str, Any]] = ()) -> dic
             for name, facts in results.facts.items()
         },
         "baseline": list(results.baseline),
+        "teacher": results.teacher,
+        "resamples": results.resamples,
         "scores": [
             {
                 "model": s.model,
@@ -52,11 +56,30 @@ def to_json(results: Results, compared: Sequence[Mapping[str, Any]] = ()) -> dic
                 "metric": s.metric,
                 "value": round(s.value, 4),
                 "main": s.main,
+                **_ends(results.interval(s.model, s.task, s.prefix, s.metric)),
             }
             for s in results.scores
         ],
+        "shares": _shares(results),
         "differences": list(compared),
     }
+
+
+def _ends(found: Difference | None) -> dict[str, float]:
+    known = found is not None and found.resamples > 0
+    return {"low": round(found.low, 4), "high": round(found.high, 4)} if found and known else {}
+
+
+def _shares(results: Results) -> list[dict[str, Any]]:
+    """Return the figures as percentages of the teacher's, by model, prefix and task."""
+    shares = []
+    for model, prefix in rows(results) if results.teacher else ():
+        for task in results.tasks:
+            found = results.share(model, results.teacher or "", task, prefix)
+            if found is not None and model != results.teacher:
+                cell = {"value": round(found.value, 4), **_ends(found)}
+                shares.append({"model": model, "prefix": prefix, "of": task, **cell})
+    return shares
 
 
 def dumps(results: Results, compared: Sequence[Mapping[str, Any]] = ()) -> str:

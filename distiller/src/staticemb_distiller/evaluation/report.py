@@ -13,20 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..version import __version__
-from .bootstrap import Difference, interval, resampled
+from .bootstrap import Difference, interval
+from .memory import MEMORY_TEXTS
 from .record import plain, suite_digest
 from .results import Results, Score
 from .scoring import SETTINGS
-
-TITLES = {
-    "sts": "Similarity",
-    "wordsim": "Words",
-    "pairs": "Pairs",
-    "classification": "Classification",
-    "clustering": "Clustering",
-    "retrieval": "Retrieval",
-}
-"""Headings of the kinds of task."""
+from .tables import TITLES, Row, as_markdown, label, rows, tables
 
 METRICS = {
     "sts": "Spearman of cosine",
@@ -35,20 +27,9 @@ METRICS = {
     "classification": "accuracy of a logistic probe",
     "clustering": "V-measure of k-means",
     "retrieval": "NDCG@10",
+    "bitext": "accuracy, mean of both directions",
 }
 """The main metric of each kind, as the report names it."""
-
-
-def rows(results: Results) -> list[tuple[str, int]]:
-    """Return the rows of each table: every model at every prefix, the baselines last."""
-    names = [name for name in results.models if name not in results.baseline]
-    return [(n, p) for n in (*names, *results.baseline) for p in results.prefixes(n)]
-
-
-def label(results: Results, model: str, prefix: int) -> str:
-    """Return the name of a row: the model's name, and the prefix if vectors are truncated."""
-    cut = prefix != results.facts[model].get("dimension", prefix)
-    return f"{model} @ {prefix}" if cut or len(results.prefixes(model)) > 1 else model
 
 
 def differences(results: Results, *, resamples: int = 1000, seed: int = 0) -> list[dict[str, Any]]:
@@ -61,15 +42,9 @@ def differences(results: Results, *, resamples: int = 1000, seed: int = 0) -> li
         One dictionary per comparison: `model`, `prefix`, `baseline`, `of` (a task's name or a
         kind), `value`, `low`, `high`, `resamples`.
     """
-    drawn: dict[tuple[str, int, str], NDArray[np.float64]] = {}
 
     def draw(score: Score | None) -> NDArray[np.float64] | None:
-        if score is None or score.outcome is None:
-            return None
-        key = (score.model, score.prefix, score.task)
-        if key not in drawn:
-            drawn[key] = resampled(score.outcome, resamples, seed)
-        return drawn[key]
+        return results.resampled(score, resamples, seed)
 
     comparisons = []
     models = [row for row in rows(results) if row[0] not in results.baseline]
@@ -102,71 +77,41 @@ def _row(model: str, prefix: int, base: str, of: str, between: Difference) -> di
     }
 
 
-def number(value: float) -> str:
-    """Format a score for a table; a dash if it was not measured."""
-    return "–" if math.isnan(value) else f"{value:.1f}"
-
-
-def megabytes(facts: Mapping[str, Any]) -> str:
-    """Format a model's size in units of 10^6 bytes; a dash if it is unknown."""
-    size = facts.get("bytes")
-    return "–" if not size else f"{size / 1e6:.{1 if size < 1e8 else 0}f}"
-
-
-def rate(facts: Mapping[str, Any]) -> str:
-    """Format texts per second to two digits, with separators of thousands; a dash if unknown."""
-    value = facts.get("texts_per_second")
-    if not value:
-        return "–"
-    digits = max(0, math.floor(math.log10(value)) - 1)
-    return f"{round(value / 10**digits) * 10**digits:,}"
-
-
 def markdown(results: Results, compared: Sequence[Mapping[str, Any]] = ()) -> str:
     """Return the report as Markdown: means, tasks, differences and the method."""
     blocks = [
         "# Evaluation",
-        "Each figure is the metric times 100; a mean is over the tasks below.",
+        "Each figure is the metric times 100; a mean is over the tasks below." + _brackets(results),
         *([results.note] if results.note else []),
     ]
-    blocks += [summary(results), "## Tasks"]
-    shown = rows(results)
-    header = ["task", "metric", *(label(results, *row) for row in shown)]
-    body = []
-    for task, metric in _metrics(results):
-        values = [number(results.value(m, task, p, metric)) for m, p in shown]
-        body.append([task, metric, *values])
-    blocks.append(_table(header, body))
+    first, *others = tables(results)
+    blocks.append(as_markdown(first))
+    for table in others:
+        blocks += [f"## {table[0]}", as_markdown(table)]
     if compared:
         blocks.append("## Differences")
         blocks.append("With the 95 % interval of a paired bootstrap over each task's examples.")
-        body = [
-            [
+        body: list[Row] = [
+            (
                 label(results, d["model"], d["prefix"]),
                 d["baseline"],
                 d["of"],
                 f"{d['value']:+.1f}",
                 f"{d['low']:+.1f} … {d['high']:+.1f}",
-            ]
+            )
             for d in compared
         ]
-        blocks.append(_table(["model", "against", "of", "difference", "interval"], body))
+        header = ("model", "against", "of", "difference", "interval")
+        blocks.append(as_markdown(("Differences", header, body)))
     blocks.append("## How it was measured")
     blocks.append("\n".join(f"- {line}" for line in method(results)))
     return "\n\n".join(blocks) + "\n"
 
 
-def summary(results: Results) -> str:
-    """Return the table of means, as Markdown."""
-    header = ["model", "mean", *(TITLES[kind] for kind in results.kinds), "MB", "texts/s"]
-    body = []
-    for model, prefix in rows(results):
-        facts = results.facts[model]
-        kinds = [number(results.mean(model, kind, prefix)) for kind in results.kinds]
-        mean = number(results.mean(model, None, prefix))
-        name = label(results, model, prefix)
-        body.append([name, mean, *kinds, megabytes(facts), rate(facts)])
-    return _table(header, body)
+def _brackets(results: Results) -> str:
+    if results.resamples < 1:
+        return ""
+    return f" In brackets: 95 % intervals of {results.resamples:,} bootstrap samples."
 
 
 def method(results: Results) -> list[str]:
@@ -182,34 +127,15 @@ def method(results: Results) -> list[str]:
         known = ", ".join(
             f"{key} = {plain(value)}"
             for key, value in facts.items()
-            if value is not None and key not in {"bytes", "texts_per_second"}
+            if value is not None and key not in {"bytes", "memory", "seconds", "texts_per_second"}
         )
         lines.append(f"{name}: {known}.")
     if any(facts.get("texts_per_second") for facts in results.facts.values()):
         lines.append(
             f"Texts per second: on this machine ({platform.machine()}, {os.cpu_count()} cores), "
             "texts of these tasks that each model has seen before, whole vectors, as many threads "
-            "as it takes by itself; a rough figure."
+            "as it takes by itself; a rough figure. Seconds: embedding the texts of all tasks, or, "
+            "for word counts, counting and ranking. MB in memory: what opening the model and "
+            f"embedding {MEMORY_TEXTS} texts adds to a process that has numpy and scipy."
         )
     return lines
-
-
-def _metrics(results: Results) -> list[tuple[str, str]]:
-    """Return the task and metric of each row in the table of tasks, a task's main metric first."""
-    metrics: dict[tuple[str, str], None] = {}
-    for task in results.tasks:
-        for s in results.scores:
-            if s.task == task:
-                metrics[task, s.metric] = None
-    return list(metrics)
-
-
-def _table(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table; columns of figures are aligned to the right."""
-    figures = [all(_is_figure(row[i]) for row in body) for i in range(len(header))]
-    lines = [header, ["---:" if figure else "---" for figure in figures], *body]
-    return "\n".join("| " + " | ".join(c.replace("|", "\\|") for c in row) + " |" for row in lines)
-
-
-def _is_figure(cell: str) -> bool:
-    return cell == "–" or cell.replace(",", "").replace(".", "").lstrip("+-").isdecimal()

@@ -7,7 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .bootstrap import Difference, difference
+import numpy as np
+from numpy.typing import NDArray
+
+from .bootstrap import Difference, difference, interval, resampled
 from .scoring import Outcome
 from .tasks import KINDS
 
@@ -51,6 +54,8 @@ class Results:
         files: Name of the task -> path -> SHA-256 of the file.
         baseline: The names of the models that others are compared with.
         note: A remark on the data for readers of a report; None: no remark.
+        teacher: The name of the baseline that shares are taken of; None: no shares.
+        resamples: The number of bootstrap samples of an interval; 0: no intervals.
     """
 
     scores: list[Score]
@@ -58,6 +63,11 @@ class Results:
     files: dict[str, dict[str, str]]
     baseline: tuple[str, ...] = ()
     note: str | None = None
+    teacher: str | None = None
+    resamples: int = 1000
+    _drawn: dict[tuple[Score, int, int], NDArray[np.float64]] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     @property
     def models(self) -> list[str]:
@@ -74,6 +84,10 @@ class Results:
         """The kinds of the tasks, in the order of `KINDS`."""
         found = {task.partition("/")[0] for task in self.tasks}
         return [kind for kind in KINDS if kind in found]
+
+    def tasks_of(self, kind: str) -> list[str]:
+        """Return the names of a kind's tasks."""
+        return [task for task in self.tasks if task.startswith(f"{kind}/")]
 
     def prefixes(self, model: str) -> list[int]:
         """Return the prefix lengths that a model was measured at, the longest first."""
@@ -120,9 +134,11 @@ class Results:
         """
         if kind is None:
             return _mean(self.mean(model, each, prefix) for each in self.kinds)
-        return _mean(
-            self.value(model, task, prefix) for task in self.tasks if task.startswith(f"{kind}/")
-        )
+        return self.mean_of(model, self.tasks_of(kind), prefix)
+
+    def mean_of(self, model: str, tasks: Sequence[str], prefix: int | None = None) -> float:
+        """Compute the mean of the main metrics of tasks; NaN if one was not measured."""
+        return _mean(self.value(model, task, prefix) for task in tasks)
 
     def difference(
         self,
@@ -163,6 +179,94 @@ class Results:
                     raise ValueError(f"{model} was not measured on {task} in this run")
                 outcomes.append(found.outcome)
         return difference(pairs[0], pairs[1], resamples=resamples, seed=seed)
+
+    def interval(
+        self, model: str, of: str, prefix: int | None = None, metric: str | None = None
+    ) -> Difference | None:
+        """Compute the 95 % bootstrap interval of a score, or of the mean of a kind of task.
+
+        Args:
+            model: The name of the model.
+            of: The full name of a task, or a kind, of which the mean of the main metrics is taken.
+            prefix: The length of the vectors; None: the model's longest.
+            metric: The name of a task's metric; None: the main metric.
+
+        Returns:
+            The value with its interval; None without resamples, or if it was not measured in this
+            run.
+        """
+        return self.interval_of(model, self._named(of), prefix, metric)
+
+    def interval_of(
+        self,
+        model: str,
+        tasks: Sequence[str],
+        prefix: int | None = None,
+        metric: str | None = None,
+    ) -> Difference | None:
+        """Compute the interval of the mean of tasks; see `interval`."""
+        drawn = self._mean_resamples(model, tasks, prefix, metric)
+        if drawn is None:
+            return None
+        return interval(_mean(self.value(model, t, prefix, metric) for t in tasks), drawn)
+
+    def share(
+        self, model: str, teacher: str, of: str, prefix: int | None = None
+    ) -> Difference | None:
+        """Compute a figure of a model as a percentage of another model's, with its interval.
+
+        Args:
+            model: The name of the model.
+            teacher: The name of the other model; its longest vectors are taken.
+            of: The full name of a task, or a kind, of which the means are compared.
+            prefix: The length of the model's vectors; None: its longest.
+
+        Returns:
+            The percentage; its interval is the value itself without resamples. None if one of the
+            two was not measured in this run, or if the other's figure is not positive.
+        """
+        tasks = self._named(of)
+        ours, theirs = self.mean_of(model, tasks, prefix), self.mean_of(teacher, tasks)
+        if math.isnan(ours) or not theirs > 0:
+            return None
+        value = 100 * ours / theirs
+        a = self._mean_resamples(model, tasks, prefix)
+        b = self._mean_resamples(teacher, tasks)
+        if a is None or b is None:
+            return Difference(value, value, value, 0)
+        positive = b > 0  # a resample of few examples may leave nothing to divide by
+        return interval(value, 100 * a[positive] / b[positive])
+
+    def _named(self, of: str) -> list[str]:
+        return [of] if of in self.files else self.tasks_of(of)
+
+    def _mean_resamples(
+        self,
+        model: str,
+        tasks: Sequence[str],
+        prefix: int | None = None,
+        metric: str | None = None,
+    ) -> NDArray[np.float64] | None:
+        scores = [self.score(model, task, prefix, metric) for task in tasks]
+        drawn = [self.resampled(score, self.resamples) for score in scores]
+        known = [each for each in drawn if each is not None]
+        if self.resamples < 1 or not known or len(known) < len(drawn):
+            return None
+        return np.asarray(np.mean(known, axis=0))
+
+    def resampled(
+        self, score: Score | None, resamples: int, seed: int = 0
+    ) -> NDArray[np.float64] | None:
+        """Return the metric of each resample: (resamples,) float64; each score is drawn once.
+
+        None for a score that was not measured in this run.
+        """
+        if score is None or score.outcome is None or resamples < 1:
+            return None
+        key = (score, resamples, seed)
+        if key not in self._drawn:
+            self._drawn[key] = resampled(score.outcome, resamples, seed)
+        return self._drawn[key]
 
 
 def _mean(values: Iterable[float]) -> float:

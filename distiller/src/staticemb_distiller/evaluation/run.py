@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -11,14 +12,17 @@ from typing import Any, Literal
 import numpy as np
 
 from ..errors import EvaluationError
+from ..teacher.open_teacher import is_server
 from . import scoring
+from .discovery import discover
 from .load import load_model
+from .memory import added_memory
 from .metrics import unit
 from .models import Embedder, FunctionModel, LexicalModel, Vectors
 from .results import Results, Score
 from .scoring import Outcome
 from .speed import sample, texts_per_second
-from .tasks import SAMPLE, Task, discover
+from .tasks import SAMPLE, Task
 
 Prefixes = Sequence[int] | Literal["full", "ladder"]
 
@@ -37,6 +41,7 @@ def evaluate(
     tasks: Sequence[str] | None = None,
     prefixes: Prefixes = "full",
     baseline: Model | Sequence[Model] = (),
+    teacher: Model | None = None,
     speed: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Results:
@@ -53,7 +58,9 @@ def evaluate(
             "ladder": the prefixes that the model recommends.
         baseline: Models to compare with; their whole vectors are measured. A model that is also in
             `models`, by the same name or as the same object, has only one row of whole vectors.
-        speed: Whether to measure each model's texts per second, too; it takes a few seconds each.
+        teacher: A further baseline; the figures of the others are also given as shares of its own.
+        speed: Whether to measure each model's seconds, texts per second and memory, too; it takes a
+            few seconds each. Memory is measured in a new process, of models given by name on Linux.
         progress: Called with a line for each step.
 
     Returns:
@@ -74,7 +81,9 @@ def evaluate(
     found = discover(SAMPLE if folder is None else folder, tasks)
     results = Results([], {}, {task.name: dict(task.files) for task in found})
     results.note = SAMPLE_NOTE if folder is None else None
-    measured, compared = _rows(models, baseline, prefixes)
+    teachers = [] if teacher is None else [teacher]
+    compared_with = [*teachers, *_listed(baseline)]
+    measured, compared = _rows(models, compared_with, prefixes)
     _rename([row.model for row in (*measured, *compared)])
     for row in (*measured, *compared):
         model = row.model
@@ -83,7 +92,10 @@ def evaluate(
         for task in found:
             if progress:
                 progress(f"{model.name}: {task.name}")
-            results.scores += _scores(row, task)
+            scores, seconds = _scores(row, task)
+            results.scores += scores
+            if speed:
+                facts["seconds"] = facts.get("seconds", 0.0) + seconds
         lengths = results.prefixes(model.name)
         if not lengths and not row.whole:  # the model has no prefix below its dimension
             del results.facts[model.name]
@@ -91,8 +103,13 @@ def evaluate(
         if not isinstance(model, LexicalModel):
             facts.setdefault("dimension", max(lengths))
             if speed:
-                facts["texts_per_second"] = texts_per_second(model, sample(found))
+                texts = sample(found)
+                facts["texts_per_second"] = texts_per_second(model, texts)
+                source = getattr(model, "source", None)  # an Embedder of one's own may lack it
+                if source is not None and not is_server(source):
+                    facts["memory"] = added_memory(source, texts)
     results.baseline = tuple(row.model.name for row in compared)
+    results.teacher = results.baseline[0] if teachers else None
     return results
 
 
@@ -161,12 +178,19 @@ def _rename(models: Sequence[Embedder | LexicalModel]) -> None:
             model.name = f"{model.name}-{count}"
 
 
-def _scores(row: _Row, task: Task) -> list[Score]:
-    """Measure the scores of a row's model at each of the row's prefixes."""
+def _scores(row: _Row, task: Task) -> tuple[list[Score], float]:
+    """Measure the scores of a row's model at each of the row's prefixes.
+
+    Returns:
+        The scores, and the seconds of embedding; of a model of word counts, with the ranking.
+    """
     model = row.model
+    started = time.perf_counter()
     if isinstance(model, LexicalModel):
-        return _named(model.name, task, 0, model.outcomes(task))
+        scores = _named(model.name, task, 0, model.outcomes(task))
+        return scores, time.perf_counter() - started
     vectors = {part: _encoded(model, part, texts) for part, texts in task.texts.items()}
+    seconds = time.perf_counter() - started
     dim = next(iter(vectors.values())).shape[1]
     scores = []
     for prefix in _lengths(row.prefixes, dim, model.prefixes):
@@ -174,7 +198,7 @@ def _scores(row: _Row, task: Task) -> list[Score]:
             continue
         cut = {part: unit(array[:, :prefix]) for part, array in vectors.items()}
         scores += _named(model.name, task, prefix, scoring.score(task, cut))
-    return scores
+    return scores, seconds
 
 
 def _named(model: str, task: Task, prefix: int, outcomes: Sequence[Outcome]) -> list[Score]:

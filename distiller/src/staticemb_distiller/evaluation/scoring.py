@@ -20,7 +20,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from . import metrics
-from .tasks import ClassificationTask, ClusteringTask, PairTask, RetrievalTask, Task
+from .tasks import (
+    BitextTask,
+    ClassificationTask,
+    ClusteringTask,
+    PairTask,
+    RetrievalTask,
+    Task,
+)
 
 SETTINGS: Mapping[str, Any] = {
     "probe": "multinomial logistic regression, L2",
@@ -70,6 +77,8 @@ def score(task: Task, features: Mapping[str, Features]) -> list[Outcome]:
         return [_classification(task, features["train"], features["test"])]
     if isinstance(task, ClusteringTask):
         return [_clustering(task, features["texts"])]
+    if isinstance(task, BitextTask):
+        return _bitext(task, features["first"], features["second"])
     assert isinstance(task, RetrievalTask)
     queries, documents = features["queries"], features["documents"]
 
@@ -112,6 +121,52 @@ def _pairs(task: PairTask, first: Features, second: Features) -> Outcome:
         return Outcome("average_precision", 100 * value, "average_precision", task.gold, cosines)
     value = metrics.spearman(task.gold, cosines)
     return Outcome("spearman", 100 * value, "spearman", task.gold, cosines)
+
+
+def _bitext(task: BitextTask, first: Features, second: Features) -> list[Outcome]:
+    """Compute the share of texts whose nearest text of the other language is their translation.
+
+    The main metric is the mean of both directions. F1 is computed as in MTEB: the labels are the
+    rows (here: groups of rows that share a text), weighted by their number of rows.
+    """
+    right, f1 = [], []
+    for texts, others in ((first, second), (second, first)):
+        nearest = _nearest(texts, others)
+        answers = np.where(nearest < 0, -1, task.groups[nearest])
+        hits = (answers == task.groups).astype(np.float64)
+        count = int(task.groups.max()) + 1
+        both = np.bincount(task.groups, minlength=count)
+        both += np.bincount(answers[answers >= 0], minlength=count)
+        found = np.bincount(task.groups, hits, minlength=count)
+        right.append(hits)
+        f1.append((2 * found / both)[task.groups])
+    outputs = {
+        "accuracy": np.stack(right),
+        "accuracy, forward": right[0],
+        "accuracy, backward": right[1],
+        "f1": np.stack(f1),
+    }
+    nothing = np.zeros(0)
+    return [
+        Outcome(name, 100 * float(each.mean()), "mean", nothing, each)
+        for name, each in outputs.items()
+    ]
+
+
+def _nearest(texts: Features, others: Features) -> NDArray[np.int64]:
+    """Return the row (N,) of the other text with the highest cosine, the first if several have.
+
+    A text without a positive cosine, such as one without a known token, has no nearest text: -1.
+    """
+    block = max(1, metrics.BLOCK // others.shape[0])
+    parts = []
+    for start in range(0, texts.shape[0], block):
+        scores = texts[start : start + block] @ others.T
+        scores = np.asarray(scores.toarray() if issparse(scores) else scores)
+        best = scores.argmax(axis=1)
+        highest = np.take_along_axis(scores, best[:, None], axis=1)[:, 0]
+        parts.append(np.where(highest > 0, best, -1))
+    return np.concatenate(parts).astype(np.int64)
 
 
 def _classification(task: ClassificationTask, train: Features, test: Features) -> Outcome:

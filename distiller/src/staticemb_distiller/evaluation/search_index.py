@@ -19,8 +19,8 @@ from ..errors import EvaluationError
 from . import metrics
 from .bootstrap import Difference, interval, resampled
 from .files import jsonl
+from .retrieval_files import read_judgments
 from .scoring import Outcome
-from .tasks import read_judgments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

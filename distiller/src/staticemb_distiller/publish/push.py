@@ -158,7 +158,8 @@ def _write(
 def _figures(file: ModelParts, path: Path) -> str:
     """Return the tables of a report, in Markdown."""
     from ..evaluation.record import from_json
-    from ..evaluation.report import method, summary
+    from ..evaluation.report import method
+    from ..evaluation.tables import as_markdown, summary
 
     results = from_json(path)
     digests = [str(facts.get("digest")) for facts in results.facts.values()]
@@ -168,7 +169,7 @@ def _figures(file: ModelParts, path: Path) -> str:
             f"{', '.join(digests)}"
         )
     lines = "\n".join(f"- {one_line(line)}" for line in method(results))
-    return f"{summary(results)}\n\n{lines}"
+    return f"{as_markdown(summary(results))}\n\n{lines}"
 
 
 def _commit(

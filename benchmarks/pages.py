@@ -10,7 +10,10 @@ from pathlib import Path
 from harness import ROOT
 
 PICTURES = ROOT / "docs" / "benchmarks"
-PAGES = tuple(sorted((ROOT / "docs").rglob("*.md")))
+PAGES = (
+    *sorted((ROOT / "docs").rglob("*.md")),
+    ROOT / "distiller" / "demo" / "multilingual.md",
+)
 
 
 def fill(text: str, name: str, body: str) -> str:

@@ -103,7 +103,7 @@ def _make(options: argparse.Namespace) -> int:
             )
         progress.note(f"Wrote {described(path)}")
         names = Names(f"staticemb-model-{NAME}", options.version)
-        wheel = build_wheel(path, Path(), names, LICENSE)
+        wheel = build_wheel(path, Path(), names, LICENSE, CARD)
         progress.note(f"Wrote {described(wheel)}")
     return 0
 

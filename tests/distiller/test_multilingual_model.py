@@ -57,6 +57,7 @@ def test_one_command_makes_the_model_and_its_wheel(tmp_path, tatoeba, monkeypatc
     assert texts[model] == (folder / "multilingual.staticemb").read_bytes()
     (license_,) = (name for name in names if "/licenses/" in name)
     assert b"CC BY-SA 4.0" in texts[license_]
+    assert any(b"\n# multilingual\n" in texts[name] for name in names if "METADATA" in name)
     assert any(b"multilingual = " in texts[name] for name in names if "entry_points" in name)
     extra = StaticModel.load(folder / "multilingual.staticemb").metadata.extra
     assert extra["languages"] == "en de ja"

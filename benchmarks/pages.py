@@ -12,7 +12,7 @@ from harness import ROOT
 PICTURES = ROOT / "docs" / "benchmarks"
 PAGES = (
     *sorted((ROOT / "docs").rglob("*.md")),
-    ROOT / "distiller" / "demo" / "multilingual.md",
+    *sorted((ROOT / "distiller" / "demo").glob("*.md")),
 )
 
 

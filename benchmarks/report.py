@@ -37,8 +37,10 @@ def main() -> int:
             wanted |= {page: fill(wanted[page], name, section) for page in PAGES}
         for name, drawn in getattr(figure, "pictures", lambda _: {})(content).items():
             wanted[PICTURES / name] = drawn
-    for name, section in {**overview.blocks(), "reported": reported.section()}.items():
-        wanted |= {page: fill(wanted[page], name, section) for page in PAGES}
+    overview_page = PICTURES / "index.md"
+    if overview_page in wanted:
+        for name, section in {**overview.blocks(), "reported": reported.section()}.items():
+            wanted[overview_page] = fill(wanted[overview_page], name, section)
     return settle(wanted)
 
 

@@ -17,7 +17,8 @@ pytestmark = pytest.mark.skipif(git is None, reason="needs git")
 @pytest.fixture
 def checkout(tmp_path):
     """A repository of its own that holds the benchmarks' harness, one benchmark and one page."""
-    for name in ("harness.py", "pages.py", "drawing.py", "report.py"):
+    modules = ("harness", "pages", "drawing", "report", "overview", "reported")
+    for name in (f"{module}.py" for module in modules):
         source = ROOT / "benchmarks" / name
         if source.exists():
             (tmp_path / "benchmarks").mkdir(exist_ok=True)

@@ -114,9 +114,18 @@ def read_design(definition: dict[str, Any], n_pieces: int) -> Design:
         if not content or not normalized:
             raise ValueError("added_tokens: not known")
         added += [content, normalized]
-    literals = [step["pattern"].get("String", "") for step in normalizers if "pattern" in step]
+    replaced = normalizers[:-1] if collapses else normalizers
+    literals = [_replaced(step) for step in replaced if "pattern" in step]
     spanning = set(WHITE_SPACE + MARK).intersection("".join(added + literals))
     return design._replace(added=tuple(dict.fromkeys(added)), separable=not spanning)
+
+
+def _replaced(step: dict[str, Any]) -> str:
+    """Return the characters between words that a step replaces; blanks may become one blank."""
+    if "Regex" in step["pattern"]:
+        return "" if step["content"] == " " else " "
+    literal: str = step["pattern"]["String"]
+    return literal
 
 
 def _demand(holds: bool, member: str) -> None:

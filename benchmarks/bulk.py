@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SHARDS = 8
-TEXTS = 400_000
-REPETITIONS = 5
+TEXTS = 160_000
+REPETITIONS = 3
 OURS = "staticemb encode"
 BASE = "model2vec"
 _PEER = """

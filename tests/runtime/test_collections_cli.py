@@ -337,6 +337,43 @@ def test_wrong_options_of_dedup(questions, run, monkeypatch, options, message):
     assert questions.read_bytes() == before
 
 
+def test_texts_to_compare_with_are_never_written_over(questions, tmp_path, run):
+    against = tmp_path / "against.jsonl"
+    against.write_text('{"text": "kept"}\n')
+    (tmp_path / "link.jsonl").hardlink_to(against)
+    for name in ("against.jsonl", "link.jsonl"):
+        for given in (against, tmp_path):
+            arguments = ["--against", given, "-o", tmp_path / name]
+            status, _, notes = run("dedup", questions, *arguments)
+            assert status == 2
+            assert "expected another file than the input" in notes
+    assert against.read_text() == '{"text": "kept"}\n'
+
+
+def test_a_table_of_which_no_row_stays_keeps_its_columns(questions, tmp_path, run):
+    kept = tmp_path / "kept.csv"
+    status, _, notes = run("dedup", questions, "--against", questions, "-o", kept)
+    assert status == 0
+    assert "0 stay" in notes
+    assert kept.read_text() == "id,text\n"
+    assert run("dedup", kept)[0] == 0
+
+
+def test_an_error_of_the_kept_rows_names_the_row(questions, tmp_path, run):
+    kept = tmp_path / "kept.txt"
+    status, _, notes = run("dedup", questions, "-o", kept)
+    assert status == 2
+    assert "questions.csv, line 2: expected a text of one line without other columns" in notes
+    assert run("dedup", questions, "-o", "")[0] == 2
+
+
+def test_kept_rows_go_to_descriptors_of_the_shell(questions):
+    command = [sys.executable, "-m", "staticemb_runtime", "dedup", questions, "--threshold", "0.8"]
+    done = subprocess.run([*command, "-o", "/dev/stdout"], capture_output=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == ["0", "1", "3"]
+
+
 def test_an_output_without_duplicates_of_an_empty_file(tmp_path, run):
     (tmp_path / "empty.jsonl").write_text("")
     status, _, notes = run("dedup", tmp_path / "empty.jsonl", "-o", tmp_path / "kept.jsonl")

@@ -1,5 +1,6 @@
 """Records into files: what is written is read again, and columns change from block to block."""
 
+import csv
 import datetime
 import json
 
@@ -195,3 +196,11 @@ def test_json_keys_keep_their_order(tmp_path):
     path = tmp_path / "o.jsonl"
     write(path, [{"z": 1, "text": "t", "a": 2}])
     assert list(json.loads(path.read_text())) == ["z", "text", "a", "embedding"]
+
+
+def test_cells_hold_lists_and_objects_as_json(tmp_path):
+    values = {"tags": ["x", "é"], "more": {"a": None}}
+    path = tmp_path / "o.csv"
+    write(path, [{"text": "a"} | values])
+    (row,) = csv.DictReader(path.read_text(encoding="utf-8").splitlines())
+    assert {name: json.loads(row[name]) for name in values} == values

@@ -104,13 +104,15 @@ def run(options: argparse.Namespace) -> int:
     from ..search.duplicates import Deduplicator  # late: it imports numpy
 
     sources = Sources(options, StandardError(quiet=options.quiet))
+    against = _against(options)
     if options.output is not None:
         row_form(options.output)
         if options.json and options.output == "-":
             raise InvalidOptionError(
                 "--json: expected no --output -, which prints the rows that stay, found both"
             )
-        refuse_inputs(options.output, [*sources.files, *model_files(options.model)])
+        compared = [] if against is None else against.files
+        refuse_inputs(options.output, [*sources.files, *compared, *model_files(options.model)])
     known = Deduplicator(
         StaticModel.load(options.model),
         threshold=options.threshold,
@@ -119,8 +121,8 @@ def run(options: argparse.Namespace) -> int:
     )
     # Texts are remembered only if they are shown.
     kept: dict[int, _Kept] | None = None if options.output and not options.json else {}
-    if options.against:
-        _read_against(options, known, kept)
+    if against is not None:
+        _read_against(options, against, known, kept)
     counts = _Counts()
     with ExitStack() as stack:
         writer: RowWriter | None = None
@@ -132,12 +134,12 @@ def run(options: argparse.Namespace) -> int:
         )
         groups: dict[int, list[_Found]] = {}
         for documents in _blocks(sources):
-            for document, duplicate in _compare(known, documents, counts, bool(options.against)):
+            for document, duplicate in _compare(known, documents, counts, against is not None):
                 if duplicate is None:
-                    if kept is not None and not options.against:
+                    if kept is not None and against is None:
                         kept[counts.total] = _short(document)
                     if writer is not None:
-                        writer.write(document.record)
+                        writer.write(document.record, document.place)
                 elif kept is not None:
                     one = _Found(duplicate, _short(document), kept[duplicate.representative])
                     if options.json:
@@ -146,6 +148,8 @@ def run(options: argparse.Namespace) -> int:
                         groups.setdefault(duplicate.representative, []).append(one)
                 counts.add(duplicate)
             progress.advance(len(documents))
+        if writer is not None:
+            writer.begin(sources.names)
     _print_groups(groups)
     if not options.quiet:
         print(f"staticemb: {counts.describe()}", file=sys.stderr)
@@ -190,11 +194,20 @@ def _compare(
         yield document, by_place.get(place)
 
 
-def _read_against(
-    options: argparse.Namespace, known: Deduplicator, kept: dict[int, _Kept] | None
-) -> None:
+def _against(options: argparse.Namespace) -> Sources | None:
+    """Return the texts to compare with, or None if it is each other."""
+    if not options.against:
+        return None
     values = vars(options) | {"sources": options.against}
-    sources = Sources(argparse.Namespace(**values), StandardError(quiet=True))
+    return Sources(argparse.Namespace(**values), StandardError(quiet=True))
+
+
+def _read_against(
+    options: argparse.Namespace,
+    sources: Sources,
+    known: Deduplicator,
+    kept: dict[int, _Kept] | None,
+) -> None:
     show = not options.quiet and sys.stderr.isatty()
     with Progress(None, unit="texts to compare with", enabled=show, position=sources.position) as p:
         for documents in _blocks(sources):

@@ -72,7 +72,10 @@ class ParquetRows:
         self._rows: list[Record] = []
         self._characters = 0
 
-    def write(self, record: Record) -> None:
+    def begin(self, names: Sequence[str]) -> None:
+        """Take the names of the columns: their types are unknown, so a file without rows has none."""
+
+    def write(self, record: Record, place: str) -> None:
         """Add a row."""
         self._rows.append(record)
         self._characters += sum(len(v) for v in record.values() if isinstance(v, str))

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 OUTPUT_FORMATS: Final = ("npy", "jsonl", "csv", "tsv", "parquet")
 VECTOR_COLUMN: Final = "embedding"
+RESERVED: Final = {VECTOR_COLUMN: "rename or drop it, or write .npy"}
+"""The column that an input must not have, as `read_records` takes it."""
+
 SUFFIXES: Final = {
     ".npy": "npy",
     ".jsonl": "jsonl",
@@ -271,7 +274,12 @@ class CsvWriter(Writer):
                     f"{output_name(self.path)}, record {self.count + at}: expected the columns "
                     f"{', '.join(self._names)}, found {', '.join(record)}; write .jsonl or .parquet"
                 )
-            self._rows.writerow([*(record.get(name) for name in self._names), vector])
+            try:
+                cells = record_cells(record, self._names)
+            except (TypeError, ValueError, RecursionError) as error:
+                place = f"{output_name(self.path)}, record {self.count + at}"
+                raise OutputError(f"{place}: expected values that JSON can hold, {error}") from None
+            self._rows.writerow([*cells, vector])
         self.lines.write(self._text.getvalue().encode("utf-8", "backslashreplace"))
         self._text.seek(0)
         self._text.truncate()
@@ -316,8 +324,22 @@ class NpyWriter(Writer):
         self.file.write(header.getvalue())
 
 
-def record_json(record: Record) -> str:
-    """Return a record as JSON.
+def record_cells(record: Record, names: Sequence[str]) -> list[object]:
+    """Return the cells of a record in CSV: lists and objects become JSON, a null is empty.
+
+    Raises:
+        TypeError, ValueError, RecursionError: as `record_json`.
+
+    Example:
+        >>> record_cells({"text": "a", "tags": ["x"]}, ["tags", "text", "year"])
+        ['["x"]', 'a', None]
+    """
+    values = (record.get(name) for name in names)
+    return [record_json(v) if isinstance(v, (dict, list, tuple)) else v for v in values]
+
+
+def record_json(record: Any) -> str:  # noqa: ANN401 - a record, or a value of one
+    """Return a record, or a value of one, as JSON.
 
     Dates and times become ISO 8601 strings, decimal numbers strings, NaN and infinities null.
 

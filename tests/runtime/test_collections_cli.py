@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import os
 import re
 import signal
 import subprocess
@@ -231,6 +232,14 @@ def test_files_that_cannot_be_indexed(tmp_path, run):
     status, _, notes = run("search", tmp_path / "latin.txt", "a")
     assert status == 2
     assert "latin.txt" in notes
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no FIFOs")
+def test_an_index_is_no_pipe(questions, tmp_path, run):
+    os.mkfifo(tmp_path / "fifo")
+    status, _, notes = run("index", questions, "-o", tmp_path / "fifo")
+    assert status == 2
+    assert "fifo: expected a search index, found a pipe or a device" in notes
 
 
 def test_an_interrupted_index_goes_on(tmp_path, run):

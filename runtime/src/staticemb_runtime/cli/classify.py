@@ -113,7 +113,7 @@ def run(options: argparse.Namespace) -> int:
     """Classify the texts and write the predictions."""
     from ..heads.labels import predictions  # late: it imports numpy
 
-    form = row_form(options.output, lines=False)
+    row_form(options.output, lines=False)
     position = InputPosition()
     names: list[str] = []  # of the input's columns
     source = _source(options, position, names)

@@ -73,7 +73,7 @@ class ParquetRows:
         self._characters = 0
 
     def begin(self, names: Sequence[str]) -> None:
-        """Take the names of the columns: their types are unknown, so a file without rows has none."""
+        """Ignore the names of the columns: their types are unknown without rows."""
 
     def write(self, record: Record, place: str) -> None:
         """Add a row."""

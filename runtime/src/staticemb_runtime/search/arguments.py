@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..encoding.batching import check_texts as ordered
 from ..errors import InvalidOptionError, InvalidTextError
 
 if TYPE_CHECKING:
@@ -21,6 +22,17 @@ def matching(name: str, source: Iterator[Any] | None, count: int) -> list[Any] |
     if len(values) != count:
         raise InvalidOptionError(f"{name}: expected one for each text, found fewer")
     return values
+
+
+def in_order(name: str, values: Iterable[Any]) -> Iterator[Any]:
+    """Iterate over values that belong to texts by their order.
+
+    Raises:
+        TypeError: it is one string, a table, a set or another type without such an order.
+    """
+    if isinstance(values, str):
+        raise TypeError(f"{name}: expected an iterable, found a string")
+    return iter(ordered(values, name))
 
 
 def check_texts(texts: Sequence[object], first: int) -> None:

@@ -312,7 +312,7 @@ def deduplicate(
         ([0, 1], 0)
     """
     known = Deduplicator(model, threshold=threshold, exact=exact, truncate_dim=truncate_dim)
-    counter = _Counter(check_texts(_not_one(texts)))
+    counter = _Counter(check_texts(_not_one(texts), "texts"))
     if against is None:
         duplicates = known.add(counter)
     else:

@@ -12,7 +12,7 @@ from ..encoding.options import check_count
 from ..encoding.vectors import check_dim
 from ..errors import InvalidOptionError
 from . import collection
-from .arguments import check_choice, check_texts, matching
+from .arguments import check_choice, check_texts, in_order, matching
 from .blocks import DTYPES, count_blocks
 from .embedding import DocumentVectors, described, open_model
 from .hits import Added
@@ -76,20 +76,19 @@ class WritableIndex(OpenIndex):
             progress: called after each batch with the number of documents so far.
 
         Raises:
-            TypeError: `texts` is one string, or an element has another type.
+            TypeError: `texts`, `ids`, `metadata` or `sources` is one string, a table or a set, or
+                an element has another type.
             InvalidTextError: a text holds a surrogate; its batch is not stored.
             InvalidOptionError: the parameters differ in length or have invalid values.
             QueryOnlyError: the model embeds queries alone, and `vectors` is missing.
             InvalidDimensionError: `vectors` has another shape.
             IndexReadOnlyError, IndexBusyError, SearchIndexError: the index cannot be written.
         """
-        if isinstance(texts, str):
-            raise TypeError("texts: expected an iterable of strings, found a string")
         size = check_count("batch_size", batch_size)
-        source = iter(texts)
-        id_source = None if ids is None else iter(ids)
-        metadata_source = None if metadata is None else iter(metadata)
-        file_source = None if sources is None else iter(sources)
+        source = in_order("texts", texts)
+        id_source = None if ids is None else in_order("ids", ids)
+        metadata_source = None if metadata is None else in_order("metadata", metadata)
+        file_source = None if sources is None else in_order("sources", sources)
         vector_source = None if vectors is None or callable(vectors) else iter(vectors)  # type: ignore[arg-type]
         if vector_source is not None and self._settings.passage_characters is not None:
             raise InvalidOptionError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import KeysView, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -24,14 +25,21 @@ def matching(name: str, source: Iterator[Any] | None, count: int) -> list[Any] |
     return values
 
 
-def in_order(name: str, values: Iterable[Any]) -> Iterator[Any]:
+def in_order(name: str, values: Iterable[Any], *, keys: bool = False) -> Iterator[Any]:
     """Iterate over values that belong to texts by their order.
+
+    Args:
+        name: the parameter's name, for messages.
+        values: the values.
+        keys: whether the keys of a mapping are such values, as in `texts.values(), ids=texts`.
 
     Raises:
         TypeError: it is one string, a table, a set or another type without such an order.
     """
     if isinstance(values, str):
         raise TypeError(f"{name}: expected an iterable, found a string")
+    if keys and isinstance(values, (Mapping, KeysView)):
+        return iter(values)
     return iter(ordered(values, name))
 
 

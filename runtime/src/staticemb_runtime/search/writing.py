@@ -86,9 +86,9 @@ class WritableIndex(OpenIndex):
         """
         size = check_count("batch_size", batch_size)
         source = in_order("texts", texts)
-        id_source = None if ids is None else in_order("ids", ids)
+        id_source = None if ids is None else in_order("ids", ids, keys=True)
         metadata_source = None if metadata is None else in_order("metadata", metadata)
-        file_source = None if sources is None else in_order("sources", sources)
+        file_source = None if sources is None else in_order("sources", sources, keys=True)
         vector_source = None if vectors is None or callable(vectors) else iter(vectors)  # type: ignore[arg-type]
         if vector_source is not None and self._settings.passage_characters is not None:
             raise InvalidOptionError(

@@ -192,7 +192,7 @@ def check_distinct(*paths: str | os.PathLike[str] | None) -> None:
         OutputError: Two outputs are the same file, by links of any kind.
     """
     seen: dict[tuple[int, int] | str, str] = {}
-    for path in map(os.fspath, filter(None, paths)):
+    for path in (os.fspath(path) for path in paths if path is not None):
         if is_stream(Path(path)):
             continue
         place = os.path.realpath(path)

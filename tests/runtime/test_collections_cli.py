@@ -242,6 +242,27 @@ def test_an_index_is_no_pipe(questions, tmp_path, run):
     assert "fifo: expected a search index, found a pipe or a device" in notes
 
 
+def test_texts_without_known_tokens_are_not_silent(tmp_path, run):
+    """The words of a text that the model cannot read find it, its vector never."""
+    texts = tmp_path / "ja.txt"
+    texts.write_text("a film\n日本語\n東京都\n日本語\n", encoding="utf-8")
+    english = "The model reads English only; staticemb-model-multilingual reads other languages"
+    status, _, notes = run("index", texts, "--lines", "-o", tmp_path / "i.db")
+    assert status == 0
+    assert "3 texts or passages have no token that the model knows" in notes
+    assert english in notes
+    assert "no token" not in run("index", texts, "--lines", "-o", tmp_path / "i.db")[2]
+    _, _, notes = run("dedup", texts, "--lines")
+    assert "2 different texts have no token that the model knows" in notes
+    assert f"ja.txt, line 2. {english}" in notes
+    assert "1 of 4 texts are duplicates (1 equal)" in notes
+    (tmp_path / "other.txt").write_text("東京都\n", encoding="utf-8")
+    _, _, notes = run("dedup", texts, "--lines", "--against", tmp_path / "other.txt")
+    assert ": 2 texts have no token" in notes
+    for arguments in (["index", "-o", tmp_path / "i2.db"], ["dedup"]):
+        assert "no token" not in run(arguments[0], texts, "--lines", "--quiet", *arguments[1:])[2]
+
+
 def test_an_interrupted_index_goes_on(tmp_path, run):
     count = 40_000
     rows = tmp_path / "rows.csv"

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..encoding.batching import SLICE_CHARACTERS
+from ..encoding.empty_texts import advice
 from ..encoding.progress import Progress
 from ..errors import InvalidOptionError
 from ..loading.installed import model_files
@@ -24,6 +25,7 @@ from .sources import Sources, StandardError, add_sources
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from ..encoding.empty_texts import EmptyTexts
     from ..records.documents import SourceDocument
     from ..records.row_writers import RowWriter
     from ..search.duplicates import Deduplicator, Duplicate
@@ -133,7 +135,9 @@ def run(options: argparse.Namespace) -> int:
             Progress(None, unit="texts", enabled=show, position=sources.position)
         )
         groups: dict[int, list[_Found]] = {}
+        first_empty = ""
         for documents in _blocks(sources):
+            start = 0 if against is not None else counts.total
             for document, duplicate in _compare(known, documents, counts, against is not None):
                 if duplicate is None:
                     if kept is not None and against is None:
@@ -147,13 +151,24 @@ def run(options: argparse.Namespace) -> int:
                     else:
                         groups.setdefault(duplicate.representative, []).append(one)
                 counts.add(duplicate)
+            if known.empty_texts.first is not None and not first_empty:
+                first_empty = documents[known.empty_texts.first - start].place
             progress.advance(len(documents))
         if writer is not None:
             writer.begin(sources.names)
     _print_groups(groups)
     if not options.quiet:
+        if first_empty:
+            _note_empty(known.empty_texts, first_empty, "" if against else "different ")
         print(f"staticemb: {counts.describe()}", file=sys.stderr)
     return 0
+
+
+def _note_empty(empty: EmptyTexts, first: str, counted: str) -> None:
+    hint = advice(empty.languages) if empty.count > empty.blank else ""
+    are = "1 text has" if empty.count == 1 else f"{empty.count:,} {counted}texts have"
+    note = f"{are} no token that the model knows: only equal texts count as their duplicates; "
+    print(f"staticemb: {printable(f'{note}the first is {first}{hint}')}", file=sys.stderr)
 
 
 class _Counts:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from ..encoding.empty_texts import EmptyTexts
 from ..encoding.options import check_count
 from ..encoding.vectors import check_dim
 from ..errors import InvalidOptionError
@@ -273,13 +274,13 @@ class WritableIndex(OpenIndex):
         texts = [
             document.text[start:stop] for document in documents for start, stop in document.passages
         ]
-        maker = self._vectors()
+        maker, empty = self._vectors(), EmptyTexts("zero")
         if given is not None:
             made = maker.given(given, len(texts))
         elif callable(vectors):
             made = maker.given(vectors(texts), len(texts))
         else:
-            made = maker.documents(texts)
+            made = maker.documents(texts, empty)
 
         def write() -> Added:
             with self._store.writing() as connection:
@@ -287,6 +288,7 @@ class WritableIndex(OpenIndex):
                 replaced = collection.store(connection, settings, documents, made)
             named = [document.id for document in documents if document.id is not None]
             repeated = len(named) - len(set(named))
-            return Added(total - unchanged - replaced - repeated, replaced + repeated, unchanged)
+            new = total - unchanged - replaced - repeated
+            return Added(new, replaced + repeated, unchanged, empty.count)
 
         return write

@@ -100,11 +100,11 @@ class FileIndexing:
                 "note: these texts have no blanks between words: an index made with --trigrams "
                 "finds parts of them"
             )
-        if added.empty:
+        if index.empty_passages:
             hint = advice(index.model.metadata.extra.get("languages", ""))
             reports.note(
-                f"note: {added.empty:,} texts or passages have no token that the model knows: "
-                f"their vectors are zero{hint}"
+                f"note: {index.empty_passages:,} texts or passages have no token that the model "
+                f"knows: their vectors are zero{hint}"
             )
         if info.words is None:
             reports.note("note: the index has no full-text search (FTS5), but vectors alone")

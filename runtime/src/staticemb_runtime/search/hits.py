@@ -127,14 +127,11 @@ class Added(NamedTuple):
         new: how many documents were added.
         replaced: how many documents replaced one of the same id.
         unchanged: how many were in the index already, with the same text, metadata and passages.
-        empty: how many passages were stored without a token that the model knows: their vectors
-            are zero, and only their words find them. Given vectors are not counted.
     """
 
     new: int
     replaced: int
     unchanged: int
-    empty: int = 0
 
 
 class IndexInfo(NamedTuple):

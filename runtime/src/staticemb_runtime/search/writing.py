@@ -42,7 +42,13 @@ BATCH_SIZE: Final = 8192
 
 
 class WritableIndex(OpenIndex):
-    """The part of `Index` that changes it."""
+    """The part of `Index` that changes it.
+
+    Attributes:
+        empty_passages: how many passages `add` has embedded without a token that the model knows.
+    """
+
+    empty_passages = 0
 
     def add(
         self,
@@ -288,7 +294,7 @@ class WritableIndex(OpenIndex):
                 replaced = collection.store(connection, settings, documents, made)
             named = [document.id for document in documents if document.id is not None]
             repeated = len(named) - len(set(named))
-            new = total - unchanged - replaced - repeated
-            return Added(new, replaced + repeated, unchanged, empty.count)
+            self.empty_passages += empty.count
+            return Added(total - unchanged - replaced - repeated, replaced + repeated, unchanged)
 
         return write

@@ -356,6 +356,7 @@ def test_texts_are_compared_with_another_file(questions, tmp_path, run):
         (["-o", "questions.csv"], "questions.csv"),
         (["-o", "-", "--json"], "--json"),
         (["--column", "body"], "expected a column 'body'"),
+        (["-", "--against", "-"], "--against: expected another input than standard input"),
     ],
 )
 def test_wrong_options_of_dedup(questions, run, monkeypatch, options, message):

@@ -66,7 +66,7 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser], model: Comma
         "--output",
         metavar="FILE",
         help="write the rows that are no duplicates: .jsonl, .csv, .tsv, .txt or .parquet. - is "
-        "standard output, which gets JSON lines",
+        "standard output; it gets JSON lines, and so does a FIFO or a device without a suffix",
     )
     dedup.add_argument(
         "--exact",
@@ -107,6 +107,9 @@ def run(options: argparse.Namespace) -> int:
 
     sources = Sources(options, StandardError(quiet=options.quiet))
     against = _against(options)
+    if against is not None and "-" in sources.files and "-" in against.files:
+        raise InvalidOptionError("--against: expected another input than standard input, which is "
+                                 "read once, found - twice")  # fmt: skip
     if options.output is not None:
         row_form(options.output)
         if options.json and options.output == "-":

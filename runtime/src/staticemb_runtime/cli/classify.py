@@ -65,8 +65,8 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser], model: Comma
         default="-",
         metavar="FILE",
         help="the file to write: .jsonl, .ndjson, .csv or .tsv, also with .gz or .zst after it, or "
-        ".parquet. - is standard output; it gets JSON lines, and so does a FIFO or a device without "
-        "a suffix [-]",
+        ".parquet. - is standard output; it gets JSON lines, and so does a FIFO or a device "
+        "without a suffix [-]",
     )
     classify.add_argument(
         "--head",

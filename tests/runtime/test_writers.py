@@ -15,6 +15,7 @@ from staticemb_runtime.errors import InvalidOptionError, OutputError
 from staticemb_runtime.records.forms import read_records
 from staticemb_runtime.records.parquet import ParquetRows
 from staticemb_runtime.records.readers import parquet_rows
+from staticemb_runtime.records.row_writers import open_rows_writer
 from staticemb_runtime.records.writers import open_writer, output_form
 
 DIM = 3
@@ -208,6 +209,13 @@ def test_cells_hold_lists_and_objects_as_json(tmp_path):
     write(path, [{"text": "a"} | values])
     (row,) = csv.DictReader(path.read_text(encoding="utf-8").splitlines())
     assert {name: json.loads(row[name]) for name in values} == values
+    rows = [{"text": "a", "raw": None}, {"text": "b", "raw": b"x"}]
+    with pytest.raises(OutputError, match=r"record 2: .*found bytes; write \.parquet"):
+        write(path, rows)
+    place = "in.parquet, row 2"
+    refused = pytest.raises(OutputError, match=rf"{place}: .*found bytes; write \.parquet")
+    with refused, open_rows_writer(str(path)) as writer:
+        writer.write(rows[1], place)
 
 
 class ThreadsOfFile(io.BytesIO):

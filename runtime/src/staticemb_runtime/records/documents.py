@@ -61,7 +61,7 @@ class SourceDocument(NamedTuple):
             return others
         import json
 
-        from .writers import record_json
+        from .values import record_json
 
         made: Record = json.loads(record_json(others))
         return made

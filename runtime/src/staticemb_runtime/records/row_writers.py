@@ -13,7 +13,7 @@ from .compression import COMPRESSION_SUFFIXES, compressed, compression_suffix
 from .forms import form_of
 from .output_file import is_stream, output_file, output_name, reported
 from .readers import TEXT_COLUMN, Record
-from .writers import record_cells, record_json
+from .values import record_cells, record_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -176,7 +176,7 @@ class _Table:
             self._writer.writerow(record_cells(record, self._names))
         except (TypeError, ValueError, RecursionError) as error:
             raise OutputError(
-                f"{self._path}: {place}: expected values that JSON can hold, {error}"
+                f"{self._path}: {place}: expected values that CSV can hold, {error}"
             ) from None
         self._flush()
 

@@ -16,6 +16,8 @@ from staticemb_runtime import StaticModel
 from staticemb_runtime.format.reader import read
 from tokenizer_families import families, family
 
+from . import training_data
+
 SHORT = [text for text in TEXTS if len(text) < 400]
 CLOSE = 1e-5
 
@@ -168,6 +170,15 @@ def test_word_vectors_are_neither_cut_nor_int8(tmp_path, capsys):
     assert "expected float32 or float16 for word vectors, found int8" in capsys.readouterr().err
     assert main([*command, "--keep-used-in", str(tmp_path / "glove.txt")]) == 2
     assert "keep_used_in" in capsys.readouterr().err
+
+
+def test_a_static_embedding_file_is_not_taken_for_word_vectors(tmp_path, capsys):
+    training_data.model(tmp_path / "m.staticemb")
+    for options in ([], ["--dtype", "int8"], ["--keep-used-in", str(tmp_path / "m.staticemb")]):
+        command = ["convert", str(tmp_path / "m.staticemb"), "-o", str(tmp_path / "o.staticemb")]
+        assert main([*command, *options]) == 2
+        assert "a static embedding file already" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["m.staticemb"]
 
 
 # --- word vectors ----------------------------------------------------------------------------

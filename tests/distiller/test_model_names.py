@@ -108,6 +108,9 @@ def test_a_file_of_that_name_comes_first(installed, tmp_path, monkeypatch):
         ["convert", "absent", "-o", "x.staticemb"],
         ["train", "absent", "--pairs", "pairs.tsv", "-o", "x.staticemb"],
         ["distill", "no/teacher", "--recipe", "absent", "-o", "x.staticemb"],
+        ["fit-head", "absent", "--data", "pairs.tsv", "-o", "x.staticemb"],
+        ["adapt", "absent", "--documents", "pairs.tsv", "--teacher", "t", "-o", "x.staticemb"],
+        ["index", "pairs.tsv", "--model", "absent", "--teacher", "t", "-o", "x.db"],
     ],
 )
 def test_a_name_that_is_nothing_is_looked_for_here_first(
@@ -132,6 +135,16 @@ def test_a_name_that_is_nothing_is_looked_for_here_first(
 def test_a_teachers_name_is_told_to_be_distilled(name):
     with pytest.raises(ModelNotFoundError, match=f"staticemb-distiller distill {name} -o"):
         StaticModel.load(name)
+
+
+def test_adapt_wants_no_teacher_either(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs.txt").write_text("a\nb\n")
+    arguments = ["--documents", "docs.txt", "--teacher", "t", "-o", "x.staticemb"]
+    assert run("adapt", "BAAI/bge-small-en-v1.5", *arguments) == 2
+    error = capsys.readouterr().err
+    assert "staticemb-distiller distill BAAI/bge-small-en-v1.5 -o" in error
+    assert "none: no model, only --tokenizer" in error
 
 
 @pytest.mark.parametrize("name", ["folder/absent", "a/b.staticemb", "a/b/c", "./absent"])

@@ -410,6 +410,31 @@ def test_a_report_replaces_nothing_that_is_read(tmp_path, refused, flag):
         assert same in refused(*evaluate, output)
     other = "--html" if flag == "--json" else "--json"
     assert "found the same one" in refused(*evaluate, "new", other, "./new")
+    (tmp_path / "old").touch()
+    (tmp_path / "hard").hardlink_to(tmp_path / "old")
+    assert "found the same one" in refused(*evaluate, "old", other, "hard")
+
+
+@pytest.mark.parametrize(
+    "outputs",
+    [
+        ("-o", "new", "--json", "./new"),
+        ("-o", "new.staticemb", "--json", "r.x", "--html", "r.x"),
+        ("-o", "m.staticemb", "--html", "new", "--json", "link"),
+    ],
+)
+def test_a_head_and_its_reports_are_different_files(tmp_path, refused, outputs):
+    training_data.model(tmp_path / "m.staticemb")
+    (tmp_path / "link").symlink_to("new")
+    (tmp_path / "d.tsv").write_text("a\tb\n")
+    line = refused("fit-head", "m.staticemb", "--data", "d.tsv", *outputs)
+    assert "found the same one" in line
+
+
+def test_what_another_output_of_a_similar_name_writes_stays(tmp_path):
+    with atomic_file(tmp_path / "state.npz") as temporary:
+        sweep(tmp_path / "state")
+        assert temporary.exists()
 
 
 def test_a_wheel_replaces_nothing_that_goes_into_it(tmp_path):

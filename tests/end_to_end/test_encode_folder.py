@@ -388,7 +388,7 @@ def test_outputs_are_never_inputs(tmp_path):
         (["-o", "out/"], "expected files, folders or patterns"),
         (["in", "-o", "out"], "A folder ends in /"),
         (["in/x.xyz", "-o", "out/"], "x.xyz: expected no suffix or one of"),
-        (["in", "-o", "file/"], "file/: cannot be written"),
+        (["in", "-o", "file/"], "file/: cannot be written: expected a folder, found a file"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(tmp_path, arguments, says):
@@ -399,6 +399,24 @@ def test_what_cannot_be_done_is_one_line(tmp_path, arguments, says):
     assert (run.returncode, len(run.stderr.splitlines())) == (2, 1), run.stderr
     assert says in run.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_the_note_on_empty_texts_is_the_same_where_a_run_goes_on(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("a film\n日本語\n")
+    first, second = (encode(tmp_path, "in", "-o", "out/") for _ in range(2))
+    assert "the first is in/a.txt, line 2. The model reads English only" in first.stderr
+    note = next(line for line in first.stderr.splitlines() if "no token" in line)
+    assert note in second.stderr.splitlines()
+
+
+def test_a_link_to_no_folder_yet_gets_its_folder(tmp_path):
+    write_shards(tmp_path / "in", 1)
+    (tmp_path / "out").symlink_to("elsewhere")
+    run = encode(tmp_path, "in", "-o", "out/")
+    assert run.returncode == 0, run.stderr
+    assert (tmp_path / "out").is_symlink()
+    assert len(finished(tmp_path / "elsewhere")) == 1
 
 
 def test_many_small_shards(tmp_path):

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -256,8 +257,9 @@ def test_empty_texts_are_counted(run):
         (["--head", "topic", "w1", "-o", "x.npy"], "x.npy: expected a name ending in .jsonl"),
         (
             ["--head", "topic", "w1", "-o", "x.txt"],
-            "x.txt: expected .jsonl, .csv, .tsv or .parquet",
+            "x.txt: expected a name ending in .jsonl, .csv, .tsv or .parquet",
         ),
+        (["--head", "topic", "w1", "-o", ""], "output: expected the name of a file"),
         (["--head", "topic", "-i", "absent.csv"], "absent.csv: cannot be read"),
     ],
 )
@@ -275,6 +277,55 @@ def test_columns_of_the_output_are_not_overwritten(run, tmp_path):
     status, _, notes = run("--head", "topic", "-i", tmp_path / "in.jsonl")
     assert status == 2
     assert "line 1: expected no column 'prediction'" in notes
+
+
+def test_a_table_without_rows_keeps_its_columns(run, tmp_path):
+    (tmp_path / "in.csv").write_text("id,text\n")
+    for name in ("out.csv", "out.tsv"):
+        assert run("--head", "topic", "-i", tmp_path / "in.csv", "-o", tmp_path / name)[0] == 0
+        header = (tmp_path / name).read_text().replace("\t", ",")
+        assert header == "id,text,prediction,probability\n"
+    (tmp_path / "in.csv").write_text("prediction,text\n")
+    status, _, notes = run("--head", "topic", "-i", tmp_path / "in.csv", "-o", tmp_path / "out.csv")
+    assert status == 2
+    assert "in.csv: expected no column 'prediction'" in notes
+
+
+def test_cells_hold_lists_and_objects_as_json(run, tmp_path):
+    """Python's own notation, `['x']`, is read by nothing else."""
+    values = {"tags": ["x", "größe"], "more": {"a": None, "b": [1.5]}, "n": None, "s": "['x']"}
+    (tmp_path / "in.jsonl").write_text(json.dumps({"text": "w1"} | values))
+    run("--head", "topic", "-i", tmp_path / "in.jsonl", "-o", tmp_path / "out.csv")
+    (row,) = csv.DictReader(io.StringIO((tmp_path / "out.csv").read_text()))
+    assert json.loads(row["tags"]) == values["tags"]
+    assert json.loads(row["more"]) == values["more"]
+    assert (row["n"], row["s"]) == ("", "['x']")
+
+
+def test_an_error_of_the_output_names_the_row_of_the_input(run, tmp_path):
+    (tmp_path / "in.jsonl").write_text('{"text": "w1"}\n{"text": "w2", "late": 1}\n')
+    status, _, notes = run(
+        "--head", "topic", "-i", tmp_path / "in.jsonl", "-o", tmp_path / "out.csv"
+    )
+    assert status == 2
+    assert "in.jsonl, line 2: expected the columns text, prediction, probability, found" in notes
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no FIFOs")
+def test_streams_are_written_through(file, model, tmp_path):
+    """A FIFO without suffix and a descriptor of the shell get JSON lines, as `encode` writes."""
+    command = [sys.executable, "-m", "staticemb_runtime", "classify", "-m", file, "--head", "topic"]
+    done = subprocess.run([*command, *TEXTS, "-o", "/dev/stdout"], capture_output=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    expected = model.classify(TEXTS, "topic")
+    assert [json.loads(line)["prediction"] for line in done.stdout.splitlines()] == expected
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with subprocess.Popen([*command, *TEXTS, "-o", fifo]) as process:
+        lines = fifo.read_text().splitlines()
+    assert process.returncode == 0
+    assert [json.loads(line)["prediction"] for line in lines] == expected
+    assert fifo.is_fifo()
 
 
 def test_a_failed_run_leaves_the_output_as_it_was(run, tmp_path):

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import os
 import re
 import signal
 import subprocess
@@ -233,6 +234,35 @@ def test_files_that_cannot_be_indexed(tmp_path, run):
     assert "latin.txt" in notes
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no FIFOs")
+def test_an_index_is_no_pipe(questions, tmp_path, run):
+    os.mkfifo(tmp_path / "fifo")
+    status, _, notes = run("index", questions, "-o", tmp_path / "fifo")
+    assert status == 2
+    assert "fifo: expected a search index, found a pipe or a device" in notes
+
+
+def test_texts_without_known_tokens_are_not_silent(tmp_path, run):
+    """The words of a text that the model cannot read find it, its vector never."""
+    texts = tmp_path / "ja.txt"
+    texts.write_text("a film\n日本語\n東京都\n日本語\n", encoding="utf-8")
+    english = "The model reads English only; staticemb-model-multilingual reads other languages"
+    status, _, notes = run("index", texts, "--lines", "-o", tmp_path / "i.db")
+    assert status == 0
+    assert "3 texts or passages have no token that the model knows" in notes
+    assert english in notes
+    assert "no token" not in run("index", texts, "--lines", "-o", tmp_path / "i.db")[2]
+    _, _, notes = run("dedup", texts, "--lines")
+    assert "2 different texts have no token that the model knows" in notes
+    assert f"ja.txt, line 2. {english}" in notes
+    assert "1 of 4 texts are duplicates (1 equal)" in notes
+    (tmp_path / "other.txt").write_text("東京都\n", encoding="utf-8")
+    _, _, notes = run("dedup", texts, "--lines", "--against", tmp_path / "other.txt")
+    assert ": 2 texts have no token" in notes
+    for arguments in (["index", "-o", tmp_path / "i2.db"], ["dedup"]):
+        assert "no token" not in run(arguments[0], texts, "--lines", "--quiet", *arguments[1:])[2]
+
+
 def test_an_interrupted_index_goes_on(tmp_path, run):
     count = 40_000
     rows = tmp_path / "rows.csv"
@@ -326,6 +356,7 @@ def test_texts_are_compared_with_another_file(questions, tmp_path, run):
         (["-o", "questions.csv"], "questions.csv"),
         (["-o", "-", "--json"], "--json"),
         (["--column", "body"], "expected a column 'body'"),
+        (["-", "--against", "-"], "--against: expected another input than standard input"),
     ],
 )
 def test_wrong_options_of_dedup(questions, run, monkeypatch, options, message):
@@ -335,6 +366,43 @@ def test_wrong_options_of_dedup(questions, run, monkeypatch, options, message):
     assert status == 2
     assert message in notes
     assert questions.read_bytes() == before
+
+
+def test_texts_to_compare_with_are_never_written_over(questions, tmp_path, run):
+    against = tmp_path / "against.jsonl"
+    against.write_text('{"text": "kept"}\n')
+    (tmp_path / "link.jsonl").hardlink_to(against)
+    for name in ("against.jsonl", "link.jsonl"):
+        for given in (against, tmp_path):
+            arguments = ["--against", given, "-o", tmp_path / name]
+            status, _, notes = run("dedup", questions, *arguments)
+            assert status == 2
+            assert "expected another file than the input" in notes
+    assert against.read_text() == '{"text": "kept"}\n'
+
+
+def test_a_table_of_which_no_row_stays_keeps_its_columns(questions, tmp_path, run):
+    kept = tmp_path / "kept.csv"
+    status, _, notes = run("dedup", questions, "--against", questions, "-o", kept)
+    assert status == 0
+    assert "0 stay" in notes
+    assert kept.read_text() == "id,text\n"
+    assert run("dedup", kept)[0] == 0
+
+
+def test_an_error_of_the_kept_rows_names_the_row(questions, tmp_path, run):
+    kept = tmp_path / "kept.txt"
+    status, _, notes = run("dedup", questions, "-o", kept)
+    assert status == 2
+    assert "questions.csv, line 2: expected a text of one line without other columns" in notes
+    assert run("dedup", questions, "-o", "")[0] == 2
+
+
+def test_kept_rows_go_to_descriptors_of_the_shell(questions):
+    command = [sys.executable, "-m", "staticemb_runtime", "dedup", questions, "--threshold", "0.8"]
+    done = subprocess.run([*command, "-o", "/dev/stdout"], capture_output=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == ["0", "1", "3"]
 
 
 def test_an_output_without_duplicates_of_an_empty_file(tmp_path, run):

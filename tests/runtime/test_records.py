@@ -8,6 +8,7 @@ import pytest
 from staticemb_runtime.errors import InputError, InvalidOptionError, InvalidTextError
 from staticemb_runtime.records.forms import blocks, input_form, read_records
 from staticemb_runtime.records.places import placed
+from staticemb_runtime.records.writers import RESERVED
 
 
 def rows(path, *arguments, **options):
@@ -124,10 +125,13 @@ def test_a_column_twice_in_the_header_is_an_error(tmp_path):
 def test_a_reserved_column_is_refused_where_it_first_comes(tmp_path):
     path = tmp_path / "u.jsonl"
     path.write_bytes(b'{"text": "a"}\n{"text": "b", "embedding": [1]}\n')
-    message = refused(path, reserved="embedding")
+    message = refused(path, reserved=RESERVED)
     assert message.startswith(", line 2: expected no column 'embedding'")
     assert ".npy" in message
     assert len(rows(path)) == 2
+    path = tmp_path / "without-rows.csv"
+    path.write_bytes(b"text,embedding\n")
+    assert refused(path, reserved=RESERVED).startswith(": expected no column 'embedding'")
 
 
 def test_parquet_errors_name_the_row(tmp_path):

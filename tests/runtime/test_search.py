@@ -3,15 +3,17 @@
 import json
 import re
 import threading
+from collections.abc import KeysView, Mapping
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from growth import check_growth
 from staticemb_runtime import StaticModel, errors
-from staticemb_runtime.search import Added, Index, fusion, hamming, snippets
+from staticemb_runtime.search import Added, Index, fusion, hamming, ranking, snippets
 from staticemb_runtime.search.collection import metadata_json
 from staticemb_runtime.search.filters import condition
 from staticemb_runtime.search.lexicon import Lexicon
@@ -606,6 +608,38 @@ def test_an_error_leaves_the_batches_before_it(tmp_path, model):
         with pytest.raises(TypeError):
             made.add("one string")
         made.check()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param(pd.DataFrame({"text": ["a", "b"], "other": ["c", "d"]}), id="a table"),
+        pytest.param({"a", "b"}, id="a set"),
+        pytest.param({"a": 1, "b": 2}, id="a mapping"),
+        pytest.param({"a": 1, "b": 2}.keys(), id="keys"),
+        pytest.param(np.array([["a"], ["b"]]), id="two dimensions"),
+        pytest.param(b"ab", id="bytes"),
+        pytest.param(3, id="a number"),
+    ],
+)
+def test_what_is_no_sequence_of_texts_is_refused_by_name(index, wrong):
+    """The names of a table's columns are no documents, and a set pairs no text with its id."""
+    count = index.info().documents
+    has_keys = isinstance(wrong, (Mapping, KeysView))  # which are in order, and may be ids
+    for name in ("metadata",) if has_keys else ("ids", "metadata", "sources"):
+        with pytest.raises(TypeError, match=rf"^{name}: expected"):
+            index.add(["a", "b"], **{name: wrong})
+    with pytest.raises(TypeError, match=r"^texts: expected"):
+        index.add(wrong)
+    with pytest.raises(TypeError, match=r"^texts: expected"):
+        ranking.rank(index, "a", wrong)
+    with pytest.raises(TypeError, match=r"^query: expected"):
+        index.search(wrong)
+    with pytest.raises(TypeError, match=r"^ids: expected"):
+        index.add(["a", "b"], ids="ab")
+    with pytest.raises(TypeError, match=r"^texts: expected"):
+        ranking.rank(index, "a", "ab")
+    assert index.info().documents == count
 
 
 @settings(max_examples=25)

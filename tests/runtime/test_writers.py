@@ -1,7 +1,10 @@
 """Records into files: what is written is read again, and columns change from block to block."""
 
+import csv
 import datetime
+import io
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -10,6 +13,9 @@ from hypothesis import strategies as st
 
 from staticemb_runtime.errors import InvalidOptionError, OutputError
 from staticemb_runtime.records.forms import read_records
+from staticemb_runtime.records.parquet import ParquetRows
+from staticemb_runtime.records.readers import parquet_rows
+from staticemb_runtime.records.row_writers import open_rows_writer
 from staticemb_runtime.records.writers import open_writer, output_form
 
 DIM = 3
@@ -195,3 +201,46 @@ def test_json_keys_keep_their_order(tmp_path):
     path = tmp_path / "o.jsonl"
     write(path, [{"z": 1, "text": "t", "a": 2}])
     assert list(json.loads(path.read_text())) == ["z", "text", "a", "embedding"]
+
+
+def test_cells_hold_lists_and_objects_as_json(tmp_path):
+    values = {"tags": ["x", "é"], "more": {"a": None}}
+    path = tmp_path / "o.csv"
+    write(path, [{"text": "a"} | values])
+    (row,) = csv.DictReader(path.read_text(encoding="utf-8").splitlines())
+    assert {name: json.loads(row[name]) for name in values} == values
+    rows = [{"text": "a", "raw": None}, {"text": "b", "raw": b"x"}]
+    with pytest.raises(OutputError, match=r"record 2: .*found bytes; write \.parquet"):
+        write(path, rows)
+    place = "in.parquet, row 2"
+    refused = pytest.raises(OutputError, match=rf"{place}: .*found bytes; write \.parquet")
+    with refused, open_rows_writer(str(path)) as writer:
+        writer.write(rows[1], place)
+
+
+class ThreadsOfFile(io.BytesIO):
+    """A file that knows which threads have read it."""
+
+    def __init__(self):
+        super().__init__()
+        self.threads = set()
+
+    def read(self, *size):
+        self.threads.add(threading.get_ident())
+        return super().read(*size)
+
+
+def test_no_other_thread_reads_a_file_of_parquet():
+    """Such a thread, of pyarrow, may end the process with SIGABRT if it exits then."""
+    pytest.importorskip("pyarrow")
+    file = ThreadsOfFile()
+    rows = ParquetRows("o.parquet", file, None)
+    for number in range(20_000):  # three row groups, the last of another schema
+        late = {"late": number + 0.5} if number > 17_000 else {}
+        rows.write({"text": f"text {number}", "a": number, "b": None} | late, "")
+    rows.finish()
+    rows.release()
+    names, records = parquet_rows(file, "o.parquet")
+    assert [record["text"] for record in records] == [f"text {n}" for n in range(20_000)]
+    assert names == ["text", "a", "b", "late"]
+    assert file.threads == {threading.get_ident()}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -113,10 +114,11 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 def sweep(path: Path) -> None:
     """Remove the temporary files of `atomic_file` for a path; a killed process leaves them."""
-    start = f".{path.name[:_NAME_CHARACTERS]}."
+    name = re.escape(path.name[:_NAME_CHARACTERS])
+    temporary_name = re.compile(rf"\.{name}\.[0-9a-f]{{16}}\.tmp")
     with suppress(OSError):
         for temporary in list(path.parent.iterdir()):
-            if temporary.name.startswith(start) and temporary.name.endswith(".tmp"):
+            if temporary_name.fullmatch(temporary.name):
                 temporary.unlink(missing_ok=True)
 
 
@@ -178,6 +180,27 @@ def check_output(
                         f"{path}: expected another file than the input {os.fspath(name)}, found "
                         "the same one"
                     )
+
+
+def check_distinct(*paths: str | os.PathLike[str] | None) -> None:
+    """Check that the regular files among several outputs differ from each other.
+
+    Args:
+        paths: The outputs, which may be absent; None is ignored.
+
+    Raises:
+        OutputError: Two outputs are the same file, by links of any kind.
+    """
+    seen: dict[tuple[int, int] | str, str] = {}
+    for path in (os.fspath(path) for path in paths if path is not None):
+        if is_stream(Path(path)):
+            continue
+        place = os.path.realpath(path)
+        status = Path(place).stat() if exists(place) else None
+        key = place if status is None else (status.st_dev, status.st_ino)
+        if key in seen:
+            raise OutputError(f"{path}: expected another file than {seen[key]}, found the same one")
+        seen[key] = path
 
 
 def check_folders(*paths: str | os.PathLike[str] | None) -> None:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staticemb_runtime.loading import find_installed, not_installed, open_parts
+from staticemb_runtime.errors import ModelNotFoundError
+from staticemb_runtime.loading import locate, open_parts
 
 from ..errors import AdaptationError
 from ..file.optional_names import optional_names
 from ..file.space import read_space
 from ..interop.convert import plain_tokenizer
 from ..interop.folder_files import dense_rows
-from ..path_checks import exists
 from ..table.space import unit
 from ..vocabulary.open_tokenizer import open_tokenizer
 from .pooled import text_vectors
@@ -94,10 +94,11 @@ def open_base(
         raise AdaptationError(
             f"adapt: expected no tokenizer beside a model, found both: {name} has its own"
         )
-    place = name if exists(name) else find_installed(name)
-    if place is None:
-        raise AdaptationError(f"{name}: {not_installed(name)}; none: no model, only --tokenizer")
-    file = open_parts(place, verify=True)
+    try:
+        place = locate(name)
+        file = open_parts(place, verify=True)
+    except ModelNotFoundError as error:
+        raise AdaptationError(f"{error}; none: no model, only --tokenizer") from None
     metadata = file.metadata
     rows = np.array(dense_rows(file), np.float32)
     keys = ("license", "languages")

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
 
 from ..corpus.input_files import model_files
-from ..errors import EvaluationError, OutputError
+from ..errors import EvaluationError
 from ..evaluation import page, record, report, tasks
 from ..evaluation.load import load_model
 from ..evaluation.models import Embedder, LexicalModel
 from ..evaluation.run import Prefixes, evaluate
 from ..evaluation.tables import in_terminal
-from ..output_file import STANDARD_OUTPUT, check_output, is_stream
+from ..output_file import STANDARD_OUTPUT, check_distinct, check_output
 from ..path_checks import exists
 from ..progress import Progress
 from ..teacher.open_teacher import is_server
@@ -216,16 +215,12 @@ def _check_reports(arguments: argparse.Namespace) -> None:
         for name in (arguments.index, arguments.queries, arguments.qrels)
         if name is not None
     ]
-    seen: dict[str, Path] = {}
-    for path in (arguments.json, arguments.markdown, arguments.html):
-        if path is None:
-            continue
+    reports = (arguments.json, arguments.markdown, arguments.html)
+    for path in filter(None, reports):
         check_output(
             path, chain.from_iterable(map(model_files, (*models, *data, *files))), text=True
         )
-        other = seen.setdefault(os.path.realpath(path), path)
-        if other is not path and not is_stream(path):
-            raise OutputError(f"{path}: expected another file than {other}, found the same one")
+    check_distinct(*reports)
 
 
 def _split_name(spec: str) -> tuple[str, str | None]:

@@ -19,7 +19,7 @@ from ..evaluation.record import save
 from ..file.added_heads import with_heads
 from ..file.head import Head, head_parts
 from ..file.optional_names import optional_names
-from ..output_file import check_output
+from ..output_file import check_distinct, check_output
 from ..progress import Progress
 from . import baseline
 from .examples import Data, LabeledTexts, places, read_examples
@@ -117,6 +117,7 @@ def fit_head(
     for report_file in (html, json):
         if report_file is not None:
             check_output(Path(report_file), [*inputs, *input_files.model_files(path)], text=True)
+    check_distinct(output, html, json)
     opened = StaticModel.load(path)
     if not replace and name in opened.heads:
         raise HeadError(f"{path}: expected no head {name!r}, found one; replace it or give a name")

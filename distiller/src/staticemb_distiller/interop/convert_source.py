@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from staticemb_runtime.loading import locate
 
 from ..arguments import check_path
 from ..errors import ConvertError
-from ..path_checks import exists, is_folder
+from ..path_checks import exists, is_file, is_folder
 from .convert import convert_folder
 from .word_vectors import convert_word_vectors
 
@@ -80,6 +82,11 @@ def convert(
             keep_used_in=keep_used_in,
             keep_min_count=keep_min_count,
         )
+    if _is_safetensors(Path(source)):
+        raise ConvertError(
+            f"{source}: expected a folder or a text file of word vectors, found a safetensors "
+            "file: a static embedding file already, or a part of a folder"
+        )
     if keep_used_in:
         raise ConvertError(f"{source}: expected a folder with keep_used_in=, found word vectors")
     if dtype == "int8":
@@ -93,3 +100,13 @@ def convert(
         normalize=normalize,
         dtype=dtype or "float32",
     )
+
+
+def _is_safetensors(path: Path) -> bool:
+    """Tell whether a file begins with the length of a header that fits into it, and a header."""
+    if not is_file(path):  # a FIFO is not read twice
+        return False
+    with suppress(OSError), path.open("rb") as file:
+        start = file.read(9)
+        return start[8:] == b"{" and int.from_bytes(start[:8], "little") < path.stat().st_size
+    return False

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from ..encoding.progress import InputPosition
-from ..records.forms import blocks, input_form, read_records
+from ..records.forms import NOTHING_RESERVED, blocks, input_form, read_records
 from ..records.readers import TEXT_COLUMN, Record, open_input
-from ..records.writers import VECTOR_COLUMN, open_writer, output_form
+from ..records.writers import RESERVED, VECTOR_COLUMN, open_writer, output_form
 from .texts import Counts
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def embed_file(
             read_form,
             column,
             nulls=form != "npy",
-            reserved=None if form == "npy" else VECTOR_COLUMN,
+            reserved=NOTHING_RESERVED if form == "npy" else RESERVED,
             opened=position.follow,
             named=writer.begin,
         )

@@ -90,7 +90,7 @@ class Manifest:
     def counts(self, shard: Shard) -> Counts:
         """Return what a shard that is done has counted."""
         line = self._done[shard.name]
-        return Counts(*(line.get(name, 0) for name in Counts._fields[:4]))
+        return Counts(**{name: line[name] for name in Counts._fields if name in line})
 
     def add(self, shard: Shard, size: int, counts: Counts) -> None:
         """Add a shard whose whole output, of `size` bytes, is about to get its name."""
@@ -149,7 +149,9 @@ def open_manifest(folder: str, header: Mapping[str, Any]) -> Iterator[Manifest]:
     """
     path = os.path.join(folder, MANIFEST)
     with reported(folder):
-        os.makedirs(folder, exist_ok=True)
+        if os.path.exists(folder.rstrip("/" + os.sep)) and not os.path.isdir(folder):
+            raise NotADirectoryError(None, "expected a folder, found a file", folder)
+        os.makedirs(os.path.realpath(folder), exist_ok=True)  # also the target of a link
     with reported(path):
         # Not in append mode: an incomplete last line is cut off.
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..encoding.empty_texts import ON_EMPTY, EmptyTexts
 from ..encoding.options import check_workers
 from ..encoding.progress import InputPosition, Progress
-from ..errors import EmptyTextError, InputError, InvalidOptionError, MissingPackageError
+from ..errors import EmptyTextError, InvalidOptionError, MissingPackageError
 from ..loading.installed import model_files
 from ..model import StaticModel
 from ..records.forms import blocks, given_texts, input_form, read_records
@@ -18,7 +18,7 @@ from ..records.output_file import refuse_inputs
 from ..records.places import placed
 from ..records.row_writers import open_rows_writer, row_form
 from .parser import CommandParser
-from .prediction_columns import COLUMNS, arrow_schema, as_cells, as_json, column_names
+from .prediction_columns import COLUMNS, arrow_schema, as_json, column_names
 from .process import given_text
 from .terminal import announce_waiting
 from .texts import add_input, note_empty, refuse_input
@@ -65,7 +65,8 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser], model: Comma
         default="-",
         metavar="FILE",
         help="the file to write: .jsonl, .ndjson, .csv or .tsv, also with .gz or .zst after it, or "
-        ".parquet. - is standard output, which gets JSON lines [-]",
+        ".parquet. - is standard output; it gets JSON lines, and so does a FIFO or a device "
+        "without a suffix [-]",
     )
     classify.add_argument(
         "--head",
@@ -113,13 +114,10 @@ def run(options: argparse.Namespace) -> int:
     """Classify the texts and write the predictions."""
     from ..heads.labels import predictions  # late: it imports numpy
 
-    form = row_form(options.output)
-    if form == "lines":
-        raise InvalidOptionError(
-            f"{options.output}: expected .jsonl, .csv, .tsv or .parquet, found a text"
-        )
+    row_form(options.output, lines=False)
     position = InputPosition()
-    source = _source(options, position)
+    names: list[str] = []  # of the input's columns
+    source = _source(options, position, names)
     model = StaticModel.load(options.model)
     head = model.head(options.head)
     _check(options, head)
@@ -164,39 +162,37 @@ def run(options: argparse.Namespace) -> int:
                 _print(head, options, texts, scores, rows)
             else:
                 spelled = map(as_json, rows)
-                for text, record in zip(given, records, strict=True):
+                for text, record, place in zip(given, records, all_places, strict=True):
                     row = without_text if text is None else next(spelled)
-                    writer.write(record | (as_cells(row) if form in ("csv", "tsv") else row))
+                    writer.write(record | row, place)
             progress.advance(len(given))
             empty.start += len(texts)
+        if writer is not None:
+            writer.begin([*names, *without_text])
     if options.on_empty == "warn":
         note_empty(empty, empty.start, first_empty)
     return 0
 
 
 def _source(
-    options: argparse.Namespace, position: InputPosition
+    options: argparse.Namespace, position: InputPosition, names: list[str]
 ) -> Iterator[tuple[str, str | None, Record]]:
-    """Open the texts with their places and records."""
+    """Open the texts with their places and records; `names` gets the names of a table's columns."""
     if options.texts:
         refuse_input(options)
         refuse_inputs(options.output, model_files(options.model))
         return given_texts(options.texts)
     form = input_form(options.input, options.input_format)
     refuse_inputs(options.output, [options.input, *model_files(options.model)])
-    records = read_records(options.input, form, options.column, nulls=True, opened=position.follow)
-    return map(_unreserved, records)
-
-
-def _unreserved(item: tuple[str, str | None, Record]) -> tuple[str, str | None, Record]:
-    """Refuse a record with a column of the output's own."""
-    place, _, record = item
-    for name in COLUMNS:
-        if name in record:
-            raise InputError(
-                f"{place}: expected no column {name!r}, which the output uses; rename or drop it"
-            )
-    return item
+    return read_records(
+        options.input,
+        form,
+        options.column,
+        nulls=True,
+        opened=position.follow,
+        reserved=dict.fromkeys(COLUMNS, "rename or drop it"),
+        named=names.extend,
+    )
 
 
 def _check(options: argparse.Namespace, head: Head) -> None:

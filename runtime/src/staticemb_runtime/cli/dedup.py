@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..encoding.batching import SLICE_CHARACTERS
+from ..encoding.empty_texts import advice
 from ..encoding.progress import Progress
 from ..errors import InvalidOptionError
 from ..loading.installed import model_files
@@ -24,6 +25,7 @@ from .sources import Sources, StandardError, add_sources
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from ..encoding.empty_texts import EmptyTexts
     from ..records.documents import SourceDocument
     from ..records.row_writers import RowWriter
     from ..search.duplicates import Deduplicator, Duplicate
@@ -64,7 +66,7 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser], model: Comma
         "--output",
         metavar="FILE",
         help="write the rows that are no duplicates: .jsonl, .csv, .tsv, .txt or .parquet. - is "
-        "standard output, which gets JSON lines",
+        "standard output; it gets JSON lines, and so does a FIFO or a device without a suffix",
     )
     dedup.add_argument(
         "--exact",
@@ -104,13 +106,18 @@ def run(options: argparse.Namespace) -> int:
     from ..search.duplicates import Deduplicator  # late: it imports numpy
 
     sources = Sources(options, StandardError(quiet=options.quiet))
+    against = _against(options)
+    if against is not None and "-" in sources.files and "-" in against.files:
+        raise InvalidOptionError("--against: expected another input than standard input, which is "
+                                 "read once, found - twice")  # fmt: skip
     if options.output is not None:
         row_form(options.output)
         if options.json and options.output == "-":
             raise InvalidOptionError(
                 "--json: expected no --output -, which prints the rows that stay, found both"
             )
-        refuse_inputs(options.output, [*sources.files, *model_files(options.model)])
+        compared = [] if against is None else against.files
+        refuse_inputs(options.output, [*sources.files, *compared, *model_files(options.model)])
     known = Deduplicator(
         StaticModel.load(options.model),
         threshold=options.threshold,
@@ -119,8 +126,8 @@ def run(options: argparse.Namespace) -> int:
     )
     # Texts are remembered only if they are shown.
     kept: dict[int, _Kept] | None = None if options.output and not options.json else {}
-    if options.against:
-        _read_against(options, known, kept)
+    if against is not None:
+        _read_against(options, against, known, kept)
     counts = _Counts()
     with ExitStack() as stack:
         writer: RowWriter | None = None
@@ -131,13 +138,15 @@ def run(options: argparse.Namespace) -> int:
             Progress(None, unit="texts", enabled=show, position=sources.position)
         )
         groups: dict[int, list[_Found]] = {}
+        first_empty = ""
         for documents in _blocks(sources):
-            for document, duplicate in _compare(known, documents, counts, bool(options.against)):
+            start = 0 if against is not None else counts.total
+            for document, duplicate in _compare(known, documents, counts, against is not None):
                 if duplicate is None:
-                    if kept is not None and not options.against:
+                    if kept is not None and against is None:
                         kept[counts.total] = _short(document)
                     if writer is not None:
-                        writer.write(document.record)
+                        writer.write(document.record, document.place)
                 elif kept is not None:
                     one = _Found(duplicate, _short(document), kept[duplicate.representative])
                     if options.json:
@@ -145,11 +154,24 @@ def run(options: argparse.Namespace) -> int:
                     else:
                         groups.setdefault(duplicate.representative, []).append(one)
                 counts.add(duplicate)
+            if known.empty_texts.first is not None and not first_empty:
+                first_empty = documents[known.empty_texts.first - start].place
             progress.advance(len(documents))
+        if writer is not None:
+            writer.begin(sources.names)
     _print_groups(groups)
     if not options.quiet:
+        if first_empty:
+            _note_empty(known.empty_texts, first_empty, "" if against else "different ")
         print(f"staticemb: {counts.describe()}", file=sys.stderr)
     return 0
+
+
+def _note_empty(empty: EmptyTexts, first: str, counted: str) -> None:
+    hint = advice(empty.languages) if empty.count > empty.blank else ""
+    are = "1 text has" if empty.count == 1 else f"{empty.count:,} {counted}texts have"
+    note = f"{are} no token that the model knows: only equal texts count as their duplicates; "
+    print(f"staticemb: {printable(f'{note}the first is {first}{hint}')}", file=sys.stderr)
 
 
 class _Counts:
@@ -190,11 +212,20 @@ def _compare(
         yield document, by_place.get(place)
 
 
-def _read_against(
-    options: argparse.Namespace, known: Deduplicator, kept: dict[int, _Kept] | None
-) -> None:
+def _against(options: argparse.Namespace) -> Sources | None:
+    """Return the texts to compare with, or None if it is each other."""
+    if not options.against:
+        return None
     values = vars(options) | {"sources": options.against}
-    sources = Sources(argparse.Namespace(**values), StandardError(quiet=True))
+    return Sources(argparse.Namespace(**values), StandardError(quiet=True))
+
+
+def _read_against(
+    options: argparse.Namespace,
+    sources: Sources,
+    known: Deduplicator,
+    kept: dict[int, _Kept] | None,
+) -> None:
     show = not options.quiet and sys.stderr.isatty()
     with Progress(None, unit="texts to compare with", enabled=show, position=sources.position) as p:
         for documents in _blocks(sources):

@@ -15,7 +15,7 @@ from ..encoding.vectors import PRECISIONS
 from ..loading.installed import model_files
 from ..records.forms import given_texts, input_form, read_records
 from ..records.output_file import refuse_inputs
-from ..records.writers import OUTPUT_FORMATS, VECTOR_COLUMN, open_writer, output_form
+from ..records.writers import OUTPUT_FORMATS, RESERVED, open_writer, output_form
 from .parser import CommandParser
 from .process import given_text, printable
 from .terminal import ShortVectors, announce_waiting
@@ -155,7 +155,7 @@ def _show(options: argparse.Namespace, embedder: TextEmbedder, size: int | None)
             options.input_format,
             options.column,
             nulls=True,
-            reserved=VECTOR_COLUMN,
+            reserved=RESERVED,
         )
     )
     with ShortVectors(hint=not options.quiet) as writer:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from ..encoding.empty_texts import advice
 from .process import FAILED, printable
 from .prune import SeenDocuments
 from .sources import Sources
@@ -98,6 +99,12 @@ class FileIndexing:
             reports.note(
                 "note: these texts have no blanks between words: an index made with --trigrams "
                 "finds parts of them"
+            )
+        if index.empty_passages:
+            hint = advice(index.model.metadata.extra.get("languages", ""))
+            reports.note(
+                f"note: {index.empty_passages:,} texts or passages have no token that the model "
+                f"knows: their vectors are zero{hint}"
             )
         if info.words is None:
             reports.note("note: the index has no full-text search (FTS5), but vectors alone")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -70,11 +69,3 @@ def as_json(row: dict[str, Any]) -> dict[str, Any]:
         ],
     }
     return row | {"explanation": spelled}
-
-
-def as_cells(row: dict[str, Any]) -> dict[str, Any]:
-    """Return columns that CSV can hold: lists and objects become JSON."""
-    return {
-        name: json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else value
-        for name, value in row.items()
-    }

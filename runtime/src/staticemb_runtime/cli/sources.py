@@ -129,6 +129,7 @@ class Sources:
         position: how much of the files has been read.
         path: the present file.
         columns: its columns.
+        names: the names of all columns of the first file that is a table.
     """
 
     def __init__(
@@ -145,6 +146,7 @@ class Sources:
         self.position = SourcePosition(self.files)
         self.path = ""
         self.columns = Columns((), None)
+        self.names: Sequence[str] = ()
 
     def __iter__(self) -> Iterator[SourceDocument]:
         """Read the documents; this may be called again."""
@@ -166,7 +168,11 @@ class Sources:
             by_line=self._options.lines,
             opened=self.position.follow,
             chosen=lambda columns: self._choose(path, columns),
+            named=self._name,
         )
+
+    def _name(self, names: Sequence[str]) -> None:
+        self.names = self.names or names
 
     def _leave_out(self, path: str, error: InputError) -> None:
         if path not in self.skipped:  # once, if files are read twice

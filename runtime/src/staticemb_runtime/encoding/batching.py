@@ -72,8 +72,12 @@ def slices(sentences: object, size: int, prompt: str | None = None) -> Iterator[
     return _slices(iter(check_texts(sentences)), min(size, sys.maxsize), str.__str__(prompt))
 
 
-def check_texts(sentences: object) -> Iterable[Any]:
+def check_texts(sentences: object, name: str = "sentences") -> Iterable[Any]:
     """Check that an object may be an ordered iterable of texts.
+
+    Args:
+        sentences: the object.
+        name: the parameter's name, for messages.
 
     Returns:
         The object; for an open file its lines without line ends.
@@ -84,23 +88,23 @@ def check_texts(sentences: object) -> Iterable[Any]:
     """
     if isinstance(sentences, (list, tuple)):
         return sentences
-    name = type(sentences).__name__
+    kind = type(sentences).__name__
     if isinstance(sentences, (bytes, bytearray, memoryview)):
-        raise _refusal(name, "bytes(sentences).decode()")
+        raise _refusal(name, kind, f"bytes({name}).decode()")
     if isinstance(sentences, np.ndarray):
-        _check_array(sentences)
+        _check_array(sentences, name)
     elif _is_table(sentences):
-        raise _refusal(f"{name}, a table", _column(sentences))
+        raise _refusal(name, f"{kind}, a table", _column(sentences, name))
     elif isinstance(sentences, Mapping):
-        raise _refusal(name, "list(sentences) for its keys, list(sentences.values()) for the rest")
+        raise _refusal(name, kind, f"list({name}) for its keys, list({name}.values()) for the rest")
     elif isinstance(sentences, KeysView):
-        raise _refusal(f"{name}, a set", "list(sentences)")
+        raise _refusal(name, f"{kind}, a set", f"list({name})")
     elif isinstance(sentences, Set) and not isinstance(sentences, (Sequence, ItemsView)):
-        raise _refusal(f"{name}, which has no order", "a list, such as sorted(sentences)")
+        raise _refusal(name, f"{kind}, which has no order", f"a list, such as sorted({name})")
     elif hasattr(sentences, "readline") and isinstance(sentences, Iterable):
         return map(_without_line_end, sentences)
     if not isinstance(sentences, Iterable):
-        raise TypeError(f"sentences: expected a string or an iterable of strings, found {name}")
+        raise TypeError(f"{name}: expected a string or an iterable of strings, found {kind}")
     return sentences
 
 
@@ -108,19 +112,19 @@ def _without_line_end(line: object) -> object:
     return line.removesuffix("\n").removesuffix("\r") if isinstance(line, str) else line
 
 
-def _refusal(found: str, instead: str) -> TypeError:
+def _refusal(name: str, found: str, instead: str) -> TypeError:
     return TypeError(
-        f"sentences: expected a string or an iterable of strings, found {found}; pass {instead}"
+        f"{name}: expected a string or an iterable of strings, found {found}; pass {instead}"
     )
 
 
-def _check_array(array: np.ndarray[Any, Any]) -> None:
+def _check_array(array: np.ndarray[Any, Any], name: str) -> None:
     names = array.dtype.names
     if names is not None:
-        raise _refusal("a structured array", f"one field, sentences[{names[0]!r}]")
+        raise _refusal(name, "a structured array", f"one field, {name}[{names[0]!r}]")
     if array.ndim != 1:
-        instead = "sentences.item()" if array.ndim == 0 else "one column or sentences.ravel()"
-        raise _refusal(f"an array of shape {array.shape}", instead)
+        instead = f"{name}.item()" if array.ndim == 0 else f"one column or {name}.ravel()"
+        raise _refusal(name, f"an array of shape {array.shape}", instead)
 
 
 def _is_table(value: object) -> bool:
@@ -129,16 +133,16 @@ def _is_table(value: object) -> bool:
     return hasattr(kind, "columns") or hasattr(kind, "column_names")
 
 
-def _column(table: object) -> str:
+def _column(table: object, name: str) -> str:
     """Return the Python expression for a table's texts."""
     if hasattr(type(table), "collect"):  # a lazy query; reading its columns would run it
-        return f"one column, sentences.collect()[{TEXT_COLUMN!r}]"
+        return f"one column, {name}.collect()[{TEXT_COLUMN!r}]"
     names = getattr(table, "column_names", None)
     if names is None:
         names = getattr(table, "columns", None)
     known = list(names) if isinstance(names, Iterable) else []
-    name = TEXT_COLUMN if TEXT_COLUMN in known or not known else known[0]
-    return f"one column, sentences[{name!r}]"
+    column = TEXT_COLUMN if TEXT_COLUMN in known or not known else known[0]
+    return f"one column, {name}[{column!r}]"
 
 
 def _slices(source: Iterator[Any], size: int, prompt: str) -> Iterator[Batch]:

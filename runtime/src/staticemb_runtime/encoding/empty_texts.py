@@ -24,6 +24,14 @@ ON_EMPTY: Final[tuple[str, ...]] = get_args(OnEmpty)
 _PACKAGE: Final = __name__.partition(".")[0]
 
 
+def advice(languages: str) -> str:
+    """Return what to do about texts of which a model of these languages knows no word, or ""."""
+    if languages != "en":
+        return ""
+    package = MODEL_PACKAGES["multilingual"]
+    return f". The model reads English only; {package} reads other languages"
+
+
 class EmptyTexts:
     """Counter of the empty texts of one or several calls.
 
@@ -111,10 +119,7 @@ vectors are zero; the first is text 4'
         """
         of = "" if total is None else f" of {total:,}"
         blank = f" ({self.blank:,} of them empty or blank)" if self.blank else ""
-        more = ""
-        if self.languages == "en" and self.count > self.blank:
-            package = MODEL_PACKAGES["multilingual"]
-            more = f". The model reads English only; {package} reads other languages"
+        more = advice(self.languages) if self.count > self.blank else ""
         return (
             f"{self.count:,}{of} texts have no token that the model knows{blank}: "
             f"their vectors are zero; the first is {first}{more}"

@@ -61,7 +61,7 @@ class SourceDocument(NamedTuple):
             return others
         import json
 
-        from .writers import record_json
+        from .values import record_json
 
         made: Record = json.loads(record_json(others))
         return made
@@ -138,6 +138,7 @@ def read_documents(
     by_line: bool = False,
     opened: Callable[[IO[bytes]], None] = lambda file: None,
     chosen: Callable[[Columns], None] = lambda columns: None,
+    named: Callable[[Sequence[str]], None] = lambda names: None,
 ) -> Iterator[SourceDocument]:
     """Read the documents of a file.
 
@@ -149,6 +150,7 @@ def read_documents(
         by_line: whether each line of plain text is a document. Those of standard input are.
         opened: called with the opened file, before decompression.
         chosen: called with the columns before the first document.
+        named: called with the names of a table's columns before the first document.
 
     Raises:
         InputError: the file cannot be read, a column is missing, or its value is not a text or an
@@ -167,6 +169,8 @@ def read_documents(
             yield SourceDocument(source, path, text, {TEXT_COLUMN: text})
             return
         names, rows = open_rows(form, file, source)
+        if names:
+            named(names)
         columns: Columns | None = None
         for number, record in rows:
             place = f"{source}, {unit} {number}"

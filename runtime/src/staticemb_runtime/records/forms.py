@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import IO, Final
 
 from ..errors import InputError, InvalidOptionError
@@ -46,6 +47,8 @@ BLOCK_CHARACTERS: Final = 1 << 23
 # How many columns a row of CSV may lack. Missing columns are filled in, so many short rows of a
 # wide table would take time and memory out of proportion to the file's size.
 MOST_MISSING: Final = 256
+
+NOTHING_RESERVED: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 def form_of(path: str) -> str | None:
@@ -90,7 +93,7 @@ def read_records(
     column: str | None = None,
     *,
     nulls: bool = False,
-    reserved: str | None = None,
+    reserved: Mapping[str, str] = NOTHING_RESERVED,
     opened: Callable[[IO[bytes]], None] = lambda file: None,
     named: Callable[[Sequence[str]], None] = lambda names: None,
 ) -> Iterator[tuple[str, str | None, Record]]:
@@ -101,7 +104,7 @@ def read_records(
         form: as in `input_form`.
         column: the column (CSV, TSV, Parquet) or member (JSON lines) of the text; None: `text`.
         nulls: whether the text may be null; a missing member is an error all the same.
-        reserved: a column that the input must not have.
+        reserved: columns that the input must not have, each with its remedy for the error.
         opened: called with the opened file, before decompression.
         named: called with the names of a table's columns before the first row.
 
@@ -121,6 +124,7 @@ def read_records(
     with open_input(path, opened) as file:
         names, rows = open_rows(form, file, source)
         if names:
+            _check_reserved(reserved, names, source)
             named(names)
         number = 0
         for number, record in rows:
@@ -133,14 +137,18 @@ def read_records(
                 )
             if text is not None and not text.isascii():
                 check_unicode(text, place)
-            if reserved is not None and reserved in record:
-                raise InputError(
-                    f"{place}: expected no column {reserved!r}, which the output uses for the "
-                    "vectors; rename or drop it, or write .npy"
-                )
+            _check_reserved(reserved, record, place)
             yield place, text, record
         if not number and names and key not in names:
             raise InputError(f"{source}: expected a column {key!r}, found {', '.join(names)}")
+
+
+def _check_reserved(reserved: Mapping[str, str], names: Container[str], place: str) -> None:
+    for name, remedy in reserved.items():
+        if name in names:
+            raise InputError(
+                f"{place}: expected no column {name!r}, which the output uses; {remedy}"
+            )
 
 
 def given_texts(texts: Sequence[str]) -> Iterator[tuple[str, str, Record]]:

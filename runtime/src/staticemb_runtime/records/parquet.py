@@ -72,7 +72,10 @@ class ParquetRows:
         self._rows: list[Record] = []
         self._characters = 0
 
-    def write(self, record: Record) -> None:
+    def begin(self, names: Sequence[str]) -> None:
+        """Ignore the names of the columns: their types are unknown without rows."""
+
+    def write(self, record: Record, place: str) -> None:
         """Add a row."""
         self._rows.append(record)
         self._characters += sum(len(v) for v in record.values() if isinstance(v, str))
@@ -179,9 +182,11 @@ class ParquetParts:
             with self._arrow.parquet.ParquetWriter(joined, self._full_schema()) as writer:
                 for part in self._parts:
                     part.seek(0)
-                    with self._arrow.parquet.ParquetFile(part) as read:
+                    with self._arrow.parquet.ParquetFile(part, pre_buffer=False) as read:
                         for group in range(read.num_row_groups):
-                            table = read.read_row_group(group)
+                            # A thread of pyarrow that still holds this file of Python when the
+                            # process exits ends it with SIGABRT.
+                            table = read.read_row_group(group, use_threads=False)
                             columns = {name: table.column(name) for name in table.column_names}
                             last = [columns.pop(name) for name in self._added.names]
                             writer.write_table(self._table(columns, len(table), last))

@@ -184,7 +184,7 @@ def parquet_rows(file: IO[bytes], source: str) -> tuple[list[str], Iterator[Reco
 
     try:
         seekable = file if file.seekable() else io.BytesIO(file.read())
-        table = pyarrow.parquet.ParquetFile(seekable)
+        table = pyarrow.parquet.ParquetFile(seekable, pre_buffer=False)
         names: list[str] = table.schema_arrow.names
     except (pyarrow.ArrowException, ValueError, OverflowError, OSError) as error:
         raise not_parquet(source, error) from None
@@ -198,7 +198,9 @@ def _parquet_records(table: Any, source: str) -> Iterator[Record]:  # noqa: ANN4
     number = 0
     try:
         with table:
-            for batch in table.iter_batches(batch_size=4096):
+            # A thread of pyarrow that still holds this file of Python when the process exits ends
+            # it with SIGABRT.
+            for batch in table.iter_batches(batch_size=4096, use_threads=False):
                 rows: list[Record] = batch.to_pylist()
                 yield from rows
                 number += len(rows)

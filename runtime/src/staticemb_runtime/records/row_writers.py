@@ -11,12 +11,12 @@ from typing import IO, TYPE_CHECKING, Final, Protocol
 from ..errors import InvalidOptionError, OutputError
 from .compression import COMPRESSION_SUFFIXES, compressed, compression_suffix
 from .forms import form_of
-from .output_file import output_file, output_name, reported
+from .output_file import is_stream, output_file, output_name, reported
 from .readers import TEXT_COLUMN, Record
-from .writers import record_json
+from .values import record_cells, record_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from .parquet import ParquetRows, Schema
 
@@ -26,20 +26,38 @@ ROW_FORMATS: Final = ("jsonl", "csv", "tsv", "lines", "parquet")
 class RowWriter(Protocol):
     """Writes records to an open file."""
 
-    def write(self, record: Record) -> None:
-        """Add a record."""
+    def begin(self, names: Sequence[str]) -> None:
+        """Take the names of the columns, for a file that no record follows; the first call counts.
+
+        Formats without a header ignore it.
+        """
+
+    def write(self, record: Record, place: str) -> None:
+        """Add a record; errors name the place that it was read from."""
 
 
-def row_form(path: str) -> str:
+def row_form(path: str, *, lines: bool = True) -> str:
     """Return the format to write rows in, one of `ROW_FORMATS`, by the file's name.
 
+    Args:
+        path: the file; `-` for standard output, which gets JSON lines, and so does a FIFO or a
+            device without suffix, such as `/dev/stdout`.
+        lines: whether a file of lines can hold the rows.
+
     Raises:
-        InvalidOptionError: the suffix is unknown.
+        InvalidOptionError: the name is empty, or its suffix is unknown.
     """
-    form = "jsonl" if path == "-" else form_of(path)
-    if form not in ROW_FORMATS:
+    if not path:
         raise InvalidOptionError(
-            f"{path}: expected a name ending in .jsonl, .csv, .tsv, .txt or .parquet, all but the "
+            "output: expected the name of a file, or - for standard output, found an empty name"
+        )
+    form = "jsonl" if path == "-" else form_of(path)
+    if form == "lines" and not os.path.splitext(path)[1] and is_stream(path):  # noqa: PTH122
+        form = "jsonl"
+    if form not in ROW_FORMATS or (form == "lines" and not lines):
+        text = ", .txt" if lines else ""
+        raise InvalidOptionError(
+            f"{path}: expected a name ending in .jsonl, .csv, .tsv{text} or .parquet, all but the "
             f"last also with {' or '.join(COMPRESSION_SUFFIXES)} after it"
         )
     return form
@@ -72,12 +90,13 @@ def open_rows_writer(path: str, added: Callable[[], Schema] | None = None) -> It
             raise OutputError(
                 f"{path}: writing .zst needs zstandard: pip install 'staticemb-runtime[zstd]'"
             ) from None
-        kinds: dict[str, type[_JsonLines | _Lines | _Table]] = {
-            "jsonl": _JsonLines,
-            "lines": _Lines,
-        }
         with reported(path):
-            yield kinds.get(form, _Table)(path, stream)
+            if form in ("csv", "tsv"):
+                table = _Table(path, stream, "excel-tab" if form == "tsv" else "excel")
+                yield table
+                table.finish()
+            else:
+                yield (_JsonLines if form == "jsonl" else _Lines)(path, stream)
             if stream is not file:
                 stream.close()
 
@@ -101,12 +120,15 @@ class _JsonLines:
     def __init__(self, path: str, file: IO[bytes]) -> None:
         self._path, self._file = path, file
 
-    def write(self, record: Record) -> None:
+    def begin(self, names: Sequence[str]) -> None:
+        pass
+
+    def write(self, record: Record, place: str) -> None:
         try:
             line = record_json(record)
         except (TypeError, ValueError, RecursionError) as error:
             raise OutputError(
-                f"{output_name(self._path)}: expected values that JSON can hold, {error}"
+                f"{output_name(self._path)}: {place}: expected values that JSON can hold, {error}"
             ) from None
         self._file.write(f"{line}\n".encode("utf-8", "backslashreplace"))
 
@@ -115,12 +137,15 @@ class _Lines:
     def __init__(self, path: str, file: IO[bytes]) -> None:
         self._path, self._file = path, file
 
-    def write(self, record: Record) -> None:
+    def begin(self, names: Sequence[str]) -> None:
+        pass
+
+    def write(self, record: Record, place: str) -> None:
         text = next((value for value in record.values() if isinstance(value, str)), "")
         if set(record) != {TEXT_COLUMN} or "\n" in text or "\r" in text:
             raise OutputError(
-                f"{self._path}: expected texts of one line without other columns, which a file of "
-                "lines can hold; write .jsonl"
+                f"{self._path}: {place}: expected a text of one line without other columns, which "
+                "a file of lines can hold; write .jsonl"
             )
         self._file.write(f"{text}\n".encode())
 
@@ -128,24 +153,40 @@ class _Lines:
 class _Table:
     """A writer of CSV or TSV; the first record has all columns."""
 
-    def __init__(self, path: str, file: IO[bytes]) -> None:
+    def __init__(self, path: str, file: IO[bytes], dialect: str) -> None:
         self._path, self._file = path, file
-        name = path[: len(path) - len(compression_suffix(path))]
-        is_tsv = os.path.splitext(name)[1].lower() == ".tsv"  # noqa: PTH122 - a string
         self._buffer = io.StringIO(newline="")
-        self._writer = csv.writer(self._buffer, dialect="excel-tab" if is_tsv else "excel")
+        self._writer = csv.writer(self._buffer, dialect=dialect)
         self._names: list[str] | None = None
+        self._without_rows: list[str] = []
 
-    def write(self, record: Record) -> None:
+    def begin(self, names: Sequence[str]) -> None:
+        self._without_rows = self._without_rows or list(names)
+
+    def write(self, record: Record, place: str) -> None:
         if self._names is None:
             self._names = list(record)
             self._writer.writerow(self._names)
         if not record.keys() <= set(self._names):
             raise OutputError(
-                f"{self._path}: expected the columns {', '.join(self._names)}, found "
-                f"{', '.join(record)}; write .jsonl"
+                f"{self._path}: {place}: expected the columns {', '.join(self._names)}, found "
+                f"{', '.join(record)}; write .jsonl or .parquet"
             )
-        self._writer.writerow([record.get(name) for name in self._names])
+        try:
+            self._writer.writerow(record_cells(record, self._names))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise OutputError(
+                f"{self._path}: {place}: expected values that CSV can hold, {error}"
+            ) from None
+        self._flush()
+
+    def finish(self) -> None:
+        """Write the header of a file without rows."""
+        if self._names is None and self._without_rows:
+            self._writer.writerow(self._without_rows)
+            self._flush()
+
+    def _flush(self) -> None:
         self._file.write(self._buffer.getvalue().encode("utf-8", "backslashreplace"))
         self._buffer.seek(0)
         self._buffer.truncate()

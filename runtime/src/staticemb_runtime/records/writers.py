@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import csv
-import datetime
-import decimal
 import io
-import json
-import math
 import os
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -19,6 +15,7 @@ from ..errors import InvalidOptionError, OutputError
 from .compression import COMPRESSION_SUFFIXES, compressed, compression_suffix
 from .output_file import is_stream, output_file, output_name, reported
 from .readers import Record
+from .values import record_cells, record_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +24,9 @@ if TYPE_CHECKING:
 
 OUTPUT_FORMATS: Final = ("npy", "jsonl", "csv", "tsv", "parquet")
 VECTOR_COLUMN: Final = "embedding"
+RESERVED: Final = {VECTOR_COLUMN: "rename or drop it, or write .npy"}
+"""The column that an input must not have, as `read_records` takes it."""
+
 SUFFIXES: Final = {
     ".npy": "npy",
     ".jsonl": "jsonl",
@@ -271,7 +271,12 @@ class CsvWriter(Writer):
                     f"{output_name(self.path)}, record {self.count + at}: expected the columns "
                     f"{', '.join(self._names)}, found {', '.join(record)}; write .jsonl or .parquet"
                 )
-            self._rows.writerow([*(record.get(name) for name in self._names), vector])
+            try:
+                cells = record_cells(record, self._names)
+            except (TypeError, ValueError, RecursionError) as error:
+                place = f"{output_name(self.path)}, record {self.count + at}"
+                raise OutputError(f"{place}: expected values that CSV can hold, {error}") from None
+            self._rows.writerow([*cells, vector])
         self.lines.write(self._text.getvalue().encode("utf-8", "backslashreplace"))
         self._text.seek(0)
         self._text.truncate()
@@ -314,36 +319,3 @@ class NpyWriter(Writer):
         assert header.tell() == _NPY_HEADER
         self.file.seek(0)
         self.file.write(header.getvalue())
-
-
-def record_json(record: Record) -> str:
-    """Return a record as JSON.
-
-    Dates and times become ISO 8601 strings, decimal numbers strings, NaN and infinities null.
-
-    Raises:
-        TypeError, ValueError, RecursionError: JSON cannot hold the record.
-    """
-    try:
-        return json.dumps(record, ensure_ascii=False, allow_nan=False, default=_plain)
-    except ValueError:
-        return json.dumps(_without_nan(record), ensure_ascii=False, allow_nan=False)
-
-
-def _plain(value: object) -> str:
-    """Convert a value of Parquet that JSON has no type for."""
-    if isinstance(value, (datetime.date, datetime.time)):
-        return value.isoformat()
-    if isinstance(value, decimal.Decimal):
-        return str(value)
-    raise TypeError(f"found {type(value).__name__}; write .parquet, which holds it")
-
-
-def _without_nan(value: Any) -> Any:  # noqa: ANN401 - any value of a record
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {str(key): _without_nan(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_without_nan(item) for item in value]
-    return value if value is None or isinstance(value, (str, int)) else _plain(value)

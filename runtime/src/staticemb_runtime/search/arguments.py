@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import KeysView, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..encoding.batching import check_texts as ordered
 from ..errors import InvalidOptionError, InvalidTextError
 
 if TYPE_CHECKING:
@@ -21,6 +23,24 @@ def matching(name: str, source: Iterator[Any] | None, count: int) -> list[Any] |
     if len(values) != count:
         raise InvalidOptionError(f"{name}: expected one for each text, found fewer")
     return values
+
+
+def in_order(name: str, values: Iterable[Any], *, keys: bool = False) -> Iterator[Any]:
+    """Iterate over values that belong to texts by their order.
+
+    Args:
+        name: the parameter's name, for messages.
+        values: the values.
+        keys: whether the keys of a mapping are such values, as in `texts.values(), ids=texts`.
+
+    Raises:
+        TypeError: it is one string, a table, a set or another type without such an order.
+    """
+    if isinstance(values, str):
+        raise TypeError(f"{name}: expected an iterable, found a string")
+    if keys and isinstance(values, (Mapping, KeysView)):
+        return iter(values)
+    return iter(ordered(values, name))
 
 
 def check_texts(texts: Sequence[object], first: int) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from ..encoding.batching import check_texts, slices
+from ..encoding.empty_texts import EmptyTexts
 from ..errors import InvalidOptionError
 from .near_vectors import ROUNDING, SLACK, NearVectors
 
@@ -97,6 +98,10 @@ class Deduplicator:
         truncate_dim: the length of the vectors, as in `StaticModel.encode`; shorter ones take less
             memory.
 
+    Attributes:
+        empty_texts: counts the texts without a token that the model knows: they have no near
+            duplicates. `add` counts equal ones once; `compare` leaves out equals of kept texts.
+
     Raises:
         InvalidOptionError: `threshold` is not a number above 0 and at most 1.
         InvalidDimensionError: as `StaticModel.encode`.
@@ -121,6 +126,7 @@ class Deduplicator:
         self._threshold = _check_threshold(threshold)
         self._model = model
         self._truncate_dim = truncate_dim
+        self.empty_texts = EmptyTexts("zero")
         dim = self._encode([]).shape[1]
         slack = 1.0 if exact else SLACK
         self._near = NearVectors(dim, self._threshold, slack=slack, hashes=not exact)
@@ -177,7 +183,10 @@ class Deduplicator:
         for batch in slices(_not_one(texts), _BLOCK):
             equal = [self._digests.get(_digest(text), -1) for text in batch.texts]
             others = [place for place, number in enumerate(equal) if number < 0]
-            near = self._near.nearest(self._encode([batch.texts[place] for place in others]))
+            vectors = self._encode(
+                [batch.texts[place] for place in others], batch.start + np.array(others, np.int64)
+            )
+            near = self._near.nearest(vectors)
             numbers, cosines = np.array(equal, np.int64), np.ones(len(equal), np.float32)
             numbers[others], cosines[others] = near
             for place in np.flatnonzero(numbers >= 0).tolist():
@@ -206,7 +215,7 @@ class Deduplicator:
             else:
                 in_block[digest] = len(others)
                 others.append(place)
-        vectors = self._encode([texts[place] for place in others])
+        vectors = self._encode([texts[place] for place in others], numbers[others])
         best, cosines = self._near.nearest(vectors)
         is_new = self._compare_block(vectors, numbers[others], best, cosines)
         for digest, order in in_block.items():
@@ -256,13 +265,23 @@ class Deduplicator:
                     is_new[place] = False
         return is_new
 
-    def _encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def _encode(
+        self, texts: Sequence[str], numbers: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float32]:
+        """Embed texts; with their numbers, count those without a known token."""
+        empty = EmptyTexts("zero", keep=True)
         vectors: NDArray[np.float32] = self._model.encode(
             texts,
             truncate_dim=self._truncate_dim,
             normalize_embeddings=True,
-            on_empty="zero",
+            on_empty=empty,
         )
+        if empty.count and numbers is not None:
+            counted = self.empty_texts
+            counted.languages = empty.languages
+            counted.blank, counted.count = counted.blank + empty.blank, counted.count + empty.count
+            if counted.first is None:
+                counted.first = int(numbers[empty.indices[0]])
         return vectors
 
     def _number(self, texts: Sequence[str]) -> NDArray[np.int64]:
@@ -312,7 +331,7 @@ def deduplicate(
         ([0, 1], 0)
     """
     known = Deduplicator(model, threshold=threshold, exact=exact, truncate_dim=truncate_dim)
-    counter = _Counter(check_texts(_not_one(texts)))
+    counter = _Counter(check_texts(_not_one(texts), "texts"))
     if against is None:
         duplicates = known.add(counter)
     else:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from ..encoding.empty_texts import EmptyTexts
+
 
 def by_teacher(model: StaticModel) -> bool:
     """Tell whether the teacher embeds the documents, and this model queries alone."""
@@ -52,8 +54,14 @@ class DocumentVectors:
         """Embed queries: (n, D) float32 of unit length, or zero without a known token."""
         return self._embedded(self.model.encode_query, texts)
 
-    def documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def documents(
+        self, texts: Sequence[str], empty: EmptyTexts | None = None
+    ) -> NDArray[np.float32]:
         """Embed documents: (n, D) float32 of unit length, or zero without a known token.
+
+        Args:
+            texts: n texts.
+            empty: counts the texts without a known token.
 
         Raises:
             QueryOnlyError: the model embeds queries alone.
@@ -65,19 +73,20 @@ class DocumentVectors:
                 f"vectors: expected the vectors of {space.teacher}, as this model embeds queries "
                 "alone, found none"
             )
-        return self._embedded(self.model.encode_document, texts, workers="auto")
+        return self._embedded(self.model.encode_document, texts, empty, workers="auto")
 
     def _embedded(
         self,
         encode: Callable[..., NDArray[Any]],
         texts: Sequence[str],
+        empty: EmptyTexts | None = None,
         workers: int | Literal["auto"] = 1,
     ) -> NDArray[np.float32]:
         vectors = encode(
             list(texts),
             normalize_embeddings=True,
             truncate_dim=self.dimension,
-            on_empty="zero",
+            on_empty=empty or "zero",
             workers=workers,
         )
         return np.asarray(vectors, np.float32)

@@ -11,7 +11,7 @@ import numpy as np
 from ..encoding.options import check_count
 from ..errors import FullTextMissingError, NotAnIndexError
 from . import collection
-from .arguments import check_choice, check_texts, weight
+from .arguments import check_choice, check_texts, in_order, weight
 from .blocks import read_vectors
 from .fusion import RERANK_WEIGHT, VECTOR_WEIGHT
 from .hits import Passage, PassageSpan
@@ -207,7 +207,7 @@ class Index(WritableIndex):
             rerank,
             weight("rerank_weight", rerank_weight),
         )
-        queries = [query] if isinstance(query, str) else list(query)
+        queries = [query] if isinstance(query, str) else list(in_order("query", query))
         check_texts(queries, 0)
         with self._lock:
             if method == "lexical" and self._lexicon is None:

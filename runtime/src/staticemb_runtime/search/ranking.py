@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from ..encoding.vectors import similarity
+from .arguments import in_order
 from .fusion import VECTOR_WEIGHT, fuse
 from .postings import read_frequency
 
@@ -41,13 +42,15 @@ def rank(index: Index, query: str, texts: Sequence[str]) -> NDArray[np.float64]:
         (n,) float64, from 0 to 1.
 
     Raises:
+        TypeError: `texts` is one string, a table or a set, or an element is no string.
         InvalidTextError: the query or a text is not valid Unicode.
         SearchIndexError: as `Index.search`.
     """
+    texts = list(in_order("texts", texts))
     settings = index.info()
     model, dim = index.model, settings.dimension
     asked = model.encode_query([query], truncate_dim=dim, on_empty="zero")
-    given = model.encode_document(list(texts), truncate_dim=dim, on_empty="zero", as_query=True)
+    given = model.encode_document(texts, truncate_dim=dim, on_empty="zero", as_query=True)
     cosines = similarity(asked, given)[0].astype(np.float64)
     lexical = np.full(len(texts), np.nan)
     with index._lock, index._store.reading() as connection:

@@ -56,7 +56,8 @@ class Store:
 
     def __init__(self, path: str, *, writable: bool, timeout: float) -> None:
         if not os.path.isfile(path):
-            found = "a folder" if os.path.isdir(path) else "no such file"
+            kinds = {"a folder": os.path.isdir(path), "a pipe or a device": os.path.exists(path)}
+            found = next((kind for kind, is_it in kinds.items() if is_it), "no such file")
             raise IndexNotFoundError(f"{path}: expected a search index, found {found}")
         if writable and not os.access(path, os.W_OK):
             raise IndexReadOnlyError(f"{path}: the file cannot be written")

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from ..encoding.empty_texts import EmptyTexts
 from ..encoding.options import check_count
 from ..encoding.vectors import check_dim
 from ..errors import InvalidOptionError
 from . import collection
-from .arguments import check_choice, check_texts, matching
+from .arguments import check_choice, check_texts, in_order, matching
 from .blocks import DTYPES, count_blocks
 from .embedding import DocumentVectors, described, open_model
 from .hits import Added
@@ -41,7 +42,13 @@ BATCH_SIZE: Final = 8192
 
 
 class WritableIndex(OpenIndex):
-    """The part of `Index` that changes it."""
+    """The part of `Index` that changes it.
+
+    Attributes:
+        empty_passages: how many passages `add` has embedded without a token that the model knows.
+    """
+
+    empty_passages = 0
 
     def add(
         self,
@@ -76,20 +83,19 @@ class WritableIndex(OpenIndex):
             progress: called after each batch with the number of documents so far.
 
         Raises:
-            TypeError: `texts` is one string, or an element has another type.
+            TypeError: `texts`, `ids`, `metadata` or `sources` is one string, a table or a set, or
+                an element has another type.
             InvalidTextError: a text holds a surrogate; its batch is not stored.
             InvalidOptionError: the parameters differ in length or have invalid values.
             QueryOnlyError: the model embeds queries alone, and `vectors` is missing.
             InvalidDimensionError: `vectors` has another shape.
             IndexReadOnlyError, IndexBusyError, SearchIndexError: the index cannot be written.
         """
-        if isinstance(texts, str):
-            raise TypeError("texts: expected an iterable of strings, found a string")
         size = check_count("batch_size", batch_size)
-        source = iter(texts)
-        id_source = None if ids is None else iter(ids)
-        metadata_source = None if metadata is None else iter(metadata)
-        file_source = None if sources is None else iter(sources)
+        source = in_order("texts", texts)
+        id_source = None if ids is None else in_order("ids", ids, keys=True)
+        metadata_source = None if metadata is None else in_order("metadata", metadata)
+        file_source = None if sources is None else in_order("sources", sources, keys=True)
         vector_source = None if vectors is None or callable(vectors) else iter(vectors)  # type: ignore[arg-type]
         if vector_source is not None and self._settings.passage_characters is not None:
             raise InvalidOptionError(
@@ -274,13 +280,13 @@ class WritableIndex(OpenIndex):
         texts = [
             document.text[start:stop] for document in documents for start, stop in document.passages
         ]
-        maker = self._vectors()
+        maker, empty = self._vectors(), EmptyTexts("zero")
         if given is not None:
             made = maker.given(given, len(texts))
         elif callable(vectors):
             made = maker.given(vectors(texts), len(texts))
         else:
-            made = maker.documents(texts)
+            made = maker.documents(texts, empty)
 
         def write() -> Added:
             with self._store.writing() as connection:
@@ -288,6 +294,7 @@ class WritableIndex(OpenIndex):
                 replaced = collection.store(connection, settings, documents, made)
             named = [document.id for document in documents if document.id is not None]
             repeated = len(named) - len(set(named))
+            self.empty_passages += empty.count
             return Added(total - unchanged - replaced - repeated, replaced + repeated, unchanged)
 
         return write

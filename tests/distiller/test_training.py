@@ -205,7 +205,7 @@ def test_processes_that_find_different_checkpoints_say_so(start, examples, tmp_p
 def test_what_a_killed_process_left_beside_a_checkpoint_goes_with_it(start, examples, tmp_path):
     checkpoint = tmp_path / "checkpoint"
     checkpoint.mkdir()
-    (checkpoint / ".training.npz.0a1b2c3d.tmp").write_bytes(b"half")
+    (checkpoint / ".training.npz.0a1b2c3d4e5f6071.tmp").write_bytes(b"half")
     trained(start, knobs(examples), tmp_path / "out.staticemb", checkpoint=checkpoint)
     assert not checkpoint.exists()
 

@@ -85,7 +85,7 @@ def section() -> str:
         [
             each.model,
             each.task,
-            f"[{sources.index(each.source) + 1}]",
+            str(sources.index(each.source) + 1),
             f"{each.value:.1f}",
             f"{each.other} {each.other_value:.1f}",
             f"{each.value / each.other_value:.0%}",
@@ -94,7 +94,7 @@ def section() -> str:
     ]
     heads = ["reported by others", "task", "source", "figure", "beside", "share"]
     listed = [
-        f"[{number}] [{source.title}]({source.address}), {source.date}."
+        f"Source {number}: [{source.title}]({source.address}), {source.date}."
         for number, source in enumerate(sources, 1)
     ]
     return "\n\n".join([drawing.table(heads, body, 3), " ".join(listed), WITHOUT_FIGURE])

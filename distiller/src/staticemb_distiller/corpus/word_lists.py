@@ -9,12 +9,9 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import MissingPackageError, TextSourceError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 _MOST = 40_000
 
@@ -27,22 +24,11 @@ def word_list(language: str, most: int = _MOST) -> tuple[str, ...]:
         most: The most words to return.
 
     Raises:
-        TextSourceError: There is no list for this code.
+        TextSourceError: There is no list for this code; the message names the lists.
         MissingPackageError: `wordfreq` is not installed.
     """
     words = _package().iter_wordlist(_known(language), wordlist="best")
     return tuple(islice(filter(_is_word, words), most))
-
-
-def check_languages(languages: Iterable[str]) -> None:
-    """Check that there is a word list for each language.
-
-    Raises:
-        TextSourceError: There is no list for a code; the message names the lists.
-        MissingPackageError: `wordfreq` is not installed.
-    """
-    for language in languages:
-        _known(language)
 
 
 def lists_version() -> str:

@@ -286,7 +286,7 @@ def test_a_stopped_writer_leaves_nothing(tmp_path, number):
         "        (folder / 'part').write_text('half')\n"
         "        file.write_text('half')\n"
         "        print('now', flush=True)\n"
-        "        time.sleep(60)\n"
+        "        for _ in range(600): time.sleep(0.1)\n"  # a signal just before a sleep waits
         "sys.exit(guarded(work))\n"
     )
     process = subprocess.Popen(

@@ -79,7 +79,9 @@ def test_a_stopped_encode_leaves_no_file(tmp_path, number, name):
     ],
 )
 def test_a_signal_during_the_imports_leaves_no_traceback(tmp_path, number, command, slow):
-    (tmp_path / f"{slow}.py").write_text("import time\nprint('now', flush=True)\ntime.sleep(60)\n")
+    # Many short sleeps: Python handles a signal that comes just before a sleep only after it.
+    sleep = "import time\nprint('now', flush=True)\nfor _ in range(600): time.sleep(0.1)\n"
+    (tmp_path / f"{slow}.py").write_text(sleep)
     path = os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])
     process = subprocess.Popen(
         [*command, "distill", "no-teacher", "-o", tmp_path / "out"],

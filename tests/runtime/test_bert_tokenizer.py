@@ -214,3 +214,17 @@ def test_a_long_word_is_encoded_in_linear_time():
 def test_a_word_of_ten_million_characters_is_unknown():
     members = definition(["?", "a", "##a"], normalizer=bert_normalizer())
     assert read(members).ids("a" * 10_000_000) == [0]
+
+
+def test_pieces_longer_than_any_token_are_not_looked_up():
+    class Counting(dict):
+        looked_up = 0
+
+        def get(self, key):
+            Counting.looked_up += 1
+            return super().get(key)
+
+    # Base64 in an e-mail: words of up to a hundred characters in short tokens.
+    vocabulary = Counting({"?": 0, "a": 1, "##a": 2, "##aaa": 3})
+    assert WordPiece(vocabulary, unknown=0).encode("a" * 100) == [1, *[3] * 33]
+    assert Counting.looked_up < 200

@@ -3,6 +3,7 @@
 import datetime
 import decimal
 import io
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -246,6 +247,21 @@ def test_parquet_keeps_types_metadata_and_compression(tmp_path, model, codec):
     codecs = {chunk.path_in_schema.split(".")[0]: chunk.compression for chunk in chunks}
     assert codecs["text"] == ("ZSTD" if codec == "zstd" else "UNCOMPRESSED")
     assert codecs["embedding"] == "UNCOMPRESSED"
+
+
+def test_dates_of_spark_stay_in_their_year(tmp_path, model):
+    # Spark writes INT96, and "never" as the last day that it knows.
+    dates = [datetime.datetime(9999, 12, 31), datetime.datetime(1, 1, 1), None]
+    table = pa.table({"text": ["a", "b", "c"], "at": pa.array(dates, pa.timestamp("us"))})
+    source = tmp_path / "in.parquet"
+    pq.write_table(table, source, use_deprecated_int96_timestamps=True, store_schema=False)
+    for name in ("out.parquet", "out.jsonl"):
+        embed_file(str(source), str(tmp_path / name), TextEmbedder(model))
+    made = pq.read_table(tmp_path / "out.parquet")
+    assert made.schema.field("at").type == pa.timestamp("us")
+    assert made.column("at").to_pylist() == dates
+    rows = [json.loads(line)["at"] for line in (tmp_path / "out.jsonl").open()]
+    assert rows == ["9999-12-31T00:00:00", "0001-01-01T00:00:00", None]
 
 
 def test_row_groups_do_not_follow_batches(tmp_path, model):

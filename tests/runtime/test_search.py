@@ -554,8 +554,13 @@ def test_filters_apply_before_k(index):
         assert {hit.metadata["n"] for hit in hits} <= set(range(2, 8))
         assert "h" in [hit.id for hit in hits]
     assert len(index.search("the sea", k=8, filter={"n": [1, 4]}, method="vector")) == 2
+    assert len(index.search("the sea", k=8, filter={"n": list(range(1, 800))})) == 7
     assert index.search("the sea", filter={"n": "1"}) == []
-    for wrong in ({"n": {"~": 1}}, {'"': 1}, {"n": object()}, "n = 1", {1: 1}):
+    many = {f"k{key}": None for key in range(1200)}
+    lists = {f"k{key}": list(range(500)) for key in range(100)}
+    unicode = ({"n": "\ud800"}, {"n": ["\ud800"]}, {"n": {"<": "\ud800"}}, {"\ud800": 1})
+    others = ({"n": {"~": 1}}, {'"': 1}, {"n": object()}, "n = 1", {1: 1}, {"n": 1 << 63})
+    for wrong in (many, lists, *unicode, *others):
         with pytest.raises(errors.InvalidOptionError, match="filter"):
             index.search("sea", filter=wrong)
 

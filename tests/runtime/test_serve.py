@@ -53,7 +53,8 @@ def classifier_path(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(index_path, classifier_path):
-    with serving(NAME, f"other={NAME}", classifier_path, "--index", index_path) as server:
+    names = (NAME, f"other={NAME}", f"owner/model={NAME}", classifier_path)
+    with serving(*names, "--index", index_path) as server:
         yield server
 
 
@@ -125,10 +126,13 @@ def test_the_models_are_listed_by_name(server):
     status, body = server.get("/v1/models")
     listed = json.loads(body)
     assert status == 200
-    assert [item["id"] for item in listed["data"]] == [NAME, "other", "topics"]
+    assert [item["id"] for item in listed["data"]] == [NAME, "other", "owner/model", "topics"]
     assert {item["object"] for item in listed["data"]} == {"model"}
-    status, body = server.get("/v1/models/other")
-    assert json.loads(body) == listed["data"][1]
+    # The official client quotes a slash; others send it.
+    for path in ("other", "owner/model", "owner%2Fmodel"):
+        _, body = server.get(f"/v1/models/{path}")
+        assert json.loads(body) in listed["data"][1:3]
+    assert embeddings(server, model="owner/model", input="a")["model"] == "owner/model"
 
 
 @pytest.mark.parametrize(
@@ -228,6 +232,8 @@ def test_a_classification_that_is_invalid_is_refused(server, members, status):
         ({"query": "a", "method": "words"}, 422),
         ({"query": "a", "filter": []}, 422),
         ({"query": "a", "filter": {"a": {"like": 1}}}, 422),
+        ({"query": "a", "filter": {"a": "\ud800"}}, 422),
+        ({"query": "a", "filter": {f"k{key}": None for key in range(1200)}}, 422),
         ({"query": "a", "vector_weight": 1e999}, 400),
         ({"query": "a", "vector_weight": 2}, 422),
         ({"query": "a", "top_k": 3}, 422),

@@ -84,12 +84,22 @@ def vectors_of(result):
     return [document.embedding for document in result["documents"]]
 
 
+async def haystack_in_pipeline(component, **inputs):
+    """Haystack awaits components in pipelines."""
+    from haystack import Pipeline
+
+    pipeline = Pipeline()
+    pipeline.add_component("embedder", type(component).from_dict(component.to_dict()))
+    return (await pipeline.run_async({"embedder": inputs}))["embedder"]
+
+
 async def haystack_documents_async(adapter, texts):
-    return vectors_of(await adapter.document.run_async(haystack_documents(texts)))
+    documents = haystack_documents(texts)
+    return vectors_of(await haystack_in_pipeline(adapter.document, documents=documents))
 
 
 async def haystack_query_async(adapter, text):
-    return (await adapter.text.run_async(text))["embedding"]
+    return (await haystack_in_pipeline(adapter.text, text=text))["embedding"]
 
 
 def chroma(*args, **options):

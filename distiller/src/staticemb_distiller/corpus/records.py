@@ -216,7 +216,8 @@ def _parquet(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, Record]]
         raise MissingPackageError(f"{path}: to read it, install pyarrow") from error
     number = 0
     try:
-        with pyarrow.parquet.ParquetFile(path) as file:
+        # As the runtime reads dates of Spark.
+        with pyarrow.parquet.ParquetFile(path, coerce_int96_timestamp_unit="us") as file:
             names = file.schema_arrow.names
             with _reported():
                 check_names(names, str(path))

@@ -82,7 +82,8 @@ class BatchEmbedder:
         options: as in `embed_batches`.
 
     Attributes:
-        texts: embeds the texts of a column.
+        column: the name of the column of texts.
+        texts: embeds them.
         field: the Arrow field of the vectors.
 
     Raises:
@@ -95,7 +96,7 @@ class BatchEmbedder:
         **options: Unpack[BatchOptions],
     ) -> None:
         arrow = import_arrow()
-        self._column = options.pop("column", TEXT_COLUMN)
+        self.column = options.pop("column", TEXT_COLUMN)
         output_column = options.pop("output_column", VECTOR_COLUMN)
         if isinstance(model, TextEmbedder):
             self.texts = model
@@ -120,16 +121,16 @@ class BatchEmbedder:
         """
         arrow = import_arrow()
         names = ", ".join(schema.names) or "none"
-        if schema.names.count(self._column) != 1:
-            raise InputError(f"expected a column {self._column!r}, found {names}")
+        if schema.names.count(self.column) != 1:
+            raise InputError(f"expected a column {self.column!r}, found {names}")
         if self.field.name in schema.names:
             raise InputError(
                 f"expected no column {self.field.name!r}, which the output uses for the vectors; "
                 "rename or drop it"
             )
-        kind = schema.field(self._column).type
+        kind = schema.field(self.column).type
         if not _is_text(arrow, kind):
-            raise InputError(f"expected text in {self._column!r}, found {kind}")
+            raise InputError(f"expected text in {self.column!r}, found {kind}")
         return schema.append(self.field)
 
     def stream(
@@ -156,6 +157,9 @@ class BatchEmbedder:
                     together, size = [], 0
                 together.append(piece)
                 size += more
+                if size > BATCH_BYTES:  # a long document: not while the next one is read
+                    yield from self._embedded(together, prefix)
+                    together, size = [], 0
         yield from self._embedded(together, prefix)
 
     def _embedded(
@@ -167,9 +171,10 @@ class BatchEmbedder:
         begin = self.texts.counts.rows + 1
         texts: list[str | None] = []
         for batch in batches:
-            column = batch.column(batch.schema.names.index(self._column))
+            column = batch.column(batch.schema.names.index(self.column))
             texts += _texts(column, f"{prefix} ", begin + len(texts))
         vectors, present = self.texts.embed(texts, lambda row: f"{prefix} {begin + row}")
+        del texts  # the batches hold them too, and writing a long one takes several times as much
         at = 0
         for batch in batches:
             rows = slice(at, at + batch.num_rows)
@@ -185,7 +190,7 @@ class BatchEmbedder:
         if batch.nbytes + batch.num_rows * row_bytes <= BATCH_BYTES:
             yield batch
             return
-        texts = batch.column(batch.schema.names.index(self._column))
+        texts = batch.column(batch.schema.names.index(self.column))
         sizes = _lengths(texts) + row_bytes
         ends = np.cumsum(sizes)
         begin = 0

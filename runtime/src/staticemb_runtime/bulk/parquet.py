@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from ..errors import InputError, OutputError
 from ..records.output_file import output_file, reported
-from ..records.readers import check_names, not_parquet
+from ..records.readers import PARQUET_DATES, check_names, not_parquet
 from .arrow import BatchEmbedder, import_arrow
 from .texts import BATCH_BYTES
 
@@ -60,6 +60,7 @@ class ParquetInput:
                 buffer_size=_READ_BYTES,
                 pre_buffer=False,
                 page_checksum_verification=True,
+                **PARQUET_DATES,
             )
             self.schema: pyarrow.Schema = self._file.schema_arrow
             self._metadata = self._file.metadata
@@ -87,6 +88,8 @@ class ParquetInput:
                 size = max(1, min(_MOST_ROWS, int(BATCH_BYTES / row_bytes)))
                 row_bytes = 1.0
                 for batch in self._file.iter_batches(size, [number], use_threads=False):
+                    if batch.nbytes > BATCH_BYTES:
+                        release_memory()  # what the growth of a long text has left
                     yield batch
                     done += batch.num_rows
                     row_bytes = max(row_bytes, batch.nbytes / max(batch.num_rows, 1))
@@ -104,10 +107,15 @@ class BatchWriter:
         file: the file.
         schema: the schema of the batches.
         codec: how columns are compressed. Vectors are not: they would hardly get smaller.
+        texts: the name of the column of texts. It has no dictionary, as texts are rarely repeated,
+            and no statistics, as nobody looks for the smallest text: with a long text, these would
+            hold five more copies of it.
         vectors: the name of the column of vectors.
     """
 
-    def __init__(self, file: IO[bytes], schema: pyarrow.Schema, codec: str, vectors: str) -> None:
+    def __init__(
+        self, file: IO[bytes], schema: pyarrow.Schema, codec: str, texts: str, vectors: str
+    ) -> None:
         arrow = import_arrow()
         import pyarrow.parquet
 
@@ -116,11 +124,13 @@ class BatchWriter:
         prefix = f"{vectors}."
         others = [leaf for leaf in leaves if not leaf.startswith(prefix)]
         compression = dict.fromkeys(leaves, "none") | dict.fromkeys(others, codec)
+        others = [leaf for leaf in others if leaf != texts]
         self._writer: Any = pyarrow.parquet.ParquetWriter(
             file,
             schema,
             compression=compression,
             use_dictionary=others,
+            write_statistics=others,
             write_page_checksum=True,
         )
         self._waiting: list[pyarrow.RecordBatch] = []
@@ -149,6 +159,7 @@ class BatchWriter:
         table = self._arrow.Table.from_batches(self._waiting, self._schema)
         self._waiting, self._size = [], 0
         self._writer.write_table(table, row_group_size=max(1, len(table)))
+        release_memory()
 
 
 def embed_parquet(
@@ -182,12 +193,13 @@ def embed_parquet(
         raise InputError(f"{source}: {error}") from None
     done = 0
     with output_file(output) as target, reported(output):
-        writer = BatchWriter(target, schema, table.codec, embedder.field.name)
+        writer = BatchWriter(target, schema, table.codec, embedder.column, embedder.field.name)
         try:
             for batch in embedder.stream(table.batches(), source):
                 writer.write(batch)
                 done += batch.num_rows
                 advance(batch.num_rows, done / table.rows)
+                del batch  # it may hold a long text while the next one is embedded
             writer.close()
         except arrow.ArrowException as error:
             reason = (str(error).splitlines() or ["an error"])[0]
@@ -195,6 +207,11 @@ def embed_parquet(
         finally:
             writer.release()
         commit(target)
+
+
+def release_memory() -> None:
+    """Return to the system what Arrow has freed; otherwise it keeps that for some time."""
+    import_arrow().default_memory_pool().release_unused()
 
 
 def _leaves(schema: pyarrow.Schema) -> list[str]:

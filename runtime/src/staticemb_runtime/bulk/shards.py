@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from ..errors import InputError, InvalidOptionError, OutputError
 from ..records.compression import compression_suffix
 from ..records.documents import source_files
-from ..records.forms import input_form
+from ..records.forms import form_of, input_form
 from ..records.writers import output_form
 
 if TYPE_CHECKING:
@@ -47,8 +47,9 @@ def plan(
 
     Args:
         sources: files, folders, or patterns such as `in/*.parquet` or `in/**/*.jsonl`. The paths
-            below a folder, or below the fixed part of a pattern, are kept. Names that begin with a
-            dot or `_` are left out, and so is what lies in the output folder.
+            below a folder, or below the fixed part of a pattern, are kept. A folder that matches
+            and is named as a file, such as `data.parquet`, stands for the files in it. Names that
+            begin with a dot or `_` are left out, and so is what lies in the output folder.
         folder: the output folder.
         input_format: as in `input_form`.
         output_format: as in `output_form`; None: the format of each input, JSON lines for lines.
@@ -104,8 +105,16 @@ def _matching(pattern: str) -> tuple[str, list[str]]:
     parts = Path(pattern).parts
     magic = next(at for at, part in enumerate(parts) if glob.has_magic(part))
     root = os.path.join(*parts[:magic]) if magic else ""
-    paths = sorted(glob.glob(pattern, recursive=True))
-    return root, [path for path in paths if os.path.isfile(path)]
+    found: dict[str, str] = {}  # `**` matches a folder and what lies in it
+    for path in sorted(glob.glob(pattern, recursive=True)):
+        files = [path] if os.path.isfile(path) else source_files([path]) if _is_table(path) else []
+        found |= {os.path.normpath(file): file for file in files}
+    return root, sorted(found.values())
+
+
+def _is_table(folder: str) -> bool:
+    """Tell whether a folder is named as a file: Spark and Dask write `data.parquet/part-0….`."""
+    return bool(os.path.splitext(folder)[1]) and form_of(folder) is not None
 
 
 def _is_input(path: str, root: str, target: str) -> bool:

@@ -71,10 +71,12 @@ def embed_dataframe(
     Raises:
         MissingPackageError: pyspark or pyarrow is missing.
         InvalidOptionError: the precision is unsigned.
+        InputError: the frame lacks the column, or it holds no text; or the output's name is taken.
         StaticEmbError: as `embed_batches`; the model is opened on the driver, too.
     """
     try:
         from pyspark.sql import types
+        from pyspark.sql.pandas.types import to_arrow_schema
     except ImportError:
         raise MissingPackageError(
             "embed_dataframe needs Spark: pip install 'staticemb-runtime[spark]'"
@@ -86,6 +88,7 @@ def embed_dataframe(
             f"precision: expected float32, int8 or binary, as Spark has no {dtype}, found "
             f"{options.get('precision')!r}"
         )
+    embedder.schema(to_arrow_schema(frame.schema))  # not first by an executor, in a trace of Java
     element = types.FloatType() if dtype == np.float32 else types.ByteType()
     kind = types.ArrayType(element, containsNull=False)
     schema = types.StructType([*frame.schema.fields, types.StructField(embedder.field.name, kind)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Final
 
 from ..errors import InvalidOptionError
@@ -163,13 +163,15 @@ def _positive(name: str, value: int) -> int:
 def _named(option: str, arguments: Sequence[str]) -> tuple[tuple[str, str], ...]:
     """Split NAME=PATH; without a name it is the file's, without suffix.
 
+    A name may hold slashes, as on the Hub; an argument that exists is a path.
+
     Raises:
         InvalidOptionError: a name is empty or occurs twice.
     """
     pairs: dict[str, str] = {}
     for argument in arguments:
         name, equals, path = argument.partition("=")
-        if not equals or "/" in name or "\\" in name:
+        if not equals or Path(argument).exists():
             name, path = PurePath(argument).stem, argument
         if not name or not path:
             raise InvalidOptionError(f"{option}: expected NAME=FILE, found {argument!r}")

@@ -1,8 +1,8 @@
-"""Haystack: a static model as a text embedder and as a document embedder."""
+"""Haystack: a text and a document embedder; Haystack awaits `run` in a thread by itself."""
 
 from dataclasses import asdict, dataclass, replace
 
-from .opened_model import Config, OpenedModel, Source, in_thread, lists, needs
+from .opened_model import Config, OpenedModel, Source, lists, needs
 
 with needs("haystack"):
     from haystack import Document, component, default_from_dict, default_to_dict
@@ -31,8 +31,6 @@ class StaticModelTextEmbedder(_Embedder):
         """Embed a text."""
         return {"embedding": lists(self._opened.queries([text]))[0]}
 
-    run_async = in_thread(run)
-
 
 @component
 @dataclass(eq=False)
@@ -55,8 +53,6 @@ class StaticModelDocumentEmbedder(_Embedder):
         vectors = lists(self._opened.documents(map(self._text, documents)))
         pairs = zip(documents, vectors, strict=True)
         return {"documents": [replace(document, embedding=vector) for document, vector in pairs]}
-
-    run_async = in_thread(run)
 
     def _text(self, document: Document) -> str:
         parts = [*map(document.meta.get, self.meta_fields_to_embed or ()), document.content or ""]

@@ -24,6 +24,10 @@ Record = dict[str, Any]
 
 TEXT_COLUMN: Final = "text"
 
+# Spark and Hive write INT96, and 9999-12-31 for "never". pyarrow's choice, nanoseconds, silently
+# makes other years of those outside of 1677 to 2262.
+PARQUET_DATES: Final = {"coerce_int96_timestamp_unit": "us"}
+
 _BOM: Final = b"\xef\xbb\xbf"  # spreadsheets write it before the text
 
 
@@ -184,7 +188,7 @@ def parquet_rows(file: IO[bytes], source: str) -> tuple[list[str], Iterator[Reco
 
     try:
         seekable = file if file.seekable() else io.BytesIO(file.read())
-        table = pyarrow.parquet.ParquetFile(seekable, pre_buffer=False)
+        table = pyarrow.parquet.ParquetFile(seekable, pre_buffer=False, **PARQUET_DATES)
         names: list[str] = table.schema_arrow.names
     except (pyarrow.ArrowException, ValueError, OverflowError, OSError) as error:
         raise not_parquet(source, error) from None

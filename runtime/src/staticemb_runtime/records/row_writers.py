@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import os
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Final, Protocol
@@ -13,7 +12,7 @@ from .compression import COMPRESSION_SUFFIXES, compressed, compression_suffix
 from .forms import form_of
 from .output_file import is_stream, output_file, output_name, reported
 from .readers import TEXT_COLUMN, Record
-from .values import record_cells, record_json
+from .values import Utf8File, record_cells, record_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -154,9 +153,8 @@ class _Table:
     """A writer of CSV or TSV; the first record has all columns."""
 
     def __init__(self, path: str, file: IO[bytes], dialect: str) -> None:
-        self._path, self._file = path, file
-        self._buffer = io.StringIO(newline="")
-        self._writer = csv.writer(self._buffer, dialect=dialect)
+        self._path = path
+        self._writer = csv.writer(Utf8File(file), dialect=dialect)
         self._names: list[str] | None = None
         self._without_rows: list[str] = []
 
@@ -178,15 +176,8 @@ class _Table:
             raise OutputError(
                 f"{self._path}: {place}: expected values that CSV can hold, {error}"
             ) from None
-        self._flush()
 
     def finish(self) -> None:
         """Write the header of a file without rows."""
         if self._names is None and self._without_rows:
             self._writer.writerow(self._without_rows)
-            self._flush()
-
-    def _flush(self) -> None:
-        self._file.write(self._buffer.getvalue().encode("utf-8", "backslashreplace"))
-        self._buffer.seek(0)
-        self._buffer.truncate()

@@ -6,12 +6,29 @@ import datetime
 import decimal
 import json
 import math
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .readers import Record
+
+
+class Utf8File:
+    """Takes the text of a `csv.writer` to a binary file, row by row.
+
+    A lone surrogate becomes an escape sequence.
+
+    Args:
+        file: the file.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def write(self, text: str) -> None:
+        """Write text in UTF-8."""
+        self._file.write(text.encode("utf-8", "backslashreplace"))
 
 
 def record_cells(record: Record, names: Sequence[str]) -> list[object]:

@@ -15,7 +15,7 @@ from ..errors import InvalidOptionError, OutputError
 from .compression import COMPRESSION_SUFFIXES, compressed, compression_suffix
 from .output_file import is_stream, output_file, output_name, reported
 from .readers import Record
-from .values import record_cells, record_json
+from .values import Utf8File, record_cells, record_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -226,13 +226,14 @@ class JsonLinesWriter(Writer):
         numbers = self.numbers(vectors, present, "null")
         for at, (record, vector) in enumerate(zip(records, numbers, strict=True), 1):
             try:
-                members = record_json(record)
+                # A lone surrogate becomes an escape sequence, which is valid JSON.
+                members = record_json(record).encode("utf-8", "backslashreplace")
             except (TypeError, ValueError, RecursionError) as error:
                 place = f"{output_name(self.path)}, record {self.count + at}"
                 raise OutputError(f"{place}: expected values that JSON can hold, {error}") from None
-            line = f'{members[:-1]}, "{VECTOR_COLUMN}": {vector}}}\n'
-            # A lone surrogate becomes an escape sequence, which is valid JSON.
-            self.lines.write(line.encode("utf-8", "backslashreplace"))
+            # Not one string: that would be another copy of a long text.
+            self.lines.write(memoryview(members)[:-1])
+            self.lines.write(f', "{VECTOR_COLUMN}": {vector}}}\n'.encode())
 
     def finish(self) -> None:
         """Complete the compressed data."""
@@ -251,8 +252,7 @@ class CsvWriter(Writer):
     def __init__(self, path: str, file: IO[bytes], dim: int, dtype: np.dtype[Any]) -> None:
         super().__init__(path, file, dim, dtype)
         self.lines = self.compressed()
-        self._text = io.StringIO(newline="")
-        self._rows = csv.writer(self._text, dialect=self.dialect)
+        self._rows = csv.writer(Utf8File(self.lines), dialect=self.dialect)
         self._names: list[str] = []
 
     def begin(self, names: Sequence[str]) -> None:
@@ -277,13 +277,9 @@ class CsvWriter(Writer):
                 place = f"{output_name(self.path)}, record {self.count + at}"
                 raise OutputError(f"{place}: expected values that CSV can hold, {error}") from None
             self._rows.writerow([*cells, vector])
-        self.lines.write(self._text.getvalue().encode("utf-8", "backslashreplace"))
-        self._text.seek(0)
-        self._text.truncate()
 
     def finish(self) -> None:
-        """Write a header that no record has followed, and complete the compressed data."""
-        self.lines.write(self._text.getvalue().encode("utf-8", "backslashreplace"))
+        """Complete the compressed data."""
         if self.lines is not self.file:
             self.lines.close()
 

@@ -103,7 +103,7 @@ def create_app(
 
     routes += [
         Route("/v1/models", listed),
-        Route("/v1/models/{name}", one_model),
+        Route("/v1/models/{name:path}", one_model),
         Route(HEALTH, health),
         Route("/metrics", counted),
     ]

@@ -241,18 +241,16 @@ class WordTokenizer:
 
     def _encode_long(self, splitter: Splitter, text: str) -> tuple[Ids, Counts]:
         """Encode a text longer than a block by segments: its words are never all in memory."""
-        parts: list[Ids] = []
-        count = begin = 0
-        while begin < len(text) and (self._limit is None or count < self._limit):
+        packed = bytearray()  # it grows in place: ids of a long text take as much as the text
+        begin = 0
+        while begin < len(text) and (self._limit is None or len(packed) < 4 * self._limit):
             cut = splitter.boundary(text, begin + _BLOCK) if len(text) - begin > _BLOCK else None
             end, following = cut or (len(text), len(text))
             encoded = self._encode_block(splitter, [text[begin:end]], continued=begin > 0)
-            ids, _ = self._shortened(encoded)
-            parts.append(ids)
-            count += len(ids)
+            packed += self._shortened(encoded)[0].data
             begin = following
-        ids = np.concatenate(parts) if parts else np.empty(0, np.int32)
-        return self._shortened(WordIds(ids, np.array([len(ids)], np.intp)))
+        ids = np.frombuffer(packed, np.int32)[: self._limit]
+        return ids, np.array([len(ids)], np.intp)
 
     def _encode_block(
         self, splitter: Splitter, texts: list[str], *, continued: bool = False

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-_USUAL: Final = 256
+from functools import cached_property
 
 
 class WordPiece:
@@ -34,8 +32,11 @@ class WordPiece:
         self.unknown = unknown
         self.prefix = prefix
         self.longest = longest
-        # No token takes more characters of a word than this. A usual limit is short enough itself.
-        self._most = longest if longest <= _USUAL else max(map(len, vocabulary))
+
+    @cached_property
+    def _most(self) -> int:
+        """A number of characters of a word that no token exceeds."""
+        return max(map(len, self._vocabulary), default=0)
 
     def encode(self, word: str) -> list[int]:
         """Encode one word.

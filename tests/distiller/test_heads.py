@@ -408,8 +408,8 @@ def test_memory_of_the_command_does_not_grow_with_the_vectors(tmp_path):
     program = """
 import re, sys, threading
 from staticemb_distiller.cli.main import main
-from staticemb_distiller.heads import fitting
-fitting.MOST_CHOOSING = 1000
+from staticemb_distiller.heads import sampling
+sampling.MOST_TEXTS = 1000
 peak, ended = 0, threading.Event()
 def watch():
     global peak
@@ -436,7 +436,7 @@ sys.exit(code)
 
 
 def test_scores_of_a_sample_are_named_so(monkeypatch, tmp_path):
-    monkeypatch.setattr("staticemb_distiller.heads.fitting.MOST_CHOOSING", 60)
+    monkeypatch.setattr("staticemb_distiller.heads.sampling.MOST_TEXTS", 60)
     texts, labels = ([row[at] for row in tickets(90)] for at in (1, 0))
     report = fit_head("minilm-en-small", (texts, labels), tmp_path / "m", with_baseline=False)
     assert "a sample of 60 training texts, each held out once" in report.method

@@ -121,6 +121,12 @@ def with_tuning(
 
 def _replaced(fitted: FittedHead, part: Split, outcome: TrialOutcome, layer: Linear) -> FittedHead:
     choice = replace(fitted.choice, logits=outcome.predictions.logits, rows=part.held_out)
+    count = len(part.held_out)
     return replace(
-        fitted, layer=layer, choice=choice, predictions=outcome.predictions, trained_on=part.train
+        fitted,
+        layer=layer,
+        choice=choice,
+        predictions=outcome.predictions,
+        trained_on=part.train,
+        method=f"{count:,} training texts held out, by which the better fit was chosen",
     )

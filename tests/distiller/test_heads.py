@@ -351,12 +351,13 @@ def test_labels_in_a_page_are_escaped(tmp_path):
     assert "&lt;script&gt;" in page
 
 
-def test_the_command_fits_without_torch(tmp_path):
+@pytest.mark.parametrize("option", [["--class-weight", "balanced"], ["--tune"]])
+def test_the_command_fits_without_torch(tmp_path, option):
     (tmp_path / "t.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in tickets(30)))
     program = (
         "import sys; from staticemb_distiller.cli.main import main\n"
         "code = main(['fit-head', 'minilm-en-small', '--data', 't.tsv', '-o', 'm.staticemb',"
-        " '--class-weight', 'balanced', '--precision', 'int8', '--no-baseline'])\n"
+        f" '--precision', 'int8', '--no-baseline', *{option}])\n"
         "assert 'torch' not in sys.modules and 'transformers' not in sys.modules; sys.exit(code)"
     )
     done = subprocess.run(
@@ -499,7 +500,6 @@ def test_a_perceptron_is_scikit_learns():
 
 
 def test_a_tuned_table_is_kept_where_words_decide(fitted, tmp_path):
-    pytest.importorskip("torch")
     before = fitted[0]
     # Each word has a label by lot: more words than the vectors have dimensions.
     random = np.random.default_rng(0)

@@ -80,8 +80,8 @@ def fit_head(
         name: The head's name in the file.
         class_weight: How many times the texts of a label count: "balanced", or a weight by label.
         hidden: Outputs of a hidden layer to try: it is kept if it predicts held-out texts better.
-        tune: Whether to try to train the table with the head, in torch; kept if it predicts
-            held-out texts better. Then the file gives other vectors, and other heads are dropped.
+        tune: Whether to try to fit the table with the head; kept if it predicts held-out texts
+            better. Then the file gives other vectors, and other heads are dropped.
         strength: C, the inverse of the regularization; None: chosen.
         precision: The number format of the head's weights.
         replace: Whether to replace a head of this name.

@@ -9,6 +9,7 @@ import drawing
 SETS = {"banking77": "Banking77", "clinc150": "CLINC150", "sst2": "SST-2"}
 NAMES = {
     "staticemb": "**staticemb**",
+    "staticemb, tuned": "**staticemb**, tuned",
     "model2vec": "model2vec",
     "TF-IDF": "TF-IDF, logistic regression",
     "transformer": "transformer, logistic regression",
@@ -42,6 +43,15 @@ def _with_interval(own: dict[str, Any], metric: str) -> str:
     return f"{own[metric]:.1f} ({low:.1f} to {high:.1f})"
 
 
+def _differences(ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
+    """Return the differences of scores, with their intervals."""
+    cells = []
+    for metric in ("accuracy", "macro_f1"):
+        low, high = ours[f"{metric}_over_model2vec"]
+        cells.append(f"{ours[metric] - theirs[metric]:+.1f} ({low:+.1f} to {high:+.1f})")
+    return cells
+
+
 def further(content: dict[str, Any]) -> dict[str, str]:
     """Return the tables of few texts, of differences from model2vec, and of speed."""
     few, apart, fast = [], [], []
@@ -49,17 +59,16 @@ def further(content: dict[str, Any]) -> dict[str, str]:
         for size, measured in found["sizes"].items():
             own = measured["contestants"]
             ours = own["staticemb"]
+            tuned = own.get("staticemb, tuned")
             if size != "all":
                 accuracies = [f"{each['accuracy']:.1f}" for each in own.values()]
                 few.append([SETS[name], size, *accuracies])
             if "model2vec" not in own:
                 continue
-            cells = [SETS[name], size]
-            for metric in ("accuracy", "macro_f1"):
-                low, high = ours[f"{metric}_over_model2vec"]
-                value = ours[metric] - own["model2vec"][metric]
-                cells.append(f"{value:+.1f} ({low:+.1f} to {high:+.1f})")
-            apart.append(cells)
+            apart.append([SETS[name], size, *_differences(ours, own["model2vec"])])
+            if tuned is not None:
+                cells = _differences(tuned, own["model2vec"])
+                apart.append([f"{SETS[name]}, tuned", size, *cells])
             fast.append(
                 [
                     SETS[name],

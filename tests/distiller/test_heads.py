@@ -351,12 +351,13 @@ def test_labels_in_a_page_are_escaped(tmp_path):
     assert "&lt;script&gt;" in page
 
 
-def test_the_command_fits_without_torch(tmp_path):
+@pytest.mark.parametrize("option", [["--class-weight", "balanced"], ["--tune"]])
+def test_the_command_fits_without_torch(tmp_path, option):
     (tmp_path / "t.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in tickets(30)))
     program = (
         "import sys; from staticemb_distiller.cli.main import main\n"
         "code = main(['fit-head', 'minilm-en-small', '--data', 't.tsv', '-o', 'm.staticemb',"
-        " '--class-weight', 'balanced', '--precision', 'int8', '--no-baseline'])\n"
+        f" '--precision', 'int8', '--no-baseline', *{option}])\n"
         "assert 'torch' not in sys.modules and 'transformers' not in sys.modules; sys.exit(code)"
     )
     done = subprocess.run(
@@ -408,8 +409,8 @@ def test_memory_of_the_command_does_not_grow_with_the_vectors(tmp_path):
     program = """
 import re, sys, threading
 from staticemb_distiller.cli.main import main
-from staticemb_distiller.heads import fitting
-fitting.MOST_CHOOSING = 1000
+from staticemb_distiller.heads import sampling
+sampling.MOST_TEXTS = 1000
 peak, ended = 0, threading.Event()
 def watch():
     global peak
@@ -436,7 +437,7 @@ sys.exit(code)
 
 
 def test_scores_of_a_sample_are_named_so(monkeypatch, tmp_path):
-    monkeypatch.setattr("staticemb_distiller.heads.fitting.MOST_CHOOSING", 60)
+    monkeypatch.setattr("staticemb_distiller.heads.sampling.MOST_TEXTS", 60)
     texts, labels = ([row[at] for row in tickets(90)] for at in (1, 0))
     report = fit_head("minilm-en-small", (texts, labels), tmp_path / "m", with_baseline=False)
     assert "a sample of 60 training texts, each held out once" in report.method
@@ -499,7 +500,6 @@ def test_a_perceptron_is_scikit_learns():
 
 
 def test_a_tuned_table_is_kept_where_words_decide(fitted, tmp_path):
-    pytest.importorskip("torch")
     before = fitted[0]
     # Each word has a label by lot: more words than the vectors have dimensions.
     random = np.random.default_rng(0)

@@ -63,8 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tune",
         action="store_true",
-        help="try to train the table with the head, in torch; kept if it predicts held-out texts "
-        "better. The file then gives other vectors, without the other heads of MODEL",
+        help="try to fit the table with the head; kept if it predicts held-out texts better. "
+        "The file then gives other vectors, without the other heads of MODEL",
     )
     parser.add_argument(
         "--strength",

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 NAME = "TF-IDF"
 MOST_TEXTS = 20_000
 """The texts that the baseline is fitted to: a sample of more texts."""
+MOST_LABELS = 1_000
+"""With more labels it is not measured: a weight for each label and word is too much memory."""
 
 
 def by_folds(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
-from scipy.special import expit, log_softmax, softmax
+from scipy.special import expit, softmax
 
 from .linear import blocks
 from .targets import HeadKind, Targets
@@ -36,16 +36,18 @@ def losses(
     """
     result = np.empty(len(logits))
     for part in blocks(len(logits), logits.shape[1]):
-        block = logits[part].astype(np.float64) / temperature
+        block = logits[part] / np.float32(temperature)
         wanted = targets.dense(part)
         if targets.kind == "softmax":
-            likelihood = log_softmax(block, axis=1)
-            known = likelihood[np.arange(len(block)), wanted]
-            own = -np.where(wanted >= 0, known, likelihood.min(axis=1))
-            result[part] = (1 - doubt) * own - doubt * likelihood.mean(axis=1)
+            block -= block.max(axis=1, keepdims=True)
+            known = np.where(wanted >= 0, block[np.arange(len(block)), wanted], block.min(axis=1))
+            average = block.mean(axis=1, dtype=np.float64)
+            total = np.log(np.exp(block, out=block).sum(axis=1, dtype=np.float64))
+            result[part] = total - (1 - doubt) * known - doubt * average
         else:
-            wanted = (1 - doubt) * wanted + doubt / 2
-            result[part] = (np.logaddexp(0, block) - wanted * block).mean(axis=1)
+            wanted = ((1 - doubt) * wanted + doubt / 2).astype(np.float32)
+            each = np.logaddexp(0, block) - wanted * block
+            result[part] = each.mean(axis=1, dtype=np.float64)
     return result
 
 

@@ -71,7 +71,10 @@ def choose(
     """
     every = [fold for fold in range(fold_count(len(targets))) if (folds == fold).any()]
     chosen = every if len(targets) <= _FEW else every[:_CHOOSING_FOLDS]
-    runs = {name: _Folds(each, targets, folds, weights) for name, each in features.items()}
+    runs: dict[Pooling, _Folds] = {}
+    earlier = None
+    for name, each in features.items():
+        earlier = runs[name] = _Folds(each, targets, folds, weights, earlier)
     middle = MIDDLE if strength is None else strength
     if not every or (folds == every[0]).all():  # each label has one text, or all texts are one
         name = next(iter(features))
@@ -121,11 +124,25 @@ def _value(step: int) -> float:
 
 
 class _Folds:
-    """The layers and losses of each fold and strength for one kind of vectors."""
+    """The layers and losses of each fold and strength for one kind of vectors.
+
+    Args:
+        features: The vectors.
+        targets: The targets.
+        folds: The fold of each text.
+        weights: The weights of texts and labels.
+        earlier: The layers for another pooling, whose vectors are much alike: a fit starts there.
+    """
 
     def __init__(
-        self, features: Features, targets: Targets, folds: NDArray[np.int8], weights: Weights
+        self,
+        features: Features,
+        targets: Targets,
+        folds: NDArray[np.int8],
+        weights: Weights,
+        earlier: _Folds | None = None,
     ) -> None:
+        self._earlier = earlier
         self._features, self._targets, self._weights = features, targets, weights
         self._folds = folds
         self._layers: dict[tuple[int, float], Linear] = {}
@@ -141,16 +158,23 @@ class _Folds:
                 self._layers[key] = fit_ridge(sums, strength)
             else:
                 rows = np.flatnonzero(self._folds != fold)
-                near = [s for f, s in tuple(self._layers) if f == fold]
-                start = min(near, key=lambda s: abs(np.log(s / strength)), default=None)
+                start = self._near(fold, strength)
+                if start is None and self._earlier is not None:
+                    start = self._earlier._near(fold, strength)
                 self._layers[key] = fit_logistic(
                     self._features.vectors[rows],
                     self._targets.take(rows),
                     strength,
                     weights=self._weights.take(rows),
-                    start=None if start is None else self._layers[fold, start],
+                    start=start,
                 )
         return self._layers[key]
+
+    def _near(self, fold: int, strength: float) -> Linear | None:
+        """Return the fold's layer of the nearest strength; None: there is none yet."""
+        known = [other for at, other in tuple(self._layers) if at == fold]
+        nearest = min(known, key=lambda other: abs(np.log(other / strength)), default=None)
+        return None if nearest is None else self._layers[fold, nearest]
 
     def _fit(self, folds: Sequence[int], strength: float) -> None:
         """Fit the layers of some folds, each in its own thread.
@@ -159,7 +183,7 @@ class _Folds:
         would wait for each other.
         """
         missing = [f for f in folds if (f, strength) not in self._layers]
-        with threadpool_limits(1, "blas"), ThreadPoolExecutor(_cores()) as pool:
+        with threadpool_limits(1, "blas"), ThreadPoolExecutor(cores()) as pool:
             list(pool.map(lambda fold: self.layer(fold, strength), missing))
 
     def _sums(self, fold: int) -> Moments:
@@ -196,7 +220,7 @@ class _Folds:
         return self._losses[key]
 
 
-def _cores() -> int:
+def cores() -> int:
     """Return the number of processors that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -25,7 +25,7 @@ from . import baseline
 from .examples import Data, LabeledTexts, places, read_examples
 from .features import encode
 from .fitting import FittedHead, fit_frozen
-from .folds import fold_count, fold_numbers
+from .folds import fold_numbers
 from .further import check_further, with_hidden, with_tuning
 from .notes import duplicate_notes, empty_notes, few_notes
 from .page import html as page
@@ -80,8 +80,8 @@ def fit_head(
         name: The head's name in the file.
         class_weight: How many times the texts of a label count: "balanced", or a weight by label.
         hidden: Outputs of a hidden layer to try: it is kept if it predicts held-out texts better.
-        tune: Whether to try to train the table with the head, in torch; kept if it predicts
-            held-out texts better. Then the file gives other vectors, and other heads are dropped.
+        tune: Whether to try to fit the table with the head; kept if it predicts held-out texts
+            better. Then the file gives other vectors, and other heads are dropped.
         strength: C, the inverse of the regularization; None: chosen.
         precision: The number format of the head's weights.
         replace: Whether to replace a head of this name.
@@ -159,20 +159,23 @@ def fit_head(
             warnings = (*warnings, line)
             progress.warn(f"warning: {line}")
         check_further(hidden, tune, fitted.weights.texts is not None)
-        choices: tuple[str, ...] = ()
+        choices = fitted.notes
         tuned_path = None
         if hidden is not None and len(fitted.choice.rows):
             fitted, note = with_hidden(fitted, examples, hidden, seed, progress)
-            choices = (note,)
+            choices = (*choices, note)
         if tune and len(fitted.choice.rows):
             fitted, tuned_path, note = with_tuning(fitted, examples, path, folder, seed, progress)
-            choices = (note,)
+            choices = (*choices, note)
         if tuned_path is not None:
             if dropped := optional_names(open_parts(path)):
                 warnings = (*warnings, f"the tuned file has no {', '.join(dropped)}")
                 progress.warn(f"warning: {warnings[-1]}")
             path = tuned_path
             opened = StaticModel.load(path)
+        if with_baseline and len(examples.targets.labels) > baseline.MOST_LABELS:
+            with_baseline = False
+            choices = (*choices, f"TF-IDF is measured with up to {baseline.MOST_LABELS:,} labels")
         method, scores, compared = _measured(
             opened, fitted, examples, held_out, folder, progress, seed, with_baseline
         )
@@ -276,24 +279,17 @@ def _cross_validated(
         )
     targets = examples.targets.take(rows)
     scores = score(fitted.predictions, targets)
+    if not with_baseline:
+        return fitted.method, scores, None
+    progress.status("Measuring TF-IDF")
     if fitted.trained_on is not None:
-        method = f"{len(rows):,} training texts held out, by which the better fit was chosen"
-        if not with_baseline:
-            return method, scores, None
         held = examples.texts.take(rows)
-        progress.status("Measuring TF-IDF")
         found = baseline.on_held_out(
             examples.texts, examples.targets, fitted.trained_on, held, seed
         )
-        return method, scores, score(found, targets)
-    method = f"{len(rows):,} training texts, each held out once ({fold_count(len(rows))} folds)"
-    if fitted.sampled:
-        method = f"a sample of {method}; the head is fitted to more texts than these fits were"
-    if not with_baseline:
-        return method, scores, None
-    progress.status("Measuring TF-IDF")
+        return fitted.method, scores, score(found, targets)
     if len(rows) > baseline.MOST_TEXTS:
         rows = np.sort(np.random.default_rng(seed).permutation(rows)[: baseline.MOST_TEXTS])
     folds = fold_numbers(examples.targets.take(rows), examples.digests[rows], seed)
     found, chosen = baseline.by_folds(examples.texts, examples.targets.take(rows), rows, folds)
-    return method, scores, score(found, examples.targets.take(rows[chosen]))
+    return fitted.method, scores, score(found, examples.targets.take(rows[chosen]))

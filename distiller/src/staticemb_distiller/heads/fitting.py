@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ..file.head import Head
-from .choosing import HeadChoice, choose
+from .choosing import HeadChoice, choose, cores
 from .class_weights import ClassWeight, combined, label_weights
 from .features import Features, Pooling, centered, encode, poolings
-from .folds import fold_numbers
+from .folds import fold_count, fold_numbers
 from .linear import Linear, outputs
-from .logistic import fit_logistic
+from .logistic import Weights, fit_logistic
 from .ridge import fit_ridge, moments
+from .sampling import MOST_PRODUCTS, held_out, sample
 from .scores import Predictions
 from .trials import calibrated
 
@@ -25,15 +26,10 @@ if TYPE_CHECKING:
     from staticemb_runtime import StaticModel
 
     from ..progress import Progress
-    from .logistic import Weights
     from .targets import Targets
     from .text_store import TextStore
 
-MOST_CHOOSING = 50_000
-"""The texts that pooling, strength and calibration are chosen by: a sample of more texts."""
-_MOST_LOGITS = 100_000_000  # of held-out texts, in memory
-_LEAST_CHOOSING = 2_000
-_SMALL = 1_000_000_000  # products a step, up to which threads of BLAS wait more than they work
+_SMALL = 100_000_000  # products a step, up to which threads cost more than they gain
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +46,8 @@ class FittedHead:
         hidden: The layer before `layer`, which ends with max(0, x); None: there is none.
         trained_on: The texts that the layers were fitted to in a trial, whose held-out texts the
             choice has; None: the choice is by cross-validation.
-        sampled: Whether the choice is by a sample of the texts.
+        method: How the scores of `predictions` were measured, in words.
+        notes: What the user should know about the choice.
     """
 
     layer: Linear
@@ -61,7 +58,8 @@ class FittedHead:
     folds: NDArray[np.int8]
     hidden: Linear | None = None
     trained_on: NDArray[np.int64] | None = None
-    sampled: bool = False
+    method: str = ""
+    notes: tuple[str, ...] = ()
 
     def outputs(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the outputs (N, K) of unit vectors (N, D)."""
@@ -107,8 +105,8 @@ def fit_frozen(
 ) -> FittedHead:
     """Fit a head to texts and targets.
 
-    Memory holds the held-out logits of at most `MOST_CHOOSING` texts and some blocks; the vectors
-    lie in files. Two poolings are compared on the sample alone.
+    Memory holds the held-out logits of a sample of the texts and some blocks; the vectors lie in
+    files. Pooling and strength are chosen by the sample, as `sampling` describes.
 
     Args:
         model: The model.
@@ -124,8 +122,8 @@ def fit_frozen(
         seed: The seed of folds and samples.
     """
     weights = combined(targets, text_weights, label_weights(targets, class_weight))
-    rows = _sample(targets, seed)
-    whole = len(rows) == len(targets)
+    drawn = sample(targets, model.dim, seed)
+    rows, whole = drawn.rows, len(drawn.rows) == len(targets)
     names = poolings(model) if pooling is None else (pooling,)
     features = {}
     for name in names:
@@ -133,44 +131,94 @@ def fit_frozen(
             path = folder / f"{name}.npy"
             picked = None if whole else rows
             features[name] = centered(encode(model, texts, name, path, picked, advance))
-    picked_targets = targets if whole else targets.take(rows)
+    picked_targets = drawn.of(targets)
     folds = fold_numbers(picked_targets, digests[rows], seed)
     choice = choose(
         features,
         picked_targets,
         folds,
-        weights if whole else weights.take(rows),
+        drawn.weights(weights),
         strength=strength,
         status=progress.status,
     )
-    held_out = folds[choice.rows]
-    predictions = calibrated(choice.logits, picked_targets.take(choice.rows))
     used = features[choice.pooling]
     if not whole:
         with progress.track("Encoding all texts", len(targets), "texts") as advance:
             path = folder / "all.npy"
             used = centered(encode(model, texts, choice.pooling, path, advance=advance))
-        choice = HeadChoice(
-            choice.pooling, choice.strength, choice.logits, rows[choice.rows], choice.start
+        choice = replace(choice, rows=rows[choice.rows])
+    folds = folds[np.searchsorted(rows, choice.rows)]
+    count = len(choice.rows)
+    measured = f"{count:,} training texts, each held out once ({fold_count(count)} folds)"
+    if not whole:
+        measured = f"a sample of {measured}; the head is fitted to more texts than these fits were"
+    notes: tuple[str, ...] = ()
+    trained_on = None
+    if drawn.labels is not None:
+        notes = (
+            f"Labels × texts × dimensions are more than {MOST_PRODUCTS:,}: pooling and strength "
+            f"were chosen by {len(drawn.labels):,} of {len(targets.labels):,} labels and "
+            f"{len(rows):,} texts",
         )
+        progress.status("Fitting to texts of all labels but some held out")
+        choice, trained_on = _held_out(choice, used, targets, weights, digests, seed)
+        folds = np.zeros(len(choice.rows), np.int8)
+        measured = f"{len(choice.rows):,} training texts held out of a fit to the others"
+    predictions = calibrated(choice.logits, targets.take(choice.rows))
     progress.status("Fitting to all texts")
-    if targets.kind == "linear":
-        sums = moments(used.vectors, targets.values, weights.texts)
-        layer = fit_ridge(sums, choice.strength)
-    else:
-        small = used.vectors.size * len(targets.labels) < _SMALL
-        with threadpool_limits(1 if small else None, "blas"):
-            layer = fit_logistic(
-                used.vectors, targets, choice.strength, weights=weights, start=choice.start
-            )
+    layer = _fitted(used, targets, choice.strength, weights, choice.start)
     layer = layer.around(used.mean)
-    return FittedHead(layer, choice, predictions, used, weights, held_out, sampled=not whole)
+    return FittedHead(
+        layer,
+        choice,
+        predictions,
+        used,
+        weights,
+        folds,
+        trained_on=trained_on,
+        method=measured,
+        notes=notes,
+    )
 
 
-def _sample(targets: Targets, seed: int) -> NDArray[np.int64]:
-    """Return the texts to choose by, ascending: all, or as many as memory allows."""
-    labels = max(len(targets.labels), 1)
-    most = min(MOST_CHOOSING, max(_LEAST_CHOOSING, _MOST_LOGITS // labels))
-    if len(targets) <= most:
-        return np.arange(len(targets))
-    return np.sort(np.random.default_rng(seed).permutation(len(targets))[:most])
+def _fitted(
+    features: Features,
+    targets: Targets,
+    strength: float,
+    weights: Weights,
+    start: Linear | None = None,
+) -> Linear:
+    """Fit the layer for centered vectors."""
+    if targets.kind == "linear":
+        return fit_ridge(moments(features.vectors, targets.values, weights.texts), strength)
+    small = features.vectors.size * len(targets.labels) < _SMALL
+    with threadpool_limits(1, "blas"):
+        return fit_logistic(
+            features.vectors,
+            targets,
+            strength,
+            weights=weights,
+            start=start,
+            threads=1 if small else cores(),
+        )
+
+
+def _held_out(
+    choice: HeadChoice,
+    features: Features,
+    targets: Targets,
+    weights: Weights,
+    digests: NDArray[np.uint64],
+    seed: int,
+) -> tuple[HeadChoice, NDArray[np.int64]]:
+    """Predict some texts by a fit to the others; return the choice, and the numbers of the others.
+
+    The others are not copied: the texts held out have the weight 0.
+    """
+    rows, left_out = held_out(targets, digests, seed)
+    texts = np.ones(len(targets), np.float32) if weights.texts is None else weights.texts.copy()
+    texts[left_out] = 0
+    layer = _fitted(features, targets, choice.strength, weights._replace(texts=texts))
+    logits = outputs(layer, features.vectors[rows])
+    found = HeadChoice(choice.pooling, choice.strength, logits, rows, layer)
+    return found, np.flatnonzero(~left_out)

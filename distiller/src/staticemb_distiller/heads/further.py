@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from staticemb_runtime import StaticModel
 
 from ..errors import HeadError
@@ -17,8 +15,6 @@ from .linear import Linear, outputs
 from .trials import Split, TrialOutcome, compare, split
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ..progress import Progress
     from .examples import LabeledTexts
     from .fitting import FittedHead
@@ -66,10 +62,10 @@ def with_tuning(
     seed: int,
     progress: Progress,
 ) -> tuple[FittedHead, Path | None, str]:
-    """Try to train the table with the head.
+    """Try to fit the table with the head.
 
-    The tuned table is compared as its file has it, rounded. If it is better, all texts are trained
-    on for as many epochs.
+    The tuned table is compared as its file has it, rounded. If it is better, it is fitted to all
+    texts.
 
     Returns:
         The better fit; the file of the tuned table, or None if the frozen fit is better; and the
@@ -77,50 +73,52 @@ def with_tuning(
     """
     from ..training.recipe import TrainingRecipe
     from ..training.start import open_start
+    from .bags import read_bags
     from .tuned_file import write_tuned
-    from .tuning import Tuned, tune
+    from .tuning import choose_knobs, tune
 
-    targets = examples.targets
+    targets, mean = examples.targets, fitted.features.mean
     part = split(fitted, targets)
     start = open_start(str(model), TrainingRecipe(pairs=(examples.place,)), progress=progress)
-    pooling = fitted.choice.pooling
-    damping = start.damping if pooling == "damped_mean" else None
-
-    def trained(
-        layer: Linear, rows: NDArray[np.int64], held_out: NDArray[np.int64], epochs: int | None
-    ) -> Tuned:
-        return tune(
-            start,
-            damping,
-            layer.around(fitted.features.mean),
-            examples.texts,
-            targets,
-            rows,
-            held_out,
-            epochs=epochs,
-            seed=seed,
-            status=progress.status,
-        )
-
-    tuned = trained(part.frozen, part.train, part.held_out, None)
-    if not tuned.epoch:
-        return fitted, None, "Tuned table: no epoch lowered the loss of held-out texts; not kept"
+    pooling, strength = fitted.choice.pooling, fitted.choice.strength
+    bags = read_bags(start, start.damping if pooling == "damped_mean" else None, examples.texts)
+    knobs = choose_knobs(
+        bags,
+        targets,
+        part.train,
+        part.held_out,
+        part.frozen,
+        mean,
+        strength,
+        seed=seed,
+        status=progress.status,
+    )
+    progress.status("Tuning on the texts not held out")
+    tuned = tune(bags.take(part.train), targets.take(part.train), part.frozen, mean, knobs)
     path = folder / "tuned.staticemb"
-    write_tuned(path, tuned.rows, start, model)
+    write_tuned(path, bags.table(start.rows, tuned.rows), start, model)
     vectors = encode(
         StaticModel.load(path), examples.texts, pooling, folder / "tuned.npy", part.held_out
     )
-    outcome = compare("Tuned table", part, outputs(tuned.layer, vectors), targets)
+    outcome = compare("Tuned table", part, outputs(tuned.layer.around(mean), vectors), targets)
     if not outcome.wins:
         return fitted, None, outcome.note
-    every, nothing = np.arange(len(targets)), np.empty(0, np.int64)
-    whole = trained(part.frozen, every, nothing, tuned.epoch)
-    write_tuned(path, whole.rows, start, model)
-    return _replaced(fitted, part, outcome, whole.layer), path, outcome.note
+    progress.status("Tuning on all texts")
+    whole = tune(bags, targets, part.frozen, mean, knobs)
+    write_tuned(path, bags.table(start.rows, whole.rows), start, model)
+    better = _replaced(fitted, part, outcome, whole.layer.around(mean))
+    choice = replace(better.choice, strength=float(f"{knobs.strength:.4g}"))
+    return replace(better, choice=choice), path, outcome.note
 
 
 def _replaced(fitted: FittedHead, part: Split, outcome: TrialOutcome, layer: Linear) -> FittedHead:
     choice = replace(fitted.choice, logits=outcome.predictions.logits, rows=part.held_out)
+    count = len(part.held_out)
     return replace(
-        fitted, layer=layer, choice=choice, predictions=outcome.predictions, trained_on=part.train
+        fitted,
+        layer=layer,
+        choice=choice,
+        predictions=outcome.predictions,
+        trained_on=part.train,
+        method=f"{count:,} training texts held out, by which the better fit was chosen",
     )

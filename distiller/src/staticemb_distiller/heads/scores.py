@@ -105,7 +105,7 @@ def _one_label(predictions: Predictions, targets: Targets) -> Scores:
     # As scikit-learn: labels that are neither right nor given do not count.
     present = (texts > 0) | np.isin(np.arange(count), given)
     confident = chances[np.arange(len(given)), given]
-    squares = (chances.astype(np.float64) ** 2).sum(axis=1)
+    squares = np.einsum("nk,nk->n", chances, chances, dtype=np.float64)
     truth = np.where(known, chances[np.arange(len(given)), wanted], 0.0)
     bins = calibration.reliability(confident, right)
     wrong = wanted[known & ~right] * count + given[known & ~right]

@@ -1,138 +1,184 @@
-"""Tuning: table and head are trained together in torch, held near the start."""
+"""Tuning: table and head are fitted together by L-BFGS, held near the start; torch is not used.
+
+A token's row moves by a displacement times its length at the start, and displacements are
+regularized as the head's weights are: the objective is that of the frozen fit plus their squares.
+So rows of frequent tokens, which are short, move little, tokens that few texts have stay near the
+start, and tokens that occur once stay there. The shares of damping are those of the start; the file
+computes them from its own rows, and its vectors decide whether the fit is kept.
+
+Two numbers are chosen on held-out texts: the strength, and the reach, a factor of displacements.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn import functional
+from scipy.optimize import minimize
 
-from ..training.bag import Bag, RowAdam
-from ..vocabulary.token_ids import TokenIds
-from .linear import Linear
+from .bags import Bags, unit
+from .choosing import held_out_loss
+from .linear import Linear, outputs
+from .logistic import Weights, loss_and_slope
+from .targets import Targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..training.start import Start
-    from .targets import Targets
-    from .text_store import TextStore
+_STEPS = 30
+_TOLERANCE = 1e-5
+_PAIRS = 6  # of vectors that L-BFGS keeps
+_MOST_MOVED = 16_000_000  # numbers in the rows that move: those of the most frequent tokens
+_STRENGTH_STEP, _REACH_STEP = 10**0.5, 2.0
+_REACH = 0.25
+_MOST_STEPS = 4  # of each number to either side
+_MOST_CHOOSING = 20_000  # texts
 
-_EPOCHS = 30
-_PATIENCE = 3  # epochs without a lower loss
-_BATCH = 64
-_ROW_RATE = 0.03  # relative to a row's length, as in training
-_HEAD_RATE = 0.02
-_PULL = 0.01
+Floats = NDArray[np.float32]
+
+
+class Knobs(NamedTuple):
+    """What is chosen on held-out texts.
+
+    Attributes:
+        strength: C, the inverse of the regularization.
+        reach: The length of a displacement of 1, relative to its row.
+    """
+
+    strength: float
+    reach: float
 
 
 class Tuned(NamedTuple):
-    """The best epoch.
+    """A fit of table and head.
 
     Attributes:
-        rows: (V, D) float32, the trained table.
-        layer: The layer for its unit vectors.
-        epoch: The number of epochs to it; 0: no epoch was better than the start.
+        rows: (U, D) float32, the rows of the bags' tokens.
+        layer: The layer for unit vectors less the mean.
     """
 
-    rows: NDArray[np.float32]
+    rows: Floats
     layer: Linear
-    epoch: int
 
 
-def tune(
-    start: Start,
-    damping: tuple[float, int] | None,
-    layer: Linear,
-    texts: TextStore,
+def choose_knobs(
+    bags: Bags,
     targets: Targets,
     train: NDArray[np.int64],
     held_out: NDArray[np.int64],
+    layer: Linear,
+    mean: Floats,
+    strength: float,
     *,
-    epochs: int | None = None,
     seed: int,
     status: Callable[[str], object],
-) -> Tuned:
-    """Train the table and a layer for its unit vectors, and stop when held-out losses rise.
+) -> Knobs:
+    """Choose strength and reach by the loss of held-out texts.
 
     Args:
-        start: The table and its tokenizer.
-        damping: (beta, k) of the vectors' pooling; None: the plain mean.
-        layer: The layer to start from, for vectors that are not centered.
-        texts: N texts.
-        targets: N targets.
-        train: The texts to train on.
-        held_out: The texts by which the best epoch is chosen.
-        epochs: The number of epochs if it is known; None: chosen on the texts held out.
-        seed: The seed of the order.
-        status: Shows the epochs.
+        bags: N texts.
+        targets: Their targets.
+        train: The texts to fit to; many are sampled.
+        held_out: The texts held out.
+        layer: The layer of the frozen fit to the texts in `train`.
+        mean: As for `tune`.
+        strength: The strength of the frozen fit.
+        seed: The seed of the sample.
+        status: Shows what is tried.
     """
-    tokenize = TokenIds(start.tokenizer, start.unknown_token_id, start.max_tokens)
-    parts = [tokenize(block) for block in texts.blocks()]
-    ids = np.concatenate([part for part, _ in parts])
-    offsets = np.concatenate([[0], np.cumsum(np.concatenate([sizes for _, sizes in parts]))])
-    bag = Bag(start.rows, damping=damping)
-    rows_adam = RowAdam(bag.table, pull=_PULL)
-    weights = torch.from_numpy(layer.weights.copy()).requires_grad_()
-    bias = torch.from_numpy(layer.bias.copy()).requires_grad_()
-    head_adam = torch.optim.Adam([weights, bias], lr=_HEAD_RATE)
-    spread = torch.ones(1)
-    if targets.kind == "linear":
-        spread = torch.from_numpy(np.maximum(targets.values.std(axis=0), 1e-12)).float()
+    if len(train) > _MOST_CHOOSING:
+        train = np.sort(np.random.default_rng(seed).permutation(train)[:_MOST_CHOOSING])
+    part, wanted = bags.take(train), targets.take(train)
+    others, right = bags.take(held_out), targets.take(held_out)
+    losses: dict[Knobs, float] = {}
 
-    def losses(which: NDArray[np.int64], *, learn: bool) -> float:
-        places = _places(offsets, which)
-        lengths = np.diff(offsets)[which]
-        bounds = np.concatenate([[0], np.cumsum(lengths)])
-        tokens, rows, positions = bag.gather(np.ascontiguousarray(ids[places]))
-        vectors = functional.normalize(bag.pool(rows, positions, bounds), dim=1)
-        logits = vectors @ weights.T + bias
-        wanted = torch.from_numpy(np.ascontiguousarray(targets.dense(which)))
-        if targets.kind == "softmax":
-            loss = functional.cross_entropy(logits, wanted.long())
-        elif targets.kind == "sigmoid":
-            loss = functional.binary_cross_entropy_with_logits(logits, wanted.float())
-        else:
-            loss = (((logits - wanted.float()) / spread) ** 2).mean()
-        if learn:
-            head_adam.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            head_adam.step()
-            if rows.grad is not None:
-                rows_adam.step(tokens, rows.grad, _ROW_RATE)
-        return float(loss.detach()) * len(which)
+    def loss(knobs: Knobs) -> float:
+        if knobs not in losses:
+            status(f"Tuning: strength {knobs.strength:.3g}, reach {knobs.reach:.3g}")
+            tuned = tune(part, wanted, layer, mean, knobs)
+            logits = outputs(tuned.layer, others.vectors(tuned.rows) - mean)
+            losses[knobs] = held_out_loss(logits, right)
+        return losses[knobs]
 
-    def held_out_loss() -> float:
-        with torch.no_grad():
-            parts = [held_out[at : at + 1024] for at in range(0, len(held_out), 1024)]
-            return sum(losses(part, learn=False) for part in parts) / max(len(held_out), 1)
-
-    random = np.random.default_rng(seed)
-    best, waited = Tuned(start.rows, layer, 0), 0
-    least = held_out_loss() if epochs is None else np.inf
-    for epoch in range(1, (epochs or _EPOCHS) + 1):
-        order = random.permutation(train)
-        for at in range(0, len(order), _BATCH):
-            losses(order[at : at + _BATCH], learn=True)
-        if epochs is not None and epoch < epochs:
-            status(f"Tuning on all texts: epoch {epoch} of {epochs}")
-            continue
-        loss = held_out_loss() if epochs is None else 0.0
-        status(f"Tuning: epoch {epoch}, held-out loss {loss:.4f}")
-        if loss < least:
-            found = Linear(weights.detach().numpy().copy(), bias.detach().numpy().copy())
-            best, least, waited = Tuned(bag.table.numpy().copy(), found, epoch), loss, 0
-        else:
-            waited += 1
-            if waited == _PATIENCE:
+    best = Knobs(strength / _STRENGTH_STEP, _REACH)
+    for name, step in (("reach", _REACH_STEP), ("strength", 1 / _STRENGTH_STEP)):
+        start = best
+        for factor in (step, 1 / step):
+            for _ in range(_MOST_STEPS):
+                next_one = best._replace(**{name: getattr(best, name) * factor})
+                if loss(next_one) >= loss(best):
+                    break
+                best = next_one
+            if best != start:
                 break
     return best
 
 
-def _places(offsets: NDArray[np.int64], which: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the positions of the tokens of some texts, one text after the other."""
-    starts, lengths = offsets[which], np.diff(offsets)[which]
-    ends = np.cumsum(lengths)
-    return np.repeat(starts - (ends - lengths), lengths) + np.arange(ends[-1] if len(ends) else 0)
+def tune(bags: Bags, targets: Targets, layer: Linear, mean: Floats, knobs: Knobs) -> Tuned:
+    """Fit table and head.
+
+    Args:
+        bags: N texts.
+        targets: Their targets.
+        layer: The layer to start from.
+        mean: (D,) what is subtracted from unit vectors before the layer.
+        knobs: Strength and reach.
+    """
+    classes, width = layer.weights.shape
+    head, count = classes * (width + 1), len(targets)
+    moved = min(bags.repeated, _MOST_MOVED // width)
+    sizes = np.float32(knobs.reach) * bags.lengths[:moved, None]
+    penalty = 1.0 / (knobs.strength * count)
+    # Numbers are fitted in units of their deviation, or the reach would depend on their scale.
+    spread = np.ones(1)
+    if targets.kind == "linear":
+        spread = np.maximum(targets.values.std(axis=0), 1e-12)
+        targets = Targets("linear", targets.labels, targets.values / spread)
+    rows = bags.rows.copy()
+
+    def split(flat: NDArray[np.float64]) -> Linear:
+        """Set the rows, and return the layer."""
+        rows[:moved] = bags.rows[:moved] + sizes * flat[head:].reshape(-1, width)
+        matrix = flat[:head].reshape(classes, width + 1).astype(np.float32)
+        return Linear(np.ascontiguousarray(matrix[:, :-1]), matrix[:, -1].copy())
+
+    def objective(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        now = split(flat)
+        slope = np.zeros_like(flat)
+        of_head = slope[:head].reshape(classes, width + 1)
+        of_rows = np.zeros_like(bags.rows)
+        loss = 0.0
+        for part, shares in bags.blocks():
+            vectors, lengths = unit(shares @ rows)
+            inputs = vectors - mean
+            logits = inputs @ now.weights.T + now.bias
+            one, error = loss_and_slope(logits, targets, part, Weights())
+            loss += one
+            of_head[:, :-1] += error.T @ inputs
+            of_head[:, -1] += error.sum(axis=0)
+            # A unit vector does not change along itself.
+            change = error @ now.weights
+            change -= vectors * np.einsum("nd,nd->n", vectors, change)[:, None]
+            of_rows += shares.T @ (change / lengths)
+        slope[head:] = (of_rows[:moved] * sizes).ravel()
+        slope /= count
+        weights = flat.copy()
+        weights[:head].reshape(classes, width + 1)[:, -1] = 0  # the bias is free
+        slope += penalty * weights
+        return loss / count + penalty / 2 * float(weights @ weights), slope
+
+    first = np.zeros(head + moved * width)
+    matrix = first[:head].reshape(classes, width + 1)
+    matrix[:, :-1] = layer.weights / spread[:, None]
+    matrix[:, -1] = layer.bias / spread
+    solved = minimize(
+        objective,
+        first,
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": _STEPS, "ftol": _TOLERANCE, "gtol": 1e-7, "maxcor": _PAIRS},
+    )
+    found = split(solved.x)
+    weights = found.weights * spread[:, None].astype(np.float32)
+    return Tuned(rows, Linear(weights, found.bias * spread.astype(np.float32)))

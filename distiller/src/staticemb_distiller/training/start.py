@@ -21,7 +21,6 @@ from ..recipe.recipe import Recipe
 from ..table.build import classical_table, prefixes, token_weights
 from ..table.rotation import prefix_ladder
 from ..teacher.by_recipe import token_vectors
-from ..teacher.sentence_transformer import Teacher
 from ..vocabulary.by_recipe import make_vocabulary
 
 if TYPE_CHECKING:
@@ -236,6 +235,8 @@ def _file(name: str) -> Path | None:
 
 def _of_teacher(name: str, recipe: TrainingRecipe, device: str, progress: Progress) -> Start:
     """Build a start from a teacher's classical table; random rows only need its vocabulary."""
+    from ..teacher.sentence_transformer import Teacher  # late: imports torch
+
     progress.note(f"Loading {name}")
     teacher = Teacher.load(name, device=device)
     dims = min(recipe.dims or _DIMS, teacher.dim)

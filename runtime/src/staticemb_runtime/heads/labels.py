@@ -36,7 +36,7 @@ def labels_of(head: Head, probabilities: NDArray[np.float32], threshold: float |
 
     Args:
         head: the head; not `linear`.
-        probabilities: (n, K).
+        probabilities: (n, K); the logits do with `softmax` without a threshold.
         threshold: with `softmax`, a label whose probability is not above it becomes None; with
             `sigmoid`, it replaces the head's thresholds.
 

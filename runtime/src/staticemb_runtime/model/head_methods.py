@@ -132,8 +132,9 @@ class HeadMethods:
 
         scorer, limit = self._classifier(head), check_threshold(threshold)
         labels: list[Any] = []
+        function = scorer.for_labels(limit)
         for scores in self._blocks(
-            scorer, scorer.scores, texts, batch_size, show_progress_bar, on_empty, workers
+            scorer, function, texts, batch_size, show_progress_bar, on_empty, workers
         ):
             labels += labels_of(scorer.head, scores, limit)
         return labels[0] if isinstance(texts, str) else labels
@@ -168,7 +169,8 @@ class HeadMethods:
         from ..heads.labels import check_threshold, labels_of
 
         scorer, limit = self._classifier(head), check_threshold(threshold)
-        blocks = self._stream(scorer, scorer.scores, texts, batch_size, on_empty, workers)
+        function = scorer.for_labels(limit)
+        blocks = self._stream(scorer, function, texts, batch_size, on_empty, workers)
         return (labels_of(scorer.head, scores, limit) for scores in blocks)
 
     def predict_proba(

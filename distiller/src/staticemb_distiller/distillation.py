@@ -30,6 +30,7 @@ from .recipe.budget import Budget
 from .recipe.recipe import Recipe
 from .recipe.shape import settled
 from .table import build as table
+from .table.kernel_columns import with_kernel_columns
 from .teacher import token_vectors as token_outputs
 from .teacher.by_recipe import token_vectors
 from .teacher.open_teacher import TeacherSpec, is_server, is_teacher, open_teacher
@@ -158,6 +159,7 @@ def distill(
             finished = table.fitted_table(fitted, recipe)
         else:
             finished = table.classical_table(vectors, weights, recipe)
+    finished = with_kernel_columns(finished, recipe.kernel_dims, seed=recipe.seed)
     progress.note("Rounding and writing")
     parts = table.to_parts(finished, vocabulary.tokenizer_json, recipe)
     lost_count = table.lost_rows(finished, parts)

@@ -99,7 +99,8 @@ def file_settings(
     damping = None
     if recipe.pooling == "damped_mean":
         assert recipe.damping_beta is not None  # resolved
-        damping = (recipe.damping_beta, min(recipe.damping_dims, finished.rows.shape[1]))
+        compared = finished.rows.shape[1] - recipe.kernel_dims
+        damping = (recipe.damping_beta, min(recipe.damping_dims, compared))
     digests = [
         f"{input_files.digest(name, files)} {name}"
         for name, files in input_paths(recipe).items()

@@ -32,6 +32,8 @@ def check_ranges(recipe: Recipe) -> None:
         value = getattr(recipe, name)
         if isinstance(value, int) and value < 1:
             refuse(name, "a number of at least 1", value)
+    if recipe.kernel_dims < 0 or recipe.kernel_dims % 2:
+        refuse("kernel_dims", "an even number of at least 0", recipe.kernel_dims)
     try:
         Budget.parse(recipe.teacher_budget)
     except ValueError:

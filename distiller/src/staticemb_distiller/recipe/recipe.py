@@ -18,6 +18,7 @@ from .shape import PRESET_KNOBS, PRESETS, with_shape
 
 UNUSED = r"\[unused\d+\]"
 """A pattern of the tokens that BERT reserves, such as `[unused1]`."""
+_NEWER = ("text", "fit_language", "kernel_dims")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +166,12 @@ class Recipe(Knobs):
         "principal components to keep: a number, or the share of variance to keep, such as 0.95; "
         "all: rotation only; none: no rotation",
     )
+    kernel_dims: int = knob(
+        0,
+        "number of dimensions to add, even, in which only nearly equal tokens match: vectors then "
+        "find documents by their words as well. For vector search without BM25; 640 suits dims=256 "
+        'and "all"',
+    )
     prefixes: tuple[int, ...] = knob(
         (), "lengths that the file recommends to truncate vectors to; empty: powers of two from 32"
     )
@@ -224,16 +231,12 @@ class Recipe(Knobs):
         check_agreement(self)
 
     def to_dict(self, *, defaults: bool = True) -> dict[str, Any]:
-        """Return the knobs as `Knobs.to_dict` does, but omit `text` and `fit_language` if empty.
+        """Return the knobs as `Knobs.to_dict` does, but omit newer knobs if empty or 0.
 
         So a recipe that was written before these existed gives the same bytes as then.
         """
         values = super().to_dict(defaults=defaults)
-        return {
-            name: value
-            for name, value in values.items()
-            if value or name not in ("text", "fit_language")
-        }
+        return {name: value for name, value in values.items() if value or name not in _NEWER}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any], *, source: str = "recipe") -> Recipe:

@@ -33,7 +33,8 @@ class Table:
     Attributes:
         rows: (V, D) float32, the tokens' rows, without weights.
         weights: (V,) float64, the tokens' weights.
-        variances: (H,) the variance along each dimension, including dropped dimensions; H >= D.
+        variances: (H,) the variance along each dimension, including dropped dimensions, without
+            kernel columns.
         projection: (H, D) float32, the matrix from the vectors that the table was made from to its
             rows.
         offset: (H,) float32, subtracted from those vectors, scaled to unit length, first; None:
@@ -147,7 +148,8 @@ def prefixes(table: Table, recipe: Recipe) -> tuple[int, ...]:
     if recipe.prefixes:
         check_prefixes(recipe.prefixes, width)
         return tuple(sorted({*recipe.prefixes, width}))
-    return (width,) if recipe.dims == "none" else rotate.prefix_ladder(width)
+    ladder = () if recipe.dims == "none" else rotate.prefix_ladder(width)
+    return tuple(sorted({*ladder, width - recipe.kernel_dims, width}))
 
 
 def check_prefixes(lengths: Sequence[int], width: int) -> None:

@@ -165,7 +165,7 @@ def variance_shares(
 
     Args:
         variances: (H,) the variance along each axis.
-        prefixes: Prefix lengths, each at most H.
+        prefixes: Prefix lengths; a longer one than H has the whole variance.
 
     Returns:
         A share between 0 and 1 for each prefix.
@@ -175,7 +175,8 @@ def variance_shares(
         (0.6, 0.9)
     """
     cumulative = np.cumsum(variances, dtype=np.float64)
-    return tuple(float(cumulative[length - 1] / cumulative[-1]) for length in prefixes)
+    last = len(cumulative) - 1
+    return tuple(float(cumulative[min(length - 1, last)] / cumulative[-1]) for length in prefixes)
 
 
 def _fix_signs(axes: NDArray[np.float64]) -> NDArray[np.float64]:

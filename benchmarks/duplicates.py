@@ -86,9 +86,7 @@ def main() -> None:
     results = [_measure("20 Newsgroups", posts)]
     for count in (*GENERATED, MILLION) if options.million else GENERATED:
         results.append(_measure("generated", edited(harness.fewer(count))))
-    harness.save(
-        "duplicates", {"threshold": THRESHOLD, "timeout": TIMEOUT, "collections": results}
-    )
+    harness.save("duplicates", {"threshold": THRESHOLD, "timeout": TIMEOUT, "collections": results})
 
 
 def edited(count: int, seed: int = 0) -> list[str]:

@@ -11,8 +11,12 @@ def section(content: dict[str, Any]) -> str:
     heads += ["missed, %", "wrong, %"]
     results = content["results"]
     body = [
-        [collection["kind"], f"{collection['texts']:,}", name]
-        + _figures(run, collection["texts"], results["timeout"])
+        [
+            collection["kind"],
+            f"{collection['texts']:,}",
+            name,
+            *_figures(run, collection["texts"], results["timeout"]),
+        ]
         for collection in results["collections"]
         for name, run in collection["contestants"].items()
     ]

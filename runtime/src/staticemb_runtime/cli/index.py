@@ -66,7 +66,8 @@ def run(options: argparse.Namespace) -> int:
     files = FileIndexing(options, StandardError(quiet=options.quiet))
     # A folder may hold the index that an earlier run made.
     refuse_inputs(output, [*files.sources.files, *model_files(options.model)])
-    if not Path(output).exists():
+    # An empty file is one that another process is about to make, or `mktemp` has made.
+    if not Path(output).exists() or (Path(output).is_file() and not Path(output).stat().st_size):
         length = PASSAGE_CHARACTERS if characters is None else characters
         index = Index.create(
             output,

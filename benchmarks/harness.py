@@ -254,14 +254,31 @@ def peak_of(code: str) -> int:
     return int(in_fresh_process(code + _PEAK).rpartition("peak ")[2]) * 1024
 
 
-def in_fresh_process(code: str, *arguments: str, threads: Mapping[str, str] = ONE_THREAD) -> str:
-    """Run code in a new interpreter and return its standard output."""
+def in_fresh_process(
+    code: str,
+    *arguments: str,
+    threads: Mapping[str, str] = ONE_THREAD,
+    timeout: float | None = None,
+) -> str:
+    """Run code in a new interpreter and return its standard output.
+
+    Args:
+        code: the Python source.
+        arguments: `sys.argv[1:]` of the code.
+        threads: environment variables.
+        timeout: seconds after which the process is ended; None: never.
+
+    Raises:
+        RuntimeError: the process failed.
+        subprocess.TimeoutExpired: the process took longer than `timeout`.
+    """
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
         capture_output=True,
         text=True,
         env={**os.environ, **threads},
         check=False,
+        timeout=timeout,
     )
     if done.returncode:
         raise RuntimeError(done.stderr)

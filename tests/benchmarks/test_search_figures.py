@@ -26,8 +26,8 @@ taught = found | {"teacher": 51.0, "reranked_by_weight": {"0.7": 52.0},
                   "teacher_documents": {"hybrid": 53.0}}
 content = lambda found: {"environment": made, "results": {"collections": {"nfcorpus": found}}}
 run = {"seconds": 2.0, "memory": 3e6, "kept": 61, "missed": 0.25, "wrong": 0.5}
-repeats = {"threshold": 0.9, "collections": [
-    {"kind": "posts", "texts": 80, "contestants": {"staticemb": run}}]}
+repeats = {"threshold": 0.9, "timeout": 7, "collections": [
+    {"kind": "posts", "texts": 80, "contestants": {"staticemb": run, "slow": None}}]}
 print(json.dumps({
     "duplicates": duplicates.section({"environment": made, "results": repeats}),
     "recall": scaling.further({"results": results})["search_recall"],
@@ -48,6 +48,7 @@ def test_each_contestant_has_its_own_figures():
     assert (
         "| posts | 80 | staticemb | 2 | 2.5e+04 | 3 | 61 | 25.00 | 50.00 |" in shown["duplicates"]
     )
+    assert "| posts | 80 | slow | not ended in 7 |" in shown["duplicates"]
     assert "| BM25 | 32.0 |" in shown["search"]
     assert "teacher" not in shown["search"]
     assert "| the teacher alone | 51.0 |" in shown["taught"]

@@ -364,6 +364,12 @@ def test_vectors_of_another_teacher_have_a_zero_prior(tmp_path, model, notes):
     assert read_space(open_parts(tmp_path / "mine.staticemb")).teacher == "vectors of vectors"
 
 
+def test_repeated_documents_in_a_row_still_fit_the_model(tmp_path, model, teacher):
+    texts = sorted(TEXTS[:30] * 20)  # a document's next one is nearly always its repetition
+    report = adapt(model, texts, tmp_path / "mine.staticemb", vectors=teacher.encode(texts))
+    assert report.prior == "model"
+
+
 def test_a_model_without_a_space_has_a_zero_prior(tmp_path, teacher, notes):
     model = write_model(tmp_path / "plain.staticemb", space=False)
     report = adapt(

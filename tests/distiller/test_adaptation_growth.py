@@ -20,7 +20,17 @@ def collection(count):
     return texts, (np.resize(vectors, noise.shape) + noise).astype(np.float32)
 
 
-def test_documents(tmp_path):
+def words_and_blanks(count):
+    """Every second document is one word, the others have none; equal texts differ in vectors."""
+    vectors = np.random.default_rng(0).standard_normal((count, 24)).astype(np.float32)
+    blanks = ("", " ", "\t", "?")
+    return [
+        blanks[number % 4] if number % 2 else f"w{number % 399 + 1}" for number in range(count)
+    ], vectors
+
+
+@pytest.mark.parametrize("collection", [collection, words_and_blanks])
+def test_documents(tmp_path, collection):
     (tmp_path / "tokenizer.json").write_bytes(tokenizer())
 
     def call(given):

@@ -57,6 +57,48 @@ EVERY = {"docs/a.md", "docs/deep/b.txt", "r0", "r1", "r2", "r3"}
 EVERY = {name.replace("/", os.sep) for name in EVERY}
 
 
+# --- ids and settings -----------------------------------------------------------------------
+
+
+def test_documents_with_the_id_of_another_are_counted(folder, run):
+    (folder / "a.csv").write_text("id,text\n1,A bank.\n2,A tree.\n")
+    (folder / "b.csv").write_text("id,text\n1,A river.\n3,A hill.\n")
+    status, notes = run("a.csv", "b.csv", "-o", "i.db")
+    assert (status, ids()) == (0, {"1", "2", "3"})
+    assert "note: 1 document has the id of an earlier one in these files" in notes
+    assert "the id of an earlier" not in run("a.csv", "-o", "i.db")[1]
+
+
+@pytest.mark.parametrize(
+    "option",
+    [["--trigrams"], ["--precision", "bits"], ["--truncate-dim", 64], ["--passage-characters", 0]],
+    ids=lambda option: option[0],
+)
+def test_an_index_keeps_the_settings_that_it_was_made_with(folder, run, option):
+    run("docs", "-o", "i.db")
+    status, notes = run("docs", "-o", "i.db", *option)
+    assert status == 2
+    assert notes.startswith(f"staticemb: error: {option[0]}: i.db exists and was made with ")
+    run("docs", "-o", "other.db", *option)
+    assert "6 unchanged" in run("docs", "-o", "other.db", *option)[1]
+    assert "6 unchanged" in run("docs", "-o", "other.db")[1]  # as it was made
+    assert ids() == EVERY
+
+
+def test_a_model_is_stored_later(folder, run):
+    run("docs", "-o", "i.db")
+    assert not Index.open("i.db").info().model_stored
+    assert "6 unchanged" in run("docs", "-o", "i.db", "--store-model")[1]
+    assert Index.open("i.db").info().model_stored
+
+
+def test_an_empty_file_becomes_an_index(folder, run):
+    """Another command that makes the index at the same time has made the file already."""
+    (folder / "i.db").touch()
+    assert "6 new" in run("docs", "-o", "i.db")[1]
+    assert ids() == EVERY
+
+
 # --- documents that are gone -----------------------------------------------------------------
 
 

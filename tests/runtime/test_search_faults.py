@@ -251,6 +251,62 @@ def test_the_commands_in_a_folder_that_cannot_be_written(made, tmp_path, is_chan
         assert out.read_text() == f"staticemb: error: {path}: the file cannot be written\n"
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_reader_who_cannot_write_leaves_nothing_that_stops_the_owner(made, tmp_path):
+    """Where all may make files, as in a folder of a group, but the index is its owner's."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name).resolve()
+        path = folder / "i.db"
+        shutil.copy(made["words"], path)
+        folder.chmod(0o777)
+        path.chmod(0o444)
+        out = tmp_path / "out"
+        assert as_nobody(["search", path, "seas", "--method", "lexical"], out) == 0, out.read_text()
+        assert [file.name for file in folder.iterdir()] == ["i.db"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize("mode", [0o555, 0o777])
+def test_a_reader_who_cannot_write_sees_what_the_owner_adds(made, tmp_path, mode):
+    """The reader stays open; each change lies in the main file once the owner has closed it."""
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
+        folder = Path(name).resolve()
+        path = folder / "i.db"
+        shutil.copy(made["words"], path)
+        path.chmod(0o444)
+        folder.chmod(mode)
+        stack.callback(folder.chmod, 0o755)
+        (ready, is_ready), (go, may_go) = os.pipe(), os.pipe()
+        child = os.fork()
+        if not child:
+            status = 70
+            try:
+                if os.geteuid() == 0:
+                    os.setuid(65534)
+                with Index.open(path) as index:
+                    status = 0
+                    for word in ("zebra", "yak"):
+                        status += bool(index.search(word, method="lexical"))
+                        os.write(is_ready, b".")
+                        os.read(go, 1)
+                        found = [hit.id for hit in index.search(word, method="lexical")]
+                        status += 10 * (found != [word])
+            finally:
+                os._exit(status)
+        for word in ("zebra", "yak"):
+            assert os.read(ready, 1) == b"."
+            folder.chmod(0o755)
+            path.chmod(0o644)
+            with Index.open(path, mode="write") as writer:
+                writer.add([f"A {word}."], ids=[word])
+            path.chmod(0o444)
+            folder.chmod(mode)
+            os.write(may_go, b".")
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
 # --- one batch is written while the next one is made -----------------------------------------
 
 

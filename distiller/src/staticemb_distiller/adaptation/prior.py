@@ -143,18 +143,19 @@ def closeness(
         targets: (n, H) the documents' vectors, centered.
 
     Returns:
-        The mean cosine of a document's pooled rows with its own vector, minus that with the next
-        document's vector: about 0 in another space, 0.2 or more in the same.
+        The mean cosine of a document's pooled rows with its own vector, minus that with another
+        document's vector, over all pairs: about 0 in another space, 0.2 or more in the same.
     """
     vectors = text_vectors(prior, ids, lengths)
     wanted = unit(np.asarray(targets, np.float32))
     both = vectors.any(axis=1) & wanted.any(axis=1)
     vectors, wanted = vectors[both], wanted[both]
-    if len(vectors) < 2:
+    count = len(vectors)
+    if count < 2:
         return 0.0
-    own = np.einsum("nd,nd->n", vectors, wanted).mean()
-    other = np.einsum("nd,nd->n", vectors, np.roll(wanted, 1, axis=0)).mean()
-    return float(own - other)
+    own = float(np.einsum("nd,nd->", vectors, wanted))
+    every = float(vectors.sum(axis=0, dtype=np.float64) @ wanted.sum(axis=0, dtype=np.float64))
+    return own / count - (every - own) / (count * (count - 1))
 
 
 def same_space(closeness: float) -> bool:

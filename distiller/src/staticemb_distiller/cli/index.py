@@ -77,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Make the index."""
-    from staticemb_runtime.cli import FileIndexing
+    from staticemb_runtime.cli import FileIndexing, check_index_options, new_index_options
     from staticemb_runtime.search import Index
 
     from ..corpus import input_files
@@ -100,6 +100,9 @@ def run(arguments: argparse.Namespace) -> int:
             inputs.append(arguments.vectors)
         check_output(Path(arguments.output), inputs)
         passages = arguments.passage_characters
+        if Path(arguments.output).exists():
+            with Index.open(arguments.output) as index:
+                check_index_options(arguments, index.info(), passages)
         if passages is None:
             passages = PASSAGE_CHARACTERS if arguments.vectors is None else 0
 
@@ -117,12 +120,9 @@ def run(arguments: argparse.Namespace) -> int:
             vectors=arguments.vectors,
             vector=arguments.vector,
             passage_characters=passages or None,
-            precision=arguments.precision,
-            truncate_dim=arguments.truncate_dim,
-            words="trigrams" if arguments.trigrams else "auto",
-            store_model=arguments.store_model,
             teacher_cache=arguments.teacher_cache,
             progress=progress,
+            **new_index_options(arguments),
         )
         with Index.open(arguments.output, mode="write") as index:
             return files.finish(index, added)

@@ -263,6 +263,9 @@ def _check_teacher(
 
 
 def _opened(path: str | os.PathLike[str], model: StaticModel, **settings: Any) -> Index:  # noqa: ANN401 - passed on
-    if Path(path).exists():
-        return Index.open(path, model, mode="write")
-    return Index.create(path, model, **settings)
+    if not Path(path).exists():
+        return Index.create(path, model, **settings)
+    index = Index.open(path, model, mode="write")
+    if settings["store_model"] and not index.info().model_stored:
+        index.store_model()
+    return index

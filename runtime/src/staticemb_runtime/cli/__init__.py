@@ -9,7 +9,13 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from .index_options import PASSAGE_CHARACTERS, add_file_options, add_index_options
+from .index_options import (
+    PASSAGE_CHARACTERS,
+    add_file_options,
+    add_index_options,
+    check_index_options,
+    new_index_options,
+)
 from .parser import CommandParser, parse_command
 from .process import printable, run_command
 
@@ -25,6 +31,8 @@ __all__ = [
     "add_file_options",
     "add_index_options",
     "add_sources",
+    "check_index_options",
+    "new_index_options",
     "parse_command",
     "printable",
     "run_command",

@@ -1,7 +1,7 @@
 """Files on their way into a search index: the code that both wheels' commands `index` share.
 
 A file that cannot be read is named and left out. Documents that are in their files no more are
-counted, or deleted.
+counted, or deleted, and so are those counted that have the id of another one.
 """
 
 from __future__ import annotations
@@ -95,6 +95,12 @@ class FileIndexing:
             counts += f", {deleted:,} deleted"
         passages = "" if info.passages == info.documents else f" in {info.passages:,} passages"
         reports.note(f"{printable(info.path)}: {counts}; {info.documents:,} documents{passages}")
+        if repeated := self._seen.repeated():
+            have = "1 document has" if repeated == 1 else f"{repeated:,} documents have"
+            reports.note(
+                f"note: {have} the id of an earlier one in these files: the last of an id stays; "
+                "--id-column names another column"
+            )
         if info.words == "words" and _has_no_blanks("".join(self._sample)):
             reports.note(
                 "note: these texts have no blanks between words: an index made with --trigrams "

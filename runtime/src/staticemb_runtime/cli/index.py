@@ -13,7 +13,13 @@ from ..errors import InvalidOptionError
 from ..loading.installed import chosen, model_files
 from ..records.output_file import refuse_inputs
 from .file_indexing import FileIndexing
-from .index_options import PASSAGE_CHARACTERS, add_file_options, add_index_options
+from .index_options import (
+    PASSAGE_CHARACTERS,
+    add_file_options,
+    add_index_options,
+    check_index_options,
+    new_index_options,
+)
 from .parser import CommandParser
 from .sources import StandardError, add_sources
 
@@ -40,7 +46,6 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser], model: Comma
     index.add_argument(
         "--passage-characters",
         type=int,
-        default=PASSAGE_CHARACTERS,
         metavar="N",
         help="cut documents that are longer into passages, at the ends of sentences; 0: never "
         f"[{PASSAGE_CHARACTERS}]",
@@ -54,29 +59,32 @@ def run(options: argparse.Namespace) -> int:
     """Add the documents."""
     from ..search import Index  # late: it imports numpy and sqlite3
 
-    if options.passage_characters < 0:
-        raise InvalidOptionError(
-            f"--passage-characters: expected 0 or more, found {options.passage_characters}"
-        )
+    characters = options.passage_characters
+    if characters is not None and characters < 0:
+        raise InvalidOptionError(f"--passage-characters: expected 0 or more, found {characters}")
     output = options.output
     files = FileIndexing(options, StandardError(quiet=options.quiet))
     # A folder may hold the index that an earlier run made.
     refuse_inputs(output, [*files.sources.files, *model_files(options.model)])
-    if not Path(output).exists():
+    # An empty file is one that another process is about to make, or `mktemp` has made.
+    if not Path(output).exists() or (Path(output).is_file() and not Path(output).stat().st_size):
+        length = PASSAGE_CHARACTERS if characters is None else characters
         index = Index.create(
             output,
             options.model,
-            precision=options.precision,
-            truncate_dim=options.truncate_dim,
-            words="trigrams" if options.trigrams else "auto",
-            passage_characters=options.passage_characters or None,
-            store_model=options.store_model,
+            passage_characters=length or None,
+            exist_ok=True,  # another process may make it at the same time
+            **new_index_options(options),
         )
     else:
         # A model that was not named is the one that the index was made with.
         model = None if options.model == chosen() else options.model
         index = Index.open(output, model, mode="write")
     with index:
+        info = index.info()
+        check_index_options(options, info, characters)
+        if options.store_model and not info.model_stored:
+            index.store_model()
         return files.finish(index, _add(index, files, options))
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from ..errors import InvalidOptionError
 
 if TYPE_CHECKING:
     import argparse
+
+    from ..search import IndexInfo
 
 PASSAGE_CHARACTERS: Final = 1500
 """The length above which the commands cut documents into passages."""
@@ -32,7 +36,6 @@ def add_index_options(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--precision",
         choices=("int8", "float16", "bits"),
-        default="int8",
         help="how vectors are stored [int8]",
     )
     parser.add_argument(
@@ -44,3 +47,40 @@ def add_index_options(parser: argparse._ActionsContainer) -> None:
         help="find three characters each instead of words: for languages without blanks",
     )
     parser.add_argument("--store-model", action="store_true", help="put the model into the index")
+
+
+def new_index_options(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the parameters of `Index.create` that the options of `add_index_options` stand for."""
+    return {
+        "precision": options.precision or "int8",
+        "truncate_dim": options.truncate_dim,
+        "words": "trigrams" if options.trigrams else "auto",
+        "store_model": options.store_model,
+    }
+
+
+def check_index_options(
+    options: argparse.Namespace, info: IndexInfo, passage_characters: int | None
+) -> None:
+    """Refuse options that an index which exists was not made with.
+
+    Args:
+        options: the values of `add_index_options`; those that are not given agree with any index.
+        info: the index.
+        passage_characters: as the option gives it; 0: whole documents; None: not given.
+
+    Raises:
+        InvalidOptionError: an option and the index differ.
+    """
+    pairs = {
+        "--precision": (options.precision, info.precision),
+        "--truncate-dim": (options.truncate_dim, info.dimension),
+        "--trigrams": ("trigrams" if options.trigrams else None, info.words),
+        "--passage-characters": (passage_characters, info.passage_characters or 0),
+    }
+    for name, (given, made_with) in pairs.items():
+        if given is not None and given != made_with:
+            raise InvalidOptionError(
+                f"{name}: {info.path} exists and was made with {made_with}, not {given}: leave the "
+                "option out, or make another index"
+            )

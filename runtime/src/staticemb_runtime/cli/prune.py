@@ -1,6 +1,6 @@
-"""Stored documents that are in their files no more: which `staticemb index --prune` deletes.
+"""The documents that a run of `staticemb index` has read, and those that it has not.
 
-A document is gone if its file lies among the given files and folders, was not left out as
+A stored document is gone if its file lies among the given files and folders, was not left out as
 unreadable, and this run did not read the document from any file.
 """
 
@@ -30,6 +30,11 @@ class SeenDocuments:
     def add(self, key: str) -> None:
         """Note that the document of an id was read."""
         self._hashes.append(_hash(key))
+
+    def repeated(self) -> int:
+        """Return how many documents had the id of an earlier one."""
+        hashes = np.frombuffer(self._hashes, np.int64)
+        return len(hashes) - len(np.unique(hashes))
 
     def gone(
         self, stored: Sequence[tuple[str, str]], given: Iterable[str], skipped: Iterable[str]

@@ -91,7 +91,7 @@ class Searcher:
         self._lexical = None if lexicon is None else LexicalSearch(lexicon)
         self._table = VectorTable(settings.dimension, settings.precision)
         self._change = 0
-        self._version = (-1, -1)
+        self._version: tuple[object, int, int] = (None, -1, -1)
         self._masks: dict[str, NDArray[np.bool_]] = {}
 
     @property
@@ -281,10 +281,13 @@ class Searcher:
         )
 
 
-def _version(connection: sqlite3.Connection) -> tuple[int, int]:
-    """Return what changes with each commit: the first number with those of other connections."""
+def _version(connection: sqlite3.Connection) -> tuple[object, int, int]:
+    """Return what changes with each commit: the first number with those of other connections.
+
+    A connection counts for itself, so it is a part of the version.
+    """
     (version,) = connection.execute("PRAGMA data_version").fetchone()
-    return int(version), connection.total_changes
+    return connection, int(version), connection.total_changes
 
 
 def _missing(count: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

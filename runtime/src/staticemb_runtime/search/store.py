@@ -9,9 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import sys
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..errors import (
@@ -23,12 +21,11 @@ from ..errors import (
     SearchIndexError,
 )
 from . import schema
+from .connection import connect, defend, file_state, has_log, is_read_alone, restrict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_WAL_PAGES: Final = 4000  # pages of the log before it is copied into the main file: 16 MB
-_CACHE_KIBIBYTES: Final = 32 * 1024
 _BUSY: Final = ("locked", "busy")
 _FULL: Final = ("disk is full", "disk i/o error", "too big", "unable to open")
 
@@ -63,18 +60,40 @@ class Store:
             raise IndexReadOnlyError(f"{path}: the file cannot be written")
         self.path = path
         self.writable = writable
+        self._timeout = timeout
         self._lock = threading.RLock()
         self._process = os.getpid()
         with self._reported():
-            self.connection = _connect(path, "mode=rw" + _immutable(path), timeout)
-            try:
-                _defend(self.connection)
-                schema.check_schema(self.connection, path)
-                self.full_text = schema.attach_vocabulary(self.connection)
-                _restrict(self.connection, writable)
-            except BaseException:
-                self.connection.close()
-                raise
+            self._open()
+
+    def _open(self) -> None:
+        alone = is_read_alone(self.path)
+        self._state = file_state(self.path) if alone else None
+        connection = connect(
+            self.path, "mode=rw&immutable=1" if alone else "mode=rw", self._timeout
+        )
+        try:
+            defend(connection)
+            schema.check_schema(connection, self.path)
+            self.full_text = schema.attach_vocabulary(connection)
+            restrict(connection, self.writable)
+        except BaseException:
+            connection.close()
+            raise
+        self.connection = connection
+
+    def _renew(self) -> None:
+        """Open the file anew if it has changed though it was opened as never changing.
+
+        A file that has taken its place is another one, which is not followed.
+        """
+        if self._state is None or self.connection.in_transaction:
+            return
+        state = file_state(self.path)
+        if state is not None and state != self._state and state.inode == self._state.inode:
+            old = self.connection
+            self._open()
+            old.close()
 
     def close(self) -> None:
         """Close the file; SQLite then moves the log into it if no other process has it open."""
@@ -115,6 +134,7 @@ class Store:
         """
         with self._lock, self._reported():
             self._check_process()
+            self._renew()
             yield self.connection
 
     @contextlib.contextmanager
@@ -136,6 +156,7 @@ class Store:
     def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
         with self._lock, self._reported():
             self._check_process()
+            self._renew()
             nested = self.connection.in_transaction
             if nested:  # a scorer, or another function of the caller's
                 if begin != "BEGIN":
@@ -191,6 +212,11 @@ def _translated(path: str, error: sqlite3.Error) -> SearchIndexError:
             return IndexReadOnlyError(f"{path}: the file cannot be written: {message}")
         if "no such module" in lower:
             return FullTextMissingError(f"{path}: this Python's sqlite3 has no FTS5: {message}")
+    if "unable to open" in lower and has_log(path):
+        return SearchIndexError(
+            f"{path}: {message}: its log, {path}-wal, holds changes, and SQLite reads it by a file "
+            "beside it; let a user search who can write there"
+        )
     if any(words in lower for words in _FULL):
         return SearchIndexError(f"{path}: {message}")
     return NotAnIndexError(f"{path}: no search index, or a damaged one: {message}")
@@ -216,7 +242,7 @@ def create(path: str, settings: dict[str, object], words: str | None, *, timeout
     if os.path.isdir(path) or not os.path.isdir(os.path.dirname(os.path.abspath(path))):
         found = "a folder" if os.path.isdir(path) else "no such folder"
         raise SearchIndexError(f"{path}: expected a path for a file, found {found}")
-    with reported(path), contextlib.closing(_connect(path, "mode=rwc", timeout)) as connection:
+    with reported(path), contextlib.closing(connect(path, "mode=rwc", timeout)) as connection:
         if not schema.is_empty(connection):
             schema.check_schema(connection, path)
             return False
@@ -239,50 +265,3 @@ def has_full_text() -> bool:
         except sqlite3.OperationalError:
             return False
     return True
-
-
-def _connect(path: str, parameters: str, timeout: float) -> sqlite3.Connection:
-    return sqlite3.connect(
-        f"{Path(path).absolute().as_uri()}?{parameters}",
-        uri=True,
-        timeout=timeout,
-        isolation_level=None,  # transactions begin where this module says
-        check_same_thread=False,  # `Store` lets one thread in at a time
-        cached_statements=256,
-    )
-
-
-def _defend(connection: sqlite3.Connection) -> None:
-    """Restrict what a file from outside can do, and how much memory it can take."""
-    connection.execute("PRAGMA trusted_schema = OFF")
-    connection.execute("PRAGMA cell_size_check = ON")
-    connection.execute("PRAGMA mmap_size = 0")  # a damaged page must raise an error, not a signal
-    connection.execute("PRAGMA temp_store = MEMORY")
-    connection.execute(f"PRAGMA cache_size = {-_CACHE_KIBIBYTES}")
-    if sys.version_info >= (3, 11):
-        connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 1)  # VACUUM INTO attaches its output
-        connection.setlimit(sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH, 1)
-    if sys.version_info >= (3, 12):
-        connection.setconfig(sqlite3.SQLITE_DBCONFIG_DEFENSIVE, True)
-
-
-def _restrict(connection: sqlite3.Connection, writable: bool) -> None:
-    """Set what a writer needs, or forbid all writing."""
-    if writable:
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
-    else:
-        connection.execute("PRAGMA query_only = ON")
-
-
-def _immutable(path: str) -> str:
-    """Return the parameter for a file that nobody changes: one in a folder without write access.
-
-    SQLite needs files beside the main one to let readers and writers meet. Where it cannot make
-    them, nobody else on this machine can write either, as far as this process can tell.
-    """
-    folder = os.path.dirname(os.path.abspath(path))
-    log = path + "-wal"
-    if os.access(folder, os.W_OK) or (os.path.exists(log) and os.path.getsize(log) > 0):
-        return ""
-    return "&immutable=1"

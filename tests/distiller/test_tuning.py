@@ -11,7 +11,7 @@ from staticemb_distiller.heads.logistic import fit_logistic
 from staticemb_distiller.heads.ridge import fit_ridge, moments
 from staticemb_distiller.heads.targets import Targets
 from staticemb_distiller.heads.text_store import TextStore
-from staticemb_distiller.heads.tuning import Knobs, tune
+from staticemb_distiller.heads.tuning import TuningKnobs, tune
 from staticemb_distiller.progress import Progress
 from staticemb_distiller.training.recipe import TrainingRecipe
 from staticemb_distiller.training.start import open_start
@@ -84,7 +84,7 @@ def test_a_fit_of_all_is_closer_to_its_targets_than_the_frozen_fit(start, tmp_pa
     targets = Targets(kind, ("a", "b"), values)
     layer, mean = frozen(bags, targets)
     before = outputs(layer, bags.vectors(bags.rows) - mean)
-    after = logits(bags, tune(bags, targets, layer, mean, Knobs(1.0, 0.5)), mean)
+    after = logits(bags, tune(bags, targets, layer, mean, TuningKnobs(1.0, 0.5)), mean)
     if kind == "linear":
         spread = values.std(axis=0)
         assert (((after - values) / spread) ** 2).mean() < (
@@ -102,7 +102,7 @@ def test_a_fit_does_not_depend_on_the_unit_of_numbers(start, tmp_path):
     for unit in (1.0, 1024.0):
         targets = Targets("linear", ("x",), sides[:, None] * unit)
         layer, mean = frozen(bags, targets)
-        tuned.append((tune(bags, targets, layer, mean, Knobs(1.0, 0.5)), unit))
+        tuned.append((tune(bags, targets, layer, mean, TuningKnobs(1.0, 0.5)), unit))
     (first, _), (second, unit) = tuned
     np.testing.assert_allclose(second.rows, first.rows, atol=1e-4)
     np.testing.assert_allclose(second.layer.weights / unit, first.layer.weights, atol=1e-3)
@@ -115,7 +115,7 @@ def test_rows_move_by_reach_and_length_and_once_seen_tokens_stay(start, tmp_path
     layer, mean = frozen(bags, targets)
     moved = []
     for reach in (0.01, 0.5):
-        rows = tune(bags, targets, layer, mean, Knobs(1.0, reach)).rows
+        rows = tune(bags, targets, layer, mean, TuningKnobs(1.0, reach)).rows
         moved.append(np.linalg.norm(rows - bags.rows, axis=1) / bags.lengths)
     assert moved[1].mean() > 5 * moved[0].mean()
     assert bags.repeated < len(bags.tokens)

@@ -38,7 +38,7 @@ _MOST_CHOOSING = 20_000  # texts
 Floats = NDArray[np.float32]
 
 
-class Knobs(NamedTuple):
+class TuningKnobs(NamedTuple):
     """What is chosen on held-out texts.
 
     Attributes:
@@ -73,7 +73,7 @@ def choose_knobs(
     *,
     seed: int,
     status: Callable[[str], object],
-) -> Knobs:
+) -> TuningKnobs:
     """Choose strength and reach by the loss of held-out texts.
 
     Args:
@@ -91,9 +91,9 @@ def choose_knobs(
         train = np.sort(np.random.default_rng(seed).permutation(train)[:_MOST_CHOOSING])
     part, wanted = bags.take(train), targets.take(train)
     others, right = bags.take(held_out), targets.take(held_out)
-    losses: dict[Knobs, float] = {}
+    losses: dict[TuningKnobs, float] = {}
 
-    def loss(knobs: Knobs) -> float:
+    def loss(knobs: TuningKnobs) -> float:
         if knobs not in losses:
             status(f"Tuning: strength {knobs.strength:.3g}, reach {knobs.reach:.3g}")
             tuned = tune(part, wanted, layer, mean, knobs)
@@ -101,7 +101,7 @@ def choose_knobs(
             losses[knobs] = held_out_loss(logits, right)
         return losses[knobs]
 
-    best = Knobs(strength / _STRENGTH_STEP, _REACH)
+    best = TuningKnobs(strength / _STRENGTH_STEP, _REACH)
     for name, step in (("reach", _REACH_STEP), ("strength", 1 / _STRENGTH_STEP)):
         start = best
         for factor in (step, 1 / step):
@@ -115,7 +115,7 @@ def choose_knobs(
     return best
 
 
-def tune(bags: Bags, targets: Targets, layer: Linear, mean: Floats, knobs: Knobs) -> Tuned:
+def tune(bags: Bags, targets: Targets, layer: Linear, mean: Floats, knobs: TuningKnobs) -> Tuned:
     """Fit table and head.
 
     Args:

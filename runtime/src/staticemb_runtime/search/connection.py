@@ -12,7 +12,7 @@ _WAL_PAGES: Final = 4000  # pages of the log before it is copied into the main f
 _CACHE_KIBIBYTES: Final = 32 * 1024
 
 
-class FileState(NamedTuple):
+class IndexFileState(NamedTuple):
     """What tells whether a file has changed.
 
     Attributes:
@@ -28,13 +28,13 @@ class FileState(NamedTuple):
     logged: bool
 
 
-def file_state(path: str) -> FileState | None:
+def file_state(path: str) -> IndexFileState | None:
     """Return the state of a file; None if it is gone."""
     try:
         found = os.stat(path)
     except OSError:
         return None
-    return FileState(found.st_ino, found.st_size, found.st_mtime_ns, has_log(path))
+    return IndexFileState(found.st_ino, found.st_size, found.st_mtime_ns, has_log(path))
 
 
 def has_log(path: str) -> bool:

@@ -161,6 +161,12 @@ def test_an_earlier_report_is_a_baseline(folder, results, tmp_path):
     assert now.baseline == ("topics (earlier)", "noise & <noise>", "tfidf", "teacher")
     for task in now.tasks:
         assert now.value("teacher", task) == pytest.approx(results.value("teacher", task), abs=1e-4)
+        then, read = results.interval("teacher", task), now.interval("teacher", task)
+        assert (read.low, read.high) == pytest.approx((then.low, then.high), abs=1e-3)
+        ends = next(
+            s for s in to_json(now)["scores"] if (s["model"], s["task"]) == ("teacher", task)
+        )
+        assert (ends["low"], ends["high"]) == pytest.approx((then.low, then.high), abs=1e-3)
     assert differences(now) == []
     assert "teacher" in html(now)
 

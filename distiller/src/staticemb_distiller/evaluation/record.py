@@ -8,6 +8,7 @@ import math
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -125,10 +126,7 @@ def from_json(path: str | Path) -> Results:
                 f"{path}: expected a {FORMAT} report of version {FORMAT_VERSION}, "
                 f"found {report['format']} {report['version']}"
             )
-        scores = [
-            Score(s["model"], s["task"], s["prefix"], s["metric"], float(s["value"]), s["main"])
-            for s in report["scores"]
-        ]
+        scores = [_score(s, int(report.get("resamples", 0))) for s in report["scores"]]
         tasks, note = report["suite"]["tasks"], report.get("note")
         return Results(scores, report["models"], tasks, (), note)
     except OSError as error:
@@ -137,6 +135,14 @@ def from_json(path: str | Path) -> Results:
         raise EvaluationError(
             f"{path}: expected a report of this command, found other content ({error})"
         ) from None
+
+
+def _score(entry: Mapping[str, Any], resamples: int) -> Score:
+    value, reported = float(entry["value"]), None
+    if "low" in entry:
+        reported = Difference(value, float(entry["low"]), float(entry["high"]), resamples)
+    keys = (entry["model"], entry["task"], entry["prefix"], entry["metric"])
+    return Score(*keys, value, entry["main"], reported=reported)
 
 
 def add_baseline(results: Results, report: Results, source: str) -> None:
@@ -172,7 +178,7 @@ def add_baseline(results: Results, report: Results, source: str) -> None:
         longest = max(report.prefixes(name), default=0)
         results.facts[new] = report.facts[name]
         results.scores += [
-            Score(new, s.task, s.prefix, s.metric, s.value, s.main)
+            replace(s, model=new)
             for s in report.scores
             if s.model == name and s.prefix == longest and s.task in shared
         ]

@@ -28,6 +28,8 @@ class Score:
         main: Whether the metric is the task's main metric, which means are computed from.
         outcome: The gold values and outputs that gave the score; None if the score was read from a
             report.
+        reported: The value with the interval that a report had; None: measured in this run, or a
+            report without intervals.
     """
 
     model: str
@@ -37,6 +39,7 @@ class Score:
     value: float
     main: bool
     outcome: Outcome | None = field(default=None, repr=False)
+    reported: Difference | None = field(default=None, repr=False)
 
     @property
     def kind(self) -> str:
@@ -192,8 +195,8 @@ class Results:
             metric: The name of a task's metric; None: the main metric.
 
         Returns:
-            The value with its interval; None without resamples, or if it was not measured in this
-            run.
+            The value with its interval, for a task of an earlier report the one that it had; None
+            without resamples, or where none is known.
         """
         return self.interval_of(model, self._named(of), prefix, metric)
 
@@ -207,7 +210,8 @@ class Results:
         """Compute the interval of the mean of tasks; see `interval`."""
         drawn = self._mean_resamples(model, tasks, prefix, metric)
         if drawn is None:
-            return None
+            alone = self.score(model, tasks[0], prefix, metric) if len(tasks) == 1 else None
+            return alone.reported if alone and self.resamples > 0 else None
         return interval(_mean(self.value(model, t, prefix, metric) for t in tasks), drawn)
 
     def share(

@@ -85,6 +85,16 @@ def test_documents_of_files_and_folders(folder, index):
     assert found[f"{folder / 'cards.csv.gz'}:2"].metadata == {"key": "c1"}
 
 
+def test_a_title_that_the_first_row_lacks_is_part_of_the_text(tmp_path, run):
+    rows = [{"text": "A bank."}, {"title": "Fees", "text": "None."}, {"text": "A card.", "n": 1}]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    _, _, notes = run("index", tmp_path / "a.jsonl", "-o", tmp_path / "a.db")
+    assert "the text is from title and text" in notes
+    with Index.open(tmp_path / "a.db") as opened:
+        texts = [(document.text, document.metadata) for document in opened.documents()]
+    assert texts == [("A bank.", {}), ("Fees\n\nNone.", {}), ("A card.", {"n": 1})]
+
+
 def test_the_same_command_goes_on(folder, index, run):
     (folder / "docs" / "deep" / "refund.txt").write_text("Refunds take six days.")
     (folder / "docs" / "new.txt").write_text("Something new.")

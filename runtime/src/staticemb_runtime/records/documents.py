@@ -78,6 +78,10 @@ class Columns(NamedTuple):
     text: tuple[str, ...]
     id: str | None
 
+    def lack_title(self, record: Record) -> bool:
+        """Tell whether a row is the first with a title: JSON lines may have other columns each."""
+        return TITLE_COLUMN in record and TITLE_COLUMN not in map(str.lower, self.text)
+
 
 def source_files(
     paths: Iterable[str], skip: Callable[[str, InputError], None] | None = None
@@ -149,7 +153,8 @@ def read_documents(
         id_column: the column of the id; None: found by `find_columns`.
         by_line: whether each line of plain text is a document. Those of standard input are.
         opened: called with the opened file, before decompression.
-        chosen: called with the columns before the first document.
+        chosen: called with the columns before the first document, and before a row of JSON lines
+            that is the first with a title.
         named: called with the names of a table's columns before the first document.
 
     Raises:
@@ -176,6 +181,9 @@ def read_documents(
             place = f"{source}, {unit} {number}"
             if columns is None:
                 columns = find_columns(names or list(record), text_columns, id_column, place)
+                chosen(columns)
+            elif not (names or text_columns) and columns.lack_title(record):
+                columns = columns._replace(text=(TITLE_COLUMN, *columns.text))
                 chosen(columns)
             text = _text(record, columns.text, place)
             key = f"{path}:{number}" if columns.id is None else _id(record, columns.id, place)

@@ -15,6 +15,8 @@ from .shape import check_shape
 if TYPE_CHECKING:
     from .recipe import Recipe
 
+_MOST_KERNEL_DIMS = 16_384
+
 
 def check_ranges(recipe: Recipe) -> None:
     """Check each knob by itself.
@@ -32,8 +34,9 @@ def check_ranges(recipe: Recipe) -> None:
         value = getattr(recipe, name)
         if isinstance(value, int) and value < 1:
             refuse(name, "a number of at least 1", value)
-    if recipe.kernel_dims < 0 or recipe.kernel_dims % 2:
-        refuse("kernel_dims", "an even number of at least 0", recipe.kernel_dims)
+    if not 0 <= recipe.kernel_dims <= _MOST_KERNEL_DIMS or recipe.kernel_dims % 2:
+        expected = f"an even number from 0 to {_MOST_KERNEL_DIMS}"
+        refuse("kernel_dims", expected, recipe.kernel_dims)
     try:
         Budget.parse(recipe.teacher_budget)
     except ValueError:

@@ -5,7 +5,7 @@ import unicodedata
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import strategies
@@ -56,6 +56,7 @@ odd_texts = (
 
 @settings(max_examples=60)
 @given(st.lists(odd_texts, max_size=30), st.sampled_from([0.5, 0.7, 0.9, 1.0]))
+@example(["green", "red green red red green", "red", "red green red red green"], 0.5)
 def test_duplicates_are_those_of_brute_force(model, texts, threshold):
     found = deduplicate(model, texts, threshold=threshold)
     assert found.total == len(texts)

@@ -228,8 +228,15 @@ class Deduplicator:
             order, number = in_block[digest], int(numbers[place])
             if is_new[order]:
                 duplicates.append(Duplicate(number, int(numbers[others[order]]), 1.0, True))
-            else:  # it equals a near duplicate
-                duplicates.append(Duplicate(number, int(best[order]), float(cosines[order]), False))
+            else:  # it equals a near duplicate, but may be nearer to a text that was kept since
+                since = is_new & (numbers[others] < number)
+                since[:order] = False
+                products = np.where(since, vectors @ vectors[order], -1)
+                nearest = int(products.argmax())
+                found = (int(best[order]), float(cosines[order]))
+                if products[nearest] > cosines[order]:
+                    found = (int(numbers[others[nearest]]), float(products[nearest]))
+                duplicates.append(Duplicate(number, *found, False))
         self._store(numbers[others][is_new], vectors[is_new])
         return sorted(duplicates)
 

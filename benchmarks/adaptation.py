@@ -22,8 +22,9 @@ from typing import Any
 
 import numpy as np
 from harness import OPTIONS, ROOT, SHARED, THREADS, add_options, check_clean, save
-from retrieval import Collection, Floats, bm25, mixed, read, union
+from retrieval import Collection, Floats, bm25, read, union
 
+from staticemb_distiller.evaluation.hybrid import mixed
 from staticemb_distiller.file.space import read_space
 from staticemb_runtime import StaticModel
 from staticemb_runtime.loading import find_installed, open_parts

@@ -12,10 +12,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import drawing
+from columns import COLUMNS, Column
 from harness import RESULTS
 from pages import PAGES, PICTURES, fill, settle
 
@@ -28,25 +30,19 @@ CARD = FILE.with_suffix(".md")
 Results = dict[str, Any]
 
 TASKS = {
-    "STS-B, test": ["sts/stsb-en-test"],
-    "STS-B, dev": ["sts/stsb-en-dev"],
-    "SICK": ["sts/sick-test"],
-    "word similarity, 7 sets": [
-        "wordsim/en-men-tr-3k",
-        "wordsim/en-mturk-771",
-        "wordsim/en-rg-65",
-        "wordsim/en-rw-stanford",
-        "wordsim/en-simlex-999",
-        "wordsim/en-simverb-3500",
-        "wordsim/en-ws-353-all",
-    ],
-    "MRPC": ["pairs/mrpc-test"],
-    "Banking77": ["classification/banking77"],
-    "CLINC150": ["classification/clinc150"],
-    "SST-2": ["classification/sst2"],
-    "AG News": ["clustering/agnews-test"],
-    "NFCorpus": ["retrieval/nfcorpus"],
-    "Cranfield": ["retrieval/cranfield"],
+    "STS-B, test": COLUMNS["STS-B"],
+    "STS-B, dev": Column("sts/stsb-en-dev"),
+    "SICK": COLUMNS["SICK"],
+    "word similarity, 7 sets": COLUMNS["words"],
+    "MRPC": Column("pairs/mrpc-test"),
+    "Banking77": COLUMNS["Banking77"],
+    "CLINC150": Column("classification/clinc150"),
+    "SST-2": COLUMNS["SST-2"],
+    "AG News": Column("clustering/agnews-test"),
+    "NFCorpus": COLUMNS["NFCorpus"],
+    "NFCorpus, with BM25": COLUMNS["NFCorpus + BM25"],
+    "Cranfield": COLUMNS["Cranfield"],
+    "Cranfield, with BM25": COLUMNS["Cranfield + BM25"],
 }
 LANGUAGES = {
     "German": "de",
@@ -61,7 +57,9 @@ SHOWN = (
     "SICK",
     "word similarity, 7 sets",
     "NFCorpus",
+    "NFCorpus, with BM25",
     "Cranfield",
+    "Cranfield, with BM25",
     "Banking77",
     "SST-2",
 )
@@ -121,11 +119,9 @@ def short(content: Results) -> str:
 
 def chart(content: Results) -> str:
     """Draw bars for the tasks in `CHARTED`, each with the models that can do the task."""
-    main = _main_scores(content)
     groups = []
     for task, title in CHARTED.items():
-        (name,) = TASKS[task]
-        values = {model: main.get((model, name)) for model in _models(content)}
+        values = {model: _value(content, model, TASKS[task]) for model in _models(content)}
         rows = [
             (LABELS.get(model, model), value, f"{value:.1f}", _color(model))
             for model, value in values.items()
@@ -141,7 +137,7 @@ def _color(model: str) -> str:
 
 def against(content: Results) -> str:
     """Return a table of differences from the peers on single tasks, with 95 % intervals."""
-    titles = {names[0]: title for title, names in TASKS.items() if len(names) == 1}
+    titles = {column.tasks: title for title, column in TASKS.items() if column.metric is None}
     lines = ["| task | against | difference | 95 % interval |", "|---|---|---:|---:|"]
     lines += [
         f"| {titles[row['of']]} | {row['baseline']} | {row['value']:+.1f} "
@@ -163,19 +159,19 @@ def limits(content: Results) -> str:
     return "\n".join(lines)
 
 
-def _translations() -> dict[str, list[str]]:
-    return {f"STS-B, test, in {name}": [f"sts/stsb-{k}-test"] for name, k in LANGUAGES.items()}
+def _translations() -> dict[str, Column]:
+    return {
+        f"STS-B, test, in {name}": Column(f"sts/stsb-{k}-test") for name, k in LANGUAGES.items()
+    }
 
 
-def _table(content: Results, tasks: dict[str, list[str]]) -> str:
-    models, main = _models(content), _main_scores(content)
+def _table(content: Results, tasks: dict[str, Column]) -> str:
+    models = _models(content)
     heads = [LABELS.get(model, model) if model in WORD_COUNTS else model for model in models]
     lines = ["| | " + " | ".join(heads) + " |", "|---|" + "---:|" * len(models)]
-    for title, names in tasks.items():
-        cells = []
-        for model in models:
-            values = [main[model, name] for name in names if (model, name) in main]
-            cells.append(f"{sum(values) / len(values):.1f}" if len(values) == len(names) else "–")
+    for title, column in tasks.items():
+        values = (_value(content, model, column) for model in models)
+        cells = ["–" if value is None else f"{value:.1f}" for value in values]
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
     sizes = [content["models"][model].get("bytes") for model in models]
     shown = [f"{size / 1e6:.1f}" if size else "–" for size in sizes]
@@ -187,9 +183,15 @@ def _models(content: Results) -> list[str]:
     return [DEFAULT_MODEL, *content["baseline"]]
 
 
-def _main_scores(content: Results) -> dict[tuple[str, str], float]:
-    """Return the main score by model and task."""
-    return {(row["model"], row["task"]): row["value"] for row in content["scores"] if row["main"]}
+def _value(content: Results, model: str, column: Column) -> float | None:
+    """Return a model's mean over the column's tasks; None if it was not measured on all of them."""
+    values = {
+        row["task"]: row["value"]
+        for row in content["scores"]
+        if row["model"] == model and column.shows(row["task"], row["metric"], main=row["main"])
+    }
+    tasks = {row["task"] for row in content["scores"] if fnmatchcase(row["task"], column.tasks)}
+    return sum(values.values()) / len(tasks) if values and len(values) == len(tasks) else None
 
 
 SECTIONS: dict[str, Callable[[Results], str]] = {

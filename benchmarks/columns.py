@@ -1,16 +1,39 @@
-"""The columns of the quality tables and the tasks that they show."""
+"""The columns of the quality tables: which tasks they show, and which metric."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import NamedTuple
 
-TASKS: Mapping[str, str] = {
-    "STS-B": "sts/stsb-en-test",
-    "SICK": "sts/sick-test",
-    "words": "wordsim/*",
-    "NFCorpus": "retrieval/nfcorpus",
-    "Cranfield": "retrieval/cranfield",
-    "Banking77": "classification/banking77",
-    "SST-2": "classification/sst2",
+WITH_BM25 = "ndcg@10, with BM25"
+
+
+class Column(NamedTuple):
+    """The mean of one metric over tasks.
+
+    Attributes:
+        tasks: A pattern of the tasks' names, for `fnmatch`.
+        metric: The metric; None: the main metric of the tasks.
+    """
+
+    tasks: str
+    metric: str | None = None
+
+    def shows(self, task: str, metric: str, *, main: bool) -> bool:
+        """Return whether a score is in the column."""
+        right = main if self.metric is None else metric == self.metric
+        return right and fnmatchcase(task, self.tasks)
+
+
+COLUMNS: Mapping[str, Column] = {
+    "STS-B": Column("sts/stsb-en-test"),
+    "SICK": Column("sts/sick-test"),
+    "words": Column("wordsim/*"),
+    "NFCorpus": Column("retrieval/nfcorpus"),
+    "NFCorpus + BM25": Column("retrieval/nfcorpus", WITH_BM25),
+    "Cranfield": Column("retrieval/cranfield"),
+    "Cranfield + BM25": Column("retrieval/cranfield", WITH_BM25),
+    "Banking77": Column("classification/banking77"),
+    "SST-2": Column("classification/sst2"),
 }
-"""Columns and patterns of their tasks, for `fnmatch`; a column of several tasks shows the mean."""

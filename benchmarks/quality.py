@@ -16,12 +16,11 @@ import json
 import sys
 import time
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from columns import TASKS
+from columns import COLUMNS, Column
 from harness import SHARED, check_clean, environment, save
 from quality_models import Contestant, Maker, contestants, processor_seconds
 
@@ -32,8 +31,7 @@ from staticemb_distiller.evaluation.scoring import SETTINGS, Outcome
 DIMENSIONS = (256, 128, 64)
 RESAMPLES = 1000
 BASELINE = "model2vec distill"
-COLUMNS: Mapping[str, str] = {"STS-B dev": "sts/stsb-en-dev", **TASKS}
-"""Columns of the table -> patterns of their tasks; a column of several tasks shows the mean."""
+MEASURED: Mapping[str, Column] = {"STS-B dev": Column("sts/stsb-en-dev"), **COLUMNS}
 
 Scores = dict[int, dict[str, list[Outcome]]]
 """Dimensions -> column -> the outcomes of the column's tasks."""
@@ -53,8 +51,9 @@ def measured(contestant: Contestant, made: Path, data: Path, work: Path) -> Scor
     results = evaluate(
         contestant.open(made),
         data / "eval",
-        tasks=list(COLUMNS.values()),
+        tasks=[column.tasks for column in MEASURED.values()],
         prefixes=DIMENSIONS if contestant.prefixes else "full",
+        baseline="bm25",
         progress=lambda line: print(f"  {line}", file=sys.stderr, flush=True),
     )
     scores = _by_column(results)
@@ -65,14 +64,13 @@ def measured(contestant: Contestant, made: Path, data: Path, work: Path) -> Scor
 
 
 def _by_column(results: Results) -> Scores:
-    (name,) = results.models
+    name = results.models[0]
     found: Scores = {}
     for score in results.scores:
-        if score.model == name and score.main and score.outcome is not None:
-            column = next(
-                column for column, pattern in COLUMNS.items() if fnmatchcase(score.task, pattern)
-            )
-            found.setdefault(score.prefix, {}).setdefault(column, []).append(score.outcome)
+        for title, column in MEASURED.items():
+            shown = column.shows(score.task, score.metric, main=score.main)
+            if shown and score.model == name and score.outcome is not None:
+                found.setdefault(score.prefix, {}).setdefault(title, []).append(score.outcome)
     return found
 
 

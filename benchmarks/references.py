@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 
-from columns import TASKS
+from columns import COLUMNS
 from harness import RESULTS
 
 NAMES = {
@@ -21,14 +20,16 @@ NAMES = {
 def rows(
     names: Sequence[str] = ("minilm-en-small", "bm25", "tfidf"),
 ) -> list[tuple[str, list[str]]]:
-    """Return the label and a cell for each column of `TASKS`, from results/bundled.json."""
+    """Return the label and a cell for each of `COLUMNS`, from results/bundled.json."""
     saved = json.loads((RESULTS / "bundled.json").read_text(encoding="utf-8"))["scores"]
     table = []
     for name in names:
-        scores = [score for score in saved if score["model"] == name and score["main"]]
+        scores = [score for score in saved if score["model"] == name]
         cells = []
-        for pattern in TASKS.values():
-            values = [s["value"] for s in scores if fnmatchcase(s["task"], pattern)]
+        for column in COLUMNS.values():
+            values = [
+                s["value"] for s in scores if column.shows(s["task"], s["metric"], main=s["main"])
+            ]
             cells.append(f"{statistics.fmean(values):.1f}" if values else "–")
         table.append((NAMES[name], cells))
     return table

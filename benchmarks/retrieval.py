@@ -1,4 +1,4 @@
-"""Collections with judged queries: rankings by vectors, by BM25, and by both, and their NDCG@10."""
+"""Collections with judged queries: rankings by vectors and by BM25, and their NDCG@10."""
 
 from __future__ import annotations
 
@@ -12,9 +12,6 @@ from scipy.sparse import block_diag, csr_matrix
 
 from staticemb_distiller.evaluation import discover, metrics
 from staticemb_distiller.evaluation.tasks import RetrievalTask
-
-DEPTH = 100  # documents of each ranking that a mixture of two rankings considers
-SHARE = 0.35  # of the vectors' scores in a mixture; the rest is BM25's
 
 Floats = NDArray[np.float32]
 
@@ -77,24 +74,3 @@ def bm25(collection: Collection) -> Floats:
     queries = bm25s.tokenize(list(collection.queries), return_ids=False, **settings)
     empty = np.zeros(len(collection.documents), np.float32)
     return np.stack([index.get_scores(query) if query else empty for query in queries])
-
-
-def mixed(vectors: Floats, lexical: Floats, share: float = SHARE) -> Floats:
-    """Mix two rankings: each one's best documents, with their scores scaled to 0 to 1.
-
-    Args:
-        vectors: (Q, N) scores.
-        lexical: (Q, N) scores.
-        share: The weight of the first; the rest is the second's.
-    """
-    return share * _scaled(vectors) + (1 - share) * _scaled(lexical)
-
-
-def _scaled(scores: Floats) -> Floats:
-    best = metrics.top_columns(scores, DEPTH)
-    values = np.take_along_axis(scores, best, 1)
-    low, high = values[:, -1:], values[:, :1]
-    scaled = np.zeros_like(scores)
-    span = np.where(high > low, high - low, 1)
-    np.put_along_axis(scaled, best, (values - low) / span, 1)
-    return scaled

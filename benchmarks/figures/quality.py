@@ -6,11 +6,10 @@ from typing import Any
 
 import drawing
 import references
-from columns import TASKS
+from columns import COLUMNS
 
 Results = dict[str, Any]
 
-COLUMNS = tuple(TASKS)
 CHARTED = (
     ("STS-B", "STS Benchmark, Spearman × 100"),
     ("words", "Word similarity, mean of seven sets"),

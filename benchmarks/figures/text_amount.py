@@ -6,9 +6,7 @@ from typing import Any
 
 import drawing
 import references
-from columns import TASKS
-
-COLUMNS = tuple(TASKS)
+from columns import COLUMNS
 
 
 def section(content: dict[str, Any]) -> str:
@@ -17,7 +15,7 @@ def section(content: dict[str, Any]) -> str:
     rows = []
     for name, dims in results["scores"].items():
         cells = dims[max(dims, key=int)]
-        rows.append([name, *(_cell(cells[column]) for column in COLUMNS)])
+        rows.append([name, *(_cell(cells.get(column)) for column in COLUMNS)])
     rows += [[name, *cells] for name, cells in references.rows(tuple(references.NAMES))]
     note = (
         f"256 dimensions, int8. ↑ better and ↓ worse than {results['baseline']} outside the 95 % "
@@ -28,7 +26,9 @@ def section(content: dict[str, Any]) -> str:
     return drawing.table(["sentences", *COLUMNS], rows) + "\n\n" + note
 
 
-def _cell(cell: dict[str, Any]) -> str:
+def _cell(cell: dict[str, Any] | None) -> str:
+    if cell is None:
+        return "–"
     over = cell.get("over_baseline", {"low": 0, "high": 0})
     mark = "↑" if over["low"] > 0 else "↓" if over["high"] < 0 else ""
     return f"{cell['value']:.1f}{mark}"

@@ -1,11 +1,14 @@
 """What can be evaluated is opened by its kind, and gives its own package's vectors."""
 
 import gzip
+import inspect
 import json
 import sys
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
@@ -20,9 +23,12 @@ from staticemb_distiller.evaluation import (
     evaluate,
     load_model,
 )
-from staticemb_distiller.evaluation.metrics import unit
+from staticemb_distiller.evaluation.hybrid import VECTOR_WEIGHT, mixed
+from staticemb_distiller.evaluation.metrics import ndcg, top_columns, unit
 from staticemb_distiller.file import Parts, Settings, write
 from staticemb_runtime import StaticModel
+from staticemb_runtime.search import Index
+from staticemb_runtime.search.fusion import SCALED_OVER, fuse
 
 WORDS = ["cat", "dog", "saw", "drill"]
 TEXTS = ["cat dog", "saw", "drill cat saw"]
@@ -182,6 +188,50 @@ def test_bm25_ranks_by_words_and_does_retrieval_alone(search, tmp_path):
     assert recall.output.tolist() == [1, 1]
     for task in discover(data.make(tmp_path)):
         assert (model.outcomes(task) == []) == (task.kind != "retrieval")
+
+
+def test_with_bm25_a_model_is_ranked_together_with_it_too(search, tmp_path):
+    pytest.importorskip("bm25s")
+    together = "ndcg@10, with BM25"
+    models = [FunctionModel("noise", data.noise), "tfidf"]
+    results = evaluate(models, tmp_path, prefixes=[4, 8], baseline="bm25")
+    found = [s for s in results.scores if s.metric == together]
+    assert [(s.model, s.prefix, s.main) for s in found] == [
+        ("noise", 8, False),
+        ("noise", 4, False),
+    ]
+    vectors = {part: unit(data.noise(texts)[:, :8]) for part, texts in search.texts.items()}
+    words = load_model("bm25").scores(search)(0, 2)
+    ranked = mixed(vectors["queries"] @ vectors["documents"].T, words)
+    expected = ndcg(top_columns(ranked, 10), search.relevance)
+    assert found[0].outcome.output.tolist() == expected.tolist()
+    assert not [s for s in evaluate(models, tmp_path).scores if s.metric == together]
+
+
+def test_a_query_that_is_a_document_does_not_find_itself_with_bm25(tmp_path):
+    pytest.importorskip("bm25s")
+    base = tmp_path / "retrieval/copies"
+    texts = ["cats sleep", "dogs bark loudly", "dogs bark"]
+    rows = [{"_id": str(i), "text": text} for i, text in enumerate(texts)]
+    data.write_jsonl(base / "corpus.jsonl", rows)
+    data.write_jsonl(base / "queries.jsonl", rows[2:])
+    data.write(base / "qrels/test.tsv", [("2", "1", 1), ("2", "2", 5)])
+    results = evaluate(FunctionModel("noise", data.noise), tmp_path, baseline="bm25")
+    ideal = results.value("bm25", "retrieval/copies")
+    assert 0 < ideal < 100
+    (found,) = (s for s in results.scores if s.metric == "ndcg@10, with BM25")
+    assert found.value == ideal
+
+
+@given(st.integers(1, SCALED_OVER), st.integers(0, 2**32 - 1), st.floats(0, 1))
+def test_mixed_scores_rank_as_an_index_does(count, seed, weight):
+    rng = np.random.default_rng(seed)
+    cosines, words = rng.normal(size=(2, 1, count))
+    order = np.argsort(-mixed(cosines, words, weight)[0], kind="stable")
+    near = np.ones(count, np.bool_)
+    assert order.tolist() == fuse(words[0], cosines[0], near, weight).order.tolist()
+    default = inspect.signature(Index.search).parameters["vector_weight"].default
+    assert default == VECTOR_WEIGHT
 
 
 def test_tfidf_does_every_task(search, tmp_path):

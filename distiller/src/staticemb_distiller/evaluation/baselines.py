@@ -82,11 +82,21 @@ class BM25(LexicalModel):
         self.name = name
         self.facts = {"kind": "bm25", "k1": 1.5, "b": 0.75, "stop_words": "en"}
         self._package: Any = bm25s
+        self._last: tuple[RetrievalTask, scoring.Scorer] | None = None
 
     def outcomes(self, task: Task) -> list[Outcome]:
         """Return the metrics of a retrieval task; empty for other tasks."""
         if not isinstance(task, RetrievalTask):
             return []
+        return scoring.score_ranking(task, self.scores(task))
+
+    def scores(self, task: RetrievalTask) -> scoring.Scorer:
+        """Return the scores of a task's documents for its queries; the last index is kept."""
+        if self._last is None or self._last[0] is not task:
+            self._last = task, self._indexed(task)
+        return self._last[1]
+
+    def _indexed(self, task: RetrievalTask) -> scoring.Scorer:
         logging.getLogger("bm25s").setLevel(logging.WARNING)
         index = self._package.BM25(method="lucene", k1=1.5, b=0.75)
         tokenize = self._package.tokenize
@@ -100,7 +110,7 @@ class BM25(LexicalModel):
         def scores(start: int, stop: int) -> NDArray[np.float32]:
             return np.stack([index.get_scores(q) if q else empty for q in queries[start:stop]])
 
-        return scoring.score_ranking(task, scores)
+        return scores
 
 
 class WordVectors(FunctionModel):

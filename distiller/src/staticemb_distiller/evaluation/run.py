@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import EvaluationError
 from ..teacher.open_teacher import is_server
 from . import scoring
+from .baselines import BM25
 from .discovery import discover
 from .load import load_model
 from .memory import added_memory
@@ -22,7 +23,7 @@ from .models import Embedder, FunctionModel, LexicalModel, Vectors
 from .results import Results, Score
 from .scoring import Outcome
 from .speed import sample, texts_per_second
-from .tasks import SAMPLE, Task
+from .tasks import SAMPLE, RetrievalTask, Task
 
 Prefixes = Sequence[int] | Literal["full", "ladder"]
 
@@ -64,8 +65,8 @@ def evaluate(
         progress: Called with a line for each step.
 
     Returns:
-        The scores of each model on each task that it can do. A model of word counts, such as BM25,
-        can only do retrieval.
+        The scores of each model on each task that it can do. BM25 can only do retrieval; where it
+        is among the models, each of the others is also measured together with it.
 
     Raises:
         EvaluationError: A prefix, a model or the data is invalid.
@@ -84,7 +85,9 @@ def evaluate(
     teachers = [] if teacher is None else [teacher]
     compared_with = [*teachers, *_listed(baseline)]
     measured, compared = _rows(models, compared_with, prefixes)
-    _rename([row.model for row in (*measured, *compared)])
+    models_of_rows = [row.model for row in (*measured, *compared)]
+    _rename(models_of_rows)
+    bm25 = next((model for model in models_of_rows if isinstance(model, BM25)), None)
     for row in (*measured, *compared):
         model = row.model
         facts = {**model.facts, "bytes": model.bytes}
@@ -92,7 +95,7 @@ def evaluate(
         for task in found:
             if progress:
                 progress(f"{model.name}: {task.name}")
-            scores, seconds = _scores(row, task)
+            scores, seconds = _scores(row, task, bm25)
             results.scores += scores
             if speed:
                 facts["seconds"] = facts.get("seconds", 0.0) + seconds
@@ -178,8 +181,8 @@ def _rename(models: Sequence[Embedder | LexicalModel]) -> None:
             model.name = f"{model.name}-{count}"
 
 
-def _scores(row: _Row, task: Task) -> tuple[list[Score], float]:
-    """Measure the scores of a row's model at each of the row's prefixes.
+def _scores(row: _Row, task: Task, bm25: BM25 | None) -> tuple[list[Score], float]:
+    """Measure the scores of a row's model at each of the row's prefixes, and with BM25.
 
     Returns:
         The scores, and the seconds of embedding; of a model of word counts, with the ranking.
@@ -192,12 +195,13 @@ def _scores(row: _Row, task: Task) -> tuple[list[Score], float]:
     vectors = {part: _encoded(model, part, texts) for part, texts in task.texts.items()}
     seconds = time.perf_counter() - started
     dim = next(iter(vectors.values())).shape[1]
+    words = bm25.scores(task) if bm25 and isinstance(task, RetrievalTask) else None
     scores = []
     for prefix in _lengths(row.prefixes, dim, model.prefixes):
         if prefix == dim and not row.whole:
             continue
         cut = {part: unit(array[:, :prefix]) for part, array in vectors.items()}
-        scores += _named(model.name, task, prefix, scoring.score(task, cut))
+        scores += _named(model.name, task, prefix, scoring.score(task, cut, words))
     return scores, seconds
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +20,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from . import metrics
+from .hybrid import DEPTH, VECTOR_WEIGHT, mixed
 from .tasks import (
     BitextTask,
     ClassificationTask,
@@ -35,7 +36,8 @@ SETTINGS: Mapping[str, Any] = {
     "probe_max_iter": 200,
     "kmeans_seeds": (0, 1, 2, 3, 4),
     "kmeans_max_iter": 100,
-    "retrieval_depth": 100,
+    "retrieval_depth": DEPTH,
+    "vector_weight": VECTOR_WEIGHT,
 }
 """The settings that scores depend on."""
 
@@ -43,6 +45,9 @@ Statistic = Literal["spearman", "average_precision", "v_measure", "mean"]
 
 Features = Any
 """(N, d) float32 array, or a scipy sparse matrix of that shape."""
+
+Scorer = Callable[[int, int], NDArray[np.floating[Any]]]
+"""Returns the (stop - start, documents) scores of the queries from start to stop."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,12 +69,15 @@ class Outcome:
     output: NDArray[Any]
 
 
-def score(task: Task, features: Mapping[str, Features]) -> list[Outcome]:
+def score(
+    task: Task, features: Mapping[str, Features], words: Scorer | None = None
+) -> list[Outcome]:
     """Compute the task's metrics, the main metric first.
 
     Args:
         task: The task.
         features: Unit vectors (N, d), dense or sparse, for each part of `task.texts`.
+        words: BM25's scores of a retrieval task, for the metric of both rankings together.
     """
     if isinstance(task, PairTask):
         return [_pairs(task, features["first"], features["second"])]
@@ -86,18 +94,11 @@ def score(task: Task, features: Mapping[str, Features]) -> list[Outcome]:
         block = queries[start:stop] @ documents.T
         return np.asarray(block.toarray() if issparse(block) else block)
 
-    return score_ranking(task, scores)
+    return score_ranking(task, scores) + (_together(task, scores, words) if words else [])
 
 
-def score_ranking(
-    task: RetrievalTask, scores: Callable[[int, int], NDArray[np.floating[Any]]]
-) -> list[Outcome]:
-    """Compute NDCG@10 and recall@100 of documents ranked by scores.
-
-    Args:
-        task: The task.
-        scores: Returns the (stop - start, documents) scores of the queries from start to stop.
-    """
+def score_ranking(task: RetrievalTask, scores: Scorer) -> list[Outcome]:
+    """Compute NDCG@10 and recall@100 of documents ranked by scores."""
     depth = SETTINGS["retrieval_depth"]
     ranked = metrics.best_documents(scores, task.relevance.shape, depth, task.excluded)
     by_query = {
@@ -109,6 +110,23 @@ def score_ranking(
         Outcome(name, 100 * float(each.mean()), "mean", nothing, each)
         for name, each in by_query.items()
     ]
+
+
+def _together(task: RetrievalTask, vectors: Scorer, words: Scorer) -> list[Outcome]:
+    """Compute NDCG@10 of vectors and BM25 together."""
+
+    def scores(start: int, stop: int) -> NDArray[np.floating[Any]]:
+        near, lexical = (np.array(part(start, stop), np.float32) for part in (vectors, words))
+        if task.excluded is not None:
+            # A query's own text would be the best of both rankings, and set their scale.
+            excluded = task.excluded[start:stop]
+            rows = np.flatnonzero(excluded >= 0)
+            for block in (near, lexical):
+                block[rows, excluded[rows]] = block[rows].min(axis=1)
+        return mixed(near, lexical)
+
+    first = score_ranking(task, scores)[0]
+    return [replace(first, metric=f"{first.metric}, with BM25")]
 
 
 def _pairs(task: PairTask, first: Features, second: Features) -> Outcome:

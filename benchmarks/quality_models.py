@@ -120,10 +120,6 @@ class Maker:
         """The file of general text."""
         return self.data / "text" / "mixed.txt.gz"
 
-    def collection(self, name: str) -> Path:
-        """Return the file of a collection's documents, which holds no queries."""
-        return self.data / "eval" / "retrieval" / name / "corpus.jsonl"
-
     def ours(self, name: str, *arguments: str) -> Contestant:
         """Return a contestant that our command makes with the given arguments."""
 
@@ -154,14 +150,6 @@ def contestants(maker: Maker) -> list[Contestant]:
     """Return all contestants. Making one fails if its package is not installed."""
     mixed = str(maker.text)
     text = ("--fit", mixed, *TEXT, *WORDS, "--vocabulary-from", mixed, "--dtype", "int8")
-    own = [
-        maker.ours(
-            f"ours, text and {name}'s documents",
-            *("--fit", mixed, f"{maker.collection(place)}::weight=3,limit=14000", *TEXT),
-            *(*WORDS, "--vocabulary-from", mixed, "--dtype", "int8"),
-        )
-        for name, place in (("NFCorpus", "nfcorpus"), ("Cranfield", "cranfield"))
-    ]
     return [
         Contestant(
             "teacher",
@@ -196,7 +184,6 @@ def contestants(maker: Maker) -> list[Contestant]:
         ),
         maker.ours("ours, text", *text),
         maker.ours("ours, no text", "--dtype", "int8"),
-        *own,
     ]
 
 

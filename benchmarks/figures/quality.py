@@ -83,10 +83,9 @@ def _note(content: Results, *, timed: bool) -> str:
 def pictures(content: Results) -> dict[str, str]:
     """Draw bars with 95 % intervals for each model at its largest dimension."""
     scores = content["results"]["scores"]
-    models = [name for name in scores if "documents" not in name]
     groups, intervals = [], {}
     for column, title in CHARTED:
-        cells = {name: scores[name][max(scores[name], key=int)].get(column) for name in models}
+        cells = {name: dims[max(dims, key=int)].get(column) for name, dims in scores.items()}
         rows = []
         for name, cell in cells.items():
             if cell:

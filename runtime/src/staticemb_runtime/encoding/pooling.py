@@ -124,6 +124,7 @@ class Pooler:
         self._unit = parameters.unit
         self._columns = parameters.columns
         self._cut = self._columns < table.dim
+        self._shorter = prefix < self._columns
         self._narrow = prefix == 1 or (self._damped and dims == 1)  # see weighted_sums
         self._type = table.embeddings.dtype.type
         self._integers = table.sums_integers
@@ -186,7 +187,9 @@ class Pooler:
                 total = np.add.accumulate(damping)[-1]
             if weights is not None:
                 damping *= weights
-            sums = einsum("s,sd->d", damping, floats[:, : self._prefix])
+            if self._shorter:
+                floats = floats[:, : self._prefix]
+            sums = einsum("s,sd->d", damping, floats)
         elif self._integers:
             sums = add(rows, 0, np.float32)  # exact, too, and faster for few tokens
         elif weights is None:

@@ -256,8 +256,10 @@ class EncodeMethods:
             sentences = one_of_two(sentences, peer)
         empty = EmptyTexts.of(on_empty)
         request = self._encoder.request(truncate_dim, normalize_embeddings, precision, pooling)
-        threads = check_workers(workers)
-        size = slice_size(batch_size, threads)
+        threads, size = 1, BATCH_SIZE
+        if workers is not threads or batch_size is not size:
+            threads = check_workers(workers)
+            size = slice_size(batch_size, threads)
         if isinstance(sentences, str):
             return self._encoder.encode_one(sentences, request, prompt=prompt, empty=empty)
         return self._encoder.encode(

@@ -130,9 +130,7 @@ class WordTokenizer:
             packed = None if words is None else self._join(words)
             if packed is not None:
                 ids: Ids = np.frombuffer(packed, np.int32)
-                if self._unknown is None and (self._limit is None or len(ids) <= self._limit):
-                    return ids
-                return self._shortened(WordIds(ids, np.array([len(ids)], np.intp)))[0]
+                return ids if self._limit is None else ids[: self._limit]
         return self.encode([text])[0]
 
     def _encode(self, texts: list[str], size: int) -> tuple[Ids, Counts]:
@@ -208,15 +206,17 @@ class WordTokenizer:
         return self._encoder.texts([text]).ids.tobytes()
 
     def _join(self, words: list[str]) -> bytes | None:
-        """Return the bytes of the words' ids; None if a word is not in the dictionary."""
+        """Return the bytes of the words' known ids; None if a word is not in the dictionary."""
         try:
             return b"".join(map(self._dictionary.__getitem__, words))
         except KeyError:
             return None
 
     def _learn_few(self, splitter: Splitter, words: list[str]) -> dict[str, bytes] | None:
-        """Encode new words; None if one is not separable."""
+        """Encode new words, without unknown ids; None if one is not separable."""
         encoded = self._encoder.words(Words.join([word.encode() for word in words])).split()
+        if self._unknown is not None:
+            encoded = [ids if ids is None else self._known(ids) for ids in encoded]
         learned = {word: ids for word, ids in zip(words, encoded, strict=True) if ids is not None}
         if len(learned) < len(words):
             return None
@@ -227,6 +227,11 @@ class WordTokenizer:
                 short = {w: ids for w, ids in learned.items() if len(w) <= _DICTIONARY_WORD}
                 self._dictionary.update(short)
         return learned
+
+    def _known(self, packed: bytes) -> bytes:
+        """Drop the unknown id from the bytes of a word's ids."""
+        ids = np.frombuffer(packed, np.int32)
+        return ids[ids != self._unknown].tobytes()
 
     def _fill(self) -> None:
         """Store the words whose ids are known in advance."""

@@ -1,4 +1,4 @@
-"""Quality by the amount of the user's text: alone, and in addition to generated sequences.
+"""Quality by the amount of the user's text, in addition to generated sequences.
 
     python benchmarks/text_amount.py --data ../shared        make, measure, write the results
     python benchmarks/text_amount.py --data ../shared --sentences 1000 5000
@@ -25,16 +25,14 @@ WITHOUT = "no text"
 
 
 def contestants(maker: Maker, amounts: list[int]) -> list[Contestant]:
-    """Return one model without text, and two for each amount of text.
-
-    One of the two is fitted to generated sequences as well, the other to the text alone.
-    """
+    """Return one model without text, and one for each amount of text."""
     text = str(maker.data / "text" / "cc.txt.gz")
     made = [
         maker.ours(WITHOUT, "--dtype", "int8"),
         *(
-            maker.ours(f"{amount:,} {how}", flag, text, "--limit", str(amount), "--dtype", "int8")
-            for how, flag in (("on top", "--text"), ("alone", "--fit"))
+            maker.ours(
+                f"{amount:,} on top", "--text", text, "--limit", str(amount), "--dtype", "int8"
+            )
             for amount in amounts
         ),
     ]

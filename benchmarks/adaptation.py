@@ -140,16 +140,19 @@ def table(bench: Bench, collection: Collection) -> dict[str, Any]:
     }
     found: dict[str, Any] = {"BM25": {"alone": collection.ndcg(lexical)}}
     for label, each in scores.items():
-        found[label] = {
-            "alone": collection.ndcg(each),
-            "with BM25": collection.ndcg(mixed(each, lexical)),
-        }
-        found[label] |= spent.get(label, {})
+        found[label] = measured(collection, each, lexical) | spent.get(label, {})
     return {"documents": len(texts), "queries": len(collection.queries), "ndcg": found}
 
 
-def fewer_documents(bench: Bench, collection: Collection) -> dict[str, float]:
+def measured(collection: Collection, scores: Floats, lexical: Floats) -> dict[str, float]:
+    """Return the NDCG@10 of scores (Q, N), alone and with BM25's."""
+    together = mixed(scores, lexical)
+    return {"alone": collection.ndcg(scores), "with BM25": collection.ndcg(together)}
+
+
+def fewer_documents(bench: Bench, collection: Collection) -> dict[str, dict[str, float]]:
     """Adapt to some of the documents, and search all; return NDCG@10 by the number."""
+    lexical = bm25(collection)
     order = np.random.default_rng(0).permutation(len(collection.documents))
     found = {}
     for count in FEWER:
@@ -157,17 +160,17 @@ def fewer_documents(bench: Bench, collection: Collection) -> dict[str, float]:
         texts = tuple(collection.documents[row] for row in rows.tolist())
         vectors = collection.document_vectors[rows]
         path, _ = bench.adapted(f"{collection.name}-{count}", texts, vectors)
-        found[str(count)] = collection.ndcg(asymmetric(path, collection))
+        found[str(count)] = measured(collection, asymmetric(path, collection), lexical)
     return found
 
 
 def drift(bench: Bench, collection: Collection) -> dict[str, float]:
-    """Adapt to the first half of a collection, and search all of it."""
+    """Adapt to the first half of a collection, and search all of it; return NDCG@10."""
     half = len(collection.documents) // 2
     path, _ = bench.adapted(
         f"{collection.name}-half", collection.documents[:half], collection.document_vectors[:half]
     )
-    return {"the first half": collection.ndcg(asymmetric(path, collection))}
+    return measured(collection, asymmetric(path, collection), bm25(collection))
 
 
 def many_subjects(bench: Bench, names: tuple[str, ...]) -> dict[str, Any]:
@@ -178,6 +181,7 @@ def many_subjects(bench: Bench, names: tuple[str, ...]) -> dict[str, Any]:
     found: dict[str, Any] = {"documents": len(whole.documents), **spent, "ndcg": {}}
     static = asymmetric(path, whole)
     teacher = whole.query_vectors @ whole.document_vectors.T
+    lexical = bm25(whole)
     first = 0
     for collection in collections:
         rows = slice(first, first + len(collection.queries))
@@ -191,8 +195,9 @@ def many_subjects(bench: Bench, names: tuple[str, ...]) -> dict[str, Any]:
             collection.query_vectors,
         )
         found["ndcg"][collection.name] = {
-            "teacher": own.ndcg(teacher[rows]),
-            "adapted": own.ndcg(static[rows]),
+            "BM25": {"alone": own.ndcg(lexical[rows])},
+            "teacher": measured(own, teacher[rows], lexical[rows]),
+            "adapted": measured(own, static[rows], lexical[rows]),
         }
     return found
 

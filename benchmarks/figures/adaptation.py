@@ -53,27 +53,24 @@ def further(content: dict[str, Any]) -> dict[str, str]:
     body = []
     for name, fewer in results["fewer"].items():
         ndcg = results["collections"][name]["ndcg"]
-        body.append(
-            [
-                NAMES[name],
-                f"{ndcg['BM25']['alone']:.1f}",
-                f"{ndcg['general']['alone']:.1f}",
-                *(f"{fewer[count]:.1f}" for count in counts),
-                f"{results['half'][name]['the first half']:.1f}",
-                f"{ndcg['adapted']['alone']:.1f}",
-                f"{ndcg['teacher']['alone']:.1f}",
-            ]
-        )
+        adapted = [*fewer.values(), results["half"][name], ndcg["adapted"]]
+        for way, title in (("alone", NAMES[name]), ("with BM25", f"{NAMES[name]}, with BM25")):
+            ways = [ndcg["general"], *adapted, ndcg["teacher"]]
+            body.append([title, f"{ndcg['BM25']['alone']:.1f}", *(f"{w[way]:.1f}" for w in ways)])
     heads = ["adapted to documents", "BM25", "none", *counts, "the first half", "all", "teacher"]
     rows = []
     for union in results["union"]:
         for name, found in union["ndcg"].items():
             if name not in NAMES:  # knobs were chosen on it, so its figures prove nothing
                 continue
-            share = found["adapted"] / found["teacher"]
-            figures = [f"{found['teacher']:.1f}", f"{found['adapted']:.1f}", f"{share:.0%}"]
-            rows.append([f"{len(union['ndcg'])}", NAMES[name], *figures])
-    union_heads = ["collections", "queries of", "teacher", "adapted", "share"]
+            teacher, adapted = found["teacher"], found["adapted"]
+            share = f"{adapted['alone'] / teacher['alone']:.0%}"
+            ways = [found["BM25"]["alone"], teacher["alone"], adapted["alone"]]
+            cells = [*(f"{way:.1f}" for way in ways), share]
+            cells += [f"{way['with BM25']:.1f}" for way in (teacher, adapted)]
+            rows.append([f"{len(union['ndcg'])}", NAMES[name], *cells])
+    union_heads = ["collections", "queries of", "BM25", "teacher", "adapted", "share"]
+    union_heads += ["teacher with BM25", "adapted with BM25"]
     return {
         "adaptation_fewer": drawing.table(heads, body),
         "adaptation_union": drawing.table(union_heads, rows, 2),

@@ -230,8 +230,9 @@ class WordTokenizer:
 
     def _known(self, packed: bytes) -> bytes:
         """Drop the unknown id from the bytes of a word's ids."""
-        ids = np.frombuffer(packed, np.int32)
-        return ids[ids != self._unknown].tobytes()
+        ids: Ids = np.frombuffer(packed, np.int32)
+        known: Ids = ids[ids != self._unknown]
+        return known.tobytes()
 
     def _fill(self) -> None:
         """Store the words whose ids are known in advance."""

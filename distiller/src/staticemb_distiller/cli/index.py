@@ -50,7 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     given.add_argument(
         "--teacher-cache",
         metavar="FOLDER",
-        help="save the teacher's vectors in FOLDER, and take them from it next time",
+        help="save the teacher's vectors in FOLDER, and take them from it next time [of a server: "
+        "INDEX.checkpoint, until the index is complete]",
     )
     given.add_argument(
         "--vectors",

@@ -121,9 +121,10 @@ def index_with_teacher(
         else:
             assert vectors is not None
             made = _GivenVectors(vectors, vector, total)
-        with _opened(
+        with Index.create(
             path,
             loaded,
+            exist_ok=True,
             passage_characters=passage_characters,
             precision=precision,
             truncate_dim=truncate_dim,
@@ -159,9 +160,7 @@ class _TeacherVectors(_Vectors):
     def __init__(self, teacher: TextEncoder, folder: Path | None) -> None:
         self.teacher = teacher
         self._store = (
-            None
-            if folder is None
-            else TeacherCache(folder, teacher.about("document"), teacher.dim)
+            None if folder is None else TeacherCache(folder, teacher.about("document"), teacher.dim)
         )
 
     def of(self, texts: list[str]) -> NDArray[Any]:
@@ -265,12 +264,3 @@ def _check_teacher(
     except MissingSpaceError:
         assert model.space is not None
         progress.warn(f"The model does not tell whether {teacher.name} is {model.space.teacher}")
-
-
-def _opened(path: str | os.PathLike[str], model: StaticModel, **settings: Any) -> Index:  # noqa: ANN401 - passed on
-    if not Path(path).exists():
-        return Index.create(path, model, **settings)
-    index = Index.open(path, model, mode="write")
-    if settings["store_model"] and not index.info().model_stored:
-        index.store_model()
-    return index

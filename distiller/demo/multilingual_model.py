@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 NAME = "multilingual"
+MOST_BYTES = 30_000_000  # of the wheel
 RECIPE = Path(__file__).with_name("multilingual.toml")
 CARD = RECIPE.with_suffix(".md")
 LICENSE = RECIPE.with_suffix(".license.txt")
@@ -105,6 +106,11 @@ def _make(options: argparse.Namespace) -> int:
         names = Names(f"staticemb-model-{NAME}", options.version)
         wheel = build_wheel(path, Path(), names, LICENSE, CARD)
         progress.note(f"Wrote {described(wheel)}")
+        if (size := wheel.stat().st_size) > MOST_BYTES:
+            raise DistillerError(
+                f"{wheel}: expected a wheel of at most {MOST_BYTES:,} bytes, found {size:,}; "
+                f"give {RECIPE.name} fewer tokens or dimensions"
+            )
     return 0
 
 

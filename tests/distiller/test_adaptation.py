@@ -326,6 +326,20 @@ def test_documents_with_zero_vectors_are_left_out_and_counted(tmp_path, model, t
     assert with_zeros.read_bytes() == without.read_bytes()
 
 
+def test_documents_without_a_known_token_are_counted(tmp_path, model, teacher, notes):
+    """Documents in a language that the model does not know."""
+    texts = [*TEXTS, "неизвестные слова", "日本語の文書", "  "]
+    vectors = teacher.encode([*TEXTS, *TEXTS[:3]])
+    mixed, known = tmp_path / "mixed.staticemb", tmp_path / "known.staticemb"
+    report = adapt(model, texts, mixed, vectors=vectors, progress=notes)
+    assert report.documents == len(texts)
+    line = "3 documents have no token that the model knows: the fit cannot use them"
+    assert line in notes.lines
+    notes.lines.clear()
+    adapt(model, TEXTS, known, vectors=teacher.encode(TEXTS), progress=notes)
+    assert not any("no token" in line for line in notes.lines)
+
+
 def test_vectors_of_any_length_are_scaled_and_it_says_so(tmp_path, model, teacher, notes):
     lengths = np.random.default_rng(0).uniform(2, 9, (len(TEXTS), 1)).astype(np.float32)
     given, scaled = tmp_path / "given.staticemb", tmp_path / "scaled.staticemb"

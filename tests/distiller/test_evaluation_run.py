@@ -494,6 +494,20 @@ def test_a_mistake_is_one_line(folder, tmp_path, monkeypatch, capsys, arguments,
     assert list(tmp_path.iterdir()) == []
 
 
+def test_texts_that_a_model_does_not_know_are_counted(tmp_path, capsys):
+    data = tmp_path / "data"
+    (data / "sts").mkdir(parents=True)
+    rows = ["5\tA dog sleeps.\tA cat sleeps.", "1\t犬が寝る\t猫が寝る", "3\tA dog.\t猫が寝る"]
+    (data / "sts" / "mixed.tsv").write_text("\n".join(rows) + "\n")
+    report = tmp_path / "report.json"
+    command = ["evaluate", "minilm-en-small", "--data", str(data), "--json", str(report)]
+    assert main([*command, "--no-speed", "--resamples", "0"]) == 0
+    note = "minilm-en-small: 3 texts have no token that the model knows: their vectors are zero"
+    assert note in capsys.readouterr().err.splitlines()
+    (model,) = json.loads(report.read_text())["models"].values()
+    assert model["zero_vectors"] == 3
+
+
 def test_the_command_as_a_process(folder):
     command = [sys.executable, "-m", "staticemb_distiller", "evaluate", "tfidf"]
     done = subprocess.run(

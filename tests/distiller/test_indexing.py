@@ -1,6 +1,8 @@
 """Indexes with a teacher's vectors, adaptation to an index's passages, scorers, and measuring."""
 
+import contextlib
 import json
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -203,6 +205,32 @@ def test_the_command_indexes_files(tmp_path, adapted, teacher, capsys):
     assert main([*command, "--vectors", str(tmp_path / "v.npy")]) == 2
     assert "the input" in capsys.readouterr().err
     assert source.read_text().count("\n") == len(TEXTS)
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_an_empty_file_becomes_an_index_and_a_model_is_stored_later(
+    tmp_path, adapted, teacher, capsys, interrupted
+):
+    path = tmp_path / "docs.db"
+    path.touch()
+    if interrupted:
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")  # what `create` does first
+    source = write_jsonl(tmp_path / "docs.jsonl", TEXTS, _id=IDS)
+    np.save(tmp_path / "v.npy", teacher.encode(TEXTS))
+    command = ["index", str(source), "--model", str(adapted), "-o", str(path)]
+    command += ["--vectors", str(tmp_path / "v.npy")]
+    assert main(command) == 0
+    assert "300 new" in capsys.readouterr().err
+    with Index.open(path) as index:
+        assert not index.info().model_stored
+    assert main([*command, "--store-model"]) == 0
+    assert "300 unchanged" in capsys.readouterr().err
+    with Index.open(path) as index:
+        assert index.info().model_stored
+    for option in (["--precision", "bits"], ["--truncate-dim", "8"]):
+        assert main([*command, *option]) == 2
+        assert f"{option[0]}: {path} exists and was made with" in capsys.readouterr().err
 
 
 # --- files that change or cannot be read ----------------------------------------------------------

@@ -65,6 +65,23 @@ def test_one_command_makes_the_model_and_its_wheel(tmp_path, tatoeba, monkeypatc
     assert (tmp_path / "cache").is_dir()
 
 
+def test_a_wheel_that_is_too_large_is_an_error(tmp_path, tatoeba, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(multilingual_model, "version", lambda name: "9.9")
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    monkeypatch.setattr(multilingual_model, "RECIPE", tmp_path / "recipe.toml")
+    assert multilingual_model.MOST_BYTES == 30_000_000
+    monkeypatch.setattr(multilingual_model, "MOST_BYTES", 10_000)
+    server = EmbeddingServer()
+    try:
+        status = multilingual_model.main([str(tatoeba), "out", "--server", server.spec])
+    finally:
+        server.close()
+    assert status == 2
+    assert "expected a wheel of at most 10,000 bytes, found " in capsys.readouterr().err
+    assert (tmp_path / "out" / "multilingual.staticemb").exists()  # hours of work stay
+
+
 def test_the_recipe_is_valid_and_its_languages_have_sentences():
     recipe = Recipe.read(multilingual_model.RECIPE)
     assert set(recipe.fit_language) == set(multilingual_model._CODES.values())

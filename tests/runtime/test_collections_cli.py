@@ -120,6 +120,26 @@ def test_hits_as_text_and_json(index, run):
     assert explained["similarity"] == pytest.approx(first["vector_score"], abs=0.02)
 
 
+def test_a_filter_of_no_metadata_says_what_there_is(folder, index, run):
+    note = "staticemb: note: --filter: the first 8 documents have no metadata"
+    status, lines, notes = run("search", index, "a bank", "--filter", "id=1", "--filter", "day=3")
+    assert status == 0
+    assert lines == ["no document found"]
+    (line,) = notes.splitlines()
+    assert line.startswith(f"{note} 'id', but ")
+    assert "day" in line
+    assert line.endswith("; Index.get of Python finds a document by its id")
+    _, lines, notes = run("search", index, "a bank", "--filter", "month=3", "--json")
+    assert lines == []
+    assert notes.startswith(f"{note} 'month', but ")
+    assert "Index.get" not in notes
+    # A name that some documents have, and a filter that finds some, need no note.
+    assert run("search", index, "a bank", "--filter", "day=999")[2] == ""
+    status, lines, notes = run("search", index, "a bank", "--filter", "month=null")
+    assert lines != ["no document found"]
+    assert notes == ""
+
+
 def test_filters_and_methods(folder, index, run):
     _, lines, _ = run("search", index, "shipped order", "--filter", "day=3", "--json")
     assert [json.loads(line)["id"] for line in lines] == ["r3"]

@@ -1,8 +1,10 @@
 """`staticemb index` of folders: files that are gone, unreadable, binary, linked; a killed run."""
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -95,6 +97,14 @@ def test_a_model_is_stored_later(folder, run):
 def test_an_empty_file_becomes_an_index(folder, run):
     """Another command that makes the index at the same time has made the file already."""
     (folder / "i.db").touch()
+    assert "6 new" in run("docs", "-o", "i.db")[1]
+    assert ids() == EVERY
+
+
+def test_an_index_whose_making_was_interrupted_is_made(folder, run):
+    with contextlib.closing(sqlite3.connect("i.db")) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")  # what `create` does first
+    assert (folder / "i.db").stat().st_size > 0
     assert "6 new" in run("docs", "-o", "i.db")[1]
     assert ids() == EVERY
 

@@ -231,7 +231,7 @@ def test_a_stored_model_is_the_whole_search(tmp_path, model):
 def test_a_python_without_fts5_searches_by_vectors(path, model, tmp_path, monkeypatch):
     with Index.open(path) as index:
         expected = [hit.id for hit in index.search("apples", method="vector")]
-    monkeypatch.setattr("staticemb_runtime.search.open_index.has_full_text", lambda: False)
+    monkeypatch.setattr("staticemb_runtime.search.store.has_full_text", lambda: False)
     with pytest.raises(errors.FullTextMissingError, match="FTS5"):
         Index.create(tmp_path / "w.db", model, words="words")
     with Index.create(tmp_path / "n.db", model) as index:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -34,6 +32,7 @@ from .table.kernel_columns import with_kernel_columns
 from .teacher import token_vectors as token_outputs
 from .teacher.by_recipe import token_vectors
 from .teacher.open_teacher import TeacherSpec, is_server, is_teacher, open_teacher
+from .teacher.paid import TEXTS, checkpoint_of, remove_texts
 from .teacher.text_encoder import LocalTeacher, TextEncoder
 from .teacher.token_texts import token_text_vectors
 from .vocabulary.build import Vocabulary
@@ -46,7 +45,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from tokenizers import Tokenizer
 
-_TEXTS = "texts"  # subfolder of the checkpoint
 _TRAINED = "train:wordpiece"  # the tokenizer of given vectors
 
 
@@ -99,8 +97,8 @@ def distill(
     recipe = _for_kind(recipe or Recipe(), teacher).resolved()
     progress = progress or Progress(quiet=True)
     path = Path(output)
-    if is_server(teacher) and checkpoint is None and teacher_cache is None:
-        checkpoint = f"{path}.checkpoint"
+    if checkpoint is None and teacher_cache is None:
+        checkpoint = checkpoint_of(teacher, path)
     read = [str(file) for files in input_paths(recipe).values() for file in files]
     of_teacher: Iterable[str | Path] = ()
     if isinstance(teacher, VectorFile):
@@ -299,13 +297,10 @@ def _clear(
     """Remove the checkpoint of a complete run."""
     if checkpoint is None:
         return
-    if not keep:
-        shutil.rmtree(Path(checkpoint) / _TEXTS, ignore_errors=True)
     if store is not None:
         store.clear()
-    else:
-        with suppress(OSError):  # missing, or the folder has other files
-            Path(checkpoint).rmdir()
+    if not keep:
+        remove_texts(Path(checkpoint))
 
 
 def _check_arguments(
@@ -370,4 +365,4 @@ def _text_cache(
 ) -> Path | None:
     if teacher_cache is not None:
         return Path(teacher_cache)
-    return None if checkpoint is None else Path(checkpoint) / _TEXTS
+    return None if checkpoint is None else Path(checkpoint) / TEXTS

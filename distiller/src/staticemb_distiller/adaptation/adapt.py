@@ -12,6 +12,7 @@ from ..errors import AdaptationError
 from ..output_file import check_folders, check_output
 from ..progress import Progress
 from ..scratch_folder import scratch_folder
+from ..teacher.paid import paid_vectors
 from ..vocabulary.token_ids import TokenIds
 from .adapted_file import Dtype
 from .collection import Collection, Collector
@@ -89,7 +90,9 @@ def adapt(
         name: The teacher's name for the file's metadata; None: as the teacher or the model says.
         sts: A file of lines of a score and two sentences between tabs, to measure what the
             adaptation costs elsewhere.
-        teacher_cache: A folder for the teacher's vectors. An interrupted run continues from it.
+        teacher_cache: A folder for the teacher's vectors. An interrupted run continues from it. For
+            a server its default is the output with `.checkpoint` after it, which is removed at the
+            end.
         seed: The seed of the pseudo-queries.
         progress: The progress display; None: no display.
 
@@ -126,7 +129,7 @@ def adapt(
     tokenizer = None if tokenizer is None else os.fspath(tokenizer)
     # Without a model, the tokenizer may be trained on the documents.
     base = None if model == NO_MODEL else open_base(model, tokenizer)
-    with scratch_folder(path) as folder:
+    with scratch_folder(path) as folder, paid_vectors(teacher, path, teacher_cache) as cache:
         source = open_source(
             documents,
             index=index,
@@ -136,7 +139,7 @@ def adapt(
             vectors=vectors,
             text=text,
             vector=vector,
-            cache=folder / "teacher" if teacher_cache is None else Path(teacher_cache),
+            cache=folder / "teacher" if cache is None else cache,
         )
         if base is None:
             base = open_base(model, tokenizer, source.texts)

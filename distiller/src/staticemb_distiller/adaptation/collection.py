@@ -87,6 +87,10 @@ class Collection:
         ]
         if self.zero_vectors:
             lines.append(f"{self.zero_vectors:,} documents have a zero vector and are left out")
+        if unknown := int((self.documents.whole_lengths == 0).sum()):
+            lines.append(
+                f"{unknown:,} documents have no token that the model knows: the fit cannot use them"
+            )
         if self.different:
             lines.append(
                 f"{self.different:,} documents have the text of an earlier document but another "

@@ -185,7 +185,11 @@ def _different(documents: int, vectors: int, place: str, file: str) -> Adaptatio
 
 def _of_teacher(texts: Documents, spec: TeacherSpec, cache: Path) -> Source:
     teacher = open_teacher(spec)
-    stores = {kind: TeacherCache(cache, teacher.about(kind), teacher.dim) for kind in _KINDS}
+    documents = TeacherCache(cache, teacher.about("document"), teacher.dim)
+    # A teacher with one kind encodes no text twice.
+    one_kind = teacher.about("document") == teacher.about("query")
+    queries = documents if one_kind else TeacherCache(cache, teacher.about("query"), teacher.dim)
+    stores: dict[TextKind, TeacherCache] = {"document": documents, "query": queries}
 
     def encode(
         texts: Sequence[str], advance: Advance, kind: TextKind = "query"

@@ -115,7 +115,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     work.add_argument(
         "--teacher-cache",
         metavar="FOLDER",
-        help="save the teacher's vectors in FOLDER, and continue from them next time",
+        help="save the teacher's vectors in FOLDER, and continue from them next time [of a server: "
+        "OUTPUT.checkpoint, until the output is complete]",
     )
     work.add_argument("--seed", type=int, default=0, help="seed of the pseudo-queries [0]")
     work.add_argument("--quiet", action="store_true", help="show no progress")

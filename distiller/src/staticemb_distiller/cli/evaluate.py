@@ -159,6 +159,12 @@ def run(arguments: argparse.Namespace) -> int:
     report_on_stdout = Path(STANDARD_OUTPUT) in (path for path, _ in written)
     stream = sys.stderr if report_on_stdout else sys.stdout
     stream.write(in_terminal(results) + "\n")
+    for name, facts in results.facts.items():
+        if zeros := facts.get("zero_vectors"):
+            sys.stderr.write(
+                f"{name}: {zeros:,} texts have no token that the model knows: their vectors are "
+                "zero\n"
+            )
     if results.note:
         sys.stderr.write(f"{results.note} --data FOLDER measures on data of yours.\n")
     return 0

@@ -50,7 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     given.add_argument(
         "--teacher-cache",
         metavar="FOLDER",
-        help="save the teacher's vectors in FOLDER, and take them from it next time",
+        help="save the teacher's vectors in FOLDER, and take them from it next time [of a server: "
+        "INDEX.checkpoint, until the index is complete]",
     )
     given.add_argument(
         "--vectors",
@@ -77,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Make the index."""
-    from staticemb_runtime.cli import FileIndexing, check_index_options, new_index_options
+    from staticemb_runtime.cli import FileIndexing, existing_index, new_index_options
     from staticemb_runtime.search import Index
 
     from ..corpus import input_files
@@ -100,9 +101,8 @@ def run(arguments: argparse.Namespace) -> int:
             inputs.append(arguments.vectors)
         check_output(Path(arguments.output), inputs)
         passages = arguments.passage_characters
-        if Path(arguments.output).exists():
-            with Index.open(arguments.output) as index:
-                check_index_options(arguments, index.info(), passages)
+        if (found := existing_index(arguments.output, arguments, passages)) is not None:
+            found.close()
         if passages is None:
             passages = PASSAGE_CHARACTERS if arguments.vectors is None else 0
 

@@ -95,10 +95,12 @@ def evaluate(
         for task in found:
             if progress:
                 progress(f"{model.name}: {task.name}")
-            scores, seconds = _scores(row, task, bm25)
+            scores, seconds, zeros = _scores(row, task, bm25)
             results.scores += scores
             if speed:
                 facts["seconds"] = facts.get("seconds", 0.0) + seconds
+            if zeros:  # texts in another language, most often
+                facts["zero_vectors"] = facts.get("zero_vectors", 0) + zeros
         lengths = results.prefixes(model.name)
         if not lengths and not row.whole:  # the model has no prefix below its dimension
             del results.facts[model.name]
@@ -181,19 +183,21 @@ def _rename(models: Sequence[Embedder | LexicalModel]) -> None:
             model.name = f"{model.name}-{count}"
 
 
-def _scores(row: _Row, task: Task, bm25: BM25 | None) -> tuple[list[Score], float]:
+def _scores(row: _Row, task: Task, bm25: BM25 | None) -> tuple[list[Score], float, int]:
     """Measure the scores of a row's model at each of the row's prefixes, and with BM25.
 
     Returns:
-        The scores, and the seconds of embedding; of a model of word counts, with the ranking.
+        The scores; the seconds of embedding, and of a model of word counts of ranking, too; and
+        how many texts have a zero vector.
     """
     model = row.model
     started = time.perf_counter()
     if isinstance(model, LexicalModel):
         scores = _named(model.name, task, 0, model.outcomes(task))
-        return scores, time.perf_counter() - started
+        return scores, time.perf_counter() - started, 0
     vectors = {part: _encoded(model, part, texts) for part, texts in task.texts.items()}
     seconds = time.perf_counter() - started
+    zeros = sum(int((~array.any(axis=1)).sum()) for array in vectors.values())
     dim = next(iter(vectors.values())).shape[1]
     words = bm25.scores(task) if bm25 and isinstance(task, RetrievalTask) else None
     scores = []
@@ -202,7 +206,7 @@ def _scores(row: _Row, task: Task, bm25: BM25 | None) -> tuple[list[Score], floa
             continue
         cut = {part: unit(array[:, :prefix]) for part, array in vectors.items()}
         scores += _named(model.name, task, prefix, scoring.score(task, cut, words))
-    return scores, seconds
+    return scores, seconds, zeros
 
 
 def _named(model: str, task: Task, prefix: int, outcomes: Sequence[Outcome]) -> list[Score]:

@@ -21,6 +21,7 @@ from ..progress import Progress
 from ..teacher.cache import TeacherCache
 from ..teacher.cached import through_cache
 from ..teacher.open_teacher import open_teacher
+from ..teacher.paid import paid_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -85,7 +86,8 @@ def index_with_teacher(
         truncate_dim: As for `Index.create`.
         words: As for `Index.create`.
         store_model: As for `Index.create`.
-        teacher_cache: A folder for the teacher's vectors.
+        teacher_cache: A folder for the teacher's vectors. For a server its default is the index's
+            path with `.checkpoint` after it, which is removed at the end.
         progress: The progress display; None: no display.
 
     Returns:
@@ -111,28 +113,32 @@ def index_with_teacher(
     if loaded.space is None:
         raise IndexingError(f"{model}: expected a model with a part `space`, found none")
     total = sum(1 for _ in documents())
-    made: _Vectors
-    if teacher is not None:
-        made = _TeacherVectors(open_teacher(teacher), teacher_cache)
-        _check_teacher(loaded, made.teacher, teacher_cache, progress)
-    else:
-        assert vectors is not None
-        made = _GivenVectors(vectors, vector, total)
-    with _opened(
-        path,
-        loaded,
-        passage_characters=passage_characters,
-        precision=precision,
-        truncate_dim=truncate_dim,
-        words=words,
-        store_model=store_model,
-    ) as index:
-        if index.info().passage_characters is not None and vectors is not None:
-            raise IndexingError(f"{path}: expected an index of whole documents for given vectors")
-        with progress.track("Documents", total, "documents") as advance:
-            added = _add(index, documents(), made, advance)
-        made.finish()
-        index.optimize()
+    with paid_vectors(teacher, path, teacher_cache) as cache:
+        made: _Vectors
+        if teacher is not None:
+            made = _TeacherVectors(open_teacher(teacher), cache)
+            _check_teacher(loaded, made.teacher, cache, progress)
+        else:
+            assert vectors is not None
+            made = _GivenVectors(vectors, vector, total)
+        with Index.create(
+            path,
+            loaded,
+            exist_ok=True,
+            passage_characters=passage_characters,
+            precision=precision,
+            truncate_dim=truncate_dim,
+            words=words,
+            store_model=store_model,
+        ) as index:
+            if index.info().passage_characters is not None and vectors is not None:
+                raise IndexingError(
+                    f"{path}: expected an index of whole documents for given vectors"
+                )
+            with progress.track("Documents", total, "documents") as advance:
+                added = _add(index, documents(), made, advance)
+            made.finish()
+            index.optimize()
     return added
 
 
@@ -151,12 +157,10 @@ class _Vectors:
 
 
 class _TeacherVectors(_Vectors):
-    def __init__(self, teacher: TextEncoder, folder: str | os.PathLike[str] | None) -> None:
+    def __init__(self, teacher: TextEncoder, folder: Path | None) -> None:
         self.teacher = teacher
         self._store = (
-            None
-            if folder is None
-            else TeacherCache(Path(folder), teacher.about("document"), teacher.dim)
+            None if folder is None else TeacherCache(folder, teacher.about("document"), teacher.dim)
         )
 
     def of(self, texts: list[str]) -> NDArray[Any]:
@@ -248,11 +252,11 @@ def _is_stored(index: Index, document: IndexDocument) -> bool:
 def _check_teacher(
     model: StaticModel,
     teacher: TextEncoder,
-    cache: str | os.PathLike[str] | None,
+    cache: Path | None,
     progress: Progress,
 ) -> None:
     """Check that the teacher's vectors are those that the model was made with."""
-    probes = probe_vectors(teacher, None if cache is None else Path(cache))
+    probes = probe_vectors(teacher, cache)
     if probes is None:
         raise IndexingError(f"{teacher.name}: expected vectors of the probe texts, found zeros")
     try:
@@ -260,12 +264,3 @@ def _check_teacher(
     except MissingSpaceError:
         assert model.space is not None
         progress.warn(f"The model does not tell whether {teacher.name} is {model.space.teacher}")
-
-
-def _opened(path: str | os.PathLike[str], model: StaticModel, **settings: Any) -> Index:  # noqa: ANN401 - passed on
-    if not Path(path).exists():
-        return Index.create(path, model, **settings)
-    index = Index.open(path, model, mode="write")
-    if settings["store_model"] and not index.info().model_stored:
-        index.store_model()
-    return index

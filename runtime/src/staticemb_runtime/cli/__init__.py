@@ -13,7 +13,7 @@ from .index_options import (
     PASSAGE_CHARACTERS,
     add_file_options,
     add_index_options,
-    check_index_options,
+    existing_index,
     new_index_options,
 )
 from .parser import CommandParser, parse_command
@@ -31,7 +31,7 @@ __all__ = [
     "add_file_options",
     "add_index_options",
     "add_sources",
-    "check_index_options",
+    "existing_index",
     "new_index_options",
     "parse_command",
     "printable",

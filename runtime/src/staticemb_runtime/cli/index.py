@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..encoding.progress import Progress
@@ -17,7 +16,7 @@ from .index_options import (
     PASSAGE_CHARACTERS,
     add_file_options,
     add_index_options,
-    check_index_options,
+    existing_index,
     new_index_options,
 )
 from .parser import CommandParser
@@ -66,25 +65,17 @@ def run(options: argparse.Namespace) -> int:
     files = FileIndexing(options, StandardError(quiet=options.quiet))
     # A folder may hold the index that an earlier run made.
     refuse_inputs(output, [*files.sources.files, *model_files(options.model)])
-    # An empty file is one that another process is about to make, or `mktemp` has made.
-    if not Path(output).exists() or (Path(output).is_file() and not Path(output).stat().st_size):
-        length = PASSAGE_CHARACTERS if characters is None else characters
-        index = Index.create(
-            output,
-            options.model,
-            passage_characters=length or None,
-            exist_ok=True,  # another process may make it at the same time
-            **new_index_options(options),
-        )
-    else:
+    if (found := existing_index(output, options, characters)) is not None:
+        found.close()
+    length = PASSAGE_CHARACTERS if characters is None else characters
+    with Index.create(
+        output,
         # A model that was not named is the one that the index was made with.
-        model = None if options.model == chosen() else options.model
-        index = Index.open(output, model, mode="write")
-    with index:
-        info = index.info()
-        check_index_options(options, info, characters)
-        if options.store_model and not info.model_stored:
-            index.store_model()
+        None if found is not None and options.model == chosen() else options.model,
+        passage_characters=length or None,
+        exist_ok=True,
+        **new_index_options(options),
+    ) as index:
         return files.finish(index, _add(index, files, options))
 
 

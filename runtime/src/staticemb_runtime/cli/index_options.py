@@ -9,7 +9,7 @@ from ..errors import InvalidOptionError
 if TYPE_CHECKING:
     import argparse
 
-    from ..search import IndexInfo
+    from ..search import Index, IndexInfo
 
 PASSAGE_CHARACTERS: Final = 1500
 """The length above which the commands cut documents into passages."""
@@ -59,19 +59,41 @@ def new_index_options(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def check_index_options(
-    options: argparse.Namespace, info: IndexInfo, passage_characters: int | None
-) -> None:
-    """Refuse options that an index which exists was not made with.
+def existing_index(
+    path: str, options: argparse.Namespace, passage_characters: int | None
+) -> Index | None:
+    """Open an index that exists, and refuse options that it was not made with.
 
     Args:
+        path: the file.
         options: the values of `add_index_options`; those that are not given agree with any index.
-        info: the index.
         passage_characters: as the option gives it; 0: whole documents; None: not given.
+
+    Returns:
+        The index, open for reading; None: there is none. An empty file is one that another process
+        is about to make, or was stopped while it did, or that `mktemp` has made.
 
     Raises:
         InvalidOptionError: an option and the index differ.
+        SearchIndexError: the file is something else, or cannot be opened.
     """
+    from ..search import Index  # late: it imports numpy and sqlite3
+    from ..search.store import is_missing
+
+    if is_missing(path):
+        return None
+    index = Index.open(path)
+    try:
+        _check_options(options, index.info(), passage_characters)
+    except BaseException:
+        index.close()
+        raise
+    return index
+
+
+def _check_options(
+    options: argparse.Namespace, info: IndexInfo, passage_characters: int | None
+) -> None:
     pairs = {
         "--precision": (options.precision, info.precision),
         "--truncate-dim": (options.truncate_dim, info.dimension),

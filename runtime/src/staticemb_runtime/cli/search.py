@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import sys
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from .parser import CommandParser
 from .process import given_text, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from ..search import Explanation, Hit, Index
 
@@ -24,6 +25,8 @@ _SNIPPET_LINES = 3
 _PAIRS = 6
 _INDENT = 4
 _NARROW = 60  # columns
+_SAMPLE = 1000  # documents whose metadata's names are looked at
+_NAMES = 10
 
 
 def add_parser(commands: argparse._SubParsersAction[CommandParser], model: CommandParser) -> None:
@@ -81,6 +84,8 @@ def run(options: argparse.Namespace) -> int:
 
         def answer(query: str) -> None:
             hits = index.search(query, count, filter=filters or None, method=options.method)
+            if not hits and (note := _unknown_names(index, filters)):
+                print(f"staticemb: note: --filter: {printable(note)}", file=sys.stderr)
             explained = [_explain(index, query, hit) if options.explain else None for hit in hits]
             if options.json:
                 _print_json(query, hits, explained)
@@ -114,6 +119,23 @@ def _filter(argument: str) -> tuple[str, Any]:
     except (ValueError, RecursionError):
         return name, value
     return name, parsed if isinstance(parsed, (dict, list)) else [parsed, value]
+
+
+def _unknown_names(index: Index, filters: Mapping[str, Any]) -> str:
+    """Return what to say about filters by names that the metadata lack, or ""."""
+    looked_at, known = 0, set[str]()
+    for document in itertools.islice(index.documents(), _SAMPLE):
+        looked_at += 1
+        known |= document.metadata.keys()
+    unknown = [name for name in filters if name not in known]
+    if not looked_at or not unknown:
+        return ""
+    names = ", ".join(map(repr, unknown))
+    found = ", ".join(sorted(known)[:_NAMES])
+    has = f" {names}, but {found}" if found else f", so no {names}"
+    note = f"the first {looked_at:,} documents have no metadata{has}"
+    by_id = "; Index.get of Python finds a document by its id"
+    return note + by_id * bool({"id", "_id"} & set(unknown))
 
 
 def _typed() -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from ..encoding.options import check_count
 from ..encoding.vectors import check_dim
-from ..errors import FullTextMissingError, IndexModelError, InvalidOptionError
+from ..errors import IndexModelError, InvalidOptionError
 from ..model import StaticModel
 from . import schema
 from .arguments import check_choice
@@ -20,7 +20,7 @@ from .lexicon import Lexicon
 from .searching import Searcher
 from .settings import next_change, read_settings
 from .stop_words import ENGLISH
-from .store import Store, create, has_full_text
+from .store import Store, chosen_words, create, is_missing
 from .stored_model import has_model, load_model, store_model, write_model
 
 if TYPE_CHECKING:
@@ -86,8 +86,8 @@ class OpenIndex:
             passage_characters: the length above which documents are cut into passages, at the ends
                 of sentences; None: each document is one passage. 1,000 to 2,000 suit documents of
                 several pages.
-            store_model: whether the model's file is put into the index.
-            exist_ok: whether to open an index that exists, whose settings then stay as they are.
+            store_model: whether the model's file is put into the index if it holds none.
+            exist_ok: whether to open an index that exists, as `open` does; its settings then stay.
             timeout: how many seconds to wait for another process that writes.
 
         Raises:
@@ -101,29 +101,27 @@ class OpenIndex:
         check_choice("words", words, ("auto", None, *schema.TOKENIZERS))
         if passage_characters is not None:
             check_count("passage_characters", passage_characters)
-        if words == "auto":
-            words = "words" if has_full_text() else None
-        elif words is not None and not has_full_text():
-            raise FullTextMissingError(
-                f"{place}: this Python's sqlite3 has no FTS5, so an index can hold vectors alone "
-                "(words=None)"
-            )
-        loaded, name = open_model(model)
-        settings: dict[str, object] = {
-            "change": 0,
-            "dimension": check_dim(truncate_dim or loaded.dim, loaded.metadata.dim),
-            "precision": precision,
-            "words": words,
-            "stop_words": json.dumps(sorted(stop_words)),
-            "passage_characters": passage_characters,
-            "model": name,
-            **described(loaded),
-        }
-        made = create(place, settings, words, timeout=timeout)
-        if not made and not exist_ok:
-            raise InvalidOptionError(f"{place}: expected no file, found an index; open it instead")
-        index = cls.open(place, loaded, mode="write", timeout=timeout)
-        if made and store_model:
+        if not exist_ok or is_missing(place):
+            words = chosen_words(place, words)
+            loaded, name = open_model(model)
+            settings: dict[str, object] = {
+                "change": 0,
+                "dimension": check_dim(truncate_dim or loaded.dim, loaded.metadata.dim),
+                "precision": precision,
+                "words": words,
+                "stop_words": json.dumps(sorted(stop_words)),
+                "passage_characters": passage_characters,
+                "model": name,
+                **described(loaded),
+            }
+            made = create(place, settings, words, timeout=timeout)
+            if not made and not exist_ok:
+                raise InvalidOptionError(
+                    f"{place}: expected no file, found an index; open it instead"
+                )
+            model = loaded
+        index = cls.open(place, model, mode="write", timeout=timeout)
+        if store_model and not index.info().model_stored:
             index.store_model()
         return index
 

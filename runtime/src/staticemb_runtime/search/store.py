@@ -10,7 +10,7 @@ import contextlib
 import os
 import sqlite3
 import threading
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from ..errors import (
     FullTextMissingError,
@@ -25,6 +25,8 @@ from .connection import connect, defend, file_state, has_log, is_read_alone, res
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from .lexicon import Words
 
 _BUSY: Final = ("locked", "busy")
 _FULL: Final = ("disk is full", "disk i/o error", "too big", "unable to open")
@@ -255,6 +257,36 @@ def create(path: str, settings: dict[str, object], words: str | None, *, timeout
             connection.executemany("INSERT INTO settings VALUES (?, ?)", rows)
         connection.execute("COMMIT")
         return made
+
+
+def is_missing(path: str) -> bool:
+    """Tell whether `create` makes an index: there is no file, or one without any table.
+
+    A file that cannot be read counts as one with tables: opening it says what is wrong.
+    """
+    if not os.path.isfile(path):
+        return not os.path.exists(path)
+    try:
+        with contextlib.closing(connect(path, "mode=ro", 0)) as connection:
+            return schema.is_empty(connection)
+    except sqlite3.Error:
+        return False
+
+
+def chosen_words(path: str, words: Words | Literal["auto"] | None) -> Words | None:
+    """Return how an index finds words, as for `Index.create`.
+
+    Raises:
+        FullTextMissingError: `words` needs FTS5, which this Python's SQLite lacks.
+    """
+    if words == "auto":
+        return "words" if has_full_text() else None
+    if words is not None and not has_full_text():
+        raise FullTextMissingError(
+            f"{path}: this Python's sqlite3 has no FTS5, so an index can hold vectors alone "
+            "(words=None)"
+        )
+    return words
 
 
 def has_full_text() -> bool:

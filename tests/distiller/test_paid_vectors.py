@@ -1,0 +1,90 @@
+"""Commands that ask a server: what a killed run has paid for is not paid for again."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from distiller.embedding_server import EmbeddingServer
+from staticemb_distiller.adaptation.adapt import adapt
+from staticemb_distiller.teacher.paid import checkpoint_of
+from staticemb_runtime.search import Index
+
+from .adaptation_data import write_jsonl
+
+TEXTS = [f"word{number % 37} word{number % 61} text {number}" for number in range(300)]
+BATCH = 5
+WORDPIECE = ["none", "--tokenizer", "train:wordpiece"]
+
+
+@pytest.fixture
+def server():
+    server = EmbeddingServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    return str(write_jsonl(tmp_path / "corpus.jsonl", TEXTS))
+
+
+def killed_after(requests, command, server):
+    """Run a command, and kill it after some requests."""
+    server.faults = lambda number, body: time.sleep(0.03)
+    first = len(server.bodies)
+    process = subprocess.Popen(command)
+    while len(server.bodies) - first < requests and process.poll() is None:
+        time.sleep(0.01)
+    os.kill(process.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+    process.wait()
+    server.faults = lambda number, body: None
+
+
+@pytest.mark.parametrize("name", ["adapt", "index"])
+def test_a_killed_command_goes_on_and_pays_for_no_text_twice(name, server, corpus, tmp_path):
+    spec = f"{server.spec}?batch_texts={BATCH}&requests=2"
+    command = [sys.executable, "-m", "staticemb_distiller", name, "--quiet"]
+    if name == "adapt":
+        command += [*WORDPIECE, "--documents", corpus]
+    else:
+        model = str(tmp_path / "model.staticemb")
+        adapt("none", TEXTS[:50], model, teacher=spec, tokenizer="train:wordpiece")
+        server.bodies.clear()
+        command += [corpus, "--model", model]
+    command += ["--teacher", spec, "-o"]
+    output, whole = tmp_path / "killed", tmp_path / "whole"
+    for _ in range(2):
+        killed_after(15, [*command, str(output)], server)
+        assert not output.exists() or name == "index"
+    assert len(server.texts) >= 2 * 14 * BATCH
+    assert subprocess.run([*command, str(output)], timeout=300).returncode == 0
+    # Of each kill, two requests were under way, and one answer may not have been stored.
+    assert len(server.texts) - len(set(server.texts)) <= 2 * 3 * BATCH
+    assert not list(tmp_path.glob("*.checkpoint"))
+    assert subprocess.run([*command, str(whole)], timeout=300).returncode == 0
+    if name == "adapt":
+        assert output.read_bytes() == whole.read_bytes()
+    else:
+        with Index.open(output) as resumed, Index.open(whole) as at_once:
+            for query in TEXTS[:9]:
+                assert resumed.search(query, k=20) == at_once.search(query, k=20)
+
+
+def test_a_folder_of_ones_own_stays_and_texts_of_both_kinds_are_encoded_once(
+    server, corpus, tmp_path
+):
+    cache, output = tmp_path / "cache", tmp_path / "mine.staticemb"
+    options = {"teacher": server.spec, "tokenizer": "train:wordpiece", "teacher_cache": cache}
+    for _ in range(2):
+        adapt("none", corpus, output, **options)
+        assert len(server.texts) == len(set(server.texts))  # pseudo-queries are documents here
+    assert {path.name for path in tmp_path.iterdir()} == {cache.name, output.name, "corpus.jsonl"}
+
+
+def test_a_stream_as_output_has_no_checkpoint():
+    assert checkpoint_of("openai:http://localhost/v1#m", os.devnull) is None
+    assert checkpoint_of(lambda texts: texts, "mine.staticemb") is None

@@ -88,7 +88,7 @@ def test_few_texts_give_a_tokenizer_or_a_clear_error(kind, texts):
     ("arguments", "message"),
     [
         ((TEXTS, "bpe"), "expected wordpiece or unigram, found 'bpe'"),
-        ((TEXTS, "unigram", 5), "size: expected at least 16"),
+        ((TEXTS, "unigram", 5), "tokenizer's size: expected at least 16 tokens"),
         (([], "wordpiece"), "found none"),
         (([" ", ""], "unigram"), "found none"),
     ],

@@ -64,7 +64,7 @@ def trained_tokenizer(
     if kind not in ("wordpiece", "unigram"):
         raise VocabularyError(f"kind: expected wordpiece or unigram, found {kind!r}")
     if size is not None and size < 16:
-        raise VocabularyError(f"size: expected at least 16, found {size}")
+        raise VocabularyError(f"the tokenizer's size: expected at least 16 tokens, found {size}")
     # JSON can contain half a surrogate pair, which cannot be encoded.
     whole = (text.encode(errors="replace").decode() for text in texts if text.strip())
     sampled = sample(whole, _SAMPLE)

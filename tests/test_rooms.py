@@ -27,9 +27,7 @@ ROOMS = [
 def layers(wheel):
     """The rooms of a wheel in the order of its contract, lowest first; a set for each layer."""
     tools = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]
-    contract = next(
-        c for c in tools["importlinter"]["contracts"] if c.get("containers") == [wheel]
-    )
+    contract = next(c for c in tools["importlinter"]["contracts"] if c.get("containers") == [wheel])
     return [set(layer.split(" | ")) for layer in reversed(contract["layers"])]
 
 
@@ -104,3 +102,13 @@ def test_contributing_lists_the_rooms_in_the_order_of_the_contract(wheel):
     row = re.search(rf"^{title}: `(.+)`", text, re.M)[1]
     shown = [set(re.findall(r"\w+", step)) for step in row.split(" ← ")]
     assert shown == [layer for layer in layers(wheel) if layer != {"__main__"}]
+
+
+@pytest.mark.parametrize("wheel", SOURCES)
+def test_the_files_that_contributing_answers_with_exist(wheel):
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    place = SOURCES[wheel].relative_to(ROOT).as_posix()
+    table = text.split(f"| question | file in `{place}/` |\n")[1].split("\n\n")[0]
+    answers = re.findall(r"`(\w+(?:/\w*)+(?:\.py)?|\w+\.py)`", table)
+    assert len(answers) > 15
+    assert [name for name in answers if not (SOURCES[wheel] / name).exists()] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,8 @@ from harness import commits_of
 
 from staticemb_distiller.evaluation.drawing import LIGHT, canvas, heading, panel, to_svg
 
+_FIGURE_SIZE = 13
+_CHARACTER = 0.65  # the width of a character in a wide font, over its size: readers choose the font
 OURS, PEER, TEACHER = LIGHT["c6"], LIGHT["peer"], LIGHT["faint"]
 
 
@@ -67,13 +70,15 @@ def bars(
         intervals: (title of the chart, name of the bar) -> ends of a line over the bar.
     """
     width, left, step, gap = 580, 220, 28, 48
+    texts = [figure_text for _, rows in groups for _, _, figure_text, _ in rows]
+    right = max(110, 8 + math.ceil(max(map(len, texts)) * _FIGURE_SIZE * _CHARACTER))
     height = sum(step * len(rows) + gap for _, rows in groups) - 16
     with canvas(width, height) as figure:
         top = 0.0
         for title, rows in groups:
             bottom = top + 30 + step * len(rows)
             heading(figure, title, 0, top + 18)
-            axes = panel(figure, left, top + 30, width - 110, bottom)
+            axes = panel(figure, left, top + 30, width - right, bottom)
             axes.set_axis_off()
             spans = {name: (intervals or {}).get((title, name)) for name, *_ in rows}
             longest = max(max((value, *(spans[name] or ()))) for name, value, *_ in rows)
@@ -97,7 +102,7 @@ def bars(
                         annotation_clip=False,
                         ha=side,
                         va="baseline",
-                        fontsize=13,
+                        fontsize=_FIGURE_SIZE,
                     )
             top = bottom + gap - 30
         return to_svg(figure, label, alone=True)

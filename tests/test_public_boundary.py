@@ -21,6 +21,7 @@ PUBLIC = (
     "staticemb_runtime.loading",
     "staticemb_runtime.records",
     "staticemb_runtime.search",
+    "staticemb_runtime.serve",
 )
 
 

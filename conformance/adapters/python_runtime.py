@@ -18,8 +18,8 @@ from staticemb_runtime.encoding.vectors import check_dim, normalize
 from staticemb_runtime.errors import FormatError, InvalidTokenIdError, RequestError
 from staticemb_runtime.format import ModelParts, head_names
 from staticemb_runtime.format.tensors import DTYPES
+from staticemb_runtime.heads.file_heads import Heads
 from staticemb_runtime.heads.labels import labels_of
-from staticemb_runtime.heads.opening import Heads
 from staticemb_runtime.loading import open_parts
 
 SPELLED = {dtype: name for name, dtype in DTYPES.items()}

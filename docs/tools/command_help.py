@@ -31,7 +31,7 @@ def main(folder: Path) -> None:
 
 
 def page(command: str, package: str) -> str:
-    """The help of a command, then that of each of its own commands under a heading."""
+    """Return the help of a command, then the help of each of its own commands under a heading."""
     whole = shown(package)
     parts = [block(whole)]
     for name in names(whole):

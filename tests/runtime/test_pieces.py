@@ -96,7 +96,7 @@ def test_ids_of_many_languages(name):
 def test_every_character_is_normalized_as_the_library_does(monkeypatch):
     monkeypatch.setattr(charsmap, "_MAX_KNOWN", 1 << 21)
     tokenizer = family_json("xlmr")
-    normalize = opened(tokenizer)._design.normalize
+    normalize = opened(tokenizer)._components.normalize
     normalizer = Tokenizer.from_buffer(tokenizer).normalizer
     # Planes 3 to 13 have almost no characters.
     codes = [*range(0xD800), *range(0xE000, 0x30000), *range(0xE0000, 0xE0200)]
@@ -114,7 +114,7 @@ def test_every_character_is_normalized_as_the_library_does(monkeypatch):
 
 def test_lower_case_is_the_librarys():
     tokenizer = definition([("<unk>", 0.0), ("a", -1.0)], normalizer={"type": "Lowercase"})
-    normalize = opened(tokenizer)._design.normalize
+    normalize = opened(tokenizer)._components.normalize
     library = normalizers.Lowercase()
     codes = [*range(0xD800), *range(0xE000, 0x110000)]
     for begin in range(0, len(codes), 1024):

@@ -5,6 +5,7 @@ import random
 import shutil
 import signal
 import sqlite3
+import stat
 import subprocess
 import sys
 import tempfile
@@ -282,6 +283,32 @@ def test_a_published_copy_opens_in_a_read_only_folder(path, folder):
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert names(folder) == ["i.db"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes and links of POSIX")
+def test_a_copy_is_written_as_every_output_is(path, tmp_path):
+    """Links are followed, a mode stays, a device or FIFO is never replaced, nothing is left."""
+    real = tmp_path / "real"
+    real.mkdir()
+    (real / "copy.db").write_bytes(b"old")
+    (real / "copy.db").chmod(0o640)
+    (tmp_path / "link.db").symlink_to(real / "copy.db")
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with Index.open(path) as index:
+        index.publish(tmp_path / "link.db")
+        for target in (fifo, tmp_path):
+            with pytest.raises(errors.OutputError, match=r"expected .* file"):
+                index.publish(target)
+        with pytest.raises(errors.OutputError, match="absent"):
+            index.publish(tmp_path / "absent" / "copy.db")
+    assert (tmp_path / "link.db").is_symlink()
+    assert stat.S_IMODE((real / "copy.db").stat().st_mode) == 0o640
+    assert fifo.is_fifo()
+    assert names(real) == ["copy.db"]
+    with Index.open(real / "copy.db") as copy:
+        copy.check()
+        assert len(copy) == len(TEXTS)
 
 
 def test_names_with_every_character(tmp_path, model):

@@ -10,11 +10,13 @@ from .errors import StaticEmbError
 if TYPE_CHECKING:
     from .encoding.embedder import Token
     from .encoding.vectors import normalize, quantize, similarity, similarity_pairwise, truncate
+    from .format.metadata import Metadata
     from .format.space import PROBE_TEXTS
     from .model import StaticModel
 
 __all__ = [
     "PROBE_TEXTS",
+    "Metadata",
     "StaticEmbError",
     "StaticModel",
     "Token",
@@ -28,6 +30,7 @@ __version__ = "0.1.0"
 
 # These modules import numpy. A command installs its signal handlers before that import.
 _LAZY = {
+    "Metadata": ".format.metadata",
     "PROBE_TEXTS": ".format.space",
     "StaticModel": ".model",
     "Token": ".encoding.embedder",

@@ -54,7 +54,7 @@ class Collection:
     Attributes:
         documents: N documents as numbers, without those that have a zero vector.
         held_out: The documents that trials leave out, one for each of their texts.
-        apart: (N,) whether a document's text is that of a held-out one.
+        apart: (N,) whether a document has the same text as a held-out one.
         zero_vectors: How many documents were left out for their zero vector.
         different: How many documents have the text of an earlier one, but another vector.
         shortest: The smallest length of a vector.
@@ -233,7 +233,7 @@ class Collector:
 
 
 def _different(vectors: NDArray[np.float16], text_of: NDArray[np.int64], distinct: int) -> int:
-    """Count documents whose vector differs from that of the first document with the same text."""
+    """Count documents whose vector differs from the first vector of the same text."""
     first = np.full(distinct, len(text_of), np.int64)
     np.minimum.at(first, text_of, np.arange(len(text_of)))
     repeated = np.flatnonzero(first[text_of] != np.arange(len(text_of)))

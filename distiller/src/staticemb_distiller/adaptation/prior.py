@@ -92,7 +92,7 @@ def open_base(
         return _of_tokenizer(open_tokenizer(tokenizer, texts))
     if tokenizer is not None:
         raise AdaptationError(
-            f"adapt: expected no tokenizer beside a model, found both: {name} has its own"
+            f"adapt: expected a model or a tokenizer, found both: {name} has its own tokenizer"
         )
     try:
         place = locate(name)

@@ -36,7 +36,7 @@ _KINDS: tuple[TextKind, ...] = ("document", "query")
 
 
 Advance: TypeAlias = Callable[[int], object]
-Documents: TypeAlias = DocumentFile | DocumentList | IndexPassages
+DocumentSource: TypeAlias = DocumentFile | DocumentList | IndexPassages
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +100,7 @@ def open_source(
         TypeError: They are of another type.
         TeacherError: The teacher cannot be loaded.
     """
-    texts: Documents | None = None
+    texts: DocumentSource | None = None
     if index is not None:
         if documents is not None or text is not None:
             raise AdaptationError("adapt: expected documents or an index, found both")
@@ -138,7 +138,7 @@ def _of_index(passages: IndexPassages, model: str, space: Space | None) -> Sourc
     return Source(blocks, passages.whole, len(space.projection), passages.place)
 
 
-def _of_vectors(texts: Documents | None, given: GivenVectors, text: str | None) -> Source:
+def _of_vectors(texts: DocumentSource | None, given: GivenVectors, text: str | None) -> Source:
     if texts is None:
         if not given.files:
             raise AdaptationError(
@@ -154,7 +154,9 @@ def _of_vectors(texts: Documents | None, given: GivenVectors, text: str | None) 
     )
 
 
-def _zipped(texts: Documents, rows: Rows, place: str) -> Iterator[tuple[TextBlock, NDArray[Any]]]:
+def _zipped(
+    texts: DocumentSource, rows: Rows, place: str
+) -> Iterator[tuple[TextBlock, NDArray[Any]]]:
     """Yield blocks of documents with as many vectors.
 
     Raises:
@@ -183,7 +185,7 @@ def _different(documents: int, vectors: int, place: str, file: str) -> Adaptatio
     )
 
 
-def _of_teacher(texts: Documents, spec: TeacherSpec, cache: Path) -> Source:
+def _of_teacher(texts: DocumentSource, spec: TeacherSpec, cache: Path) -> Source:
     teacher = open_teacher(spec)
     documents = TeacherCache(cache, teacher.about("document"), teacher.dim)
     # A teacher with one kind encodes no text twice.

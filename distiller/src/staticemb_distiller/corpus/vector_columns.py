@@ -165,7 +165,7 @@ def _from_lists(
     Args:
         pyarrow: The package.
         column: An array of lists, of any of pyarrow's kinds.
-        dim: The expected dimension; None: that of the first row.
+        dim: The expected dimension; None: the first row's.
         start: The number of rows before.
         place: The file's name for messages.
     """

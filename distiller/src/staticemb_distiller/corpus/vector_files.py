@@ -129,10 +129,10 @@ def open_vectors(
         if text is None:
             raise TextSourceError(f"{name}: expected a file of texts for these vectors, found none")
         files = (Path(text), Path(name))
-        read = _beside(*files, None)
+        read = _two_files(*files, None)
     elif vectors is not None:
         files = (Path(name), Path(vectors))
-        read = _beside(*files, text)
+        read = _two_files(*files, text)
     else:
         files = _files(Path(name))
         read = _columns(files, named_columns(text or ""), vector)
@@ -209,7 +209,7 @@ def _same_dimension(
     return checked
 
 
-def _beside(texts: Path, vectors: Path, column: str | None) -> Callable[[int], Iterator[Block]]:
+def _two_files(texts: Path, vectors: Path, column: str | None) -> Callable[[int], Iterator[Block]]:
     """Read texts from one file, and their vectors from an `.npy` file."""
     array = open_npy(vectors)
     count = sum(1 for _ in _texts(texts, column))

@@ -6,7 +6,7 @@
 79.6
 
 In: models, and a folder of data. Out: scores with intervals, and reports of them.
-May use: all rooms up to `interop`.
+May use: all rooms up to `interop`. Public: the names below.
 """
 
 from .bootstrap import Difference, difference

@@ -87,15 +87,15 @@ def groups(first: Sequence[str], second: Sequence[str]) -> NDArray[np.int64]:
 
 
 def _of_languages(files: Iterable[Path], pattern: re.Pattern[str]) -> Places:
-    found: dict[str, dict[str, Path]] = {}
+    groups: dict[str, dict[str, Path]] = {}
     for path in sorted(files):
         if match := pattern.fullmatch(path.stem):
             parts = match.groupdict()
             group = "-".join(parts[key] for key in ("name", "part") if key in parts)
-            found.setdefault(group, {})[parts["language"]] = path
+            groups.setdefault(group, {})[parts["language"]] = path
     return {
         f"bitext/{group}-{base}-{language}": (paths[base], paths[language])
-        for group, paths in found.items()
+        for group, paths in groups.items()
         for base in ["en" if "en" in paths else min(paths)]
         for language in paths
         if language != base

@@ -23,7 +23,7 @@ from scipy.sparse import csr_matrix
 from .metrics import ratio
 from .scoring import Outcome, Statistic
 
-Floats = NDArray[np.float64]
+Float64s = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -76,13 +76,13 @@ def difference(
     return interval(value, drawn / len(better))
 
 
-def interval(value: float, drawn: Floats) -> Difference:
+def interval(value: float, drawn: Float64s) -> Difference:
     """Return a difference with the interval that holds 95 % of its resampled values (B,)."""
     low, high = np.quantile(drawn, [0.025, 0.975])
     return Difference(value, float(low), float(high), len(drawn))
 
 
-def resampled(outcome: Outcome, resamples: int, seed: int) -> Floats:
+def resampled(outcome: Outcome, resamples: int, seed: int) -> Float64s:
     """Compute the metric, times 100, on each resample: (resamples,) float64.
 
     The resamples depend only on the seed and the number of examples. So all models get the same
@@ -102,7 +102,7 @@ def resampled(outcome: Outcome, resamples: int, seed: int) -> Floats:
 
 def weighted(
     statistic: Statistic, gold: NDArray[Any], output: NDArray[Any], weights: NDArray[np.int64]
-) -> Floats:
+) -> Float64s:
     """Compute a statistic of examples that are repeated by their weights.
 
     Args:
@@ -133,7 +133,7 @@ def _groups(values: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp], N
     return order, np.flatnonzero(new), np.cumsum(new) - 1
 
 
-def _ranks(values: NDArray[Any], weights: NDArray[np.int64]) -> Floats:
+def _ranks(values: NDArray[Any], weights: NDArray[np.int64]) -> Float64s:
     """Return the average ranks in each resample: (B, N)."""
     order, starts, run = _groups(values)
     sizes = np.add.reduceat(weights[:, order], starts, axis=1)
@@ -143,7 +143,7 @@ def _ranks(values: NDArray[Any], weights: NDArray[np.int64]) -> Floats:
     return ranks
 
 
-def _correlation(a: Floats, b: Floats, weights: NDArray[np.int64]) -> Floats:
+def _correlation(a: Float64s, b: Float64s, weights: NDArray[np.int64]) -> Float64s:
     """Compute the weighted Pearson correlation, row by row; 0 where a row is constant."""
     total = weights.sum(axis=1, keepdims=True)
     a = a - (weights * a).sum(axis=1, keepdims=True) / total
@@ -154,7 +154,7 @@ def _correlation(a: Floats, b: Floats, weights: NDArray[np.int64]) -> Floats:
 
 def _average_precision(
     gold: NDArray[Any], output: NDArray[Any], weights: NDArray[np.int64]
-) -> Floats:
+) -> Float64s:
     """Sum precision times gain in recall over the distinct thresholds, row by row."""
     order, starts, _ = _groups(-output)
     drawn = np.add.reduceat(weights[:, order], starts, axis=1)
@@ -165,7 +165,7 @@ def _average_precision(
     return ratio((precision * right).sum(axis=1), positives)
 
 
-def _v_measure(gold: NDArray[Any], output: NDArray[Any], weights: NDArray[np.int64]) -> Floats:
+def _v_measure(gold: NDArray[Any], output: NDArray[Any], weights: NDArray[np.int64]) -> Float64s:
     """Compute 2 I(gold; output) / (H(gold) + H(output)), row by row; 1 if both are constant."""
     rows, columns = int(gold.max()) + 1, int(output.max()) + 1
     count = len(gold)
@@ -180,7 +180,7 @@ def _v_measure(gold: NDArray[Any], output: NDArray[Any], weights: NDArray[np.int
     return out
 
 
-def _entropy(shares: Floats) -> Floats:
+def _entropy(shares: Float64s) -> Float64s:
     """Compute the entropy of the distribution in each column, in nats."""
     terms = shares * np.log(np.where(shares > 0, shares, 1))
     return np.asarray(-terms.sum(axis=0))

@@ -143,7 +143,7 @@ def _classification(folder: Path, name: str) -> ClassificationTask:
             raise bad_row(test_path, row, f"a label that {train_path.name} has", repr(label))
     if len(numbers) < 2:
         raise bad_row(
-            train_path, len(train), "a second label by the last row", repr(train_labels[0])
+            train_path, len(train), "two different labels or more", f"only {train_labels[0]!r}"
         )
     return ClassificationTask(
         "classification",

@@ -101,8 +101,8 @@ def best_documents(
 
 def _grades(ranked: Ints, relevance: csr_matrix) -> NDArray[np.float64]:
     rows = np.repeat(np.arange(ranked.shape[0]), ranked.shape[1])
-    found = np.asarray(relevance[rows, ranked.ravel()], np.float64)
-    return np.maximum(found.reshape(ranked.shape), 0)
+    grades = np.asarray(relevance[rows, ranked.ravel()], np.float64)
+    return np.maximum(grades.reshape(ranked.shape), 0)
 
 
 def ratio(part: NDArray[np.float64], whole: NDArray[Any]) -> NDArray[np.float64]:
@@ -147,9 +147,9 @@ def recall(ranked: Ints, relevance: csr_matrix, k: int = 100) -> NDArray[np.floa
     Returns:
         (Q,) float64; 0 for a query without a relevant document.
     """
-    found = (_grades(ranked[:, :k], relevance) > 0).sum(axis=1).astype(np.float64)
+    retrieved = (_grades(ranked[:, :k], relevance) > 0).sum(axis=1).astype(np.float64)
     relevant = np.asarray((relevance > 0).sum(axis=1), np.float64).ravel()
-    return ratio(found, relevant)
+    return ratio(retrieved, relevant)
 
 
 def reciprocal_rank(ranked: Ints, relevance: csr_matrix, k: int = 10) -> NDArray[np.float64]:

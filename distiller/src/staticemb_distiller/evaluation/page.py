@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from . import charts
 from .drawing import MARKERS, printable
 from .report import method
-from .tables import COST, TITLES, label, rows, summary, tables
-from .tables import Table as Figures
-from .templates import Table, rendered, row, safe
+from .tables import COST, TITLES, Figures, label, rows, summary, tables
+from .templates import PageTable, rendered, row, safe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -77,7 +76,7 @@ def _model(results: Results, name: str) -> dict[str, Any]:
     }
 
 
-def _summary(results: Results) -> Table:
+def _summary(results: Results) -> PageTable:
     _, header, body = summary(results)
     means = [cells[1 : len(cells) - len(COST)] for cells in body]
     best = [_highest(column) for column in zip(*means, strict=True)]
@@ -102,12 +101,12 @@ def _highest(cells: Sequence[str]) -> str | None:
     return max(known, key=float) if len(cells) > 1 and known else None
 
 
-def _table(figures: Figures) -> Table:
+def _table(figures: Figures) -> PageTable:
     _, header, body = figures
     return header, [row(cells) for cells in body], 2 if header[1] == "metric" else 1
 
 
-def _differences(results: Results, compared: Sequence[Mapping[str, Any]]) -> Table:
+def _differences(results: Results, compared: Sequence[Mapping[str, Any]]) -> PageTable:
     body = [
         row(
             [

@@ -66,9 +66,13 @@ def to_json(results: Results, compared: Sequence[Mapping[str, Any]] = ()) -> dic
     }
 
 
-def _ends(found: Difference | None) -> dict[str, float]:
-    known = found is not None and found.resamples > 0
-    return {"low": round(found.low, 4), "high": round(found.high, 4)} if found and known else {}
+def _ends(interval: Difference | None) -> dict[str, float]:
+    known = interval is not None and interval.resamples > 0
+    return (
+        {"low": round(interval.low, 4), "high": round(interval.high, 4)}
+        if interval and known
+        else {}
+    )
 
 
 def _shares(results: Results) -> list[dict[str, Any]]:
@@ -76,9 +80,9 @@ def _shares(results: Results) -> list[dict[str, Any]]:
     shares = []
     for model, prefix in rows(results) if results.teacher else ():
         for task in results.tasks:
-            found = results.share(model, results.teacher or "", task, prefix)
-            if found is not None and model != results.teacher:
-                cell = {"value": round(found.value, 4), **_ends(found)}
+            share = results.share(model, results.teacher or "", task, prefix)
+            if share is not None and model != results.teacher:
+                cell = {"value": round(share.value, 4), **_ends(share)}
                 shares.append({"model": model, "prefix": prefix, "of": task, **cell})
     return shares
 

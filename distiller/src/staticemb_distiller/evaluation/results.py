@@ -85,8 +85,8 @@ class Results:
     @property
     def kinds(self) -> list[str]:
         """The kinds of the tasks, in the order of `KINDS`."""
-        found = {task.partition("/")[0] for task in self.tasks}
-        return [kind for kind in KINDS if kind in found]
+        measured = {task.partition("/")[0] for task in self.tasks}
+        return [kind for kind in KINDS if kind in measured]
 
     def tasks_of(self, kind: str) -> list[str]:
         """Return the names of a kind's tasks."""
@@ -120,8 +120,8 @@ class Results:
         self, model: str, task: str, prefix: int | None = None, metric: str | None = None
     ) -> float:
         """Return the value of a score; NaN if it was not measured. Arguments as for `score`."""
-        found = self.score(model, task, prefix, metric)
-        return math.nan if found is None else found.value
+        score = self.score(model, task, prefix, metric)
+        return math.nan if score is None else score.value
 
     def mean(self, model: str, kind: str | None = None, prefix: int | None = None) -> float:
         """Compute the mean of the main metrics over all tasks of a kind.
@@ -177,10 +177,10 @@ class Results:
             (worse, worse_prefix, pairs[1]),
         ):
             for task in self.tasks if tasks is None else tasks:
-                found = self.score(model, task, length)
-                if found is None or found.outcome is None:
+                score = self.score(model, task, length)
+                if score is None or score.outcome is None:
                     raise ValueError(f"{model} was not measured on {task} in this run")
-                outcomes.append(found.outcome)
+                outcomes.append(score.outcome)
         return difference(pairs[0], pairs[1], resamples=resamples, seed=seed)
 
     def interval(

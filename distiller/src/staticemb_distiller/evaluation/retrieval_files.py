@@ -35,16 +35,18 @@ _ONE_SPLIT = ("train", "test")
 
 def places(folder: Path) -> dict[str, Place]:
     """Find the collections in the folder retrieval/, by the names of their tasks."""
-    found: dict[str, Place] = {}
+    collections: dict[str, Place] = {}
     for path in folder.glob("retrieval/*"):
         name = f"retrieval/{path.name}"
         if (path / "corpus.jsonl").is_file():
             files = ("corpus.jsonl", "queries.jsonl", "qrels/test.tsv")
-            found[name] = {part: [path / file] for part, file in zip(_PARTS, files, strict=True)}
+            collections[name] = {
+                part: [path / file] for part, file in zip(_PARTS, files, strict=True)
+            }
         elif (path / "corpus").is_dir():
             for split, files_of in _splits(path).items():
-                found[name if split in _ONE_SPLIT else f"{name}/{split}"] = files_of
-    return found
+                collections[name if split in _ONE_SPLIT else f"{name}/{split}"] = files_of
+    return collections
 
 
 def _splits(folder: Path) -> dict[str, dict[str, list[Path]]]:

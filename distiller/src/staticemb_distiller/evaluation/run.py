@@ -79,8 +79,8 @@ def evaluate(
     """
     if not isinstance(prefixes, str) and any(p < 1 for p in prefixes):
         raise EvaluationError(f"prefix lengths: expected positive numbers, found {min(prefixes)}")
-    found = discover(SAMPLE if folder is None else folder, tasks)
-    results = Results([], {}, {task.name: dict(task.files) for task in found})
+    discovered = discover(SAMPLE if folder is None else folder, tasks)
+    results = Results([], {}, {task.name: dict(task.files) for task in discovered})
     results.note = SAMPLE_NOTE if folder is None else None
     teachers = [] if teacher is None else [teacher]
     compared_with = [*teachers, *_listed(baseline)]
@@ -92,7 +92,7 @@ def evaluate(
         model = row.model
         facts = {**model.facts, "bytes": model.bytes}
         results.facts[model.name] = facts
-        for task in found:
+        for task in discovered:
             if progress:
                 progress(f"{model.name}: {task.name}")
             scores, seconds, zeros = _scores(row, task, bm25)
@@ -108,7 +108,7 @@ def evaluate(
         if not isinstance(model, LexicalModel):
             facts.setdefault("dimension", max(lengths))
             if speed:
-                texts = sample(found)
+                texts = sample(discovered)
                 facts["texts_per_second"] = texts_per_second(model, texts)
                 source = getattr(model, "source", None)  # an Embedder of one's own may lack it
                 if source is not None and not is_server(source):

@@ -155,9 +155,9 @@ def _bitext(task: BitextTask, first: Features, second: Features) -> list[Outcome
         count = int(task.groups.max()) + 1
         both = np.bincount(task.groups, minlength=count)
         both += np.bincount(answers[answers >= 0], minlength=count)
-        found = np.bincount(task.groups, hits, minlength=count)
+        hits_by_group = np.bincount(task.groups, hits, minlength=count)
         right.append(hits)
-        f1.append((2 * found / both)[task.groups])
+        f1.append((2 * hits_by_group / both)[task.groups])
     outputs = {
         "accuracy": np.stack(right),
         "accuracy, forward": right[0],

@@ -23,7 +23,7 @@ TITLES = {
 """Headings of the kinds of task."""
 
 Row = tuple[str, ...]
-Table = tuple[str, Row, list[Row]]
+Figures = tuple[str, Row, list[Row]]
 """The title, the header and the rows."""
 
 
@@ -44,10 +44,10 @@ def number(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.1f}"
 
 
-def with_interval(value: float, found: Difference | None) -> str:
+def with_interval(value: float, interval: Difference | None) -> str:
     """Format a score with its 95 % interval, if there is one."""
     return number(value) + (
-        f" ({found.low:.1f} to {found.high:.1f})" if found and found.resamples else ""
+        f" ({interval.low:.1f} to {interval.high:.1f})" if interval and interval.resamples else ""
     )
 
 
@@ -80,7 +80,7 @@ def cost(facts: Mapping[str, Any]) -> Row:
 COST = ("MB", "MB in memory", "s", "texts/s")
 
 
-def summary(results: Results) -> Table:
+def summary(results: Results) -> Figures:
     """Return the means of each kind of task, and what each model costs."""
     header = ("model", "mean", *(TITLES[kind] for kind in results.kinds), *COST)
     body = []
@@ -95,7 +95,7 @@ def summary(results: Results) -> Table:
     return "Means", header, body
 
 
-def by_task(results: Results) -> Table:
+def by_task(results: Results) -> Figures:
     """Return every metric of the tasks, a task's main metric first, without those by language."""
     shown = rows(results)
     apart = {name for group in by_language(results.tasks).values() for name in group.values()}
@@ -116,7 +116,7 @@ def by_task(results: Results) -> Table:
     return "Tasks", header, body
 
 
-def languages(results: Results) -> Iterator[Table]:
+def languages(results: Results) -> Iterator[Figures]:
     """Yield a table for each similarity task that exists in several languages."""
     shown = rows(results)
     for group, members in by_language(results.tasks).items():
@@ -137,7 +137,7 @@ def languages(results: Results) -> Iterator[Table]:
         yield f"{group} by language", header, body
 
 
-def shares(results: Results) -> Table | None:
+def shares(results: Results) -> Figures | None:
     """Return the share of the teacher's figures, in percent; None without a teacher."""
     teacher = results.teacher
     if teacher is None:
@@ -147,13 +147,13 @@ def shares(results: Results) -> Table | None:
     body: list[Row] = []
     kinds = [kind for kind in results.kinds if len(results.tasks_of(kind)) > 1]
     for of in (*results.tasks, *kinds):
-        found = [results.share(m, teacher, of, p) for m, p in shown]
-        cells = ("–" if each is None else with_interval(each.value, each) for each in found)
+        differences = [results.share(m, teacher, of, p) for m, p in shown]
+        cells = ("–" if each is None else with_interval(each.value, each) for each in differences)
         body.append((f"mean of {TITLES[of]}" if of in TITLES else of, *cells))
     return f"Share of {teacher}", header, body
 
 
-def as_markdown(table: Table) -> str:
+def as_markdown(table: Figures) -> str:
     """Return a Markdown table; columns of figures are aligned to the right."""
     _, header, body = table
     figures = [all(_is_figure(row[i]) for row in body) for i in range(len(header))]
@@ -168,7 +168,7 @@ def _is_figure(cell: str) -> bool:
     return _FIGURE.fullmatch(cell) is not None
 
 
-def tables(results: Results) -> list[Table]:
+def tables(results: Results) -> list[Figures]:
     """Return the tables of figures in the order of the report; the first is the summary."""
     others = [*languages(results), by_task(results), shares(results)]
     return [summary(results), *(table for table in others if table is not None and table[2])]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-Table = tuple["Sequence[str]", "list[dict[str, Any]]", int]
+PageTable = tuple["Sequence[str]", "list[dict[str, Any]]", int]
 """The header, the rows, and the number of columns of names at the left."""
 
 

@@ -2,7 +2,7 @@
 
 In: `Parts` and `Settings`. Out: a complete file, or no file. The writer imports no reader. The part
 `space` is written and read by `space.py`.
-May use: `errors`, `output_file`, `recipe`, `table`.
+May use: all rooms up to `table`. Internal.
 """
 
 from ..table.parts import Parts

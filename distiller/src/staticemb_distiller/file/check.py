@@ -88,12 +88,12 @@ def check_file(path: Path, table: Table, recipe: Recipe) -> float:
     rows = [table.weighted(text) for text in ids]
     expected = np.stack([text.mean(axis=0) for text in rows])
     stored = EmbeddingTable(file.embeddings, file.scale, file.weights, file.rows)
-    found = pool(stored, ids.ravel(), np.full(_TEXTS, _TOKENS)).astype(np.float64)
-    lengths = np.linalg.norm(expected, axis=1) * np.linalg.norm(found, axis=1)
+    actual = pool(stored, ids.ravel(), np.full(_TEXTS, _TOKENS)).astype(np.float64)
+    lengths = np.linalg.norm(expected, axis=1) * np.linalg.norm(actual, axis=1)
     # If the rows of a text nearly cancel, rounding can turn their mean in any direction.
     row_lengths = np.array([np.linalg.norm(text, axis=1).mean() for text in rows])
     compared = (np.linalg.norm(expected, axis=1) > _LEAST_SHARE * row_lengths) & (lengths > 0)
-    cosines = (expected * found).sum(axis=1)[compared] / lengths[compared]
+    cosines = (expected * actual).sum(axis=1)[compared] / lengths[compared]
     least = float(cosines.min(initial=1.0))
     if not least >= _LEAST_COSINE[recipe.dtype]:
         msg = (

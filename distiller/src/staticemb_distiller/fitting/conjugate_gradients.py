@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csc_matrix, csr_matrix
 
-Floats: TypeAlias = npt.NDArray[np.float32]
+Float32s: TypeAlias = npt.NDArray[np.float32]
 Array: TypeAlias = Any  # a numpy array, or a torch tensor on its device
 
 _ROWS = 131_072  # texts multiplied at a time, which bounds the memory and costs no time
@@ -32,7 +32,7 @@ class Solution:
         residual: The relative residual in the preconditioner's norm.
     """
 
-    table: Floats
+    table: Float32s
     iterations: int
     residual: float
 
@@ -51,16 +51,16 @@ class System:
     def __init__(
         self,
         counts: csr_matrix,
-        row_weights: Floats,
-        penalty: Floats,
-        diagonal: Floats,
+        row_weights: Float32s,
+        penalty: Float32s,
+        diagonal: Float32s,
         device: str,
     ) -> None:
         self._blocks: list[tuple[Any, Any, Any]] = []
         if device == "cpu":
             self._xp: Any = np
             self._to: Callable[[Any], Any] = np.ascontiguousarray
-            self._back: Callable[[Any], Floats] = np.asarray
+            self._back: Callable[[Any], Float32s] = np.asarray
         else:
             import torch
 
@@ -87,7 +87,9 @@ class System:
     def _dot(self, left: Array, right: Array) -> Array:
         return self._xp.sum(left * right, 0, dtype=self._xp.float64)
 
-    def solve(self, target: Floats, start: Floats, iterations: int, tolerance: float) -> Solution:
+    def solve(
+        self, target: Float32s, start: Float32s, iterations: int, tolerance: float
+    ) -> Solution:
         """Solve for (V, k) columns, independent systems, by conjugate gradients from `start`."""
         solution, right = self._to(start.copy()), self._to(target)
         residuals = right - self._times(solution)
@@ -141,7 +143,7 @@ def _transposed(block: csr_matrix) -> csc_matrix:
 
 def _set_arrays(
     matrix: csr_matrix | csc_matrix,
-    values: Floats,
+    values: Float32s,
     indices: npt.NDArray[np.int32],
     pointers: npt.NDArray[np.int32],
 ) -> None:
@@ -149,7 +151,7 @@ def _set_arrays(
     matrix.data, matrix.indices, matrix.indptr = values, indices, pointers
 
 
-def text_norms(counts: csr_matrix, table: Floats) -> Floats:
+def text_norms(counts: csr_matrix, table: Float32s) -> Float32s:
     """Compute the lengths (N,) of the texts' vectors: of the rows of X times the (V, D) table."""
     norms = np.empty(counts.shape[0], np.float32)
     for first in range(0, counts.shape[0], _ROWS // 8):
@@ -158,7 +160,7 @@ def text_norms(counts: csr_matrix, table: Floats) -> Floats:
     return norms
 
 
-def square_sums(counts: csr_matrix, row_weights: Floats) -> npt.NDArray[np.float64]:
+def square_sums(counts: csr_matrix, row_weights: Float32s) -> npt.NDArray[np.float64]:
     """Compute the diagonal (V,) of X^T W X, in blocks of rows: no second matrix of X's size.
 
     Args:
@@ -175,10 +177,10 @@ def square_sums(counts: csr_matrix, row_weights: Floats) -> npt.NDArray[np.float
 def transposed_product(
     counts: csr_matrix,
     targets: npt.NDArray[Any],
-    row_weights: Floats,
+    row_weights: Float32s,
     span: slice,
     target_rows: npt.NDArray[np.int64] | None = None,
-) -> Floats:
+) -> Float32s:
     """Multiply X^T by the weighted targets' columns, reading the targets in blocks of rows."""
     total = np.zeros((counts.shape[1], span.stop - span.start), np.float32)
     for block, rows in row_blocks(counts):

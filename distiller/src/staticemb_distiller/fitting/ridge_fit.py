@@ -25,7 +25,7 @@ from scipy.sparse import csr_matrix
 
 from ..errors import DivergedError, TableError
 from .conjugate_gradients import (
-    Floats,
+    Float32s,
     Solution,
     System,
     square_sums,
@@ -92,7 +92,7 @@ def count_matrix(
     return matrix
 
 
-def prior_scale(counts: csr_matrix, targets: npt.NDArray[Any], prior: Floats) -> float:
+def prior_scale(counts: csr_matrix, targets: npt.NDArray[Any], prior: Float32s) -> float:
     """Compute the scalar that brings the prior's text vectors closest to the targets.
 
     Args:
@@ -113,27 +113,27 @@ def prior_scale(counts: csr_matrix, targets: npt.NDArray[Any], prior: Floats) ->
     return along / square if along > 0 and square > 0 else 1.0
 
 
-def scale_prior(counts: csr_matrix, targets: npt.NDArray[Any], prior: Floats) -> Floats:
+def scale_prior(counts: csr_matrix, targets: npt.NDArray[Any], prior: Float32s) -> Float32s:
     """Multiply the prior (V, D) by its `prior_scale`."""
-    scaled: Floats = prior * np.float32(prior_scale(counts, targets, prior))
+    scaled: Float32s = prior * np.float32(prior_scale(counts, targets, prior))
     return scaled
 
 
 def fit(
     counts: csr_matrix,
     targets: npt.NDArray[Any],
-    prior: Floats,
+    prior: Float32s,
     *,
-    regularization: float | Floats = 0.1,
+    regularization: float | Float32s = 0.1,
     rounds: int = 2,
     iterations: int = 15,
     tolerance: float = 0.02,
-    text_weights: Floats | None = None,
+    text_weights: Float32s | None = None,
     target_rows: npt.NDArray[np.int64] | None = None,
     device: str = "cpu",
     threads: int | None = None,
     progress: Callable[[FitStep], None] | None = None,
-) -> Floats:
+) -> Float32s:
     """Solve for the table whose normalized text vectors are closest to the teacher's vectors.
 
     The result is bit-identical for any number of threads.
@@ -196,7 +196,7 @@ def fit(
             diagonal = (square_sums(counts, row_weights) + penalty).astype(np.float32)
             system = System(counts, row_weights, penalty, diagonal, device)
 
-            def solve(span: slice, system: System = system, norms: Floats = norms) -> Solution:
+            def solve(span: slice, system: System = system, norms: Float32s = norms) -> Solution:
                 right_side = transposed_product(counts, targets, weights / norms, span, target_rows)
                 right_side += penalty[:, None] * prior[:, span]
                 if not np.isfinite(right_side).all():
@@ -215,7 +215,7 @@ def fit(
     return table
 
 
-def _check(counts: csr_matrix, targets: npt.NDArray[Any], prior: Floats) -> None:
+def _check(counts: csr_matrix, targets: npt.NDArray[Any], prior: Float32s) -> None:
     texts, tokens = counts.shape
     if targets.ndim != 2 or targets.shape[0] != texts:
         raise TableError(f"targets: expected ({texts}, D) for {texts} texts, found {targets.shape}")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..training.start import Start
     from .text_store import TextStore
 
-Floats = NDArray[np.float32]
+Float32s = NDArray[np.float32]
 
 _BLOCK = 8_192  # texts pooled at a time
 _LEAST_LENGTH = 1e-3  # of a row, relative to the mean: a row of zeros can move as well
@@ -36,11 +36,11 @@ class Bags:
 
     tokens: NDArray[np.int64]
     repeated: int
-    rows: Floats
+    rows: Float32s
     shares: csr_matrix
 
     @property
-    def lengths(self) -> Floats:
+    def lengths(self) -> Float32s:
         """The lengths of the rows at the start, (U,); a row of zeros has a small one."""
         lengths = np.linalg.norm(self.rows, axis=1)
         return np.asarray(np.maximum(lengths, _LEAST_LENGTH * lengths.mean()), np.float32)
@@ -55,19 +55,19 @@ class Bags:
             part = slice(first, min(first + _BLOCK, self.shares.shape[0]))
             yield part, self.shares[part]
 
-    def vectors(self, rows: Floats) -> Floats:
+    def vectors(self, rows: Float32s) -> Float32s:
         """Return the unit vectors (N, D) of the texts under other rows (U, D)."""
-        found: Floats = np.concatenate([unit(part @ rows)[0] for _, part in self.blocks()])
-        return found
+        pooled: Float32s = np.concatenate([unit(part @ rows)[0] for _, part in self.blocks()])
+        return pooled
 
-    def table(self, start: Floats, rows: Floats) -> Floats:
+    def table(self, start: Float32s, rows: Float32s) -> Float32s:
         """Return a copy of the table (V, D) with other rows (U, D) for the tokens."""
-        table: Floats = start.copy()
+        table: Float32s = start.copy()
         table[self.tokens] = rows
         return table
 
 
-def unit(sums: Floats) -> tuple[Floats, Floats]:
+def unit(sums: Float32s) -> tuple[Float32s, Float32s]:
     """Return vectors of unit length, and the lengths (n, 1); zeros stay."""
     lengths = np.sqrt(np.einsum("nd,nd->n", sums, sums))[:, None]
     lengths[lengths == 0] = 1
@@ -85,12 +85,12 @@ def read_bags(start: Start, damping: tuple[float, int] | None, texts: TextStore)
     tokenize = TokenIds(start.tokenizer, start.unknown_token_id, start.max_tokens)
     ids: list[NDArray[np.int32]] = []
     sizes: list[NDArray[np.int64]] = []
-    shares: list[Floats] = []
+    shares: list[Float32s] = []
     for block in texts.blocks():
-        some, lengths = tokenize(block)
-        ids.append(some)
+        token_ids, lengths = tokenize(block)
+        ids.append(token_ids)
         sizes.append(lengths)
-        shares.append(_shares(some, lengths, start.rows, damping))
+        shares.append(_shares(token_ids, lengths, start.rows, damping))
     every = np.concatenate(ids)
     tokens, places, counts = np.unique(every, return_inverse=True, return_counts=True)
     order = np.argsort(-counts, kind="stable")
@@ -107,9 +107,9 @@ def read_bags(start: Start, damping: tuple[float, int] | None, texts: TextStore)
 def _shares(
     ids: NDArray[np.int32],
     lengths: NDArray[np.int64],
-    rows: Floats,
+    rows: Float32s,
     damping: tuple[float, int] | None,
-) -> Floats:
+) -> Float32s:
     """Return the share of each token (n,) in its text's sum (format specification, section 8)."""
     owners = np.repeat(np.arange(len(lengths)), lengths)
     if damping is None or damping[0] == 0.0:

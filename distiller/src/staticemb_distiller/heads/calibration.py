@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, softmax
 
+from ..file.head import HeadKind
 from .linear import blocks
-from .targets import HeadKind, Targets
+from .targets import Targets
 
 TEMPERATURES = (0.01, 100.0)
 BINS = 10
@@ -18,12 +19,12 @@ _LEAST_POSITIVES = 10  # held-out texts of a label from which a threshold is cho
 _SPAN = (0.05, 0.95)  # thresholds beyond these follow from few texts
 
 Logits = NDArray[np.float32]
-Floats = NDArray[np.float64]
+Float64s = NDArray[np.float64]
 
 
 def losses(
     logits: Logits, targets: Targets, temperature: float = 1.0, *, doubt: float = 0.0
-) -> Floats:
+) -> Float64s:
     """Return the negative log likelihood of each text, (N,): of its label, or of all its labels.
 
     A text with a label that the head does not know has the loss of the least likely label.
@@ -58,7 +59,7 @@ def best_temperature(logits: Logits, targets: Targets) -> float:
     one text in N + 2 is taken to be wrong (the rule of succession, as in Platt 1999).
     """
     doubt = 1 / (len(logits) + 2)
-    found = minimize_scalar(
+    minimum = minimize_scalar(
         lambda exponent: float(
             losses(logits, targets, float(np.exp(exponent)), doubt=doubt).mean()
         ),
@@ -66,7 +67,7 @@ def best_temperature(logits: Logits, targets: Targets) -> float:
         method="bounded",
         options={"xatol": 0.01},
     )
-    return float(np.exp(found.x))
+    return float(np.exp(minimum.x))
 
 
 def probabilities(logits: Logits, kind: HeadKind, temperature: float = 1.0) -> NDArray[np.float32]:
@@ -115,8 +116,8 @@ class Reliability(NamedTuple):
     """
 
     counts: NDArray[np.int64]
-    confidence: Floats
-    right: Floats
+    confidence: Float64s
+    right: Float64s
 
     @property
     def error(self) -> float:

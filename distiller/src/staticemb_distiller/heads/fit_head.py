@@ -263,8 +263,8 @@ def _measured(
         progress.status("Measuring TF-IDF")
         words = [text for block in held_out.texts.blocks() for text in block]
         every = np.arange(len(examples))
-        found = baseline.on_held_out(examples.texts, examples.targets, every, words, seed)
-        compared = score(found, held_out.targets)
+        predicted = baseline.on_held_out(examples.texts, examples.targets, every, words, seed)
+        compared = score(predicted, held_out.targets)
     return f"{len(held_out):,} held-out texts of {held_out.place}", scores, compared
 
 
@@ -284,12 +284,12 @@ def _cross_validated(
     progress.status("Measuring TF-IDF")
     if fitted.trained_on is not None:
         held = examples.texts.take(rows)
-        found = baseline.on_held_out(
+        predicted = baseline.on_held_out(
             examples.texts, examples.targets, fitted.trained_on, held, seed
         )
-        return fitted.method, scores, score(found, targets)
+        return fitted.method, scores, score(predicted, targets)
     if len(rows) > baseline.MOST_TEXTS:
         rows = np.sort(np.random.default_rng(seed).permutation(rows)[: baseline.MOST_TEXTS])
     folds = fold_numbers(examples.targets.take(rows), examples.digests[rows], seed)
-    found, chosen = baseline.by_folds(examples.texts, examples.targets.take(rows), rows, folds)
-    return fitted.method, scores, score(found, examples.targets.take(rows[chosen]))
+    predicted, chosen = baseline.by_folds(examples.texts, examples.targets.take(rows), rows, folds)
+    return fitted.method, scores, score(predicted, examples.targets.take(rows[chosen]))

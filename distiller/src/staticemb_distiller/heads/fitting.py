@@ -220,5 +220,5 @@ def _held_out(
     texts[left_out] = 0
     layer = _fitted(features, targets, choice.strength, weights._replace(texts=texts))
     logits = outputs(layer, features.vectors[rows])
-    found = HeadChoice(choice.pooling, choice.strength, logits, rows, layer)
-    return found, np.flatnonzero(~left_out)
+    predicted = HeadChoice(choice.pooling, choice.strength, logits, rows, layer)
+    return predicted, np.flatnonzero(~left_out)

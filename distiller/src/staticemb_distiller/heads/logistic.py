@@ -1,6 +1,6 @@
 """Logistic regression by L-BFGS, in blocks of rows: softmax, or a sigmoid for each label.
 
-The objective is that of scikit-learn's `LogisticRegression`: C times the sum of the losses, plus
+The objective is as in scikit-learn's `LogisticRegression`: C times the sum of the losses, plus
 half the squared weights; the bias is free. It is divided by C and the sum of the sample weights,
 so that the tolerance has one meaning for all C. The tolerance is loose: held-out texts are
 predicted as well as by the minimum. scikit-learn holds all logits of all texts in
@@ -107,9 +107,9 @@ def fit_logistic(
         if pool is None:
             loss, slope = summed(range(count), layer)
         else:
-            found = list(pool.map(lambda part: summed(part, layer), parts))
-            loss, slope = sum(one for one, _ in found), found[0][1]
-            for _, other in found[1:]:
+            sums = list(pool.map(lambda part: summed(part, layer), parts))
+            loss, slope = sum(one for one, _ in sums), sums[0][1]
+            for _, other in sums[1:]:
                 slope += other
         slope /= total
         slope[:, :-1] += penalty * weighted[:, :-1]

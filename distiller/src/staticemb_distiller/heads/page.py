@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..evaluation.drawing import printable
-from ..evaluation.templates import Table, rendered, row, safe
+from ..evaluation.templates import PageTable, rendered, row, safe
 from ..version import __version__
 from . import charts
 from .baseline import NAME
@@ -48,7 +48,7 @@ def html(report: HeadReport) -> str:
     )
 
 
-def _summary(report: HeadReport) -> Table:
+def _summary(report: HeadReport) -> PageTable:
     names = list(report.scores.main)
     body = [row(["this head", *(spelled(n, report.scores.main[n]) for n in names)])]
     if report.baseline is not None:
@@ -57,7 +57,7 @@ def _summary(report: HeadReport) -> Table:
     return ["", *names], body, 1
 
 
-def _confused(report: HeadReport) -> Table:
+def _confused(report: HeadReport) -> PageTable:
     body = [
         row([printable(right), printable(given), f"{count:,}"])
         for right, given, count in report.scores.most_confused
@@ -65,7 +65,7 @@ def _confused(report: HeadReport) -> Table:
     return ["label", "taken for", "texts"], body, 2
 
 
-def _by_label(report: HeadReport) -> Table:
+def _by_label(report: HeadReport) -> PageTable:
     """Return the table of labels, the lowest F1 first."""
     rows = report.scores.by_label
     if report.kind == "linear":

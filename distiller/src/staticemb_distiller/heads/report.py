@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ..evaluation.record import plain
+from ..file.head import HeadKind
 from ..version import __version__
 from .scores import Scores
-from .targets import HeadKind
 
 _WEAKEST = 5  # labels shown on a terminal
 _SHARES = {"accuracy", "macro F1", "micro F1", "all labels right"}

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .linear import Linear, blocks
 
-Floats = NDArray[np.float64]
+Float64s = NDArray[np.float64]
 
 
 class Moments(NamedTuple):
@@ -20,15 +20,15 @@ class Moments(NamedTuple):
         product: (D + 1, K), of products of a column and a target.
     """
 
-    square: Floats
-    product: Floats
+    square: Float64s
+    product: Float64s
 
     def __sub__(self, other: Moments) -> Moments:
         return Moments(self.square - other.square, self.product - other.product)
 
 
 def moments(
-    vectors: NDArray[np.float32], values: Floats, weights: NDArray[np.float32] | None = None
+    vectors: NDArray[np.float32], values: Float64s, weights: NDArray[np.float32] | None = None
 ) -> Moments:
     """Sum the products of vectors (N, D) with each other and with values (N, K)."""
     width = vectors.shape[1]

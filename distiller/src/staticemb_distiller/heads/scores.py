@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
+from ..file.head import HeadKind
 from . import calibration
 from .calibration import Reliability
-from .targets import HeadKind, Targets
+from .targets import Targets
 
 MOST_CONFUSED = 64  # labels up to which all confusions are kept
 _CONFUSIONS = 20

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from ..errors import HeadError
+from ..file.head import HeadKind
 
 Task = Literal["classification", "multilabel", "regression"]
-HeadKind = Literal["softmax", "sigmoid", "linear"]
 KINDS: dict[Task, HeadKind] = {
     "classification": "softmax",
     "multilabel": "sigmoid",
@@ -139,9 +139,9 @@ class TargetReader:
         labels = self.known
         codes = np.array(self._codes, np.int32)
         if labels is None:
-            found = list(self._columns)
-            order = sorted(range(len(found)), key=lambda at: _sort_key(found[at]))
-            labels = tuple(found[at] for at in order)
+            seen = list(self._columns)
+            order = sorted(range(len(seen)), key=lambda at: _sort_key(seen[at]))
+            labels = tuple(seen[at] for at in order)
             codes = np.argsort(order).astype(np.int32)[codes] if len(order) else codes
         if self.task != "multilabel":
             return Targets("softmax", labels, codes)

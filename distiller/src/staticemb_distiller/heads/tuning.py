@@ -1,7 +1,7 @@
 """Tuning: table and head are fitted together by L-BFGS, held near the start; torch is not used.
 
 A token's row moves by a displacement times its length at the start, and displacements are
-regularized as the head's weights are: the objective is that of the frozen fit plus their squares.
+regularized as the head's weights are: the objective is the frozen fit's plus their squares.
 So rows of frequent tokens, which are short, move little, tokens that few texts have stay near the
 start, and tokens that occur once stay there. The shares of damping are those of the start; the file
 computes them from its own rows, and its vectors decide whether the fit is kept.
@@ -35,7 +35,7 @@ _REACH = 0.25
 _MOST_STEPS = 4  # of each number to either side
 _MOST_CHOOSING = 20_000  # texts
 
-Floats = NDArray[np.float32]
+Float32s = NDArray[np.float32]
 
 
 class TuningKnobs(NamedTuple):
@@ -58,7 +58,7 @@ class Tuned(NamedTuple):
         layer: The layer for unit vectors less the mean.
     """
 
-    rows: Floats
+    rows: Float32s
     layer: Linear
 
 
@@ -68,7 +68,7 @@ def choose_knobs(
     train: NDArray[np.int64],
     held_out: NDArray[np.int64],
     layer: Linear,
-    mean: Floats,
+    mean: Float32s,
     strength: float,
     *,
     seed: int,
@@ -115,7 +115,7 @@ def choose_knobs(
     return best
 
 
-def tune(bags: Bags, targets: Targets, layer: Linear, mean: Floats, knobs: TuningKnobs) -> Tuned:
+def tune(bags: Bags, targets: Targets, layer: Linear, mean: Float32s, knobs: TuningKnobs) -> Tuned:
     """Fit table and head.
 
     Args:
@@ -179,6 +179,6 @@ def tune(bags: Bags, targets: Targets, layer: Linear, mean: Floats, knobs: Tunin
         method="L-BFGS-B",
         options={"maxiter": _STEPS, "ftol": _TOLERANCE, "gtol": 1e-7, "maxcor": _PAIRS},
     )
-    found = split(solved.x)
-    weights = found.weights * spread[:, None].astype(np.float32)
-    return Tuned(rows, Linear(weights, found.bias * spread.astype(np.float32)))
+    fitted = split(solved.x)
+    weights = fitted.weights * spread[:, None].astype(np.float32)
+    return Tuned(rows, Linear(weights, fitted.bias * spread.astype(np.float32)))

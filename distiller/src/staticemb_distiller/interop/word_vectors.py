@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from staticemb_runtime import StaticModel
 
 Tokens = Literal["words", "blanks"]
-Dtype = Literal["float32", "float16"]
+FloatDtype = Literal["float32", "float16"]
 
 _CHECKED_WORDS = 1000
 
@@ -38,7 +38,7 @@ def convert_word_vectors(
     lowercase: bool | None = None,
     limit: int | None = None,
     normalize: bool = True,
-    dtype: Dtype = "float32",
+    dtype: FloatDtype = "float32",
 ) -> Converted:
     """Write word vectors as a static embedding file with a word-level tokenizer.
 

@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Documents = Literal["table", "teacher"]
+DocumentSide = Literal["table", "teacher"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class Space:
     projection: NDArray[np.float32]
     offset: NDArray[np.float32] | None = None
     probes: NDArray[np.float32] | None = None
-    documents: Documents = "table"
+    documents: DocumentSide = "table"
 
     def project(self, vectors: NDArray[np.floating]) -> NDArray[np.float32]:
         """Turn the teacher's vectors (N, H) into unit vectors of the file, (N, D) float32.

@@ -2,7 +2,7 @@
 
 In: a folder, a Hub id, the address of a server, or a function; then texts. Out: the teacher's
 vectors. Only a Sentence Transformer (`Teacher`) needs torch, which is imported on first use.
-May use: `errors`, `output_file`, `corpus`, `recipe`, `vocabulary`.
+May use: all rooms up to `vocabulary`. Internal, but for `Teacher`.
 """
 
 from __future__ import annotations

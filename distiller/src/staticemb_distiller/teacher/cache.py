@@ -30,7 +30,7 @@ _SHARD = 8_192
 _FIRST = 32  # texts that measure the teacher's speed, if time is limited
 _GROWTH = 4  # with limited time, the next texts are at most this multiple of those before
 
-Encode = Callable[[Sequence[str]], NDArray[np.float32]]
+EncodeTexts = Callable[[Sequence[str]], NDArray[np.float32]]
 EncodeParts = Callable[[Sequence[str]], Iterable[tuple[NDArray[np.int64], NDArray[np.float32]]]]
 
 
@@ -72,7 +72,7 @@ class TeacherCache:
     def encode(
         self,
         texts: Sequence[str],
-        encode: Encode,
+        encode: EncodeTexts,
         *,
         seconds: float | None = None,
         progress: Callable[[int, int], None] | None = None,

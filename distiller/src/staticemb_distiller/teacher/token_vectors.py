@@ -165,11 +165,11 @@ class Checkpoint:
                     raise CacheError(msg)
                 with atomic_file(record) as temporary:
                     temporary.write_text(json.dumps({"run": self._key}), encoding="utf-8")
-            found = json.loads(record.read_text(encoding="utf-8"))
+            recorded = json.loads(record.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             msg = f"{folder}: cannot be used as a checkpoint folder: {error}"
             raise CacheError(msg) from error
-        if found != {"run": self._key}:
+        if recorded != {"run": self._key}:
             msg = f"{folder}: the checkpoint is of another teacher or recipe; name another folder"
             raise CacheError(msg)
 

@@ -1,7 +1,7 @@
 """AWS Lambda: the function's handler, and the zip file of a function.
 
 In: events with texts. Out: answers with vectors. `bundle` builds the zip.
-May use: all but `cli`. Public: `handler`, as `staticemb_runtime.aws_lambda.handler`.
+May use: all rooms up to `search`. Public: `handler`, as `staticemb_runtime.aws_lambda.handler`.
 """
 
 from __future__ import annotations

@@ -278,8 +278,8 @@ def _lengths(column: pyarrow.Array) -> NDArray[np.int64]:
         return np.zeros(len(column), np.int64)
     if not (arrow.types.is_string(column.type) or arrow.types.is_large_string(column.type)):
         column = column.cast(arrow.large_string())  # views have no such function
-    found = pyarrow.compute.binary_length(column).fill_null(0).to_numpy(zero_copy_only=False)
-    return np.asarray(found, np.int64)
+    lengths = pyarrow.compute.binary_length(column).fill_null(0).to_numpy(zero_copy_only=False)
+    return np.asarray(lengths, np.int64)
 
 
 def _with_column(

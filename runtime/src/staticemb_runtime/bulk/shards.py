@@ -16,7 +16,7 @@ from ..records.writers import output_form
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# The format of an output whose format is not given: that of the input, if it can hold vectors.
+# The format of an output whose format is not given: the input's, if it can hold vectors.
 _SAME: Final = {"lines": "jsonl"}
 
 
@@ -76,7 +76,7 @@ def plan(
                 f"for {path}; embed them into two folders"
             )
         if os.path.realpath(os.path.join(target, name)) == os.path.realpath(path):
-            raise OutputError(f"{folder}: expected another folder than that of the input {path}")
+            raise OutputError(f"{folder}: expected another folder than the input's, {path}")
     return sorted(shards.values(), key=lambda shard: (-shard.size, shard.name))
 
 
@@ -105,11 +105,11 @@ def _matching(pattern: str) -> tuple[str, list[str]]:
     parts = Path(pattern).parts
     magic = next(at for at, part in enumerate(parts) if glob.has_magic(part))
     root = os.path.join(*parts[:magic]) if magic else ""
-    found: dict[str, str] = {}  # `**` matches a folder and what lies in it
+    matched: dict[str, str] = {}  # `**` matches a folder and what lies in it
     for path in sorted(glob.glob(pattern, recursive=True)):
         files = [path] if os.path.isfile(path) else source_files([path]) if _is_table(path) else []
-        found |= {os.path.normpath(file): file for file in files}
-    return root, sorted(found.values())
+        matched |= {os.path.normpath(file): file for file in files}
+    return root, sorted(matched.values())
 
 
 def _is_table(folder: str) -> bool:

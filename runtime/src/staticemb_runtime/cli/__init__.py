@@ -1,7 +1,8 @@
 """The command `staticemb`, a module for each subcommand, and code that both wheels' commands share.
 
 In: the arguments of a process. Out: its exit status; results on standard output.
-May use: all other packages. Public: the names below. Importing this package is fast.
+May use: all rooms up to `serve`. Public: the names below, for the distiller's command. Importing
+this package is fast.
 """
 
 from __future__ import annotations

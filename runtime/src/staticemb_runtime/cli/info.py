@@ -111,7 +111,7 @@ def _space(file: ModelParts) -> dict[str, Any]:
 
 def _heads(file: ModelParts) -> dict[str, Any]:
     """Describe the classifiers and regressors by name."""
-    from ..heads.opening import Heads  # late: not every file has a head
+    from ..heads.file_heads import Heads  # late: not every file has a head
 
     heads = Heads(file, os.path.abspath(file.path))  # noqa: PTH100 - as the model's own
     described: dict[str, Any] = {}

@@ -1,7 +1,7 @@
 """Texts to vectors: batches, the table, pooling, unit length, precision.
 
 In: a `ModelParts` and texts. Out: arrays of vectors.
-May use: `errors`, `format`, `tokenization`. Public: the names below; all others are internal.
+May use: all rooms up to `loading`. Public: the names below; all others are internal.
 """
 
 from .pooling import pool

@@ -27,8 +27,8 @@ PROMPT: Final = "pass prompt= to encode"
 
 
 # Each parameter's accepted values, None for all values, and the replacement for other values.
-Rules = dict[str, tuple[tuple[object, ...] | None, str]]
-CONSTRUCTOR: Final[Rules] = {
+ParameterRules = dict[str, tuple[tuple[object, ...] | None, str]]
+CONSTRUCTOR: Final[ParameterRules] = {
     "backend": ((None, "torch"), "there is one backend: leave it out"),
     "cache_folder": ((None,), HUB),
     "config_kwargs": ((None, {}), "leave it out"),
@@ -50,7 +50,7 @@ CONSTRUCTOR: Final[Rules] = {
     "trust_remote_code": (None, ""),  # this package never runs code of a model
     "use_auth_token": ((None,), HUB),
 }
-FROM_PRETRAINED: Final[Rules] = {
+FROM_PRETRAINED: Final[ParameterRules] = {
     "dimensionality": (None, ""),  # the same as truncate_dim
     "force_download": (None, ""),  # cached files are compared with the Hub anyway
     "max_length": (None, ""),  # see check_max_length
@@ -59,7 +59,7 @@ FROM_PRETRAINED: Final[Rules] = {
     "subfolder": ((None, ""), "download the repository and load the folder"),
     "vocabulary_quantization": ((None,), "quantize with model2vec, and load what it saves"),
 }
-ENCODE: Final[Rules] = {
+ENCODE: Final[ParameterRules] = {
     "as_query": ((False,), "encode_document takes it"),
     "inputs": (None, ""),  # the same as sentences
     "normalize": (None, ""),  # the same as normalize_embeddings
@@ -119,7 +119,7 @@ class EncodePeers(TypedDict, total=False):
     use_multiprocessing: bool
 
 
-def check_peers(function: str, rules: Rules, peers: Mapping[str, Any]) -> None:
+def check_peers(function: str, rules: ParameterRules, peers: Mapping[str, Any]) -> None:
     """Check parameters that only sentence-transformers or model2vec has.
 
     Args:

@@ -30,7 +30,9 @@ from .safetensors_header import (
 )
 
 MAX_DIM: Final = 65_536
+"""The largest number of dimensions."""
 MAX_ROWS: Final = 16_777_216
+"""The largest number of rows of the table."""
 MAX_TOKEN_IDS: Final = 16_777_216
 MAX_TOKENIZER_BYTES: Final = 268_435_456
 MAX_OPTIONAL: Final = 1024

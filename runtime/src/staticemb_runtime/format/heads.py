@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .parts import ModelParts
 
 HeadKind = Literal["softmax", "sigmoid", "linear"]
+"""One label a text, several labels, or numbers."""
 
 MAX_OUTPUTS: Final = 65_536
 MAX_LABEL_BYTES: Final = 1_024

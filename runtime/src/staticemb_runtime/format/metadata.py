@@ -18,6 +18,7 @@ from ..errors import (
 from . import strict_json
 
 Pooling = Literal["mean", "damped_mean"]
+"""The plain mean, or the mean in two passes."""
 
 MAJOR_VERSION: Final = 1
 FEATURES: Final = ("damped_mean",)
@@ -77,8 +78,21 @@ _DIGEST = "sha256:[0-9a-f]{64}"
 class Metadata(NamedTuple):
     """The checked metadata of a file.
 
-    `prompts` are texts by name, for `StaticModel.encode`. `extra` holds every key without a field,
-    keys of optional parts included (SPEC section 6.1).
+    Attributes:
+        format_version: the version of the format, such as "1.0"; empty for folders of others.
+        features: the features that a reader has to support.
+        dim: D, the number of columns of the table.
+        prefixes: the recommended numbers of dimensions, in ascending order.
+        normalize: whether vectors get unit length.
+        pooling: the mean that the file was made for.
+        digest: the SHA-256 of the file, or empty.
+        vectors_digest: the SHA-256 of the parts that determine vectors, or empty.
+        prompts: texts by name, for `StaticModel.encode`.
+        extra: every key without a field, keys of optional parts included (SPEC section 6.1).
+        damping_beta: the strength of damping.
+        damping_dims: the number of columns that damping compares.
+        max_tokens: the number of tokens at which texts are cut; None: no limit.
+        unknown_token_id: the id of the unknown token, which is dropped; None: none is dropped.
     """
 
     format_version: str

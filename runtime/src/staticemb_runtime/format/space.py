@@ -132,17 +132,17 @@ def _tensor(file: ModelParts, label: str, shape: tuple[int, ...]) -> Any:  # noq
 
 def _check_values(part: SpacePart) -> None:
     least, most = MAGNITUDES
-    some = False
+    any_values = False
     step = max(1, _BLOCK_BYTES // part.projection[0].nbytes)
     for first in range(0, len(part.projection), step):
         sizes = np.abs(part.projection[first : first + step])
         sizes = sizes[sizes != 0]
-        some = some or bool(sizes.size)
+        any_values = any_values or bool(sizes.size)
         if not ((sizes >= least) & (sizes <= most)).all():  # False for NaN
             expected = "magnitudes of 0 or from 2^-60 to 2^60"
             found = f"{sizes[~((sizes >= least) & (sizes <= most))][0]}"
             _refuse("space.projection", expected, found)
-    if not some:
+    if not any_values:
         _refuse("space.projection", "values other than 0", "zeros")
     if part.offset is not None and not (np.abs(part.offset) <= 1).all():
         found = f"{part.offset[~(np.abs(part.offset) <= 1)][0]}"

@@ -1,5 +1,5 @@
 """Predictions of classifiers and regressors on top of vectors; arrays in and out.
 
 In: a `Head` of the format, and vectors. Out: logits, probabilities, labels, shares of tokens.
-May use: `format`, `loading`, `encoding`.
+May use: all rooms up to `encoding`. Internal.
 """

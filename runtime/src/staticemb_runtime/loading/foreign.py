@@ -36,6 +36,7 @@ from . import foreign_folder, foreign_tokenizer
 from .foreign_folder import FolderSettings
 
 Rules = Literal["model2vec", "sentence-transformers"]
+"""The library whose rules a folder follows."""
 
 _TABLES: Final = {"embeddings": "model2vec", "embedding.weight": "sentence-transformers"}
 _FLOATS: Final = ("F64", "F32", "F16", "BF16")

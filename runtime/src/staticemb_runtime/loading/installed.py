@@ -18,11 +18,15 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoints
 
 DEFAULT_MODEL: Final = "minilm-en-small"
+"""The name of the model in this package."""
 DEFAULT_FILE: Final = os.path.join(
     os.path.dirname(os.path.dirname(__file__)), "models", f"{DEFAULT_MODEL}.staticemb"
 )
+"""The file of the model in this package."""
 GROUP: Final = "staticemb.models"
+"""The group of entry points by which a package provides a model."""
 FILE_NAME: Final = "model.staticemb"
+"""The name of a model's file in a folder, wheel or repository."""
 # Short names of this project's model wheels -> the package that pip installs.
 MODEL_PACKAGES: Final = {"multilingual": "staticemb-model-multilingual"}
 MODEL_VARIABLE: Final = "STATICEMB_MODEL"

@@ -1,7 +1,7 @@
 """`StaticModel`: a static embedding model as an object, with the methods of similar libraries.
 
 In: a path or a name, then texts. Out: arrays of vectors. The other packages do the computing.
-May use: all packages up to `encoding`. Public: `StaticModel`.
+May use: all rooms up to `heads`. Public: `StaticModel`.
 """
 
 from .static_model import StaticModel

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..encoding.vectors import Precision
     from ..format.metadata import Pooling
     from ..format.parts import ModelParts
-    from ..heads.opening import Heads
+    from ..heads.file_heads import Heads
 
     After = Callable[[NDArray[np.float32]], NDArray[Any]]
 
@@ -77,7 +77,7 @@ class Encoder:
     @cached_property
     def heads(self) -> Heads:
         """The classifiers and regressors of the file, each read when it is first used."""
-        from ..heads.opening import Heads  # late: most programs embed texts alone
+        from ..heads.file_heads import Heads  # late: most programs embed texts alone
 
         self.embedder.check_file()
         return Heads(self.embedder.file, self.place)

@@ -156,5 +156,5 @@ class TokenMethods:
         from ..encoding.contributions import contributions  # late: few programs need it
 
         request = self._encoder.request(truncate_dim, True, "float32", pooling)
-        found = find_prompt(prompt, prompt_name, self.metadata.prompts)
-        return contributions(self._encoder.embedder, text, request, prompt=found)
+        chosen_prompt = find_prompt(prompt, prompt_name, self.metadata.prompts)
+        return contributions(self._encoder.embedder, text, request, prompt=chosen_prompt)

@@ -44,9 +44,12 @@ SUFFIXES: Final = {
 
 BLOCK_CHARACTERS: Final = 1 << 23
 
-# How many columns a row of CSV may lack. Missing columns are filled in, so many short rows of a
-# wide table would take time and memory out of proportion to the file's size.
 MOST_MISSING: Final = 256
+"""How many columns a row of CSV may lack.
+
+Missing columns are filled in, so many short rows of a wide table would take time and memory out of
+proportion to the file's size.
+"""
 
 NOTHING_RESERVED: Final[Mapping[str, str]] = MappingProxyType({})
 

@@ -26,9 +26,9 @@ class RowWriter(Protocol):
     """Writes records to an open file."""
 
     def begin(self, names: Sequence[str]) -> None:
-        """Take the names of the columns, for a file that no record follows; the first call counts.
+        """Set the names of the columns, so that a file without records has a header.
 
-        Formats without a header ignore it.
+        Only the first call has an effect. Formats without a header ignore it.
         """
 
     def write(self, record: Record, place: str) -> None:

@@ -27,7 +27,7 @@ VECTOR_COLUMN: Final = "embedding"
 RESERVED: Final = {VECTOR_COLUMN: "rename or drop it, or write .npy"}
 """The column that an input must not have, as `read_records` takes it."""
 
-SUFFIXES: Final = {
+OUTPUT_SUFFIXES: Final = {
     ".npy": "npy",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
@@ -68,11 +68,11 @@ def output_form(path: str, form: str | None = None) -> str:
         return "jsonl"
     if form is None and not suffix and is_stream(path):
         form = "jsonl"
-    form = form or SUFFIXES.get(suffix)
+    form = form or OUTPUT_SUFFIXES.get(suffix)
     if form is None:
         raise InvalidOptionError(
-            f"{path}: expected a name ending in {', '.join(SUFFIXES)}, all but the first and the "
-            f"last also with {' or '.join(COMPRESSION_SUFFIXES)} after it; or pass "
+            f"{path}: expected a name ending in {', '.join(OUTPUT_SUFFIXES)}, all but the first "
+            f"and the last also with {' or '.join(COMPRESSION_SUFFIXES)} after it; or pass "
             "--output-format. A folder ends in /"
         )
     if compression and form not in _COMPRESSIBLE:

@@ -1,7 +1,7 @@
 """Search: an index in one SQLite file that finds by words (BM25) and by vectors.
 
 In: texts with ids and metadata, then queries. Out: hits with scores, ranks and snippets.
-May use: all packages up to `records`. Public: `Index` and the types of its results.
+May use: all rooms up to `records`. Public: `Index` and the types of its results.
 """
 
 from .duplicates import Deduplicator, Duplicate, DuplicateGroup, Duplicates, deduplicate

@@ -31,10 +31,10 @@ class IndexFileState(NamedTuple):
 def file_state(path: str) -> IndexFileState | None:
     """Return the state of a file; None if it is gone."""
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return None
-    return IndexFileState(found.st_ino, found.st_size, found.st_mtime_ns, has_log(path))
+    return IndexFileState(status.st_ino, status.st_size, status.st_mtime_ns, has_log(path))
 
 
 def has_log(path: str) -> bool:

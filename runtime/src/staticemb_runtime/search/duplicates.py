@@ -233,10 +233,10 @@ class Deduplicator:
                 since[:order] = False
                 products = np.where(since, vectors @ vectors[order], -1)
                 nearest = int(products.argmax())
-                found = (int(best[order]), float(cosines[order]))
+                nearest_kept = (int(best[order]), float(cosines[order]))
                 if products[nearest] > cosines[order]:
-                    found = (int(numbers[others[nearest]]), float(products[nearest]))
-                duplicates.append(Duplicate(number, *found, False))
+                    nearest_kept = (int(numbers[others[nearest]]), float(products[nearest]))
+                duplicates.append(Duplicate(number, *nearest_kept, False))
         self._store(numbers[others][is_new], vectors[is_new])
         return sorted(duplicates)
 

@@ -237,7 +237,7 @@ class Index(WritableIndex):
             with_model: whether a model that the index holds is copied as well.
 
         Raises:
-            OutputError: the copy cannot be written.
+            OutputError: the copy cannot be written, is the index itself, or is no regular file.
         """
         publish(self._store, os.fspath(path), with_model=with_model)
 

@@ -3,10 +3,9 @@
 Each of 16 tables sorts the vectors into buckets by a few signs of their rotated elements. Similar
 vectors differ in few signs, mostly of elements near zero. So a query reads its own bucket of each
 table and those that it would be in if a few of its smallest elements had the other sign: locality
-sensitive hashing with several probes (Lv et al., 2007). The number of buckets grows with that of
-the vectors, so a query reads about as many vectors of a million as of a thousand. Of those, the
-vectors whose codes of signs differ in too many places are dropped, and cosines are computed of the
-rest.
+sensitive hashing with several probes (Lv et al., 2007). There are more buckets for more vectors, so
+a query reads about as many vectors of a million as of a thousand. Of those, the vectors whose codes
+of signs differ in too many places are dropped, and cosines are computed of the rest.
 """
 
 from __future__ import annotations

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import sqlite3
 from typing import TYPE_CHECKING
 
 from ..errors import OutputError, SearchIndexError
+from ..records.output_file import is_stream, output_file, refuse_inputs
 from .store import reported
 
 if TYPE_CHECKING:
@@ -20,30 +20,29 @@ def publish(store: Store, path: str, *, with_model: bool) -> None:
 
     Args:
         store: the index.
-        path: the copy.
+        path: the copy, a regular file; links are followed, and a file's mode stays.
         with_model: whether a stored model is copied.
 
     Raises:
-        OutputError: the copy cannot be written, or is the index itself.
+        OutputError: the copy cannot be written, is the index itself, or is no regular file.
     """
-    if os.path.exists(path) and os.path.samefile(path, store.path):
-        raise OutputError(f"{path}: expected another file than the index")
-    folder, name = os.path.split(os.path.abspath(path))
-    temporary = os.path.join(folder, f".{name[:50]}.{secrets.token_hex(4)}")
-    try:
-        with store.copying() as connection:
-            connection.execute("VACUUM INTO ?", (temporary,))
-        with reported(path), contextlib.closing(sqlite3.connect(temporary)) as copy:
-            copy.execute("PRAGMA journal_mode = DELETE")
-            if store.full_text:
-                copy.execute("INSERT INTO lexical(lexical) VALUES ('optimize')")
-            if not with_model and copy.execute("DELETE FROM model").rowcount:
+    refuse_inputs(path, [store.path])
+    if is_stream(path):
+        raise OutputError(
+            f"{path}: expected the name of a regular file, found a folder, device or pipe"
+        )
+    with output_file(path) as output:
+        temporary = os.fspath(output.name)
+        try:
+            with store.copying() as connection:
+                connection.execute("VACUUM INTO ?", (temporary,))  # takes an empty file
+            with reported(path), contextlib.closing(sqlite3.connect(temporary)) as copy:
+                copy.execute("PRAGMA journal_mode = DELETE")
+                if store.full_text:
+                    copy.execute("INSERT INTO lexical(lexical) VALUES ('optimize')")
+                if not with_model and copy.execute("DELETE FROM model").rowcount:
+                    copy.commit()
+                    copy.execute("VACUUM")
                 copy.commit()
-                copy.execute("VACUUM")
-            copy.commit()
-        os.replace(temporary, path)
-    except (OSError, SearchIndexError) as error:
-        raise OutputError(f"{path}: {error}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            os.remove(temporary)
+        except SearchIndexError as error:
+            raise OutputError(f"{path}: {error}") from error

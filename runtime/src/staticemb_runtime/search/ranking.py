@@ -83,12 +83,14 @@ def bm25(
     """
     wanted = lexicon.query_words(query)
     lengths = np.array([sum(1 for _ in lexicon.spans(text)) for text in texts])
-    found = [Counter(term for *_, term in lexicon.occurrences(text, wanted)) for text in texts]
+    term_counts = [
+        Counter(term for *_, term in lexicon.occurrences(text, wanted)) for text in texts
+    ]
     norms = 1 - _LENGTH_SHARE + _LENGTH_SHARE * lengths / max(lengths.mean(), 1)
     scores = np.zeros(len(texts))
     for term, (_, repeats) in wanted.items():
         holders = min(passages, read_frequency(connection, term, lexicon.words))
         weight = max(np.log((passages - holders + 0.5) / (holders + 0.5)), _LEAST_WEIGHT)
-        counts = np.array([counted[term] for counted in found])
+        counts = np.array([counted[term] for counted in term_counts])
         scores += repeats * weight * counts * (_SATURATION + 1) / (counts + _SATURATION * norms)
     return np.where(scores > 0, scores, np.nan)

@@ -1,7 +1,7 @@
 """A server of models and search indexes: the APIs of OpenAI and of Text Embeddings Inference.
 
 In: HTTP requests with texts. Out: vectors, rankings, hits, labels.
-May use: all packages up to `search`. Needs the extra `serve`. Public: `create_app`, `Limits`.
+May use: all rooms up to `search`. Needs the extra `serve`. Public: `create_app`, `Limits`.
 """
 
 from __future__ import annotations

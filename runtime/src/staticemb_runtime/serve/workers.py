@@ -30,7 +30,7 @@ _SPAWN: Final = multiprocessing.get_context("spawn")  # a fork would share SQLit
 def run_workers(
     settings: ServerSettings, listener: socket.socket, started: Callable[[], None]
 ) -> None:
-    """Run the processes until an exception, such as that of a signal, ends the call.
+    """Run the processes until an exception, such as one that a signal raises, ends the call.
 
     Args:
         settings: the settings.

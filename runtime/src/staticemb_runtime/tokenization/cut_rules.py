@@ -25,7 +25,7 @@ class CutRule:
     """
 
     def __init__(self, components: Components) -> None:
-        self._design = components
+        self._components = components
         raw, late = components.spellings()
         # Texts are not cut next to a run of blanks that is a token. A word shows any other token.
         self.runs = [spelling for spelling in raw if len(spelling) > 1 and not spelling.strip(" ")]
@@ -59,7 +59,7 @@ class CutRule:
             return True
         if self._late is None:
             return False
-        return self._late.search(self._design.normalize(word)) is not None
+        return self._late.search(self._components.normalize(word)) is not None
 
 
 def beside_blanks(

@@ -3,8 +3,8 @@
 `tokenizers` takes a second or more and hundreds of megabytes to read a large multilingual
 vocabulary. This encoder needs neither: it normalizes, cuts and encodes texts itself, exactly as
 `tokenizers` does. What it cannot prove to be equal, it leaves to `tokenizers`: texts that hold an
-added token, and texts whose normalization may depend on the version of Unicode. `unigram_design`
-refuses tokenizers with other components.
+added token, and texts whose normalization may depend on the version of Unicode.
+`unigram_definition` refuses tokenizers with other components.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from ..format.pieces import read_pieces
 from .segmenters import Dropped, Kept
 from .unigram import Unigram
-from .unigram_design import MARK, WHITE_SPACE, read_design
+from .unigram_definition import MARK, WHITE_SPACE, read_components
 from .words import WordIds, merge
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class UnigramEncoder:
         tokenizer: (N,) the bytes of the whole definition, for texts that are not proven.
 
     Attributes:
-        splitter: the rule that cuts texts at white space. If the design drops white space, words
+        splitter: the rule that cuts texts at white space. If the tokenizer drops white space, words
             are what stands between any of it; otherwise words stand between single blanks. None if
             a step of the normalizer or an added token spans a blank, or if a blank does not
             separate words.
@@ -62,8 +62,10 @@ class UnigramEncoder:
         self._tokenizer = tokenizer
         self._library: LibraryEncoder | None = None
         self._lock = threading.Lock()
-        design = self._design = read_design(pieces.definition, len(pieces.ends))
-        self._model = Unigram(pieces, unknown=design.unknown, byte_fallback=design.byte_fallback)
+        components = self._components = read_components(pieces.definition, len(pieces.ends))
+        self._model = Unigram(
+            pieces, unknown=components.unknown, byte_fallback=components.byte_fallback
+        )
         added = pieces.definition.get("added_tokens") or ()
         contents = list(dict.fromkeys(token["content"] for token in added))
         ids = self._model.ids_of(contents)
@@ -72,9 +74,9 @@ class UnigramEncoder:
         self._respelled = {
             token_id
             for token_id, content in zip(ids, contents, strict=True)
-            if design.normalize(content) != content
+            if components.normalize(content) != content
         }
-        self.splitter = self._splitter() if design.separable else None
+        self.splitter = self._splitter() if components.separable else None
 
     def words(self, words: Words) -> WordIds:
         """Encode words from the splitter; those whose ids may depend on neighbors are dependent."""
@@ -133,7 +135,7 @@ class UnigramEncoder:
         spaces = [space for space in " \t\n\r" if self._separates(space)]
         if " " not in spaces:
             return None
-        if self._design.splits or self._design.collapses:
+        if self._components.splits or self._components.collapses:
             return Dropped(spaces, self._is_separable)
         others = "".join(spaces).replace(" ", "")
         # A line feed after a carriage return is in its cluster.
@@ -144,7 +146,7 @@ class UnigramEncoder:
 
     def _separates(self, space: str) -> bool:
         """Tell whether a character between two words separates them."""
-        normalized = map(self._design.normalize, ("a", "b", f"a{space}b"))
+        normalized = map(self._components.normalize, ("a", "b", f"a{space}b"))
         a, b, both = [None if each is None else self._parts(each) for each in normalized]
         return bool(a and b) and both == [*(a or ()), *(b or ())]
 
@@ -162,7 +164,7 @@ class UnigramEncoder:
             return None
         # White space that is stripped from the ends of a text is kept inside another one.
         plain = word.isascii() and word.isprintable()
-        if not plain and self._design.normalize(f"x {word} x") != f"x {normalized} x":
+        if not plain and self._components.normalize(f"x {word} x") != f"x {normalized} x":
             return None
         return self._parts(normalized)
 
@@ -175,17 +177,17 @@ class UnigramEncoder:
         """Normalize a text; None if the result is not proven, or if it holds an added token."""
         if len(text) > _MAX_CHARACTERS:
             return None
-        normalized = self._design.normalize(text)
+        normalized = self._components.normalize(text)
         if normalized is not None:
-            for spelling in self._design.added:
+            for spelling in self._components.added:
                 if spelling in text or spelling in normalized:
                     return None
         return normalized
 
     def _parts(self, normalized: str) -> list[str] | None:
         """Cut a normalized text at white space and markers; None if this is not proven."""
-        marked = _marked_whole if self._design.whole else _marked
-        if not self._design.splits:
+        marked = _marked_whole if self._components.whole else _marked
+        if not self._components.splits:
             return marked(normalized.replace(" ", MARK))
         if any(map(normalized.__contains__, _OTHER_SPACES)):
             return None
@@ -206,7 +208,7 @@ def open_unigram(
         n_token_ids: the number of token ids.
 
     Returns:
-        None if there is none, if it is malformed, or if its design is not known.
+        None if there is none, if it is malformed, or if a component of it is not known.
     """
     pieces = read_pieces(tensors, n_token_ids)
     if pieces is None:

@@ -1,4 +1,4 @@
-"""The components of a Unigram tokenizer that `mapped_unigram` can run without `tokenizers`.
+"""The components of a Unigram tokenizer that `unigram_encoder` can run without `tokenizers`.
 
 A component is known if this module can do exactly what `tokenizers` does, or refuse a text.
 """
@@ -42,7 +42,7 @@ _MEMBERS: Final = frozenset(
 _MODEL: Final = frozenset({"type", "unk_id", "vocab", "byte_fallback"})
 
 
-class Design(NamedTuple):
+class UnigramComponents(NamedTuple):
     """The components of a tokenizer.
 
     Attributes:
@@ -77,7 +77,7 @@ class Design(NamedTuple):
         return normalized
 
 
-def read_design(definition: dict[str, Any], n_pieces: int) -> Design:
+def read_components(definition: dict[str, Any], n_pieces: int) -> UnigramComponents:
     """Read the components of a definition.
 
     Args:
@@ -106,18 +106,20 @@ def read_design(definition: dict[str, Any], n_pieces: int) -> Design:
     splits = len(pre_tokenizers) == 2
     whole = not pre_tokenizers[-1].get("split", True)
     collapses = _collapses(normalizers[-2:])
-    design = Design(steps, splits, whole, collapses, (), unknown, fallback, separable=True)
+    components = UnigramComponents(
+        steps, splits, whole, collapses, (), unknown, fallback, separable=True
+    )
     added: list[str] = []
     for token in definition.get("added_tokens") or ():
         content = token["content"]
-        normalized = design.normalize(content) if isinstance(content, str) else None
+        normalized = components.normalize(content) if isinstance(content, str) else None
         if not content or not normalized:
             raise ValueError("added_tokens: not known")
         added += [content, normalized]
     replaced = normalizers[:-1] if collapses else normalizers
     literals = [_replaced(step) for step in replaced if "pattern" in step]
     spanning = set(WHITE_SPACE + MARK).intersection("".join(added + literals))
-    return design._replace(added=tuple(dict.fromkeys(added)), separable=not spanning)
+    return components._replace(added=tuple(dict.fromkeys(added)), separable=not spanning)
 
 
 def _replaced(step: dict[str, Any]) -> str:

@@ -24,10 +24,12 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-# `nohup` ignores SIGHUP, and the commands that tests start and stop with it would inherit that.
-# A handler that does nothing protects these tests alone: a new program begins with the default.
-if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-    signal.signal(signal.SIGHUP, lambda number, frame: None)
+# `nohup` ignores SIGHUP, and a script's background job SIGINT: the commands that tests start and
+# stop with these signals would inherit that. A handler that does nothing protects these tests
+# alone: a new program begins with the default.
+for _number in (signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, lambda number, frame: None)
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", parent=settings.get_profile("default"), max_examples=2000)

@@ -90,6 +90,8 @@ def broken_gzip():
         ("a.jsonl", b"[1]\n", {}, "expected a JSON object, found list"),
         ("a.jsonl", b"[" * 100_000, {}, "expected JSON"),
         ("a.csv", b"a,b\nx,y\n", {"columns": ("c",)}, "expected a column 'c', found a, b"),
+        ("a.csv", b"text\none\ntwo, cut\n", {}, "line 3: expected 1 columns.*found 2"),
+        ("a.tsv", b"id\ttext\n1\ta\tb\n", {"columns": ("text",)}, "line 2: expected 2 .*found 3"),
         ("a.txt", b"good\n\xff\xfe\n", {}, "expected UTF-8, found byte 0xff"),
         ("a.txt.gz", b"not gzip", {}, "cannot be read"),
         ("a.txt.gz", broken_gzip(), {}, "cannot be read"),

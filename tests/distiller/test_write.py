@@ -156,12 +156,13 @@ def test_a_killed_writer_leaves_no_file_at_the_destination(tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-c", code, path], cwd=TESTS, stdout=subprocess.PIPE
     )
-    process.stdout.readline()
+    assert process.stdout.readline() == b"ready\n"
     while process.poll() is None and not any(p.stat().st_size for p in tmp_path.iterdir()):
         time.sleep(0.001)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    assert process.wait() in {0, -signal.SIGKILL}
     process.stdout.close()
+    assert list(tmp_path.iterdir()), "killed before it wrote anything"
     # Either the rename was reached and the file is whole, or there is none under its name.
     if path.exists():
         read(path, verify=True)

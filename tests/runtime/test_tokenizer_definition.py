@@ -1,6 +1,7 @@
 """Definitions without `model.type`, and models without an unknown token, by every path."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -138,6 +139,34 @@ def test_a_normalizer_that_panics_is_an_error_that_names_the_text(tmp_path: Path
     model = StaticModel.load(write_file(tmp_path / "broken", json.dumps(members).encode()))
     with pytest.raises(InvalidTextError, match="text 0"):
         model.encode(["é"])
+
+
+@pytest.mark.timeout(60, method="thread")
+@pytest.mark.parametrize(("empty", "other"), [("\r", "a b"), ("x", "é"), ("x", "the fox")])
+def test_added_tokens_that_tokenizers_searches_for_ever_are_refused(
+    tmp_path: Path, empty: str, other: str
+) -> None:
+    # `tokenizers` never returns from a text that has the beginning of `other` without its end.
+    tokens = [
+        {"id": 202 + i, "content": content, "normalized": True, "special": False}
+        | dict.fromkeys(["single_word", "lstrip", "rstrip"], False)
+        for i, content in enumerate([empty, other])
+    ]
+    steps = [
+        {"type": "Strip", "strip_left": True, "strip_right": True},
+        {"type": "Replace", "pattern": {"String": "x"}, "content": ""},
+    ]
+    normalizer = {"type": "Sequence", "normalizers": steps}
+    members = json.loads(family_json("word_level"))
+    members |= {"added_tokens": members["added_tokens"] + tokens, "normalizer": normalizer}
+    path = tmp_path / "endless"
+    table = np.ones((204, 2), np.float32)
+    write(path, Parts(table, json.dumps(members).encode()), Settings())
+    named = f"added token {re.escape(repr(empty))}"
+    with pytest.raises(TokenizerInvalidError, match=named):
+        StaticModel.load(path, verify=True)
+    with pytest.raises(TokenizerInvalidError, match=named):
+        StaticModel.load(path).encode(["a the ê"])
 
 
 # --- settings --------------------------------------------------------------------------------

@@ -53,15 +53,15 @@ def read_records(
         columns: The needed columns; other columns of a Parquet file are then not read.
         header: Whether the first row of a CSV or TSV file names the columns. If not, the columns
             are named "1", "2" and so on.
-        strict: Whether to refuse a row of a CSV or TSV file that is shorter or longer than the
-            first.
+        strict: Whether to refuse a row of a CSV or TSV file that is shorter than the first. A
+            longer row is always refused: its text may be cut at a comma that needs quotes.
 
     Yields:
         The row's location for messages, and the row.
 
     Raises:
-        TextSourceError: The file cannot be read or is not UTF-8, a column is missing, or a row has
-            a wrong length: by `strict`, or because it lacks more than 256 columns.
+        TextSourceError: The file cannot be read or is not UTF-8, a column is missing, or a row is
+            longer than the first, or too short: by `strict`, or by more than 256 columns.
         MissingPackageError: Parquet needs pyarrow, `.zst` needs zstandard.
     """
     kind = kind_of(path)
@@ -177,14 +177,14 @@ def _table(
                         check_names([name for name in names if name], f"{path}, line {number}")
                     continue
             location = f"{path}, line {number}"
-            if len(cells) != len(names):
-                if strict or len(names) - len(cells) > MOST_MISSING:
-                    raise TextSourceError(
-                        f"{location}: expected {len(names)} columns as in the first row, "
-                        f"found {len(cells)}"
-                    )
-                cells += [""] * (len(names) - len(cells))
-            yield location, {name: cell for name, cell in zip(names, cells, strict=False) if name}
+            missing = len(names) - len(cells)
+            if missing < 0 or missing > (0 if strict else MOST_MISSING):
+                raise TextSourceError(
+                    f"{location}: expected {len(names)} columns as in the first row, "
+                    f"found {len(cells)}"
+                )
+            cells += [""] * missing
+            yield location, {name: cell for name, cell in zip(names, cells, strict=True) if name}
 
 
 def _csv(file: IO[str], path: Path) -> Iterator[tuple[int, list[str]]]:

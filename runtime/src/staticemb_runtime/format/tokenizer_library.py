@@ -17,7 +17,7 @@ def open_tokenizer(tokenizer_json: bytes) -> Tokenizer:
         tokenizer_json: the bytes of a `tokenizer.json`.
 
     Raises:
-        InvalidTokenizerError: `tokenizers` cannot read the definition.
+        InvalidTokenizerError: `tokenizers` cannot read the definition, or would not come to an end.
         MissingPackageError: `tokenizers` is not installed.
     """
     try:
@@ -34,9 +34,36 @@ def open_tokenizer(tokenizer_json: bytes) -> Tokenizer:
         raise InvalidTokenizerError(
             f"tokenizer.json: `tokenizers` cannot read it: {error}"
         ) from error
+    endless = _endless(tokenizer)
+    if endless is not None:
+        reason = ValueError(
+            f"the added token {endless!r} is normalized to nothing, and texts are searched for ever"
+        )
+        raise InvalidTokenizerError(
+            f"tokenizer.json: `tokenizers` cannot read it: {reason}"
+        ) from reason
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer
+
+
+def _endless(tokenizer: Tokenizer) -> str | None:
+    """Find an added token that may make `tokenizers` search a text for ever, beyond any signal.
+
+    It is one that the normalizer turns into nothing. The search then ends only at texts in which
+    no other normalized added token begins without ending, as one of a single byte never does.
+
+    Returns:
+        The token's content; None if there is none.
+    """
+    if tokenizer.normalizer is None:
+        return None
+    normalize = tokenizer.normalizer.normalize_str
+    added = tokenizer.get_added_tokens_decoder().values()
+    spelled = {token.content: normalize(token.content) for token in added if token.normalized}
+    if max((len(spelling.encode()) for spelling in spelled.values()), default=0) < 2:
+        return None
+    return next((content for content, spelling in spelled.items() if not spelling), None)
 
 
 def check_readable(tokenizer_json: bytes, source: str) -> None:

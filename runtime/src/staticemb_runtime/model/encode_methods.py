@@ -6,7 +6,7 @@ They check the parameters of a call; `Encoder` does the work. All methods with t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, overload
 
 import numpy as np
 
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     UnsignedVectors = np.ndarray[tuple[int, int], np.dtype[np.uint8]]
 
 _NO_TEXTS: Any = None  # the default, as `inputs` may be passed in its place
+# Defaults of `encode` that are known by their identity, which is faster than a check.
+_WARN: Final = "warn"
+_VALUE: Final = "sentence_embedding"
 
 
 def slice_size(batch_size: int, workers: int) -> int:
@@ -172,7 +175,7 @@ class EncodeMethods:
         prompt: str | None = None,
         batch_size: int = BATCH_SIZE,
         show_progress_bar: bool | None = False,
-        output_value: str | None = "sentence_embedding",
+        output_value: str | None = _VALUE,
         precision: Precision = "float32",
         convert_to_numpy: bool = True,
         convert_to_tensor: bool = False,
@@ -181,7 +184,7 @@ class EncodeMethods:
         truncate_dim: int | None = None,
         *,
         pooling: Pooling | None = None,
-        on_empty: OnEmpty | EmptyTexts = "warn",
+        on_empty: OnEmpty | EmptyTexts = _WARN,
         workers: int | Literal["auto"] = 1,
         **peer: Unpack[EncodePeers],
     ) -> NDArray[Any]:
@@ -242,32 +245,39 @@ class EncodeMethods:
         # A query takes a few microseconds: it must not wait for checks of defaults.
         if prompt_name is not None:
             prompt = find_prompt(prompt, prompt_name, self.metadata.prompts)
-        check_compatibility(
-            output_value=output_value,
-            convert_to_numpy=convert_to_numpy,
-            convert_to_tensor=convert_to_tensor,
-            device=device,
-        )
+        if (
+            convert_to_tensor
+            or not convert_to_numpy
+            or output_value is not _VALUE
+            or device is not None
+        ):
+            check_compatibility(
+                output_value=output_value,
+                convert_to_numpy=convert_to_numpy,
+                convert_to_tensor=convert_to_tensor,
+                device=device,
+            )
         if peer:
             check_peers("encode", peer_parameters.ENCODE, peer)
             check_max_length(peer, self.metadata)
             if peer.get("normalize") is not None:
                 normalize_embeddings = peer["normalize"]
             sentences = one_of_two(sentences, peer)
-        empty = EmptyTexts.of(on_empty)
+        if on_empty is not _WARN:
+            on_empty = EmptyTexts.of(on_empty)
         request = self._encoder.request(truncate_dim, normalize_embeddings, precision, pooling)
         threads, size = 1, BATCH_SIZE
         if workers is not threads or batch_size is not size:
             threads = check_workers(workers)
             size = slice_size(batch_size, threads)
         if isinstance(sentences, str):
-            return self._encoder.encode_one(sentences, request, prompt=prompt, empty=empty)
+            return self._encoder.encode_one(sentences, request, prompt=prompt, on_empty=on_empty)
         return self._encoder.encode(
             sentences,
             request,
             prompt=prompt,
             batch_size=size,
-            empty=empty,
+            empty=EmptyTexts.of(on_empty),
             workers=threads,
             show_progress_bar=bool(show_progress_bar),
         )

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..encoding.batching import Batch, size_hint, slices
 from ..encoding.embedder import Block, Embedder
+from ..encoding.empty_texts import EmptyTexts
 from ..encoding.options import make_request
 from ..encoding.progress import Progress
 from ..encoding.vectors import check_dim
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..encoding.empty_texts import EmptyTexts
+    from ..encoding.empty_texts import OnEmpty
     from ..encoding.file_space import FileSpace
     from ..encoding.options import Request
     from ..encoding.vectors import Precision
@@ -136,7 +137,12 @@ class Encoder:
         return request
 
     def encode_one(
-        self, text: str, request: Request, *, prompt: str | None, empty: EmptyTexts
+        self,
+        text: str,
+        request: Request,
+        *,
+        prompt: str | None,
+        on_empty: OnEmpty | EmptyTexts,
     ) -> NDArray[Any]:
         """Return the vector of one text, (width,)."""
         if prompt is not None or type(text) is not str:
@@ -144,6 +150,7 @@ class Encoder:
             text = batch.texts[0]
         vector, n_tokens = self.embedder.embed_one(text, request)
         if not n_tokens:
+            empty = EmptyTexts.of(on_empty)
             empty.add(Batch(0, [text]), (0,), self.embedder.languages)
             self.warn(empty, 1)
         return vector
@@ -170,7 +177,7 @@ class Encoder:
             and type(texts[0]) is str
             and not show_progress_bar
         ):
-            return self.encode_one(texts[0], request, prompt=prompt, empty=empty)[None]
+            return self.encode_one(texts[0], request, prompt=prompt, on_empty=empty)[None]
         source = slices(texts, batch_size, prompt)
         total = size_hint(texts)
         vectors = np.empty((total or 0, request.width), request.dtype)

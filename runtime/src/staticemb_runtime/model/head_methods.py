@@ -417,7 +417,7 @@ class HeadMethods:
         size = slice_size(batch_size, threads)
         request, prompt = self._head_request(scorer.head), scorer.head.prompt
         if isinstance(texts, str):
-            vector = self._encoder.encode_one(texts, request, prompt=prompt, empty=empty)
+            vector = self._encoder.encode_one(texts, request, prompt=prompt, on_empty=empty)
             return iter((function(vector[None]),))
         stream = self._encoder.stream(
             texts,

@@ -1,6 +1,6 @@
 """Run benchmarks one after the other, each in its own process, then fill the figures of docs/.
 
-python benchmarks/run.py                    all of them, some forty minutes
+python benchmarks/run.py                    all of them, about an hour
 python benchmarks/run.py throughput start   some
 python benchmarks/run.py --quick            a minute, to see that all of them run
 """

@@ -4,7 +4,7 @@ import json
 from unittest import mock
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
@@ -15,6 +15,7 @@ from staticemb_runtime.tokenization.word_tokenizer import WordTokenizer
 from staticemb_runtime.tokenization.words import Words
 from tokenizer_designs import design_texts, designs
 from unigram_designs import (
+    XLMR_UNSPLIT,
     definition,
     library_ids,
     opened,
@@ -59,7 +60,21 @@ def test_ids_are_those_of_tokenizers(drawn: tuple[bytes, list[str]]) -> None:
     compare(tokenizer, texts)
 
 
+def runs_become_markers(content: str) -> bytes:
+    """Words are cut at blanks alone, and the normalizer replaces runs of them."""
+    runs = {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": content}
+    strip = {"type": "Strip", "strip_left": False, "strip_right": True}
+    vocabulary = [("<unk>", 0.0), ("▁a", -1.0), ("a▁a", -0.5), ("a", -2.0)]
+    return definition(
+        vocabulary,
+        normalizer={"type": "Sequence", "normalizers": [strip, runs]},
+        pre_tokenizer=XLMR_UNSPLIT,
+    )
+
+
 @given(unigram_designs(), st.lists(st.text("ab c.", max_size=20), min_size=1))
+@example(runs_become_markers("▁"), ["a  a", "a a", "  a   a "])
+@example(runs_become_markers(" "), ["a  a", "a a", "  a   a "])
 def test_plain_texts_have_ids(tokenizer: bytes, texts: list[str]) -> None:
     members = json.loads(tokenizer) | {"added_tokens": []}
     assert compare(json.dumps(members).encode(), texts) == len(texts)

@@ -136,7 +136,9 @@ class UnigramEncoder:
         if " " not in spaces:
             return None
         if self._components.splits or self._components.collapses:
-            return Dropped(spaces, self._is_separable)
+            # The marker that a run of blanks becomes does not always cut, where a blank does.
+            runs = [first + second for first in spaces for second in spaces]
+            return Dropped(spaces, self._is_separable) if all(map(self._separates, runs)) else None
         others = "".join(spaces).replace(" ", "")
         # A line feed after a carriage return is in its cluster.
         pattern = f"(?<!\r)[ {others}](?=\\S)"
@@ -145,7 +147,7 @@ class UnigramEncoder:
         )
 
     def _separates(self, space: str) -> bool:
-        """Tell whether a character between two words separates them."""
+        """Tell whether characters between two words separate them."""
         normalized = map(self._components.normalize, ("a", "b", f"a{space}b"))
         a, b, both = [None if each is None else self._parts(each) for each in normalized]
         return bool(a and b) and both == [*(a or ()), *(b or ())]

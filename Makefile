@@ -11,7 +11,7 @@
 #   make docs     build the documentation site into site/ (Python 3.11 or newer)
 #   make model    remake the model in the runtime's wheel (TEXT=FOLDER/cc.txt.gz: what it is fitted to)
 #   make multilingual  make the multilingual model and its wheel in build/multilingual (DATA=../shared; hours)
-#   make quality  make and measure models beside the peers' (DATA=../shared; hours on two cores)
+#   make quality  make and measure models beside the peers' (DATA=../shared; an hour or two)
 #   make lock     renew the hashed lists of versions in requirements/
 #   make vectors  regenerate the conformance vectors and the specification's examples
 #   make arm64    conformance and exactness tests on emulated Arm (ARM=armhf: 32 bits)

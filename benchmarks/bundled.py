@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +120,7 @@ def chart(content: Results) -> str:
     """Draw bars for the tasks in `CHARTED`, each with the models that can do the task."""
     groups = []
     for task, title in CHARTED.items():
-        values = {model: _value(content, model, TASKS[task]) for model in _models(content)}
+        values = {model: TASKS[task].mean(content["scores"], model) for model in _models(content)}
         rows = [
             (LABELS.get(model, model), value, f"{value:.1f}", _color(model))
             for model, value in values.items()
@@ -170,7 +169,7 @@ def _table(content: Results, tasks: dict[str, Column]) -> str:
     heads = [LABELS.get(model, model) if model in WORD_COUNTS else model for model in models]
     lines = ["| | " + " | ".join(heads) + " |", "|---|" + "---:|" * len(models)]
     for title, column in tasks.items():
-        values = (_value(content, model, column) for model in models)
+        values = (column.mean(content["scores"], model) for model in models)
         cells = ["–" if value is None else f"{value:.1f}" for value in values]
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
     sizes = [content["models"][model].get("bytes") for model in models]
@@ -181,17 +180,6 @@ def _table(content: Results, tasks: dict[str, Column]) -> str:
 
 def _models(content: Results) -> list[str]:
     return [DEFAULT_MODEL, *content["baseline"]]
-
-
-def _value(content: Results, model: str, column: Column) -> float | None:
-    """Return a model's mean over the column's tasks; None if it was not measured on all of them."""
-    values = {
-        row["task"]: row["value"]
-        for row in content["scores"]
-        if row["model"] == model and column.shows(row["task"], row["metric"], main=row["main"])
-    }
-    tasks = {row["task"] for row in content["scores"] if fnmatchcase(row["task"], column.tasks)}
-    return sum(values.values()) / len(tasks) if values and len(values) == len(tasks) else None
 
 
 SECTIONS: dict[str, Callable[[Results], str]] = {

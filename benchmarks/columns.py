@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-WITH_BM25 = "ndcg@10, with BM25"
+from staticemb_distiller.evaluation.scoring import WITH_BM25
 
 
 class Column(NamedTuple):
@@ -24,6 +24,22 @@ class Column(NamedTuple):
         """Return whether a score is in the column."""
         right = main if self.metric is None else metric == self.metric
         return right and fnmatchcase(task, self.tasks)
+
+    def mean(self, scores: Sequence[Mapping[str, Any]], model: str) -> float | None:
+        """Return a model's mean over the tasks; None if it was not measured on all of them.
+
+        Args:
+            scores: The scores of a report of `evaluate`.
+            model: The name of the model.
+        """
+        values = [
+            score["value"]
+            for score in scores
+            if score["model"] == model
+            and self.shows(score["task"], score["metric"], main=score["main"])
+        ]
+        tasks = {score["task"] for score in scores if fnmatchcase(score["task"], self.tasks)}
+        return sum(values) / len(tasks) if values and len(values) == len(tasks) else None
 
 
 COLUMNS: Mapping[str, Column] = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import statistics
 from collections.abc import Sequence
 
 from columns import COLUMNS
@@ -24,12 +23,7 @@ def rows(
     saved = json.loads((RESULTS / "bundled.json").read_text(encoding="utf-8"))["scores"]
     table = []
     for name in names:
-        scores = [score for score in saved if score["model"] == name]
-        cells = []
-        for column in COLUMNS.values():
-            values = [
-                s["value"] for s in scores if column.shows(s["task"], s["metric"], main=s["main"])
-            ]
-            cells.append(f"{statistics.fmean(values):.1f}" if values else "–")
+        means = (column.mean(saved, name) for column in COLUMNS.values())
+        cells = ["–" if mean is None else f"{mean:.1f}" for mean in means]
         table.append((NAMES[name], cells))
     return table

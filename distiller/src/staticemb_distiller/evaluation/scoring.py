@@ -41,6 +41,9 @@ SETTINGS: Mapping[str, Any] = {
 }
 """The settings that scores depend on."""
 
+WITH_BM25 = "ndcg@10, with BM25"
+"""The metric of a retrieval task's vectors and BM25 together."""
+
 Statistic = Literal["spearman", "average_precision", "v_measure", "mean"]
 
 Features = Any
@@ -125,8 +128,7 @@ def _together(task: RetrievalTask, vectors: Scorer, words: Scorer) -> list[Outco
                 block[rows, excluded[rows]] = block[rows].min(axis=1)
         return mixed(near, lexical)
 
-    first = score_ranking(task, scores)[0]
-    return [replace(first, metric=f"{first.metric}, with BM25")]
+    return [replace(score_ranking(task, scores)[0], metric=WITH_BM25)]
 
 
 def _pairs(task: PairTask, first: Features, second: Features) -> Outcome:

@@ -9,7 +9,7 @@ import pytest
 
 from staticemb_distiller.adaptation.adapt import adapt
 from staticemb_distiller.adaptation.agreement import best_documents, overlaps
-from staticemb_distiller.errors import AdaptationError, TextSourceError
+from staticemb_distiller.errors import CollectionError, TextSourceError
 from staticemb_distiller.file.added_heads import with_heads
 from staticemb_distiller.file.head import Head
 from staticemb_distiller.file.space import read_space
@@ -301,7 +301,7 @@ def test_documents_and_vectors_come_from_files(tmp_path, model, teacher):
 def test_different_counts_are_named(tmp_path, model, teacher, difference):
     vectors = teacher.encode(documents(len(TEXTS) + difference))
     expected = f"{len(TEXTS):,} documents .* found {len(vectors):,} vectors"
-    with pytest.raises(AdaptationError, match=expected):
+    with pytest.raises(CollectionError, match=expected):
         adapt(model, TEXTS, tmp_path / "mine.staticemb", vectors=vectors)
     assert not (tmp_path / "mine.staticemb").exists()
 
@@ -310,7 +310,7 @@ def test_different_counts_are_named(tmp_path, model, teacher, difference):
 def test_a_vector_that_is_not_finite_is_named(tmp_path, model, teacher, value):
     vectors = teacher.encode(TEXTS)
     vectors[17, 3] = value
-    with pytest.raises(AdaptationError, match="NaN or infinity in the vector of document 18"):
+    with pytest.raises(CollectionError, match="NaN or infinity in the vector of document 18"):
         adapt(model, TEXTS, tmp_path / "mine.staticemb", vectors=vectors)
 
 
@@ -408,7 +408,7 @@ def test_a_missing_column_is_named_with_those_that_exist(tmp_path, model, teache
 def test_an_empty_collection_is_refused(tmp_path, model):
     (tmp_path / "empty.jsonl").touch()
     for documents_given in ([], tmp_path / "empty.jsonl"):
-        with pytest.raises(AdaptationError, match="expected vectors of documents, found none"):
+        with pytest.raises(CollectionError, match="expected vectors of documents, found none"):
             adapt(
                 model,
                 documents_given,
@@ -419,7 +419,7 @@ def test_an_empty_collection_is_refused(tmp_path, model):
 
 def test_documents_without_a_known_word_are_refused(tmp_path, model):
     with pytest.raises(
-        AdaptationError, match="expected tokens that the model knows, found none in 3"
+        CollectionError, match="expected tokens that the model knows, found none in 3"
     ):
         adapt(
             model,
@@ -456,16 +456,16 @@ def test_many_documents_of_one_word_do_not_hold_out_every_word(tmp_path, model, 
 
 @pytest.mark.parametrize("given", [{}, {"teacher": Hidden(), "vectors": np.zeros((1, 3))}])
 def test_a_teacher_or_vectors_are_needed(tmp_path, model, given):
-    with pytest.raises(AdaptationError, match="expected a teacher or vectors"):
+    with pytest.raises(CollectionError, match="expected a teacher or vectors"):
         adapt(model, TEXTS, tmp_path / "mine.staticemb", **given)
 
 
 def test_no_model_needs_a_tokenizer(tmp_path, model, teacher):
     vectors = teacher.encode(TEXTS)
-    with pytest.raises(AdaptationError, match="a tokenizer is needed"):
+    with pytest.raises(CollectionError, match="a tokenizer is needed"):
         adapt("none", TEXTS, tmp_path / "mine.staticemb", vectors=vectors)
     (tmp_path / "tokenizer.json").write_bytes(tokenizer())
-    with pytest.raises(AdaptationError, match="found both"):
+    with pytest.raises(CollectionError, match="found both"):
         adapt(
             model,
             TEXTS,

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from staticemb_distiller.adaptation.adapt import adapt
-from staticemb_distiller.errors import AdaptationError, TextSourceError
+from staticemb_distiller.errors import CollectionError, TextSourceError
 from staticemb_distiller.teacher.cache import TeacherCache
 from staticemb_distiller.teacher.cached import through_cache
 from staticemb_runtime.loading import open_parts
@@ -113,7 +113,7 @@ def test_only_directions_of_vectors_count(tmp_path, model, dtype, factor):
     ],
 )
 def test_invalid_numbers_are_refused_before_anything_is_read(tmp_path, model, arguments, expected):
-    with pytest.raises(AdaptationError, match=expected):
+    with pytest.raises(CollectionError, match=expected):
         adapt(model, tmp_path / "absent", tmp_path / "mine.staticemb", vectors=VECTORS, **arguments)
 
 

@@ -15,7 +15,7 @@ from sklearn.metrics import f1_score
 
 from distiller.tables import write as write_table
 from staticemb_distiller import DistillerError, fit_head
-from staticemb_distiller.errors import HeadError
+from staticemb_distiller.errors import TrainingError
 from staticemb_distiller.heads import calibration
 from staticemb_distiller.heads.examples import read_examples
 from staticemb_distiller.heads.folds import fold_numbers
@@ -322,7 +322,7 @@ def test_several_heads_share_a_file_and_a_name_is_not_taken_twice(fitted, tmp_pa
     np.testing.assert_array_equal(
         model.predict_proba(texts, head="queue"), StaticModel.load(path).predict_proba(texts)
     )
-    with pytest.raises(HeadError, match="expected no head 'queue'"):
+    with pytest.raises(TrainingError, match="expected no head 'queue'"):
         fit_head(output, (texts, labels), output, name="queue")
     fit_head(output, (texts, labels), output, name="queue", replace=True, with_baseline=False)
     assert StaticModel.load(output).heads == ("length", "queue")
@@ -530,5 +530,5 @@ def test_a_tuned_table_is_kept_where_words_decide(fitted, tmp_path):
     ],
 )
 def test_options_beyond_the_linear_layer_are_checked(tmp_path, options, message):
-    with pytest.raises(HeadError, match=message):
+    with pytest.raises(TrainingError, match=message):
         fit_head("minilm-en-small", (["a", "b"], ["x", "y"]), tmp_path / "m", **options)

@@ -13,7 +13,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from staticemb_distiller.adaptation.adapt import adapt
 from staticemb_distiller.adaptation.index_passages import teacher_vectors
 from staticemb_distiller.cli.main import main
-from staticemb_distiller.errors import AdaptationError, EvaluationError, IndexingError, TeacherError
+from staticemb_distiller.errors import CollectionError, EvaluationError, TeacherError
 from staticemb_distiller.evaluation import metrics
 from staticemb_distiller.evaluation.search_index import DEPTH, evaluate_index, read_judged
 from staticemb_distiller.evaluation.search_report import dumps, markdown, summary
@@ -171,21 +171,21 @@ def test_a_wrong_number_of_vectors_is_refused(tmp_path, adapted, count, kind):
     vectors = np.random.default_rng(0).standard_normal((count, DIM)).astype(np.float32)
     if kind == "columns":
         vectors = write_jsonl(tmp_path / "v.jsonl", ["x"] * count, embedding=vectors.tolist())
-    with pytest.raises(IndexingError, match=f"each of {len(TEXTS)} documents, found {count}"):
+    with pytest.raises(CollectionError, match=f"each of {len(TEXTS)} documents, found {count}"):
         index_with_teacher(tmp_path / "a.db", stream(), adapted, vectors=vectors)
 
 
 def test_arguments_that_contradict_each_other_are_refused(tmp_path, adapted, teacher):
     vectors = np.ones((len(TEXTS), DIM), np.float32)
     for options in ({}, {"teacher": teacher, "vectors": vectors}):
-        with pytest.raises(IndexingError, match="expected a teacher or vectors"):
+        with pytest.raises(CollectionError, match="expected a teacher or vectors"):
             index_with_teacher(tmp_path / "a.db", stream(), adapted, **options)
-    with pytest.raises(IndexingError, match="whole documents"):
+    with pytest.raises(CollectionError, match="whole documents"):
         index_with_teacher(
             tmp_path / "a.db", stream(), adapted, vectors=vectors, passage_characters=100
         )
     no_space = write_model(tmp_path / "no.staticemb", space=False)
-    with pytest.raises(IndexingError, match="part `space`"):
+    with pytest.raises(CollectionError, match="part `space`"):
         index_with_teacher(tmp_path / "a.db", stream(), no_space, teacher=teacher)
 
 
@@ -362,21 +362,21 @@ def test_an_index_without_the_teachers_vectors_says_what_is_missing(tmp_path, ad
     general = write_model(tmp_path / "general2.staticemb")
     with Index.create(tmp_path / "own.db", general) as index:
         index.add(TEXTS)
-    with pytest.raises(AdaptationError, match="--teacher or --vectors"):
+    with pytest.raises(CollectionError, match="--teacher or --vectors"):
         adapt(general, index=tmp_path / "own.db", output=tmp_path / "a.staticemb")
     index_with_teacher(tmp_path / "docs.db", stream(), adapted, teacher=teacher)
-    with pytest.raises(AdaptationError, match="--teacher or --vectors"):  # another model's index
+    with pytest.raises(CollectionError, match="--teacher or --vectors"):  # another model's index
         adapt(general, index=tmp_path / "docs.db", output=tmp_path / "a.staticemb")
     index_with_teacher(
         tmp_path / "short.db", stream(), adapted, teacher=teacher, truncate_dim=DIM // 2
     )
-    with pytest.raises(AdaptationError, match=f"expected vectors of {DIM} dimensions"):
+    with pytest.raises(CollectionError, match=f"expected vectors of {DIM} dimensions"):
         adapt(adapted, index=tmp_path / "short.db", output=tmp_path / "a.staticemb")
-    with pytest.raises(AdaptationError, match="documents or an index, found both"):
+    with pytest.raises(CollectionError, match="documents or an index, found both"):
         adapt(adapted, TEXTS, tmp_path / "a.staticemb", index=tmp_path / "docs.db")
     (tmp_path / "broken.db").write_bytes(b"SQLite format 3\0" + bytes(200))
     for name in ("broken.db", "missing.db"):
-        with pytest.raises(AdaptationError, match=name):
+        with pytest.raises(CollectionError, match=name):
             adapt(general, index=tmp_path / name, output=tmp_path / "a.staticemb", teacher=teacher)
 
 

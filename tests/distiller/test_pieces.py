@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
-from staticemb_distiller.errors import CheckError
+from staticemb_distiller.errors import OutputError
 from staticemb_distiller.file import Parts, Settings, serialize, write
 from staticemb_distiller.file.check import read_publishable
 from staticemb_distiller.file.optional_names import optional_names
@@ -94,7 +94,7 @@ def test_a_file_with_a_part_that_differs_is_not_published(tmp_path):
     tensors = pieces_tensors(definition([("<unk>", 0.0), ("b", -1.0)]), least=1)
     path = tmp_path / "m.staticemb"
     write(path, Parts(np.ones((2, 2), np.float32), tokenizer, optional=tensors), Settings())
-    with pytest.raises(CheckError, match="pieces"):
+    with pytest.raises(OutputError, match="pieces"):
         read_publishable(path)
     with pytest.raises(BundleError, match="pieces"):
         build(path, tmp_path / "b.zip", architecture="x86_64", python="3.12")

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from staticemb_distiller.errors import UnwritablePartsError
+from staticemb_distiller.errors import OutputError
 from staticemb_distiller.evaluation.load import load_model
 from staticemb_distiller.file import Parts, Settings, write
 from staticemb_distiller.file.optional_names import optional_names
@@ -196,7 +196,7 @@ def test_the_runtime_projects_as_the_distiller_does(tmp_path):
     ],
 )
 def test_a_space_against_the_specification_is_not_written(changes, message):
-    with pytest.raises(UnwritablePartsError, match=message):
+    with pytest.raises(OutputError, match=message):
         space_parts(random_space(**changes))
 
 

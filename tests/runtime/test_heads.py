@@ -458,14 +458,14 @@ def test_a_second_head_joins_the_first(tmp_path):
 
 
 def test_a_name_is_taken_unless_it_is_replaced(tmp_path):
-    from staticemb_distiller.errors import UnwritablePartsError
+    from staticemb_distiller.errors import OutputError
 
     path = plain(tmp_path / "m.staticemb")
     with_heads(path, [DEEP._replace(name="topic"), TAGS], path)
     content = path.read_bytes()
-    with pytest.raises(UnwritablePartsError, match="expected no head 'topic', found one"):
+    with pytest.raises(OutputError, match="expected no head 'topic', found one"):
         with_heads(path, [TOPIC], path)
-    with pytest.raises(UnwritablePartsError, match="'tags' twice"):
+    with pytest.raises(OutputError, match="'tags' twice"):
         with_heads(path, [TAGS, TAGS], tmp_path / "n.staticemb", replace=True)
     assert path.read_bytes() == content
     assert not (tmp_path / "n.staticemb").exists()
@@ -518,19 +518,19 @@ def test_other_parts_and_settings_stay(tmp_path):
     ],
 )  # fmt: skip
 def test_an_invalid_head_is_not_written(tmp_path, changes, message):
-    from staticemb_distiller.errors import UnwritablePartsError
+    from staticemb_distiller.errors import OutputError
 
     path = plain(tmp_path / "p.staticemb")
-    with pytest.raises(UnwritablePartsError, match=message):
+    with pytest.raises(OutputError, match=message):
         with_heads(path, [TOPIC._replace(**changes)], tmp_path / "m.staticemb")
     assert [entry.name for entry in tmp_path.iterdir()] == ["p.staticemb"]
 
 
 def test_a_damped_head_of_a_file_without_damping_is_not_written(tmp_path):
-    from staticemb_distiller.errors import CheckError
+    from staticemb_distiller.errors import OutputError
 
     path = plain(tmp_path / "p.staticemb")
-    with pytest.raises(CheckError, match="expected a valid head 'topic', found a fault"):
+    with pytest.raises(OutputError, match="expected a valid head 'topic', found a fault"):
         with_heads(path, [TOPIC._replace(pooling="damped_mean")], tmp_path / "m.staticemb")
     assert [entry.name for entry in tmp_path.iterdir()] == ["p.staticemb"]
 

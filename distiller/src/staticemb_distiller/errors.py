@@ -29,7 +29,7 @@ class VocabularyError(DistillerError):
 
 
 class TeacherError(DistillerError):
-    """The teacher cannot be loaded, or cannot encode its input."""
+    """The teacher cannot be loaded, has no safe weights, or cannot encode its input."""
 
 
 class TeacherNotFoundError(TeacherError):
@@ -38,14 +38,6 @@ class TeacherNotFoundError(TeacherError):
 
 class HubUnavailableError(TeacherError):
     """The Hub cannot be reached, and the teacher is not in the local cache."""
-
-
-class MissingWeightsError(TeacherError):
-    """Weights are absent, incomplete, or stored only as a pickle."""
-
-
-class UnsupportedModuleError(TeacherError):
-    """The teacher has a module that neither this package nor an installed one can run."""
 
 
 class UntrustedCodeError(TeacherError):
@@ -64,40 +56,20 @@ class DivergedError(DistillerError, ArithmeticError):
     """A fit or a training gave infinities or NaN."""
 
 
-class UnwritablePartsError(DistillerError, ValueError):
-    """The parts do not make a file that a reader would accept."""
-
-
-class CheckError(DistillerError):
-    """A file that was written does not give the vectors of the table it was made from."""
-
-
 class OutputError(DistillerError):
-    """An output cannot be written. What was there before is unchanged."""
+    """An output cannot be written, or is invalid. What was there before is unchanged."""
 
 
 class ConvertError(DistillerError):
-    """A model cannot be converted from or to another library, or has other vectors there."""
+    """Another library cannot do what a model does, or gives other vectors."""
 
 
-class InexpressibleError(ConvertError):
-    """The other library cannot do what the file says."""
-
-
-class AdaptationError(DistillerError):
-    """An adaptation cannot start: its model, tokenizer, documents or vectors do not fit."""
-
-
-class IndexingError(DistillerError):
-    """An index cannot be made: its model, documents and vectors do not fit."""
+class CollectionError(DistillerError):
+    """A collection cannot be adapted to or indexed: its documents, vectors and model do not fit."""
 
 
 class TrainingError(DistillerError):
-    """Training cannot start, or its examples are invalid."""
-
-
-class HeadError(DistillerError):
-    """A head cannot be fitted: its examples, labels or options are invalid."""
+    """A training, or the fit of a head, cannot start: its examples or options are invalid."""
 
 
 class EvaluationError(DistillerError):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..arguments import check_path
 from ..corpus import input_files
-from ..errors import AdaptationError
+from ..errors import CollectionError
 from ..output_file import check_folders, check_output
 from ..progress import Progress
 from ..scratch_folder import scratch_folder
@@ -157,11 +157,11 @@ def _check_numbers(**numbers: float | None) -> None:
     """Refuse invalid numbers before hours of a teacher's work.
 
     Raises:
-        AdaptationError: A number is out of its range.
+        CollectionError: A number is out of its range.
     """
     for name, value in numbers.items():
         if value is not None and (expected := out_of_range(name, value)):
-            raise AdaptationError(f"{name}: {expected}, found {value}")
+            raise CollectionError(f"{name}: {expected}, found {value}")
 
 
 def _collected(

@@ -74,7 +74,7 @@ def write_adapted(path: Path, adapted: Adapted, dtype: Dtype, facts: Mapping[str
         facts: Entries of the metadata; empty values are left out.
 
     Raises:
-        OutputError, UnwritablePartsError, CheckError: As `write_checked`.
+        OutputError: As `write_checked`.
     """
     rows = adapted.rows
     lengths = np.linalg.norm(rows.astype(np.float64), axis=1)

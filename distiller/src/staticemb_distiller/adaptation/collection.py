@@ -9,7 +9,7 @@ import numpy as np
 
 from ..corpus.digest_sample import DigestSample
 from ..corpus.digests import text_digest
-from ..errors import AdaptationError
+from ..errors import CollectionError
 from ..table.space import unit
 from .pseudo_queries import body_of, first_sentence
 from .spool import Documents, DocumentSpool
@@ -137,10 +137,10 @@ class Collector:
         """Check and append a block of n documents and their vectors (n, H).
 
         Raises:
-            AdaptationError: The dimension is not H, or a vector has infinities or NaN.
+            CollectionError: The dimension is not H, or a vector has infinities or NaN.
         """
         if vectors.shape != (len(block.texts), self._dim):
-            raise AdaptationError(
+            raise CollectionError(
                 f"{self._place}: expected vectors {(len(block.texts), self._dim)}, found "
                 f"{vectors.shape}"
             )
@@ -148,7 +148,7 @@ class Collector:
         lengths = np.linalg.norm(np.asarray(vectors, np.float64), axis=1)
         if not np.isfinite(lengths).all():
             number = self._read + int(np.flatnonzero(~np.isfinite(lengths))[0]) + 1
-            raise AdaptationError(
+            raise CollectionError(
                 f"{self._place}: expected finite numbers, found NaN or infinity in the vector of "
                 f"document {number:,}"
             )
@@ -198,14 +198,14 @@ class Collector:
         """End the spool.
 
         Raises:
-            AdaptationError: No document has a vector other than zero, or none has a token.
+            CollectionError: No document has a vector other than zero, or none has a token.
         """
         documents = self._spool.finish()
         if not len(documents):
             found = "none" if not self._read else f"{self._read:,} zero vectors"
-            raise AdaptationError(f"{self._place}: expected vectors of documents, found {found}")
+            raise CollectionError(f"{self._place}: expected vectors of documents, found {found}")
         if not documents.lengths.any():
-            raise AdaptationError(
+            raise CollectionError(
                 f"documents of {self._place}: expected tokens that the model knows, found none in "
                 f"{self._read:,} documents"
             )

@@ -10,7 +10,7 @@ import numpy as np
 from staticemb_runtime.errors import SearchIndexError, StaticEmbError
 from staticemb_runtime.search import Index
 
-from ..errors import AdaptationError
+from ..errors import CollectionError
 from ..table.space import unit
 from .documents import BLOCK, TextBlock
 
@@ -33,7 +33,7 @@ class IndexPassages:
         place: The file of the index.
 
     Raises:
-        AdaptationError: The file is no index that can be read.
+        CollectionError: The file is no index that can be read.
     """
 
     def __init__(self, place: str) -> None:
@@ -49,7 +49,7 @@ class IndexPassages:
         """Read n passages and their vectors (n, D) as stored, `size` at a time.
 
         Raises:
-            AdaptationError: The index is damaged.
+            CollectionError: The index is damaged.
         """
         with self._open() as index:
             passages = index.passages()
@@ -68,21 +68,21 @@ class IndexPassages:
             model: The model's file or name.
 
         Raises:
-            AdaptationError: It does not: the vectors must then come from elsewhere.
+            CollectionError: It does not: the vectors must then come from elsewhere.
         """
         if self.info.vectors_from != "teacher":
-            raise AdaptationError(
+            raise CollectionError(
                 f"{self.place}: expected vectors of a teacher, found vectors of {self.info.model}; "
                 f"{_ELSEWHERE}"
             )
         if self.info.precision == "bits":
-            raise AdaptationError(
+            raise CollectionError(
                 f"{self.place}: expected vectors, found bits of them; {_ELSEWHERE}"
             )
         try:
             Index.open(self.place, model).close()
         except StaticEmbError as error:
-            raise AdaptationError(f"{error}; {_ELSEWHERE}") from error
+            raise CollectionError(f"{error}; {_ELSEWHERE}") from error
 
     def check_length(self, dimension: int) -> None:
         """Check that the index holds whole vectors: a shorter one has lost what the fit must learn.
@@ -91,10 +91,10 @@ class IndexPassages:
             dimension: The length of the model's vectors.
 
         Raises:
-            AdaptationError: Its vectors were cut when it was made.
+            CollectionError: Its vectors were cut when it was made.
         """
         if self.info.dimension < dimension:
-            raise AdaptationError(
+            raise CollectionError(
                 f"{self.place}: expected vectors of {dimension} dimensions, as the model has, "
                 f"found {self.info.dimension}: the index was made with truncate_dim; {_ELSEWHERE}"
             )
@@ -103,13 +103,13 @@ class IndexPassages:
         try:
             return Index.open(self.place)
         except SearchIndexError as error:
-            raise AdaptationError(str(error)) from error
+            raise CollectionError(str(error)) from error
 
     def _next(self, passages: Iterator[Passage], size: int) -> list[Passage]:
         try:
             return list(islice(passages, size))
         except SearchIndexError as error:
-            raise AdaptationError(str(error)) from error
+            raise CollectionError(str(error)) from error
 
 
 def teacher_vectors(space: Space, rows: NDArray[np.float32]) -> NDArray[np.float32]:

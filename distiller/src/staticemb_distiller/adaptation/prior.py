@@ -11,7 +11,7 @@ import numpy as np
 from staticemb_runtime.errors import ModelNotFoundError
 from staticemb_runtime.loading import locate, open_parts
 
-from ..errors import AdaptationError
+from ..errors import CollectionError
 from ..file.optional_names import optional_names
 from ..file.space import read_space
 from ..interop.convert import plain_tokenizer
@@ -83,22 +83,22 @@ def open_base(
 
     Raises:
         StaticEmbError: The model cannot be opened.
-        AdaptationError: There is no such model, or the tokenizer is missing or too much.
+        CollectionError: There is no such model, or the tokenizer is missing or too much.
         VocabularyError: The tokenizer cannot be opened or trained.
     """
     if name == NO_MODEL:
         if tokenizer is None:
-            raise AdaptationError("adapt: without a model a tokenizer is needed: --tokenizer")
+            raise CollectionError("adapt: without a model a tokenizer is needed: --tokenizer")
         return _of_tokenizer(open_tokenizer(tokenizer, texts))
     if tokenizer is not None:
-        raise AdaptationError(
+        raise CollectionError(
             f"adapt: expected a model or a tokenizer, found both: {name} has its own tokenizer"
         )
     try:
         place = locate(name)
         file = open_parts(place, verify=True)
     except ModelNotFoundError as error:
-        raise AdaptationError(f"{error}; none: no model, only --tokenizer") from None
+        raise CollectionError(f"{error}; none: no model, only --tokenizer") from None
     metadata = file.metadata
     rows = np.array(dense_rows(file), np.float32)
     keys = ("license", "languages")
@@ -120,7 +120,7 @@ def open_base(
 def _of_tokenizer(tokenizer: Tokenizer) -> Base:
     tokens = 1 + max(tokenizer.get_vocab(with_added_tokens=True).values(), default=-1)
     if not tokens:
-        raise AdaptationError("tokenizer: expected at least one token, found none")
+        raise CollectionError("tokenizer: expected at least one token, found none")
     unknown = getattr(tokenizer.model, "unk_token", None)
     unknown_id = None if unknown is None else tokenizer.token_to_id(unknown)
     if unknown_id is None:

@@ -13,7 +13,7 @@ import numpy as np
 from staticemb_runtime import PROBE_TEXTS
 
 from ..arguments import check_type
-from ..errors import AdaptationError
+from ..errors import CollectionError
 from ..progress import BlockProgress
 from ..teacher.cache import TeacherCache
 from ..teacher.cached import through_cache
@@ -94,7 +94,7 @@ def open_source(
         space: The model's space, for vectors in an index.
 
     Raises:
-        AdaptationError: Both a teacher and vectors are given, or neither, or no documents; or
+        CollectionError: Both a teacher and vectors are given, or neither, or no documents; or
             documents and an index.
         TextSourceError: The documents or the vectors cannot be read.
         TypeError: They are of another type.
@@ -103,13 +103,13 @@ def open_source(
     texts: DocumentSource | None = None
     if index is not None:
         if documents is not None or text is not None:
-            raise AdaptationError("adapt: expected documents or an index, found both")
+            raise CollectionError("adapt: expected documents or an index, found both")
         texts = passages = IndexPassages(os.fspath(index))
         if teacher is None and vectors is None:
             return _of_index(passages, model, space)
     if (teacher is None) == (vectors is None):
         found = "neither" if teacher is None else "both"
-        raise AdaptationError(f"adapt: expected a teacher or vectors, found {found}")
+        raise CollectionError(f"adapt: expected a teacher or vectors, found {found}")
     if isinstance(documents, str | os.PathLike):
         texts = DocumentFile(os.fspath(documents), text)
     elif documents is not None:
@@ -119,7 +119,7 @@ def open_source(
     if vectors is not None:
         return _of_vectors(texts, open_given(vectors, vector), text)
     if texts is None:
-        raise AdaptationError("adapt: expected documents for the teacher, found none")
+        raise CollectionError("adapt: expected documents for the teacher, found none")
     assert teacher is not None
     return _of_teacher(texts, teacher, cache)
 
@@ -128,7 +128,7 @@ def _of_index(passages: IndexPassages, model: str, space: Space | None) -> Sourc
     """Take an index's own vectors of the teacher of `model`."""
     passages.check_model(model)
     if space is None:
-        raise AdaptationError(f"{model}: expected a model with a part `space`, found none")
+        raise CollectionError(f"{model}: expected a model with a part `space`, found none")
     passages.check_length(space.projection.shape[1])
 
     def blocks(_: Advance) -> Iterator[tuple[TextBlock, NDArray[Any]]]:
@@ -141,7 +141,7 @@ def _of_index(passages: IndexPassages, model: str, space: Space | None) -> Sourc
 def _of_vectors(texts: DocumentSource | None, given: GivenVectors, text: str | None) -> Source:
     if texts is None:
         if not given.files:
-            raise AdaptationError(
+            raise CollectionError(
                 f"{given.place}: expected documents or an index for these vectors, found neither"
             )
         texts = DocumentFile(given.place, text, given.files)
@@ -160,7 +160,7 @@ def _zipped(
     """Yield blocks of documents with as many vectors.
 
     Raises:
-        AdaptationError: There are more documents than vectors, or fewer.
+        CollectionError: There are more documents than vectors, or fewer.
     """
     count = 0
     blocks = texts.blocks()
@@ -178,8 +178,8 @@ def _zipped(
     raise _different(count, rows.taken, texts.place, place)
 
 
-def _different(documents: int, vectors: int, place: str, file: str) -> AdaptationError:
-    return AdaptationError(
+def _different(documents: int, vectors: int, place: str, file: str) -> CollectionError:
+    return CollectionError(
         f"{file}: expected a vector for each of the {documents:,} documents of {place}, found "
         f"{vectors:,} vectors"
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, get_args
 
 from staticemb_runtime.cli import printable
 
-from ..errors import HeadError
+from ..errors import TrainingError
 from ..heads.targets import Task
 
 if TYPE_CHECKING:
@@ -138,5 +138,7 @@ def _class_weight(given: list[str] | None) -> ClassWeight:
         except ValueError:
             equals = ""
         if not equals:
-            raise HeadError(f"--class-weight: expected balanced or LABEL=WEIGHT, found {pair!r}")
+            raise TrainingError(
+                f"--class-weight: expected balanced or LABEL=WEIGHT, found {pair!r}"
+            )
     return weights

@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     from staticemb_runtime.search import Index
 
     from ..corpus import input_files
-    from ..errors import IndexingError
+    from ..errors import CollectionError
     from ..indexing import IndexDocument, index_with_teacher
     from ..output_file import check_folders, check_output
     from ..progress import Progress
@@ -92,7 +92,9 @@ def run(arguments: argparse.Namespace) -> int:
         # Given vectors are in the order of the documents: none may be left out.
         files = FileIndexing(arguments, progress, skip=arguments.vectors is None)
         if "-" in files.sources.files:
-            raise IndexingError("-: expected files, found standard input: documents are read twice")
+            raise CollectionError(
+                "-: expected files, found standard input: documents are read twice"
+            )
         inputs: list[str | Path] = [
             *files.sources.files,
             *input_files.model_files(arguments.model),

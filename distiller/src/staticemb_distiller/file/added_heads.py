@@ -10,7 +10,7 @@ import numpy as np
 
 from staticemb_runtime.format import read
 
-from ..errors import CheckError, OutputError, UnwritablePartsError
+from ..errors import OutputError
 from ..output_file import atomic_file, check_output, reported
 from .head import head_parts, names_of
 from .optional_parts import optional_tensors
@@ -51,9 +51,8 @@ def with_heads(
 
     Raises:
         StaticEmbError: The file cannot be opened, or is invalid.
-        UnwritablePartsError: A head breaks a rule of the specification, or its name is taken.
-        CheckError: The runtime refuses a head of the new file.
-        OutputError: The file cannot be written.
+        OutputError: A head breaks a rule of the specification, or its name is taken; the runtime
+            refuses a head of the new file; or the file cannot be written.
     """
     path = Path(output)
     check_output(path)
@@ -64,7 +63,7 @@ def with_heads(
     for name in names_of(heads):
         part = f"head.{name}"
         if part in metadata and not replace:
-            raise UnwritablePartsError(f"{file.path}: expected no head {name!r}, found one")
+            raise OutputError(f"{file.path}: expected no head {name!r}, found one")
         metadata.pop(part, None)
         optional = {key: optional[key] for key in optional if not key.startswith(f"{part}.")}
     for head in heads:
@@ -78,7 +77,7 @@ def with_heads(
         written = read(temporary, verify=True)
         for name in names_of(heads):
             if f"head.{name}" in written.refused:
-                raise CheckError(f"{path}: expected a valid head {name!r}, found a fault in it")
+                raise OutputError(f"{path}: expected a valid head {name!r}, found a fault in it")
 
 
 def _metadata(path: Path) -> dict[str, str]:
@@ -102,7 +101,7 @@ def _vector_tensors(file: ModelParts) -> dict[str, NDArray[Any]]:
     tensors["tokenizer"] = np.asarray(file.tokenizer_view)
     size = sum(tensor.nbytes for tensor in tensors.values())
     if size % _ITEM:
-        raise UnwritablePartsError(
+        raise OutputError(
             f"{file.path}: expected a tokenizer that ends at a multiple of {_ITEM} bytes, so that "
             f"heads are aligned behind it, found {size}; write the file again with this package"
         )

@@ -14,7 +14,7 @@ from staticemb_runtime.errors import StaticEmbError
 from staticemb_runtime.format import read
 from staticemb_runtime.loading import open_parts
 
-from ..errors import CheckError, OutputError
+from ..errors import OutputError
 from ..output_file import atomic_file, reported
 from .pieces import with_pieces
 from .writer import write
@@ -53,9 +53,8 @@ def write_checked(
         recipe: As for `check_file`.
 
     Raises:
-        OutputError: The file cannot be written.
-        UnwritablePartsError: The parts break a rule of the specification.
-        CheckError: The file fails the check.
+        OutputError: The parts break a rule of the specification, the file cannot be written, or it
+            fails the check.
     """
     with reported(path, OutputError), atomic_file(path) as temporary:
         write(temporary, with_pieces(parts), settings)
@@ -74,13 +73,13 @@ def check_file(path: Path, table: Table, recipe: Recipe) -> float:
         The least cosine; 1.0 if rows were merged, since then no vectors are compared.
 
     Raises:
-        CheckError: The runtime refuses the file, or its vectors differ by more than rounding.
+        OutputError: The runtime refuses the file, or its vectors differ by more than rounding.
     """
     try:
         file = open_parts(path, verify=True)
     except StaticEmbError as error:
         msg = f"the new file fails the runtime's checks: {error}"
-        raise CheckError(msg) from error
+        raise OutputError(msg) from error
     _check_parts(file)
     if recipe.clusters is not None:
         return 1.0
@@ -100,7 +99,7 @@ def check_file(path: Path, table: Table, recipe: Recipe) -> float:
             f"the file's vectors differ from the table's: expected cosines of at least "
             f"{_LEAST_COSINE[recipe.dtype]:.6f}, found {least:.6f}"
         )
-        raise CheckError(msg)
+        raise OutputError(msg)
     return least
 
 
@@ -109,7 +108,7 @@ def read_publishable(path: Path) -> ModelParts:
 
     Raises:
         FormatError: The file is invalid.
-        CheckError: An optional part is malformed, or differs from what it repeats.
+        OutputError: An optional part is malformed, or differs from what it repeats.
     """
     file = read(path, verify=True)
     _check_parts(file)
@@ -119,4 +118,4 @@ def read_publishable(path: Path) -> ModelParts:
 def _check_parts(file: ModelParts) -> None:
     if file.refused:
         msg = f"{file.path}: expected valid optional parts, found faults in {file.refused[0]!r}"
-        raise CheckError(msg)
+        raise OutputError(msg)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UnwritablePartsError
+from ..errors import OutputError
 from .optional_parts import MAX_PROMPT_BYTES
 from .writer import spell
 
@@ -80,7 +80,7 @@ def head_parts(
         The tensors `head.NAME.…` and the metadata key `head.NAME`.
 
     Raises:
-        UnwritablePartsError: The head breaks a rule of the specification.
+        OutputError: The head breaks a rule of the specification.
 
     Example:
         >>> weights = np.array([[1.0, 0.0], [0.0, 1.0]])
@@ -94,7 +94,7 @@ def head_parts(
     """
     if not re.fullmatch(_NAME, head.name):
         expected = "names of 1 to 64 letters, digits, _ and -, not beginning with x-"
-        raise UnwritablePartsError(f"head: expected {expected}, found {head.name!r:.80}")
+        raise OutputError(f"head: expected {expected}, found {head.name!r:.80}")
     return _Spelling(head).parts(dim, precision)
 
 
@@ -137,7 +137,7 @@ class _Spelling:
     def demand(self, holds: bool, name: str, expected: object, found: object) -> None:
         if not holds:
             reading = f"head {self.head.name!r}: {name}"
-            raise UnwritablePartsError(f"{reading}: expected {expected}, found {found!s:.80}")
+            raise OutputError(f"{reading}: expected {expected}, found {found!s:.80}")
 
     def _members(self) -> dict[str, str]:
         head = self.head
@@ -209,10 +209,10 @@ def names_of(heads: Iterable[Head]) -> list[str]:
     """Return the names of heads, which must differ.
 
     Raises:
-        UnwritablePartsError: Two heads have one name.
+        OutputError: Two heads have one name.
     """
     names = [head.name for head in heads]
     for name in names:
         if names.count(name) > 1:
-            raise UnwritablePartsError(f"heads: expected names that differ, found {name!r} twice")
+            raise OutputError(f"heads: expected names that differ, found {name!r} twice")
     return names

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ..errors import UnwritablePartsError
+from ..errors import OutputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,22 +45,22 @@ def optional_tensors(tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[A
         The tensors, little-endian and contiguous, sorted by falling element size, then by name.
 
     Raises:
-        UnwritablePartsError: A name, a dtype or a shape is invalid, or there are too many tensors.
+        OutputError: A name, a dtype or a shape is invalid, or there are too many tensors.
     """
     if len(tensors) > MAX_OPTIONAL:
         msg = f"optional: expected at most {MAX_OPTIONAL} tensors, found {len(tensors)}"
-        raise UnwritablePartsError(msg)
+        raise OutputError(msg)
     checked: dict[str, NDArray[Any]] = {}
     for name, tensor in tensors.items():
         if len(name) > MAX_NAME or not re.fullmatch(_TENSOR, name):
             msg = f"optional: expected names like {NAMESPACES[0]}.topic.weights, found {name!r}"
-            raise UnwritablePartsError(msg)
+            raise OutputError(msg)
         if tensor.dtype.name not in OPTIONAL_DTYPES:
             msg = f"{name}: expected numbers of 8 to 64 bits, found {tensor.dtype}"
-            raise UnwritablePartsError(msg)
+            raise OutputError(msg)
         if not 1 <= tensor.ndim <= MAX_AXES or not tensor.size:
             msg = f"{name}: expected 1 to {MAX_AXES} axes without length 0, found {tensor.shape}"
-            raise UnwritablePartsError(msg)
+            raise OutputError(msg)
         checked[name] = np.ascontiguousarray(tensor, dtype=tensor.dtype.newbyteorder("<"))
     return dict(sorted(checked.items(), key=lambda item: (-item[1].itemsize, item[0])))
 
@@ -69,12 +69,12 @@ def optional_keys(keys: Mapping[str, str]) -> dict[str, str]:
     """Check metadata keys of optional parts, such as `space` or `head.topic`.
 
     Raises:
-        UnwritablePartsError: A key is invalid.
+        OutputError: A key is invalid.
     """
     for key in keys:
         if len(key) > MAX_NAME or not re.fullmatch(OPTIONAL_KEY, key):
             msg = f"optional metadata: expected keys like {NAMESPACES[0]}.topic, found {key!r}"
-            raise UnwritablePartsError(msg)
+            raise OutputError(msg)
     return dict(keys)
 
 
@@ -82,7 +82,7 @@ def spell_prompts(prompts: Mapping[str, str]) -> str:
     """Return the value of the metadata key `prompts` for texts by name.
 
     Raises:
-        UnwritablePartsError: The prompts exceed a limit, or are not text.
+        OutputError: The prompts exceed a limit, or are not text.
 
     Example:
         >>> spell_prompts({"query": "q: ", "document": ""})
@@ -90,17 +90,17 @@ def spell_prompts(prompts: Mapping[str, str]) -> str:
     """
     if len(prompts) > MAX_PROMPTS:
         msg = f"prompts: expected at most {MAX_PROMPTS}, found {len(prompts)}"
-        raise UnwritablePartsError(msg)
+        raise OutputError(msg)
     for name, text in prompts.items():
         try:
             sizes = len(name.encode()), len(text.encode())
         except (UnicodeEncodeError, AttributeError):
             msg = f"prompts: expected texts by name, found {text!r:.60} for {name!r:.60}"
-            raise UnwritablePartsError(msg) from None
+            raise OutputError(msg) from None
         if not 1 <= sizes[0] <= MAX_PROMPT_NAME_BYTES or sizes[1] > MAX_PROMPT_BYTES:
             msg = (
                 f"prompts: expected names of 1 to {MAX_PROMPT_NAME_BYTES} bytes and texts of at "
                 f"most {MAX_PROMPT_BYTES}, found {sizes[0]} and {sizes[1]} for {name!r:.60}"
             )
-            raise UnwritablePartsError(msg)
+            raise OutputError(msg)
     return json.dumps(dict(prompts), ensure_ascii=False, separators=(",", ":"), sort_keys=True)

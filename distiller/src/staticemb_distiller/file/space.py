@@ -13,7 +13,7 @@ import numpy as np
 from staticemb_runtime import PROBE_TEXTS
 from staticemb_runtime.format import read_space as read_part
 
-from ..errors import UnwritablePartsError
+from ..errors import OutputError
 from ..table.space import Space, unit
 from ..teacher.cached import cached_vectors
 
@@ -70,7 +70,7 @@ def space_parts(space: Space) -> tuple[dict[str, NDArray[np.float32]], dict[str,
         key `space`.
 
     Raises:
-        UnwritablePartsError: The space breaks a rule of the specification.
+        OutputError: The space breaks a rule of the specification.
 
     Example:
         >>> tensors, metadata = space_parts(Space("a/b", "", np.eye(2, dtype=np.float32)))
@@ -143,4 +143,4 @@ def _rounded(tensor: NDArray[np.float32], steps: int) -> NDArray[np.float32]:
 
 def _demand(holds: bool, name: str, expected: str, found: str) -> None:
     if not holds:
-        raise UnwritablePartsError(f"space: {name}: expected {expected}, found {found}")
+        raise OutputError(f"space: {name}: expected {expected}, found {found}")

@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import OutputError, UnwritablePartsError
+from ..errors import OutputError
 from ..output_file import atomic_file, reported
 from ..table.parts import Parts
 from .optional_parts import optional_keys, optional_tensors, spell_prompts
@@ -101,8 +101,8 @@ def write(path: str | os.PathLike[str], parts: Parts, settings: Settings) -> Non
         settings: The metadata.
 
     Raises:
-        UnwritablePartsError: The parts break a rule of the specification.
-        OutputError: The file cannot be written (no space, no permission); no partial file remains.
+        OutputError: The parts break a rule of the specification, or the file cannot be written (no
+            space, no permission). No partial file remains.
     """
     header, tensors = serialize(parts, settings)
     path = Path(path)
@@ -130,7 +130,7 @@ def serialize(parts: Parts, settings: Settings) -> tuple[bytes, list[NDArray[Any
     The same parts and settings give the same bytes.
 
     Raises:
-        UnwritablePartsError: The parts break a rule of the specification.
+        OutputError: The parts break a rule of the specification.
     """
     tensors = _tensors(parts)
     metadata = _metadata(parts, settings)
@@ -146,7 +146,7 @@ def finish(metadata: Mapping[str, str], tensors: Mapping[str, NDArray[Any]]) -> 
         tensors: All tensors in the order of the file, contiguous.
 
     Raises:
-        UnwritablePartsError: The header is too long, or a value is not text.
+        OutputError: The header is too long, or a value is not text.
     """
     values = dict(sorted({**metadata, "digest": _ZERO_DIGEST}.items()))
     entries: dict[str, Any] = {"__metadata__": values}
@@ -161,10 +161,10 @@ def finish(metadata: Mapping[str, str], tensors: Mapping[str, NDArray[Any]]) -> 
     try:
         header = json.dumps(entries, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
     except UnicodeEncodeError as error:
-        raise UnwritablePartsError(f"metadata: expected text, found a surrogate: {error}") from None
+        raise OutputError(f"metadata: expected text, found a surrogate: {error}") from None
     header += b" " * (-(8 + len(header)) % ALIGNMENT)
     if len(header) > MAX_HEADER_BYTES:
-        raise UnwritablePartsError(
+        raise OutputError(
             f"metadata: expected a header of at most {MAX_HEADER_BYTES} bytes, found {len(header)}"
         )
     start = len(header).to_bytes(8, "little") + header
@@ -249,7 +249,7 @@ def _check_tokenizer(parts: Parts) -> None:
         vocabulary = tokenizer["model"]["vocab"]
         added = [token["id"] for token in tokenizer.get("added_tokens") or ()]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UnwritablePartsError(
+        raise OutputError(
             f"tokenizer: expected the bytes of a tokenizer.json, found an error: {error!r}"
         ) from None
     ids = vocabulary.values() if isinstance(vocabulary, dict) else range(len(vocabulary))
@@ -312,4 +312,4 @@ def spell(number: float) -> str:
 
 def _demand(holds: bool, name: str, expected: str, found: str) -> None:
     if not holds:
-        raise UnwritablePartsError(f"{name}: expected {expected}, found {found}")
+        raise OutputError(f"{name}: expected {expected}, found {found}")

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import HeadError
+from ..errors import TrainingError
 from .logistic import Weights
 from .targets import Targets
 
@@ -22,16 +22,16 @@ def label_weights(targets: Targets, given: ClassWeight) -> NDArray[np.float32] |
     text, it is the number of texts without the label for each text with it.
 
     Raises:
-        HeadError: A label is unknown, a weight is not above 0, or targets are numbers.
+        TrainingError: A label is unknown, a weight is not above 0, or targets are numbers.
     """
     if given is None:
         return None
     if targets.kind == "linear":
-        raise HeadError("class_weight: expected labels, found numbers as targets")
+        raise TrainingError("class_weight: expected labels, found numbers as targets")
     counts = targets.counts().astype(np.float64)
     if isinstance(given, str):
         if given != "balanced":
-            raise HeadError(f"class_weight: expected balanced or LABEL=WEIGHT, found {given!r}")
+            raise TrainingError(f"class_weight: expected balanced or LABEL=WEIGHT, found {given!r}")
         if targets.kind == "sigmoid":
             weights = (len(targets) - counts) / np.maximum(counts, 1)
         else:
@@ -41,9 +41,9 @@ def label_weights(targets: Targets, given: ClassWeight) -> NDArray[np.float32] |
     number = {label: at for at, label in enumerate(targets.labels)}
     for label, weight in given.items():
         if str(label) not in number:
-            raise HeadError(f"class_weight: expected a label of the texts, found {label!r}")
+            raise TrainingError(f"class_weight: expected a label of the texts, found {label!r}")
         if not 0 < weight < float("inf"):
-            raise HeadError(
+            raise TrainingError(
                 f"class_weight: expected a number above 0 for {label!r}, found {weight}"
             )
         weights[number[str(label)]] = weight

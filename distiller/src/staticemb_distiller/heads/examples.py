@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arguments import check_type
-from ..errors import HeadError
+from ..errors import TrainingError
 from .notes import counted
 from .sources import LabeledRow, LabeledSource
 from .targets import TargetReader, Targets, Task
@@ -73,7 +73,7 @@ def read_examples(
 
     Raises:
         TextSourceError: A source cannot be read.
-        HeadError: A target is invalid, or no text with a target is left.
+        TrainingError: A target is invalid, or no text with a target is left.
     """
     place, parts = _opened(data)
     reader: TargetReader | None = None
@@ -98,7 +98,7 @@ def read_examples(
                 digests.append(digest(text))
                 weights.append(weight)
         if reader is None or not digests:
-            raise HeadError(
+            raise TrainingError(
                 f"{place}: expected texts with labels, found {_lacking(empty, missing) or 'none'}"
             )
         texts.finish()
@@ -138,13 +138,13 @@ def _opened(data: Data) -> tuple[str, list[tuple[Iterator[LabeledRow], tuple[str
         return "data", [(_pairs(*data), ("value",), 1.0)]
     sources: list[object] = [data] if _is_path(data) else list(data)  # type: ignore[arg-type]
     if not sources:
-        raise HeadError("data: expected a source of texts with labels, found none")
+        raise TrainingError("data: expected a source of texts with labels, found none")
     parsed = [LabeledSource.parse(_spec(source)) for source in sources]
     for source in parsed:
         rows = source.rows()
         first = next(rows, None)
         if first is None:
-            raise HeadError(f"{source.place}: expected texts with labels, found no rows")
+            raise TrainingError(f"{source.place}: expected texts with labels, found no rows")
         names = source.label or ("value",)
         parts.append((chain([first], rows), names, source.weight))
     return ", ".join(source.place for source in parsed), parts
@@ -164,7 +164,7 @@ def _pairs(
     labels: Any,  # noqa: ANN401
 ) -> Iterator[LabeledRow]:
     if len(texts) != len(labels):
-        raise HeadError(
+        raise TrainingError(
             f"data: expected a label for each of {len(texts):,} texts, found {len(labels):,}"
         )
     for number, (text, label) in enumerate(zip(texts, labels, strict=True)):

@@ -14,7 +14,7 @@ from staticemb_runtime.loading import locate, open_parts
 
 from ..arguments import check_path, check_type
 from ..corpus import input_files
-from ..errors import HeadError
+from ..errors import TrainingError
 from ..evaluation.record import save
 from ..file.added_heads import with_heads
 from ..file.head import Head, head_parts
@@ -106,9 +106,9 @@ def fit_head(
     check_path("output", output)
     check_type("name", name, (str,), "a string")
     if task is not None and task not in _TASKS:
-        raise HeadError(f"task: expected one of {', '.join(_TASKS)}, found {task!r}")
+        raise TrainingError(f"task: expected one of {', '.join(_TASKS)}, found {task!r}")
     if strength is not None and not 0 < strength < float("inf"):
-        raise HeadError(f"strength: expected a number above 0, found {strength}")
+        raise TrainingError(f"strength: expected a number above 0, found {strength}")
     _check_name(name)
     check_further(hidden, tune, class_weight is not None)
     path = model_file(model)
@@ -120,7 +120,9 @@ def fit_head(
     check_distinct(output, html, json)
     opened = StaticModel.load(path)
     if not replace and name in opened.heads:
-        raise HeadError(f"{path}: expected no head {name!r}, found one; replace it or give a name")
+        raise TrainingError(
+            f"{path}: expected no head {name!r}, found one; replace it or give a name"
+        )
     with tempfile.TemporaryDirectory(prefix="staticemb-") as temporary:
         folder = Path(temporary)
         progress.status("Reading texts")
@@ -211,7 +213,7 @@ def _check_name(name: str) -> None:
     """Refuse an invalid name before the work.
 
     Raises:
-        UnwritablePartsError: The name cannot be a head's name.
+        OutputError: The name cannot be a head's name.
     """
     head_parts(Head(name, "softmax", ("a", "b"), np.zeros((2, 1)), np.zeros(2)), 1)
 
@@ -220,12 +222,12 @@ def model_file(model: str | os.PathLike[str]) -> Path:
     """Return the file of a model.
 
     Raises:
-        HeadError: It is a folder.
+        TrainingError: It is a folder.
         ModelNotFoundError: There is no such model.
     """
     path = Path(locate(model))
     if path.is_dir():
-        raise HeadError(
+        raise TrainingError(
             f"{path}: expected a static embedding file, found a folder; convert it first"
         )
     return path
@@ -273,7 +275,7 @@ def _cross_validated(
 ) -> tuple[str, Scores, Scores | None]:
     rows = fitted.choice.rows
     if not len(rows):
-        raise HeadError(
+        raise TrainingError(
             f"{examples.place}: expected texts that differ, so that one can be held out, found "
             f"{len(examples):,} texts that are all one"
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from staticemb_runtime import StaticModel
 
-from ..errors import HeadError
+from ..errors import TrainingError
 from .features import encode
 from .hidden import MOST_HIDDEN, fit_hidden
 from .linear import Linear, outputs
@@ -24,16 +24,16 @@ def check_further(hidden: int | None, tune: bool, weighted: bool) -> None:
     """Check the options of a fit beyond the frozen linear layer.
 
     Raises:
-        HeadError: The hidden layer has no or too many outputs, both are asked for, or either with
-            weights of texts.
+        TrainingError: The hidden layer has no or too many outputs, both are asked for, or either
+            with weights of texts.
     """
     if hidden is not None and not 1 <= hidden <= MOST_HIDDEN:
-        raise HeadError(f"hidden: expected 1 to {MOST_HIDDEN:,} outputs, found {hidden}")
+        raise TrainingError(f"hidden: expected 1 to {MOST_HIDDEN:,} outputs, found {hidden}")
     if hidden is not None and tune:
-        raise HeadError("hidden, tune: expected one of them, found both")
+        raise TrainingError("hidden, tune: expected one of them, found both")
     if (hidden is not None or tune) and weighted:
         name = "tune" if tune else "hidden"
-        raise HeadError(f"{name}: expected no weights of labels or sources, found some")
+        raise TrainingError(f"{name}: expected no weights of labels or sources, found some")
 
 
 def with_hidden(

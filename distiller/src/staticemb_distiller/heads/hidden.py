@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import HeadError
+from ..errors import TrainingError
 from .linear import Linear, outputs
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def fit_hidden(vectors: NDArray[np.float32], targets: Targets, width: int, seed:
         seed: The seed of the first weights and of the tenth.
 
     Raises:
-        HeadError: There are too few texts for early stopping.
+        TrainingError: There are too few texts for early stopping.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -74,7 +74,7 @@ def fit_hidden(vectors: NDArray[np.float32], targets: Targets, width: int, seed:
         try:
             network.fit(vectors * scale, wanted)
         except ValueError as error:
-            raise HeadError(f"hidden: expected more texts of each label: {error}") from None
+            raise TrainingError(f"hidden: expected more texts of each label: {error}") from None
     (first, last), (first_bias, last_bias) = network.coefs_, network.intercepts_
     weights, bias = last.T, last_bias
     if targets.kind == "softmax" and len(bias) == 1:  # one logit for two labels

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import HeadError
+from ..errors import TrainingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,13 +58,13 @@ def empty_notes(examples: LabeledTexts, empty: NDArray[np.int64]) -> Iterator[st
         empty: Their numbers.
 
     Raises:
-        HeadError: All texts are such.
+        TrainingError: All texts are such.
     """
     if not len(empty):
         return
     found = f"such as {_quoted(examples.texts, empty)}"
     if len(empty) == len(examples):
-        raise HeadError(
+        raise TrainingError(
             f"{examples.place}: expected texts with tokens that the model knows, found "
             f"{len(empty):,} without any, {found}"
         )

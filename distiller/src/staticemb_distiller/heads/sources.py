@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ..corpus.records import Record
 from ..corpus.source_spec import named_columns, parse_spec
 from ..corpus.table_source import TableSource, header_knob
-from ..errors import HeadError, TextSourceError, TrainingError
+from ..errors import TextSourceError, TrainingError
 from ..training.columns import is_header, recognized
 
 
@@ -66,11 +66,11 @@ class LabeledSource(TableSource):
         Raises:
             TextSourceError: The source cannot be read, lacks a column, or has a row with fewer or
                 more columns.
-            HeadError: The source is empty, or its columns are ambiguous.
+            TrainingError: The source is empty, or its columns are ambiguous.
         """
         first = next(self._records(()), None)
         if first is None:
-            raise HeadError(f"{self.place}: expected texts with labels, found no rows")
+            raise TrainingError(f"{self.place}: expected texts with labels, found no rows")
         texts, labels = self._columns(*first)
         return islice(self._rows(texts, labels), self.limit)
 
@@ -82,7 +82,7 @@ class LabeledSource(TableSource):
             texts = ("text",) if "text" in others else tuple(others[:1] if len(others) == 1 else ())
             if not texts:
                 names = ", ".join(record) or "none"
-                raise HeadError(
+                raise TrainingError(
                     f'{where}: expected a column "text" or one column of text; name it, such as '
                     f"text=NAME; found the columns {names}"
                 )
@@ -90,11 +90,11 @@ class LabeledSource(TableSource):
             try:
                 layout = recognized(where, record, "labeled")
             except TrainingError as error:
-                raise HeadError(f"{error}; name them, such as text=NAME,label=NAME") from None
+                raise TrainingError(f"{error}; name them, such as text=NAME,label=NAME") from None
             assert layout.target is not None
             texts, labels = texts or layout.texts, labels or (layout.target,)
         if both := set(texts) & set(labels):
-            raise HeadError(
+            raise TrainingError(
                 f"{where}: expected other columns as label than as text, found {min(both)!r} as "
                 "both"
             )

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from ..errors import HeadError
+from ..errors import TrainingError
 from ..file.head import HeadKind
 
 Task = Literal["classification", "multilabel", "regression"]
@@ -92,7 +92,7 @@ class TargetReader:
         self._given = self.task is not None or self.separator is not None
         if self.separator is not None:
             if self.task not in (None, "multilabel"):
-                raise HeadError(f"separator: expected the task multilabel, found {self.task}")
+                raise TrainingError(f"separator: expected the task multilabel, found {self.task}")
             self.task = "multilabel"
         if self.known is not None and self.task != "regression":
             self._columns = {label: number for number, label in enumerate(self.known)}
@@ -105,7 +105,7 @@ class TargetReader:
             several labels, an empty list or cell means that no label applies.
 
         Raises:
-            HeadError: The value is invalid for the task.
+            TrainingError: The value is invalid for the task.
         """
         if self.task is None:
             if _is_missing(value):
@@ -131,7 +131,7 @@ class TargetReader:
         """Return the targets of all texts added.
 
         Raises:
-            HeadError: There are too few or too many labels.
+            TrainingError: There are too few or too many labels.
         """
         if self.task == "regression":
             numbers = np.array(self._numbers, np.float64).reshape(-1, len(self.names))
@@ -177,24 +177,24 @@ class TargetReader:
             self.unseen[label] = self.unseen.get(label, 0) + 1
             return -1
         if not self._given and _is_fraction(value):
-            raise HeadError(
+            raise TrainingError(
                 f"{where}: expected a label, found the number {label}; for numbers give the task "
                 "regression, for labels the task classification"
             )
         if len(label.encode()) > MOST_LABEL_BYTES:
-            raise HeadError(
+            raise TrainingError(
                 f"{where}: expected a label of at most {MOST_LABEL_BYTES} bytes, found one of "
                 f"{len(label.encode()):,}: {label[:40]!r}…"
             )
         if len(self._columns) == MOST_LABELS:
-            raise HeadError(f"{where}: expected at most {MOST_LABELS:,} labels, found more")
+            raise TrainingError(f"{where}: expected at most {MOST_LABELS:,} labels, found more")
         self._columns[label] = len(self._columns)
         return len(self._columns) - 1
 
     def _add_numbers(self, where: str, value: object) -> bool:
         values = value if isinstance(value, (tuple, list, np.ndarray)) else (value,)
         if len(values) != len(self.names):
-            raise HeadError(
+            raise TrainingError(
                 f"{where}: expected {len(self.names)} numbers, found {len(values)} in {value!a:.60}"
             )
         numbers = []
@@ -204,7 +204,7 @@ class TargetReader:
             except (TypeError, ValueError, OverflowError):
                 number = math.nan
             if not math.isfinite(number):
-                raise HeadError(
+                raise TrainingError(
                     f"{where}: expected a finite number in {name!r}, found {each!a:.60}"
                 )
             numbers.append(number)
@@ -216,34 +216,34 @@ def check_labels(targets: Targets, place: str) -> None:
     """Check that a head can be fitted.
 
     Raises:
-        HeadError: There is one label only, most labels have one text, or numbers are all equal.
+        TrainingError: There is one label only, most labels have one text, or numbers are all equal.
     """
     if targets.kind == "linear":
         for name, column in zip(targets.labels, targets.values.T, strict=True):
             if np.ptp(column) == 0:
-                raise HeadError(
+                raise TrainingError(
                     f"{place}: expected numbers that differ in {name!r}, found {column[0]:g} in all"
                 )
         return
     counts = targets.counts()
     if targets.kind == "sigmoid":
         if not len(targets.labels):
-            raise HeadError(f"{place}: expected labels, found none in {len(targets):,} texts")
+            raise TrainingError(f"{place}: expected labels, found none in {len(targets):,} texts")
         return
     if len(targets.labels) < 2:
-        raise HeadError(
+        raise TrainingError(
             f"{place}: expected at least two labels, found {targets.labels[0]!a:.60} alone in "
             f"{len(targets):,} texts"
         )
     single = int((counts == 1).sum())
     if 2 * single > len(targets.labels) and len(targets.labels) > _NAMED:
         examples = ", ".join(f"{label!a:.30}" for label in targets.labels[:_NAMED])
-        raise HeadError(
+        raise TrainingError(
             f"{place}: expected labels that repeat, found {len(targets.labels):,} labels in "
             f"{len(targets):,} texts, {single:,} of them once: {examples}, …"
         )
     if len(targets) < 4 or counts.max() < 2:
-        raise HeadError(
+        raise TrainingError(
             f"{place}: expected at least two texts of a label and four in all, found "
             f"{len(targets):,} texts of {len(targets.labels):,} labels"
         )
@@ -253,7 +253,7 @@ def _recognized_task(where: str, value: object) -> Task:
     if isinstance(value, tuple):
         if all(each in (0, 1, "0", "1") for each in value):
             return "multilabel"
-        raise HeadError(
+        raise TrainingError(
             f"{where}: expected 0 or 1 in each of several label columns, found {value!a:.60}; for "
             "numbers give the task regression"
         )
@@ -263,7 +263,7 @@ def _recognized_task(where: str, value: object) -> Task:
 def _flag(where: str, name: str, value: object) -> bool:
     if value in (0, 1, "0", "1"):
         return int(value) == 1
-    raise HeadError(f"{where}: expected 0 or 1 in column {name!r}, found {value!a:.60}")
+    raise TrainingError(f"{where}: expected 0 or 1 in column {name!r}, found {value!a:.60}")
 
 
 def _label(where: str, value: object) -> str:
@@ -272,7 +272,7 @@ def _label(where: str, value: object) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if not isinstance(value, (str, int, float)):
-        raise HeadError(
+        raise TrainingError(
             f"{where}: expected a label, found the {type(value).__name__} {value!a:.60}"
         )
     label = str(value).strip()

@@ -33,7 +33,7 @@ def write_tuned(path: Path, rows: NDArray[np.float32], start: Start, model: Path
         model: The file of the start.
 
     Raises:
-        OutputError, UnwritablePartsError, CheckError: As `write_checked`.
+        OutputError: As `write_checked`.
     """
     dtype = cast(Literal["float32", "float16", "int8"], str(open_parts(model).embeddings.dtype))
     if start.unknown_token_id is not None:

@@ -15,7 +15,7 @@ from staticemb_runtime.errors import MissingSpaceError
 from staticemb_runtime.search import Added, Index
 
 from ..adaptation.given_vectors import VectorSource, open_given
-from ..errors import IndexingError
+from ..errors import CollectionError
 from ..file.space import probe_vectors
 from ..progress import Progress
 from ..teacher.cache import TeacherCache
@@ -94,7 +94,7 @@ def index_with_teacher(
         How many documents were added, replaced and unchanged.
 
     Raises:
-        IndexingError: The model has no space, the vectors do not match the documents, or the
+        CollectionError: The model has no space, the vectors do not match the documents, or the
             arguments contradict each other.
         SpaceMismatchError: The teacher is not the model's.
         TeacherError: The teacher cannot be opened, or cannot encode a text.
@@ -103,15 +103,15 @@ def index_with_teacher(
     progress = progress or Progress(quiet=True)
     if (teacher is None) == (vectors is None):
         found = "neither" if teacher is None else "both"
-        raise IndexingError(f"index: expected a teacher or vectors, found {found}")
+        raise CollectionError(f"index: expected a teacher or vectors, found {found}")
     if vectors is not None and passage_characters is not None:
-        raise IndexingError(
+        raise CollectionError(
             "index: expected whole documents, since vectors are of whole documents, found "
             f"passages of {passage_characters} characters"
         )
     loaded = StaticModel.load(model)
     if loaded.space is None:
-        raise IndexingError(f"{model}: expected a model with a part `space`, found none")
+        raise CollectionError(f"{model}: expected a model with a part `space`, found none")
     total = sum(1 for _ in documents())
     with paid_vectors(teacher, path, teacher_cache) as cache:
         made: _Vectors
@@ -132,7 +132,7 @@ def index_with_teacher(
             store_model=store_model,
         ) as index:
             if index.info().passage_characters is not None and vectors is not None:
-                raise IndexingError(
+                raise CollectionError(
                     f"{path}: expected an index of whole documents for given vectors"
                 )
             with progress.track("Documents", total, "documents") as advance:
@@ -192,8 +192,8 @@ class _GivenVectors(_Vectors):
         if rest := self._rows.rest():
             raise self._different(self._total + rest)
 
-    def _different(self, found: int) -> IndexingError:
-        return IndexingError(
+    def _different(self, found: int) -> CollectionError:
+        return CollectionError(
             f"{self._place}: expected a vector for each of {self._total:,} documents, found "
             f"{found:,} vectors"
         )
@@ -258,7 +258,7 @@ def _check_teacher(
     """Check that the teacher's vectors are those that the model was made with."""
     probes = probe_vectors(teacher, cache)
     if probes is None:
-        raise IndexingError(f"{teacher.name}: expected vectors of the probe texts, found zeros")
+        raise CollectionError(f"{teacher.name}: expected vectors of the probe texts, found zeros")
     try:
         model.check_space(probes)
     except MissingSpaceError:

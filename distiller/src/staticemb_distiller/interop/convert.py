@@ -16,7 +16,7 @@ from staticemb_runtime.loading import Rules, read_folder
 
 from ..arguments import check_path
 from ..corpus.input_files import model_files
-from ..errors import ConvertError, UnwritablePartsError
+from ..errors import ConvertError, OutputError
 from ..file.head import Head, head_parts
 from ..file.pieces import with_pieces
 from ..file.writer import Settings, write
@@ -89,7 +89,6 @@ def convert_folder(
         VocabularyError: the texts use no token often enough.
         TableError: the table's range is too large for float16.
         OutputError: as in `check_output` and `write`.
-        UnwritablePartsError: as in `write`.
     """
     check_path("source", source)
     check_path("path", path)
@@ -178,7 +177,6 @@ def write_compared(
     Raises:
         ConvertError: the vectors differ.
         OutputError: as in `write`.
-        UnwritablePartsError: as in `write`.
     """
     with reported(path, ConvertError), atomic_file(path) as temporary:
         write(temporary, with_pieces(parts), settings)
@@ -225,7 +223,7 @@ def _heads(
                 dimension=head.dimension,
             )
             more, key = head_parts(written, width)
-        except (StaticEmbError, UnwritablePartsError) as error:
+        except (StaticEmbError, OutputError) as error:
             notes.append(f"the file has no head: {error}")
             continue
         tensors |= more

@@ -77,9 +77,9 @@ def export(
 
     Raises:
         StaticEmbError: the model cannot be opened; the subclass names the reason.
-        InexpressibleError: the library lacks a feature of the file.
+        ConvertError: the library lacks a feature of the file, the folder is not empty, a package is
+            missing, or the vectors differ.
         OutputError: the folder cannot be created or written.
-        ConvertError: the folder is not empty, a package is missing, or the vectors differ.
     """
     check_path("output", output)
     check_type("to", to, (str,), "a library's name")

@@ -12,7 +12,7 @@ import numpy as np
 
 from staticemb_runtime.loading import FolderSettings, model2vec_limits, read_folder
 
-from ..errors import InexpressibleError
+from ..errors import ConvertError
 from .comparison import vectors
 from .convert import plain_tokenizer
 from .damping_folding import without_damping
@@ -42,7 +42,7 @@ def express(
     """Return the parts as model2vec can express them, and notes on differences in behavior.
 
     Raises:
-        InexpressibleError: model2vec lacks a feature of the parts.
+        ConvertError: model2vec lacks a feature of the parts.
     """
     file = without_damping(file, plain=plain_mean)
     most = file.metadata.max_tokens
@@ -51,7 +51,7 @@ def express(
     dropped, unknown = limits.unknown_token_id, file.metadata.unknown_token_id
     if dropped != unknown:
         if not peer_unknown:
-            raise InexpressibleError(
+            raise ConvertError(
                 f"{file.path}: expected the id of unknown tokens that model2vec drops, {dropped}, "
                 f"found {unknown}; leave it to model2vec with --unknown-tokens peer"
             )

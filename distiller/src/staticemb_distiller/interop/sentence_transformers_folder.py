@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from staticemb_runtime.format import TextLimits
 from staticemb_runtime.loading import read_folder
 
-from ..errors import InexpressibleError
+from ..errors import ConvertError
 from .comparison import vectors
 from .convert import plain_tokenizer
 from .damping_folding import without_damping
@@ -44,14 +44,14 @@ def express(
     """Return the parts as sentence-transformers can express them, and notes on differences.
 
     Raises:
-        InexpressibleError: sentence-transformers lacks a feature of the parts.
+        ConvertError: sentence-transformers lacks a feature of the parts.
     """
     library = "sentence-transformers"
     file = without_damping(file, plain=plain_mean)
     metadata, notes = file.metadata, []
     if metadata.unknown_token_id is not None and not metadata.normalize:
         if not peer_unknown:
-            raise InexpressibleError(
+            raise ConvertError(
                 f"{file.path}: expected vectors of unit length or unknown tokens that count, as "
                 f"{library} counts them, found neither; count them with --unknown-tokens peer"
             )

@@ -59,7 +59,6 @@ def convert_word_vectors(
         ConvertError: the source cannot be read, a row is malformed (the message names the line),
             or the vectors of file and source differ.
         OutputError: as in `check_output` and `write`.
-        UnwritablePartsError: as in `write`.
     """
     check_path("source", source)
     check_path("path", path)

@@ -19,7 +19,7 @@ from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 from staticemb_runtime.loading import FILE_NAME, locate
 
 from ..arguments import check_type
-from ..errors import EvaluationError, InexpressibleError, PublishError
+from ..errors import ConvertError, EvaluationError, PublishError
 from ..file.check import read_publishable
 from ..interop.card import one_line, repository_card
 from . import repository_files
@@ -104,9 +104,8 @@ def push(source: str | os.PathLike[str], target: Target, content: Content | None
 
     Raises:
         StaticEmbError: the file is invalid; the subclass names the reason.
-        InexpressibleError: a library lacks a feature of the file.
-        CheckError: an optional part of the model is malformed.
-        ConvertError: the vectors of copy and file differ.
+        ConvertError: a library lacks a feature of the file, or the vectors of copy and file differ.
+        OutputError: an optional part of the model is malformed.
         EvaluationError: the report is about another file.
         PublishError: the token is missing or lacks a permission; the repository is missing, public
             or holds another model; or the Hub cannot be reached.
@@ -142,8 +141,8 @@ def _write(
         choices = {"plain_mean": content.plain_mean, "peer_unknown": content.peer_unknown}
         try:
             notes = repository_files.write_folder(file, copy_folder, **choices)
-        except InexpressibleError as error:
-            raise InexpressibleError(f"{error}; or push it alone with --no-twins") from error
+        except ConvertError as error:
+            raise ConvertError(f"{error}; or push it alone with --no-twins") from error
         paths = {name: copy_folder / name for name in repository_files.FILES}
         files |= {name: path for name, path in paths.items() if path.is_file()}
     card = content.card

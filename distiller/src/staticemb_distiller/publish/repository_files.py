@@ -50,8 +50,7 @@ def write_folder(
         The differences in behavior between the libraries and the file, one sentence each.
 
     Raises:
-        InexpressibleError: a library lacks a feature of the file.
-        ConvertError: the vectors differ.
+        ConvertError: a library lacks a feature of the file, or the vectors differ.
     """
     file = by_format(file)
     choices = {"plain_mean": plain_mean, "peer_unknown": peer_unknown}

@@ -120,9 +120,8 @@ def build_wheel(
     Raises:
         ModelNotFoundError: no file and no installed model has this name.
         FormatError: the model is invalid.
-        CheckError: an optional part of the model is malformed.
-        OutputError: as in `check_output`; or the license or the card cannot be read, or the wheel
-            cannot be written.
+        OutputError: as in `check_output`; or an optional part of the model is malformed, the
+            license or the card cannot be read, or the wheel cannot be written.
     """
     check_path("folder", folder)
     check_type("names", names, (Names,), "Names")

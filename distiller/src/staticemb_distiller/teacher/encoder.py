@@ -13,10 +13,11 @@ from safetensors import SafetensorError
 from tokenizers import Tokenizer, normalizers
 from torch import Tensor, nn
 
-from ..errors import MissingWeightsError, TeacherError, UnsupportedModuleError, UntrustedCodeError
+from ..errors import TeacherError, UntrustedCodeError
 from .layout import TRUST, read_object
 from .modules import no_safetensors
 from .settings import TeacherSettings
+from .unsupported import UnsupportedModuleError
 
 # For these encoder-decoders only the encoder is loaded.
 _ENCODER_CLASSES = {
@@ -114,9 +115,9 @@ def load_encoder(
         trust_remote_code: Whether Python code in the folder may run.
 
     Raises:
-        TeacherError: The number type is unknown, a file is invalid, there is no fast tokenizer, the
-            model does not fit on the device, or `transformers` does not know the architecture.
-        MissingWeightsError: Weights are absent, incomplete or pickled.
+        TeacherError: The number type is unknown, a file is invalid, weights are absent, incomplete
+            or pickled, there is no fast tokenizer, the model does not fit on the device, or
+            `transformers` does not know the architecture.
         UnsupportedModuleError: Only sentence-transformers can run the model.
         UntrustedCodeError: The architecture is Python code in the folder.
     """
@@ -182,7 +183,7 @@ def _load_model(
 ) -> tuple[Any, bool]:
     """Load the model; also return whether it has a pooler with trained weights."""
     if not any(folder.glob("*.safetensors")):
-        raise MissingWeightsError(no_safetensors(folder))
+        raise TeacherError(no_safetensors(folder))
     name = _ENCODER_CLASSES.get(config.model_type)
     if name is None and getattr(config, "is_encoder_decoder", False):
         raise UnsupportedModuleError(f"{folder}: encoder-decoder {config.model_type!r}")
@@ -206,7 +207,7 @@ def _load_model(
     missing = sorted(info["missing_keys"])
     pooler = [key for key in missing if key.split(".")[0] == "pooler"]
     if absent := [key for key in missing if key not in pooler]:
-        raise MissingWeightsError(
+        raise TeacherError(
             f"{folder}: weights lack {len(absent)} tensors of the architecture "
             f"{type(model).__name__}, for example {absent[0]!r}"
         )

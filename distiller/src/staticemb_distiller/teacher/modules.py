@@ -13,9 +13,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ..errors import MissingWeightsError, TeacherError, UnsupportedModuleError
+from ..errors import TeacherError
 from .layout import LIBRARY_PREFIX, Entry, read_object
 from .pooling import MODES, pool
+from .unsupported import UnsupportedModuleError
 
 # Files with a pickle's suffix that no library loads as weights; OpenVINO's files are not pickles.
 _NOT_WEIGHTS = (
@@ -166,8 +167,7 @@ def read_module(entry: Entry) -> Module:
 
     Raises:
         UnsupportedModuleError: The module is unknown.
-        MissingWeightsError: The module has no safetensors weights.
-        TeacherError: The module's files are invalid.
+        TeacherError: The module's files are invalid, or it has no safetensors weights.
     """
     if not entry.type.startswith(LIBRARY_PREFIX) or entry.kind not in _KINDS:
         raise UnsupportedModuleError(f"{entry.folder}: unknown module {entry.type!r}")
@@ -182,7 +182,7 @@ def _names(config: dict[str, Any]) -> tuple[str, str]:
 def _read_weights(folder: Path) -> dict[str, Tensor]:
     path = folder / "model.safetensors"
     if not path.is_file():
-        raise MissingWeightsError(no_safetensors(folder))
+        raise TeacherError(no_safetensors(folder))
     try:
         return {name: tensor.float() for name, tensor in load_file(path).items()}
     except (SafetensorError, OSError) as error:
@@ -196,13 +196,13 @@ def check_not_pickled(folder: Path) -> None:
     if there are safetensors in the same folder.
 
     Raises:
-        MissingWeightsError: The folder or a subfolder has pickled weights and no safetensors.
+        TeacherError: The folder or a subfolder has pickled weights and no safetensors.
     """
     for file in sorted(folder.rglob("*")):
         if file.suffix not in _PICKLES or file.name.startswith(_NOT_WEIGHTS):
             continue
         if not any(file.parent.glob("*.safetensors")):
-            raise MissingWeightsError(_pickled(file.parent, file.name))
+            raise TeacherError(_pickled(file.parent, file.name))
 
 
 def _pickled(folder: Path, name: str) -> str:
@@ -222,7 +222,7 @@ def no_safetensors(folder: Path) -> str:
 
 def _tensor(weights: dict[str, Tensor], name: str, folder: Path) -> Tensor:
     if name not in weights:
-        raise MissingWeightsError(
+        raise TeacherError(
             f"{folder / 'model.safetensors'}: expected tensor {name!r}, found {sorted(weights)}"
         )
     return weights[name]

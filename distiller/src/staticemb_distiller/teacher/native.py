@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from ..errors import TeacherError, UnsupportedModuleError
+from ..errors import TeacherError
 from .batches import chunks, run_batches
 from .encoder import Encoder, load_encoder
 from .layout import LIBRARY_PREFIX, Entry, read_object
 from .modules import Module, Pooling, read_module
 from .pooling import pool
 from .settings import TeacherSettings
+from .unsupported import UnsupportedModuleError
 
 _WINDOW = 16_384  # texts tokenized and sorted together, which bounds memory
 _UNPADDED = {"cpu"}  # other devices need large batches to be fast

@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from tqdm import tqdm  # type: ignore[import-untyped]
 
-from ..errors import TeacherError, UnsupportedModuleError
+from ..errors import TeacherError
 from .encoder import pick_device
 from .layout import read_entries, read_prompts
 from .native import NativeBackend
@@ -23,6 +23,7 @@ from .sentence_transformers_backend import SentenceTransformersBackend
 from .source import TeacherSource, find
 from .text_encoder import TextKind
 from .token_vectors import TokenPooling
+from .unsupported import UnsupportedModuleError
 
 # Measured on a CPU: larger batches do not fit into its caches.
 _BATCH_TOKENS = {"cpu": 2_048}
@@ -242,7 +243,7 @@ class Teacher:
         Raises:
             TeacherError: A sequence is empty or too long, an id is not in the vocabulary, there is
                 no trained pooler, or a vector overflows.
-            UnsupportedModuleError: sentence-transformers runs this teacher, which takes only texts.
+            TeacherError: sentence-transformers runs this teacher, which takes only texts.
         """
         if pooling not in get_args(TokenPooling):
             raise ValueError(f"pooling {pooling!r}: expected one of {get_args(TokenPooling)}")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from ..errors import MissingWeightsError, UnsupportedModuleError
+from ..errors import TeacherError
 from .batches import run_batches
 from .layout import read_entries
 from .modules import check_not_pickled
@@ -33,9 +33,9 @@ def open_sentence_transformer(
         trust_remote_code: Whether Python code in the folder may run.
 
     Raises:
-        TeacherError: modules.json is invalid, or a module path leaves the folder.
+        TeacherError: modules.json is invalid, a module path leaves the folder, or weights are
+            pickled.
         UntrustedCodeError: A class is not in sentence-transformers.
-        MissingWeightsError: Weights are pickled.
         ImportError: The package is not installed.
     """
     from sentence_transformers import SentenceTransformer
@@ -68,7 +68,7 @@ class SentenceTransformersBackend:
     def load(
         cls,
         folder: Path,
-        reason: UnsupportedModuleError,
+        reason: TeacherError,
         *,
         device: torch.device,
         dtype: str,
@@ -84,11 +84,11 @@ class SentenceTransformersBackend:
             trust_remote_code: Whether Python code in the folder may run.
 
         Raises:
-            UnsupportedModuleError: The package is not installed, or cannot load the teacher.
-            MissingWeightsError: Weights are pickled.
+            TeacherError: The package is not installed, or cannot load the teacher; or weights are
+                pickled.
         """
         if find_spec("sentence_transformers") is None:
-            raise UnsupportedModuleError(
+            raise TeacherError(
                 f"{reason}: not supported by staticemb; the sentence-transformers package may "
                 "support it: pip install sentence-transformers"
             ) from reason
@@ -99,10 +99,10 @@ class SentenceTransformersBackend:
                 folder, device=str(device), dtype=dtype, trust_remote_code=trust_remote_code
             )
             return cls(model, str(reason))
-        except MissingWeightsError:
+        except TeacherError:
             raise
         except Exception as error:
-            raise UnsupportedModuleError(
+            raise TeacherError(
                 f"{reason}: not supported by staticemb, and sentence-transformers cannot load it "
                 "either: " + " ".join(str(error).split())
             ) from error
@@ -167,7 +167,7 @@ class SentenceTransformersBackend:
             return table.weight
         raise self._limited("has no input embeddings")
 
-    def _limited(self, limitation: str) -> UnsupportedModuleError:
-        return UnsupportedModuleError(
+    def _limited(self, limitation: str) -> TeacherError:
+        return TeacherError(
             f"{self._reason}: run by sentence-transformers, this teacher {limitation}"
         )

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import TeacherError, UnsupportedModuleError
+from ..errors import TeacherError
 from .layout import read_object
+from .unsupported import UnsupportedModuleError
 
 _CONFIG_FILES = tuple(
     f"sentence_{name}_config.json"

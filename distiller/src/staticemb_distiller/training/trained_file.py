@@ -70,7 +70,7 @@ def write_selection(
         facts: As for `write_trained`.
 
     Raises:
-        OutputError, UnwritablePartsError, CheckError: As `write_checked`.
+        OutputError: As `write_checked`.
         StaticEmbError: The start's file has been damaged since it was opened.
     """
     if selection.is_start and start.file is not None:
@@ -116,7 +116,7 @@ def write_trained(
         facts: Further entries of the metadata; empty values are left out.
 
     Raises:
-        OutputError, UnwritablePartsError, CheckError: As `write_checked`.
+        OutputError: As `write_checked`.
     """
     rows = trained.rows
     if start.unknown_token_id is not None:

@@ -72,7 +72,7 @@ test-integrations: $(INTEGRATIONS_VENV)/.done
 # Processes that tests start are measured too. Tests that compare durations are not run: a tracer changes them.
 coverage: $(VENV)/.test
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest -m "not serial and not file_size_limit" $(ARGS)
+	$(BIN)/python -m coverage run -m pytest $(TOGETHER) -m "not serial and not file_size_limit" $(ARGS)
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 

@@ -34,7 +34,7 @@ def machine(content: Mapping[str, Any], *packages: str) -> str:
 
 
 def commits(content: Mapping[str, Any]) -> str:
-    """Name the measured commits; `-dirty` marks a commit with changes that are not committed."""
+    """Name the measured commits."""
     names = commits_of(content)
     return f"commit{'s' if len(names) > 1 else ''} {', '.join(names)}"
 

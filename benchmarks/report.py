@@ -5,7 +5,8 @@ python benchmarks/report.py --check   exit 1 if a page or a picture differs
 
 The modules of `figures` format the results of one benchmark each, `overview` those of several, and
 `reported` the figures of others. Benchmarks write results of one commit only; a table of
-older results with several commits names all of them.
+older results with several commits names all of them. Results of code that was not committed are
+refused: `--results` can have put them there.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import sys
 import figures
 import overview
 import reported
-from harness import RESULTS
+from harness import RESULTS, commits_of
 from pages import PAGES, PICTURES, fill, settle
 
 
@@ -30,6 +31,8 @@ def main() -> int:
         if not saved.exists():
             continue
         content = json.loads(saved.read_text(encoding="utf-8"))
+        if dirty := [commit for commit in commits_of(content) if commit.endswith("-dirty")]:
+            sys.exit(f"{saved.name}: expected a commit, found {dirty[0]}: measure it again")
         figure = importlib.import_module(f"figures.{module.name}")
         sections = {module.name: figure.section(content)}
         sections |= getattr(figure, "further", lambda _: {})(content)

@@ -67,6 +67,16 @@ def test_changed_code_is_refused_before_it_is_measured(checkout, change):
     assert run(checkout, "one.py", "--results", checkout / "elsewhere").returncode == 0
 
 
+def test_results_of_code_that_is_not_committed_get_into_no_page(checkout):
+    with (checkout / "benchmarks" / "one.py").open("a") as file:
+        file.write("# changed\n")
+    assert run(checkout, "one.py", "--results", checkout / "benchmarks" / "results").returncode == 0
+    done = run(checkout, "report.py")
+    assert done.returncode == 1
+    assert "one.json: expected a commit, found " in done.stderr
+    assert "old" in (checkout / "docs" / "page.md").read_text()
+
+
 def test_a_table_of_two_commits_is_refused(checkout):
     script = checkout / "benchmarks" / "one.py"
     script.write_text(script.read_text().replace("{'a': 1}", "{'models': [{'commit': '0' * 12}]}"))

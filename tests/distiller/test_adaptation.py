@@ -48,9 +48,13 @@ def notes():
         def __init__(self):
             super().__init__(quiet=True)
             self.lines = []
+            self.warnings = []
 
         def note(self, text):
             self.lines.append(text)
+
+        def warn(self, text):
+            self.warnings.append(text)
 
     return Kept()
 
@@ -104,7 +108,7 @@ def test_heads_of_the_old_file_are_left_out_and_named(tmp_path, model, teacher, 
     with_heads(model, [head], model)
     output = tmp_path / "mine.staticemb"
     adapt(model, TEXTS, output, vectors=teacher.encode(TEXTS), progress=notes)
-    assert any(line.endswith("so the new file has no head.topic") for line in notes.lines)
+    assert any(line.endswith("so the new file has no head.topic") for line in notes.warnings)
     assert StaticModel(output, verify=True).heads == ()
 
 
@@ -322,7 +326,7 @@ def test_documents_with_zero_vectors_are_left_out_and_counted(tmp_path, model, t
     report = adapt(model, TEXTS, with_zeros, vectors=vectors, progress=notes)
     adapt(model, rest, without, vectors=teacher.encode(rest))
     assert report.documents == len(rest)
-    assert any("2 documents have a zero vector" in line for line in notes.lines)
+    assert any("2 documents have a zero vector" in line for line in notes.warnings)
     assert with_zeros.read_bytes() == without.read_bytes()
 
 
@@ -334,10 +338,10 @@ def test_documents_without_a_known_token_are_counted(tmp_path, model, teacher, n
     report = adapt(model, texts, mixed, vectors=vectors, progress=notes)
     assert report.documents == len(texts)
     line = "3 documents have no token that the model knows: the fit cannot use them"
-    assert line in notes.lines
-    notes.lines.clear()
+    assert line in notes.warnings
+    notes.warnings.clear()
     adapt(model, TEXTS, known, vectors=teacher.encode(TEXTS), progress=notes)
-    assert not any("no token" in line for line in notes.lines)
+    assert not any("no token" in line for line in notes.warnings)
 
 
 def test_vectors_of_any_length_are_scaled_and_it_says_so(tmp_path, model, teacher, notes):
@@ -355,11 +359,12 @@ def test_duplicates_with_different_vectors_are_counted(tmp_path, model, teacher,
     texts = [*TEXTS, *TEXTS[:5]]
     vectors = np.concatenate([teacher.encode(TEXTS), teacher.encode(TEXTS[5:10])])
     adapt(model, texts, tmp_path / "mine.staticemb", vectors=vectors, progress=notes)
-    assert any(line.startswith("5 documents have the text of an earlier") for line in notes.lines)
-    notes.lines.clear()
+    said = "5 documents have the text of an earlier"
+    assert any(line.startswith(said) for line in notes.warnings)
+    notes.warnings.clear()
     same = np.concatenate([teacher.encode(TEXTS), teacher.encode(TEXTS[:5])])
     adapt(model, texts, tmp_path / "mine.staticemb", vectors=same, progress=notes)
-    assert not any("earlier" in line for line in notes.lines)
+    assert not any("earlier" in line for line in notes.warnings)
 
 
 def test_vectors_of_another_dimension_have_a_zero_prior(tmp_path, model, teacher, notes):

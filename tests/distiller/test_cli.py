@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from distiller import teachers
@@ -175,3 +176,20 @@ def test_bad_input_is_one_clear_line_status_2_and_nothing_written(
     assert says in line
     assert line.startswith("staticemb-distiller: error: ")
     assert {path.name for path in tmp_path.iterdir()} == set(files)
+
+
+def test_quiet_hides_no_word_about_texts_that_are_left_out(run, tmp_path):
+    texts = [f"a text about word{number}" for number in range(30)]
+    vectors = np.random.default_rng(0).standard_normal((30, 8)).astype(np.float32)
+    vectors[7] = 0
+    (tmp_path / "t.txt").write_text("".join(f"{text}\n" for text in texts))
+    np.save(tmp_path / "v.npy", vectors)
+    status, _, said = run(
+        *["distill", "--vectors", tmp_path / "v.npy", "--text", tmp_path / "t.txt"],
+        *["--tokenizer", "train:wordpiece", "-o", tmp_path / "m.staticemb", "--quiet"],
+        *["--dims", "4"],
+    )
+    assert (status, said) == (
+        0,
+        "Left out: 1 of 30 texts, without a token or with a zero vector\n",
+    )

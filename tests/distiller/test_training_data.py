@@ -171,7 +171,9 @@ def test_examples_with_an_empty_text_are_left_out_and_counted(tmp_path):
     (tmp_path / "a.tsv").write_text("".join(f"{row}\n" for row in rows))
     (tmp_path / "b.tsv").write_text("cat\tdog\nsheep\tgoat\n")
     stream = io.StringIO()
-    with_empty, _ = made(tmp_path / "x", str(tmp_path / "a.tsv"), progress=Progress(stream))
+    with_empty, _ = made(
+        tmp_path / "x", str(tmp_path / "a.tsv"), progress=Progress(stream, quiet=True)
+    )
     without, _ = made(tmp_path / "y", str(tmp_path / "b.tsv"))
     for part in ("columns", "kind"):
         np.testing.assert_array_equal(

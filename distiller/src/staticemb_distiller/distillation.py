@@ -131,7 +131,7 @@ def distill(
             progress.note(f"Reading text: {' '.join((*recipe.text, *recipe.fit))}")
             for text_source in fit_recipe.sources(recipe):
                 if note := not_read(text_source.place, text_source.files):
-                    progress.note(note)
+                    progress.warn(note)
             gathered = fit_recipe.fit_texts(encoder, vocabulary, recipe)
             recipe = settled(recipe, gathered.own_share)
         cache = _text_cache(checkpoint, teacher_cache)

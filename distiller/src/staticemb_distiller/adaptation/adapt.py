@@ -149,7 +149,7 @@ def adapt(
         adapted = adaptation.write(path, dtype, name, pairs)
         if base.dropped:
             lost = ", ".join(base.dropped)
-            progress.note(f"{model}: adapting changes the table, so the new file has no {lost}")
+            progress.warn(f"{model}: adapting changes the table, so the new file has no {lost}")
         return adapted
 
 
@@ -184,6 +184,7 @@ def _collected(
                 collector.add(block, vectors)
                 progress.status(f"Reading documents: {len(collector):,}")
         collection = collector.finish()
-    for line in collection.notes():
-        progress.note(line)
+    progress.note(collection.described())
+    for line in collection.warnings():
+        progress.warn(line)
     return collection

@@ -78,13 +78,15 @@ class Collection:
         """Whether the vectors had unit length."""
         return self.shortest > 1 - _UNIT and self.longest < 1 + _UNIT
 
-    def notes(self) -> list[str]:
-        """Describe what a user should know about the vectors."""
+    def described(self) -> str:
+        """Return a line about the lengths of the vectors."""
         shortest, longest = f"{self.shortest:.3g}", f"{self.longest:.3g}"
         lengths = f"of length {longest}" if shortest == longest else f"{shortest} to {longest} long"
-        lines = [
-            "Vectors: of unit length" if self.normalized else f"Vectors: {lengths}, scaled to 1"
-        ]
+        return "Vectors: of unit length" if self.normalized else f"Vectors: {lengths}, scaled to 1"
+
+    def warnings(self) -> list[str]:
+        """Return lines about the documents that do not count, or not as they are."""
+        lines = []
         if self.zero_vectors:
             lines.append(f"{self.zero_vectors:,} documents have a zero vector and are left out")
         if unknown := int((self.documents.whole_lengths == 0).sum()):

@@ -119,7 +119,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "OUTPUT.checkpoint, until the output is complete]",
     )
     work.add_argument("--seed", type=int, default=0, help="seed of the pseudo-queries [0]")
-    work.add_argument("--quiet", action="store_true", help="show no progress")
+    work.add_argument("--quiet", action="store_true", help="show warnings alone")
 
 
 def run(arguments: argparse.Namespace) -> int:

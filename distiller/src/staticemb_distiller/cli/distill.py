@@ -87,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="run the Python code that comes with TEACHER; a recipe cannot allow this",
     )
-    work.add_argument("--quiet", action="store_true", help="show no progress")
+    work.add_argument("--quiet", action="store_true", help="show warnings alone")
     add_knobs(parser, Recipe, _GROUPS)
 
 

@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     made = parser.add_argument_group("the index")
     add_index_options(made)
-    made.add_argument("--quiet", action="store_true", help="show no progress")
+    made.add_argument("--quiet", action="store_true", help="show warnings alone")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     work.add_argument(
         "--tensorboard", metavar="FOLDER", help="write event files for TensorBoard in FOLDER"
     )
-    work.add_argument("--quiet", action="store_true", help="show no progress")
+    work.add_argument("--quiet", action="store_true", help="show warnings alone")
     add_knobs(parser, TrainingRecipe, _GROUPS)
 
 

@@ -56,7 +56,12 @@ def fit_given(
     with scratch_folder() as folder:
         ids, lengths, targets = _spooled(file, vocabulary, folder / "vectors")
         used = (lengths > 0) & targets.any(axis=1)
-        progress.note(_described(file, lengths, used))
+        progress.note(_described(file, len(lengths)))
+        if left_out := len(used) - int(used.sum()):
+            progress.warn(
+                f"Left out: {left_out:,} of {len(used):,} texts, without a token or with a zero "
+                "vector"
+            )
         if not used.any():
             raise TableError(
                 f"{file.path}: expected a text with a token and a vector that is not zero, found "
@@ -108,10 +113,6 @@ def _spooled(
     return np.concatenate(ids), np.concatenate(lengths), targets
 
 
-def _described(file: VectorFile, lengths: NDArray[np.int64], used: NDArray[np.bool_]) -> str:
+def _described(file: VectorFile, texts: int) -> str:
     scale = "normalized" if file.normalized else "not normalized, only their directions count"
-    text = f"Texts: {len(lengths)}, with vectors of {file.dim} dimensions, {scale}"
-    left_out = len(used) - int(used.sum())
-    return text + (
-        f"; {left_out} without a token or with a zero vector left out" if left_out else ""
-    )
+    return f"Texts: {texts}, with vectors of {file.dim} dimensions, {scale}"

@@ -241,7 +241,7 @@ def _read_examples(
     progress.note(f"Reading examples: {' '.join(recipe.pairs)}")
     for source in sources:
         if note := not_read(source.place, source.files):
-            progress.note(note)
+            progress.warn(note)
     examples, held_out = prepare(
         sources,
         begin.tokenizer,

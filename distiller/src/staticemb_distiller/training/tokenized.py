@@ -98,7 +98,7 @@ def prepare(
         raise CacheError(f"{folder}: {error.strerror or error}") from error
     reversed_pairs = sum(int((~(trained | validated)).sum()) for trained, validated in masks_of)
     if reversed_pairs:
-        progress.note(f"{reversed_pairs} examples dropped: held-out pairs in reverse order")
+        progress.warn(f"{reversed_pairs} examples dropped: held-out pairs in reverse order")
     for examples, (trained, validated) in zip(examples_of, masks_of, strict=True):
         if trained.sum() < 2:
             raise TrainingError(
@@ -107,7 +107,7 @@ def prepare(
             )
     empty = int((np.diff(texts.offsets) == 0).sum())
     if empty:
-        progress.note(f"{empty} of {len(texts)} texts have no token that the model knows")
+        progress.warn(f"{empty} of {len(texts)} texts have no token that the model knows")
     train, validation = (Dataset(texts, part, *spelled) for part in parts)
     return train, validation
 
@@ -135,7 +135,7 @@ def _read(
         columns.close()
         targets.close()
     if empty.count:
-        progress.note(f"{empty.count} examples dropped, the first: {empty.first}")
+        progress.warn(f"{empty.count} examples dropped, the first: {empty.first}")
         if len(columns.array(np.int32, len(layout.texts))) < 2:
             raise TrainingError(empty.first)
     examples = Examples(

@@ -176,8 +176,8 @@ def _pairs(
 
 def _lacking(empty: Sequence[str], missing: Sequence[str]) -> str:
     parts = [
-        f"{len(rows):,} {what} (the first: {rows[0]})"
-        for rows, what in ((empty, "without text"), (missing, "without label"))
+        f"{len(rows):,} {lack} (the first: {rows[0]})"
+        for rows, lack in ((empty, "without text"), (missing, "without label"))
         if rows
     ]
     return " and ".join(parts)

@@ -76,7 +76,7 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser]) -> None:
         metavar="ORIGIN",
         help="an origin whose web pages may ask this server; may be repeated",
     )
-    for name, what in (
+    for name, limited in (
         ("texts", "texts in a request"),
         ("characters", "characters of all texts in a request"),
         ("body_bytes", "bytes in a request"),
@@ -87,7 +87,7 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser]) -> None:
             type=int,
             default=default,
             metavar="N",
-            help=f"the most {what} [{default}]",
+            help=f"the most {limited} [{default}]",
         )
     serve.add_argument(
         "--timeout",

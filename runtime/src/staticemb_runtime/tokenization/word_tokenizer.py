@@ -346,8 +346,8 @@ def _concatenate(parts: list[tuple[Ids, Counts]]) -> tuple[Ids, Counts]:
 def _surrogate(texts: Sequence[str], start: int) -> InvalidTextError:
     """Make the error that names the first lone surrogate."""
     for index, text in enumerate(texts, start):
-        if found := lone_surrogate(text):
-            return InvalidTextError(f"expected valid Unicode, found {found}", index=index)
+        if surrogate := lone_surrogate(text):
+            return InvalidTextError(f"expected valid Unicode, found {surrogate}", index=index)
     raise AssertionError("no text holds a lone surrogate")
 
 

@@ -11,7 +11,7 @@ from ..errors import InputError, InvalidOptionError, OutputError
 from ..records.compression import compression_suffix
 from ..records.documents import source_files
 from ..records.forms import form_of, input_form
-from ..records.writers import output_form
+from ..records.open_writer import output_form
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

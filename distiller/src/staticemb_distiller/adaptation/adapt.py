@@ -12,7 +12,7 @@ from ..errors import CollectionError
 from ..output_file import check_folders, check_output
 from ..progress import Progress
 from ..scratch_folder import scratch_folder
-from ..teacher.paid import paid_vectors
+from ..teacher.server_results import paid_vectors
 from ..vocabulary.token_ids import TokenIds
 from .adapted_file import Dtype
 from .collection import Collection, Collector

@@ -22,11 +22,11 @@ from ..file.optional_names import optional_names
 from ..output_file import check_distinct, check_output
 from ..progress import Progress
 from . import baseline
+from .alternatives import check_alternatives, with_hidden, with_tuning
 from .examples import Data, LabeledTexts, places, read_examples
 from .features import encode
 from .fitting import FittedHead, fit_frozen
 from .folds import fold_numbers
-from .further import check_further, with_hidden, with_tuning
 from .notes import duplicate_notes, empty_notes, few_notes
 from .page import html as page
 from .report import HeadReport
@@ -110,7 +110,7 @@ def fit_head(
     if strength is not None and not 0 < strength < float("inf"):
         raise TrainingError(f"strength: expected a number above 0, found {strength}")
     _check_name(name)
-    check_further(hidden, tune, class_weight is not None)
+    check_alternatives(hidden, tune, class_weight is not None)
     path = model_file(model)
     inputs = [*places(data), *([] if test is None else places(test))]
     check_output(Path(output), inputs)
@@ -160,7 +160,7 @@ def fit_head(
         for line in empty_notes(examples, fitted.features.empty):
             warnings = (*warnings, line)
             progress.warn(f"warning: {line}")
-        check_further(hidden, tune, fitted.weights.texts is not None)
+        check_alternatives(hidden, tune, fitted.weights.texts is not None)
         choices = fitted.notes
         tuned_path = None
         if hidden is not None and len(fitted.choice.rows):

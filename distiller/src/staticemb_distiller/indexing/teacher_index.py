@@ -21,7 +21,7 @@ from ..progress import Progress
 from ..teacher.cache import TeacherCache
 from ..teacher.cached import through_cache
 from ..teacher.open_teacher import open_teacher
-from ..teacher.paid import paid_vectors
+from ..teacher.server_results import paid_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -17,7 +17,7 @@ from ..vocabulary.token_ids import TokenIds
 from .adapted_file import Dtype
 from .collection import Collection, Collector
 from .cost import SimilarityPairs
-from .given_vectors import VectorSource
+from .given_vectors import DocumentVectors
 from .prior import NO_MODEL, Base, open_base
 from .ranges import out_of_range
 from .report import Report
@@ -37,7 +37,7 @@ def adapt(
     *,
     index: str | os.PathLike[str] | None = None,
     teacher: TeacherSpec | None = None,
-    vectors: VectorSource | None = None,
+    vectors: DocumentVectors | None = None,
     text: str | None = None,
     vector: str | None = None,
     both_sides: bool = False,

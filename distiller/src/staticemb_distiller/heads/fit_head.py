@@ -31,13 +31,13 @@ from .notes import duplicate_notes, empty_notes, few_notes
 from .page import html as page
 from .report import HeadReport
 from .scores import Scores, score
-from .targets import Task, check_labels
+from .targets import HeadTask, check_labels
 
 if TYPE_CHECKING:
     from ..file.head import HeadPrecision
     from .class_weights import ClassWeight
 
-_TASKS = get_args(Task)
+_TASKS = get_args(HeadTask)
 
 
 def fit_head(
@@ -46,7 +46,7 @@ def fit_head(
     output: str | os.PathLike[str] = "model.staticemb",
     *,
     test: Data | None = None,
-    task: Task | None = None,
+    task: HeadTask | None = None,
     separator: str | None = None,
     name: str = "default",
     class_weight: ClassWeight = None,
@@ -233,7 +233,7 @@ def model_file(model: str | os.PathLike[str]) -> Path:
     return path
 
 
-def _task(examples: LabeledTexts) -> Task:
+def _task(examples: LabeledTexts) -> HeadTask:
     """Return the task of training texts, for texts held out."""
     kind = examples.targets.kind
     if kind == "linear":

@@ -96,6 +96,17 @@ def test_a_room_says_what_comes_in_what_goes_out_and_for_whom_it_is(room):
 
 
 @pytest.mark.parametrize("wheel", SOURCES)
+def test_modules_import_each_other_in_no_circle(wheel):
+    """Late imports count, too; imports for annotations alone do not."""
+    grimp = pytest.importorskip("grimp")
+    graph = grimp.build_graph(wheel, exclude_type_checking_imports=True)
+    imports = {name: graph.find_modules_directly_imported_by(name) for name in graph.modules}
+    while leaves := {name for name, targets in imports.items() if not targets & imports.keys()}:
+        imports = {name: targets for name, targets in imports.items() if name not in leaves}
+    assert imports == {}  # each module that stays is in a circle or imports one that is
+
+
+@pytest.mark.parametrize("wheel", SOURCES)
 def test_contributing_lists_the_rooms_in_the_order_of_the_contract(wheel):
     title = wheel.removeprefix("staticemb_").capitalize()
     text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")

@@ -10,7 +10,7 @@ import pytest
 
 from distiller.embedding_server import EmbeddingServer
 from staticemb_distiller.adaptation.adapt import adapt
-from staticemb_distiller.teacher.paid import checkpoint_of
+from staticemb_distiller.teacher.server_results import checkpoint_of
 from staticemb_runtime.search import Index
 
 from .adaptation_data import write_jsonl

@@ -127,7 +127,7 @@ def test_a_second_push_brings_and_removes_what_changed(file, tokenizer, tmp_path
     cases = [
         ["push", file, "org/small", "--no-create"],
         ["push", damped, "org/small"],
-        ["push", damped, "org/small", "--no-twins", "--overwrite-card"],
+        ["push", damped, "org/small", "--no-library-copy", "--overwrite-card"],
     ]
     with serve(repositories) as (endpoint, _):
         done = commands(*((WRITER, case) for case in cases), cache=tmp_path, endpoint=endpoint)
@@ -148,7 +148,7 @@ def test_a_branch_and_a_private_repository(file, tmp_path):
     repositories = {}
     own = tmp_path / "mine.md"
     own.write_text("# my own words\n")
-    arguments = ["push", file, "org/secret", "--private", "--revision", "next", "--no-twins"]
+    arguments = ["push", file, "org/secret", "--private", "--revision", "next", "--no-library-copy"]
     with serve(repositories) as (endpoint, _):
         case = (WRITER, [*arguments, "--card", own])
         ((status, _, err),) = commands(case, cache=tmp_path, endpoint=endpoint)
@@ -167,7 +167,7 @@ def test_what_goes_wrong_is_one_line_and_changes_nothing(file, tmp_path):
     card, report = tmp_path / "card.md", tmp_path / "report.json"
     card.write_text("---\nlicense: no-such-license\n---\n")
     figures(report, "sha256:" + "0" * 64)
-    alone = ["--no-twins"]
+    alone = ["--no-library-copy"]
     cases = [
         (None, [file, "org/new"], "HF_TOKEN"),
         ("hf_nobody", [file, "org/new", *alone], "does not know the token"),
@@ -201,7 +201,7 @@ def test_what_goes_wrong_is_one_line_and_changes_nothing(file, tmp_path):
 
 @pytest.mark.parametrize("offline", [False, True])
 def test_a_hub_out_of_reach_is_one_line(file, tmp_path, offline):
-    case = (WRITER, ["push", file, "org/new", "--no-twins"])
+    case = (WRITER, ["push", file, "org/new", "--no-library-copy"])
     ((status, _, err),) = commands(case, cache=tmp_path, offline=offline)
     assert status == 2
     assert err.count("\n") == 1, err

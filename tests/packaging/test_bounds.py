@@ -27,17 +27,23 @@ def pins(path):
 
 
 def lower_bounds():
-    """Name -> the lowest version that a package declares, the highest of the two packages'."""
+    """Name -> the lowest versions that the two packages declare, as lists of numbers."""
     found = {}
     for package in ("runtime", "distiller"):
         project = tomllib.loads((ROOT / package / "pyproject.toml").read_text("utf-8"))["project"]
         optional = project["optional-dependencies"].values()
         for requirement in [*project["dependencies"], *(one for many in optional for one in many)]:
             version = re.search(r">=([\d.]+)", requirement)[1]
+            bounds = found.setdefault(name_of(requirement), [])
             key = [int(part) for part in version.split(".")]
-            name = name_of(requirement)
-            found[name] = max(found.get(name, key), key)
+            if key not in bounds:
+                bounds.append(key)
     return found
+
+
+def test_a_package_has_one_lowest_version():
+    """`make test-lowest` has one version of each package: a lower bound would not be proven."""
+    assert {name: keys for name, keys in lower_bounds().items() if len(keys) > 1} == {}
 
 
 def test_the_lowest_versions_are_the_declared_ones():
@@ -45,8 +51,9 @@ def test_the_lowest_versions_are_the_declared_ones():
     for name in declared.keys() - NOT_PROVEN - {"staticemb-runtime"}:
         (version,) = lowest.pop(name)
         parts = [int(part) for part in version.split(".")]
-        padded = declared[name] + [0] * (len(parts) - len(declared[name]))
-        assert parts == padded, f"{name}: declared >={declared[name]}, listed {version}"
+        bound = max(declared[name])
+        padded = bound + [0] * (len(parts) - len(bound))
+        assert parts == padded, f"{name}: declared >={bound}, listed {version}"
     assert lowest == {}
 
 

@@ -23,7 +23,7 @@ from staticemb_runtime.errors import (
     PartError,
 )
 from staticemb_runtime.format import head_names, read, read_head
-from staticemb_runtime.heads.scoring import Scorer
+from staticemb_runtime.heads.scoring import HeadScorer
 from staticemb_runtime.search import Index
 from strategies import word_level_tokenizer
 
@@ -303,7 +303,7 @@ def test_int8_weights_are_close_and_smaller(head, vectors):
     if head.hidden is None:
         unit = vectors[:, : head.dimension]
         unit /= np.linalg.norm(unit, axis=1, keepdims=True)
-        a, b = Scorer(float32).logits(unit), Scorer(int8).logits(unit)
+        a, b = HeadScorer(float32).logits(unit), HeadScorer(int8).logits(unit)
         assert (np.abs(a - b) <= steps * 0.51 * np.sqrt(head.dimension) + 1e-3).all()
 
 
@@ -311,7 +311,7 @@ def test_int8_weights_are_close_and_smaller(head, vectors):
 @settings(deadline=None)
 def test_laws_of_scores(head, vectors, data):
     unit = np.ascontiguousarray(vectors[:, : head.dimension])
-    scorer = Scorer(stored(head))
+    scorer = HeadScorer(stored(head))
     scores = scorer.scores(unit)
     assert np.isfinite(scores).all()
     if head.kind == "softmax":
@@ -325,7 +325,7 @@ def test_laws_of_scores(head, vectors, data):
         bias=head.bias[order],
         thresholds=head.thresholds and tuple(head.thresholds[i] for i in order),
     )
-    logits, other = scorer.logits(unit), Scorer(stored(permuted)).logits(unit)
+    logits, other = scorer.logits(unit), HeadScorer(stored(permuted)).logits(unit)
     scale = 1e-5 * max(1.0, float(np.abs(logits).max()))
     np.testing.assert_allclose(other, logits[:, order], atol=scale)
 
@@ -614,4 +614,4 @@ def test_any_change_of_a_part_is_refused_or_harmless(data):
     except PartError:
         return
     vectors = np.full((3, found.dimension), 0.1, np.float32)
-    assert np.isfinite(Scorer(found).scores(vectors)).all()
+    assert np.isfinite(HeadScorer(found).scores(vectors)).all()

@@ -7,8 +7,8 @@ import pytest
 
 from staticemb_runtime.errors import InputError, InvalidOptionError, InvalidTextError
 from staticemb_runtime.records.forms import blocks, input_form, read_records
+from staticemb_runtime.records.open_writer import RESERVED
 from staticemb_runtime.records.places import placed
-from staticemb_runtime.records.writers import RESERVED
 
 
 def rows(path, *arguments, **options):

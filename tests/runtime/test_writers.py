@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from staticemb_runtime.errors import InvalidOptionError, OutputError
 from staticemb_runtime.records.forms import read_records
+from staticemb_runtime.records.open_writer import open_writer, output_form
 from staticemb_runtime.records.parquet import ParquetRows
 from staticemb_runtime.records.readers import parquet_rows
 from staticemb_runtime.records.row_writers import open_rows_writer
-from staticemb_runtime.records.writers import open_writer, output_form
 
 DIM = 3
 

@@ -119,7 +119,7 @@ class Progress:
                 self._bar.set_postfix_str(text, refresh=False)
 
     @contextmanager
-    def track(self, what: str, total: int, unit: str) -> Iterator[Callable[[int], object]]:
+    def track(self, step: str, total: int, unit: str) -> Iterator[Callable[[int], object]]:
         """Show the progress of a step of `total` units; the previous step ends.
 
         Yields:
@@ -132,7 +132,7 @@ class Progress:
                 self._end_step()
                 bar = self._bar = tqdm(
                     total=total,
-                    desc=what,
+                    desc=step,
                     unit=f" {unit}",
                     file=self._stream,
                     dynamic_ncols=True,
@@ -153,7 +153,7 @@ class Progress:
                     if self._bar is bar:
                         self._end_step()
         else:
-            yield self._lines(what, total, unit)
+            yield self._lines(step, total, unit)
 
     def _lines(self, label: str, total: int, unit: str) -> Callable[[int], object]:
         """Write progress as lines, for a log: every few seconds and at the end."""

@@ -12,12 +12,12 @@ from ..errors import CollectionError
 from ..output_file import check_folders, check_output
 from ..progress import Progress
 from ..scratch_folder import scratch_folder
-from ..teacher.paid import paid_vectors
+from ..teacher.server_results import paid_vectors
 from ..vocabulary.token_ids import TokenIds
 from .adapted_file import Dtype
 from .collection import Collection, Collector
 from .cost import SimilarityPairs
-from .given_vectors import VectorSource
+from .given_vectors import DocumentVectors
 from .prior import NO_MODEL, Base, open_base
 from .ranges import out_of_range
 from .report import Report
@@ -37,7 +37,7 @@ def adapt(
     *,
     index: str | os.PathLike[str] | None = None,
     teacher: TeacherSpec | None = None,
-    vectors: VectorSource | None = None,
+    vectors: DocumentVectors | None = None,
     text: str | None = None,
     vector: str | None = None,
     both_sides: bool = False,

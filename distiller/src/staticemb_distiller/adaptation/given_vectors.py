@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _ROWS = 8_192  # rows of an array that are taken at a time
 
 
-VectorSource: TypeAlias = "str | os.PathLike[str] | NDArray[Any] | Sequence[Any]"
+DocumentVectors: TypeAlias = "str | os.PathLike[str] | NDArray[Any] | Sequence[Any]"
 """An NPY file, a Parquet or JSON lines file with a column of vectors, an array, or rows."""
 
 
@@ -75,7 +75,7 @@ class GivenVectors(NamedTuple):
     files: tuple[Path, ...] = ()
 
 
-def open_given(vectors: VectorSource, column: str | None) -> GivenVectors:
+def open_given(vectors: DocumentVectors, column: str | None) -> GivenVectors:
     """Open vectors: an array, rows of numbers, an NPY file, or a column of Parquet or JSON lines.
 
     Raises:

@@ -123,9 +123,12 @@ class Adaptation:
             return None, "there is no model"
         if base.space is None:
             return None, "the model does not say how its rows relate to its teacher's vectors"
-        found = len(base.space.projection)
-        if found != self._dim:
-            return None, f"its teacher's vectors have {found} dimensions, these have {self._dim}"
+        dimensions = len(base.space.projection)
+        if dimensions != self._dim:
+            return (
+                None,
+                f"its teacher's vectors have {dimensions} dimensions, these have {self._dim}",
+            )
         prior = base.prior()
         assert prior is not None
         rows = np.flatnonzero(self._documents.whole_lengths > 0)

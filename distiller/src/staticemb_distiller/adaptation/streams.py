@@ -20,7 +20,7 @@ from ..teacher.cached import through_cache
 from ..teacher.open_teacher import open_teacher
 from ..teacher.text_limit import text_limit
 from .documents import DocumentFile, DocumentList, TextBlock
-from .given_vectors import GivenVectors, Rows, VectorSource, open_given
+from .given_vectors import DocumentVectors, GivenVectors, Rows, open_given
 from .index_passages import IndexPassages, teacher_vectors
 from .teacher_queries import kinds_differ
 
@@ -72,7 +72,7 @@ def open_source(
     documents: str | os.PathLike[str] | Sequence[str] | None,
     *,
     teacher: TeacherSpec | None,
-    vectors: VectorSource | None,
+    vectors: DocumentVectors | None,
     text: str | None,
     vector: str | None,
     cache: Path,

@@ -40,22 +40,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "sentence-transformers; openai:URL#MODEL, a server; a text file of word vectors; or tfidf, "
         "tfidf-characters, bm25 or wordllama. NAME=MODEL sets the name in the report",
     )
-    what = parser.add_argument_group("what to measure")
-    what.add_argument(
+    selection = parser.add_argument_group("what to measure")
+    selection.add_argument(
         "--data",
         type=Path,
         metavar="FOLDER",
         help="the folder with the tasks' files; default: a small sample in this package, to try "
         "the command on",
     )
-    what.add_argument(
+    selection.add_argument(
         "--tasks",
         nargs="+",
         metavar="TASK",
         help="the tasks to run, as kinds (sts), names (sts/sick-test, sick-test) or wildcards "
         "('*-en-*'); default: all",
     )
-    what.add_argument(
+    selection.add_argument(
         "--prefixes",
         default="full",
         metavar="N,N…",
@@ -103,7 +103,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     search.add_argument(
         "--candidates", type=int, default=100, metavar="N", help="documents that it reads [100]"
     )
-    what.add_argument(
+    selection.add_argument(
         "--no-speed", action="store_true", help="do not measure seconds, texts a second and memory"
     )
     files = parser.add_argument_group("report files")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, get_args
 from staticemb_runtime.cli import printable
 
 from ..errors import TrainingError
-from ..heads.targets import Task
+from ..heads.targets import HeadTask
 
 if TYPE_CHECKING:
     from ..heads.class_weights import ClassWeight
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--task",
-        choices=get_args(Task),
+        choices=get_args(HeadTask),
         metavar="TASK",
         help="classification, multilabel or regression: one label a text, several, or numbers "
         "[multilabel for lists of labels, or else classification]",

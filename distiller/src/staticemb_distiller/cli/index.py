@@ -103,8 +103,8 @@ def run(arguments: argparse.Namespace) -> int:
             inputs.append(arguments.vectors)
         check_output(Path(arguments.output), inputs)
         passages = arguments.passage_characters
-        if (found := existing_index(arguments.output, arguments, passages)) is not None:
-            found.close()
+        if (existing := existing_index(arguments.output, arguments, passages)) is not None:
+            existing.close()
         if passages is None:
             passages = PASSAGE_CHARACTERS if arguments.vectors is None else 0
 

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     libraries = parser.add_argument_group("the copy for model2vec and sentence-transformers")
     libraries.add_argument(
-        "--no-twins", action="store_true", help="upload no copy, only the file and its card"
+        "--no-library-copy", action="store_true", help="upload no copy, only the file and its card"
     )
     libraries.add_argument(
         "--pooling",
@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
         create=not arguments.no_create,
     )
     content = Content(
-        library_copy=not arguments.no_twins,
+        library_copy=not arguments.no_library_copy,
         plain_mean=arguments.pooling == "mean",
         peer_unknown=arguments.unknown_tokens == "peer",
         report=arguments.report,

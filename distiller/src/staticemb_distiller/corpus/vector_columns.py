@@ -49,7 +49,7 @@ def _chosen(
     given: str | None,
     usual: str,
     fitting: Callable[[str], bool],
-    what: str,
+    description: str,
     place: str,
 ) -> str:
     """Choose a column: the given one, the one of the usual name, or the only one that fits.
@@ -67,7 +67,8 @@ def _chosen(
     candidates = [name for name in names if fitting(name)]
     if len(candidates) != 1:
         raise TextSourceError(
-            f"{place}: expected a column {usual!r} or a single column of {what}, found {found}"
+            f"{place}: expected a column {usual!r} or a single column of {description}, found "
+            f"{found}"
         )
     return candidates[0]
 
@@ -136,16 +137,16 @@ def _parquet_columns(
         return hasattr(_storage(pyarrow, schema.field(name).type), "value_type")
 
     names = schema.names
-    found = _chosen(names, vector, _VECTOR, is_vector, "lists of numbers", place)
-    if not is_vector(found):
-        kind = schema.field(found).type
+    vector_column = _chosen(names, vector, _VECTOR, is_vector, "lists of numbers", place)
+    if not is_vector(vector_column):
+        kind = schema.field(vector_column).type
         raise TextSourceError(
-            f"{place}: expected lists of numbers in column {found!r}, found {kind}"
+            f"{place}: expected lists of numbers in column {vector_column!r}, found {kind}"
         )
     if text is None:
-        return found, ()
+        return vector_column, ()
     columns = [_chosen(names, name, "text", is_text, "text", place) for name in text or (None,)]
-    return found, tuple(columns)
+    return vector_column, tuple(columns)
 
 
 def _storage(pyarrow: Any, kind: Any) -> Any:  # noqa: ANN401 - pyarrow's types

@@ -82,7 +82,7 @@ class BM25(LexicalModel):
         self.name = name
         self.facts = {"kind": "bm25", "k1": 1.5, "b": 0.75, "stop_words": "en"}
         self._package: Any = bm25s
-        self._last: tuple[RetrievalTask, scoring.Scorer] | None = None
+        self._last: tuple[RetrievalTask, scoring.PairScorer] | None = None
 
     def outcomes(self, task: Task) -> list[Outcome]:
         """Return the metrics of a retrieval task; empty for other tasks."""
@@ -90,13 +90,13 @@ class BM25(LexicalModel):
             return []
         return scoring.score_ranking(task, self.scores(task))
 
-    def scores(self, task: RetrievalTask) -> scoring.Scorer:
+    def scores(self, task: RetrievalTask) -> scoring.PairScorer:
         """Return the scores of a task's documents for its queries; the last index is kept."""
         if self._last is None or self._last[0] is not task:
             self._last = task, self._indexed(task)
         return self._last[1]
 
-    def _indexed(self, task: RetrievalTask) -> scoring.Scorer:
+    def _indexed(self, task: RetrievalTask) -> scoring.PairScorer:
         logging.getLogger("bm25s").setLevel(logging.WARNING)
         index = self._package.BM25(method="lucene", k1=1.5, b=0.75)
         tokenize = self._package.tokenize

@@ -15,20 +15,20 @@ from ..errors import EvaluationError
 from .files import bad_row, digests, lines, not_empty, tsv
 from .tasks import BitextTask
 
-Places = dict[str, tuple[Path, ...]]
+AlignedFiles = dict[str, tuple[Path, ...]]
 """The files of each task, by its name: one with two columns, or one for each language."""
 
 _STS = re.compile(r"(?P<name>.+)-(?P<language>[a-z]{2,3})-(?P<part>[^-]+)")
 _LINES = re.compile(r"(?P<name>.+)\.(?P<language>[^.]+)")
 
 
-def places(folder: Path) -> Places:
+def places(folder: Path) -> AlignedFiles:
     """Find the tasks in the folder bitext/."""
-    columns: Places = {f"bitext/{path.stem}": (path,) for path in folder.glob("bitext/*.tsv")}
+    columns: AlignedFiles = {f"bitext/{path.stem}": (path,) for path in folder.glob("bitext/*.tsv")}
     return columns | _of_languages(folder.glob("bitext/*.txt"), _LINES)
 
 
-def places_in_sts(folder: Path) -> Places:
+def places_in_sts(folder: Path) -> AlignedFiles:
     """Find the tasks in files of semantic similarity that exist in several languages."""
     return _of_languages(folder.glob("sts/*.tsv"), _STS)
 
@@ -86,7 +86,7 @@ def groups(first: Sequence[str], second: Sequence[str]) -> NDArray[np.int64]:
     return np.asarray(connected_components(edges, directed=False)[1][:count], np.int64)
 
 
-def _of_languages(files: Iterable[Path], pattern: re.Pattern[str]) -> Places:
+def _of_languages(files: Iterable[Path], pattern: re.Pattern[str]) -> AlignedFiles:
     groups: dict[str, dict[str, Path]] = {}
     for path in sorted(files):
         if match := pattern.fullmatch(path.stem):

@@ -14,10 +14,12 @@ DEPTH: Final = 100
 VECTOR_WEIGHT: Final = 0.35
 """The weight of the vectors' scores, the default of `Index.search`; BM25 has the rest."""
 
-Scores = NDArray[np.floating[Any]]
+ScoreArray = NDArray[np.floating[Any]]
 
 
-def mixed(vectors: Scores, words: Scores, vector_weight: float = VECTOR_WEIGHT) -> Scores:
+def mixed(
+    vectors: ScoreArray, words: ScoreArray, vector_weight: float = VECTOR_WEIGHT
+) -> ScoreArray:
     """Mix two rankings of the same documents: the scores of each one's best, scaled to 0 to 1.
 
     Args:
@@ -35,7 +37,7 @@ def mixed(vectors: Scores, words: Scores, vector_weight: float = VECTOR_WEIGHT) 
     return vector_weight * _scaled(vectors) + (1 - vector_weight) * _scaled(words)
 
 
-def _scaled(scores: Scores) -> Scores:
+def _scaled(scores: ScoreArray) -> ScoreArray:
     best = top_columns(scores, DEPTH)
     values = np.take_along_axis(scores, best, 1)
     low, high = values[:, -1:], values[:, :1]

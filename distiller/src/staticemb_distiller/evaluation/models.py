@@ -13,7 +13,7 @@ from ..errors import EvaluationError
 from .scoring import Outcome
 from .tasks import Task
 
-Vectors = NDArray[np.float32]
+VectorArray = NDArray[np.float32]
 Encode = Callable[[list[str]], Any]
 """A function from texts to an (N, d) array, or to anything that numpy converts to one."""
 
@@ -35,15 +35,15 @@ class Embedder(Protocol):
     bytes: int | None
     facts: Mapping[str, Any]
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
+    def encode(self, texts: Sequence[str]) -> VectorArray:
         """Return the vectors (N, d) of texts; their cosine is the similarity of two texts."""
         ...
 
-    def encode_query(self, texts: Sequence[str]) -> Vectors:
+    def encode_query(self, texts: Sequence[str]) -> VectorArray:
         """Return the vectors (N, d) of queries, to which a model may add a prompt."""
         ...
 
-    def encode_document(self, texts: Sequence[str]) -> Vectors:
+    def encode_document(self, texts: Sequence[str]) -> VectorArray:
         """Return the vectors (N, d) of documents, to which a model may add a prompt."""
         ...
 
@@ -102,19 +102,19 @@ class FunctionModel:
         self._query = query or function
         self._document = document or function
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
+    def encode(self, texts: Sequence[str]) -> VectorArray:
         """Return the vectors (N, d) float32 of texts."""
         return self._checked(self._function(list(texts)), texts)
 
-    def encode_query(self, texts: Sequence[str]) -> Vectors:
+    def encode_query(self, texts: Sequence[str]) -> VectorArray:
         """Return the vectors (N, d) float32 of queries."""
         return self._checked(self._query(list(texts)), texts)
 
-    def encode_document(self, texts: Sequence[str]) -> Vectors:
+    def encode_document(self, texts: Sequence[str]) -> VectorArray:
         """Return the vectors (N, d) float32 of documents."""
         return self._checked(self._document(list(texts)), texts)
 
-    def _checked(self, vectors: object, texts: Sequence[str]) -> Vectors:
+    def _checked(self, vectors: object, texts: Sequence[str]) -> VectorArray:
         array = np.asarray(vectors, np.float32)
         if array.ndim != 2 or len(array) != len(texts):
             raise EvaluationError(

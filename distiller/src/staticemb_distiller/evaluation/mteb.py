@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import EvaluationError, MissingPackageError
 from .load import load_model
 from .metrics import unit
-from .models import Embedder, LexicalModel, Vectors
+from .models import Embedder, LexicalModel, VectorArray
 
 if TYPE_CHECKING:
     from mteb.models.model_meta import ModelMeta
@@ -84,7 +84,7 @@ class MtebModel:
         *,
         prompt_type: Any = None,  # noqa: ANN401 -- mteb's enumeration
         **_: Any,  # noqa: ANN401 -- task names and batch settings, which change nothing here
-    ) -> Vectors:
+    ) -> VectorArray:
         """Return the unit vectors (N, d) float32 of the texts in mteb's batches."""
         texts = [text for batch in inputs for text in batch["text"]]
         role = getattr(prompt_type, "value", prompt_type)
@@ -109,5 +109,5 @@ class MtebModel:
         )
 
 
-def _rows(embeddings: Any) -> Vectors:  # noqa: ANN401
+def _rows(embeddings: Any) -> VectorArray:  # noqa: ANN401
     return unit(np.atleast_2d(np.asarray(embeddings, np.float32)))

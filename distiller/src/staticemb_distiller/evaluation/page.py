@@ -59,8 +59,8 @@ def _lead(results: Results) -> str:
     )
 
 
-def _count(number_of: int, thing: str) -> str:
-    return f"{number_of} {thing}" + ("" if number_of == 1 else "s")
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
 def _model(results: Results, name: str) -> dict[str, Any]:

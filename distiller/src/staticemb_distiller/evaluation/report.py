@@ -18,7 +18,7 @@ from .memory import MEMORY_TEXTS
 from .record import plain, suite_digest
 from .results import Results, Score
 from .scoring import SETTINGS
-from .tables import TITLES, Row, as_markdown, label, rows, tables
+from .tables import TITLES, TableRow, as_markdown, label, rows, tables
 
 METRICS = {
     "sts": "Spearman of cosine",
@@ -91,7 +91,7 @@ def markdown(results: Results, compared: Sequence[Mapping[str, Any]] = ()) -> st
     if compared:
         blocks.append("## Differences")
         blocks.append("With the 95 % interval of a paired bootstrap over each task's examples.")
-        body: list[Row] = [
+        body: list[TableRow] = [
             (
                 label(results, d["model"], d["prefix"]),
                 d["baseline"],

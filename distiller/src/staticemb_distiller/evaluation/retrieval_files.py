@@ -156,13 +156,13 @@ def _judgments(
     """Read the judgments of NanoBEIR: a document or a list of them for each query."""
     grades: dict[tuple[str, str], int] = {}
     for path, row, entry in _objects(files, ("query-id",)):
-        query, found = str(entry["query-id"]), entry.get("corpus-id")
+        query, relevant = str(entry["query-id"]), entry.get("corpus-id")
         grade = entry.get("score", 1)
         if query not in queries:
             raise bad_row(path, row, "a query id of queries", repr(query))
         if isinstance(grade, bool) or not isinstance(grade, int):
             raise bad_row(path, row, "a whole number as score", repr(grade))
-        documents_of: list[Any] = found if isinstance(found, list) else [found]
+        documents_of: list[Any] = relevant if isinstance(relevant, list) else [relevant]
         for document in documents_of:
             if not isinstance(document, str) or document not in documents:
                 raise bad_row(path, row, "a document id of corpus", repr(document))

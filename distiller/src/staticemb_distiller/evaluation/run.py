@@ -19,7 +19,7 @@ from .discovery import discover
 from .load import load_model
 from .memory import added_memory
 from .metrics import unit
-from .models import Embedder, FunctionModel, LexicalModel, Vectors
+from .models import Embedder, FunctionModel, LexicalModel, VectorArray
 from .results import Results, Score
 from .scoring import Outcome
 from .speed import sample, texts_per_second
@@ -225,7 +225,7 @@ def _lengths(prefixes: Prefixes, dim: int, ladder: Sequence[int]) -> list[int]:
     return lengths or [dim]
 
 
-def _encoded(model: Embedder, part: str, texts: Sequence[str]) -> Vectors:
+def _encoded(model: Embedder, part: str, texts: Sequence[str]) -> VectorArray:
     """Return the vectors of a part's texts; each distinct text is encoded once."""
     function = {"queries": model.encode_query, "documents": model.encode_document}.get(
         part, model.encode

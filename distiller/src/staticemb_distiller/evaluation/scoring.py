@@ -46,10 +46,10 @@ WITH_BM25 = "ndcg@10, with BM25"
 
 Statistic = Literal["spearman", "average_precision", "v_measure", "mean"]
 
-Features = Any
+ProbeFeatures = Any
 """(N, d) float32 array, or a scipy sparse matrix of that shape."""
 
-Scorer = Callable[[int, int], NDArray[np.floating[Any]]]
+PairScorer = Callable[[int, int], NDArray[np.floating[Any]]]
 """Returns the (stop - start, documents) scores of the queries from start to stop."""
 
 
@@ -73,7 +73,7 @@ class Outcome:
 
 
 def score(
-    task: Task, features: Mapping[str, Features], words: Scorer | None = None
+    task: Task, features: Mapping[str, ProbeFeatures], words: PairScorer | None = None
 ) -> list[Outcome]:
     """Compute the task's metrics, the main metric first.
 
@@ -100,7 +100,7 @@ def score(
     return score_ranking(task, scores) + (_together(task, scores, words) if words else [])
 
 
-def score_ranking(task: RetrievalTask, scores: Scorer) -> list[Outcome]:
+def score_ranking(task: RetrievalTask, scores: PairScorer) -> list[Outcome]:
     """Compute NDCG@10 and recall@100 of documents ranked by scores."""
     depth = SETTINGS["retrieval_depth"]
     ranked = metrics.best_documents(scores, task.relevance.shape, depth, task.excluded)
@@ -115,7 +115,7 @@ def score_ranking(task: RetrievalTask, scores: Scorer) -> list[Outcome]:
     ]
 
 
-def _together(task: RetrievalTask, vectors: Scorer, words: Scorer) -> list[Outcome]:
+def _together(task: RetrievalTask, vectors: PairScorer, words: PairScorer) -> list[Outcome]:
     """Compute NDCG@10 of vectors and BM25 together."""
 
     def scores(start: int, stop: int) -> NDArray[np.floating[Any]]:
@@ -131,7 +131,7 @@ def _together(task: RetrievalTask, vectors: Scorer, words: Scorer) -> list[Outco
     return [replace(score_ranking(task, scores)[0], metric=WITH_BM25)]
 
 
-def _pairs(task: PairTask, first: Features, second: Features) -> Outcome:
+def _pairs(task: PairTask, first: ProbeFeatures, second: ProbeFeatures) -> Outcome:
     if issparse(first):
         cosines = np.asarray(first.multiply(second).sum(axis=1), np.float64).ravel()
     else:
@@ -143,7 +143,7 @@ def _pairs(task: PairTask, first: Features, second: Features) -> Outcome:
     return Outcome("spearman", 100 * value, "spearman", task.gold, cosines)
 
 
-def _bitext(task: BitextTask, first: Features, second: Features) -> list[Outcome]:
+def _bitext(task: BitextTask, first: ProbeFeatures, second: ProbeFeatures) -> list[Outcome]:
     """Compute the share of texts whose nearest text of the other language is their translation.
 
     The main metric is the mean of both directions. F1 is computed as in MTEB: the labels are the
@@ -173,7 +173,7 @@ def _bitext(task: BitextTask, first: Features, second: Features) -> list[Outcome
     ]
 
 
-def _nearest(texts: Features, others: Features) -> NDArray[np.int64]:
+def _nearest(texts: ProbeFeatures, others: ProbeFeatures) -> NDArray[np.int64]:
     """Return the row (N,) of the other text with the highest cosine, the first if several have.
 
     A text without a positive cosine, such as one without a known token, has no nearest text: -1.
@@ -189,7 +189,7 @@ def _nearest(texts: Features, others: Features) -> NDArray[np.int64]:
     return np.concatenate(parts).astype(np.int64)
 
 
-def _classification(task: ClassificationTask, train: Features, test: Features) -> Outcome:
+def _classification(task: ClassificationTask, train: ProbeFeatures, test: ProbeFeatures) -> Outcome:
     probe = LogisticRegression(C=SETTINGS["probe_C"], max_iter=SETTINGS["probe_max_iter"])
     with warnings.catch_warnings():
         # The limit on iterations is a setting, the same for every model.
@@ -199,7 +199,7 @@ def _classification(task: ClassificationTask, train: Features, test: Features) -
     return Outcome("accuracy", 100 * float(right.mean()), "mean", np.zeros(0), right)
 
 
-def _clustering(task: ClusteringTask, vectors: Features) -> Outcome:
+def _clustering(task: ClusteringTask, vectors: ProbeFeatures) -> Outcome:
     count = len(np.unique(task.labels))
     runs = []
     for seed in SETTINGS["kmeans_seeds"]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from staticemb_runtime.search import Hit
 
-    Scorer = Callable[[str, Sequence[str]], ArrayLike]
+    RerankFunction = Callable[[str, Sequence[str]], ArrayLike]
 
 DEPTH = 100
 METRICS = ("NDCG@10", "recall@100", "MRR@10")
@@ -121,7 +121,7 @@ def evaluate_index(
     index: Index,
     judged: Judged,
     *,
-    rerank: Mapping[str, Scorer] | None = None,
+    rerank: Mapping[str, RerankFunction] | None = None,
     candidates: int = DEPTH,
     resamples: int = 1000,
     progress: Callable[[str], object] = lambda text: None,

@@ -22,8 +22,8 @@ TITLES = {
 }
 """Headings of the kinds of task."""
 
-Row = tuple[str, ...]
-Figures = tuple[str, Row, list[Row]]
+TableRow = tuple[str, ...]
+Figures = tuple[str, TableRow, list[TableRow]]
 """The title, the header and the rows."""
 
 
@@ -71,7 +71,7 @@ def seconds(facts: Mapping[str, Any]) -> str:
     return "–" if value is None else f"{value:.2g}" if value < 10 else f"{value:,.0f}"
 
 
-def cost(facts: Mapping[str, Any]) -> Row:
+def cost(facts: Mapping[str, Any]) -> TableRow:
     """Format the columns of `COST` for a model."""
     sizes = (megabytes(facts.get("bytes")), megabytes(facts.get("memory")))
     return (*sizes, seconds(facts), rate(facts))
@@ -106,7 +106,7 @@ def by_task(results: Results) -> Figures:
         for s in results.scores
         if s.task == task and task not in apart
     )
-    body: list[Row] = []
+    body: list[TableRow] = []
     for task, metric in metrics:
         cells = [
             with_interval(results.value(*at), results.interval(*at))
@@ -120,7 +120,7 @@ def languages(results: Results) -> Iterator[Figures]:
     """Yield a table for each similarity task that exists in several languages."""
     shown = rows(results)
     for group, members in by_language(results.tasks).items():
-        body: list[Row] = []
+        body: list[TableRow] = []
         for language, task in members.items():
             cells = (
                 with_interval(results.value(m, task, p), results.interval(m, task, p))
@@ -144,7 +144,7 @@ def shares(results: Results) -> Figures | None:
         return None
     shown = [row for row in rows(results) if row[0] != teacher]
     header = ("% of its figure", *(label(results, *row) for row in shown))
-    body: list[Row] = []
+    body: list[TableRow] = []
     kinds = [kind for kind in results.kinds if len(results.tasks_of(kind)) > 1]
     for of in (*results.tasks, *kinds):
         differences = [results.share(m, teacher, of, p) for m, p in shown]

@@ -90,8 +90,8 @@ def space_parts(space: Space) -> tuple[dict[str, NDArray[np.float32]], dict[str,
     shapes = {"space.offset": (height,), "space.probes": (len(PROBE_TEXTS), height)}
     for name, shape in shapes.items():
         if name in tensors:
-            found = tensors[name].shape
-            _demand(found == shape, name, str(shape), str(found))
+            actual = tensors[name].shape
+            _demand(actual == shape, name, str(shape), str(actual))
     for name, tensor in tensors.items():
         _demand(bool(np.isfinite(tensor).all()), name, "finite values", "NaN or infinity")
     projection[np.abs(projection) < MAGNITUDES[0]] = 0

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from .class_weights import ClassWeight
     from .features import Pooling
 
-Texts = Any
+TextInput = Any
 """(N,) strings: a list, an array, or a column of pandas."""
 
 
@@ -69,7 +69,7 @@ class _TextEstimator(BaseEstimator):  # type: ignore[misc]
         return state
 
 
-def check_texts(texts: Texts) -> list[str]:
+def check_texts(texts: TextInput) -> list[str]:
     """Return texts as a list of strings.
 
     Raises:
@@ -119,13 +119,13 @@ class StaticEmbedder(TransformerMixin, _TextEstimator):  # type: ignore[misc]
         self.normalize = normalize
         self.pooling = pooling
 
-    def fit(self, X: Texts, y: object = None) -> Self:  # noqa: N803 - scikit-learn's name
+    def fit(self, X: TextInput, y: object = None) -> Self:  # noqa: N803 - scikit-learn's name
         """Open the model; texts are checked, but nothing is learned from them."""
         check_texts(X)
         self.n_features_out_ = self.truncate_dim or self._opened().dim
         return self
 
-    def transform(self, X: Texts) -> NDArray[np.float32]:  # noqa: N803
+    def transform(self, X: TextInput) -> NDArray[np.float32]:  # noqa: N803
         """Return the vectors (N, D) float32 of N texts; a text without a known token has zeros."""
         return self._opened().encode(
             check_texts(X),
@@ -193,7 +193,7 @@ class _HeadEstimator(_TextEstimator):
         self.temperature_ = fitted.predictions.temperature
         self._head: Head = fitted.head("default", targets, self._opened())
 
-    def _outputs(self, texts: Texts) -> NDArray[np.float32]:
+    def _outputs(self, texts: TextInput) -> NDArray[np.float32]:
         """Return the outputs (N, K) of the layer."""
         check_is_fitted(self, "coef_")
         vectors = self._opened().encode(
@@ -271,7 +271,7 @@ class StaticClassifier(ClassifierMixin, _HeadEstimator):  # type: ignore[misc]
         self.class_weight = class_weight
         self.random_state = random_state
 
-    def fit(self, X: Texts, y: Any, sample_weight: object = None) -> Self:  # noqa: ANN401, N803
+    def fit(self, X: TextInput, y: Any, sample_weight: object = None) -> Self:  # noqa: ANN401, N803
         """Fit to N texts and their labels (N,), or a matrix (N, K) of 0 and 1."""
         texts = check_texts(X)
         kind = type_of_target(y, input_name="y", raise_unknown=True)
@@ -300,17 +300,17 @@ class StaticClassifier(ClassifierMixin, _HeadEstimator):  # type: ignore[misc]
         self.thresholds_ = self._head.thresholds
         return self
 
-    def decision_function(self, X: Texts) -> NDArray[np.float32]:  # noqa: N803
+    def decision_function(self, X: TextInput) -> NDArray[np.float32]:  # noqa: N803
         """Return logits: (N,) for two classes, or else (N, K)."""
         logits = self._outputs(X)
         return logits[:, 1] - logits[:, 0] if self._binary else logits
 
-    def predict_proba(self, X: Texts) -> NDArray[np.float32]:  # noqa: N803
+    def predict_proba(self, X: TextInput) -> NDArray[np.float32]:  # noqa: N803
         """Return the probabilities (N, K) of the classes."""
         scaled = self._outputs(X) / np.float32(self.temperature_)
         return np.asarray(expit(scaled) if self._several else softmax(scaled, axis=1))
 
-    def predict(self, X: Texts) -> NDArray[Any]:  # noqa: N803
+    def predict(self, X: TextInput) -> NDArray[Any]:  # noqa: N803
         """Return the labels (N,), or a matrix (N, K) of 0 and 1 for several labels a text."""
         if self._several:
             chances = self.predict_proba(X)
@@ -356,7 +356,7 @@ class StaticRegressor(RegressorMixin, _HeadEstimator):  # type: ignore[misc]
         self.pooling = pooling
         self.random_state = random_state
 
-    def fit(self, X: Texts, y: Any, sample_weight: object = None) -> Self:  # noqa: ANN401, N803
+    def fit(self, X: TextInput, y: Any, sample_weight: object = None) -> Self:  # noqa: ANN401, N803
         """Fit to N texts and their numbers, (N,) or (N, T)."""
         texts = check_texts(X)
         numbers = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
@@ -369,7 +369,7 @@ class StaticRegressor(RegressorMixin, _HeadEstimator):  # type: ignore[misc]
         self._fit(texts, Targets("linear", names, values), sample_weight, None)
         return self
 
-    def predict(self, X: Texts) -> NDArray[np.float64]:  # noqa: N803
+    def predict(self, X: TextInput) -> NDArray[np.float64]:  # noqa: N803
         """Return the numbers, (N,) or (N, T)."""
         result = self._outputs(X).astype(np.float64)
         return result[:, 0] if self._one else result

@@ -20,11 +20,11 @@ from ..arguments import check_type
 from ..errors import TrainingError
 from .notes import counted
 from .sources import LabeledRow, LabeledSource
-from .targets import TargetReader, Targets, Task
+from .targets import HeadTask, TargetReader, Targets
 from .text_store import TextStore
 
-Source: TypeAlias = "str | os.PathLike[str]"
-Data: TypeAlias = "Source | Sequence[Source] | tuple[Sequence[str], Sequence[object]]"
+DataSource: TypeAlias = "str | os.PathLike[str]"
+Data: TypeAlias = "DataSource | Sequence[DataSource] | tuple[Sequence[str], Sequence[object]]"
 """A source, several sources, or a pair of texts and their labels."""
 
 _NAMED = 3  # texts and labels named in a message
@@ -58,7 +58,7 @@ def read_examples(
     data: Data,
     path: Path,
     *,
-    task: Task | None,
+    task: HeadTask | None,
     separator: str | None,
     known: Targets | None = None,
 ) -> LabeledTexts:
@@ -150,7 +150,7 @@ def _opened(data: Data) -> tuple[str, list[tuple[Iterator[LabeledRow], tuple[str
     return ", ".join(source.place for source in parsed), parts
 
 
-def _is_path(value: object) -> TypeGuard[Source]:
+def _is_path(value: object) -> TypeGuard[DataSource]:
     return isinstance(value, (str, os.PathLike))
 
 
@@ -176,8 +176,8 @@ def _pairs(
 
 def _lacking(empty: Sequence[str], missing: Sequence[str]) -> str:
     parts = [
-        f"{len(rows):,} {what} (the first: {rows[0]})"
-        for rows, what in ((empty, "without text"), (missing, "without label"))
+        f"{len(rows):,} {lack} (the first: {rows[0]})"
+        for rows, lack in ((empty, "without text"), (missing, "without label"))
         if rows
     ]
     return " and ".join(parts)

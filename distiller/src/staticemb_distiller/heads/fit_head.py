@@ -22,22 +22,22 @@ from ..file.optional_names import optional_names
 from ..output_file import check_distinct, check_output
 from ..progress import Progress
 from . import baseline
+from .alternatives import check_alternatives, with_hidden, with_tuning
 from .examples import Data, LabeledTexts, places, read_examples
 from .features import encode
 from .fitting import FittedHead, fit_frozen
 from .folds import fold_numbers
-from .further import check_further, with_hidden, with_tuning
 from .notes import duplicate_notes, empty_notes, few_notes
 from .page import html as page
 from .report import HeadReport
 from .scores import Scores, score
-from .targets import Task, check_labels
+from .targets import HeadTask, check_labels
 
 if TYPE_CHECKING:
     from ..file.head import HeadPrecision
     from .class_weights import ClassWeight
 
-_TASKS = get_args(Task)
+_TASKS = get_args(HeadTask)
 
 
 def fit_head(
@@ -46,7 +46,7 @@ def fit_head(
     output: str | os.PathLike[str] = "model.staticemb",
     *,
     test: Data | None = None,
-    task: Task | None = None,
+    task: HeadTask | None = None,
     separator: str | None = None,
     name: str = "default",
     class_weight: ClassWeight = None,
@@ -110,7 +110,7 @@ def fit_head(
     if strength is not None and not 0 < strength < float("inf"):
         raise TrainingError(f"strength: expected a number above 0, found {strength}")
     _check_name(name)
-    check_further(hidden, tune, class_weight is not None)
+    check_alternatives(hidden, tune, class_weight is not None)
     path = model_file(model)
     inputs = [*places(data), *([] if test is None else places(test))]
     check_output(Path(output), inputs)
@@ -160,7 +160,7 @@ def fit_head(
         for line in empty_notes(examples, fitted.features.empty):
             warnings = (*warnings, line)
             progress.warn(f"warning: {line}")
-        check_further(hidden, tune, fitted.weights.texts is not None)
+        check_alternatives(hidden, tune, fitted.weights.texts is not None)
         choices = fitted.notes
         tuned_path = None
         if hidden is not None and len(fitted.choice.rows):
@@ -233,7 +233,7 @@ def model_file(model: str | os.PathLike[str]) -> Path:
     return path
 
 
-def _task(examples: LabeledTexts) -> Task:
+def _task(examples: LabeledTexts) -> HeadTask:
     """Return the task of training texts, for texts held out."""
     kind = examples.targets.kind
     if kind == "linear":

@@ -108,7 +108,7 @@ def fit_logistic(
             loss, slope = summed(range(count), layer)
         else:
             sums = list(pool.map(lambda part: summed(part, layer), parts))
-            loss, slope = sum(one for one, _ in sums), sums[0][1]
+            loss, slope = sum(part_loss for part_loss, _ in sums), sums[0][1]
             for _, other in sums[1:]:
                 slope += other
         slope /= total

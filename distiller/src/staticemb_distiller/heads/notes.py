@@ -72,13 +72,13 @@ def empty_notes(examples: LabeledTexts, empty: NDArray[np.int64]) -> Iterator[st
     yield f"{examples.place}: {lacking} no token that the model knows, {found}"
 
 
-def counted(count: int, one: str, several: str) -> str:
+def counted(count: int, singular: str, plural: str) -> str:
     """Spell a number of things.
 
     >>> counted(1, "text", "texts"), counted(2_000, "text", "texts")
     ('1 text', '2,000 texts')
     """
-    return f"1 {one}" if count == 1 else f"{count:,} {several}"
+    return f"1 {singular}" if count == 1 else f"{count:,} {plural}"
 
 
 def _differ(
@@ -111,5 +111,5 @@ def few_notes(targets: Targets, place: str) -> list[str]:
         return []
     names = ", ".join(f"{label!a:.40}" for label in single[:3])
     more = ", …" if len(single) > 3 else ""
-    one = counted(len(single), "label has", "labels have")
-    return [f"{place}: {one} one text and cannot be measured: {names}{more}"]
+    labels = counted(len(single), "label has", "labels have")
+    return [f"{place}: {labels} one text and cannot be measured: {names}{more}"]

@@ -82,7 +82,7 @@ class HeadReport:
 
     def summary(self) -> str:
         """Return a line of what was fitted."""
-        what = {
+        predicted = {
             "softmax": f"one of {len(self.labels):,} labels",
             "sigmoid": f"any of {len(self.labels):,} labels",
             "linear": f"{len(self.labels)} number{'' if len(self.labels) == 1 else 's'}",
@@ -90,7 +90,7 @@ class HeadReport:
         hidden = f", hidden layer of {self.hidden}" if self.hidden else ""
         tuned = ", table tuned" if self.tuned else ""
         pooling = self.pooling.replace("_", " ")
-        return f"{what}, {self.texts:,} texts, {pooling}, C {self.strength:.3g}{hidden}{tuned}"
+        return f"{predicted}, {self.texts:,} texts, {pooling}, C {self.strength:.3g}{hidden}{tuned}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as a JSON object."""

@@ -18,8 +18,8 @@ from scipy.sparse import csr_matrix
 from ..errors import TrainingError
 from ..file.head import HeadKind
 
-Task = Literal["classification", "multilabel", "regression"]
-KINDS: dict[Task, HeadKind] = {
+HeadTask = Literal["classification", "multilabel", "regression"]
+KINDS: dict[HeadTask, HeadKind] = {
     "classification": "softmax",
     "multilabel": "sigmoid",
     "regression": "linear",
@@ -77,7 +77,7 @@ class TargetReader:
         known: The labels of the training texts, for texts held out; None: labels are collected.
     """
 
-    task: Task | None = None
+    task: HeadTask | None = None
     separator: str | None = None
     names: tuple[str, ...] = ("value",)
     known: tuple[str, ...] | None = None
@@ -249,7 +249,7 @@ def check_labels(targets: Targets, place: str) -> None:
         )
 
 
-def _recognized_task(where: str, value: object) -> Task:
+def _recognized_task(where: str, value: object) -> HeadTask:
     if isinstance(value, tuple):
         if all(each in (0, 1, "0", "1") for each in value):
             return "multilabel"

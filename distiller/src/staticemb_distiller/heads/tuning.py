@@ -153,8 +153,8 @@ def tune(bags: Bags, targets: Targets, layer: Linear, mean: Float32s, knobs: Tun
             vectors, lengths = unit(shares @ rows)
             inputs = vectors - mean
             logits = inputs @ now.weights.T + now.bias
-            one, error = loss_and_slope(logits, targets, part, Weights())
-            loss += one
+            part_loss, error = loss_and_slope(logits, targets, part, Weights())
+            loss += part_loss
             of_head[:, :-1] += error.T @ inputs
             of_head[:, -1] += error.sum(axis=0)
             # A unit vector does not change along itself.

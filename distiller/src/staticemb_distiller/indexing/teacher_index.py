@@ -14,14 +14,14 @@ from staticemb_runtime import StaticModel
 from staticemb_runtime.errors import MissingSpaceError
 from staticemb_runtime.search import Added, Index
 
-from ..adaptation.given_vectors import VectorSource, open_given
+from ..adaptation.given_vectors import DocumentVectors, open_given
 from ..errors import CollectionError
 from ..file.space import probe_vectors
 from ..progress import Progress
 from ..teacher.cache import TeacherCache
 from ..teacher.cached import through_cache
 from ..teacher.open_teacher import open_teacher
-from ..teacher.paid import paid_vectors
+from ..teacher.server_results import paid_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -56,7 +56,7 @@ def index_with_teacher(
     model: str | os.PathLike[str],
     *,
     teacher: TeacherSpec | None = None,
-    vectors: VectorSource | None = None,
+    vectors: DocumentVectors | None = None,
     vector: str | None = None,
     passage_characters: int | None = None,
     precision: Literal["int8", "float16", "bits"] = "int8",
@@ -170,7 +170,7 @@ class _TeacherVectors(_Vectors):
 
 
 class _GivenVectors(_Vectors):
-    def __init__(self, vectors: VectorSource, column: str | None, total: int) -> None:
+    def __init__(self, vectors: DocumentVectors, column: str | None, total: int) -> None:
         given = open_given(vectors, column)
         self._place, self._rows = given.place, given.rows
         self._total = total

@@ -62,21 +62,21 @@ def vectors(
     return StaticModel.load(model, truncate_dim=dim).encode(texts, on_empty="zero")
 
 
-def largest_difference(expected: NDArray[Any], found: NDArray[Any]) -> float:
+def largest_difference(expected: NDArray[Any], actual: NDArray[Any]) -> float:
     """Return the largest difference of two elements, relative to the largest expected element.
 
     Example:
         >>> largest_difference(np.array([[2.0, 0.0]]), np.array([[2.0, 1.0]]))
         0.5
     """
-    if expected.shape != found.shape:
+    if expected.shape != actual.shape:
         return float("inf")
     size = float(np.abs(expected).max(initial=0.0)) or 1.0
-    difference = np.abs(expected.astype(np.float64) - found.astype(np.float64))
+    difference = np.abs(expected.astype(np.float64) - actual.astype(np.float64))
     return float(difference.max(initial=0.0)) / size
 
 
-def mean_cosine(expected: NDArray[Any], found: NDArray[Any]) -> float:
+def mean_cosine(expected: NDArray[Any], actual: NDArray[Any]) -> float:
     """Return the mean cosine of the rows of two (N, D) arrays, without zero rows of the first.
 
     Example:
@@ -84,18 +84,18 @@ def mean_cosine(expected: NDArray[Any], found: NDArray[Any]) -> float:
         1.0
     """
     known = expected.any(axis=1)
-    a, b = expected[known].astype(np.float64), found[known].astype(np.float64)
+    a, b = expected[known].astype(np.float64), actual[known].astype(np.float64)
     lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     cosines = (a * b).sum(axis=1) / np.where(lengths > 0, lengths, 1.0)
     return float(cosines.mean()) if len(cosines) else 1.0
 
 
-def most_different(expected: NDArray[Any], found: NDArray[Any]) -> int:
+def most_different(expected: NDArray[Any], actual: NDArray[Any]) -> int:
     """Return the index of the (D,) row with the largest difference of two elements.
 
     Example:
         >>> most_different(np.array([[2.0, 0.0], [1.0, 0.0]]), np.array([[2.0, 0.0], [0.0, 0.0]]))
         1
     """
-    difference = np.abs(expected.astype(np.float64) - found.astype(np.float64))
+    difference = np.abs(expected.astype(np.float64) - actual.astype(np.float64))
     return int(difference.max(axis=1).argmax())

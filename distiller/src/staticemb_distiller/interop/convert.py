@@ -180,8 +180,8 @@ def write_compared(
     """
     with reported(path, ConvertError), atomic_file(path) as temporary:
         write(temporary, with_pieces(parts), settings)
-        expected, found = pair(StaticModel.load(temporary, verify=True))
-        difference, cosine = largest_difference(expected, found), mean_cosine(expected, found)
+        expected, actual = pair(StaticModel.load(temporary, verify=True))
+        difference, cosine = largest_difference(expected, actual), mean_cosine(expected, actual)
         if rounded is None and not difference <= CLOSE:
             raise ConvertError(
                 f"{path}: expected the vectors of the source, found differences of up to "

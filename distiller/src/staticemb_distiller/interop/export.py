@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from staticemb_runtime.format import ModelParts
 
-Target = Literal["model2vec", "sentence-transformers", "onnx"]
+ExportTarget = Literal["model2vec", "sentence-transformers", "onnx"]
 
 TARGETS: dict[str, ModuleType] = {
     "model2vec": model2vec_folder,
@@ -54,7 +54,7 @@ class Exported:
 def export(
     model: str | os.PathLike[str],
     output: str | os.PathLike[str],
-    to: Target,
+    to: ExportTarget,
     *,
     pooling: Literal["mean"] | None = None,
     unknown_tokens: Literal["peer"] | None = None,

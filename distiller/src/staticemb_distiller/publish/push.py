@@ -142,7 +142,7 @@ def _write(
         try:
             notes = repository_files.write_folder(file, copy_folder, **choices)
         except ConvertError as error:
-            raise ConvertError(f"{error}; or push it alone with --no-twins") from error
+            raise ConvertError(f"{error}; or push the file alone with --no-library-copy") from error
         paths = {name: copy_folder / name for name in repository_files.FILES}
         files |= {name: path for name, path in paths.items() if path.is_file()}
     card = content.card

@@ -48,7 +48,7 @@ class Module(nn.Module):
         raise NotImplementedError
 
 
-class Pooling(Module):
+class PoolingModule(Module):
     """Pooling of token vectors to sentence vectors."""
 
     def __init__(self, modes: tuple[str, ...] = ("mean",), *, include_prompt: bool = True) -> None:
@@ -57,7 +57,7 @@ class Pooling(Module):
         self.include_prompt = include_prompt
 
     @classmethod
-    def read(cls, folder: Path) -> "Pooling":
+    def read(cls, folder: Path) -> "PoolingModule":
         """Read config.json, in the old form (one flag per mode) or the new form."""
         path = folder / "config.json"
         config = read_object(path)
@@ -153,8 +153,8 @@ class Dropout(Module):
         """Change nothing."""
 
 
-_KINDS: dict[str, type[Pooling | Dense | LayerNorm | Normalize | Dropout]] = {
-    "Pooling": Pooling,
+_KINDS: dict[str, type[PoolingModule | Dense | LayerNorm | Normalize | Dropout]] = {
+    "Pooling": PoolingModule,
     "Dense": Dense,
     "LayerNorm": LayerNorm,
     "Normalize": Normalize,

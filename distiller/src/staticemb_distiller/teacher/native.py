@@ -13,7 +13,7 @@ from ..errors import TeacherError
 from .batches import chunks, run_batches
 from .encoder import Encoder, load_encoder
 from .layout import LIBRARY_PREFIX, Entry, read_object
-from .modules import Module, Pooling, read_module
+from .modules import Module, PoolingModule, read_module
 from .pooling import pool
 from .settings import TeacherSettings
 from .unsupported import UnsupportedModuleError
@@ -63,14 +63,14 @@ class NativeBackend:
             UnsupportedModuleError: A module is unknown.
         """
         if entries is None:
-            modules: list[Module] = [Pooling((_default_mode(folder),))]
+            modules: list[Module] = [PoolingModule((_default_mode(folder),))]
         else:
             first, *rest = entries
             if not first.type.startswith(LIBRARY_PREFIX) or first.kind != "Transformer":
                 raise UnsupportedModuleError(f"{first.folder}: unknown module {first.type!r}")
             folder = first.folder
             modules = [read_module(entry) for entry in rest]
-            if not any(isinstance(module, Pooling) for module in modules):
+            if not any(isinstance(module, PoolingModule) for module in modules):
                 raise UnsupportedModuleError(f"{folder}: no Pooling module")
         encoder = load_encoder(
             folder,

@@ -6,8 +6,9 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from ..encoding.progress import InputPosition
 from ..records.forms import NOTHING_RESERVED, blocks, input_form, read_records
+from ..records.open_writer import RESERVED, open_writer, output_form
 from ..records.readers import TEXT_COLUMN, Record, open_input
-from ..records.writers import RESERVED, VECTOR_COLUMN, open_writer, output_form
+from ..records.writers import VECTOR_COLUMN
 from .texts import Counts
 
 if TYPE_CHECKING:

@@ -184,13 +184,13 @@ def _lock(file: IO[bytes]) -> bool:
     return True
 
 
-def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+def _difference(recorded: Mapping[str, Any], current: Mapping[str, Any]) -> str:
     """Describe the first member in which two headers differ; "" if they agree."""
-    for name in {**wanted, **found}:
-        if name not in _NOT_COMPARED and found.get(name) != wanted.get(name):
+    for name in {**current, **recorded}:
+        if name not in _NOT_COMPARED and recorded.get(name) != current.get(name):
             return (
                 f"expected the {name.replace('_', ' ')} of the run that began there, "
-                f"{_short(found.get(name))}, found {_short(wanted.get(name))}"
+                f"{_short(recorded.get(name))}, found {_short(current.get(name))}"
             )
     return ""
 

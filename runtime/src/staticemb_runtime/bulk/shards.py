@@ -11,7 +11,7 @@ from ..errors import InputError, InvalidOptionError, OutputError
 from ..records.compression import compression_suffix
 from ..records.documents import source_files
 from ..records.forms import form_of, input_form
-from ..records.writers import output_form
+from ..records.open_writer import output_form
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,7 +65,7 @@ def plan(
     target = os.path.realpath(folder)
     shards: dict[str, Shard] = {}
     fold = _folds_case(target)
-    for path, name in _found(sources, target):
+    for path, name in _inputs(sources, target):
         form = input_form(path, input_format)
         name = _output_name(name, form, output_format)
         shard = Shard(path, name, *_status(path))
@@ -80,7 +80,7 @@ def plan(
     return sorted(shards.values(), key=lambda shard: (-shard.size, shard.name))
 
 
-def _found(sources: Iterable[str], target: str) -> Iterable[tuple[str, str]]:
+def _inputs(sources: Iterable[str], target: str) -> Iterable[tuple[str, str]]:
     """Iterate over the input files, each with its path relative to its source."""
     for source in sources:
         if not source:
@@ -150,8 +150,8 @@ def _status(path: str) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _same(one: str, two: str) -> bool:
-    return os.path.realpath(one) == os.path.realpath(two)
+def _same(path: str, other: str) -> bool:
+    return os.path.realpath(path) == os.path.realpath(other)
 
 
 def _folds_case(folder: str) -> bool:

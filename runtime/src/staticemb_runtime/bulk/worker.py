@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .shards import Shard
 
     Report = Callable[[int, float], None]
-    Commit = Callable[[int, Counts], None]
+    CommitShard = Callable[[int, Counts], None]
 
 _REPORT_SECONDS: Final = 0.2
 
@@ -66,7 +66,7 @@ class ShardEmbedder:
         self._settings = settings
         self._texts = TextEmbedder(model or settings.model, **settings.options)
 
-    def embed(self, shard: Shard, report: Report, commit: Commit) -> Counts:
+    def embed(self, shard: Shard, report: Report, commit: CommitShard) -> Counts:
         """Embed a shard; return what it counted.
 
         Args:

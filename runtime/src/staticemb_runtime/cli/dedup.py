@@ -93,7 +93,7 @@ class _Kept(NamedTuple):
     text: str
 
 
-class _Found(NamedTuple):
+class _Repetition(NamedTuple):
     """A duplicate and the text that it repeats."""
 
     duplicate: Duplicate
@@ -137,7 +137,7 @@ def run(options: argparse.Namespace) -> int:
         progress = stack.enter_context(
             Progress(None, unit="texts", enabled=show, position=sources.position)
         )
-        groups: dict[int, list[_Found]] = {}
+        groups: dict[int, list[_Repetition]] = {}
         first_empty = ""
         for documents in _blocks(sources):
             start = 0 if against is not None else counts.total
@@ -148,11 +148,13 @@ def run(options: argparse.Namespace) -> int:
                     if writer is not None:
                         writer.write(document.record, document.place)
                 elif kept is not None:
-                    one = _Found(duplicate, _short(document), kept[duplicate.representative])
+                    repetition = _Repetition(
+                        duplicate, _short(document), kept[duplicate.representative]
+                    )
                     if options.json:
-                        _print_json(one)
+                        _print_json(repetition)
                     else:
-                        groups.setdefault(duplicate.representative, []).append(one)
+                        groups.setdefault(duplicate.representative, []).append(repetition)
                 counts.add(duplicate)
             if known.empty_texts.first is not None and not first_empty:
                 first_empty = documents[known.empty_texts.first - start].place
@@ -254,8 +256,8 @@ def _short(document: SourceDocument) -> _Kept:
     return _Kept(document.place, document.text[:_SHOWN])
 
 
-def _print_json(found: _Found) -> None:
-    duplicate, text, kept = found
+def _print_json(repetition: _Repetition) -> None:
+    duplicate, text, kept = repetition
     line = {
         "place": text.place,
         "text": text.text,
@@ -267,7 +269,7 @@ def _print_json(found: _Found) -> None:
     print(json.dumps(line, ensure_ascii=False))
 
 
-def _print_groups(groups: dict[int, list[_Found]]) -> None:
+def _print_groups(groups: dict[int, list[_Repetition]]) -> None:
     """Print each kept text, and under it the texts that repeat it."""
     styles, width = Styles(), terminal_width()
     for number in sorted(groups):

@@ -8,16 +8,17 @@ import sys
 from pathlib import Path
 
 from ..bulk.files import embed_file, embed_records
-from ..bulk.texts import Counts, TextEmbedder, VectorOptions
+from ..bulk.texts import TextEmbedder
 from ..encoding.empty_texts import ON_EMPTY
 from ..encoding.progress import InputPosition, Progress
 from ..encoding.vectors import PRECISIONS
 from ..loading.installed import model_files
 from ..records.forms import given_texts, input_form, read_records
+from ..records.open_writer import OUTPUT_FORMATS, RESERVED, open_writer, output_form
 from ..records.output_file import refuse_inputs
-from ..records.writers import OUTPUT_FORMATS, RESERVED, open_writer, output_form
+from .encode_options import note_counts, vector_options
 from .parser import CommandParser
-from .process import given_text, printable
+from .process import given_text
 from .terminal import ShortVectors, announce_waiting
 from .texts import add_input, add_request, refuse_input
 
@@ -166,25 +167,3 @@ def _show(options: argparse.Namespace, embedder: TextEmbedder, size: int | None)
 def is_folder(output: str) -> bool:
     """Tell whether an output is a folder: one that exists, or a name that ends in a slash."""
     return output.endswith(("/", os.sep)) or (output not in ("", "-") and Path(output).is_dir())
-
-
-def vector_options(options: argparse.Namespace) -> VectorOptions:
-    """Return the options that determine vectors as parameters of `StaticModel.encode`."""
-    return {
-        "truncate_dim": options.truncate_dim,
-        "precision": options.precision,
-        "pooling": options.pooling,
-        "prompt_name": options.prompt_name,
-        "on_empty": "raise" if options.on_empty == "raise" else "zero",
-    }
-
-
-def note_counts(counts: Counts) -> None:
-    """Print the numbers of rows without text and of empty texts on standard error, if any."""
-    notes = [counts.describe_empty()]
-    if counts.nulls:
-        notes.append(
-            f"{counts.nulls:,} of {counts.rows:,} rows have no text (null): their vectors are null"
-        )
-    for note in filter(None, notes):
-        print(f"staticemb: {printable(note)}", file=sys.stderr)

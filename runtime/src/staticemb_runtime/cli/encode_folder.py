@@ -15,7 +15,7 @@ from ..encoding.progress import InputPosition, Progress
 from ..errors import InputError
 from ..loading.installed import locate
 from ..model.identity import identity
-from .encode import note_counts, vector_options
+from .encode_options import note_counts, vector_options
 from .process import printable
 
 if TYPE_CHECKING:

@@ -65,13 +65,13 @@ def run(options: argparse.Namespace) -> int:
     files = FileIndexing(options, StandardError(quiet=options.quiet))
     # A folder may hold the index that an earlier run made.
     refuse_inputs(output, [*files.sources.files, *model_files(options.model)])
-    if (found := existing_index(output, options, characters)) is not None:
-        found.close()
+    if (existing := existing_index(output, options, characters)) is not None:
+        existing.close()
     length = PASSAGE_CHARACTERS if characters is None else characters
     with Index.create(
         output,
         # A model that was not named is the one that the index was made with.
-        None if found is not None and options.model == chosen() else options.model,
+        None if existing is not None and options.model == chosen() else options.model,
         passage_characters=length or None,
         exist_ok=True,
         **new_index_options(options),

@@ -16,7 +16,7 @@ from .process import Stopped, printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..serve.process import ServerSettings
+    from ..serve.settings import ServerSettings
 
 _TERMINATED: Final = 143
 _DEFAULTS: Final = Limits()
@@ -76,7 +76,7 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser]) -> None:
         metavar="ORIGIN",
         help="an origin whose web pages may ask this server; may be repeated",
     )
-    for name, what in (
+    for name, limited in (
         ("texts", "texts in a request"),
         ("characters", "characters of all texts in a request"),
         ("body_bytes", "bytes in a request"),
@@ -87,7 +87,7 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser]) -> None:
             type=int,
             default=default,
             metavar="N",
-            help=f"the most {what} [{default}]",
+            help=f"the most {limited} [{default}]",
         )
     serve.add_argument(
         "--timeout",
@@ -104,7 +104,8 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Serve until a signal ends the process."""
-    from ..serve.process import is_local, serve
+    from ..serve.server import serve
+    from ..serve.settings import is_local
 
     settings = _settings(options)
     names = ", ".join(name for name, _ in (*settings.models, *settings.indexes))
@@ -127,7 +128,7 @@ def run(options: argparse.Namespace) -> int:
 def _settings(options: argparse.Namespace) -> ServerSettings:
     """Check the options."""
     from ..serve.keys import read_keys
-    from ..serve.process import ServerSettings
+    from ..serve.settings import ServerSettings
 
     limits = _DEFAULTS._replace(
         texts=_positive("--max-texts", options.max_texts),

@@ -67,8 +67,8 @@ def slices(sentences: object, size: int, prompt: str | None = None) -> Iterator[
         prompt = ""
     if not isinstance(prompt, str):
         raise TypeError(f"prompt: expected a string, found {type(prompt).__name__}")
-    if not prompt.isascii() and (found := lone_surrogate(prompt)):
-        raise InvalidTextError(f"prompt: expected valid Unicode, found {found}")
+    if not prompt.isascii() and (surrogate := lone_surrogate(prompt)):
+        raise InvalidTextError(f"prompt: expected valid Unicode, found {surrogate}")
     return _slices(iter(check_texts(sentences)), min(size, sys.maxsize), str.__str__(prompt))
 
 

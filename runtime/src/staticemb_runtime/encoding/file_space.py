@@ -85,12 +85,12 @@ class FileSpace(NamedTuple):
         return normalize(centered(self.probes(), part.offset) @ part.projection[:, :length])
 
 
-def check_models(this: FileSpace, other: FileSpace, lengths: tuple[int, int]) -> None:
+def check_models(first: FileSpace, second: FileSpace, lengths: tuple[int, int]) -> None:
     """Check that two models' vectors compare.
 
     Args:
-        this: a file's part.
-        other: another file's part.
+        first: a file's part.
+        second: another file's part.
         lengths: the lengths of the two models' vectors.
 
     Raises:
@@ -99,20 +99,20 @@ def check_models(this: FileSpace, other: FileSpace, lengths: tuple[int, int]) ->
     """
     if lengths[0] != lengths[1]:
         raise SpaceMismatchError(
-            f"{this.path} and {other.path}: expected vectors of one length, found {lengths[0]} "
+            f"{first.path} and {second.path}: expected vectors of one length, found {lengths[0]} "
             f"and {lengths[1]}"
         )
-    if this.vectors_digest == other.vectors_digest and this.vectors_digest:
+    if first.vectors_digest == second.vectors_digest and first.vectors_digest:
         return
-    sides = [file.projected_probes(lengths[0]) for file in (this, other)]
-    _check_cosines(sides[0], sides[1], f"{this.path} and {other.path}")
+    sides = [space.projected_probes(lengths[0]) for space in (first, second)]
+    _check_cosines(sides[0], sides[1], f"{first.path} and {second.path}")
 
 
-def check_probes(this: FileSpace, vectors: ArrayLike) -> None:
+def check_probes(space: FileSpace, vectors: ArrayLike) -> None:
     """Check that vectors of the probe texts are those of a file's teacher.
 
     Args:
-        this: the file's part.
+        space: the file's part.
         vectors: (8, H) numbers, of any length.
 
     Raises:
@@ -121,26 +121,26 @@ def check_probes(this: FileSpace, vectors: ArrayLike) -> None:
         TypeError, InvalidDimensionError, InvalidVectorError, InvalidOptionError: they are no eight
             vectors.
     """
-    probes = this.probes()
+    probes = space.probes()
     given = signed_vectors(vectors, "vectors of the probe texts")
     if given.ndim != 2 or len(given) != len(PROBE_TEXTS):
         expected = f"vectors of the probe texts: expected ({len(PROBE_TEXTS)}, {probes.shape[1]})"
         raise InvalidDimensionError(f"{expected}, found {given.shape}")
-    what = f"the teacher of {this.path} and the given vectors"
+    compared = f"the teacher of {space.path} and the given vectors"
     if given.shape != probes.shape:
         raise SpaceMismatchError(
-            f"{what}: expected one dimension, found {probes.shape[1]} and {given.shape[1]}"
+            f"{compared}: expected one dimension, found {probes.shape[1]} and {given.shape[1]}"
         )
     unit = centered(given, None)
     if not unit.any(axis=1).all():
         raise InvalidVectorError("vectors of the probe texts: expected nonzero vectors, found zero")
-    _check_cosines(probes, unit, what)
+    _check_cosines(probes, unit, compared)
 
 
-def _check_cosines(a: NDArray[np.float32], b: NDArray[np.float32], what: str) -> None:
+def _check_cosines(a: NDArray[np.float32], b: NDArray[np.float32], compared: str) -> None:
     cosines = np.einsum("ij,ij->i", normalize(a), normalize(b))
     if not (cosines >= LEAST_COSINE).all():
         raise SpaceMismatchError(
-            f"{what}: expected cosines of at least {LEAST_COSINE} for each probe text, "
+            f"{compared}: expected cosines of at least {LEAST_COSINE} for each probe text, "
             f"found {cosines.min():.3f}"
         )

@@ -11,41 +11,16 @@ from __future__ import annotations
 import math
 import os
 from time import perf_counter
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from ..errors import FileChangedError, StaticEmbError
+from .file_state import FileState, file_state
+from .reader import read
 
 if TYPE_CHECKING:
     from .parts import ModelParts
 
 _QUERY_INTERVAL: Final = 0.001  # seconds
-
-
-class FileState(NamedTuple):
-    """A file's identity, size and modification time.
-
-    Attributes:
-        path: the absolute path.
-        inode: the device and the inode number.
-        size: in bytes.
-        changed: the modification time, in nanoseconds.
-    """
-
-    path: str
-    inode: tuple[int, int]
-    size: int
-    changed: int
-
-
-def file_state(path: str | os.PathLike[str]) -> FileState:
-    """Return the state of a file.
-
-    Raises:
-        OSError: the file does not exist.
-    """
-    absolute = os.path.abspath(path)
-    status = os.stat(absolute)
-    return FileState(absolute, (status.st_dev, status.st_ino), status.st_size, status.st_mtime_ns)
 
 
 class ChangeGuard:
@@ -108,8 +83,6 @@ class ChangeGuard:
         )
 
     def _is_the_same(self, state: FileState) -> bool:
-        from .reader import read  # late: that module imports this one
-
         try:
             return read(state.path, verify=True).metadata == self._file.metadata
         except StaticEmbError:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from .file_changes import FileState
+    from .file_state import FileState
     from .metadata import Metadata
 
 

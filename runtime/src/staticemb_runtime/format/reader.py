@@ -21,7 +21,7 @@ from ..errors import (
     ValueNotFiniteError,
     VectorsDigestMismatchError,
 )
-from .file_changes import file_state
+from .file_state import file_state
 from .header import TENSORS, parse_header
 from .metadata import DECISIVE_KEYS, SPACE_KEY
 from .parts import ModelParts

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ..encoding.embedder import Embedder
     from ..encoding.options import Request
-    from .scoring import Scorer
+    from .scoring import HeadScorer
 
 
 class PredictionExplanation(NamedTuple):
@@ -49,7 +49,7 @@ class PredictionExplanation(NamedTuple):
 
 
 def explain(
-    embedder: Embedder, scorer: Scorer, text: str, request: Request, label: str | None
+    embedder: Embedder, scorer: HeadScorer, text: str, request: Request, label: str | None
 ) -> PredictionExplanation:
     """Return the shares of a text's tokens in the logit of a label.
 
@@ -85,7 +85,7 @@ def explain(
 
 
 def linear_at(
-    scorer: Scorer, vector: NDArray[np.float64], index: int
+    scorer: HeadScorer, vector: NDArray[np.float64], index: int
 ) -> tuple[NDArray[np.float64], float]:
     """Return the linear function that a logit is at a vector.
 

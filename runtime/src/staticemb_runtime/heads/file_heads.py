@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import MissingHeadError, PartError
 from ..format.heads import head_names, read_head
-from .scoring import Scorer
+from .scoring import HeadScorer
 
 if TYPE_CHECKING:
     from ..format.heads import Head
@@ -33,9 +33,9 @@ class Heads:
 
             self._folder = place
             self.names = (NAME,) if has_head(place) else ()
-        self._scorers: dict[str, Scorer] = {}
+        self._scorers: dict[str, HeadScorer] = {}
 
-    def scorer(self, name: str | None) -> Scorer:
+    def scorer(self, name: str | None) -> HeadScorer:
         """Return the scorer of a head.
 
         Args:
@@ -54,7 +54,7 @@ class Heads:
             expected = f"one of the file's heads ({self._listed()})"
             raise MissingHeadError(f"head: expected {expected}, found {name!r:.80}")
         try:
-            scorer = Scorer(self._read(name))
+            scorer = HeadScorer(self._read(name))
         except PartError as error:
             raise MissingHeadError(f"{self._file.path}: {error}") from error
         return self._scorers.setdefault(name, scorer)

@@ -79,9 +79,10 @@ def predictions(
     if every or head.kind != "softmax":
         numbers = nine_digits(scores).tolist()
     if head.kind == "linear":
-        one = len(names) == 1
+        single = len(names) == 1
         return [
-            {"prediction": row[0] if one else dict(zip(names, row, strict=True))} for row in numbers
+            {"prediction": row[0] if single else dict(zip(names, row, strict=True))}
+            for row in numbers
         ]
     records: list[dict[str, Any]] = []
     best = scores.max(axis=1) if head.kind == "softmax" else np.empty(0, np.float32)

@@ -63,7 +63,7 @@ class Dense(NamedTuple):
         return outputs
 
 
-class Scorer:
+class HeadScorer:
     """Computes the scores of a head; safe to use from several threads.
 
     Args:

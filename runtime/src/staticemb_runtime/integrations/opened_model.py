@@ -68,26 +68,26 @@ class OpenedModel(NamedTuple):
             SpaceMismatchError: the model's digest is another.
         """
         if isinstance(model, StaticModel):
-            opened, found, path = model, identity(model), model._encoder.place
+            opened, opened_digest, path = model, identity(model), model._encoder.place
             name = path
         else:
             located = locate(model)
             path = os.path.abspath(located)
             opened = shared_model(path)
-            found = _identity(opened)
+            opened_digest = _identity(opened)
             name = path if model is None or located == os.fspath(model) else os.fspath(model)
         if path == DEFAULT_FILE:  # another environment has it at another place
             name = DEFAULT_MODEL
-        if digest is not None and digest != found:
+        if digest is not None and digest != opened_digest:
             raise SpaceMismatchError(
                 f"{name}: expected the model whose digest is {digest!r:.90}, found one with "
-                f"{found!r}: vectors of the two do not compare"
+                f"{opened_digest!r}: vectors of the two do not compare"
             )
         if truncate_dim is None:
             truncate_dim = opened.truncate_dim
         else:
             check_dim(truncate_dim, opened.metadata.dim)
-        return cls(opened, name, found, truncate_dim)
+        return cls(opened, name, opened_digest, truncate_dim)
 
     @property
     def settings(self) -> Config:
@@ -140,9 +140,11 @@ def check_update(stored: Config, new: Config) -> None:
         SpaceMismatchError: the length of vectors or the digest is another.
     """
     for key in ("truncate_dim", "digest"):
-        old, found = stored.get(key), new.get(key)
-        if old != found:
-            raise SpaceMismatchError(f"{key}: expected {old!r:.90}, found {found!r:.90}")
+        stored_value, new_value = stored.get(key), new.get(key)
+        if stored_value != new_value:
+            raise SpaceMismatchError(
+                f"{key}: expected {stored_value!r:.90}, found {new_value!r:.90}"
+            )
 
 
 def in_thread(

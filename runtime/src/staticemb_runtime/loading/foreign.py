@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NotAModelError, WrongShapeError
-from ..format.file_changes import file_state
+from ..format.file_state import file_state
 from ..format.header import MAX_DIM, MAX_ROWS, MAX_TOKEN_IDS, TensorRule, check_rule
 from ..format.metadata import Metadata
 from ..format.parts import ModelParts, TextLimits

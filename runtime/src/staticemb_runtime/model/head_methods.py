@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..format.heads import Head
     from ..heads.explanation import PredictionExplanation
     from ..heads.labels import Labels
-    from ..heads.scoring import Scorer
+    from ..heads.scoring import HeadScorer
     from .encoder import After, Encoder
 
     Workers = int | Literal["auto"]
@@ -354,7 +354,7 @@ class HeadMethods:
         scorer = self._encoder.heads.scorer(head)
         return explain(self._encoder.embedder, scorer, text, self._head_request(scorer.head), label)
 
-    def _classifier(self, name: str | None) -> Scorer:
+    def _classifier(self, name: str | None) -> HeadScorer:
         scorer = self._encoder.heads.scorer(name)
         if scorer.head.kind == "linear":
             raise InvalidOptionError(
@@ -363,7 +363,7 @@ class HeadMethods:
             )
         return scorer
 
-    def _regressor(self, name: str | None) -> Scorer:
+    def _regressor(self, name: str | None) -> HeadScorer:
         scorer = self._encoder.heads.scorer(name)
         if scorer.head.kind != "linear":
             raise InvalidOptionError(
@@ -377,7 +377,7 @@ class HeadMethods:
 
     def _array(
         self,
-        scorer: Scorer,
+        scorer: HeadScorer,
         function: After,
         texts: str | Iterable[str],
         batch_size: int,
@@ -404,7 +404,7 @@ class HeadMethods:
 
     def _blocks(
         self,
-        scorer: Scorer,
+        scorer: HeadScorer,
         function: After,
         texts: str | Iterable[str],
         batch_size: int,
@@ -433,7 +433,7 @@ class HeadMethods:
 
     def _stream(
         self,
-        scorer: Scorer,
+        scorer: HeadScorer,
         function: After,
         texts: Iterable[str],
         batch_size: int,

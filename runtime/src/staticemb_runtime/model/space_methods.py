@@ -96,9 +96,9 @@ class SpaceMethods:
         """
         from ..encoding.file_space import check_models, check_probes
 
-        this = self._encoder
+        encoder = self._encoder
         if isinstance(other, SpaceMethods):
-            that = other._encoder
-            check_models(this.space, that.space, (this.dim, that.dim))
+            other_encoder = other._encoder
+            check_models(encoder.space, other_encoder.space, (encoder.dim, other_encoder.dim))
         else:
-            check_probes(this.space, other)
+            check_probes(encoder.space, other)

@@ -225,8 +225,8 @@ def check_unicode(text: str, place: str) -> None:
     Raises:
         InputError: the text holds a lone surrogate.
     """
-    if found := lone_surrogate(text):
-        raise InputError(f"{place}: expected valid Unicode, found {found}")
+    if surrogate := lone_surrogate(text):
+        raise InputError(f"{place}: expected valid Unicode, found {surrogate}")
 
 
 def _members(pairs: list[tuple[str, Any]]) -> Record:

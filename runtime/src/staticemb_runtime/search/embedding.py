@@ -148,10 +148,10 @@ def check_identity(model: StaticModel, settings: dict[str, Any], path: str) -> N
     Raises:
         IndexModelError: it gives others.
     """
-    found = identity(model)
-    if found != settings["vectors_digest"]:
+    digest = identity(model)
+    if digest != settings["vectors_digest"]:
         raise IndexModelError(
             f"{path}: the index holds vectors of {settings['model']} "
-            f"({settings['vectors_digest']:.23}…), found {model!r} ({found:.23}…); open it with "
+            f"({settings['vectors_digest']:.23}…), found {model!r} ({digest:.23}…); open it with "
             "the former, or make its vectors anew with reindex"
         )

@@ -116,11 +116,11 @@ def distances(codes: NDArray[np.uint64], query: QueryBits) -> NDArray[np.unsigne
         part = codes[:, start : start + _CHUNK]
         differing, masked = np.empty_like(part[0]), np.empty_like(part[0])
         ones, twos, fours = np.zeros((3, part.shape[1]), dtype)
-        for word, sign, one, two in zip(part, *query, strict=True):
+        for word, sign, low, high in zip(part, *query, strict=True):
             np.bitwise_xor(word, sign, out=differing)
             ones += count_bits(differing)
-            twos += count_bits(np.bitwise_and(differing, one, out=masked))
-            fours += count_bits(np.bitwise_and(differing, two, out=masked))
+            twos += count_bits(np.bitwise_and(differing, low, out=masked))
+            fours += count_bits(np.bitwise_and(differing, high, out=masked))
         fours += fours
         fours += twos
         fours += fours

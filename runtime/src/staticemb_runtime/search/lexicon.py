@@ -12,7 +12,7 @@ from .schema import GRAM, lexical_sql, lexical_text
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-Words = Literal["words", "trigrams"]
+WordRule = Literal["words", "trigrams"]
 
 _WORD: Final = re.compile(r"[^\W_]+")
 _QUERY_CHARACTERS: Final = 100_000  # a longer query says no more about what is asked
@@ -31,8 +31,8 @@ class Lexicon:
         sqlite3.OperationalError: SQLite has no FTS5.
     """
 
-    def __init__(self, words: Words, stop_words: Collection[str]) -> None:
-        self.words: Words = words
+    def __init__(self, words: WordRule, stop_words: Collection[str]) -> None:
+        self.words: WordRule = words
         self._stop_words = frozenset(stop_words)
         self._terms: dict[str, str] = {}
         self._connection = sqlite3.connect(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from .blocks import StoredPrecision
-    from .lexicon import Words
+    from .lexicon import WordRule
     from .settings import Settings
 
     Model = StaticModel | str | os.PathLike[str] | None
@@ -61,7 +61,7 @@ class OpenIndex:
         *,
         precision: StoredPrecision = "int8",
         truncate_dim: int | None = None,
-        words: Words | Literal["auto"] | None = "auto",
+        words: WordRule | Literal["auto"] | None = "auto",
         stop_words: Iterable[str] = ENGLISH,
         passage_characters: int | None = None,
         store_model: bool = False,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .lexicon import Words
+    from .lexicon import WordRule
 
 K1: Final = 1.2  # as in FTS5 and Lucene
 B: Final = 0.75
@@ -48,7 +48,7 @@ class Postings:
         words: the tokenizer of the full-text table.
     """
 
-    def __init__(self, words: Words) -> None:
+    def __init__(self, words: WordRule) -> None:
         self._words = words
         self._lengths: NDArray[np.int32] = np.zeros(0, np.int32)
         self._norms: NDArray[np.float32] | None = None
@@ -138,7 +138,7 @@ class Postings:
         return Posting(passages.astype(np.int32), scores.astype(np.float32))
 
 
-def read_frequency(connection: sqlite3.Connection, term: str, words: Words) -> int:
+def read_frequency(connection: sqlite3.Connection, term: str, words: WordRule) -> int:
     """Return how many passages hold a term; of a part of trigrams, how many at most."""
     condition, parameters = term_condition(term, words)
     sql = f"SELECT sum(doc) FROM temp.vocabulary WHERE {condition}"  # noqa: S608 - one of two texts
@@ -146,7 +146,9 @@ def read_frequency(connection: sqlite3.Connection, term: str, words: Words) -> i
     return int(count or 0)
 
 
-def _read_occurrences(connection: sqlite3.Connection, term: str, words: Words) -> NDArray[np.int64]:
+def _read_occurrences(
+    connection: sqlite3.Connection, term: str, words: WordRule
+) -> NDArray[np.int64]:
     """Return a passage id for each occurrence of a term."""
     condition, parameters = term_condition(term, words)
     sql = f"SELECT group_concat(doc) FROM temp.occurrences WHERE {condition}"  # noqa: S608 - as above

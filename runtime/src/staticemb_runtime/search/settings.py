@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from .blocks import StoredPrecision
-    from .lexicon import Words
+    from .lexicon import WordRule
 
 _MOST_DIMENSION: Final = 65_535
 
@@ -37,7 +37,7 @@ class Settings(NamedTuple):
     change: int
     dimension: int
     precision: StoredPrecision
-    words: Words | None
+    words: WordRule | None
     stop_words: str
     passage_characters: int | None
     model: str

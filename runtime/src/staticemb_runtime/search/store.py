@@ -26,7 +26,7 @@ from .connection import connect, defend, file_state, has_log, is_read_alone, res
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .lexicon import Words
+    from .lexicon import WordRule
 
 _BUSY: Final = ("locked", "busy")
 _FULL: Final = ("disk is full", "disk i/o error", "too big", "unable to open")
@@ -273,7 +273,7 @@ def is_missing(path: str) -> bool:
         return False
 
 
-def chosen_words(path: str, words: Words | Literal["auto"] | None) -> Words | None:
+def chosen_words(path: str, words: WordRule | Literal["auto"] | None) -> WordRule | None:
     """Return how an index finds words, as for `Index.create`.
 
     Raises:

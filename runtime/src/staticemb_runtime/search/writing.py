@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from .blocks import StoredPrecision
 
     Model = StaticModel | str | os.PathLike[str] | None
-    Vectors = ArrayLike | Iterable[ArrayLike] | Callable[[list[str]], ArrayLike]
+    GivenVectors = ArrayLike | Iterable[ArrayLike] | Callable[[list[str]], ArrayLike]
 
 BATCH_SIZE: Final = 8192
 
@@ -57,7 +57,7 @@ class WritableIndex(OpenIndex):
         ids: Iterable[str] | None = None,
         metadata: Iterable[Mapping[str, Any] | None] | None = None,
         sources: Iterable[str] | None = None,
-        vectors: Vectors | None = None,
+        vectors: GivenVectors | None = None,
         batch_size: int = BATCH_SIZE,
         progress: Callable[[int], None] | None = None,
     ) -> Added:
@@ -264,7 +264,7 @@ class WritableIndex(OpenIndex):
         documents: list[collection.NewDocument],
         total: int,
         given: NDArray[Any] | None,
-        vectors: Vectors | None,
+        vectors: GivenVectors | None,
     ) -> Callable[[], Added]:
         """Make the vectors of a batch; return a function that stores it in one transaction.
 

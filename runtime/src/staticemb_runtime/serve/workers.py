@@ -12,14 +12,15 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Final
 
 from ..errors import ServeError
-from .process import SHARED_METRICS, application, run
+from .process import application, run
+from .settings import SHARED_METRICS
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator
     from multiprocessing.context import SpawnProcess
 
-    from .process import ServerSettings
+    from .settings import ServerSettings
 
 # A process that ends sooner than this has a fault that another one would have as well.
 _STABLE_SECONDS: Final = 5.0

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .text_encoder import TextEncoder
 
     Ids = NDArray[np.int32]
-    Counts = NDArray[np.intp]
+    IdCounts = NDArray[np.intp]
 
 # Characters per block: few enough for the arrays to stay in the processor's cache.
 _BLOCK: Final = 1 << 17
@@ -133,7 +133,7 @@ class WordTokenizer:
                 return ids if self._limit is None else ids[: self._limit]
         return self.encode([text])[0]
 
-    def _encode(self, texts: list[str], size: int) -> tuple[Ids, Counts]:
+    def _encode(self, texts: list[str], size: int) -> tuple[Ids, IdCounts]:
         """Encode texts in blocks of about `size` characters."""
         splitter = self._encoder.splitter
         if splitter is None:
@@ -141,7 +141,7 @@ class WordTokenizer:
         ends = list(accumulate(map(len, texts), initial=0))
         if ends[-1] <= _FEW_CHARACTERS and len(texts) <= _FEW_TEXTS:
             return self._encode_few(splitter, texts)
-        blocks: list[tuple[Ids, Counts]] = []
+        blocks: list[tuple[Ids, IdCounts]] = []
         begin = 0
         while begin < len(texts):
             end = bisect_right(ends, ends[begin] + size) - 1
@@ -153,7 +153,7 @@ class WordTokenizer:
             begin = end
         return _concatenate(blocks)
 
-    def _shortened(self, encoded: WordIds) -> tuple[Ids, Counts]:
+    def _shortened(self, encoded: WordIds) -> tuple[Ids, IdCounts]:
         """Return ids without the unknown token, of each text the first ones."""
         ids, counts = encoded
         if self._unknown is not None:
@@ -167,9 +167,9 @@ class WordTokenizer:
             ids, counts = ids[place < self._limit], np.minimum(counts, self._limit)
         return ids, counts
 
-    def _encode_each(self, texts: list[str], start: int) -> tuple[Ids, Counts]:
+    def _encode_each(self, texts: list[str], start: int) -> tuple[Ids, IdCounts]:
         """Encode texts singly with the whole pipeline; an InvalidTextError names a failing text."""
-        encoded: list[tuple[Ids, Counts]] = []
+        encoded: list[tuple[Ids, IdCounts]] = []
         for index, text in enumerate(texts, start):
             try:
                 encoded.append(self._shortened(self._encoder.texts([text])))
@@ -185,7 +185,7 @@ class WordTokenizer:
 
     # --- a few texts ------------------------------------------------------------------------------
 
-    def _encode_few(self, splitter: Splitter, texts: list[str]) -> tuple[Ids, Counts]:
+    def _encode_few(self, splitter: Splitter, texts: list[str]) -> tuple[Ids, IdCounts]:
         packed = [self._encode_one(splitter, text) for text in texts]
         ids = np.frombuffer(b"".join(packed), np.int32)
         counts = np.fromiter(map(len, packed), np.intp, len(packed)) // 4
@@ -245,7 +245,7 @@ class WordTokenizer:
 
     # --- blocks -----------------------------------------------------------------------------------
 
-    def _encode_long(self, splitter: Splitter, text: str) -> tuple[Ids, Counts]:
+    def _encode_long(self, splitter: Splitter, text: str) -> tuple[Ids, IdCounts]:
         """Encode a text longer than a block by segments: its words are never all in memory."""
         packed = bytearray()  # it grows in place: ids of a long text take as much as the text
         begin = 0
@@ -281,7 +281,7 @@ class WordTokenizer:
         return merge([(clean, encoded), (~clean, self._encode_odd(splitter, rest))])
 
     def _encode_words(
-        self, words: Words, counts: Counts, odd: NDArray[np.bool_] | None
+        self, words: Words, counts: IdCounts, odd: NDArray[np.bool_] | None
     ) -> tuple[NDArray[np.bool_] | None, WordIds]:
         """Encode texts that are cut into words.
 
@@ -334,7 +334,7 @@ def _refine(first: NDArray[np.bool_] | None, second: NDArray[np.bool_]) -> NDArr
     return first
 
 
-def _concatenate(parts: list[tuple[Ids, Counts]]) -> tuple[Ids, Counts]:
+def _concatenate(parts: list[tuple[Ids, IdCounts]]) -> tuple[Ids, IdCounts]:
     if len(parts) == 1:
         return parts[0]
     if not parts:
@@ -346,8 +346,8 @@ def _concatenate(parts: list[tuple[Ids, Counts]]) -> tuple[Ids, Counts]:
 def _surrogate(texts: Sequence[str], start: int) -> InvalidTextError:
     """Make the error that names the first lone surrogate."""
     for index, text in enumerate(texts, start):
-        if found := lone_surrogate(text):
-            return InvalidTextError(f"expected valid Unicode, found {found}", index=index)
+        if surrogate := lone_surrogate(text):
+            return InvalidTextError(f"expected valid Unicode, found {surrogate}", index=index)
     raise AssertionError("no text holds a lone surrogate")
 
 

@@ -1,4 +1,4 @@
-"""What may replace the frozen fit, if it predicts held-out texts better."""
+"""Alternatives to the frozen fit: a hidden layer, or a tuned table. Used if they predict better."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .fitting import FittedHead
 
 
-def check_further(hidden: int | None, tune: bool, weighted: bool) -> None:
+def check_alternatives(hidden: int | None, tune: bool, weighted: bool) -> None:
     """Check the options of a fit beyond the frozen linear layer.
 
     Raises:

@@ -1,4 +1,4 @@
-"""A server's vectors cost money: they stay on disk until a command's output is complete."""
+"""The vectors of a server, which cost money: kept on disk until a command's output is complete."""
 
 from __future__ import annotations
 

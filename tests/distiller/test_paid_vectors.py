@@ -1,6 +1,7 @@
 """Commands that ask a server: what a killed run has paid for is not paid for again."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 from distiller.embedding_server import EmbeddingServer
 from staticemb_distiller.adaptation.adapt import adapt
+from staticemb_distiller.cli.main import main
 from staticemb_distiller.teacher.server_results import checkpoint_of
 from staticemb_runtime.search import Index
 
@@ -83,6 +85,36 @@ def test_a_folder_of_ones_own_stays_and_texts_of_both_kinds_are_encoded_once(
         adapt("none", corpus, output, **options)
         assert len(server.texts) == len(set(server.texts))  # pseudo-queries are documents here
     assert {path.name for path in tmp_path.iterdir()} == {cache.name, output.name, "corpus.jsonl"}
+
+
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    [
+        ("adapt", {"Document vectors": 300, "Query vectors": 60}),
+        ("index", {"Documents": 300}),
+        ("distill", {"Token vectors": 0, "Text vectors": 300}),
+    ],
+)
+def test_the_progress_shows_the_tokens_that_the_server_counts(
+    name, steps, server, corpus, tmp_path, capsys
+):
+    command = [name, "--teacher", server.spec, "-o", str(tmp_path / "output")]
+    if name == "adapt":
+        command += [*WORDPIECE, "--documents", corpus]
+    elif name == "index":
+        model = str(tmp_path / "model.staticemb")
+        adapt("none", TEXTS[:50], model, teacher=server.spec, tokenizer="train:wordpiece")
+        command += [corpus, "--model", model]
+    else:
+        command = [name, server.spec, *WORDPIECE[1:], "--fit", corpus, "--dims", "4", *command[3:]]
+    assert main(command) == 0
+    lines = capsys.readouterr().err.splitlines()
+    for step, texts in steps.items():
+        last = [line for line in lines if line.startswith(f"{step}: 100%")][-1]
+        found = re.search(r", ([\d,]+) tokens\]$", last)
+        assert found, last
+        # The server counts three tokens for each text.
+        assert int(found[1].replace(",", "")) >= 3 * texts
 
 
 def test_a_stream_as_output_has_no_checkpoint():

@@ -283,9 +283,12 @@ def _token_vectors(
         progress.track("Token vectors", len(vocabulary), "tokens") as advance,
     ):
         steps = fit_recipe.steps(advance, teacher, progress)
-        return token_text_vectors(
+        vectors = token_text_vectors(
             teacher, vocabulary.tokenizer_json, len(vocabulary), folder, steps
         )
+        # Tokens without a text are not encoded.
+        steps(len(vocabulary), len(vocabulary))
+        return vectors
 
 
 def _clear(

@@ -12,6 +12,7 @@ from ..errors import CollectionError
 from ..output_file import check_folders, check_output
 from ..progress import Progress
 from ..scratch_folder import scratch_folder
+from ..teacher.reporting import with_tokens
 from ..teacher.server_results import paid_vectors
 from ..vocabulary.token_ids import TokenIds
 from .adapted_file import Dtype
@@ -176,7 +177,7 @@ def _collected(
         if source.teacher is not None:
             total = sum(1 for _ in source.texts())
             with progress.track("Document vectors", total, "documents") as advance:
-                for block, vectors in source.blocks(advance):
+                for block, vectors in source.blocks(with_tokens(advance, source.teacher, progress)):
                     collector.add(block, vectors)
         else:
             progress.status("Reading documents")

@@ -14,6 +14,7 @@ from ..fitting.centering import center, common_direction, mean_vector
 from ..fitting.ridge_fit import count_matrix
 from ..table.mixing import mixed
 from ..table.space import Space
+from ..teacher.reporting import with_tokens
 from ..vocabulary.token_ids import TokenIds
 from .adapted_file import Adapted, Dtype, axes_of, write_adapted
 from .choosing import (
@@ -93,7 +94,7 @@ class Adaptation:
         encode = self._source.encode_queries
         assert encode is not None
         with self._progress.track("Query vectors", len(texts), unit) as advance:
-            return encode(texts, advance)
+            return encode(texts, with_tokens(advance, self._source.teacher, self._progress))
 
     def _query_rows(self) -> QueryRows | None:
         """Let a teacher that encodes queries differently encode spans and generated sequences."""

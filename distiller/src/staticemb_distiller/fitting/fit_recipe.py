@@ -15,7 +15,8 @@ from ..corpus.source_spec import GIVEN
 from ..progress import BlockProgress
 from ..recipe.budget import Budget
 from ..scratch_folder import scratch_folder
-from ..teacher.text_encoder import LocalTeacher, StreamingEncoder
+from ..teacher.reporting import with_tokens
+from ..teacher.text_encoder import LocalTeacher
 from ..teacher.text_limit import text_limit
 from .fit_texts import Fitted, fit_table
 from .options import FitOptions
@@ -182,13 +183,11 @@ def steps(
 
     For a server, the tokens that it has counted are shown as well.
     """
-    before = 0
+    before, shown = 0, with_tokens(advance, teacher, progress)
 
     def encoded(done: int, total: int) -> None:
         nonlocal before
-        if isinstance(teacher, StreamingEncoder):
-            progress.detail(f"{teacher.tokens:,} tokens")
-        advance(done - before)
+        shown(done - before)
         before = done
 
     return encoded

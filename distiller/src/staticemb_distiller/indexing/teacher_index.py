@@ -21,6 +21,7 @@ from ..progress import Progress
 from ..teacher.cache import TeacherCache
 from ..teacher.cached import through_cache
 from ..teacher.open_teacher import open_teacher
+from ..teacher.reporting import with_tokens
 from ..teacher.server_results import paid_vectors
 
 if TYPE_CHECKING:
@@ -115,9 +116,10 @@ def index_with_teacher(
     total = sum(1 for _ in documents())
     with paid_vectors(teacher, path, teacher_cache) as cache:
         made: _Vectors
-        if teacher is not None:
-            made = _TeacherVectors(open_teacher(teacher), cache)
-            _check_teacher(loaded, made.teacher, cache, progress)
+        opened = None if teacher is None else open_teacher(teacher)
+        if opened is not None:
+            made = _TeacherVectors(opened, cache)
+            _check_teacher(loaded, opened, cache, progress)
         else:
             assert vectors is not None
             made = _GivenVectors(vectors, vector, total)
@@ -136,7 +138,8 @@ def index_with_teacher(
                     f"{path}: expected an index of whole documents for given vectors"
                 )
             with progress.track("Documents", total, "documents") as advance:
-                added = _add(index, documents(), made, advance)
+                shown = with_tokens(advance, opened, progress)
+                added = _add(index, documents(), made, shown)
             made.finish()
             index.optimize()
     return added
@@ -158,15 +161,15 @@ class _Vectors:
 
 class _TeacherVectors(_Vectors):
     def __init__(self, teacher: TextEncoder, folder: Path | None) -> None:
-        self.teacher = teacher
+        self._teacher = teacher
         self._store = (
             None if folder is None else TeacherCache(folder, teacher.about("document"), teacher.dim)
         )
 
     def of(self, texts: list[str]) -> NDArray[Any]:
         if self._store is None:
-            return self.teacher.encode(texts, kind="document")
-        return through_cache(self._store, self.teacher, texts)
+            return self._teacher.encode(texts, kind="document")
+        return through_cache(self._store, self._teacher, texts)
 
 
 class _GivenVectors(_Vectors):

@@ -1,8 +1,10 @@
-"""A teacher that reports each batch, for a progress bar."""
+"""Reports of a teacher for a progress bar: each batch, and the tokens that a server counts."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from .text_encoder import StreamingEncoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -10,8 +12,30 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ..progress import Progress
     from .text_encoder import LocalTeacher
     from .token_vectors import TokenPooling
+
+
+def with_tokens(
+    advance: Callable[[int], object], teacher: object, progress: Progress
+) -> Callable[[int], object]:
+    """Return `advance`, which also shows the tokens that a server has counted so far.
+
+    Args:
+        advance: The function that `Progress.track` yields.
+        teacher: The teacher. If it is not a server, or is None, `advance` is returned as it is.
+        progress: The progress display.
+    """
+    if isinstance(teacher, StreamingEncoder):
+        server = teacher
+
+        def counted(done: int) -> None:
+            progress.detail(f"{server.tokens:,} tokens")
+            advance(done)
+
+        return counted
+    return advance
 
 
 class ReportingTeacher:

@@ -130,6 +130,11 @@ def chart(content: Results) -> str:
     return drawing.bars("Quality of the bundled model and its peers", groups)
 
 
+def _named(model: str) -> str:
+    """Return a model's name in a table: BM25 and TF-IDF are spelled as everywhere."""
+    return LABELS[model] if model in WORD_COUNTS else model
+
+
 def _color(model: str) -> str:
     return drawing.OURS if model == DEFAULT_MODEL else drawing.PEER
 
@@ -139,7 +144,7 @@ def against(content: Results) -> str:
     titles = {column.tasks: title for title, column in TASKS.items() if column.metric is None}
     lines = ["| task | against | difference | 95 % interval |", "|---|---|---:|---:|"]
     lines += [
-        f"| {titles[row['of']]} | {row['baseline']} | {row['value']:+.1f} "
+        f"| {titles[row['of']]} | {_named(row['baseline'])} | {row['value']:+.1f} "
         f"| {row['low']:+.1f} to {row['high']:+.1f} |"
         for row in content["differences"]
         if row["of"] in titles
@@ -166,7 +171,7 @@ def _translations() -> dict[str, Column]:
 
 def _table(content: Results, tasks: dict[str, Column]) -> str:
     models = _models(content)
-    heads = [LABELS.get(model, model) if model in WORD_COUNTS else model for model in models]
+    heads = [_named(model) for model in models]
     lines = ["| | " + " | ".join(heads) + " |", "|---|" + "---:|" * len(models)]
     for title, column in tasks.items():
         values = (column.mean(content["scores"], model) for model in models)

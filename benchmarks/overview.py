@@ -60,7 +60,8 @@ def _quality() -> str:
         "Static: the bundled model; *adapted*: a model fitted to the collection's documents, whose "
         "queries search the transformer's vectors. Transformer: all-MiniLM-L6-v2; in the rows with "
         "BM25 it has BM25 too. Spearman (similarity), accuracy (classes) and NDCG@10 (search), "
-        "times 100. Share: of the transformer's figure."
+        "times 100. Share: of the transformer's figure. Search: "
+        f"{_measured('search')}; with BM25 and adapted: {_measured('adaptation')}."
     )
     return f"{drawing.table(heads, body)}\n\n{note}"
 
@@ -83,7 +84,18 @@ def _cost() -> str:
     }
     body = [[title, *(_figure(value) for value in values)] for title, values in lines.items()]
     table = drawing.table(["cost on a CPU", "static", "transformer"], body)
-    return f"{table}\n\n{drawing.machine(_results('throughput'))}"
+    made = _results("throughput")["environment"]
+    measured = [
+        f"{title}: {_measured(name)}"
+        for title, name in (("Query", "latency"), ("paragraphs", "throughput"), ("rest", "start"))
+    ]
+    return f"{table}\n\n{made['processor']}, Python {made['python']}. {'; '.join(measured)}."
+
+
+def _measured(name: str) -> str:
+    """Name the commit and the day of results."""
+    content = _results(name)
+    return f"{drawing.commits(content)}, {content['environment']['date']}"
 
 
 def _figure(value: float) -> str:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import drawing
+
 DOCUMENTS = 100_000_000
 DOLLARS_A_CORE_HOUR = 0.05  # an assumption, which the page names as one
 SHARD_ROWS = 1_000_000
@@ -27,6 +29,7 @@ def section(content: dict[str, Any]) -> str:
             f"| {name} | {row['texts_per_second']:,.0f} | {row['megabytes_per_second']:,.1f} "
             f"| {shown} |"
         )
+    lines += ["", drawing.machine(content, "numpy", "model2vec", "pyarrow")]
     return "\n".join(lines + _scaling(results))
 
 
@@ -69,7 +72,8 @@ def _plan(content: dict[str, Any]) -> str:
         f"Measured: {rate / 1e6:,.1f} MB of text a second in one process on one core of "
         f"{environment['processor'] or environment['architecture']}, reading and writing included. "
         "The rows scale that by the bytes of the documents. The price of a core-hour, "
-        f"${DOLLARS_A_CORE_HOUR:g}, is an assumption: put your own in its place below.",
+        f"${DOLLARS_A_CORE_HOUR:g}, is an assumption: put your own in its place below. "
+        f"{drawing.commits(content).capitalize()}, {environment['date']}.",
         "",
         "| a document | all texts | core-hours | hours on 16 cores "
         f"| at an assumed ${DOLLARS_A_CORE_HOUR:g} a core-hour |",

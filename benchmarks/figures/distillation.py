@@ -13,4 +13,5 @@ def section(content: dict[str, Any]) -> str:
     ]
     cores = content["environment"]["cores"]
     head = f"all-MiniLM-L6-v2 to 256 dimensions, no text, {cores} cores"
-    return drawing.table([head, "s", "as fast as model2vec"], body)
+    table = drawing.table([head, "s", "as fast as model2vec"], body)
+    return f"{table}\n\n{drawing.machine(content, 'numpy', 'torch', 'model2vec')}"

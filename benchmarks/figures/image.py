@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import drawing
+
 
 def section(content: dict[str, Any]) -> str:
     """Return a sentence."""
@@ -11,5 +13,6 @@ def section(content: dict[str, Any]) -> str:
         f"The {len(sizes)} packages are {total / 1e6:.0f} MB, {numpy / 1e6:.0f} of them numpy and "
         f"{ours / 1e6:.0f} the wheel with its model: the bytes of the files that the Dockerfile's "
         f"steps install (`python benchmarks/image.py`, {made['system']} {made['architecture']}, "
-        f"Python {made['python']}, {made['date']}). The base image comes on top."
+        f"Python {made['python']}, {drawing.commits(content)}, {made['date']}). "
+        "The base image comes on top."
     )

@@ -27,7 +27,8 @@ def section(content: dict[str, Any]) -> str:
         for part, label in ROWS.items()
         if all(part in results[kind] for kind in KINDS)
     ]
-    return drawing.table(["µs a token, one core, warm", *KINDS], body)
+    table = drawing.table(["µs a token, one core, warm", *KINDS], body)
+    return f"{table}\n\n{drawing.machine(content, 'numpy', 'tokenizers', 'torch')}"
 
 
 def _time(value: float) -> str:

@@ -10,7 +10,8 @@ import figures.bulk as bulk
 
 bulk.DOLLARS_A_CORE_HOUR = 0.2
 results = {"texts": 1000, "text_bytes": 500_000, "rows": {"one": {"megabytes_per_second": 10.0}}}
-content = {"environment": {"processor": "p"}, "results": results}
+environment = {"processor": "p", "commit": "c", "date": "d"}
+content = {"environment": environment, "results": results}
 print(json.dumps(bulk.further(content)["bulk plan"]))
 """
 
@@ -40,7 +41,9 @@ results = {
     "start": {"texts": 8, "seconds": {"one": 0.31, "two": 0.92}},
 }
 alone = results | {"two_processes_times_one": None}
-print(json.dumps([bulk.section({"results": each}) for each in (results, alone)]))
+environment = {"processor": "p", "python": "3", "versions": {}, "commit": "c", "date": "d"}
+shown = [bulk.section({"environment": environment, "results": each}) for each in (results, alone)]
+print(json.dumps(shown))
 """
 
 

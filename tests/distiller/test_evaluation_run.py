@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -410,6 +411,24 @@ def test_languages_have_a_row_each_and_a_mean(tmp_path):
     shown = in_terminal(results)
     assert "| sts/other | spearman |" in shown
     assert "| sts/n-de-test | spearman |" not in shown
+
+
+def test_tables_are_cut_between_columns_to_the_width_of_a_terminal(folder):
+    results = evaluate(data.topics, folder, baseline=[data.noise, "bm25", "tfidf"])
+    results.resamples = 100
+    whole = in_terminal(results)
+    assert max(map(len, whole.splitlines())) > 80
+    shown = in_terminal(results, 80)
+    assert max(map(len, shown.splitlines())) <= 80
+
+    def cells(text):
+        rows = [row.split("|")[1:-1] for row in text.splitlines() if row.startswith("|")]
+        return Counter(cell.strip() for row in rows for cell in row if " to " in cell)
+
+    assert cells(shown) == cells(whole)
+    for part in shown.partition("Tasks")[2].split("\n\n")[1:]:
+        assert part.startswith("| task | metric | ")
+    assert in_terminal(results, 5).count("\n") >= shown.count("\n")
 
 
 def test_seconds_are_those_of_the_models_own_calls(folder):

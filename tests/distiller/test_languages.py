@@ -63,7 +63,17 @@ def test_sequences_have_the_frequent_words_of_the_language(language):
 
 
 @pytest.mark.parametrize(
-    ("code", "meant"), [("deu", "(deu is de here)"), ("pt-BR", "(pt-BR is pt here)"), ("xx", "")]
+    ("code", "meant"),
+    [
+        ("deu", "; the nearest is de"),
+        ("pt-BR", "; the nearest is pt"),
+        ("zh-TW", "; the nearest is zh"),
+        ("cmn", "; the nearest is zh"),
+        ("no", "; the nearest is nb"),
+        ("hr", "; the nearest is sh"),
+        ("eu", ""),
+        ("xx", ""),
+    ],
 )
 def test_a_language_without_a_list_is_named(code, meant):
     with pytest.raises(TextSourceError) as caught:
@@ -79,6 +89,12 @@ def test_a_language_without_a_list_is_named(code, meant):
 def test_codes_of_another_form_are_refused(codes):
     with pytest.raises(RecipeError, match="fit_language"):
         Recipe(fit_language=codes)
+
+
+@pytest.mark.parametrize("code", ["pt_BR", "EN"])
+def test_the_error_about_a_code_of_another_form_says_how_codes_are_written(code):
+    with pytest.raises(RecipeError, match=f"lower case and without a country, .*{code}"):
+        Recipe(fit_language=(code,))
 
 
 def test_an_earlier_recipe_has_one_language():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from itertools import chain
@@ -158,7 +159,8 @@ def run(arguments: argparse.Namespace) -> int:
             record.save(path, content())
     report_on_stdout = Path(STANDARD_OUTPUT) in (path for path, _ in written)
     stream = sys.stderr if report_on_stdout else sys.stdout
-    stream.write(in_terminal(results) + "\n")
+    width = shutil.get_terminal_size().columns if stream.isatty() else None
+    stream.write(in_terminal(results, width) + "\n")
     for name, facts in results.facts.items():
         if zeros := facts.get("zero_vectors"):
             sys.stderr.write(

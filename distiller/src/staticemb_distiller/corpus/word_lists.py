@@ -14,6 +14,7 @@ from typing import Any
 from ..errors import MissingPackageError, TextSourceError
 
 _MOST = 40_000
+_CLOSE = 9  # the distance by langcodes of Croatian from sh, whose list has its words
 
 
 def word_list(language: str, most: int = _MOST) -> tuple[str, ...]:
@@ -44,18 +45,26 @@ def _known(language: str) -> str:
     available = sorted(_package().available_languages("best"))
     if language in available:
         return language
-    # Imported here: a dependency of wordfreq.
-    import langcodes
-
-    try:
-        code = langcodes.get(language).language
-    except langcodes.tag_parser.LanguageTagError:
-        code = None
-    meant = f" ({language} is {code} here)" if code != language and code in available else ""
+    nearest = _nearest(language, available)
+    meant = f"; the nearest is {nearest}" if nearest in available else ""
     raise TextSourceError(
         f"fit_language: expected codes of languages with a word list, {' '.join(available)}; "
         f"found {language!r}{meant}"
     )
+
+
+def _nearest(language: str, available: list[str]) -> str | None:
+    """Return the code of a list for the same language, or a close one; None for no code."""
+    # Imported here: a dependency of wordfreq.
+    import langcodes
+
+    try:
+        code: str | None = langcodes.get(language).language
+        if code not in available:
+            code, _ = langcodes.closest_match(language, available, max_distance=_CLOSE)
+    except langcodes.tag_parser.LanguageTagError:
+        code = None
+    return code
 
 
 def _package() -> Any:  # noqa: ANN401 - the package has no types

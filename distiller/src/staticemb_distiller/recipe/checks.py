@@ -46,7 +46,8 @@ def check_ranges(recipe: Recipe) -> None:
         refuse("seed", "a number from 0 to 2^32 - 1", recipe.seed)
     for language in recipe.fit_language:
         if not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z]+)*", language):
-            refuse("fit_language", "codes of languages, such as en", language)
+            expected = "codes of languages in lower case and without a country, such as en"
+            refuse("fit_language", expected, language)
         if recipe.fit_language.count(language) > 1:
             refuse("fit_language", "each language once", list(recipe.fit_language))
     alone = next((name for name in ("none", GIVEN) if name in recipe.fit), None)

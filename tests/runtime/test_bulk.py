@@ -34,10 +34,11 @@ TEXTS = st.lists(st.none() | st.lists(WORDS, max_size=6).map(" ".join), max_size
 TYPES = {
     "string": pa.string(),
     "large_string": pa.large_string(),
-    "string_view": pa.string_view() if hasattr(pa, "string_view") else pa.string(),
     "dictionary": pa.dictionary(pa.int8(), pa.string()),
     "dictionary_of_large": pa.dictionary(pa.int32(), pa.large_string()),
 }
+if int(pa.__version__.partition(".")[0]) >= 25:
+    TYPES["string_view"] = pa.string_view()
 
 
 @pytest.fixture(scope="module")

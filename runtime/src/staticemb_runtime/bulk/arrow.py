@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from ..errors import InputEncodingError, InputError, MissingPackageError
-from ..records.parquet import vector_array
+from ..records.parquet import arrow_version, vector_array
 from ..records.readers import TEXT_COLUMN
 from ..records.writers import VECTOR_COLUMN
 from .texts import BATCH_BYTES, TextEmbedder, VectorOptions
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ..model import StaticModel
+
+_WHOLE_VIEWS: Final = 25  # the first version of pyarrow that knows the size of string views
 
 
 class BatchOptions(VectorOptions, total=False):
@@ -221,10 +223,9 @@ def _is_text(arrow: Any, kind: Any) -> bool:  # noqa: ANN401 - pyarrow and a typ
     types = arrow.types
     if types.is_dictionary(kind):
         kind = kind.value_type
-    is_view = getattr(types, "is_string_view", lambda _: False)
-    return bool(
-        types.is_string(kind) or types.is_large_string(kind) or is_view(kind) or types.is_null(kind)
-    )
+    if arrow_version() >= _WHOLE_VIEWS and types.is_string_view(kind):
+        return True
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_null(kind))
 
 
 def _texts(column: pyarrow.Array, prefix: str, first: int) -> list[str | None]:

@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from ..errors import InputError, OutputError
 from ..records.output_file import output_file, reported
+from ..records.parquet import as_lists, stored_type
 from ..records.readers import PARQUET_DATES, check_names, not_parquet
 from .arrow import BatchEmbedder, import_arrow
 from .texts import BATCH_BYTES
@@ -119,7 +120,11 @@ class BatchWriter:
         arrow = import_arrow()
         import pyarrow.parquet
 
-        self._arrow, self._schema = arrow, schema
+        self._arrow = arrow
+        at = schema.get_field_index(vectors)
+        field = schema.field(at)
+        self._lists_at = None if stored_type(field.type) == field.type else at
+        schema = self._schema = schema.set(at, field.with_type(stored_type(field.type)))
         leaves = _leaves(schema)
         prefix = f"{vectors}."
         others = [leaf for leaf in leaves if not leaf.startswith(prefix)]
@@ -138,6 +143,10 @@ class BatchWriter:
 
     def write(self, batch: pyarrow.RecordBatch) -> None:
         """Add a batch."""
+        if self._lists_at is not None:
+            columns = batch.columns
+            columns[self._lists_at] = as_lists(columns[self._lists_at])
+            batch = self._arrow.RecordBatch.from_arrays(columns, schema=self._schema)
         self._waiting.append(batch)
         self._size += batch.nbytes
         if self._size >= _GROUP_BYTES:

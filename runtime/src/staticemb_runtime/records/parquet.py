@@ -30,17 +30,18 @@ if TYPE_CHECKING:
     Schema = Any  # of pyarrow
 
 _BLOCK_ROWS: Final = 8192
+_NULLS_IN_FIXED_SIZE: Final = 26  # the first version of pyarrow that reads them
 
 
 class ParquetWriter(Writer):
-    """A writer of the input's columns and the column `embedding`, a fixed-size list."""
+    """A writer of the input's columns and the column `embedding`, of `stored_type`."""
 
     seeks = True
 
     def __init__(self, path: str, file: IO[bytes], dim: int, dtype: np.dtype[Any]) -> None:
         super().__init__(path, file, dim, dtype)
         arrow = import_parquet(path)
-        self._vectors: Any = arrow.list_(arrow.from_numpy_dtype(dtype), dim)
+        self._vectors = stored_type(arrow.list_(arrow.from_numpy_dtype(dtype), dim))
         self._parts = ParquetParts(path, file, arrow.schema([(VECTOR_COLUMN, self._vectors)]))
 
     def add(self, records: Sequence[Record], vectors: NDArray[Any], present: Present) -> None:
@@ -250,11 +251,38 @@ def import_parquet(path: str) -> Any:  # noqa: ANN401 - a module without types
     return pyarrow
 
 
+def stored_type(kind: Any) -> Any:  # noqa: ANN401 - pyarrow's
+    """Return the type in a file for a fixed-size list of pyarrow.
+
+    Versions of pyarrow before 26 write nulls in fixed-size lists, but cannot read them from Parquet
+    again. There a list stores them, whose bytes in the file are the same.
+    """
+    import pyarrow
+
+    return kind if arrow_version() >= _NULLS_IN_FIXED_SIZE else pyarrow.list_(kind.value_type)
+
+
+def as_lists(array: Any) -> Any:  # noqa: ANN401 - pyarrow's
+    """Return an array of fixed-size lists as lists, in which a null is empty."""
+    import pyarrow
+
+    ends = np.cumsum(array.is_valid().to_numpy(zero_copy_only=False)) * array.type.list_size
+    offsets = pyarrow.array(np.concatenate([[0], ends]).astype(np.int32))
+    return pyarrow.ListArray.from_arrays(offsets, array.flatten(), mask=array.is_null())
+
+
+def arrow_version() -> int:
+    """Return the major version of pyarrow."""
+    import pyarrow
+
+    return int(pyarrow.__version__.partition(".")[0])
+
+
 def vector_array(kind: Any, vectors: NDArray[Any], present: Present) -> Any:  # noqa: ANN401
     """Return vectors as an Arrow array.
 
     Args:
-        kind: the type of a fixed-size list of pyarrow.
+        kind: the type of a list of pyarrow, of fixed size or not.
         vectors: (n, d).
         present: (n,) which vectors are not null; None: all.
     """
@@ -264,4 +292,6 @@ def vector_array(kind: Any, vectors: NDArray[Any], present: Present) -> Any:  # 
     bits = None
     if present is not None:
         bits = pyarrow.py_buffer(np.packbits(present, bitorder="little").tobytes())
-    return pyarrow.Array.from_buffers(kind, len(vectors), [bits], children=[flat])
+    fixed = pyarrow.list_(flat.type, vectors.shape[1])
+    array = pyarrow.Array.from_buffers(fixed, len(vectors), [bits], children=[flat])
+    return array if kind == fixed else as_lists(array)

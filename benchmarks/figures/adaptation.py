@@ -68,8 +68,17 @@ def further(content: dict[str, Any]) -> dict[str, str]:
             ways = [found["BM25"]["alone"], teacher["alone"], adapted["alone"]]
             cells = [*(f"{way:.1f}" for way in ways), share]
             cells += [f"{way['with BM25']:.1f}" for way in (teacher, adapted)]
-            rows.append([f"{len(union['ndcg'])}", NAMES[name], *cells])
-    union_heads = ["collections", "queries of", "BM25", "teacher", "adapted", "share"]
+            number = f"{len(union['ndcg'])}"
+            rows.append([number, NAMES[name], f"{union['documents']:,}", *cells])
+    union_heads = [
+        "collections",
+        "queries of",
+        "adapted to documents",
+        "BM25",
+        "teacher",
+        "adapted",
+        "share",
+    ]
     union_heads += ["teacher with BM25", "adapted with BM25"]
     return {
         "adaptation_fewer": drawing.table(heads, body),

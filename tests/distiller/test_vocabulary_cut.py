@@ -61,7 +61,7 @@ def test_promise_for_random_tokenizers_and_every_short_string(family):
         covered += check_promise(tokenizer, keep, STRINGS)
 
     check()
-    assert covered > 1000
+    assert covered > 100  # usually some thousands; the draw decides
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -300,6 +300,7 @@ def test_a_stopped_writer_leaves_nothing(tmp_path, number):
     assert names(tmp_path) == []
 
 
+@pytest.mark.file_size_limit
 @pytest.mark.parametrize("arguments", [["convert", "w.vec"], ["export", "m", "--to", "model2vec"]])
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path, arguments):
     resource = pytest.importorskip("resource")

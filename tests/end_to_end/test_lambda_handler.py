@@ -381,11 +381,17 @@ def test_in_lambda_the_import_opens_the_index_and_reads_its_vectors(path, index,
 
 def test_in_lambda_no_index_is_no_search(path):
     code = (
-        "import sys, staticemb_runtime.aws_lambda.function as module\n"
-        "assert not {'sqlite3', 'staticemb_runtime.search'} & sys.modules.keys()"
+        "import sys; before = set(sys.modules)\n"
+        "import staticemb_runtime.aws_lambda.function\n"
+        "assert not {'sqlite3', 'staticemb_runtime.search'} & (set(sys.modules) - before)"
     )
     done = start(code, STATICEMB_MODEL=str(path))
     assert done.returncode == 0, done.stderr
+
+
+def test_in_lambda_the_first_text_of_a_model_that_does_not_know_it_is_no_warning(path):
+    done = start("import staticemb_runtime.aws_lambda.function", STATICEMB_MODEL=str(path))
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(

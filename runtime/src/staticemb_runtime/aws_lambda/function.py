@@ -157,7 +157,7 @@ def _answer(resources: Resources, request: object) -> dict[str, Any]:
 def _model() -> StaticModel:
     model = StaticModel.load(chosen() or _bundled(FILE_NAME))
     model.tokenize("warm")  # builds the tokenizer, which encode may postpone
-    model.encode(["warm"])
+    model.encode(["warm"], on_empty="zero")
     return model
 
 

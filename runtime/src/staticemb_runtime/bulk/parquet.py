@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from ..errors import InputError, OutputError
 from ..records.output_file import output_file, reported
-from ..records.parquet import as_lists, stored_type
+from ..records.parquet import stored_type
 from ..records.readers import PARQUET_DATES, check_names, not_parquet
 from .arrow import BatchEmbedder, import_arrow
 from .texts import BATCH_BYTES
@@ -120,11 +120,7 @@ class BatchWriter:
         arrow = import_arrow()
         import pyarrow.parquet
 
-        self._arrow = arrow
-        at = schema.get_field_index(vectors)
-        field = schema.field(at)
-        self._lists_at = None if stored_type(field.type) == field.type else at
-        schema = self._schema = schema.set(at, field.with_type(stored_type(field.type)))
+        self._arrow, self._schema = arrow, schema
         leaves = _leaves(schema)
         prefix = f"{vectors}."
         others = [leaf for leaf in leaves if not leaf.startswith(prefix)]
@@ -143,10 +139,6 @@ class BatchWriter:
 
     def write(self, batch: pyarrow.RecordBatch) -> None:
         """Add a batch."""
-        if self._lists_at is not None:
-            columns = batch.columns
-            columns[self._lists_at] = as_lists(columns[self._lists_at])
-            batch = self._arrow.RecordBatch.from_arrays(columns, schema=self._schema)
         self._waiting.append(batch)
         self._size += batch.nbytes
         if self._size >= _GROUP_BYTES:
@@ -185,7 +177,7 @@ def embed_parquet(
         file: the input.
         source: its name in messages.
         output: the file to write.
-        embedder: the model, its parameters and the column.
+        embedder: the model, its parameters and the column; its vectors get the type of a file.
         advance: called after each batch with its number of rows, and the share of all that is done.
         commit: called with the written file before it gets its name.
 
@@ -196,6 +188,7 @@ def embed_parquet(
     """
     arrow = import_arrow()
     table = ParquetInput(file, source)
+    embedder.field = embedder.field.with_type(stored_type(embedder.field.type))
     try:
         schema = embedder.schema(table.schema)
     except InputError as error:

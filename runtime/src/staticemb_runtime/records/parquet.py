@@ -262,7 +262,7 @@ def stored_type(kind: Any) -> Any:  # noqa: ANN401 - pyarrow's
     return kind if arrow_version() >= _NULLS_IN_FIXED_SIZE else pyarrow.list_(kind.value_type)
 
 
-def as_lists(array: Any) -> Any:  # noqa: ANN401 - pyarrow's
+def _as_lists(array: Any) -> Any:  # noqa: ANN401 - pyarrow's
     """Return an array of fixed-size lists as lists, in which a null is empty."""
     import pyarrow
 
@@ -294,4 +294,4 @@ def vector_array(kind: Any, vectors: NDArray[Any], present: Present) -> Any:  # 
         bits = pyarrow.py_buffer(np.packbits(present, bitorder="little").tobytes())
     fixed = pyarrow.list_(flat.type, vectors.shape[1])
     array = pyarrow.Array.from_buffers(fixed, len(vectors), [bits], children=[flat])
-    return array if kind == fixed else as_lists(array)
+    return array if kind == fixed else _as_lists(array)

@@ -99,8 +99,8 @@ model: $(VENV)/.demo
 
 # The teacher runs for an hour on two cores: what it has encoded stays in build/multilingual/teacher.
 multilingual: $(VENV)/.test
-	$(BIN)/python distiller/demo/multilingual_model.py $(DATA)/text/tatoeba.tsv.gz build/multilingual \
-		--teacher-cache build/multilingual/teacher $(ARGS)
+	$(BIN)/python distiller/demo/multilingual_model.py $(DATA)/text/tatoeba.tsv.gz $(DATA)/text/cc.txt.gz \
+		build/multilingual $(ARGS)
 
 quality: $(VENV)/.test
 	$(BIN)/python benchmarks/quality.py --data $(DATA) $(ARGS)

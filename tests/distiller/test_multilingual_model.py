@@ -15,7 +15,7 @@ pytest.importorskip("wordfreq")
 RECIPE = """\
 tokenizer = "train:unigram:2000"
 prior = "zero"
-fit = ["generated::limit=600", "tatoeba.txt::weight=2"]
+fit = ["generated::limit=600", "tatoeba.txt::weight=2", "english.txt", "translated.txt"]
 fit_language = ["en", "de", "ja"]
 dims = 4
 dtype = "int8"
@@ -30,7 +30,17 @@ def tatoeba(tmp_path):
     return path
 
 
-def test_one_command_makes_the_model_and_its_wheel(tmp_path, tatoeba, monkeypatch):
+@pytest.fixture
+def english(tmp_path, monkeypatch):
+    path = tmp_path / "english.txt"
+    path.write_text(
+        "The president of a small country visits the city.\n\n" + f"Too long{' a' * 80}\n"
+    )
+    monkeypatch.setattr(multilingual_model, "_WORDS", 300)
+    return path
+
+
+def test_one_command_makes_the_model_and_its_wheel(tmp_path, tatoeba, english, monkeypatch):
     monkeypatch.chdir(tmp_path)  # The command changes the folder.
     monkeypatch.setattr(multilingual_model, "version", lambda name: "9.9")
     recipe = tmp_path / "recipe.toml"
@@ -39,7 +49,7 @@ def test_one_command_makes_the_model_and_its_wheel(tmp_path, tatoeba, monkeypatc
     server = EmbeddingServer()
     try:
         status = multilingual_model.main(
-            [str(tatoeba), "out", "--server", server.spec, "--teacher-cache", "cache"]
+            [str(tatoeba), str(english), "out", "--server", server.spec, "--teacher-cache", "cache"]
         )
     finally:
         server.close()
@@ -49,7 +59,13 @@ def test_one_command_makes_the_model_and_its_wheel(tmp_path, tatoeba, monkeypatc
     assert len(sentences) == 16
     assert sentences[-1] == 'He said "hi.'
     assert not any(sentence.startswith("fra") for sentence in sentences)
-    assert set(sentences) <= set(server.texts)
+    assert (folder / "english.txt").read_text() == english.read_text().partition("\n")[0] + "\n"
+    translated = (folder / "translated.txt").read_text().splitlines()
+    assert len(translated) == 2  # German and Japanese
+    assert translated[0].endswith(".")
+    assert translated[1].endswith("。")
+    assert set(sentences) | set(translated) <= set(server.texts)
+    assert {"the", "und"} <= set(server.texts)  # words of the dictionaries
     with zipfile.ZipFile(folder / "staticemb_model_multilingual-1.0-py3-none-any.whl") as wheel:
         names = wheel.namelist()
         texts = {name: wheel.read(name) for name in names}
@@ -65,7 +81,7 @@ def test_one_command_makes_the_model_and_its_wheel(tmp_path, tatoeba, monkeypatc
     assert (tmp_path / "cache").is_dir()
 
 
-def test_a_wheel_that_is_too_large_is_an_error(tmp_path, tatoeba, monkeypatch, capsys):
+def test_a_wheel_that_is_too_large_is_an_error(tmp_path, tatoeba, english, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(multilingual_model, "version", lambda name: "9.9")
     (tmp_path / "recipe.toml").write_text(RECIPE)
@@ -74,7 +90,9 @@ def test_a_wheel_that_is_too_large_is_an_error(tmp_path, tatoeba, monkeypatch, c
     monkeypatch.setattr(multilingual_model, "MOST_BYTES", 10_000)
     server = EmbeddingServer()
     try:
-        status = multilingual_model.main([str(tatoeba), "out", "--server", server.spec])
+        status = multilingual_model.main(
+            [str(tatoeba), str(english), "out", "--server", server.spec]
+        )
     finally:
         server.close()
     assert status == 2
@@ -85,4 +103,4 @@ def test_a_wheel_that_is_too_large_is_an_error(tmp_path, tatoeba, monkeypatch, c
 def test_the_recipe_is_valid_and_its_languages_have_sentences():
     recipe = Recipe.read(multilingual_model.RECIPE)
     assert set(recipe.fit_language) == set(multilingual_model._CODES.values())
-    assert recipe.inputs() == ["tatoeba.txt::weight=2"]
+    assert recipe.inputs() == ["tatoeba.txt::weight=2", "english.txt", "translated.txt"]

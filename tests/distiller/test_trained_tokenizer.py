@@ -15,6 +15,7 @@ from staticemb_distiller.vocabulary import build
 from staticemb_distiller.vocabulary.trained import trained_tokenizer
 
 TEXTS = [part for topic in topics.values() for part in topic.split("\n\n")][:900]
+TEXTS_WITHOUT_STOPS = [text.translate(dict.fromkeys(map(ord, ",.…"))) for text in TEXTS]
 RUN = """
 import hashlib, sys
 from distiller.test_trained_tokenizer import TEXTS
@@ -39,19 +40,35 @@ def test_the_same_texts_give_the_same_bytes_in_every_process(kind):
 
 
 @pytest.mark.parametrize("kind", ["wordpiece", "unigram"])
-def test_texts_of_the_training_have_tokens_and_no_unknown_one(kind):
+def test_words_of_the_training_have_tokens_and_no_unknown_one(kind):
     made = trained_tokenizer(TEXTS, kind, 1200)
     tokenizer = Tokenizer.from_buffer(made)
     assert 800 < tokenizer.get_vocab_size() <= 1200
-    unknown = "[UNK]" if kind == "wordpiece" else "<unk>"
-    for encoding in tokenizer.encode_batch(TEXTS):
-        assert unknown not in encoding.tokens
+    unknown = build.build(tokenizer, drop_pattern=None).unknown_token_id
+    words = sorted({word for text in TEXTS for word in text.split()})
+    for word, encoding in zip(words, tokenizer.encode_batch(words), strict=True):
+        known = [token for token, row in zip(encoding.tokens, encoding.ids, strict=True) if row]
+        assert "".join(known).replace("##", "").lstrip("\u2581") == (
+            tokenizer.normalizer.normalize_str(word)
+        )
+    assert unknown == 0
     # A word that the texts do not have is cut into pieces; frequent words are tokens.
     assert len(tokenizer.encode("functionality").tokens) > 1
     assert len(tokenizer.encode("The function").tokens) == 2
     assert tokenizer.decode(tokenizer.encode("the function").ids) == "the function"
     made = build.build(tokenizer, drop_pattern=None)
     assert len(made) == tokenizer.get_vocab_size()
+
+
+@pytest.mark.parametrize("kind", ["wordpiece", "unigram"])
+@pytest.mark.parametrize("text", ["ቡና", "αβγ δε", "สวัสดี", " ", "βλέπω, ቡና. ☃"])
+def test_a_text_of_unknown_characters_has_no_known_token(kind, text):
+    tokenizer = Tokenizer.from_buffer(trained_tokenizer(TEXTS_WITHOUT_STOPS, kind, 1200))
+    made = build.build(tokenizer, drop_pattern=None)
+    assert set(tokenizer.encode(text).ids) <= {made.unknown_token_id}
+    mixed = tokenizer.encode(f"{text} function").ids
+    known = [row for row in mixed if row != made.unknown_token_id]
+    assert known == tokenizer.encode("function").ids
 
 
 def test_a_large_alphabet_leaves_room_for_words():

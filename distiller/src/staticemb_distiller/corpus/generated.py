@@ -17,7 +17,7 @@ _SHORTEST, _LONGEST = 2, 13  # words of a sequence
 _BLOCK = 240_000  # sequences drawn at a time
 # Zipf-Mandelbrot: the most frequent words are rarer than 1 / rank. The distribution of pieces is
 # flatter.
-_WORD_OFFSET, _PIECE_OFFSET = 3.7, 51.0
+WORD_OFFSET, _PIECE_OFFSET = 3.7, 51.0
 _GLUED = 0.08  # the share of words with a piece at their end
 _NEVER_GLUED = 200  # the first ranks are function words, which get no piece
 _COMMA, _STOP, _QUESTION = 0.05, 0.6, 0.08
@@ -121,11 +121,11 @@ def generate_in(languages: Sequence[str], count: int, *, seed: int = 0) -> list[
         share = count // len(languages) + (index < count % len(languages))
         language_seed = (seed << 64) + int.from_bytes(language.encode(), "big")
         drawn = generate(Lexicon(word_list(language)), share, seed=language_seed)
-        texts += [_spelled(text, language) for text in drawn]
+        texts += [written_in(text, language) for text in drawn]
     return texts
 
 
-def _spelled(text: str, language: str) -> str:
+def written_in(text: str, language: str) -> str:
     """Write a sequence as its language does."""
     comma = _WITHOUT_BLANKS.get(language)
     if comma is not None:
@@ -138,7 +138,7 @@ def _block(lexicon: Lexicon, count: int, random: np.random.Generator) -> list[st
     """Draw a whole block, and spell its first `count` texts, which do not depend on `count`."""
     lengths = random.integers(_SHORTEST, _LONGEST + 1, _BLOCK)
     total = int(lengths.sum())
-    word_ranks = _by_rank(random, len(lexicon.words), total, _WORD_OFFSET)
+    word_ranks = _by_rank(random, len(lexicon.words), total, WORD_OFFSET)
     bare = random.random(_BLOCK) < _BARE
     dressed = np.repeat(~bare, lengths)
     glued = np.zeros(total, bool)

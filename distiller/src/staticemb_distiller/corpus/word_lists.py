@@ -7,9 +7,13 @@ fitted to their words.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib.metadata import version
 from itertools import islice
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import MissingPackageError, TextSourceError
 
@@ -30,6 +34,25 @@ def word_list(language: str, most: int = _MOST) -> tuple[str, ...]:
     """
     words = _package().iter_wordlist(_known(language), wordlist="best")
     return tuple(islice(filter(_is_word, words), most))
+
+
+def word_frequencies(words: Iterable[str], language: str) -> NDArray[np.float64]:
+    """Return the Zipf frequencies of words: log10 of the count in a billion words; 0: unknown.
+
+    Args:
+        words: n words.
+        language: As for `word_list`.
+
+    Returns:
+        (n,) float64.
+
+    Raises:
+        TextSourceError: As for `word_list`.
+        MissingPackageError: As for `word_list`.
+    """
+    shares = _package().get_frequency_dict(_known(language), wordlist="best")
+    found = np.array([shares.get(word, 1e-9) for word in words], np.float64)
+    return np.log10(found) + 9
 
 
 def lists_version() -> str:

@@ -112,7 +112,6 @@ def _wordpiece(texts: Sequence[str], size: int) -> Tokenizer:
 
 
 def _unigram(texts: Sequence[str], size: int) -> Tokenizer:
-    unknown = "<unk>"
     tokenizer = Tokenizer(models.Unigram())
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
@@ -125,8 +124,8 @@ def _unigram(texts: Sequence[str], size: int) -> Tokenizer:
         normalized = [" ".join(text.translate(blanks).split()) for text in normalized]
     trainer = trainers.UnigramTrainer(
         vocab_size=size - int(size * _WORD_SHARE),
-        special_tokens=[unknown],
-        unk_token=unknown,
+        special_tokens=[_UNKNOWN],
+        unk_token=_UNKNOWN,
         show_progress=False,
     )
     try:
@@ -137,7 +136,7 @@ def _unigram(texts: Sequence[str], size: int) -> Tokenizer:
             raise
         raise VocabularyError("too few texts to train a Unigram tokenizer on") from error
     document = json.loads(tokenizer.to_str())
-    pieces = [(piece, score) for piece, score in document["model"]["vocab"] if piece != unknown]
+    pieces = [(piece, score) for piece, score in document["model"]["vocab"] if piece != _UNKNOWN]
     if not pieces:
         raise VocabularyError("too few texts to train a Unigram tokenizer on")
     # The trainer numbers rare characters in no order: they all get the lowest score.
@@ -147,8 +146,12 @@ def _unigram(texts: Sequence[str], size: int) -> Tokenizer:
         for piece, score in pieces
     ]
     even += _whole_words(normalized, {piece for piece, _ in pieces}, size - 1 - len(pieces))
-    ordered = sorted((-round(score, _DIGITS), piece) for piece, score in even)
-    vocabulary = [[unknown, 0.0], *([piece, -score] for score, piece in ordered)]
+    scores = {piece: round(score, _DIGITS) for piece, score in even}
+    ordered = sorted((-score, piece) for piece, score in scores.items() if piece != _SPACE)
+    # A blank alone says nothing. As the unknown token it is dropped, so that a text of unknown
+    # characters, which begins with one, has no known token.
+    blank = [_SPACE, scores.get(_SPACE, round(lowest, _DIGITS))]
+    vocabulary = [blank, *([piece, -score] for score, piece in ordered)]
     document["model"] |= {"vocab": vocabulary, "unk_id": 0}
     document["added_tokens"] = []
     return Tokenizer.from_buffer(dump(document))

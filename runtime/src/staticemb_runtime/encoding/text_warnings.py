@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from .empty_texts import EmptyTexts
@@ -10,6 +11,7 @@ from .foreign_texts import ForeignTexts
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from .alphabets import Alphabets
     from .batching import Batch
 
 
@@ -25,19 +27,34 @@ class TextWarnings:
         self.languages = languages
         self._warned_of_empty = self._warned_of_foreign = False
 
-    def foreign(self, on_empty: str | EmptyTexts) -> ForeignTexts | None:
-        """Return the counter of a call for foreign texts; None: they are not looked for.
+    def looks(self, on_empty: str | EmptyTexts) -> bool:
+        """Tell whether a call looks for foreign texts that no program counts.
 
         Args:
-            on_empty: as in `StaticModel.encode`. They are looked for under `warn` until the model
-                has warned, and where a program counts them itself.
+            on_empty: as in `StaticModel.encode`. It does under `warn`, until the model has warned.
         """
-        if isinstance(on_empty, EmptyTexts):
-            if on_empty.foreign is not None:
-                return on_empty.foreign
-            on_empty = on_empty.on_empty
-        looks = on_empty == "warn" and self.languages and not self._warned_of_foreign
-        return ForeignTexts() if looks else None
+        if self._warned_of_foreign or not self.languages:
+            return False
+        return (on_empty if isinstance(on_empty, str) else on_empty.on_empty) == "warn"
+
+    def passes(self, text: str, on_empty: str | EmptyTexts) -> bool:
+        """Tell whether a text that has tokens, and is not all ASCII, needs no `TextCounts`.
+
+        A query takes ten microseconds; texts in Latin letters pass by a few operations on bytes.
+        """
+        if not isinstance(on_empty, str) and on_empty.foreign is not None:
+            return False
+        return (
+            not self.looks(on_empty)
+            or self._alphabets is None
+            or not self._alphabets.is_foreign(text)
+        )
+
+    @cached_property
+    def _alphabets(self) -> Alphabets | None:
+        from .alphabets import alphabets_of  # late: texts in ASCII do without
+
+        return alphabets_of(self.languages)
 
     def warn(self, empty: EmptyTexts, foreign: ForeignTexts | None, total: int) -> None:
         """Warn about the texts of a call that the program does not count itself."""
@@ -68,7 +85,9 @@ class TextCounts:
     ) -> None:
         self._warnings = warnings
         self._empty = EmptyTexts.of(on_empty)
-        self._foreign = warnings.foreign(on_empty)
+        self._foreign = self._empty.foreign
+        if self._foreign is None and warnings.looks(self._empty):
+            self._foreign = ForeignTexts()
         self._prompt = prompt
 
     def add(self, batch: Batch, empty: Collection[int]) -> None:

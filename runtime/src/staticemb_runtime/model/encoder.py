@@ -146,11 +146,12 @@ class Encoder:
         on_empty: OnEmpty | EmptyTexts,
     ) -> NDArray[Any]:
         """Return the vector of one text, (width,)."""
+        given = text
         if prompt is not None or type(text) is not str:
             (batch,) = slices([text], 1, prompt)
             text = batch.texts[0]
         vector, n_tokens = self.embedder.embed_one(text, request)
-        if not n_tokens or not (text.isascii() or self.warnings.foreign(on_empty) is None):
+        if not n_tokens or not (given.isascii() or self.warnings.passes(given, on_empty)):
             counts = TextCounts(self.warnings, on_empty, prompt)
             counts.add(Batch(0, [text]), () if n_tokens else (0,))
             counts.warn(1)

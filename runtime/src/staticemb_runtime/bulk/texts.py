@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypedDict
 import numpy as np
 
 from ..encoding.empty_texts import EmptyTexts
+from ..encoding.foreign_texts import ForeignTexts
 from ..encoding.options import check_workers, find_prompt
-from ..errors import EmptyTextError, EmptyTextWarning
+from ..errors import AlphabetWarning, EmptyTextError, EmptyTextWarning
 from ..model.shared import shared_model
 from ..records.places import placed
 
@@ -53,7 +54,11 @@ class Counts(NamedTuple):
         empty: how many have a text without any token that the model knows.
         blank: how many of these are empty or blank.
         first_empty: the place of the first of these, or "".
-        languages: the languages of the model, as its file names them, if there are empty texts.
+        languages: the languages of the model, as its file names them, if there are such texts.
+        checked: of how many texts the alphabet was checked.
+        foreign: how many of these are in an alphabet that the model does not read.
+        first_foreign: the place of the first of these, or "".
+        alphabet: its alphabet, or "".
     """
 
     rows: int = 0
@@ -62,6 +67,10 @@ class Counts(NamedTuple):
     blank: int = 0
     first_empty: str = ""
     languages: str = ""
+    checked: int = 0
+    foreign: int = 0
+    first_foreign: str = ""
+    alphabet: str = ""
 
     def __add__(self, other: object) -> Counts:
         """Add the counts of later texts."""
@@ -73,6 +82,10 @@ class Counts(NamedTuple):
             self.blank + other.blank,
             self.first_empty or other.first_empty,
             self.languages or other.languages,
+            self.checked + other.checked,
+            self.foreign + other.foreign,
+            self.first_foreign or other.first_foreign,
+            self.alphabet or other.alphabet,
         )
 
     def describe_empty(self) -> str:
@@ -80,6 +93,13 @@ class Counts(NamedTuple):
         empty = EmptyTexts("zero")
         empty.count, empty.blank, empty.languages = self.empty, self.blank, self.languages
         return empty.describe(self.rows, self.first_empty) if self.empty else ""
+
+    def describe_foreign(self) -> str:
+        """Return a sentence on the texts in other alphabets; "" if there is none."""
+        texts = ForeignTexts()
+        texts.checked, texts.count, texts.place = self.checked, self.foreign, self.first_foreign
+        texts.alphabet, texts.languages = self.alphabet, self.languages
+        return texts.describe() if self.foreign else ""
 
 
 class TextEmbedder:
@@ -109,7 +129,7 @@ class TextEmbedder:
         self._prompt = find_prompt(prompt, name, self.model.metadata.prompts)
         self.workers = check_workers(options.pop("workers", 1))
         self._options = options
-        self._announced = False
+        self._announced: set[type[Warning]] = set()
         self.counts = Counts()
         no_vectors = self._encode([], EmptyTexts("zero"))
         self.width: int = no_vectors.shape[1]
@@ -144,6 +164,7 @@ class TextEmbedder:
             present = np.array([text is not None for text in given], np.bool_)
             given = [text or "" for text in given]
         empty = EmptyTexts("zero", keep=True)
+        empty.foreign = foreign = ForeignTexts()
         with placed(place):
             vectors = self._encode(given, empty)
         if present is not None:
@@ -156,13 +177,27 @@ class TextEmbedder:
         if first and self._on_empty == "raise":
             raise EmptyTextError(f"{first}: expected a token that the model knows, found none")
         self.counts += Counts(
-            len(given), nulls, len(empty.indices), empty.blank, first, empty.languages
+            len(given),
+            nulls,
+            len(empty.indices),
+            empty.blank,
+            first,
+            empty.languages or foreign.languages,
+            foreign.checked,
+            foreign.count,
+            place(foreign.first) if foreign.count else "",
+            foreign.alphabet,
         )
-        if first and self._on_empty == "warn" and not self._announced:
-            self._announced = True
-            text = self.counts.describe_empty()
-            warnings.warn(f"{text} (one warning a model)", EmptyTextWarning, stacklevel=2)
+        if self._on_empty == "warn":
+            self._warn(self.counts.describe_empty(), EmptyTextWarning)
+            self._warn(self.counts.describe_foreign(), AlphabetWarning)
         return vectors, present
+
+    def _warn(self, text: str, category: type[Warning]) -> None:
+        """Warn once."""
+        if text and category not in self._announced:
+            self._announced.add(category)
+            warnings.warn(f"{text} (one warning a model)", category, stacklevel=3)
 
     def _encode(self, texts: Sequence[str | None], empty: EmptyTexts) -> NDArray[Any]:
         options: dict[str, Any] = {**self._options, "prompt": self._prompt, "on_empty": empty}

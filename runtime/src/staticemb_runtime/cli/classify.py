@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from ..encoding.empty_texts import ON_EMPTY, EmptyTexts
+from ..encoding.foreign_texts import ForeignTexts
 from ..encoding.options import check_workers
 from ..encoding.progress import InputPosition, Progress
 from ..errors import EmptyTextError, InvalidOptionError, MissingPackageError
@@ -21,7 +22,7 @@ from .parser import CommandParser
 from .prediction_columns import COLUMNS, arrow_schema, as_json, column_names
 from .process import given_text
 from .terminal import announce_waiting
-from .texts import add_input, note_empty, refuse_input
+from .texts import add_input, note_empty, note_foreign, refuse_input
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,7 +106,8 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser], model: Comma
         choices=ON_EMPTY,
         default="warn",
         help="what to do about texts without any token that the model knows. warn: print their "
-        "number on standard error; zero: accept them; raise: end with an error [warn]",
+        "number on standard error, and that of texts in an alphabet that the model does not read; "
+        "zero: accept them; raise: end with an error [warn]",
     )
     classify.add_argument("--quiet", action="store_true", help="show no progress bar and no hints")
 
@@ -127,7 +129,7 @@ def run(options: argparse.Namespace) -> int:
     if typed and not options.quiet:
         announce_waiting()
     show = not options.quiet and options.output != "-" and sys.stderr.isatty()
-    empty, first_empty = EmptyTexts("zero"), ""
+    empty, first_empty, foreign = EmptyTexts("zero"), "", ForeignTexts()
     given_columns = {"every": options.probabilities, "explained": options.explain}
     without_text = dict.fromkeys(column_names(head, **given_columns))
     size = 1 if typed or at_terminal else BLOCK_TEXTS * workers
@@ -144,8 +146,11 @@ def run(options: argparse.Namespace) -> int:
                 (p, text) for p, text in zip(all_places, given, strict=True) if text is not None
             ]
             places, texts = [place for place, _ in pairs], [text for _, text in pairs]
+            empty.foreign = ForeignTexts()
             with placed(places.__getitem__):
                 scores = _scores(model, head, texts, empty, workers)
+            if foreign.merge(empty.foreign):
+                foreign.place = places[foreign.first]
             if empty.first is not None and not first_empty:
                 first_empty = places[empty.first - empty.start]
                 if options.on_empty == "raise":
@@ -171,6 +176,7 @@ def run(options: argparse.Namespace) -> int:
             writer.begin([*names, *without_text])
     if options.on_empty == "warn":
         note_empty(empty, empty.start, first_empty)
+        note_foreign(foreign)
     return 0
 
 

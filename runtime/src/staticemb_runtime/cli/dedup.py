@@ -21,6 +21,7 @@ from .layout import Styles, fit, fit_name, terminal_width
 from .parser import CommandParser
 from .process import printable
 from .sources import Sources, StandardError, add_sources
+from .texts import note_foreign
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -158,6 +159,9 @@ def run(options: argparse.Namespace) -> int:
                 counts.add(duplicate)
             if known.empty_texts.first is not None and not first_empty:
                 first_empty = documents[known.empty_texts.first - start].place
+            foreign = known.foreign_texts
+            if foreign.count and not foreign.place:
+                foreign.place = documents[foreign.first - start].place
             progress.advance(len(documents))
         if writer is not None:
             writer.begin(sources.names)
@@ -165,6 +169,7 @@ def run(options: argparse.Namespace) -> int:
     if not options.quiet:
         if first_empty:
             _note_empty(known.empty_texts, first_empty, "" if against else "different ")
+        note_foreign(known.foreign_texts)
         print(f"staticemb: {counts.describe()}", file=sys.stderr)
     return 0
 

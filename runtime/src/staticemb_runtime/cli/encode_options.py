@@ -25,8 +25,8 @@ def vector_options(options: argparse.Namespace) -> VectorOptions:
 
 
 def note_counts(counts: Counts) -> None:
-    """Print the numbers of rows without text and of empty texts on standard error, if any."""
-    notes = [counts.describe_empty()]
+    """Print the numbers of rows without text, empty texts and foreign ones on standard error."""
+    notes = [counts.describe_empty(), counts.describe_foreign()]
     if counts.nulls:
         notes.append(
             f"{counts.nulls:,} of {counts.rows:,} rows have no text (null): their vectors are null"

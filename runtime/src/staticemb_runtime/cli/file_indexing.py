@@ -112,6 +112,8 @@ class FileIndexing:
                 f"note: {index.empty_passages:,} texts or passages have no token that the model "
                 f"knows: their vectors are zero{hint}"
             )
+        if index.foreign_passages.count:
+            reports.note(f"note: {printable(index.foreign_passages.describe())}")
         if info.words is None:
             reports.note("note: the index has no full-text search (FTS5), but vectors alone")
         if len(gone) > deleted:

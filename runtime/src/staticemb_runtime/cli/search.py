@@ -9,15 +9,19 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+from ..encoding.empty_texts import EmptyTexts
+from ..encoding.foreign_texts import ForeignTexts
 from ..errors import InvalidOptionError, MissingPackageError, StaticEmbError
 from ..loading.installed import chosen
 from .layout import Span, Styles, fit, fit_name, terminal_width, visible, wrap
 from .parser import CommandParser
 from .process import given_text, printable
+from .texts import note_empty, note_foreign
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from ..model import StaticModel
     from ..search import Explanation, Hit, Index
 
 _METHODS = ("hybrid", "lexical", "vector")
@@ -82,7 +86,11 @@ def run(options: argparse.Namespace) -> int:
         is_dialog = options.query is None and sys.stdin.isatty()
         count = options.k if options.k is not None else 5 if is_dialog else 10
 
+        notes = _QueryNotes()
+
         def answer(query: str) -> None:
+            if options.method != "lexical":
+                notes.add(index.model, query)
             hits = index.search(query, count, filter=filters or None, method=options.method)
             if not hits and (note := _unknown_names(index, filters)):
                 print(f"staticemb: note: --filter: {printable(note)}", file=sys.stderr)
@@ -108,6 +116,27 @@ def run(options: argparse.Namespace) -> int:
                 print(f"staticemb: error: {printable(str(error))}", file=sys.stderr)
             sys.stdout.flush()
     return 0
+
+
+class _QueryNotes:
+    """Prints the first query without a known token, and the first in a foreign alphabet."""
+
+    def __init__(self) -> None:
+        self._queries = 0
+        self._empty = EmptyTexts("zero")
+        self._empty.foreign = self._foreign = ForeignTexts()
+
+    def add(self, model: StaticModel, query: str) -> None:
+        """Check a query."""
+        self._queries += 1
+        before = self._empty.count, self._foreign.count
+        model.encode_query([query], on_empty=self._empty)
+        place = f"the query {query!r:.60}"
+        if not before[0]:
+            note_empty(self._empty, self._queries, place)
+        if not before[1]:
+            self._foreign.place = place
+            note_foreign(self._foreign)
 
 
 def _filter(argument: str) -> tuple[str, Any]:

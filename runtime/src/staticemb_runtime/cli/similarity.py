@@ -6,12 +6,13 @@ import argparse
 from typing import TYPE_CHECKING
 
 from ..encoding.empty_texts import EmptyTexts
+from ..encoding.foreign_texts import ForeignTexts
 from ..model import StaticModel
 from ..records.places import placed
 from .layout import Styles, fit, terminal_width
 from .parser import CommandParser
 from .process import given_text, printable
-from .texts import add_request, note_empty
+from .texts import add_request, note_empty, note_foreign
 
 if TYPE_CHECKING:
     from ..search import Explanation
@@ -43,11 +44,14 @@ def run(options: argparse.Namespace) -> int:
     model = StaticModel.load(options.model)
     request = {"truncate_dim": options.truncate_dim, "pooling": options.pooling}
     empty = EmptyTexts("zero")
+    empty.foreign = foreign = ForeignTexts()
     places = ["text 1", "text 2"]
     with placed(places.__getitem__):
         vectors = model.encode([options.a, options.b], on_empty=empty, **request)
     print(f"{float(model.similarity(vectors[0], vectors[1])[0, 0]):.4f}")
     note_empty(empty, 2, places[empty.first or 0])
+    foreign.place = places[foreign.first]
+    note_foreign(foreign)
     if options.explain:
         from ..search import explain  # late: it imports sqlite3
 

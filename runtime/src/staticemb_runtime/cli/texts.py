@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import argparse
 
     from ..encoding.empty_texts import EmptyTexts
+    from ..encoding.foreign_texts import ForeignTexts
 
 
 def add_request(parser: argparse.ArgumentParser) -> None:
@@ -56,3 +57,9 @@ def note_empty(empty: EmptyTexts, total: int, first: str) -> None:
     """Print the number of empty texts and the place of the first on standard error, if any."""
     if empty.first is not None:
         print(f"staticemb: {printable(empty.describe(total, first))}", file=sys.stderr)
+
+
+def note_foreign(texts: ForeignTexts) -> None:
+    """Print the number of texts in other alphabets on standard error, if any."""
+    if texts.count:
+        print(f"staticemb: {printable(texts.describe())}", file=sys.stderr)

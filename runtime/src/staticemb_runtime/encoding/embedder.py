@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
     from ..tokenization.truncation import LimitedTokenizer
-    from .empty_texts import EmptyTexts
+    from .text_warnings import TextCounts
 
 
 NO_TEXTS: Final[NDArray[np.int64]] = np.empty(0, np.int64)
@@ -290,7 +290,7 @@ def token_vectors(
     batch_size: int,
     normalize_rows: bool = False,
     show_progress_bar: bool = False,
-    empty: EmptyTexts | None = None,
+    counts: TextCounts | None = None,
 ) -> NDArray[np.float32] | list[NDArray[np.float32]]:
     """Return the vectors of each text's tokens.
 
@@ -301,7 +301,7 @@ def token_vectors(
         batch_size: how many texts are processed at a time.
         normalize_rows: whether each vector gets unit length.
         show_progress_bar: whether to show progress on standard error.
-        empty: counts the texts without tokens.
+        counts: counts the empty and the foreign texts.
 
     Returns:
         (tokens, prefix) for one text, a list of such arrays for an iterable.
@@ -315,8 +315,8 @@ def token_vectors(
     with Progress(size_hint(texts), unit="texts", enabled=show_progress_bar) as progress:
         for batch in slices(texts, batch_size):
             ids, lengths = embedder.ids(batch)
-            if empty is not None and not lengths.all():
-                empty.add(batch, np.flatnonzero(lengths == 0), embedder.languages)
+            if counts is not None:
+                counts.add(batch, np.flatnonzero(lengths == 0))
             rows = embedder.table.token_rows(ids, prefix)
             if normalize_rows:
                 normalize(rows, in_place=True)

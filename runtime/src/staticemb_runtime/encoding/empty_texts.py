@@ -6,22 +6,21 @@ English model. Its vector is zero: its similarity to every text is 0.
 
 from __future__ import annotations
 
-import sys
-import warnings
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from ..errors import EmptyTextError, EmptyTextWarning, InvalidOptionError
 from ..loading.installed import MODEL_PACKAGES
+from .caller_warnings import warn_caller
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .batching import Batch
+    from .foreign_texts import ForeignTexts
 
 OnEmpty = Literal["warn", "zero", "raise"]
 
 ON_EMPTY: Final[tuple[str, ...]] = get_args(OnEmpty)
-_PACKAGE: Final = __name__.partition(".")[0]
 
 
 def advice(languages: str) -> str:
@@ -46,6 +45,8 @@ class EmptyTexts:
         blank: how many of them are empty or hold white space only.
         first: the index of the first empty text.
         languages: the languages of the model, as its file names them; "" if it does not.
+        foreign: counts the texts in alphabets that the model does not read; a program that says
+            itself how many there are sets it.
         indices: the indices of all empty texts.
 
     Raises:
@@ -58,6 +59,7 @@ class EmptyTexts:
     blank = 0
     first: int | None = None
     languages = ""
+    foreign: ForeignTexts | None = None
 
     def __init__(self, on_empty: str, *, keep: bool = False) -> None:
         if not isinstance(on_empty, str) or on_empty not in ON_EMPTY:
@@ -127,9 +129,6 @@ vectors are zero; the first is text 4'
 
     def warn(self, total: int | None) -> None:
         """Issue a warning at the line that called this package."""
-        depth, frame = 1, sys._getframe(0)
-        while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
-            depth, frame = depth + 1, frame.f_back
         text = self.describe(total, f"text {self.first}")
         hint = "one warning per model; on_empty='zero' accepts such texts, 'raise' refuses them"
-        warnings.warn(f"{text} ({hint})", EmptyTextWarning, stacklevel=depth)
+        warn_caller(f"{text} ({hint})", EmptyTextWarning)

@@ -11,9 +11,9 @@ import numpy as np
 
 from ..encoding.batching import Batch, size_hint, slices
 from ..encoding.embedder import Block, Embedder
-from ..encoding.empty_texts import EmptyTexts
 from ..encoding.options import make_request
 from ..encoding.progress import Progress
+from ..encoding.text_warnings import TextCounts, TextWarnings
 from ..encoding.vectors import check_dim
 from ..format.metadata import SPACE_KEY
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..encoding.empty_texts import OnEmpty
+    from ..encoding.empty_texts import EmptyTexts, OnEmpty
     from ..encoding.file_space import FileSpace
     from ..encoding.options import Request
     from ..encoding.vectors import Precision
@@ -49,6 +49,7 @@ class Encoder:
         embedder: embeds texts.
         dim: the default length of vectors.
         place: the absolute path of the file, which stays valid if the working folder changes.
+        warnings: what the model has warned about.
 
     Raises:
         InvalidDimensionError: `truncate_dim` is below 1 or above the file's dimension.
@@ -60,7 +61,7 @@ class Encoder:
         length = file.default_dim if truncate_dim is None else truncate_dim
         self.dim = check_dim(length, file.metadata.dim)
         self._requests: dict[tuple[Any, ...], Request] = {}
-        self._warned = False  # whether this model has warned about empty texts
+        self.warnings = TextWarnings(self.embedder.languages)
 
     @property
     def mapped(self) -> bool:
@@ -145,14 +146,15 @@ class Encoder:
         on_empty: OnEmpty | EmptyTexts,
     ) -> NDArray[Any]:
         """Return the vector of one text, (width,)."""
+        given = text
         if prompt is not None or type(text) is not str:
             (batch,) = slices([text], 1, prompt)
             text = batch.texts[0]
         vector, n_tokens = self.embedder.embed_one(text, request)
-        if not n_tokens:
-            empty = EmptyTexts.of(on_empty)
-            empty.add(Batch(0, [text]), (0,), self.embedder.languages)
-            self.warn(empty, 1)
+        if not n_tokens or not (given.isascii() or self.warnings.passes(given, on_empty)):
+            counts = TextCounts(self.warnings, on_empty, prompt)
+            counts.add(Batch(0, [text]), () if n_tokens else (0,))
+            counts.warn(1)
         return vector
 
     def encode(
@@ -176,10 +178,12 @@ class Encoder:
             and len(texts) == 1
             and type(texts[0]) is str
             and not show_progress_bar
+            and empty.foreign is None  # a program's counter counts texts in ASCII as well
         ):
             return self.encode_one(texts[0], request, prompt=prompt, on_empty=empty)[None]
         source = slices(texts, batch_size, prompt)
         total = size_hint(texts)
+        counts = TextCounts(self.warnings, empty, prompt)
         vectors = np.empty((total or 0, request.width), request.dtype)
         final = None if total is None else vectors  # an array that is resized must have no views
         done = 0
@@ -188,8 +192,7 @@ class Encoder:
             Progress(total, unit="texts", enabled=show_progress_bar) as progress,
         ):
             for batch, block in blocks:
-                if len(block.empty):
-                    empty.add(batch, block.empty, self.embedder.languages)
+                counts.add(batch, block.empty)
                 rows = block.vectors
                 if done + len(rows) > len(vectors):
                     length = (done + len(rows)) * 5 // 4
@@ -202,8 +205,7 @@ class Encoder:
                     vectors[done : done + len(rows)] = rows
                 done += len(rows)
                 progress.advance(len(rows))
-        if empty.count:
-            self.warn(empty, done)
+        counts.warn(done)
         if done < len(vectors):
             vectors.resize(done, request.width, refcheck=False)
         return vectors
@@ -253,13 +255,7 @@ class Encoder:
             TypeError, InvalidTextError: as `slices`, at the call; later for invalid texts.
         """
         blocks = self._blocks(slices(texts, batch_size, prompt), request, workers, after=after)
-        return self._stream(blocks, empty)
-
-    def warn(self, empty: EmptyTexts, total: int) -> None:
-        """Warn about empty texts, at most once per model, if `on_empty` is `warn`."""
-        if empty.on_empty == "warn" and not self._warned:
-            self._warned = True
-            empty.warn(total)
+        return self._stream(blocks, TextCounts(self.warnings, empty, prompt))
 
     def _blocks(
         self,
@@ -296,12 +292,11 @@ class Encoder:
         return ((batch, embed(batch)) for batch in source)
 
     def _stream(
-        self, blocks: Generator[tuple[Batch, Block], None, None], empty: EmptyTexts
+        self, blocks: Generator[tuple[Batch, Block], None, None], counts: TextCounts
     ) -> Generator[NDArray[Any], None, None]:
         """Iterate over the vectors of each slice, in order."""
         with closing(blocks):
             for batch, (rows, indices) in blocks:
-                if len(indices):
-                    empty.add(batch, indices, self.embedder.languages)
-                    self.warn(empty, batch.start + len(batch.texts))
+                counts.add(batch, indices)
+                counts.warn(batch.start + len(batch.texts))
                 yield rows

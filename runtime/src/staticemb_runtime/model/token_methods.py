@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, overload
 
 from ..encoding.batching import slices
 from ..encoding.embedder import token_vectors
-from ..encoding.empty_texts import EmptyTexts
 from ..encoding.options import find_prompt
+from ..encoding.text_warnings import TextCounts
 from .encoder import BATCH_SIZE
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..encoding.contributions import Contributions
     from ..encoding.embedder import Token
-    from ..encoding.empty_texts import OnEmpty
+    from ..encoding.empty_texts import EmptyTexts, OnEmpty
     from ..format.metadata import Metadata, Pooling
     from .encoder import Encoder
 
@@ -72,17 +72,16 @@ class TokenMethods:
         Raises:
             TypeError, StaticEmbError: as `encode`.
         """
-        empty = EmptyTexts.of(on_empty)
+        counts = TextCounts(self._encoder.warnings, on_empty, None)
         vectors = token_vectors(
             self._encoder.embedder,
             sentences,
             prefix=self._encoder.prefix(truncate_dim),
             batch_size=BATCH_SIZE,
             normalize_rows=normalize_embeddings,
-            empty=empty,
+            counts=counts,
         )
-        if empty.count:
-            self._encoder.warn(empty, len(vectors) if isinstance(vectors, list) else 1)
+        counts.warn(len(vectors) if isinstance(vectors, list) else 1)
         return vectors
 
     @overload

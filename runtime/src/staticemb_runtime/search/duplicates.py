@@ -16,6 +16,7 @@ import numpy as np
 
 from ..encoding.batching import check_texts, slices
 from ..encoding.empty_texts import EmptyTexts
+from ..encoding.foreign_texts import ForeignTexts
 from ..errors import InvalidOptionError
 from .near_vectors import ROUNDING, SLACK, NearVectors
 
@@ -101,6 +102,8 @@ class Deduplicator:
     Attributes:
         empty_texts: counts the texts without a token that the model knows: they have no near
             duplicates. `add` counts equal ones once; `compare` leaves out equals of kept texts.
+        foreign_texts: counts, in the same way, the texts in alphabets that the model does not read:
+            they may look like near duplicates of each other.
 
     Raises:
         InvalidOptionError: `threshold` is not a number above 0 and at most 1.
@@ -127,6 +130,7 @@ class Deduplicator:
         self._model = model
         self._truncate_dim = truncate_dim
         self.empty_texts = EmptyTexts("zero")
+        self.foreign_texts = ForeignTexts()
         dim = self._encode([]).shape[1]
         slack = 1.0 if exact else SLACK
         self._near = NearVectors(dim, self._threshold, slack=slack, hashes=not exact)
@@ -275,8 +279,10 @@ class Deduplicator:
     def _encode(
         self, texts: Sequence[str], numbers: NDArray[np.int64] | None = None
     ) -> NDArray[np.float32]:
-        """Embed texts; with their numbers, count those without a known token."""
+        """Embed texts; with their numbers, count the empty and the foreign ones."""
         empty = EmptyTexts("zero", keep=True)
+        if numbers is not None:
+            empty.foreign = ForeignTexts()
         vectors: NDArray[np.float32] = self._model.encode(
             texts,
             truncate_dim=self._truncate_dim,
@@ -289,6 +295,8 @@ class Deduplicator:
             counted.blank, counted.count = counted.blank + empty.blank, counted.count + empty.count
             if counted.first is None:
                 counted.first = int(numbers[empty.indices[0]])
+        if numbers is not None and empty.foreign and self.foreign_texts.merge(empty.foreign):
+            self.foreign_texts.first = int(numbers[self.foreign_texts.first])
         return vectors
 
     def _number(self, texts: Sequence[str]) -> NDArray[np.int64]:

@@ -7,6 +7,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, Final, Literal
 
+from ..encoding.foreign_texts import ForeignTexts
 from ..encoding.options import check_count
 from ..encoding.vectors import check_dim
 from ..errors import IndexModelError, InvalidOptionError
@@ -52,6 +53,7 @@ class OpenIndex:
         if settings.words is not None and store.full_text:
             self._lexicon = Lexicon(settings.words, settings.ignored())
         self._searcher = Searcher(settings, self._lexicon)
+        self.foreign_passages = ForeignTexts()
 
     @classmethod
     def create(

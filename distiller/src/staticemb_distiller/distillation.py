@@ -22,6 +22,7 @@ from .file.provenance import VectorSource, file_settings, input_paths, teacher_s
 from .file.space import space_parts
 from .fitting import fit_recipe
 from .fitting.given_vectors import fit_given
+from .fitting.translations import translations
 from .output_file import check_folders, check_output
 from .progress import Progress
 from .recipe.budget import Budget
@@ -40,10 +41,12 @@ from .vocabulary.by_recipe import make_vocabulary, token_counts
 from .vocabulary.open_tokenizer import open_tokenizer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
     from tokenizers import Tokenizer
+
+    from .corpus.sampling import TextSource
 
 _TRAINED = "train:wordpiece"  # the tokenizer of given vectors
 
@@ -108,13 +111,24 @@ def distill(
     check_output(path, chain(read, of_teacher))
     check_folders(checkpoint, teacher_cache)
     input_files.check_readable(read)
+    cache = _text_cache(checkpoint, teacher_cache)
+    translated: Mapping[TextSource, Sequence[str]] = {}
 
     if isinstance(teacher, VectorFile):
         source = VectorSource.of_vectors(teacher)
     else:
         encoder = _opened(teacher, recipe, device, trust_remote_code, progress)
         source = VectorSource.of_teacher(encoder)
-    vocabulary = make_vocabulary(_tokenizer(teacher, source, recipe), recipe)
+        with fit_recipe.cache_folder(cache) as folder:
+            translated = translations(
+                encoder,
+                fit_recipe.sources(recipe),
+                recipe.fit_language,
+                folder,
+                seed=recipe.seed,
+                progress=progress,
+            )
+    vocabulary = make_vocabulary(_tokenizer(teacher, source, recipe, translated), recipe)
     progress.note(f"Vocabulary: {len(vocabulary)} tokens")
     _check_dims(source.dim, vocabulary, recipe)
 
@@ -132,9 +146,8 @@ def distill(
             for text_source in fit_recipe.sources(recipe):
                 if note := not_read(text_source.place, text_source.files):
                     progress.warn(note)
-            gathered = fit_recipe.fit_texts(encoder, vocabulary, recipe)
+            gathered = fit_recipe.fit_texts(encoder, vocabulary, recipe, translated)
             recipe = settled(recipe, gathered.own_share)
-        cache = _text_cache(checkpoint, teacher_cache)
         if isinstance(encoder, LocalTeacher):
             checkpoint_store = _checkpoint(checkpoint, encoder, vocabulary, recipe)
         vectors = _token_vectors(encoder, vocabulary, recipe, checkpoint_store, cache, progress)
@@ -229,7 +242,12 @@ def _opened(
     return encoder
 
 
-def _tokenizer(teacher: object, source: VectorSource, recipe: Recipe) -> Tokenizer:
+def _tokenizer(
+    teacher: object,
+    source: VectorSource,
+    recipe: Recipe,
+    translated: Mapping[TextSource, Sequence[str]],
+) -> Tokenizer:
     """Return the tokenizer that the vocabulary is made from.
 
     Raises:
@@ -251,7 +269,7 @@ def _tokenizer(teacher: object, source: VectorSource, recipe: Recipe) -> Tokeniz
         return chain.from_iterable(
             each.generated(languages, seed=recipe.seed)
             if each.place == GENERATED
-            else each.documents()
+            else translated.get(each) or each.documents()
             for each in sources
         )
 

@@ -9,7 +9,7 @@ order of the texts. Equal texts have equal digests, so duplicates are removed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from tokenizers import Tokenizer
 
+_TRANSLATE = "words"
 _GENERATED_COUNT = 100_000
 _GENERATED_A_LANGUAGE = 20_000
 
@@ -41,17 +42,20 @@ class TextSource(PlaceSpec):
             `generated`.
         columns: Columns or fields whose texts are joined by a space; empty: the column "text", or
             the only column that holds text.
+        translate: Whether the texts are translated word by word into the other languages of the
+            fit.
     """
 
     columns: tuple[str, ...] = ()
+    translate: bool = False
 
     @classmethod
     def parse(cls, spec: str, *, limit: int | None = None) -> TextSource:
         """Parse a source in the command line's form: `PLACE[::KEY=VALUE[,KEY=VALUE...]]`.
 
         Args:
-            spec: The source. The keys are column (several joined by `+`), weight, limit, split,
-                config and revision.
+            spec: The source. The keys are column (several joined by `+`), translate (with the value
+                words), weight, limit, split, config and revision.
             limit: The limit if the source has none.
 
         Raises:
@@ -60,8 +64,14 @@ class TextSource(PlaceSpec):
         >>> TextSource.parse("reviews.jsonl::column=title+body,weight=3").columns
         ('title', 'body')
         """
-        common, knobs = parse_spec(spec, {"column"}, limit=limit)
-        return cls(**common, columns=named_columns(knobs.get("column", "")))
+        common, knobs = parse_spec(spec, {"column", "translate"}, limit=limit)
+        columns, translate = named_columns(knobs.get("column", "")), knobs.get("translate")
+        if translate not in (None, _TRANSLATE):
+            expected = f"translate={_TRANSLATE}"
+            raise TextSourceError(f"{spec}: expected {expected}, found translate={translate}")
+        if translate and common["place"] == GENERATED:
+            raise TextSourceError(f"{spec}: expected text to translate, found generated sequences")
+        return cls(**common, columns=columns, translate=translate is not None)
 
     @property
     def files(self) -> list[Path]:
@@ -205,6 +215,7 @@ def gather(
     *,
     words_of: Tokenizer | None = None,
     languages: Sequence[str] = (),
+    translations: Mapping[TextSource, Sequence[str]] | None = None,
     seed: int = 0,
 ) -> list[list[str]]:
     """Read, cut and sample several sources; a text in two sources belongs to the first.
@@ -218,6 +229,7 @@ def gather(
         languages: The languages of the generated sequences, which then come from word lists; none:
             they come from `words_of`. Text is cut into sentences by the rules of the first, or of
             English.
+        translations: The texts of sources that are translated.
         seed: As for `sample`.
 
     Returns:
@@ -235,7 +247,8 @@ def gather(
             )
         else:
             language = languages[0] if languages else "en"
-            candidates = passages(source.documents(), tokenizer, max_tokens, language=language)
+            documents = (translations or {}).get(source) or source.documents()
+            candidates = passages(documents, tokenizer, max_tokens, language=language)
         texts = sample(candidates, source.limit, seed=seed, seen=seen)
         if not texts:
             raise TextSourceError(f"{source.place}: expected text, found no new text")

@@ -128,7 +128,9 @@ def file_settings(
 
 def _input_versions(recipe: Recipe) -> list[str]:
     sources = fit_recipe.sources(recipe)
-    lists = recipe.fit_language and any(source.place == GENERATED for source in sources)
+    lists = recipe.fit_language and any(
+        source.place == GENERATED or source.translate for source in sources
+    )
     return input_files.versions(sources) + ([lists_version()] if lists else [])
 
 

@@ -22,7 +22,7 @@ from .fit_texts import Fitted, fit_table
 from .options import FitOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -68,8 +68,19 @@ class Gathered:
         return sum(self.weights[: self.own]) / sum(self.weights)
 
 
-def fit_texts(teacher: TextEncoder, vocabulary: Vocabulary, recipe: Recipe) -> Gathered:
+def fit_texts(
+    teacher: TextEncoder,
+    vocabulary: Vocabulary,
+    recipe: Recipe,
+    translated: Mapping[TextSource, Sequence[str]],
+) -> Gathered:
     """Read the texts of a recipe's fit, cut to the length that a Sentence Transformer reads.
+
+    Args:
+        teacher: The teacher.
+        vocabulary: The new model's vocabulary.
+        recipe: The recipe.
+        translated: The output of `translations`.
 
     Raises:
         TextSourceError: A source cannot be read, or has no new text.
@@ -82,6 +93,7 @@ def fit_texts(teacher: TextEncoder, vocabulary: Vocabulary, recipe: Recipe) -> G
         _text_limit(teacher),
         words_of=words_of,
         languages=recipe.fit_language,
+        translations=translated,
         seed=recipe.seed,
     )
     return Gathered(

@@ -113,8 +113,10 @@ class Recipe(Knobs):
         ("generated",),
         "texts to fit the table to: generated (random sequences of the vocabulary's words), or "
         "sources of text. A source is a file, a folder or hf:ID, optionally followed by "
-        "::KEY=VALUE,... with the keys column, weight, limit, split, config and revision. none: no "
-        "fit, the classical table",
+        "::KEY=VALUE,... with the keys column, weight, limit, split, config and revision. With "
+        "::translate=words the source's sentences, in the first language of fit_language=, are "
+        "translated word by word into the others, by the teacher's vectors of words. none: no fit, "
+        "the classical table",
         is_input=True,
     )
     text: tuple[str, ...] = knob(

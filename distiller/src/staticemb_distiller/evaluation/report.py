@@ -130,12 +130,13 @@ def method(results: Results) -> list[str]:
             if value is not None and key not in {"bytes", "memory", "seconds", "texts_per_second"}
         )
         lines.append(f"{name}: {known}.")
-    if any(facts.get("texts_per_second") for facts in results.facts.values()):
+    if any("seconds" in facts for facts in results.facts.values()):
         lines.append(
             f"Texts per second: on this machine ({platform.machine()}, {os.cpu_count()} cores), "
             "texts of these tasks that each model has seen before, whole vectors, as many threads "
             "as it takes by itself; a rough figure. Seconds: embedding the texts of all tasks, or, "
             "for word counts, counting and ranking. MB in memory: what opening the model and "
-            f"embedding {MEMORY_TEXTS} texts adds to a process that has numpy and scipy."
+            f"embedding {MEMORY_TEXTS} texts, or, for word counts, counting the words of the task "
+            "with the most texts, adds to a process that has numpy, scipy and scikit-learn."
         )
     return lines

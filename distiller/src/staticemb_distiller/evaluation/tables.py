@@ -85,13 +85,11 @@ def summary(results: Results) -> Figures:
     header = ("model", "mean", *(TITLES[kind] for kind in results.kinds), *COST)
     body = []
     for model, prefix in rows(results):
-        kinds = [
+        means = (
             with_interval(results.mean(model, kind, prefix), results.interval(model, kind, prefix))
-            for kind in results.kinds
-        ]
-        mean = number(results.mean(model, None, prefix))
-        name = label(results, model, prefix)
-        body.append((name, mean, *kinds, *cost(results.facts[model])))
+            for kind in (None, *results.kinds)
+        )
+        body.append((label(results, model, prefix), *means, *cost(results.facts[model])))
     return "Means", header, body
 
 

@@ -28,12 +28,12 @@ from staticemb_distiller.evaluation.report import differences, markdown
 from staticemb_distiller.evaluation.speed import texts_per_second
 from staticemb_distiller.evaluation.tables import (
     as_markdown,
-    in_terminal,
     label,
     languages,
     rows,
     summary,
 )
+from staticemb_distiller.evaluation.terminal import in_terminal
 
 
 @pytest.fixture(scope="module")
@@ -474,6 +474,30 @@ def test_tables_are_cut_between_columns_to_the_width_of_a_terminal(folder):
     for part in shown.partition("Tasks")[2].split("\n\n")[1:]:
         assert part.startswith("| task | metric | ")
     assert in_terminal(results, 5).count("\n") >= shown.count("\n")
+
+
+@pytest.mark.parametrize("width", [80, 60, 48])
+def test_no_row_is_broken_however_long_its_names_are(tmp_path, width):
+    rows = [{"_id": f"d{i}", "text": f"text {i}"} for i in range(9)]
+    judged = [{"query-id": f"d{i}", "corpus-id": f"d{i}"} for i in range(9)]
+    collections = ("NanoQuoraRetrieval", "NanoClimateFEVER", "N" * 90)
+    for name in collections:
+        folder = tmp_path / "retrieval/NanoBEIR-en"
+        for part, content in (("corpus", rows), ("queries", rows), ("qrels", judged)):
+            data.write_jsonl(folder / part / f"{name}-00000-of-00001.jsonl", content)
+    names = [f"paraphrase-multilingual-MiniLM-L12-v2-of-{'many-' * 9}{end}" for end in "ab"]
+    models = [FunctionModel(name, data.noise) for name in (*names, "2")]
+    results = evaluate([*models, "bm25"], tmp_path, teacher=data.noise)
+    lines = in_terminal(results, width).splitlines()
+    assert all(len(line) <= width for line in lines if line.startswith("|"))
+    for score in results.scores:
+        found = results.interval(score.model, score.task, score.prefix, score.metric)
+        figure = f"{score.value:.1f} ({found.low:.1f} to {found.high:.1f})"
+        assert any(line.startswith(f"| {score.metric} |") and figure in line for line in lines)
+    # A name loses its middle, so that its end still tells it from the others.
+    heads = [cell for line in lines if line.startswith("| metric |") for cell in line.split(" | ")]
+    assert {head.rstrip(" |")[-2:] for head in heads} >= {"-a", "-b"}
+    assert len({line for line in lines if line.startswith("| **")}) == len(collections)
 
 
 def test_seconds_are_those_of_the_models_own_calls(folder):

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -569,7 +570,10 @@ def test_an_index_without_full_text_is_measured_by_its_vectors(tmp_path, judged)
         results = evaluate_index(index, read_judged(*judged), resamples=0)
     assert "vectors" in [way.name for way in results.ways]
     assert "BM25" not in [way.name for way in results.ways]
-    assert "(" not in summary(results).splitlines()[1]
+    assert "(" not in summary(results).splitlines()[2]
+    shown = summary(replace(results, resamples=50), 60).splitlines()
+    assert max(map(len, shown)) <= 60
+    assert sum(line.count(" to ") for line in shown) == 3 * len(results.ways)
 
 
 def test_the_command_measures_an_index_and_writes_reports(

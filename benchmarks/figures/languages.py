@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import drawing
+import intervals
 
 LANGUAGES = {
     "en": "English",
@@ -104,8 +105,4 @@ def _widths(results: dict[str, Any]) -> str:
         for name in results["models"]
         for code in LANGUAGES
     ]
-    widest = max((cell["high"] - cell["low"]) / 2 for cell in cells)
-    return (
-        f"95 % intervals of {results['resamples']:,} bootstrap samples reach at most {widest:.1f} "
-        "points to each side. "
-    )
+    return intervals.sentence(((cell["low"], cell["high"]) for cell in cells), results["resamples"])

@@ -3,6 +3,7 @@
 from typing import Any
 
 import drawing
+import intervals
 
 # The weights were chosen on the other collections, so their figures prove nothing.
 NAMES = {"nfcorpus": "NFCorpus", "cranfield": "Cranfield"}
@@ -34,9 +35,22 @@ def section(content: dict[str, Any]) -> str:
         f"{found['seconds_to_index']:.2g} s, a query in {found['hybrid_milliseconds']:.2g} ms"
         for name, found in collections.items()
     )
-    return (
-        drawing.table(heads, body) + f"\n\n{times}. " + drawing.machine(content, "numpy", "bm25s")
+    note = (
+        f"{times}. {intervals.sentence(intervals.saved(collections))}{_over_bm25(collections)}"
+        f"{drawing.machine(content, 'numpy', 'bm25s')}"
     )
+    return f"{drawing.table(heads, body)}\n\n{note}"
+
+
+def _over_bm25(collections: dict[str, Any]) -> str:
+    """Give the paired difference of both rankings and BM25; empty if none is saved."""
+    key = "hybrid_over_lexical"
+    shown = ", ".join(
+        f"{NAMES[name]} {intervals.shown_gain(found[key])}"
+        for name, found in collections.items()
+        if key in found
+    )
+    return f"Together less BM25, query by query: {shown}. " if shown else ""
 
 
 def further(content: dict[str, Any]) -> dict[str, str]:

@@ -9,6 +9,13 @@ import intervals
 NAMES = {"nfcorpus": "NFCorpus", "cranfield": "Cranfield"}
 WAYS = {"bm25s": "bm25s", "lexical": "BM25", "vector": "static vectors", "hybrid": "**together**"}
 
+CHARTED = {
+    "lexical": ("BM25", drawing.PEER),
+    "vector": ("static", drawing.OURS_TOO),
+    "hybrid": ("BM25 + static", drawing.OURS),
+    "teacher": ("transformer", drawing.TEACHER),
+}
+
 
 def section(content: dict[str, Any]) -> str:
     """Return the table of the ways to search."""
@@ -51,6 +58,21 @@ def _over_bm25(collections: dict[str, Any]) -> str:
         if key in found
     )
     return f"Together less BM25, query by query: {shown}. " if shown else ""
+
+
+def pictures(content: dict[str, Any]) -> dict[str, str]:
+    """Draw BM25, vectors, both together and the transformer, by collection."""
+    collections = _reported(content)
+    ways = [way for way in CHARTED if all(way in found for found in collections.values())]
+    groups = {NAMES[name]: [found[way] for way in ways] for name, found in collections.items()}
+    spans = {
+        (NAMES[name], CHARTED[way][0]): (low, high)
+        for name, found in collections.items()
+        for way, (low, high) in found.get(intervals.INTERVALS, {}).items()
+        if way in ways
+    }
+    legend = dict(CHARTED[way] for way in ways)
+    return {"search.svg": drawing.grouped_bars("NDCG@10 × 100", groups, legend, spans)}
 
 
 def further(content: dict[str, Any]) -> dict[str, str]:

@@ -274,7 +274,8 @@ def test_the_command_leaves_out_files_that_cannot_be_read(tmp_path, command):
     lines = notes.splitlines()
     for fault in ("0.txt: expected UTF-8", "b.jsonl, line 2: "):
         assert sum(fault in line for line in lines) == 1  # though files are read twice
-    assert lines[-1].endswith("2 files or folders were left out, see above")
+    assert lines[-2].endswith("1 file or folder was left out, see above")
+    assert "of 1 file, 1 document was indexed" in lines[-1]
     a = str(Path("docs", "a.txt"))
     assert stored_ids() == {*IDS[:4], a, "before"}
     assert command(str(Path("docs", "0.txt")))[0] == 2

@@ -209,6 +209,19 @@ def test_markdown_shows_every_figure(results):
     assert all(len(lines) > 2 for lines in widths.values())
 
 
+def test_the_method_is_described_in_words_with_units(folder):
+    facts = {"dimension": 1024, "max_tokens": None, "precision": "int8", "50 % {of} my": "own"}
+    mine = FunctionModel("mine", data.noise, facts=facts, bytes=4_000_000)
+    results = evaluate([mine, "tfidf", "bm25"], folder)
+    lines = markdown(results).partition("## How it was measured")[2].splitlines()
+    assert "- mine: 1,024 dimensions, int8, 50 % {of} my own." in lines
+    assert any(
+        "logistic regression, L2, C = 10, of at most 200 iterations." in line for line in lines
+    )
+    assert any(line.endswith("the figure is the mean of 5 starts.") for line in lines)
+    assert not any("_C" in line or "None" in line for line in lines)
+
+
 class Page(HTMLParser):
     """Checks that tags close in order, and collects what the page would fetch."""
 

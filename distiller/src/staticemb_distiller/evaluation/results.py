@@ -204,21 +204,18 @@ class Results:
             The value with its interval, for an earlier report the one that it had; None without
             resamples, or where none is known.
         """
-        kinds = self.kinds if of is None else [of]
-        if of in self.files or len(kinds) == 1:
-            found = self.interval_of(model, self._named(kinds[0]), prefix, metric)
-        else:
-            drawn = [self._mean_resamples(model, self.tasks_of(kind), prefix) for kind in kinds]
+        if of is None and len(self.kinds) > 1:
+            drawn = [self._mean_resamples(model, self.tasks_of(k), prefix) for k in self.kinds]
             known = [each for each in drawn if each is not None]
-            found = (
-                interval(self.mean(model, None, prefix), np.mean(known, axis=0))
-                if len(known) == len(kinds) > 0
-                else None
-            )
-        if found is not None or self.resamples < 1:
-            return found
+            if len(known) == len(drawn):
+                return interval(self.mean(model, None, prefix), np.mean(known, axis=0))
+        else:
+            tasks = self.tasks if of is None else self._named(of)
+            if measured := self.interval_of(model, tasks, prefix, metric):
+                return measured
         longest = max(self.prefixes(model), default=0)
-        return self.means.get((model, longest if prefix is None else prefix, of))
+        read = self.means.get((model, longest if prefix is None else prefix, of))
+        return read if self.resamples > 0 else None
 
     def interval_of(
         self,

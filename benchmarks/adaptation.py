@@ -17,11 +17,15 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import intervals
 import numpy as np
 from harness import OPTIONS, ROOT, SHARED, THREADS, add_options, check_clean, save
+from intervals import INTERVALS
+from numpy.typing import ArrayLike
 from retrieval import Collection, Floats, bm25, read, union
 
 from staticemb_distiller.evaluation.hybrid import mixed
@@ -138,26 +142,35 @@ def table(bench: Bench, collection: Collection) -> dict[str, Any]:
         "adapted, int8": asymmetric(files["adapted, int8"], collection),
         "zero prior": asymmetric(files["zero prior"], collection),
     }
-    found: dict[str, Any] = {"BM25": {"alone": collection.ndcg(lexical)}}
+    found: dict[str, Any] = {"BM25": figures({"alone": collection.by_query(lexical)})}
     for label, each in scores.items():
         found[label] = measured(collection, each, lexical) | spent.get(label, {})
+    found["adapted"]["over the teacher"] = intervals.gain(
+        collection.by_query(scores["adapted"]), collection.by_query(teacher)
+    )
     return {"documents": len(texts), "queries": len(collection.queries), "ndcg": found}
 
 
-def measured(collection: Collection, scores: Floats, lexical: Floats) -> dict[str, float]:
+def measured(collection: Collection, scores: Floats, lexical: Floats) -> dict[str, Any]:
     """Return the NDCG@10 of scores (Q, N), alone and with BM25's."""
-    together = mixed(scores, lexical)
-    return {"alone": collection.ndcg(scores), "with BM25": collection.ndcg(together)}
+    ways = {"alone": scores, "with BM25": mixed(scores, lexical)}
+    return figures({way: collection.by_query(each) for way, each in ways.items()})
 
 
-def fewer_documents(bench: Bench, collection: Collection) -> dict[str, dict[str, float]]:
+def figures(by_query: Mapping[str, ArrayLike]) -> dict[str, Any]:
+    """Return the mean × 100 of each way's figures by query (Q,), and the 95 % intervals."""
+    means = {way: round(100 * float(np.mean(each)), 2) for way, each in by_query.items()}
+    return means | {INTERVALS: {way: intervals.ends(each) for way, each in by_query.items()}}
+
+
+def fewer_documents(bench: Bench, collection: Collection) -> dict[str, dict[str, Any]]:
     """Adapt to some of the documents, and search all; return NDCG@10 by the number."""
     lexical = bm25(collection)
-    figures = {}
+    found = {}
     for count in FEWER:
         path, _ = adapted_to(bench, collection.name, collection, count)
-        figures[str(count)] = measured(collection, asymmetric(path, collection), lexical)
-    return figures
+        found[str(count)] = measured(collection, asymmetric(path, collection), lexical)
+    return found
 
 
 def adapted_to(
@@ -170,7 +183,7 @@ def adapted_to(
     return bench.adapted(f"{name}-{count}", texts, collection.document_vectors[rows])
 
 
-def drift(bench: Bench, collection: Collection) -> dict[str, float]:
+def drift(bench: Bench, collection: Collection) -> dict[str, Any]:
     """Adapt to the first half of a collection, and search all of it; return NDCG@10."""
     half = len(collection.documents) // 2
     path, _ = bench.adapted(
@@ -191,7 +204,7 @@ def many_subjects(bench: Bench, names: tuple[str, ...], most: int | None = None)
     whole = union(collections)
     count = most or len(whole.documents)
     path, spent = adapted_to(bench, "-".join(names), whole, count)
-    figures: dict[str, Any] = {"documents": count, **spent, "ndcg": {}}
+    found: dict[str, Any] = {"documents": count, **spent, "ndcg": {}}
     static = asymmetric(path, whole)
     teacher = whole.query_vectors @ whole.document_vectors.T
     lexical = bm25(whole)
@@ -207,12 +220,12 @@ def many_subjects(bench: Bench, names: tuple[str, ...], most: int | None = None)
             whole.document_vectors,
             collection.query_vectors,
         )
-        figures["ndcg"][collection.name] = {
-            "BM25": {"alone": own.ndcg(lexical[rows])},
+        found["ndcg"][collection.name] = {
+            "BM25": figures({"alone": own.by_query(lexical[rows])}),
             "teacher": measured(own, teacher[rows], lexical[rows]),
             "adapted": measured(own, static[rows], lexical[rows]),
         }
-    return figures
+    return found
 
 
 def main() -> None:

@@ -3,21 +3,22 @@
 python benchmarks/bundled.py           write
 python benchmarks/bundled.py --check   exit 1 if a page or the chart differs
 
-Scores come from results/bundled.json, which `staticemb-distiller evaluate` writes. The command is
-in docs/benchmarks/research/bundled.md. The facts and the examples of limits come from the model.
+Scores come from results/bundled.json, which bundled_scores.py writes. The facts and the examples of
+limits come from the model.
 """
 
 from __future__ import annotations
 
-import json
+import statistics
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import drawing
+import intervals
 from columns import COLUMNS, Column
-from harness import RESULTS
+from harness import commits_of, load
 from pages import PAGES, PICTURES, fill, settle
 
 from staticemb_runtime import StaticModel
@@ -79,15 +80,14 @@ LIMITS = {
 
 def main() -> int:
     """Write the card, the pages and the chart; with --check, compare them with the files."""
-    content = json.loads((RESULTS / "bundled.json").read_text(encoding="utf-8"))
+    content = load("bundled")
     wanted = {page: page.read_text(encoding="utf-8") for page in (CARD, *PAGES)}
-    for name, section in SECTIONS.items():
-        body = section(content)
+    for name, body in sections(content).items():
         wanted = {page: fill(text, name, body) for page, text in wanted.items()}
-    return settle({**wanted, PICTURES / "bundled.svg": chart(content)})
+    return settle({**wanted, PICTURES / "bundled.svg": chart(content["results"])})
 
 
-def facts(content: Results) -> str:
+def facts() -> str:
     """List the facts of the model file: shape, pooling, teacher, digest."""
     file = read(FILE)
     meta = file.metadata
@@ -106,14 +106,25 @@ def facts(content: Results) -> str:
     return "\n".join(lines)
 
 
-def scores(content: Results) -> str:
-    """Return a table of every task, for the bundled model and its peers."""
-    return _table(content, {**TASKS, **_translations()})
+def _note(content: Results, tasks: Mapping[str, Column]) -> str:
+    """Name the widest interval and, where the results hold them, the commit and the day."""
+    results = content["results"]
+    widest = intervals.sentence(_ends(results["scores"], tasks), results["resamples"])
+    versions = ("numpy", "model2vec", "wordllama")
+    made = drawing.machine(content, *versions) if commits_of(content) else ""
+    return f"{widest}{made}".rstrip()
 
 
-def short(content: Results) -> str:
-    """Return a table of the tasks in `SHOWN`, for the bundled model and its peers."""
-    return _table(content, {task: TASKS[task] for task in SHOWN})
+def _ends(scores: Sequence[Results], tasks: Mapping[str, Column]) -> Iterator[tuple[float, float]]:
+    """Yield the interval of each cell; of a mean of tasks a wider one: the means of their ends."""
+    for column in tasks.values():
+        cells: dict[str, list[Results]] = {}
+        for score in scores:
+            if column.shows(score["task"], score["metric"], main=score["main"]):
+                cells.setdefault(score["model"], []).append(score)
+        for found in cells.values():
+            low, high = (statistics.fmean(each[end] for each in found) for end in ("low", "high"))
+            yield low, high
 
 
 def chart(content: Results) -> str:
@@ -152,7 +163,7 @@ def against(content: Results) -> str:
     return "\n".join(lines)
 
 
-def limits(content: Results) -> str:
+def limits() -> str:
     """Return a table of the model's cosines for pairs of sentences that show its limits."""
     model = StaticModel.load()
     lines = ["| | a | b | cosine |", "|---|---|---|---:|"]
@@ -187,13 +198,21 @@ def _models(content: Results) -> list[str]:
     return [DEFAULT_MODEL, *content["baseline"]]
 
 
-SECTIONS: dict[str, Callable[[Results], str]] = {
-    "bundled facts": facts,
-    "bundled scores": scores,
-    "bundled short": short,
-    "bundled differences": against,
-    "bundled limits": limits,
-}
+def sections(content: Results) -> dict[str, str]:
+    """Return the generated blocks of the card and the pages, by name.
+
+    Args:
+        content: What bundled_scores.py saved.
+    """
+    results = content["results"]
+    every, shown = {**TASKS, **_translations()}, {task: TASKS[task] for task in SHOWN}
+    return {
+        "bundled facts": facts(),
+        "bundled scores": f"{_table(results, every)}\n\n{_note(content, every)}",
+        "bundled short": f"{_table(results, shown)}\n\n{_note(content, shown)}",
+        "bundled differences": against(results),
+        "bundled limits": limits(),
+    }
 
 
 if __name__ == "__main__":

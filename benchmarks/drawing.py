@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness import commits_of
 
-from staticemb_distiller.evaluation.drawing import LIGHT, canvas, heading, panel, to_svg
+from staticemb_distiller.evaluation.drawing import FONT_SIZE, LIGHT, canvas, heading, panel, to_svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _FIGURE_SIZE = 13
 _CHARACTER = 0.65  # the width of a character in a wide font, over its size: readers choose the font
-OURS, PEER, TEACHER = LIGHT["c6"], LIGHT["peer"], LIGHT["faint"]
+OURS, OURS_TOO = LIGHT["c6"], LIGHT["c4"]
+PEER, TEACHER = LIGHT["peer"], LIGHT["faint"]
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], names: int = 1) -> str:
@@ -90,22 +94,72 @@ def bars(
                 if span := spans[name]:
                     axes.plot(span, [middle] * 2, color=LIGHT["ink"], linewidth=1, clip_on=False)
                     end = span[1]
-                for text, where, shift, side in (
-                    (name, 0.0, -10, "right"),
-                    (figure_text, end, 8, "left"),
-                ):
-                    axes.annotate(
-                        text,
-                        (where, middle + 5),
-                        (shift, 0),
-                        textcoords="offset points",
-                        annotation_clip=False,
-                        ha=side,
-                        va="baseline",
-                        fontsize=_FIGURE_SIZE,
-                    )
+                _beside(axes, name, 0.0, middle, -10, _FIGURE_SIZE)
+                _beside(axes, figure_text, end, middle, 8, _FIGURE_SIZE)
             top = bottom + gap - 30
         return to_svg(figure, label, alone=True)
+
+
+def grouped_bars(
+    title: str,
+    groups: Mapping[str, Sequence[float]],
+    names: Mapping[str, str],
+    intervals: Mapping[tuple[str, str], tuple[float, float]] | None = None,
+) -> str:
+    """Draw groups of thin horizontal bars with a legend, as SVG for light and dark pages.
+
+    The drawing is narrow, so that its text can still be read at the width of a phone.
+
+    Args:
+        title: The heading, which is also the description for screen readers.
+        groups: The name of each group -> the lengths of its bars, in the order of `names`.
+        names: The name of each bar in the legend -> its color.
+        intervals: (name of the group, name of the bar) -> ends of a line over the bar.
+    """
+    width, left, right, step, gap, top = 480, 96, 48, 15, 12, 62
+    each = step * len(names) + gap
+    height = top + each * len(groups)
+    spans = intervals or {}
+    longest = max(
+        *(value for values in groups.values() for value in values),
+        *(high for _, high in spans.values()),
+        0.0,
+    )
+    with canvas(width, height) as figure:
+        heading(figure, title, 0, 18)
+        axes = panel(figure, left, top, width - right, height)
+        axes.set_axis_off()
+        axes.set(xlim=(0, longest), ylim=(height, top))
+        at = 0.0
+        for name, color in names.items():
+            figure.text(at / width, 1 - 44 / height, "■", color=color, va="baseline")
+            figure.text((at + 16) / width, 1 - 44 / height, name, va="baseline")
+            at += 34 + len(name) * FONT_SIZE * _CHARACTER
+        for row, (group, values) in enumerate(groups.items()):
+            start = top + row * each
+            _beside(axes, group, 0.0, start + step * len(names) / 2, -10, FONT_SIZE)
+            for place, (bar, color) in enumerate(names.items()):
+                middle, end = start + (place + 0.5) * step, values[place]
+                axes.barh(middle, end, step - 3, color=color)
+                if span := spans.get((group, bar)):
+                    axes.plot(span, [middle] * 2, color=LIGHT["ink"], linewidth=1, clip_on=False)
+                    end = max(end, span[1])
+                _beside(axes, f"{values[place]:.1f}", end, middle, 6, FONT_SIZE - 1)
+        return to_svg(figure, title, alone=True)
+
+
+def _beside(axes: Axes, text: str, x: float, middle: float, shift: float, size: float) -> None:
+    """Write a text in the middle of a line, `shift` pixels to the right or left of a place."""
+    axes.annotate(
+        text,
+        (x, middle + size / 2 - 1.5),
+        (shift, 0),
+        textcoords="offset points",
+        annotation_clip=False,
+        ha="left" if shift > 0 else "right",
+        va="baseline",
+        fontsize=size,
+    )
 
 
 Line = tuple[str, Sequence[tuple[float, float]]]

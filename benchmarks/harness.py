@@ -225,6 +225,19 @@ def _commits(content: Any) -> Iterator[str]:
             yield from _commits(value)
 
 
+def load(name: str) -> dict[str, Any]:
+    """Read results/NAME.json.
+
+    Raises:
+        SystemExit: the measured code was not committed: `--results` can have put such a file there.
+    """
+    path = RESULTS / f"{name}.json"
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if dirty := [commit for commit in commits_of(content) if commit.endswith("-dirty")]:
+        sys.exit(f"{path.name}: expected a commit, found {dirty[0]}: measure it again")
+    return content
+
+
 def save(name: str, results: Mapping[str, Any]) -> None:
     """Write a benchmark's results and the environment to results/NAME.json."""
     check_clean()

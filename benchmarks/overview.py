@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import Any
 
 import drawing
-from harness import RESULTS
+from harness import commits_of, load
 
 from staticemb_runtime.loading import DEFAULT_MODEL
 
@@ -25,23 +23,18 @@ def blocks() -> dict[str, str]:
     return {"overview quality": _quality(), "overview cost": _cost()}
 
 
-def _results(name: str) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-    return content
-
-
 def _quality() -> str:
     scores = {
         (score["model"], score["task"]): score["value"]
-        for score in _results("bundled")["scores"]
+        for score in load("bundled")["results"]["scores"]
         if score["main"]
     }
     body = []
     for title, (task, words, words_name) in SCORES.items():
         ours, whole = scores[DEFAULT_MODEL, task], scores["transformer", task]
         body.append(_row(title, ours, f"{words_name} {scores[words, task]:.1f}", whole))
-    search = _results("search")["results"]["collections"]
-    adapted = _results("adaptation")["results"]["collections"]
+    search = load("search")["results"]["collections"]
+    adapted = load("adaptation")["results"]["collections"]
     for key, title in ((NFCORPUS, "NFCorpus"), (CRANFIELD, "Cranfield")):
         found, ndcg = search[key], adapted[key]["ndcg"]
         words = f"BM25 {found['lexical']:.1f}"
@@ -60,7 +53,7 @@ def _quality() -> str:
         "Static: the bundled model; *adapted*: a model fitted to the collection's documents, whose "
         "queries search the transformer's vectors. Transformer: all-MiniLM-L6-v2; in the rows with "
         "BM25 it has BM25 too. Spearman (similarity), accuracy (classes) and NDCG@10 (search), "
-        "times 100. Share: of the transformer's figure. Search: "
+        f"times 100. Share: of the transformer's figure. {_scored()}Search: "
         f"{_measured('search')}; with BM25 and adapted: {_measured('adaptation')}."
     )
     return f"{drawing.table(heads, body)}\n\n{note}"
@@ -71,9 +64,9 @@ def _row(title: str, ours: float, words: str, whole: float) -> list[str]:
 
 
 def _cost() -> str:
-    speed = _results("throughput")["results"]["one_core"]["news"]["rows"]
-    latency = _results("latency")["results"]["rows"]
-    start = _results("start")["results"]["rows"]
+    speed = load("throughput")["results"]["one_core"]["news"]["rows"]
+    latency = load("latency")["results"]["rows"]
+    start = load("start")["results"]["rows"]
     models = (DEFAULT_MODEL, "transformer")
     lines: Mapping[str, list[float]] = {
         "a query of eight words, ms": [latency[name]["p50_microseconds"] / 1e3 for name in models],
@@ -84,7 +77,7 @@ def _cost() -> str:
     }
     body = [[title, *(_figure(value) for value in values)] for title, values in lines.items()]
     table = drawing.table(["cost on a CPU", "static", "transformer"], body)
-    made = _results("throughput")["environment"]
+    made = load("throughput")["environment"]
     measured = [
         f"{title}: {_measured(name)}"
         for title, name in (("Query", "latency"), ("paragraphs", "throughput"), ("rest", "start"))
@@ -94,8 +87,14 @@ def _cost() -> str:
 
 def _measured(name: str) -> str:
     """Name the commit and the day of results."""
-    content = _results(name)
+    content = load(name)
     return f"{drawing.commits(content)}, {content['environment']['date']}"
+
+
+def _scored() -> str:
+    """Name the commit of the scores; empty for results that were saved without one."""
+    named = commits_of(load("bundled"))
+    return f"Similarity and classes: {_measured('bundled')}. " if named else ""
 
 
 def _figure(value: float) -> str:

@@ -55,21 +55,26 @@ _LETTERS = 200  # of a script at most
 _FEWEST = 3_000
 
 
-def make(name: str, folder: Path, *, share: float = 1.0) -> Path:
+def make(name: str, folder: Path, *, share: float = 1.0, rows: int | None = None) -> Path:
     """Write the folder of a layout, and return it.
 
     Args:
         name: one of `LAYOUTS`.
         folder: where to put it.
         share: the share of the rows and dimensions.
+        rows: the rows of the table, with all dimensions; only for a layout with a `mapping`, which
+            allows more or fewer rows than tokens. None: a row for each token.
     """
     layout = LAYOUTS[name]
     tokens, dim = max(_FEWEST, round(layout.tokens * share)), max(8, round(layout.dim * share))
+    if rows is not None:
+        dim = layout.dim
     path = folder / name
     path.mkdir()
     if layout.library == "model2vec":
-        _model2vec(path, _unigram(tokens), tokens, dim)
+        _model2vec(path, _unigram(tokens), tokens, (rows or tokens, dim))
     else:
+        assert rows is None, "a layout without a mapping"
         _sentence_transformers(path, _wordpiece(tokens), tokens, dim)
     return path
 
@@ -116,16 +121,17 @@ def _sentence_transformers(path: Path, tokenizer: Tokenizer, tokens: int, dim: i
     tokenizer.save(str(below / "tokenizer.json"), pretty=True)
 
 
-def _model2vec(path: Path, tokenizer: Tokenizer, tokens: int, dim: int) -> None:
+def _model2vec(path: Path, tokenizer: Tokenizer, tokens: int, shape: tuple[int, int]) -> None:
     rng = np.random.default_rng(1)
+    count, dim = shape
     tensors = {
-        "embeddings": _rows(tokens, dim),
-        "mapping": rng.permutation(tokens),
+        "embeddings": _rows(count, dim),
+        "mapping": rng.permutation(tokens) if count == tokens else rng.integers(0, count, tokens),
         "weights": rng.random(tokens),
     }
     save_file(tensors, path / "model.safetensors")
     settings = {"model_type": "model2vec", "normalize": True, "seq_length": 1_000_000}
-    _json(path / "config.json", settings | {"hidden_dim": dim, "vocabulary_quantization": tokens})
+    _json(path / "config.json", settings | {"hidden_dim": dim, "vocabulary_quantization": count})
     tokenizer.save(str(path / "tokenizer.json"), pretty=False)
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from columns import COLUMNS
-from harness import RESULTS
+from harness import load
 
 NAMES = {
     "minilm-en-small": "**minilm-en-small**, the bundled model, 192 dimensions",
@@ -20,7 +19,7 @@ def rows(
     names: Sequence[str] = ("minilm-en-small", "bm25", "tfidf"),
 ) -> list[tuple[str, list[str]]]:
     """Return the label and a cell for each of `COLUMNS`, from results/bundled.json."""
-    saved = json.loads((RESULTS / "bundled.json").read_text(encoding="utf-8"))["scores"]
+    saved = load("bundled")["results"]["scores"]
     table = []
     for name in names:
         means = (column.mean(saved, name) for column in COLUMNS.values())

@@ -12,14 +12,13 @@ refused: `--results` can have put them there.
 from __future__ import annotations
 
 import importlib
-import json
 import pkgutil
 import sys
 
 import figures
 import overview
 import reported
-from harness import RESULTS, commits_of
+from harness import RESULTS, load
 from pages import PAGES, PICTURES, fill, settle
 
 
@@ -27,12 +26,9 @@ def main() -> int:
     """Write the pages and pictures; with --check, compare them with the files."""
     wanted = {page: page.read_text(encoding="utf-8") for page in PAGES}
     for module in pkgutil.iter_modules(figures.__path__):
-        saved = RESULTS / f"{module.name}.json"
-        if not saved.exists():
+        if not (RESULTS / f"{module.name}.json").exists():
             continue
-        content = json.loads(saved.read_text(encoding="utf-8"))
-        if dirty := [commit for commit in commits_of(content) if commit.endswith("-dirty")]:
-            sys.exit(f"{saved.name}: expected a commit, found {dirty[0]}: measure it again")
+        content = load(module.name)
         figure = importlib.import_module(f"figures.{module.name}")
         sections = {module.name: figure.section(content)}
         sections |= getattr(figure, "further", lambda _: {})(content)

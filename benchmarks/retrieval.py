@@ -36,10 +36,9 @@ class Collection:
     document_vectors: Floats
     query_vectors: Floats
 
-    def ndcg(self, scores: Floats) -> float:
-        """Return the mean NDCG@10 × 100 of rankings by scores (Q, N)."""
-        ranked = metrics.top_columns(scores, 10)
-        return round(100 * float(metrics.ndcg(ranked, self.relevance).mean()), 2)
+    def by_query(self, scores: Floats) -> NDArray[np.float64]:
+        """Return the NDCG@10 (Q,) of the ranking of each row of scores (Q, N)."""
+        return metrics.ndcg(metrics.top_columns(scores, 10), self.relevance)
 
 
 def read(folder: Path, name: str, encode: Any) -> Collection:

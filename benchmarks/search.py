@@ -23,7 +23,9 @@ from typing import Any, NamedTuple
 
 import bm25s
 import harness
+import intervals
 import numpy as np
+from intervals import INTERVALS
 from numpy.typing import NDArray
 
 from staticemb_runtime.search import Index
@@ -37,6 +39,7 @@ COLLECTIONS = {
     "cisi": ("tune", "cisi"),
     "squad": ("tune", "squad-sentences"),
 }
+ALONE = ("bm25s", "lexical", "vector", "hybrid", "teacher")
 WEIGHTS = (0.0, 0.25, 0.35, 0.5, 0.75, 1.0)
 RERANK_WEIGHTS = (0.25, 0.5, RERANK_WEIGHT, 1.0)
 
@@ -97,22 +100,27 @@ def load(name: str) -> Collection:
     )
 
 
-def ndcg(collection: Collection, rankings: Iterable[Sequence[str]]) -> float:
-    """Compute the mean NDCG@10 × 100 of the ranked ids of each query."""
-    scores = []
+def ndcg(shares: Sequence[float]) -> float:
+    """Return the mean × 100 of the queries' NDCG@10."""
+    return round(100 * statistics.fmean(shares), 2)
+
+
+def by_query(collection: Collection, rankings: Iterable[Sequence[str]]) -> list[float]:
+    """Compute the NDCG@10 of the ranked ids of each query."""
+    shares = []
     for query, ranking in zip(collection.query_ids, rankings, strict=True):
         grades = collection.judgments[query]
         discounts = 1 / np.log2(np.arange(2, 12))
         found = np.array([grades.get(key, 0) for key in ranking[:10]])
         ideal = np.array(sorted(grades.values(), reverse=True)[:10])
-        scores.append(found @ discounts[: len(found)] / (ideal @ discounts[: len(ideal)]))
-    return round(100 * statistics.fmean(scores), 2)
+        shares.append(found @ discounts[: len(found)] / (ideal @ discounts[: len(ideal)]))
+    return shares
 
 
 def _measure(name: str, vectors: Path | None) -> dict[str, Any]:
     collection = load(name)
     result: dict[str, Any] = {"documents": len(collection.ids), "queries": len(collection.queries)}
-    result["bm25s"] = ndcg(collection, _bm25s(collection))
+    shares = {"bm25s": by_query(collection, _bm25s(collection))}
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         with Index.create(Path(folder) / "index.db") as index:
@@ -121,22 +129,29 @@ def _measure(name: str, vectors: Path | None) -> dict[str, Any]:
             index.search(collection.queries[:20])  # reads the vectors
             for method in ("lexical", "vector", "hybrid"):
                 rankings, milliseconds = _timed(index, collection, method)
-                result[method] = ndcg(collection, rankings)
+                shares[method] = by_query(collection, rankings)
                 result[f"{method}_milliseconds"] = milliseconds
             result["by_vector_weight"] = {
-                str(weight): _searched(index, collection, vector_weight=weight)
+                str(weight): ndcg(_searched(index, collection, vector_weight=weight))
                 for weight in WEIGHTS
             }
             if vectors is not None:
-                result |= _second_stage(index, collection, name, vectors)
+                second, by_way = _second_stage(index, collection, name, vectors)
+                result |= second
+                shares |= by_way
         if vectors is not None:
             documents = np.load(vectors / f"{name}-docs.npy")
             with Index.create(Path(folder) / "teacher.db") as index:
                 index.add(collection.texts, ids=collection.ids, vectors=documents)
-                result["teacher_documents"] = {
+                by_method = {
                     method: _searched(index, collection, method=method)
                     for method in ("vector", "hybrid")
                 }
+            result["teacher_documents"] = {way: ndcg(each) for way, each in by_method.items()}
+            shares["teacher_documents"] = by_method["hybrid"]
+    result |= {way: ndcg(shares[way]) for way in ALONE if way in shares}
+    result[INTERVALS] = {way: intervals.ends(each) for way, each in shares.items()}
+    result["hybrid_over_lexical"] = intervals.gain(shares["hybrid"], shares["lexical"])
     return result
 
 
@@ -151,13 +166,19 @@ def _timed(index: Index, collection: Collection, method: str) -> tuple[list[list
     return rankings, harness.significant(1000 * statistics.median(seconds))
 
 
-def _searched(index: Index, collection: Collection, **options: Any) -> float:
+def _searched(index: Index, collection: Collection, **options: Any) -> list[float]:
     found = index.search(collection.queries, **options)
-    return ndcg(collection, [[hit.id for hit in hits] for hits in found])
+    return by_query(collection, [[hit.id for hit in hits] for hits in found])
 
 
-def _second_stage(index: Index, collection: Collection, name: str, folder: Path) -> dict[str, Any]:
-    """Measure a teacher alone, and its cosines as a scorer of the first stage's hundred."""
+def _second_stage(
+    index: Index, collection: Collection, name: str, folder: Path
+) -> tuple[dict[str, Any], dict[str, list[float]]]:
+    """Measure a teacher alone, and its cosines as a scorer of the first stage's hundred.
+
+    Returns:
+        What is saved, and the NDCG@10 of each query, alone and with the default weight.
+    """
     documents = np.load(folder / f"{name}-docs.npy")
     queries = np.load(folder / f"{name}-queries.npy")[collection.query_rows]
     alone = queries @ documents.T
@@ -170,15 +191,19 @@ def _second_stage(index: Index, collection: Collection, name: str, folder: Path)
         if (wanted := {key for key, grade in collection.judgments[query].items() if grade > 0})
     ]
     scorer = _scorer(collection, documents, queries)
-    return {
-        "teacher": ndcg(collection, ranked),
-        "recall_at_100": round(100 * statistics.fmean(recall), 1),
-        "reranked_by_weight": {
-            str(weight): _searched(index, collection, rerank=scorer, rerank_weight=weight)
-            for weight in RERANK_WEIGHTS
-        },
-        "rerank_weight": str(RERANK_WEIGHT),
+    reranked = {
+        str(weight): _searched(index, collection, rerank=scorer, rerank_weight=weight)
+        for weight in RERANK_WEIGHTS
     }
+    shares = {
+        "teacher": by_query(collection, ranked),
+        "reranked": reranked[str(RERANK_WEIGHT)],
+    }
+    return {
+        "recall_at_100": round(100 * statistics.fmean(recall), 1),
+        "reranked_by_weight": {weight: ndcg(each) for weight, each in reranked.items()},
+        "rerank_weight": str(RERANK_WEIGHT),
+    }, shares
 
 
 def _scorer(

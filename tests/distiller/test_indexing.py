@@ -3,6 +3,7 @@
 import contextlib
 import json
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -273,7 +274,8 @@ def test_the_command_leaves_out_files_that_cannot_be_read(tmp_path, command):
     lines = notes.splitlines()
     for fault in ("0.txt: expected UTF-8", "b.jsonl, line 2: "):
         assert sum(fault in line for line in lines) == 1  # though files are read twice
-    assert lines[-1].endswith("2 files or folders were left out, see above")
+    assert lines[-2].endswith("1 file or folder was left out, see above")
+    assert "of 1 file, 1 document was indexed" in lines[-1]
     a = str(Path("docs", "a.txt"))
     assert stored_ids() == {*IDS[:4], a, "before"}
     assert command(str(Path("docs", "0.txt")))[0] == 2
@@ -569,7 +571,10 @@ def test_an_index_without_full_text_is_measured_by_its_vectors(tmp_path, judged)
         results = evaluate_index(index, read_judged(*judged), resamples=0)
     assert "vectors" in [way.name for way in results.ways]
     assert "BM25" not in [way.name for way in results.ways]
-    assert "(" not in summary(results).splitlines()[1]
+    assert "(" not in summary(results).splitlines()[2]
+    shown = summary(replace(results, resamples=50), 60).splitlines()
+    assert max(map(len, shown)) <= 60
+    assert sum(line.count(" to ") for line in shown) == 3 * len(results.ways)
 
 
 def test_the_command_measures_an_index_and_writes_reports(

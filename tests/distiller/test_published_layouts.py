@@ -92,6 +92,82 @@ def test_rounded_tables_give_nearly_the_same_vectors(layout, texts, tmp_path, dt
     assert cosines.min() > least
 
 
+# --- memory, at a smaller size ------------------------------------------------------------------
+
+MAPPED = "potion-multilingual-128M"  # 500,353 tokens × 256
+REDUCTIONS = {
+    "whole": [],
+    "float16": ["--dtype", "float16"],
+    "int8": ["--dtype", "int8"],
+    "cut, int8": ["--dtype", "int8", "--keep-used-in", "texts.txt"],
+}
+# The limit holds for what the process allocates after its imports; mapped files do not count.
+MEASURED = """
+import resource, sys
+from pathlib import Path
+import staticemb_distiller.interop.convert
+from staticemb_distiller.cli.main import main
+
+def status(key):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(key)) * 1024
+
+if limit := int(sys.argv[1]):
+    resource.setrlimit(resource.RLIMIT_DATA, (status("VmData") + limit,) * 2)
+code = main(sys.argv[2:])
+print(status("VmHWM"))
+sys.exit(code)
+"""
+
+
+def peak_of_conversion(folder: Path, options: list[str], limit: int = 0) -> int:
+    """Convert a folder in a process of its own; return the most memory that it had."""
+    output = folder.parent / "out.staticemb"
+    command = [sys.executable, "-c", MEASURED, str(limit), "convert", folder.name]
+    done = subprocess.run(
+        [*command, "-o", output.name, *options],
+        capture_output=True,
+        text=True,
+        cwd=folder.parent,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    output.unlink()
+    return int(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def many_rows(tmp_path_factory):
+    """A large table with a small vocabulary, so that the tokenizer's memory does not hide it."""
+    folder = tmp_path_factory.mktemp("rows")
+    made = published_layouts.make(MAPPED, folder, share=0.01, rows=150_000)
+    (folder / "texts.txt").write_text("\n".join(published_layouts.texts(made, 500)), "utf-8")
+    yield made
+    shutil.rmtree(folder)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
+@pytest.mark.parametrize("options", REDUCTIONS.values(), ids=REDUCTIONS)
+def test_no_reduction_copies_the_table(many_rows, options):
+    table = 150_000 * 256 * 4
+    assert peak_of_conversion(many_rows, options, limit=3 * table // 4) > 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("options", [REDUCTIONS["whole"], REDUCTIONS["cut, int8"]])
+def test_the_memory_of_a_conversion_grows_linearly_with_the_tokens(options, tmp_path):
+    peaks = []
+    for share in (1 / 64, 1 / 16):  # 7,818 and 31,272 tokens
+        folder = tmp_path / str(share)
+        folder.mkdir()
+        made = published_layouts.make(MAPPED, folder, share=share, rows=int(500_353 * share))
+        texts = published_layouts.texts(made, 300)
+        (folder / "texts.txt").write_text("\n".join(texts), "utf-8")
+        peaks.append(peak_of_conversion(made, options))
+    # A token has a kilobyte each in the mapped source and file, and its piece in the tokenizers.
+    assert (peaks[1] - peaks[0]) / (500_353 * 3 / 64) < 8_000
+
+
 # --- at full size -------------------------------------------------------------------------------
 
 LARGE = "static-similarity-mrl-multilingual-v1"  # 105,879 × 1,024: 434 MB

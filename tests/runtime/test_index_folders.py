@@ -194,7 +194,8 @@ def test_documents_of_a_file_that_cannot_be_read_are_not_gone(folder, run):
     (folder / "docs" / "rows.jsonl").write_text("\n".join([lines[0], "no json", lines[3]]))
     status, notes = run("docs", "-o", "i.db", "--prune")
     assert status == 1
-    assert "2 files or folders were left out" in notes
+    assert "1 file or folder was left out" in notes
+    assert "of 1 file, 1 document was indexed" in notes
     assert ids() == EVERY
 
 
@@ -247,6 +248,26 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_run(folder, run):
     assert ids() == EVERY | {docs_file("zz.txt")}
     status, notes = run("docs", "-o", "i.db", "--quiet")
     assert (status, len(notes.splitlines())) == (1, 8)
+
+
+ROWS = {
+    "rows.jsonl": '{"id": "a", "text": "one"}\n{"id": "b", "text": "two"}\n{"id": "c", "te\n',
+    "rows.csv": 'id,text\na,one\nb,two\nc,"three\n',
+    "text.csv": "id,text\na,one\nb,two\n,three\nd,four\n",
+    "lines.txt": b"one\ntwo\ncaf\xe9\nfour\n",
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_documents_before_a_faulty_row_are_counted(folder, run, name):
+    content = ROWS[name]
+    (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    status, notes = run(name, "-o", "i.db", "--lines")
+    stored = len(ids())
+    assert stored == 2
+    assert f"of 1 file, {stored} documents were indexed, and the rest was left out" in notes
+    assert "file or folder" not in notes
+    assert status == 1  # 2: nothing could be read
 
 
 def test_a_run_without_any_file_that_can_be_read_fails(folder, run):

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import TextIO
 
 from ..corpus.input_files import model_files
 from ..errors import EvaluationError
@@ -15,7 +16,7 @@ from ..evaluation import page, record, report, tasks
 from ..evaluation.load import load_model
 from ..evaluation.models import Embedder, LexicalModel
 from ..evaluation.run import Prefixes, evaluate
-from ..evaluation.tables import in_terminal
+from ..evaluation.terminal import in_terminal
 from ..output_file import STANDARD_OUTPUT, check_distinct, check_output
 from ..path_checks import exists
 from ..progress import Progress
@@ -159,8 +160,7 @@ def run(arguments: argparse.Namespace) -> int:
             record.save(path, content())
     report_on_stdout = Path(STANDARD_OUTPUT) in (path for path, _ in written)
     stream = sys.stderr if report_on_stdout else sys.stdout
-    width = shutil.get_terminal_size().columns if stream.isatty() else None
-    stream.write(in_terminal(results, width) + "\n")
+    stream.write(in_terminal(results, _width(stream)) + "\n")
     for name, facts in results.facts.items():
         if zeros := facts.get("zero_vectors"):
             sys.stderr.write(
@@ -204,8 +204,13 @@ def _run_index(arguments: argparse.Namespace) -> int:
         record.save(arguments.markdown, search_report.markdown(results))
     on_stdout = Path(STANDARD_OUTPUT) in (arguments.json, arguments.markdown)
     stream = sys.stderr if on_stdout else sys.stdout
-    stream.write(search_report.summary(results) + "\n")
+    stream.write(search_report.summary(results, _width(stream)) + "\n")
     return 0
+
+
+def _width(stream: TextIO) -> int | None:
+    """Return the columns of a terminal; None for another stream."""
+    return shutil.get_terminal_size().columns if stream.isatty() else None
 
 
 def _check_reports(arguments: argparse.Namespace) -> None:

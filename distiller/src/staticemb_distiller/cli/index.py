@@ -29,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Make a search index whose vectors are a teacher's. `staticemb search` reads it with MODEL "
         "alone. Running the same command again adds new documents, replaces changed ones and goes "
         "on after an interruption. With --teacher, a file that cannot be read is named and left "
-        "out, and the exit status is then 1, or 2 if no file could be read."
+        "out, from its first faulty row on, and the exit status is then 1, or 2 if nothing could "
+        "be read."
     )
     add_sources(parser)
     parser.add_argument(

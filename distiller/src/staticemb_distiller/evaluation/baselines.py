@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from .scoring import Outcome
 from .tasks import RetrievalTask, Task
 
 if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
     from sklearn.feature_extraction.text import TfidfVectorizer
 
 NAMES = ("tfidf", "tfidf-characters", "bm25", "wordllama")
@@ -60,15 +62,14 @@ class TfIdf(LexicalModel):
 
     def outcomes(self, task: Task) -> list[Outcome]:
         """Return the metrics of a task of any kind."""
-        reference = next((p for p in ("train", "documents") if p in task.texts), None)
-        fitted_on = (
-            [text for texts in task.texts.values() for text in texts]
-            if reference is None
-            else task.texts[reference]
-        )
+        return scoring.score(task, self.count(task.texts))
+
+    def count(self, texts: Mapping[str, Sequence[str]]) -> dict[str, csr_matrix]:
+        """Return the weights of the words (texts, words) of each part."""
+        reference = next((part for part in ("train", "documents") if part in texts), None)
+        fitted_on = chain(*texts.values()) if reference is None else texts[reference]
         vectorizer = self._vectorizer().fit(fitted_on)
-        features = {part: vectorizer.transform(texts) for part, texts in task.texts.items()}
-        return scoring.score(task, features)
+        return {part: vectorizer.transform(each) for part, each in texts.items()}
 
 
 class BM25(LexicalModel):
@@ -93,15 +94,16 @@ class BM25(LexicalModel):
     def scores(self, task: RetrievalTask) -> scoring.PairScorer:
         """Return the scores of a task's documents for its queries; the last index is kept."""
         if self._last is None or self._last[0] is not task:
-            self._last = task, self._indexed(task)
+            self._last = task, self.count(task.texts)
         return self._last[1]
 
-    def _indexed(self, task: RetrievalTask) -> scoring.PairScorer:
+    def count(self, texts: Mapping[str, Sequence[str]]) -> scoring.PairScorer:
+        """Index the documents; return the function that scores them for the queries."""
         logging.getLogger("bm25s").setLevel(logging.WARNING)
         index = self._package.BM25(method="lucene", k1=1.5, b=0.75)
         tokenize = self._package.tokenize
         documents, queries = (
-            tokenize(list(task.texts[p]), stopwords="en", return_ids=False, show_progress=False)
+            tokenize(list(texts[p]), stopwords="en", return_ids=False, show_progress=False)
             for p in ("documents", "queries")
         )
         index.index(documents, show_progress=False)

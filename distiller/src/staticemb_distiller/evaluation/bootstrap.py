@@ -12,6 +12,7 @@ this module resamples each model once.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -85,11 +86,14 @@ def interval(value: float, drawn: Float64s) -> Difference:
 def resampled(outcome: Outcome, resamples: int, seed: int) -> Float64s:
     """Compute the metric, times 100, on each resample: (resamples,) float64.
 
-    The resamples depend only on the seed and the number of examples. So all models get the same
-    resamples, and so do translations of one data set.
+    The resamples depend only on the seed, the data set's name and the number of examples. So all
+    models get the same resamples, and so do translations of one data set; other tasks are drawn
+    independently, even if they have as many examples (each of NanoBEIR has 50 queries).
     """
     count = outcome.output.shape[-1]
-    rng = np.random.default_rng([seed, count])
+    rng = np.random.default_rng(
+        [seed, count, zlib.crc32(outcome.data_set.encode(errors="surrogatepass"))]
+    )
     block = max(1, 2_000_000 // count)
     parts = []
     for start in range(0, resamples, block):

@@ -1,33 +1,38 @@
-"""The memory of a model: what opening it and embedding texts adds to a process of its own."""
+"""The memory of a model: what opening it and embedding texts adds to a process of its own.
+
+For a model that counts words, the texts of a task are counted instead.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .load import load_model
 from .models import LexicalModel
 
 MEMORY_TEXTS = 256
-_STATUS = Path("/proc/self/status")
+_STATUS, _FORGET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
-def added_memory(spec: str, texts: Sequence[str]) -> int | None:
-    """Measure the memory that a model adds to a new process with numpy and scipy.
+def added_memory(spec: str, texts: Mapping[str, Sequence[str]]) -> int | None:
+    """Measure the memory that a model adds to a new process with numpy, scipy and scikit-learn.
 
     Args:
         spec: The model, as for `load_model`.
-        texts: Texts to embed; the first `MEMORY_TEXTS` of them are taken.
+        texts: The texts of a task, by part. A model that counts words counts them all; others embed
+            the first `MEMORY_TEXTS` of each part.
 
     Returns:
-        Bytes; None if the model has no vectors or cannot be opened, or if the system does not tell
-        a process's memory.
+        Bytes; None if the model cannot be opened or cannot count these texts, or if the system does
+        not tell a process's memory.
     """
     command = [sys.executable, "-m", __name__, spec]
-    given = json.dumps(list(texts[:MEMORY_TEXTS]))
+    given = json.dumps({part: list(each) for part, each in texts.items()})
     done = subprocess.run(  # noqa: S603 -- this module, in the same interpreter
         command, input=given, capture_output=True, text=True, encoding="utf-8", check=False
     )
@@ -47,13 +52,17 @@ def _used(key: str) -> int | None:
 
 def _child(spec: str) -> None:
     texts = json.loads(sys.stdin.buffer.read())
+    with contextlib.suppress(OSError):  # no Linux
+        _FORGET.write_text("5")  # reading the texts may have taken more than the model will
     before = _used("VmRSS")
     model = load_model(spec)
-    if before is None or isinstance(model, LexicalModel):
-        return
-    model.encode(texts)
+    if isinstance(model, LexicalModel):
+        model.count(texts)
+    else:
+        for part in texts.values():
+            model.encode(part[:MEMORY_TEXTS])
     most = _used("VmHWM")
-    if most is not None:
+    if before is not None and most is not None:
         print(most - before)  # noqa: T201
 
 

@@ -60,6 +60,10 @@ class LexicalModel(ABC):
     def outcomes(self, task: Task) -> list[Outcome]:
         """Return the task's metrics; empty if the model cannot do the task."""
 
+    def count(self, texts: Mapping[str, Sequence[str]]) -> object:
+        """Count the words of a task's texts, by part; the memory that it takes is measured."""
+        raise NotImplementedError
+
 
 class FunctionModel:
     """A model made from functions that map texts to vectors.

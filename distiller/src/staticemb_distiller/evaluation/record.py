@@ -23,6 +23,7 @@ from .tables import rows
 
 FORMAT = "staticemb-evaluation"
 FORMAT_VERSION = 1
+MEAN = "mean of the kinds"
 
 
 def suite_digest(files: Mapping[str, Mapping[str, str]]) -> str:
@@ -61,6 +62,7 @@ def to_json(results: Results, compared: Sequence[Mapping[str, Any]] = ()) -> dic
             }
             for s in results.scores
         ],
+        "means": _means(results),
         "shares": _shares(results),
         "differences": list(compared),
     }
@@ -73,6 +75,19 @@ def _ends(interval: Difference | None) -> dict[str, float]:
         if interval and known
         else {}
     )
+
+
+def _means(results: Results) -> list[dict[str, Any]]:
+    """Return the means of the kinds of task, and `MEAN`, by model and prefix."""
+    means = []
+    for model, prefix in rows(results):
+        for kind in (None, *results.kinds):
+            value = results.mean(model, kind, prefix)
+            if not math.isnan(value):
+                ends = _ends(results.interval(model, kind, prefix))
+                keys = {"model": model, "prefix": prefix, "of": kind or MEAN}
+                means.append({**keys, "value": round(value, 4), **ends})
+    return means
 
 
 def _shares(results: Results) -> list[dict[str, Any]]:
@@ -130,9 +145,15 @@ def from_json(path: str | Path) -> Results:
                 f"{path}: expected a {FORMAT} report of version {FORMAT_VERSION}, "
                 f"found {report['format']} {report['version']}"
             )
-        scores = [_score(s, int(report.get("resamples", 0))) for s in report["scores"]]
+        resamples = int(report.get("resamples", 0))
+        scores = [_score(s, resamples) for s in report["scores"]]
+        means = {
+            (m["model"], m["prefix"], None if m["of"] == MEAN else m["of"]): reported
+            for m in report.get("means", ())
+            if (reported := _reported(m, resamples)) is not None
+        }
         tasks, note = report["suite"]["tasks"], report.get("note")
-        return Results(scores, report["models"], tasks, (), note)
+        return Results(scores, report["models"], tasks, (), note, means=means)
     except OSError as error:
         raise EvaluationError(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -142,11 +163,16 @@ def from_json(path: str | Path) -> Results:
 
 
 def _score(entry: Mapping[str, Any], resamples: int) -> Score:
-    value, reported = float(entry["value"]), None
-    if "low" in entry:
-        reported = Difference(value, float(entry["low"]), float(entry["high"]), resamples)
     keys = (entry["model"], entry["task"], entry["prefix"], entry["metric"])
-    return Score(*keys, value, entry["main"], reported=reported)
+    reported = _reported(entry, resamples)
+    return Score(*keys, float(entry["value"]), entry["main"], reported=reported)
+
+
+def _reported(entry: Mapping[str, Any], resamples: int) -> Difference | None:
+    if "low" not in entry:
+        return None
+    value, low, high = (float(entry[key]) for key in ("value", "low", "high"))
+    return Difference(value, low, high, resamples)
 
 
 def add_baseline(results: Results, report: Results, source: str) -> None:
@@ -172,6 +198,8 @@ def add_baseline(results: Results, report: Results, source: str) -> None:
             raise EvaluationError(
                 f"{source}: {task} was measured on files that differ from the current files"
             )
+    kinds = [k for k in results.kinds if report.tasks_of(k) == results.tasks_of(k)]
+    same = {None, *kinds} if report.tasks == results.tasks else {*kinds}
     names = []
     for name in report.models:
         if _measured_now(results, report, name, shared):
@@ -186,6 +214,11 @@ def add_baseline(results: Results, report: Results, source: str) -> None:
             for s in report.scores
             if s.model == name and s.prefix == longest and s.task in shared
         ]
+        results.means |= {
+            (new, longest, of): mean
+            for (model, prefix, of), mean in report.means.items()
+            if (model, prefix) == (name, longest) and of in same
+        }
         names.append(new)
     results.baseline = (*results.baseline, *names)
 

@@ -31,6 +31,30 @@ METRICS = {
 }
 """The main metric of each kind, as the report names it."""
 
+_SETTINGS = {
+    "classification": "The probe is a {probe}, C = {probe_C:g}, of at most {probe_max_iter} "
+    "iterations.",
+    "clustering": "k-means has as many clusters as there are classes and at most "
+    "{kmeans_max_iter} iterations; the figure is the mean of {kmeans_seeds} starts.",
+    "retrieval": "The best {retrieval_depth} documents of a query are ranked; together with BM25, "
+    "vectors have the weight {vector_weight:g}.",
+}
+_FACTS = {
+    "kind": "%s",
+    "dimension": "%s dimensions",
+    "max_tokens": "the first %s tokens of a text",
+    "precision": "%s",
+    "pooling": "pooling %s",
+    "digest": "%s",
+    "teacher": "teacher %s",
+    "address": "at %s",
+    "sublinear_tf": "logarithms of the counts%.0s",  # the value, True, is not written
+    "characters": "sequences of %s characters",
+    "stop_words": "stop words %s",
+    "zero_vectors": "%s texts without a known token",
+}
+_IN_TABLES = {"bytes", "memory", "seconds", "texts_per_second"}
+
 
 def differences(results: Results, *, resamples: int = 1000, seed: int = 0) -> list[dict[str, Any]]:
     """Compare each model with each baseline, by task and by the mean of each kind.
@@ -108,6 +132,22 @@ def markdown(results: Results, compared: Sequence[Mapping[str, Any]] = ()) -> st
     return "\n\n".join(blocks) + "\n"
 
 
+def described(facts: Mapping[str, Any]) -> str:
+    """Describe a model, without the figures that tables show.
+
+    >>> described({"kind": "staticemb", "dimension": 192, "max_tokens": None, "bytes": 8_000_000})
+    'staticemb, 192 dimensions'
+    """
+    shown = {k: v for k, v in facts.items() if v is not None and k not in _IN_TABLES}
+    return ", ".join(
+        _FACTS.get(k, k.replace("%", "%%") + " %s") % (_readable(v),) for k, v in shown.items()
+    )
+
+
+def _readable(value: object) -> object:
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else plain(value)
+
+
 def _brackets(results: Results) -> str:
     if results.resamples < 1:
         return ""
@@ -121,21 +161,16 @@ def method(results: Results) -> list[str]:
         "Vectors are cut to the prefix and set to unit length; similarity is the cosine.",
     ]
     lines += [f"{TITLES[kind]}: {METRICS[kind]}." for kind in results.kinds]
-    settings = ", ".join(f"{key} = {value}" for key, value in SETTINGS.items())
-    lines.append(f"Settings: {settings}.")
-    for name, facts in results.facts.items():
-        known = ", ".join(
-            f"{key} = {plain(value)}"
-            for key, value in facts.items()
-            if value is not None and key not in {"bytes", "memory", "seconds", "texts_per_second"}
-        )
-        lines.append(f"{name}: {known}.")
-    if any(facts.get("texts_per_second") for facts in results.facts.values()):
+    settings = {**SETTINGS, "kmeans_seeds": len(SETTINGS["kmeans_seeds"])}
+    lines += [line.format(**settings) for kind, line in _SETTINGS.items() if kind in results.kinds]
+    lines += [f"{name}: {described(facts)}." for name, facts in results.facts.items()]
+    if any("seconds" in facts for facts in results.facts.values()):
         lines.append(
             f"Texts per second: on this machine ({platform.machine()}, {os.cpu_count()} cores), "
             "texts of these tasks that each model has seen before, whole vectors, as many threads "
             "as it takes by itself; a rough figure. Seconds: embedding the texts of all tasks, or, "
             "for word counts, counting and ranking. MB in memory: what opening the model and "
-            f"embedding {MEMORY_TEXTS} texts adds to a process that has numpy and scipy."
+            f"embedding {MEMORY_TEXTS} texts, or, for word counts, counting the words of the task "
+            "with the most texts, adds to a process that has numpy, scipy and scikit-learn."
         )
     return lines

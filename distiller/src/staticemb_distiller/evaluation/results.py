@@ -59,6 +59,8 @@ class Results:
         note: A remark on the data for readers of a report; None: no remark.
         teacher: The name of the baseline that shares are taken of; None: no shares.
         resamples: The number of bootstrap samples of an interval; 0: no intervals.
+        means: (model, prefix, kind or None) -> the mean that an earlier report had, with its
+            interval: its tasks have no examples that could be drawn.
     """
 
     scores: list[Score]
@@ -68,6 +70,7 @@ class Results:
     note: str | None = None
     teacher: str | None = None
     resamples: int = 1000
+    means: dict[tuple[str, int, str | None], Difference] = field(default_factory=dict)
     _drawn: dict[tuple[Score, int, int], NDArray[np.float64]] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -184,21 +187,35 @@ class Results:
         return difference(pairs[0], pairs[1], resamples=resamples, seed=seed)
 
     def interval(
-        self, model: str, of: str, prefix: int | None = None, metric: str | None = None
+        self, model: str, of: str | None, prefix: int | None = None, metric: str | None = None
     ) -> Difference | None:
-        """Compute the 95 % bootstrap interval of a score, or of the mean of a kind of task.
+        """Compute the 95 % bootstrap interval of a score or of a mean.
+
+        Each task is resampled by itself; a resample of a mean is the mean of one of each task.
 
         Args:
             model: The name of the model.
-            of: The full name of a task, or a kind, of which the mean of the main metrics is taken.
+            of: The full name of a task; a kind, for the mean of its tasks; or None, for the mean of
+                the means of all kinds.
             prefix: The length of the vectors; None: the model's longest.
             metric: The name of a task's metric; None: the main metric.
 
         Returns:
-            The value with its interval, for a task of an earlier report the one that it had; None
-            without resamples, or where none is known.
+            The value with its interval, for an earlier report the one that it had; None without
+            resamples, or where none is known.
         """
-        return self.interval_of(model, self._named(of), prefix, metric)
+        if of is None and len(self.kinds) > 1:
+            drawn = [self._mean_resamples(model, self.tasks_of(k), prefix) for k in self.kinds]
+            known = [each for each in drawn if each is not None]
+            if len(known) == len(drawn):
+                return interval(self.mean(model, None, prefix), np.mean(known, axis=0))
+        else:
+            tasks = self.tasks if of is None else self._named(of)
+            if measured := self.interval_of(model, tasks, prefix, metric):
+                return measured
+        longest = max(self.prefixes(model), default=0)
+        read = self.means.get((model, longest if prefix is None else prefix, of))
+        return read if self.resamples > 0 else None
 
     def interval_of(
         self,

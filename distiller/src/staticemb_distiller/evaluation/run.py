@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +23,7 @@ from .models import Embedder, FunctionModel, LexicalModel, VectorArray
 from .results import Results, Score
 from .scoring import Outcome
 from .speed import sample, texts_per_second
-from .tasks import SAMPLE, RetrievalTask, Task
+from .tasks import SAMPLE, RetrievalTask, Task, data_set
 
 Prefixes = Sequence[int] | Literal["full", "ladder"]
 
@@ -107,12 +107,9 @@ def evaluate(
             continue
         if not isinstance(model, LexicalModel):
             facts.setdefault("dimension", max(lengths))
-            if speed:
-                texts = sample(discovered)
-                facts["texts_per_second"] = texts_per_second(model, texts)
-                source = getattr(model, "source", None)  # an Embedder of one's own may lack it
-                if source is not None and not is_server(source):
-                    facts["memory"] = added_memory(source, texts)
+        if speed:
+            done = {score.task for score in results.scores if score.model == model.name}
+            facts |= _speed(model, [task for task in discovered if task.name in done])
     results.baseline = tuple(row.model.name for row in compared)
     results.teacher = results.baseline[0] if teachers else None
     return results
@@ -183,6 +180,22 @@ def _rename(models: Sequence[Embedder | LexicalModel]) -> None:
             model.name = f"{model.name}-{count}"
 
 
+def _speed(model: Embedder | LexicalModel, tasks: Sequence[Task]) -> dict[str, Any]:
+    """Measure a model's memory on tasks that it can do, and its texts per second."""
+    facts: dict[str, Any] = {}
+    texts: Mapping[str, Sequence[str]] = {}
+    if isinstance(model, LexicalModel):
+        if tasks:
+            texts = max((task.texts for task in tasks), key=lambda of: sum(map(len, of.values())))
+    else:
+        texts = {"sample": sample(tasks)}
+        facts["texts_per_second"] = texts_per_second(model, texts["sample"])
+    source = getattr(model, "source", None)  # an Embedder of one's own may lack it
+    if texts and source is not None and not is_server(source):
+        facts["memory"] = added_memory(source, texts)
+    return facts
+
+
 def _scores(row: _Row, task: Task, bm25: BM25 | None) -> tuple[list[Score], float, int]:
     """Measure the scores of a row's model at each of the row's prefixes, and with BM25.
 
@@ -210,8 +223,12 @@ def _scores(row: _Row, task: Task, bm25: BM25 | None) -> tuple[list[Score], floa
 
 
 def _named(model: str, task: Task, prefix: int, outcomes: Sequence[Outcome]) -> list[Score]:
+    examples = data_set(task.name)
     return [
-        Score(model, task.name, prefix, outcome.metric, outcome.value, index == 0, outcome)
+        Score(
+            *(model, task.name, prefix, outcome.metric, outcome.value, index == 0),
+            replace(outcome, data_set=examples),
+        )
         for index, outcome in enumerate(outcomes)
     ]
 

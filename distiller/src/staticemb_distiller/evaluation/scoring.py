@@ -63,6 +63,7 @@ class Outcome:
         statistic: The function of gold and output that computes the metric.
         gold: (N,) the correct values; unused by `mean`.
         output: (N,) or (repetitions, N) the model's values for each example.
+        data_set: The name of the examples' data set; its translations share the name.
     """
 
     metric: str
@@ -70,6 +71,7 @@ class Outcome:
     statistic: Statistic
     gold: NDArray[Any]
     output: NDArray[Any]
+    data_set: str = ""
 
 
 def score(

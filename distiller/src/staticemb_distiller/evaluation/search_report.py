@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..version import __version__
 from .search_index import DEPTH, METRICS
+from .tables import Figures, as_markdown
+from .terminal import fitted
 
 if TYPE_CHECKING:
     from .search_index import IndexResults, WayResult
@@ -14,17 +16,21 @@ if TYPE_CHECKING:
 
 def markdown(results: IndexResults) -> str:
     """Return the report as Markdown: a table of the ways, and how they were measured."""
-    lines = [
-        f"# Search in {results.facts['index']}",
-        "",
-        "| | " + " | ".join(METRICS) + " | ms a query |",
-        "|---|" + "---:|" * (len(METRICS) + 1),
-    ]
-    for way in results.ways:
-        cells = [_cell(way, metric, results.resamples) for metric in METRICS]
-        lines.append(f"| {way.name} | {' | '.join(cells)} | {way.milliseconds:.3g} |")
-    lines += ["", *_notes(results)]
+    table = _table(results)
+    lines = [f"# {table[0]}", "", as_markdown(table), "", *_notes(results)]
     return "\n".join(lines) + "\n"
+
+
+def _table(results: IndexResults) -> Figures:
+    body = [
+        (
+            way.name,
+            *(_cell(way, metric, results.resamples) for metric in METRICS),
+            f"{way.milliseconds:.3g}",
+        )
+        for way in results.ways
+    ]
+    return f"Search in {results.facts['index']}", ("search by", *METRICS, "ms a query"), body
 
 
 def _cell(way: WayResult, metric: str, resamples: int) -> str:
@@ -84,13 +90,9 @@ def dumps(results: IndexResults) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
-def summary(results: IndexResults) -> str:
-    """Return a table for a terminal."""
-    width = max(len(way.name) for way in results.ways)
-    lines = [f"{'':{width}}  " + "  ".join(f"{m:>22}" for m in METRICS) + f"  {'ms':>7}"]
-    for way in results.ways:
-        cells = [f"{_cell(way, metric, results.resamples):>22}" for metric in METRICS]
-        lines.append(f"{way.name:{width}}  " + "  ".join(cells) + f"  {way.milliseconds:7.3g}")
+def summary(results: IndexResults, width: int | None = None) -> str:
+    """Return the table for a terminal of `width` columns; None: any number of them."""
+    shown = fitted(_table(results), width)
     if results.missing:
-        lines.append(f"{results.missing:,} relevant documents are not in the index")
-    return "\n".join(lines)
+        shown += f"\n\n{results.missing:,} relevant documents are not in the index"
+    return shown

@@ -85,13 +85,11 @@ def summary(results: Results) -> Figures:
     header = ("model", "mean", *(TITLES[kind] for kind in results.kinds), *COST)
     body = []
     for model, prefix in rows(results):
-        kinds = [
+        means = (
             with_interval(results.mean(model, kind, prefix), results.interval(model, kind, prefix))
-            for kind in results.kinds
-        ]
-        mean = number(results.mean(model, None, prefix))
-        name = label(results, model, prefix)
-        body.append((name, mean, *kinds, *cost(results.facts[model])))
+            for kind in (None, *results.kinds)
+        )
+        body.append((label(results, model, prefix), *means, *cost(results.facts[model])))
     return "Means", header, body
 
 
@@ -156,17 +154,18 @@ def shares(results: Results) -> Figures | None:
 def as_markdown(table: Figures) -> str:
     """Return a Markdown table; columns of figures are aligned to the right."""
     _, header, body = table
-    figures = _columns_of_figures(table)
+    figures = columns_of_figures(table)
     lines = [header, ["---:" if figure else "---" for figure in figures], *body]
     return "\n".join("| " + " | ".join(c.replace("|", "\\|") for c in row) + " |" for row in lines)
 
 
-def _columns_of_figures(table: Figures) -> list[bool]:
+def columns_of_figures(table: Figures) -> list[bool]:
+    """Return which columns hold figures alone; the first holds names, even if they are numbers."""
     _, header, body = table
-    return [all(_is_figure(row[i]) for row in body) for i in range(len(header))]
+    return [i > 0 and all(_is_figure(row[i]) for row in body) for i in range(len(header))]
 
 
-_FIGURE = re.compile(r"–|[-+]?[\d,.]+(e[-+]\d+)?( \(.*\))?")
+_FIGURE = re.compile(r"|–|[-+]?[\d,.]+(e[-+]\d+)?( \(.*\))?")
 
 
 def _is_figure(cell: str) -> bool:
@@ -177,41 +176,3 @@ def tables(results: Results) -> list[Figures]:
     """Return the tables of figures in the order of the report; the first is the summary."""
     others = [*languages(results), by_task(results), shares(results)]
     return [summary(results), *(table for table in others if table is not None and table[2])]
-
-
-def in_terminal(results: Results, width: int | None = None) -> str:
-    """Return the tables for a terminal.
-
-    Args:
-        results: The results.
-        width: The columns of the terminal. A wider table is cut between its columns into several,
-            each with the names of the rows. None: no table is cut.
-    """
-    blocks = []
-    for table in tables(results):
-        parts = [table] if width is None else _cut(table, width)
-        blocks += [table[0], *map(as_markdown, parts)]
-    return "\n\n".join(blocks)
-
-
-def _cut(table: Figures, width: int) -> list[Figures]:
-    """Cut a table into parts that fit into a width; a part has one column of figures at least."""
-    title, header, body = table
-    names = _columns_of_figures(table).index(True)
-
-    def part(columns: range) -> Figures:
-        rows = [tuple(row[at] for at in (*range(names), *columns)) for row in (header, *body)]
-        return title, rows[0], rows[1:]
-
-    parts = []
-    first = names
-    for end in range(names + 1, len(header) + 1):
-        longer = range(first, end + 1)
-        if end == len(header) or _width(part(longer)) > width:
-            parts.append(part(range(first, end)))
-            first = end
-    return parts
-
-
-def _width(table: Figures) -> int:
-    return max(map(len, as_markdown(table).splitlines()))

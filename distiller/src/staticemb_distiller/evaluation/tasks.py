@@ -5,6 +5,7 @@ The name of a task is KIND/NAME, after its files: `sts/stsb-en-test`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,18 @@ SAMPLE = Path(__file__).parent / "sample"
 
 KINDS = ("sts", "wordsim", "pairs", "classification", "clustering", "retrieval", "bitext")
 """The kinds of task, which are also the names of the data folder's subfolders."""
+
+
+_LANGUAGE = re.compile(r"-[a-z]{2,3}(?=[-/]|$)")
+
+
+def data_set(name: str) -> str:
+    """Return the name of a task's data set: without the kind and the codes of languages.
+
+    >>> [data_set(name) for name in ("sts/stsb-de-test", "bitext/stsb-test-en-de")]
+    ['stsb-test', 'stsb-test']
+    """
+    return _LANGUAGE.sub("", name.partition("/")[2])
 
 
 @dataclass(frozen=True, eq=False)

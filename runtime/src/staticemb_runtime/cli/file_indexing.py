@@ -1,7 +1,8 @@
 """Files on their way into a search index: the code that both wheels' commands `index` share.
 
-A file that cannot be read is named and left out. Documents that are in their files no more are
-counted, or deleted, and so are those counted that have the id of another one.
+A file that cannot be read is named and left out, from its fault on: the documents before it are in
+the index when it is met. Documents that are in their files no more are counted, or deleted, and so
+are those counted that have the id of another one.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from .sources import Reports
 
 SOME_LEFT_OUT: Final = 1
-"""The exit status if some files could not be read and all others are indexed."""
+"""The exit status if a file or a part of one could not be read, and all else is indexed."""
 
 _SAMPLE: Final = 200  # texts that are looked at, and characters of each
 _UNSPACED: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
@@ -51,7 +52,8 @@ class FileIndexing:
     Args:
         options: the values of `add_sources`, `add_file_options` and `add_index_options`.
         reports: takes notes and errors.
-        skip: whether a file that cannot be read is named and left out; if not, it is an error.
+        skip: whether a file that cannot be read is named and left out, from its fault on; if not,
+            it is an error.
 
     Attributes:
         sources: the files.
@@ -121,10 +123,20 @@ class FileIndexing:
             reports.note(f"note: {are} in these files no more; --prune deletes what is gone")
         if not sources.skipped:
             return 0
-        count = len(sources.skipped)
-        were = "1 file or folder was" if count == 1 else f"{count:,} files or folders were"
-        reports.warn(f"{were} left out, see above")
-        return FAILED if set(sources.files) <= sources.skipped.keys() else SOME_LEFT_OUT
+        if count := len(sources.skipped) - len(sources.begun):
+            were = "1 file or folder was" if count == 1 else f"{count:,} files or folders were"
+            reports.warn(f"{were} left out, see above")
+        if sources.begun:
+            reports.warn(_before_faults(list(sources.begun.values())))
+        nothing = set(sources.files) <= sources.skipped.keys() and not sources.begun
+        return FAILED if nothing else SOME_LEFT_OUT
+
+
+def _before_faults(counts: list[int]) -> str:
+    """Say how many documents of files with a fault are indexed."""
+    files = "1 file" if len(counts) == 1 else f"{len(counts):,} files"
+    were = "1 document was" if sum(counts) == 1 else f"{sum(counts):,} documents were"
+    return f"of {files}, {were} indexed, and the rest was left out from the fault on, see above"
 
 
 def _has_no_blanks(text: str) -> bool:

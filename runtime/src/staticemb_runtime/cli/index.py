@@ -35,7 +35,8 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser], model: Comma
         description="Put documents into a search index, one file that `staticemb search` reads. "
         "Running the same command again adds new documents, replaces changed ones and skips the "
         "others, so it also goes on after an interruption. A file that cannot be read is named and "
-        "left out, and the exit status is then 1, or 2 if no file could be read.",
+        "left out, from its first faulty row on, and the exit status is then 1, or 2 if nothing "
+        "could be read.",
     )
     index.set_defaults(run=run)
     add_sources(index)

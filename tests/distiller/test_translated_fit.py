@@ -66,10 +66,17 @@ def test_the_teacher_reads_the_translations_in_equal_shares(folder):
     assert "sentences.txt" in model.metadata.extra["x-input-sha256"]
 
 
-@pytest.mark.parametrize("languages", [(), ("en",)])
-def test_languages_to_translate_into_are_needed(folder, languages):
+@pytest.mark.parametrize(
+    ("languages", "expected"),
+    [
+        ((), "the language of the text and others after it in fit_language=, found none"),
+        (("en",), "the language of the text and others after it in fit_language=, found en"),
+        (("ja", "en"), "a language with blanks between words first in fit_language=, found ja"),
+    ],
+)
+def test_languages_to_translate_between_are_needed(folder, languages, expected):
     recipe = replace(RECIPE, fit=("sentences.txt::translate=words",), fit_language=languages)
-    with pytest.raises(TextSourceError, match=r"sentences\.txt: translate= needs the language"):
+    with pytest.raises(TextSourceError, match=rf"sentences\.txt: translate= needs {expected}"):
         distill(Teacher(), recipe, "a.staticemb")
     assert not (folder / "a.staticemb").exists()
 

@@ -22,7 +22,7 @@ _GLUED = 0.08  # the share of words with a piece at their end
 _NEVER_GLUED = 200  # the first ranks are function words, which get no piece
 _COMMA, _STOP, _QUESTION = 0.05, 0.6, 0.08
 _BARE = 0.25  # the share of sequences without pieces and punctuation, like queries
-_WITHOUT_BLANKS = {"ja": "、", "th": ",", "zh": "，"}  # languages without blanks, and their commas
+WITHOUT_BLANKS = {"ja": "、", "th": ",", "zh": "，"}  # languages without blanks, and their commas
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def generate_in(languages: Sequence[str], count: int, *, seed: int = 0) -> list[
 
 def written_in(text: str, language: str) -> str:
     """Write a sequence as its language does."""
-    comma = _WITHOUT_BLANKS.get(language)
+    comma = WITHOUT_BLANKS.get(language)
     if comma is not None:
         text = text.replace(", ", comma).replace(" ", "")
         return text if language == "th" else text.replace("?", "？").replace(".", "。")

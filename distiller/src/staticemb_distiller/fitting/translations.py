@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..corpus.generated import WITHOUT_BLANKS
 from ..corpus.sampling import sample
 from ..corpus.translated import Words, dictionary, translate
 from ..corpus.word_lists import word_frequencies, word_list
@@ -48,7 +49,8 @@ def translations(
         The translations of each source that has `translate`, language after language.
 
     Raises:
-        TextSourceError: A source cannot be read, or fewer than two languages are named.
+        TextSourceError: A source cannot be read, fewer than two languages are named, or the first
+            has no blanks between words.
         MissingPackageError: `wordfreq` is not installed.
         TeacherError: The teacher cannot encode.
         CacheError: The cache is damaged or cannot be written.
@@ -58,6 +60,11 @@ def translations(
         raise TextSourceError(
             f"{asked[0].place}: translate= needs the language of the text and others after it in "
             f"fit_language=, found {' '.join(languages) or 'none'}"
+        )
+    if asked and languages[0] in WITHOUT_BLANKS:
+        raise TextSourceError(
+            f"{asked[0].place}: translate= needs a language with blanks between words first in "
+            f"fit_language=, found {languages[0]}"
         )
     read = {source: _documents(source) for source in asked}
     texts: dict[TextSource, list[str]] = {source: [] for source in asked}

@@ -97,7 +97,7 @@ model: $(VENV)/.demo
 	cd $(dir $(TEXT)) && $(CURDIR)/$(BIN)/python $(CURDIR)/distiller/demo/bundled_model.py \
 		$(MODEL).toml $(MODEL).staticemb $(ARGS)
 
-# The teacher runs for an hour on two cores: what it has encoded stays in build/multilingual/teacher.
+# The teacher runs for hours on two cores: what it has encoded stays in build/multilingual/teacher.
 multilingual: $(VENV)/.test
 	$(BIN)/python distiller/demo/multilingual_model.py $(DATA)/text/tatoeba.tsv.gz $(DATA)/text/cc.txt.gz \
 		build/multilingual $(ARGS)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from staticemb_distiller.corpus.translated import Words, dictionary, translate
+from staticemb_distiller.corpus.translated import FrequentWords, dictionary, translate
 from staticemb_distiller.corpus.word_lists import word_frequencies, word_list
 from staticemb_distiller.errors import TextSourceError
 
@@ -17,12 +17,12 @@ TARGET = ["T" + word[1:] for word in SOURCE]
 
 
 def words(texts, seed, *, noise=0.15):
-    """Words of one language: the n-th has the n-th meaning, and all share a direction."""
+    """FrequentWords of one language: the n-th has the n-th meaning, and all share a direction."""
     meanings = np.random.default_rng(0).normal(size=(COUNT, 48))
     own = np.random.default_rng(seed)
     vectors = meanings + noise * own.normal(size=meanings.shape) + 9 * own.normal(size=48)
     frequencies = 8 - np.log10(np.arange(COUNT) + 1)
-    return Words(texts, frequencies, vectors.astype(np.float32))
+    return FrequentWords(texts, frequencies, vectors.astype(np.float32))
 
 
 def made(loans=None, source=SOURCE, target=TARGET):

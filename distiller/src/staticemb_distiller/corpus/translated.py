@@ -32,7 +32,7 @@ _WORD = re.compile(r"\w+(?:['’]\w+)*")
 
 
 @dataclass(frozen=True, eq=False)
-class Words:
+class FrequentWords:
     """The frequent words of a language.
 
     Attributes:
@@ -63,7 +63,9 @@ class Dictionary:
     words: Sequence[str]
 
 
-def dictionary(source: Words, target: Words, loans: NDArray[np.float64]) -> Dictionary:
+def dictionary(
+    source: FrequentWords, target: FrequentWords, loans: NDArray[np.float64]
+) -> Dictionary:
     """Find each word's nearest words in another language.
 
     Args:
@@ -123,14 +125,14 @@ def translate(
     frequent = zipf[:_FUNCTION_WORDS]
 
     def replaced(match: re.Match[str]) -> str:
-        found = match[0]
-        word = found.lower()
-        capital, first = found[0].isupper(), match.start() == 0
+        given = match[0]
+        word = given.lower()
+        capital, first = given[0].isupper(), match.start() == 0
         stem = word if word in words.translations else word.removesuffix("'s")
         if word in words.function_words:
             made = words.words[bisect(frequent, random.random() * frequent[-1])]
         elif any(map(str.isdigit, word)) or (capital and not first and stem not in words.frequent):
-            return found
+            return given
         elif stem in words.translations:
             choices, shares = words.translations[stem]
             made = choices[min(bisect(shares, random.random()), len(choices) - 1)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..corpus.generated import WITHOUT_BLANKS
 from ..corpus.sampling import sample
-from ..corpus.translated import Words, dictionary, translate
+from ..corpus.translated import FrequentWords, dictionary, translate
 from ..corpus.word_lists import word_frequencies, word_list
 from ..errors import TextSourceError
 from ..teacher.cached import cached_vectors
@@ -86,14 +86,14 @@ def translations(
 
 def _documents(source: TextSource) -> list[str]:
     """Return the distinct texts of a source, each run of white space one space."""
-    found = sample(filter(None, (" ".join(text.split()) for text in source.documents())))
-    if not found:
+    texts = sample(filter(None, (" ".join(text.split()) for text in source.documents())))
+    if not texts:
         raise TextSourceError(f"{source.place}: expected text, found none")
-    return found
+    return texts
 
 
-def _words(teacher: TextEncoder, language: str, cache: Path, progress: Progress) -> Words:
+def _words(teacher: TextEncoder, language: str, cache: Path, progress: Progress) -> FrequentWords:
     words = word_list(language, _WORDS)
     with progress.track(f"Words ({language})", len(words), "words") as advance:
         vectors = cached_vectors(teacher, words, cache, kind=None, advance=advance)
-    return Words(words, word_frequencies(words, language), vectors)
+    return FrequentWords(words, word_frequencies(words, language), vectors)

@@ -25,7 +25,7 @@ from staticemb_distiller.cli.main import guarded
 from staticemb_distiller.corpus.text_files import read_path
 from staticemb_distiller.distillation import distill
 from staticemb_distiller.errors import DistillerError, TeacherError
-from staticemb_distiller.output_file import described
+from staticemb_distiller.output_file import atomic_file, described
 from staticemb_distiller.progress import Progress
 from staticemb_distiller.publish.wheel import Names, build_wheel
 from staticemb_distiller.recipe.recipe import Recipe
@@ -134,7 +134,11 @@ def _english(path: Path) -> Iterator[str]:
 
 
 def _write_lines(path: Path, lines: Iterable[str]) -> None:
-    with path.open("w", encoding="utf-8", newline="\n") as file:
+    # The lines may come from the file itself.
+    with (
+        atomic_file(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="\n") as file,
+    ):
         file.writelines(f"{line}\n" for line in lines)
 
 

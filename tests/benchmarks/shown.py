@@ -1,4 +1,4 @@
-"""Run a program with the benchmarks' modules, in a process of its own."""
+"""Run a program or a benchmark with the benchmarks' modules, in a process of its own."""
 
 import json
 import os
@@ -12,6 +12,19 @@ def benchmark_environment():
     """The environment of a process that imports the benchmarks' modules."""
     path = os.pathsep.join([str(ROOT / "benchmarks"), os.environ["PYTHONPATH"]])
     return {**os.environ, "PYTHONPATH": path}
+
+
+def run_benchmark(arguments, folder):
+    """Run a benchmark, a file and its arguments, that saves its results in a folder."""
+    done = subprocess.run(
+        [sys.executable, *arguments, "--results", str(folder)],
+        env=benchmark_environment(),
+        cwd=ROOT / "benchmarks",
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def shown_by(program):

@@ -1,15 +1,12 @@
 """The scores of the bundled model are saved with their commit, which the card then names."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
-from conftest import ROOT
 from distiller import evaluation_data as data
 
-from .shown import benchmark_environment, shown_by
+from .shown import run_benchmark, shown_by
 
 SHOW = """
 import json
@@ -26,16 +23,7 @@ def saved(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bundled")
     pairs = [(i % 10, f"word {i}", f"term {i * 3 % 7}") for i in range(40)]
     data.write(folder / "eval/wordsim/en-rg-65.tsv", pairs)
-    command = [sys.executable, "bundled_scores.py", "--quick", "--data", str(folder)]
-    done = subprocess.run(
-        [*command, "--results", str(folder)],
-        env=benchmark_environment(),
-        cwd=ROOT / "benchmarks",
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    run_benchmark(["bundled_scores.py", "--quick", "--data", str(folder)], folder)
     return folder / "bundled.json"
 
 

@@ -1,8 +1,6 @@
 """The benchmark of languages, as its command runs it: a model, a teacher on a server, and pages."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -11,7 +9,7 @@ from conftest import ROOT
 from distiller import evaluation_data as data
 from distiller.embedding_server import EmbeddingServer, vectors
 
-from .shown import benchmark_environment, shown_by
+from .shown import run_benchmark, shown_by
 
 CODES = ("en", "de", "es", "fr", "ru", "ja", "zh")
 SHOW = """
@@ -41,18 +39,10 @@ def saved(tmp_path_factory):
     names = [*CODES, "first", "second", *map(str, range(78))]
     words.write_text("".join(f"{w} {i % 7} {i % 11} 1\n" for i, w in enumerate(names)), "utf-8")
     server = EmbeddingServer()
-    command = [sys.executable, "languages.py", f"mine={words}", "--data", str(folder)]
+    command = ["languages.py", f"mine={words}", "--data", str(folder)]
     command += ["--teacher", server.spec, "--teacher-cache", str(folder / "cache")]
     for _ in range(2):
-        done = subprocess.run(
-            [*command, "--results", str(folder)],
-            env=benchmark_environment(),
-            cwd=ROOT / "benchmarks",
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
+        run_benchmark(command, folder)
     server.close()
     return folder / "languages.json", server
 

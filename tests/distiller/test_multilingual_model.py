@@ -111,3 +111,9 @@ def test_the_recipe_is_valid_and_its_languages_have_sentences():
         "english.txt::limit=80000",
         "english.txt::translate=words,limit=300000",
     ]
+
+
+def test_sentences_that_lie_in_the_output_are_kept(english):
+    before = english.read_text()
+    multilingual_model._write_lines(english, multilingual_model._english(english))
+    assert english.read_text() == before.partition("\n")[0] + "\n"

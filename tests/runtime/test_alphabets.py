@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+import warned
 from runtime.test_model import VOCABULARY, save
 from server_process import serving
 from staticemb_distiller.file.added_heads import with_heads
@@ -198,12 +199,7 @@ def model(path):
 
 def messages(call, category=AlphabetWarning) -> list[str]:
     """What a call warns of."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        call()
-    assert all(warning.category is category for warning in caught)
-    assert all(warning.filename == __file__ for warning in caught)  # the caller's line is named
-    return [str(warning.message) for warning in caught]
+    return warned.messages(call, category)
 
 
 @pytest.mark.parametrize(

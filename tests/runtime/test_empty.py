@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import warned
 from runtime.test_model import DIM, save
 from staticemb_runtime import StaticModel
 from staticemb_runtime.errors import (
@@ -36,12 +37,7 @@ def model(path):
 
 def messages(call) -> list[str]:
     """What a call warns of."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        call()
-    assert all(warning.category is EmptyTextWarning for warning in caught)
-    assert all(warning.filename == __file__ for warning in caught)  # the caller's line is named
-    return [str(warning.message) for warning in caught]
+    return warned.messages(call, EmptyTextWarning)
 
 
 def test_the_warning_has_a_category_and_the_error_a_class():

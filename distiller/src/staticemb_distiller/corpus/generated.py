@@ -117,12 +117,20 @@ def generate_in(languages: Sequence[str], count: int, *, seed: int = 0) -> list[
         MissingPackageError: `wordfreq` is not installed.
     """
     texts: list[str] = []
-    for index, language in enumerate(languages):
-        share = count // len(languages) + (index < count % len(languages))
+    for language, share in zip(languages, equal_shares(count, len(languages)), strict=True):
         language_seed = (seed << 64) + int.from_bytes(language.encode(), "big")
         drawn = generate(Lexicon(word_list(language)), share, seed=language_seed)
         texts += [written_in(text, language) for text in drawn]
     return texts
+
+
+def equal_shares(count: int, parts: int) -> list[int]:
+    """Divide a count; the first parts get one more if a rest is left.
+
+    >>> equal_shares(8, 3)
+    [3, 3, 2]
+    """
+    return [count // parts + (part < count % parts) for part in range(parts)]
 
 
 def written_in(text: str, language: str) -> str:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _TRANSLATE = "words"
 _GENERATED_COUNT = 100_000
-_GENERATED_A_LANGUAGE = 20_000
+A_LANGUAGE = 20_000  # texts that are made of a source without a limit
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class TextSource(PlaceSpec):
             MissingPackageError: `wordfreq` is not installed.
         """
         if languages:
-            count = self.limit or _GENERATED_A_LANGUAGE * len(languages)
+            count = self.limit or A_LANGUAGE * len(languages)
             return generate_in(languages, count, seed=seed)
         lexicon = Lexicon.of(words_of) if words_of is not None else Lexicon(())
         if not lexicon.words:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..corpus.generated import WITHOUT_BLANKS
-from ..corpus.sampling import sample
+from ..corpus.generated import WITHOUT_BLANKS, equal_shares
+from ..corpus.sampling import A_LANGUAGE, sample
 from ..corpus.translated import FrequentWords, dictionary, translate
 from ..corpus.word_lists import word_frequencies, word_list
 from ..errors import TextSourceError
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ..teacher.text_encoder import TextEncoder
 
 _WORDS = 20_000  # of a language; the dictionary compares all pairs
-_A_LANGUAGE = 20_000  # texts of a source without a limit
 
 
 def translations(
@@ -77,8 +76,8 @@ def translations(
         progress.note(f"Translating into {language} word by word")
         known = dictionary(first, words, word_frequencies(words.words, own))
         for source in asked:
-            count = source.limit or _A_LANGUAGE * len(others)
-            share = count // len(others) + (position < count % len(others))
+            count = source.limit or A_LANGUAGE * len(others)
+            share = equal_shares(count, len(others))[position]
             chosen = sample(read[source], share, seed=seed + 1 + position)
             texts[source] += translate(chosen, known, language, seed=seed)
     return texts

@@ -21,7 +21,7 @@ from staticemb_runtime.aws_lambda.function import answer
 from staticemb_runtime.bulk.texts import TextEmbedder
 from staticemb_runtime.encoding.alphabets import alphabets_of
 from staticemb_runtime.encoding.foreign_texts import ForeignTexts
-from staticemb_runtime.errors import AlphabetWarning, EmptyTextWarning
+from staticemb_runtime.errors import EmptyTextWarning, LanguageWarning
 from staticemb_runtime.search import Deduplicator, Index
 
 if sys.version_info >= (3, 11):
@@ -157,7 +157,7 @@ def test_each_language_with_a_word_list_is_known():
 @pytest.mark.parametrize("alphabet", TEXTS)
 def test_the_multilingual_model_is_named_for_what_it_reads(alphabet):
     texts = ForeignTexts()
-    texts.count, texts.alphabet, texts.languages = 1, alphabet, "en"
+    texts.count, texts.language, texts.languages = 1, alphabet, "en"
     reads = not alphabets_of(MULTILINGUAL).is_foreign(TEXTS[alphabet])
     assert ("staticemb-model-multilingual" in texts.describe()) == reads
 
@@ -197,7 +197,7 @@ def model(path):
     return StaticModel(path("en"))
 
 
-def messages(call, category=AlphabetWarning) -> list[str]:
+def messages(call, category=LanguageWarning) -> list[str]:
     """What a call warns of."""
     return warned.messages(call, category)
 
@@ -220,7 +220,7 @@ def messages(call, category=AlphabetWarning) -> list[str]:
 def test_whatever_embeds_a_text_warns_once(model, call):
     (message,) = messages(lambda: call(model))
     assert message.startswith(
-        "1 of 1 checked texts are in an alphabet that the model does not read: "
+        "1 of 1 checked texts are in a language that the model does not read: "
         "their vectors mean little; the first of them is text 0, in Greek. The languages of the "
         "model: en ("
     )
@@ -270,16 +270,16 @@ def test_the_two_warnings_are_apart():
         warnings.simplefilter("always")
         StaticModel().encode(texts)
     found = {warning.category: str(warning.message) for warning in caught}
-    assert found.keys() == {EmptyTextWarning, AlphabetWarning}
+    assert found.keys() == {EmptyTextWarning, LanguageWarning}
     assert found[EmptyTextWarning].startswith("1 of 3 texts have no token")
-    assert found[AlphabetWarning].startswith("1 of 3 checked texts are in an alphabet")
+    assert found[LanguageWarning].startswith("1 of 3 checked texts are in a language")
     assert (
         "text 2, in Cyrillic. The model reads English only; staticemb-model"
-        in (found[AlphabetWarning])
+        in (found[LanguageWarning])
     )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        warnings.simplefilter("ignore", AlphabetWarning)
+        warnings.simplefilter("ignore", LanguageWarning)
         StaticModel().encode(RUSSIAN)
 
 
@@ -325,7 +325,7 @@ def test_a_program_may_count_for_itself(model):
     assert messages(lambda: seen.add(["w42", RUSSIAN, GREEK])) == []
     counted = seen.foreign_texts  # an equal text is counted once
     assert (counted.checked, counted.count, counted.first) == (5, 2, 1)
-    assert counted.alphabet == "Greek"
+    assert counted.language == "Greek"
 
 
 def test_an_index_counts_passages(tmp_path, model):
@@ -343,7 +343,7 @@ def test_an_index_counts_passages(tmp_path, model):
 def test_bulk_texts_warn_once_and_name_their_place(path):
     texts = TextEmbedder(path("en"))
     place = "row {}".format
-    with pytest.warns(AlphabetWarning, match=r"1 of 3 checked .* is row 1, in Greek\."):
+    with pytest.warns(LanguageWarning, match=r"1 of 3 checked .* is row 1, in Greek\."):
         texts.embed(["w40", GREEK, None], place)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -382,7 +382,7 @@ def test_texts_in_ascii_import_no_tables():
 
 # --- commands -------------------------------------------------------------------------------------
 
-LINE = "checked texts are in an alphabet that the model does not read"
+LINE = "checked texts are in a language that the model does not read"
 
 
 def staticemb(*arguments, given=None) -> list[str]:

@@ -375,8 +375,8 @@ class EmptyTextWarning(UserWarning):
     """Texts have no token that the model knows; their vectors are zero."""
 
 
-class AlphabetWarning(UserWarning):
-    """Texts are in an alphabet that the model does not read; their vectors mean little."""
+class LanguageWarning(UserWarning):
+    """Texts are in a language that the model does not read; their vectors mean little."""
 
 
 class InvalidOptionError(StaticEmbError, ValueError):

@@ -10,7 +10,7 @@ import numpy as np
 from ..encoding.empty_texts import EmptyTexts
 from ..encoding.foreign_texts import ForeignTexts
 from ..encoding.options import check_workers, find_prompt
-from ..errors import AlphabetWarning, EmptyTextError, EmptyTextWarning
+from ..errors import EmptyTextError, EmptyTextWarning, LanguageWarning
 from ..model.shared import shared_model
 from ..records.places import placed
 
@@ -55,10 +55,10 @@ class Counts(NamedTuple):
         blank: how many of these are empty or blank.
         first_empty: the place of the first of these, or "".
         languages: the languages of the model, as its file names them, if there are such texts.
-        checked: of how many texts the alphabet was checked.
-        foreign: how many of these are in an alphabet that the model does not read.
+        checked: of how many texts the language was checked.
+        foreign: how many of these are in a language that the model does not read.
         first_foreign: the place of the first of these, or "".
-        alphabet: its alphabet, or "".
+        language: its language or its alphabet, or "".
     """
 
     rows: int = 0
@@ -70,7 +70,7 @@ class Counts(NamedTuple):
     checked: int = 0
     foreign: int = 0
     first_foreign: str = ""
-    alphabet: str = ""
+    language: str = ""
 
     def __add__(self, other: object) -> Counts:
         """Add the counts of later texts."""
@@ -85,7 +85,7 @@ class Counts(NamedTuple):
             self.checked + other.checked,
             self.foreign + other.foreign,
             self.first_foreign or other.first_foreign,
-            self.alphabet or other.alphabet,
+            self.language or other.language,
         )
 
     def describe_empty(self) -> str:
@@ -95,10 +95,10 @@ class Counts(NamedTuple):
         return empty.describe(self.rows, self.first_empty) if self.empty else ""
 
     def describe_foreign(self) -> str:
-        """Return a sentence on the texts in other alphabets; "" if there is none."""
+        """Return a sentence on the texts in other languages; "" if there is none."""
         texts = ForeignTexts()
         texts.checked, texts.count, texts.place = self.checked, self.foreign, self.first_foreign
-        texts.alphabet, texts.languages = self.alphabet, self.languages
+        texts.language, texts.languages = self.language, self.languages
         return texts.describe() if self.foreign else ""
 
 
@@ -186,11 +186,11 @@ class TextEmbedder:
             foreign.checked,
             foreign.count,
             place(foreign.first) if foreign.count else "",
-            foreign.alphabet,
+            foreign.language,
         )
         if self._on_empty == "warn":
             self._warn(self.counts.describe_empty(), EmptyTextWarning)
-            self._warn(self.counts.describe_foreign(), AlphabetWarning)
+            self._warn(self.counts.describe_foreign(), LanguageWarning)
         return vectors, present
 
     def _warn(self, text: str, category: type[Warning]) -> None:

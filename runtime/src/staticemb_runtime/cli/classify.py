@@ -106,7 +106,7 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser], model: Comma
         choices=ON_EMPTY,
         default="warn",
         help="what to do about texts without any token that the model knows. warn: print their "
-        "number on standard error, and that of texts in an alphabet that the model does not read; "
+        "number on standard error, and that of texts in a language that the model does not read; "
         "zero: accept them; raise: end with an error [warn]",
     )
     classify.add_argument("--quiet", action="store_true", help="show no progress bar and no hints")

@@ -94,7 +94,7 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser], model: Comma
         choices=ON_EMPTY,
         default="warn",
         help="what to do about texts without any token that the model knows; their vectors are "
-        "zeros. warn: print their number on standard error, and that of texts in an alphabet that "
+        "zeros. warn: print their number on standard error, and that of texts in a language that "
         "the model does not read; zero: accept them; raise: end with an error [warn]",
     )
     encode.add_argument("--quiet", action="store_true", help="show no progress bar and no hints")

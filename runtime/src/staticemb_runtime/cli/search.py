@@ -119,7 +119,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 class _QueryNotes:
-    """Prints the first query without a known token, and the first in a foreign alphabet."""
+    """Prints the first query without a known token, and the first in a foreign language."""
 
     def __init__(self) -> None:
         self._queries = 0

@@ -60,6 +60,6 @@ def note_empty(empty: EmptyTexts, total: int, first: str) -> None:
 
 
 def note_foreign(texts: ForeignTexts) -> None:
-    """Print the number of texts in other alphabets on standard error, if any."""
+    """Print the number of texts in other languages on standard error, if any."""
     if texts.count:
         print(f"staticemb: {printable(texts.describe())}", file=sys.stderr)

@@ -45,7 +45,7 @@ class EmptyTexts:
         blank: how many of them are empty or hold white space only.
         first: the index of the first empty text.
         languages: the languages of the model, as its file names them; "" if it does not.
-        foreign: counts the texts in alphabets that the model does not read; a program that says
+        foreign: counts the texts in languages that the model does not read; a program that says
             itself how many there are sets it.
         indices: the indices of all empty texts.
 

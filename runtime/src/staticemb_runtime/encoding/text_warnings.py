@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from .empty_texts import EmptyTexts
 from .foreign_texts import ForeignTexts
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from .alphabets import Alphabets
     from .batching import Batch
+
+
+_READ: Final = 256  # texts in the model's languages, one after the other
 
 
 class TextWarnings:
@@ -26,6 +29,21 @@ class TextWarnings:
     def __init__(self, languages: str) -> None:
         self.languages = languages
         self._warned_of_empty = self._warned_of_foreign = False
+        self._read = 0  # texts since the last one in another language
+
+    def look(
+        self, foreign: ForeignTexts, batch: Batch, empty: Collection[int], prompt: str | None
+    ) -> None:
+        """Count the foreign texts of a slice.
+
+        Common words are looked for until 256 texts that were checked, one after the other, had
+        none of another language: the texts of a program are mostly all in one, and for short ones
+        the check takes a good part of the time of their vectors.
+        """
+        by_words = self._read < _READ
+        checked, count = foreign.checked, foreign.count
+        foreign.add(batch, empty, self.languages, prompt=prompt, by_words=by_words)
+        self._read = self._read + foreign.checked - checked if foreign.count == count else 0
 
     def looks(self, on_empty: str | EmptyTexts) -> bool:
         """Tell whether a call looks for foreign texts that no program counts.
@@ -104,7 +122,7 @@ class TextCounts:
         if len(empty):
             self._empty.add(batch, empty, languages)
         if self._foreign is not None:
-            self._foreign.add(batch, empty, languages, prompt=self._prompt)
+            self._warnings.look(self._foreign, batch, empty, self._prompt)
 
     def warn(self, total: int) -> None:
         """Warn at most once per model, if `on_empty` is `warn`; `total` is the number of texts."""

@@ -213,9 +213,9 @@ class EncodeMethods:
                 are empty or blank, or all their words are unknown. `warn` counts them and issues at
                 most one `EmptyTextWarning` per model; `raise` raises an error at the first one;
                 `zero` accepts them. An `EmptyTexts` counts them for the caller. The tokens of a
-                prompt count as tokens of the text. `warn` also issues at most one `AlphabetWarning`
-                per model, about texts in an alphabet of none of the file's languages; of a batch,
-                some 32 texts are checked.
+                prompt count as tokens of the text. `warn` also issues at most one `LanguageWarning`
+                per model, about texts in another language or alphabet than those of the file's
+                languages; of a batch, some 32 texts are checked.
             workers: how many threads share the work, including the calling one; `auto`: one per
                 core. At most one per core and one per batch is used. They share the model and its
                 word cache, and end with the call.

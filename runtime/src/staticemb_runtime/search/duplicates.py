@@ -102,7 +102,7 @@ class Deduplicator:
     Attributes:
         empty_texts: counts the texts without a token that the model knows: they have no near
             duplicates. `add` counts equal ones once; `compare` leaves out equals of kept texts.
-        foreign_texts: counts, in the same way, the texts in alphabets that the model does not read:
+        foreign_texts: counts, in the same way, the texts in languages that the model does not read:
             they may look like near duplicates of each other.
 
     Raises:

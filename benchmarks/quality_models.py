@@ -30,6 +30,7 @@ from staticemb_distiller.vocabulary.by_recipe import make_vocabulary
 from staticemb_distiller.vocabulary.token_ids import TokenIds
 from staticemb_runtime.format import read
 
+MIXED = "mixed.txt.gz"
 TEXT = ("--limit", "300000", "--teacher-budget", "210000")
 WORDS = ("--mode", "subword", "--vocabulary-size", "20000")
 SPEED_TEXTS = 10_000
@@ -106,7 +107,7 @@ class Maker:
         """Measure the sentences of `text` that the teacher encodes in a processor second."""
         kept = self.work / "speed.json"
         if not kept.is_file():
-            recipe = Recipe(fit=(str(self.text),), limit=SPEED_TEXTS)
+            recipe = Recipe(fit=(self.text(MIXED),), limit=SPEED_TEXTS)
             vocabulary = make_vocabulary(self.teacher.tokenizer, recipe)
             texts = fit_texts(self.teacher, vocabulary, recipe).texts
             started = processor_seconds()
@@ -115,10 +116,12 @@ class Maker:
             kept.write_text(json.dumps(rate), encoding="utf-8")
         return float(json.loads(kept.read_text(encoding="utf-8")))
 
-    @property
-    def text(self) -> Path:
-        """The file of general text."""
-        return self.data / "text" / "mixed.txt.gz"
+    def text(self, name: str) -> str:
+        """Return the path of a text of `data`, as files and results name it.
+
+        It is relative to the working folder, so that nothing names folders of this machine.
+        """
+        return os.path.relpath(self.data / "text" / name)
 
     def ours(self, name: str, *arguments: str) -> Contestant:
         """Return a contestant that our command makes with the given arguments."""
@@ -148,7 +151,7 @@ def processor_seconds() -> float:
 
 def contestants(maker: Maker) -> list[Contestant]:
     """Return all contestants. Making one fails if its package is not installed."""
-    mixed = str(maker.text)
+    mixed = maker.text(MIXED)
     text = ("--fit", mixed, *TEXT, *WORDS, "--vocabulary-from", mixed, "--dtype", "int8")
     return [
         Contestant(
@@ -202,10 +205,9 @@ def _trained(maker: Maker, target: Path) -> Mapping[str, Any]:
     from model2vec.distill import distill
     from model2vec.train import StaticModelForSimilarity
 
-    recipe = Recipe(fit=(str(maker.text),), limit=int(TEXT[1]), teacher_budget=int(TEXT[3]))
-    words = Recipe(
-        mode="subword", vocabulary_from=(str(maker.text),), vocabulary_size=int(WORDS[3])
-    )
+    mixed = maker.text(MIXED)
+    recipe = Recipe(fit=(mixed,), limit=int(TEXT[1]), teacher_budget=int(TEXT[3]))
+    words = Recipe(mode="subword", vocabulary_from=(mixed,), vocabulary_size=int(WORDS[3]))
     vocabulary = make_vocabulary(maker.teacher.tokenizer, words)
     gathered = fit_texts(maker.teacher, vocabulary, recipe)
     ids, lengths = TokenIds(vocabulary.tokenizer_json, vocabulary.unknown_token_id)(gathered.texts)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +41,7 @@ class Collection:
         return metrics.ndcg(metrics.top_columns(scores, 10), self.relevance)
 
 
-def read(folder: Path, name: str, encode: Any) -> Collection:
+def read(folder: Path, name: str, encode: Callable[[Sequence[str]], Floats]) -> Collection:
     """Read FOLDER/retrieval/NAME; `encode(texts)` returns the teacher's unit vectors."""
     (task,) = discover(folder, [f"retrieval/{name}"])
     assert isinstance(task, RetrievalTask)

@@ -1,12 +1,9 @@
 """Quality and speed of the search index, beside BM25 alone and a transformer alone.
 
-NDCG@10 × 100 on the collections in ../shared: `tune/` chose the weights, `eval/` is reported. With
---vectors, the scores of the bundled model's teacher: alone, as the second stage over a hundred
-candidates, and as the maker of the documents' vectors, which static queries search. The folder
-holds NAME-docs.npy and NAME-queries.npy, rows in the order of corpus.jsonl and queries.jsonl, of
-the collections nfcorpus, cranfield, cisi and squad.
-
-python benchmarks/search.py --vectors FOLDER
+NDCG@10 × 100 on the collections in ../shared: `tune/` chose the weights, `eval/` is reported. The
+bundled model's teacher is measured alone, as the second stage over a hundred candidates, and as the
+maker of the documents' vectors, which static queries search; not in a quick run. Its vectors take
+minutes, and are kept in build/teacher.
 """
 
 from __future__ import annotations
@@ -27,6 +24,7 @@ import intervals
 import numpy as np
 from intervals import INTERVALS
 from numpy.typing import NDArray
+from teacher_vectors import TeacherVectors
 
 from staticemb_runtime.search import Index
 from staticemb_runtime.search.fusion import RERANK_WEIGHT
@@ -51,7 +49,6 @@ class Collection(NamedTuple):
     texts: list[str]
     query_ids: list[str]
     queries: list[str]
-    query_rows: list[int]
     judgments: dict[str, dict[str, int]]
 
 
@@ -61,16 +58,16 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     harness.add_options(parser)
-    parser.add_argument("--vectors", type=Path, metavar="FOLDER", help="a teacher's vectors")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(COLLECTIONS)}")
     options = parser.parse_args(namespace=harness.OPTIONS)
     harness.check_clean()
     if not harness.SHARED.is_dir():
         print(f"not measured: the collections in {harness.SHARED} are missing")
         return
+    encode = None if harness.quick() else TeacherVectors()
     results = {}
     for name in options.names or COLLECTIONS:
-        results[name] = _measure(name, options.vectors)
+        results[name] = _measure(load(name), encode)
         print(name, json.dumps(results[name]), flush=True)
     harness.save("search", {"collections": results})
 
@@ -88,14 +85,13 @@ def load(name: str) -> Collection:
         next(rows)
         for query, document, grade in rows:
             judgments.setdefault(query, {})[document] = int(grade)
-    judged = [n for n, query in enumerate(queries) if query["_id"] in judgments]
+    judged = [query for query in queries if query["_id"] in judgments]
     judged = judged[: harness.fewer(len(judged), 5)]
     return Collection(
         [document["_id"] for document in documents],
         [f"{document.get('title', '')} {document['text']}".strip() for document in documents],
-        [queries[n]["_id"] for n in judged],
-        [queries[n]["text"] for n in judged],
-        judged,
+        [query["_id"] for query in judged],
+        [query["text"] for query in judged],
         judgments,
     )
 
@@ -117,8 +113,7 @@ def by_query(collection: Collection, rankings: Iterable[Sequence[str]]) -> list[
     return shares
 
 
-def _measure(name: str, vectors: Path | None) -> dict[str, Any]:
-    collection = load(name)
+def _measure(collection: Collection, encode: TeacherVectors | None) -> dict[str, Any]:
     result: dict[str, Any] = {"documents": len(collection.ids), "queries": len(collection.queries)}
     shares = {"bm25s": by_query(collection, _bm25s(collection))}
     with tempfile.TemporaryDirectory() as folder:
@@ -135,12 +130,12 @@ def _measure(name: str, vectors: Path | None) -> dict[str, Any]:
                 str(weight): ndcg(_searched(index, collection, vector_weight=weight))
                 for weight in WEIGHTS
             }
-            if vectors is not None:
-                second, by_way = _second_stage(index, collection, name, vectors)
+            if encode is not None:
+                documents, queries = encode(collection.texts), encode(collection.queries)
+                second, by_way = _second_stage(index, collection, documents, queries)
                 result |= second
                 shares |= by_way
-        if vectors is not None:
-            documents = np.load(vectors / f"{name}-docs.npy")
+        if encode is not None:
             with Index.create(Path(folder) / "teacher.db") as index:
                 index.add(collection.texts, ids=collection.ids, vectors=documents)
                 by_method = {
@@ -172,15 +167,16 @@ def _searched(index: Index, collection: Collection, **options: Any) -> list[floa
 
 
 def _second_stage(
-    index: Index, collection: Collection, name: str, folder: Path
+    index: Index,
+    collection: Collection,
+    documents: NDArray[np.float32],
+    queries: NDArray[np.float32],
 ) -> tuple[dict[str, Any], dict[str, list[float]]]:
     """Measure a teacher alone, and its cosines as a scorer of the first stage's hundred.
 
     Returns:
         What is saved, and the NDCG@10 of each query, alone and with the default weight.
     """
-    documents = np.load(folder / f"{name}-docs.npy")
-    queries = np.load(folder / f"{name}-queries.npy")[collection.query_rows]
     alone = queries @ documents.T
     ids = np.array(collection.ids)
     ranked = [list(ids[np.argsort(-row, kind="stable")[:10]]) for row in alone]

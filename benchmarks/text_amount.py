@@ -26,7 +26,7 @@ WITHOUT = "no text"
 
 def contestants(maker: Maker, amounts: list[int]) -> list[Contestant]:
     """Return one model without text, and one for each amount of text."""
-    text = str(maker.data / "text" / "cc.txt.gz")
+    text = maker.text("cc.txt.gz")
     made = [
         maker.ours(WITHOUT, "--dtype", "int8"),
         *(

@@ -1,5 +1,8 @@
 """Each page says at which commit and on which day the figures of its tables were measured."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from .shown import shown_by
@@ -37,3 +40,10 @@ def test_the_figures_of_each_benchmark_name_their_commit_and_day():
         if (missing := [word for word in each["expected"] if word not in each["text"]])
     }
     assert lacking == {}
+
+
+def test_results_name_no_folder_of_the_machine():
+    results = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
+    absolute = re.compile(r"""(?:^|[\s"'(=])(/[\w.-]+/[\w./-]+)""")
+    for path in sorted(results.glob("*.json")):
+        assert absolute.findall(path.read_text("utf-8").replace('\\"', '"')) == [], path

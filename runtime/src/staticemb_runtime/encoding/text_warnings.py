@@ -31,7 +31,7 @@ class TextWarnings:
         self._warned_of_empty = self._warned_of_foreign = False
         self._read = 0  # texts since the last one in another language
 
-    def look(
+    def count(
         self, foreign: ForeignTexts, batch: Batch, empty: Collection[int], prompt: str | None
     ) -> None:
         """Count the foreign texts of a slice.
@@ -41,9 +41,9 @@ class TextWarnings:
         the check takes a good part of the time of their vectors.
         """
         by_words = self._read < _READ
-        checked, count = foreign.checked, foreign.count
+        checked, counted = foreign.checked, foreign.count
         foreign.add(batch, empty, self.languages, prompt=prompt, by_words=by_words)
-        self._read = self._read + foreign.checked - checked if foreign.count == count else 0
+        self._read = self._read + foreign.checked - checked if foreign.count == counted else 0
 
     def looks(self, on_empty: str | EmptyTexts) -> bool:
         """Tell whether a call looks for foreign texts that no program counts.
@@ -122,7 +122,7 @@ class TextCounts:
         if len(empty):
             self._empty.add(batch, empty, languages)
         if self._foreign is not None:
-            self._warnings.look(self._foreign, batch, empty, self._prompt)
+            self._warnings.count(self._foreign, batch, empty, self._prompt)
 
     def warn(self, total: int) -> None:
         """Warn at most once per model, if `on_empty` is `warn`; `total` is the number of texts."""

@@ -1,23 +1,37 @@
 """An index finds what it should: brute force, hostile texts, filters, scores, snippets."""
 
+import contextlib
 import json
 import re
+import sqlite3
 import threading
+import tracemalloc
+import unicodedata
 from collections.abc import KeysView, Mapping
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from growth import check_growth
 from staticemb_runtime import StaticModel, errors
-from staticemb_runtime.search import Added, Index, fusion, hamming, ranking, snippets
+from staticemb_runtime.search import (
+    Added,
+    Index,
+    collection,
+    fusion,
+    hamming,
+    ranking,
+    snippets,
+    writing,
+)
 from staticemb_runtime.search.collection import metadata_json
 from staticemb_runtime.search.filters import condition
 from staticemb_runtime.search.lexicon import Lexicon
 from staticemb_runtime.search.passages import cut
+from staticemb_runtime.search.schema import lexical_sql
 from staticemb_runtime.search.stop_words import ENGLISH
 
 TEXTS = [
@@ -353,6 +367,53 @@ def test_trigrams_find_what_a_scan_finds(tmp_path_factory, model, texts, runs):
     assert {hit.id for hit in hits} == {
         str(n) for n, text in enumerate(texts) if any(part in text for part in parts)
     }
+
+
+@pytest.mark.parametrize(
+    ("query", "found", "marked"),
+    [
+        ("น้ำ", {"water", "here"}, "[น้ำ]ดื่มสะอาด"),
+        ("ดื่ม", {"water"}, "น้ำ[ดื่ม]สะอาด"),
+        ("ที่นี่", {"here"}, "[ที่นี่]มีน้ำ"),
+        ("ไทย", {"land"}, "ประเทศ[ไทย]"),
+    ],
+)
+def test_trigrams_find_words_with_marks(tmp_path, model, query, found, marked):
+    """Vowels and tones of Thai are marks on letters, and no letters themselves."""
+    texts = {"water": "น้ำดื่มสะอาด", "here": "ที่นี่มีน้ำ", "land": "ประเทศไทย"}
+    with Index.create(tmp_path / "i.db", model, words="trigrams") as made:
+        made.add(texts.values(), ids=texts)
+        hits = made.search(query, method="lexical")
+        assert {hit.id for hit in hits} == found
+        assert marked in [hit.marked() for hit in hits]
+
+
+@given(st.text("aeé\u0301\u0323\u0315\u20dd -_'1", max_size=30))
+def test_words_are_those_of_fts5(text):
+    """Also where marks follow their letters, as in texts in Unicode's form NFD."""
+    lexicon = Lexicon("words", ())
+    connection = sqlite3.connect(":memory:")
+    connection.execute(lexical_sql("words"))
+    connection.execute("CREATE VIRTUAL TABLE terms USING fts5vocab (lexical, instance)")
+    connection.execute("INSERT INTO lexical(rowid, text) VALUES (1, ?)", (text,))
+    expected = [term for (term,) in connection.execute("SELECT term FROM terms ORDER BY offset")]
+    words = [text[start:stop].lower() for start, stop in lexicon.spans(text)]
+    assert [lexicon.terms([word])[word] for word in words] == expected
+    assert [term for *_, term in lexicon.occurrences(text, set(expected))] == expected
+    lexicon.close()
+    connection.close()
+
+
+def test_either_form_of_unicode_finds_the_other(tmp_path, model):
+    text = "Send a résumé to the naïve café."
+    forms = {form: unicodedata.normalize(form, text) for form in ("NFC", "NFD")}
+    with Index.create(tmp_path / "i.db", model) as made:
+        made.add([*forms.values(), "Nothing."], ids=[*forms, "other"])
+        for form in forms:
+            hits = made.search(unicodedata.normalize(form, "résumé"), method="lexical")
+            assert {hit.id for hit in hits} == set(forms)
+            for hit in hits:
+                assert hit.marked().startswith(unicodedata.normalize(hit.id, "Send a [résumé] to"))
 
 
 def test_hits_carry_both_scores_and_ranks(index):

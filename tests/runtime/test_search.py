@@ -231,6 +231,21 @@ def test_words_score_as_in_fts5(tmp_path_factory, model, texts, query, data):
     assert all(score > 0 for score in scores)
 
 
+@given(st.lists(WORDS, min_size=1, max_size=20), WORDS.map(lambda words: words * 3))
+def test_texts_are_scored_as_documents_are(tmp_path_factory, model, texts, query):
+    path = tmp_path_factory.mktemp("i") / "i.db"
+    texts, query = [" ".join(words) for words in texts], " ".join(query)
+    with Index.create(path, model, stop_words=()) as made:
+        made.add(texts, ids=map(str, range(len(texts))))
+        hits = made.search(query, k=len(texts), method="lexical")
+        expected = np.full(len(texts), np.nan)
+        expected[[int(hit.id) for hit in hits]] = [hit.score for hit in hits]
+        with made._store.reading() as connection:
+            found = ranking.bm25(connection, made._lexicon, query, texts, len(texts))
+        np.testing.assert_allclose(found, expected, rtol=1e-4)
+        assert len(ranking.rank(made, query, [])) == 0
+
+
 def test_a_long_query_repeats_words_and_ignores_stop_words(tmp_path, model):
     with Index.create(tmp_path / "i.db", model) as made:
         made.add(["red blue green", "red red", "what is of the"], ids=["x", "y", "z"])

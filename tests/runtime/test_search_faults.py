@@ -226,13 +226,15 @@ def as_nobody(arguments, output):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize("name", ["i.db", "link.db"])
 @pytest.mark.parametrize("is_changing", [False, True])
-def test_the_commands_in_a_folder_that_cannot_be_written(made, tmp_path, is_changing):
+def test_the_commands_in_a_folder_that_cannot_be_written(made, tmp_path, is_changing, name):
     """One searches, also where another user's log lies beside the file; one cannot write."""
-    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
-        folder = Path(name).resolve()
-        path, rows = folder / "i.db", folder / "rows.txt"
-        shutil.copy(made["words"], path)
+    with tempfile.TemporaryDirectory() as place, contextlib.ExitStack() as stack:
+        folder = Path(place).resolve()
+        path, rows = folder / name, folder / "rows.txt"
+        shutil.copy(made["words"], folder / "i.db")
+        (folder / "link.db").symlink_to(folder / "i.db")
         rows.write_text("one row\n")
         if is_changing:
             writer = stack.enter_context(Index.open(path, mode="write"))

@@ -237,7 +237,8 @@ class Index(WritableIndex):
             with_model: whether a model that the index holds is copied as well.
 
         Raises:
-            OutputError: the copy cannot be written, is the index itself, or is no regular file.
+            OutputError: the copy cannot be written, is the index itself, or is no regular file; or
+                a program has the file open as an index, unless that is a published copy.
         """
         publish(self._store, os.fspath(path), with_model=with_model)
 

@@ -249,10 +249,12 @@ class OpenIndex:
 
         Raises:
             IndexModelError: the index holds no model.
-            OutputError: the file cannot be written.
+            OutputError: the file cannot be written, or is the index itself.
         """
-        from ..records.output_file import output_file, reported  # late: a search needs it not
+        # late: a search needs it not
+        from ..records.output_file import output_file, refuse_inputs, reported
 
+        refuse_inputs(os.fspath(path), [self._store.path])
         with self._store.reading() as connection:
             if not has_model(connection):
                 raise IndexModelError(

@@ -782,9 +782,13 @@ def test_vectors_made_elsewhere(tmp_path, model):
     with Index.create(tmp_path / "e.db", model) as made:
         with pytest.raises(errors.InvalidDimensionError, match="vectors"):
             made.add(TEXTS, vectors=vectors[:, :7])
+        with pytest.raises(errors.InvalidDimensionError, match="vectors"):
+            made.add(TEXTS[:2], vectors=[vectors[0], vectors[1, :7]])
         with pytest.raises(errors.InvalidOptionError, match="finite"):
             made.add(TEXTS, vectors=np.full_like(vectors, np.nan))
         assert len(made) == 0
+        with pytest.raises(errors.InvalidOptionError, match="vectors: expected one for each"):
+            made.add(TEXTS[:4], vectors=vectors)
 
 
 def test_vectors_of_the_teacher_are_projected(tmp_path, model):
@@ -835,10 +839,73 @@ def test_invalid_parameters(index, tmp_path, model):
         index.search([1])
     with pytest.raises(errors.InvalidTextError):
         index.search("\udfff")
-    for options in ({"precision": "int4"}, {"words": "latin"}, {"passage_characters": 0}):
-        with pytest.raises(errors.InvalidOptionError):
+    for options in (
+        {"precision": "int4"},
+        {"words": "latin"},
+        {"passage_characters": 0},
+        {"truncate_dim": 0},
+    ):
+        with pytest.raises((errors.InvalidOptionError, errors.InvalidDimensionError)):
             Index.create(tmp_path / "new.db", model, **options)
     assert not (tmp_path / "new.db").exists()
+    with pytest.raises(errors.InvalidDimensionError):
+        index.reindex(model, truncate_dim=0)
+
+
+def test_batches_of_long_documents_are_smaller(tmp_path, model, monkeypatch):
+    monkeypatch.setattr(writing, "_BATCH_CHARACTERS", 100)
+    texts = [f"{n} " + "x" * (120 if n == 3 else 30) for n in range(9)]
+    done = []
+    with Index.create(tmp_path / "i.db", model) as made:
+        added = made.add(
+            texts,
+            ids=map(str, range(9)),
+            vectors=model.encode_document(texts),
+            batch_size=5,
+            progress=done.append,
+        )
+        assert added == Added(9, 0, 0)
+        assert done == [4, 8, 9]
+        assert [document.text for document in made.documents()] == texts
+        made.check()
+
+
+def test_pages_of_long_documents_are_smaller(tmp_path, model, monkeypatch):
+    texts = [f"Number {n}. " + "It is long. " * n for n in range(30)]
+    with Index.create(tmp_path / "i.db", model, passage_characters=40) as made:
+        made.add(texts)
+        expected = [(passage.id, passage.text) for passage in made.passages()]
+        monkeypatch.setattr(collection, "_PAGE_CHARACTERS", 200)
+        assert [document.text for document in made.documents()] == texts
+        assert [(passage.id, passage.text) for passage in made.passages()] == expected
+
+
+@pytest.mark.serial
+def test_checking_a_long_document_takes_linear_time(tmp_path, model):
+    with contextlib.ExitStack() as stack:
+
+        def make(length):
+            path = tmp_path / f"{length}.db"
+            options = {"words": None, "passage_characters": 50, "exist_ok": True}
+            made = stack.enter_context(Index.create(path, model, **options))
+            made.add(["The sea is deep. " * (8 * length)], ids=["long"])
+            return made
+
+        check_growth(lambda made: made.check(), make, ())
+
+
+def test_the_memory_of_reindexing_does_not_grow_with_the_passages_of_a_document(tmp_path, model):
+    text = "The sea is deep. " * 30_000
+    with Index.create(tmp_path / "i.db", model, passage_characters=300) as made:
+        made.add([text])
+        before = [passage.text for passage in made.passages()]
+        tracemalloc.start()
+        made.reindex(model)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 40 * len(text)
+        assert [passage.text for passage in made.passages()] == before
+        made.check()
 
 
 def test_threads_share_an_index(index):

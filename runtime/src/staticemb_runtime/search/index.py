@@ -290,8 +290,7 @@ class Index(WritableIndex):
                 zip(places.tolist(), owners[places].tolist(), strict=True)
             ):
                 raise NotAnIndexError(f"{path}: damaged: passages and vectors differ")
-            for (id,) in connection.execute("SELECT id FROM passages").fetchall():
-                collection.parse_metadata(collection.passage(connection, id).metadata)
+            collection.check(connection)
             if self._lexicon is not None:
                 (count,) = connection.execute("SELECT count(*) FROM lexical_docsize").fetchone()
                 if count != len(rows):

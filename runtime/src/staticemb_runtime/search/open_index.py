@@ -108,7 +108,9 @@ class OpenIndex:
             loaded, name = open_model(model)
             settings: dict[str, object] = {
                 "change": 0,
-                "dimension": check_dim(truncate_dim or loaded.dim, loaded.metadata.dim),
+                "dimension": check_dim(
+                    loaded.dim if truncate_dim is None else truncate_dim, loaded.metadata.dim
+                ),
                 "precision": precision,
                 "words": words,
                 "stop_words": json.dumps(sorted(stop_words)),

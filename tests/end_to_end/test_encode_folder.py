@@ -368,6 +368,20 @@ def test_names_that_collide_are_refused_before_the_start(tmp_path):
     assert encode(tmp_path, "a", "a/000.jsonl", "./a/*", "-o", "out/").returncode == 0
 
 
+def test_another_runs_outputs_are_not_replaced_by_those_of_other_inputs(tmp_path):
+    write_shards(tmp_path / "jan", 2)
+    write_shards(tmp_path / "feb", 1, 300)
+    assert encode(tmp_path, "jan", "-o", "out/").returncode == 0
+    run = encode(tmp_path, "feb", "-o", "out/")
+    assert (run.returncode, len(run.stderr.splitlines())) == (2, 1)
+    assert "found 000.jsonl for jan/000.jsonl in an earlier run and for feb/000.jsonl" in run.stderr
+    check_shards(tmp_path / "out", 2)
+    (tmp_path / "jan").rename(tmp_path / "moved")
+    write_shards(tmp_path / "moved", 2, 210)
+    assert encode(tmp_path, "moved", "-o", "out/").returncode == 0
+    check_shards(tmp_path / "out", 2, 210)
+
+
 def test_outputs_are_never_inputs(tmp_path):
     write_shards(tmp_path / "in", 2)
     for _ in range(2):  # the second run finds the outputs of the first inside its input folder

@@ -141,6 +141,13 @@ def test_small_batches_are_embedded_together(model, monkeypatch):
     assert len(calls) < 50
 
 
+def test_a_batch_without_rows_has_the_column(model):
+    batch = pa.record_batch({"text": pa.array([], pa.string())})
+    embedder = BatchEmbedder(model)
+    assert embedder(batch).schema == embedder.schema(batch.schema)
+    assert embedder(batch).num_rows == 0
+
+
 def test_tables_and_readers_are_taken(model):
     table = pa.table({"text": ["a house", "a river"]})
     assert sum(batch.num_rows for batch in embed_batches(table, model)) == 2

@@ -255,6 +255,8 @@ ROWS = {
     "rows.csv": 'id,text\na,one\nb,two\nc,"three\n',
     "text.csv": "id,text\na,one\nb,two\n,three\nd,four\n",
     "lines.txt": b"one\ntwo\ncaf\xe9\nfour\n",
+    "note.jsonl": '{"id": "a", "text": "one"}\n{"id": "b", "text": "two", "n": 1e999}\n'
+    '{"id": "c", "text": "three", "note": "half an emoji \\ud83d"}\n',
 }
 
 
@@ -268,6 +270,22 @@ def test_documents_before_a_faulty_row_are_counted(folder, run, name):
     assert f"of 1 file, {stored} documents were indexed, and the rest was left out" in notes
     assert "file or folder" not in notes
     assert status == 1  # 2: nothing could be read
+
+
+def test_metadata_that_json_cannot_hold(folder, run):
+    """NaN, which writers other than pandas leave in Parquet, is null; bytes are an error."""
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    columns = {"id": ["a", "b"], "text": ["one", "two"], "n": pyarrow.array([1.5, float("nan")])}
+    parquet.write_table(pyarrow.table(columns), "numbers.parquet")
+    columns = {"text": ["three"], "image": [b"\xff\xd8"]}
+    parquet.write_table(pyarrow.table(columns), "images.parquet")
+    status, notes = run("numbers.parquet", "images.parquet", "docs", "-o", "i.db")
+    assert status == 1
+    assert "images.parquet, row 1: expected a value that JSON can hold in 'image'" in notes
+    assert ids() == EVERY | {"a", "b"}
+    with Index.open("i.db") as index:
+        assert [index.get(name).metadata for name in "ab"] == [{"n": 1.5}, {"n": None}]
 
 
 def test_a_run_without_any_file_that_can_be_read_fails(folder, run):
@@ -310,6 +328,22 @@ def test_a_folder_without_access_is_left_out(folder, run, monkeypatch):
     assert ids() == EVERY
     with pytest.raises(errors.InputError, match="Permission denied"):
         documents.source_files(["docs"])
+
+
+def test_a_folder_that_may_be_listed_but_not_entered(folder, run, monkeypatch):
+    run("docs", "-o", "i.db")
+    status_of = documents.Path.stat
+
+    def deny(path, **options):  # root may read everything
+        if path.parent.name == "deep":
+            raise PermissionError(13, "Permission denied", str(path))
+        return status_of(path, **options)
+
+    monkeypatch.setattr(documents.Path, "stat", deny)
+    status, notes = run("docs", "-o", "i.db", "--prune")
+    assert status == 1
+    assert docs_file(f"deep{os.sep}b.txt") + ": cannot be read: Permission denied" in notes
+    assert ids() == EVERY
 
 
 def test_a_text_that_is_too_long_is_left_out(folder, run, monkeypatch):

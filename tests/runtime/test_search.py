@@ -1,23 +1,37 @@
 """An index finds what it should: brute force, hostile texts, filters, scores, snippets."""
 
+import contextlib
 import json
 import re
+import sqlite3
 import threading
+import tracemalloc
+import unicodedata
 from collections.abc import KeysView, Mapping
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from growth import check_growth
 from staticemb_runtime import StaticModel, errors
-from staticemb_runtime.search import Added, Index, fusion, hamming, ranking, snippets
+from staticemb_runtime.search import (
+    Added,
+    Index,
+    collection,
+    fusion,
+    hamming,
+    ranking,
+    snippets,
+    writing,
+)
 from staticemb_runtime.search.collection import metadata_json
 from staticemb_runtime.search.filters import condition
 from staticemb_runtime.search.lexicon import Lexicon
 from staticemb_runtime.search.passages import cut
+from staticemb_runtime.search.schema import lexical_sql
 from staticemb_runtime.search.stop_words import ENGLISH
 
 TEXTS = [
@@ -217,6 +231,21 @@ def test_words_score_as_in_fts5(tmp_path_factory, model, texts, query, data):
     assert all(score > 0 for score in scores)
 
 
+@given(st.lists(WORDS, min_size=1, max_size=20), WORDS.map(lambda words: words * 3))
+def test_texts_are_scored_as_documents_are(tmp_path_factory, model, texts, query):
+    path = tmp_path_factory.mktemp("i") / "i.db"
+    texts, query = [" ".join(words) for words in texts], " ".join(query)
+    with Index.create(path, model, stop_words=()) as made:
+        made.add(texts, ids=map(str, range(len(texts))))
+        hits = made.search(query, k=len(texts), method="lexical")
+        expected = np.full(len(texts), np.nan)
+        expected[[int(hit.id) for hit in hits]] = [hit.score for hit in hits]
+        with made._store.reading() as connection:
+            found = ranking.bm25(connection, made._lexicon, query, texts, len(texts))
+        np.testing.assert_allclose(found, expected, rtol=1e-4)
+        assert len(ranking.rank(made, query, [])) == 0
+
+
 def test_a_long_query_repeats_words_and_ignores_stop_words(tmp_path, model):
     with Index.create(tmp_path / "i.db", model) as made:
         made.add(["red blue green", "red red", "what is of the"], ids=["x", "y", "z"])
@@ -353,6 +382,53 @@ def test_trigrams_find_what_a_scan_finds(tmp_path_factory, model, texts, runs):
     assert {hit.id for hit in hits} == {
         str(n) for n, text in enumerate(texts) if any(part in text for part in parts)
     }
+
+
+@pytest.mark.parametrize(
+    ("query", "found", "marked"),
+    [
+        ("น้ำ", {"water", "here"}, "[น้ำ]ดื่มสะอาด"),
+        ("ดื่ม", {"water"}, "น้ำ[ดื่ม]สะอาด"),
+        ("ที่นี่", {"here"}, "[ที่นี่]มีน้ำ"),
+        ("ไทย", {"land"}, "ประเทศ[ไทย]"),
+    ],
+)
+def test_trigrams_find_words_with_marks(tmp_path, model, query, found, marked):
+    """Vowels and tones of Thai are marks on letters, and no letters themselves."""
+    texts = {"water": "น้ำดื่มสะอาด", "here": "ที่นี่มีน้ำ", "land": "ประเทศไทย"}
+    with Index.create(tmp_path / "i.db", model, words="trigrams") as made:
+        made.add(texts.values(), ids=texts)
+        hits = made.search(query, method="lexical")
+        assert {hit.id for hit in hits} == found
+        assert marked in [hit.marked() for hit in hits]
+
+
+@given(st.text("aeé\u0301\u0323\u0315\u20dd -_'1", max_size=30))
+def test_words_are_those_of_fts5(text):
+    """Also where marks follow their letters, as in texts in Unicode's form NFD."""
+    lexicon = Lexicon("words", ())
+    connection = sqlite3.connect(":memory:")
+    connection.execute(lexical_sql("words"))
+    connection.execute("CREATE VIRTUAL TABLE terms USING fts5vocab (lexical, instance)")
+    connection.execute("INSERT INTO lexical(rowid, text) VALUES (1, ?)", (text,))
+    expected = [term for (term,) in connection.execute("SELECT term FROM terms ORDER BY offset")]
+    words = [text[start:stop].lower() for start, stop in lexicon.spans(text)]
+    assert [lexicon.terms([word])[word] for word in words] == expected
+    assert [term for *_, term in lexicon.occurrences(text, set(expected))] == expected
+    lexicon.close()
+    connection.close()
+
+
+def test_either_form_of_unicode_finds_the_other(tmp_path, model):
+    text = "Send a résumé to the naïve café."
+    forms = {form: unicodedata.normalize(form, text) for form in ("NFC", "NFD")}
+    with Index.create(tmp_path / "i.db", model) as made:
+        made.add([*forms.values(), "Nothing."], ids=[*forms, "other"])
+        for form in forms:
+            hits = made.search(unicodedata.normalize(form, "résumé"), method="lexical")
+            assert {hit.id for hit in hits} == set(forms)
+            for hit in hits:
+                assert hit.marked().startswith(unicodedata.normalize(hit.id, "Send a [résumé] to"))
 
 
 def test_hits_carry_both_scores_and_ranks(index):
@@ -520,12 +596,9 @@ def database():
     st.sampled_from(["k", "a b", "ü.x[0]"]),
     VALUES
     | st.lists(VALUES, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(["<", "<=", ">", ">=", "!="]),
-        VALUES.filter(lambda v: v is not None and not isinstance(v, bool)),
-        max_size=2,
-    ),
+    | st.dictionaries(st.sampled_from(["<", "<=", ">", ">=", "!="]), VALUES, max_size=2),
 )
+@example(metadata={"k": "a"}, key="k", wanted={"<": True})
 def test_filters_mean_what_python_means(database, metadata, key, wanted):
     sql, parameters = condition({key: wanted})
     database.execute("DELETE FROM documents")
@@ -538,7 +611,7 @@ def test_filters_mean_what_python_means(database, metadata, key, wanted):
         expected = all(
             not same(value, b)
             if name == "!="
-            else kind(value) == kind(b) and OPERATORS[name](value, b)
+            else kind(value) == kind(b) and kind(b) in ("n", str) and OPERATORS[name](value, b)
             for name, b in wanted.items()
         )
     elif isinstance(wanted, list):
@@ -709,9 +782,13 @@ def test_vectors_made_elsewhere(tmp_path, model):
     with Index.create(tmp_path / "e.db", model) as made:
         with pytest.raises(errors.InvalidDimensionError, match="vectors"):
             made.add(TEXTS, vectors=vectors[:, :7])
+        with pytest.raises(errors.InvalidDimensionError, match="vectors"):
+            made.add(TEXTS[:2], vectors=[vectors[0], vectors[1, :7]])
         with pytest.raises(errors.InvalidOptionError, match="finite"):
             made.add(TEXTS, vectors=np.full_like(vectors, np.nan))
         assert len(made) == 0
+        with pytest.raises(errors.InvalidOptionError, match="vectors: expected one for each"):
+            made.add(TEXTS[:4], vectors=vectors)
 
 
 def test_vectors_of_the_teacher_are_projected(tmp_path, model):
@@ -762,10 +839,73 @@ def test_invalid_parameters(index, tmp_path, model):
         index.search([1])
     with pytest.raises(errors.InvalidTextError):
         index.search("\udfff")
-    for options in ({"precision": "int4"}, {"words": "latin"}, {"passage_characters": 0}):
-        with pytest.raises(errors.InvalidOptionError):
+    for options in (
+        {"precision": "int4"},
+        {"words": "latin"},
+        {"passage_characters": 0},
+        {"truncate_dim": 0},
+    ):
+        with pytest.raises((errors.InvalidOptionError, errors.InvalidDimensionError)):
             Index.create(tmp_path / "new.db", model, **options)
     assert not (tmp_path / "new.db").exists()
+    with pytest.raises(errors.InvalidDimensionError):
+        index.reindex(model, truncate_dim=0)
+
+
+def test_batches_of_long_documents_are_smaller(tmp_path, model, monkeypatch):
+    monkeypatch.setattr(writing, "_BATCH_CHARACTERS", 100)
+    texts = [f"{n} " + "x" * (120 if n == 3 else 30) for n in range(9)]
+    done = []
+    with Index.create(tmp_path / "i.db", model) as made:
+        added = made.add(
+            texts,
+            ids=map(str, range(9)),
+            vectors=model.encode_document(texts),
+            batch_size=5,
+            progress=done.append,
+        )
+        assert added == Added(9, 0, 0)
+        assert done == [4, 8, 9]
+        assert [document.text for document in made.documents()] == texts
+        made.check()
+
+
+def test_pages_of_long_documents_are_smaller(tmp_path, model, monkeypatch):
+    texts = [f"Number {n}. " + "It is long. " * n for n in range(30)]
+    with Index.create(tmp_path / "i.db", model, passage_characters=40) as made:
+        made.add(texts)
+        expected = [(passage.id, passage.text) for passage in made.passages()]
+        monkeypatch.setattr(collection, "_PAGE_CHARACTERS", 200)
+        assert [document.text for document in made.documents()] == texts
+        assert [(passage.id, passage.text) for passage in made.passages()] == expected
+
+
+@pytest.mark.serial
+def test_checking_a_long_document_takes_linear_time(tmp_path, model):
+    with contextlib.ExitStack() as stack:
+
+        def make(length):
+            path = tmp_path / f"{length}.db"
+            options = {"words": None, "passage_characters": 50, "exist_ok": True}
+            made = stack.enter_context(Index.create(path, model, **options))
+            made.add(["The sea is deep. " * (8 * length)], ids=["long"])
+            return made
+
+        check_growth(lambda made: made.check(), make, ())
+
+
+def test_the_memory_of_reindexing_does_not_grow_with_the_passages_of_a_document(tmp_path, model):
+    text = "The sea is deep. " * 30_000
+    with Index.create(tmp_path / "i.db", model, passage_characters=300) as made:
+        made.add([text])
+        before = [passage.text for passage in made.passages()]
+        tracemalloc.start()
+        made.reindex(model)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 40 * len(text)
+        assert [passage.text for passage in made.passages()] == before
+        made.check()
 
 
 def test_threads_share_an_index(index):

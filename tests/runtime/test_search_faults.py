@@ -185,6 +185,31 @@ def test_a_killed_reindexing_changes_nothing(made, tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["i.db"]
 
 
+def test_a_reindexing_that_cannot_be_committed_changes_nothing(tmp_path, model):
+    class FullDisk:
+        def __init__(self, connection):
+            self.connection = connection
+
+        def __getattr__(self, name):
+            return getattr(self.connection, name)
+
+        def execute(self, sql, *parameters):
+            if sql == "COMMIT":
+                raise sqlite3.OperationalError("database or disk is full")
+            return self.connection.execute(sql, *parameters)
+
+    with Index.create(tmp_path / "i.db", model) as index:
+        index.add(TEXTS[:9], ids=map(str, range(9)))
+        expected = index.search("seas")
+        index._store.connection = FullDisk(index._store.connection)
+        with pytest.raises(errors.SearchIndexError, match="disk is full"):
+            index.reindex(model, truncate_dim=64)
+        index._store.connection = index._store.connection.connection
+        assert index.search("seas") == expected
+        assert index.add(["A new one."]) == (1, 0, 0)
+        index.check()
+
+
 def test_reindexing_keeps_free_places_and_passages(tmp_path, model):
     with Index.create(tmp_path / "i.db", model, passage_characters=20) as index:
         index.add(TEXTS[:600], ids=map(str, range(600)))
@@ -226,13 +251,15 @@ def as_nobody(arguments, output):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize("name", ["i.db", "link.db"])
 @pytest.mark.parametrize("is_changing", [False, True])
-def test_the_commands_in_a_folder_that_cannot_be_written(made, tmp_path, is_changing):
+def test_the_commands_in_a_folder_that_cannot_be_written(made, tmp_path, is_changing, name):
     """One searches, also where another user's log lies beside the file; one cannot write."""
-    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
-        folder = Path(name).resolve()
-        path, rows = folder / "i.db", folder / "rows.txt"
-        shutil.copy(made["words"], path)
+    with tempfile.TemporaryDirectory() as place, contextlib.ExitStack() as stack:
+        folder = Path(place).resolve()
+        path, rows = folder / name, folder / "rows.txt"
+        shutil.copy(made["words"], folder / "i.db")
+        (folder / "link.db").symlink_to(folder / "i.db")
         rows.write_text("one row\n")
         if is_changing:
             writer = stack.enter_context(Index.open(path, mode="write"))

@@ -16,6 +16,7 @@ import pytest
 
 from staticemb_runtime import StaticModel, errors
 from staticemb_runtime.search import Index
+from staticemb_runtime.search.connection import file_state, has_log, is_read_alone
 
 TEXTS = [
     f"Document {n} is about {word}." for n, word in enumerate(["apples", "seas", "ships"] * 40)
@@ -221,6 +222,8 @@ def test_a_stored_model_is_the_whole_search(tmp_path, model):
         index.add(TEXTS)
     file.unlink()
     with Index.open(tmp_path / "i.db") as index:
+        with pytest.raises(errors.OutputError, match="another file"):
+            index.export_model(tmp_path / "i.db")
         assert index.info().model_stored
         assert index.search("ships") == expected
     with Index.open(tmp_path / "j.db") as index:
@@ -285,6 +288,37 @@ def test_a_published_copy_opens_in_a_read_only_folder(path, folder):
     assert names(folder) == ["i.db"]
 
 
+def test_an_index_that_is_open_is_not_replaced_by_a_copy(path, tmp_path, model):
+    """SQLite would take its log for the copy's own."""
+    live = tmp_path / "live.db"
+    with Index.create(live, model) as writer, Index.open(path) as index:
+        writer.add(["A zebra."], ids=["z"])
+        with pytest.raises(errors.OutputError, match=r"live\.db-wal"):
+            index.publish(live)
+        writer.check()
+    assert names(tmp_path) == ["i.db", "live.db"]
+    with Index.open(path) as index:
+        index.publish(live)
+    with Index.open(live) as copy:
+        copy.check()
+        assert len(copy) == len(TEXTS)
+
+
+def test_readers_of_a_published_copy_go_on_while_it_is_written(path, tmp_path):
+    with Index.open(path) as index:
+        index.publish(tmp_path / "copy.db")
+    with (
+        Index.open(tmp_path / "copy.db") as reader,
+        Index.open(tmp_path / "copy.db", mode="write", timeout=0.2) as writer,
+    ):
+        assert reader.search("zebra", method="lexical") == []
+        with reader._store.reading() as connection:
+            connection.execute("SELECT count(*) FROM documents").fetchone()
+            writer.add(["A zebra."], ids=["z"])
+        assert reader.search("zebra", k=1)[0].id == "z"
+    assert names(tmp_path) == ["copy.db", "i.db"]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="modes and links of POSIX")
 def test_a_copy_is_written_as_every_output_is(path, tmp_path):
     """Links are followed, a mode stays, a device or FIFO is never replaced, nothing is left."""
@@ -309,6 +343,40 @@ def test_a_copy_is_written_as_every_output_is(path, tmp_path):
     with Index.open(real / "copy.db") as copy:
         copy.check()
         assert len(copy) == len(TEXTS)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links of POSIX")
+def test_a_link_leads_to_the_log_of_its_index(path, tmp_path):
+    """Whoever may not write reads the log as well."""
+    (tmp_path / "links").mkdir()
+    link = tmp_path / "links" / "i.db"
+    link.symlink_to(path)
+    with Index.open(link, mode="write") as writer:
+        writer.add(["A zebra."], ids=["z"])
+        assert names(tmp_path) == ["i.db", "i.db-shm", "i.db-wal", "links"]
+        assert has_log(str(link))
+        assert file_state(str(link)) == file_state(str(path))
+        assert not is_read_alone(str(link))
+
+
+def test_a_file_that_another_index_was_copied_into_is_read_anew(tmp_path, model, monkeypatch):
+    """As with `cp`, where a reader who may not write has it open."""
+    texts = ["Apples are red.", "The sea is deep.", "Ships cross the ocean."]
+    for name, order in (("a.db", [0, 1, 2]), ("b.db", [2, 0])):
+        with Index.create(tmp_path / name, model) as made:
+            made.add([texts[n] for n in order], ids=[str(n) for n in order])
+    file = tmp_path / "c.db"
+    shutil.copy(tmp_path / "a.db", file)
+    monkeypatch.setattr("staticemb_runtime.search.store.is_read_alone", lambda path: True)
+    with Index.open(file) as reader:
+        assert [hit.id for hit in reader.search(texts[0], k=1)] == ["0"]
+        file.write_bytes((tmp_path / "b.db").read_bytes())
+        os.utime(file, ns=(0, 0))
+        for method in ("hybrid", "lexical", "vector"):
+            hits = reader.search(texts[0], method=method)
+            assert hits[0].id == "0"
+            assert hits[0].vector_score is None or hits[0].vector_score > 0.99
+            assert {hit.id for hit in hits} <= {"0", "2"}
 
 
 def test_names_with_every_character(tmp_path, model):

@@ -113,7 +113,10 @@ class BatchEmbedder:
         schema = self.schema(table.schema)
         batches = table.to_batches() if hasattr(table, "to_batches") else [table]
         made = arrow.Table.from_batches(self.stream(batches), schema)
-        return made if isinstance(table, arrow.Table) else made.combine_chunks().to_batches()[0]
+        if isinstance(table, arrow.Table):
+            return made
+        (batch,) = made.combine_chunks().to_batches() or [arrow.RecordBatch.from_pylist([], schema)]
+        return batch
 
     def schema(self, schema: pyarrow.Schema) -> pyarrow.Schema:
         """Return the schema of the output for a schema of the input.

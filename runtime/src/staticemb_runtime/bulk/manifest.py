@@ -60,7 +60,7 @@ class Manifest:
     def is_done(self, shard: Shard) -> bool:
         """Tell whether a shard is done, and its input unchanged."""
         line = self._done.get(shard.name)
-        if line is None:
+        if line is None or self._other_input(shard):
             return False
         inputs = (line.get("input_bytes"), line.get("input_changed"))
         try:
@@ -73,9 +73,16 @@ class Manifest:
         """Remove what earlier runs have left of shards that are about to be done.
 
         Raises:
-            OutputError: a file was not written by a run of this manifest. So no output replaces an
-                input or a model.
+            OutputError: a file was not written by a run of this manifest, so no output replaces an
+                input or a model; or it is the output of another input, which still exists.
         """
+        shards = list(shards)
+        for shard in shards:
+            if before := self._other_input(shard):
+                raise OutputError(
+                    f"{self._folder}: expected an output for each input, found {shard.name} for "
+                    f"{before} in an earlier run and for {shard.source}; take another folder"
+                )
         paths = {shard.name: os.path.join(self._folder, shard.name) for shard in shards}
         remove_temporary_files(paths.values())
         for name, path in paths.items():
@@ -86,6 +93,15 @@ class Manifest:
         for path in paths.values():
             with reported(path), suppress(FileNotFoundError):
                 os.remove(path)
+
+    def _other_input(self, shard: Shard) -> str:
+        """Return the input of which an earlier run has made the output; "" if it is the shard's."""
+        before = self._done.get(shard.name, {}).get("input")
+        try:
+            is_other = isinstance(before, str) and not os.path.samefile(before, shard.source)
+        except (OSError, ValueError):  # it was moved, or that run began in another folder
+            return ""
+        return str(before) if is_other else ""
 
     def counts(self, shard: Shard) -> Counts:
         """Return what a shard that is done has counted."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
+    from ..records.documents import SourceDocument
     from ..search import Added, Index
     from .sources import Reports
 
@@ -73,12 +74,14 @@ class FileIndexing:
     def documents(self) -> Iterator[FileDocument]:
         """Read the documents; this may be called again."""
         self._seen = SeenDocuments()
-        for document in self.sources:
-            self._seen.add(document.id)
-            if len(self._sample) < _SAMPLE:
-                self._sample.append(document.text[:_SAMPLE])
-            metadata = document.metadata(self.sources.columns)
-            yield FileDocument(document.id, document.text, metadata, self.sources.path)
+        return self.sources.read(self._of_file)
+
+    def _of_file(self, document: SourceDocument) -> FileDocument:
+        metadata = document.metadata(self.sources.columns)
+        self._seen.add(document.id)
+        if len(self._sample) < _SAMPLE:
+            self._sample.append(document.text[:_SAMPLE])
+        return FileDocument(document.id, document.text, metadata, self.sources.path)
 
     def finish(self, index: Index, added: Added) -> int:
         """Delete or count the documents that are gone, and report; return the exit status.

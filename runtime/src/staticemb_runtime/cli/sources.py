@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Protocol, TypeVar
 
 from ..encoding.progress import InputPosition
 from ..errors import InputError
@@ -14,7 +14,9 @@ from .process import printable
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+_Made = TypeVar("_Made")
 
 
 class SourcePosition(InputPosition):
@@ -152,13 +154,21 @@ class Sources:
 
     def __iter__(self) -> Iterator[SourceDocument]:
         """Read the documents; this may be called again."""
+        return self.read(lambda document: document)
+
+    def read(self, make: Callable[[SourceDocument], _Made]) -> Iterator[_Made]:
+        """Read the documents, and make something of each; this may be called again.
+
+        An `InputError` of `make` counts as one of the file.
+        """
         for path in self.files:
             self.path = path
             count = 0
             try:
                 for document in self._documents(path):
+                    made = make(document)
                     count += 1
-                    yield document
+                    yield made
             except InputError as error:
                 if not self._skip:
                     raise

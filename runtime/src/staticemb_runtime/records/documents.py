@@ -5,7 +5,9 @@ A file of plain text is one document, or one document a line. Each row of the ot
 
 from __future__ import annotations
 
+import json
 import os
+import stat
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -55,16 +57,13 @@ class SourceDocument(NamedTuple):
         return {name: value for name, value in self.record.items() if name not in used}
 
     def metadata(self, columns: Columns) -> Record:
-        """Return the other columns as values that JSON can hold: dates become text."""
+        """Return the other columns as values that JSON can hold: dates become text, NaN null.
+
+        Raises:
+            InputError: JSON cannot hold a value, such as bytes, or a text is not valid Unicode.
+        """
         others = self.others(columns)
-        if all(isinstance(value, (str, int, float, bool)) for value in others.values()):
-            return others
-        import json
-
-        from .values import record_json
-
-        made: Record = json.loads(record_json(others))
-        return made
+        return {name: _plain(value, name, self.place) for name, value in others.items()}
 
 
 class Columns(NamedTuple):
@@ -93,7 +92,8 @@ def source_files(
 
     Args:
         paths: files and folders; `-` for standard input.
-        skip: called with each folder that cannot be read, and the error; None: it is raised.
+        skip: called with each folder, or file in one, that cannot be read, and the error; None: it
+            is raised.
 
     Raises:
         InputError: a path does not exist, or a folder holds no such file, or cannot be read.
@@ -108,12 +108,12 @@ def source_files(
         unreadable: list[str] = []
 
         def refuse(error: OSError, unreadable: list[str] = unreadable) -> None:
-            folder = str(Path(error.filename))
-            unreadable.append(folder)
-            fault = InputError(f"{folder}: cannot be read: {error.strerror}")
+            place = str(Path(error.filename))
+            unreadable.append(place)
+            fault = InputError(f"{place}: cannot be read: {error.strerror}")
             if skip is None:
                 raise fault from None
-            skip(folder, fault)
+            skip(place, fault)
 
         inside = sorted(_walk(path, refuse))
         if not inside and not unreadable:
@@ -127,10 +127,17 @@ def _walk(top: str, refuse: Callable[[OSError], None]) -> Iterator[str]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
             path = Path(folder, name)
-            is_known = path.suffix and form_of(name) is not None
-            # A pipe or a broken link is no file.
-            if is_known and not name.startswith(".") and path.is_file():
-                yield str(path)
+            if name.startswith(".") or not path.suffix or form_of(name) is None:
+                continue
+            try:
+                is_file = stat.S_ISREG(path.stat().st_mode)
+            except PermissionError as error:  # in a folder that may be listed, but not entered
+                refuse(error)
+            except OSError:  # a broken link
+                pass
+            else:
+                if is_file:  # no pipe
+                    yield str(path)
 
 
 def read_documents(
@@ -259,6 +266,26 @@ def _id(record: Record, column: str, place: str) -> str:
     if not text.isascii():
         check_unicode(text, place)
     return text
+
+
+def _plain(value: Any, name: str, place: str) -> Any:  # noqa: ANN401 - any value of a record
+    """Return the value of a column as JSON holds it."""
+    text = value if isinstance(value, str) else ""
+    if not isinstance(value, (str, int)):
+        from .values import record_json  # late: it imports modules for dates and decimals
+
+        try:
+            text = record_json(value)
+        except (TypeError, ValueError, RecursionError):
+            raise InputError(
+                f"{place}: expected a value that JSON can hold in {name!r}, found "
+                f"{type(value).__name__}; drop the column"
+            ) from None
+        value = json.loads(text)
+    for part in (name, text):
+        if not part.isascii():
+            check_unicode(part, f"{place}, column {name!r}")
+    return value
 
 
 def _whole(file: IO[bytes], source: str) -> str:

@@ -13,7 +13,7 @@ from .settings import next_change
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 _AT_ONCE: Final = 500  # ids of a query; SQLite allows 999 parameters at least
+_PAGE_CHARACTERS: Final = 1 << 24
 
 
 class NewDocument(NamedTuple):
@@ -214,16 +215,26 @@ def page(
     Args:
         connection: inside a transaction that reads.
         after: the number before the first one.
-        count: the most documents.
+        count: the most documents; fewer, if they are long.
 
     Returns:
         Each one's number, the document, and its passages' (id, start, stop).
+
+    Raises:
+        NotAnIndexError: the file is damaged.
     """
-    rows = connection.execute(
+    rows: list[tuple[Any, ...]] = []
+    characters = 0
+    for row in connection.execute(
         "SELECT number, id, text, metadata, source FROM documents WHERE number > ? "
         "ORDER BY number LIMIT ?",
         (after, count),
-    ).fetchall()
+    ):
+        _check_document(row[1], row[2])
+        rows.append(row)
+        characters += len(row[2])
+        if characters >= _PAGE_CHARACTERS:
+            break
     passages = "SELECT id, start, stop FROM passages WHERE document = ? ORDER BY number"
     return [
         (
@@ -250,6 +261,50 @@ def passage(connection: sqlite3.Connection, id: int) -> StoredPassage:
     if row is None or not all(map(isinstance, row, kinds)) or not 0 <= row[4] <= row[5]:
         raise NotAnIndexError(f"damaged index: passage {id} is missing or invalid")
     return StoredPassage(row[0], row[1], row[2], PassageSpan(*row[3:]))
+
+
+def passage_texts(
+    connection: sqlite3.Connection, passages: Iterable[tuple[int, int]]
+) -> Iterator[str]:
+    """Yield the texts of passages, given by their ids and documents.
+
+    A document is read once for passages of it that follow each other: it may have many.
+
+    Raises:
+        NotAnIndexError: the file is damaged.
+    """
+    query = "SELECT start, stop FROM passages WHERE id = ?"
+    document, text = 0, ""
+    for id, owner in passages:
+        if owner != document:
+            document, text = owner, passage(connection, id).text
+        span = connection.execute(query, (id,)).fetchone()
+        if span is None or not all(isinstance(place, int) for place in span):
+            raise NotAnIndexError(f"damaged index: passage {id} is missing or invalid")
+        yield text[slice(*span)]
+
+
+def check(connection: sqlite3.Connection) -> None:
+    """Check each document and each passage.
+
+    Raises:
+        NotAnIndexError: one is invalid, or the document of a passage is missing.
+    """
+    for id, text, metadata in connection.execute("SELECT id, text, metadata FROM documents"):
+        _check_document(id, text)
+        parse_metadata(metadata)
+    row = connection.execute(
+        "SELECT passages.id FROM passages LEFT JOIN documents ON documents.number = document "
+        "WHERE documents.number IS NULL OR NOT (0 <= start AND start <= stop) "
+        "OR typeof(passages.number) || typeof(start) || typeof(stop) != 'integerintegerinteger'"
+    ).fetchone()
+    if row is not None:
+        raise NotAnIndexError(f"damaged index: passage {row[0]} is missing or invalid")
+
+
+def _check_document(id: object, text: object) -> None:
+    if not (isinstance(id, str) and isinstance(text, str)):
+        raise NotAnIndexError(f"damaged index: document {id!r:.60} is invalid")
 
 
 def parse_metadata(text: object) -> dict[str, Any]:

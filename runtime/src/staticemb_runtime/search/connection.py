@@ -37,10 +37,17 @@ def file_state(path: str) -> IndexFileState | None:
     return IndexFileState(status.st_ino, status.st_size, status.st_mtime_ns, has_log(path))
 
 
+def log_file(path: str) -> str:
+    """Return the log that SQLite keeps beside an index that is open; it follows links."""
+    return f"{os.path.realpath(path)}-wal"
+
+
 def has_log(path: str) -> bool:
     """Tell whether the log of an index holds changes that are not in the main file yet."""
-    log = f"{path}-wal"
-    return os.path.exists(log) and os.path.getsize(log) > 0
+    try:
+        return os.path.getsize(log_file(path)) > 0
+    except OSError:
+        return False
 
 
 def is_read_alone(path: str) -> bool:
@@ -50,7 +57,7 @@ def is_read_alone(path: str) -> bool:
     to the main file cannot make them, or would leave them behind, and their owner could then not
     write any more. As long as there is no log, all is in the main file.
     """
-    folder = os.path.dirname(os.path.abspath(path))
+    folder = os.path.dirname(os.path.realpath(path))
     return not (os.access(folder, os.W_OK) and os.access(path, os.W_OK)) and not has_log(path)
 
 
@@ -83,6 +90,7 @@ def defend(connection: sqlite3.Connection) -> None:
 def restrict(connection: sqlite3.Connection, writable: bool) -> None:
     """Set what a writer needs, or forbid all writing."""
     if writable:
+        connection.execute("PRAGMA journal_mode = WAL")  # a published copy has none
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
     else:

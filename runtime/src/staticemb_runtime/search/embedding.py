@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ..encoding.vectors import normalize
+from ..encoding.vectors import as_vectors, normalize
 from ..errors import IndexModelError, InvalidDimensionError, InvalidOptionError, QueryOnlyError
 from ..model import StaticModel
 from ..model.identity import identity
@@ -103,10 +103,11 @@ class DocumentVectors:
             (n, D) float32 of unit length, or zero.
 
         Raises:
+            TypeError: the elements are not numbers.
             InvalidDimensionError: the shape is another.
             InvalidOptionError: an element is not finite.
         """
-        array = np.asarray(vectors)
+        array = as_vectors(vectors, "vectors")
         space = self.model.space
         own = set() if by_teacher(self.model) else {self.dimension, self.model.metadata.dim}
         allowed = own | ({space.dimension} if space is not None else set())
@@ -115,7 +116,7 @@ class DocumentVectors:
             raise InvalidDimensionError(
                 f"vectors: expected the shape {expected}, found {array.shape}"
             )
-        if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+        if not np.isfinite(array).all():
             raise InvalidOptionError("vectors: expected finite numbers, found others")
         if array.shape[1] in own:
             return normalize(array[:, : self.dimension])

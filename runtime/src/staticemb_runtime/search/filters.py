@@ -88,6 +88,8 @@ def _term(path: str, operator: str, value: object) -> tuple[str, list[Any]]:
     if value is None:
         return f"json_extract(metadata, ?) {operator} NULL", [path]
     if isinstance(value, bool):  # JSON's true and false are 1 and 0 in SQL
+        if not operator.startswith("IS"):
+            return "0", []
         sql = f"json_type(metadata, ?) {operator} ?"
         return sql, [path, "true" if value else "false"]
     kinds = _kinds(value)

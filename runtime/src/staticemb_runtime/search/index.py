@@ -237,7 +237,8 @@ class Index(WritableIndex):
             with_model: whether a model that the index holds is copied as well.
 
         Raises:
-            OutputError: the copy cannot be written, is the index itself, or is no regular file.
+            OutputError: the copy cannot be written, is the index itself, or is no regular file; or
+                a program has the file open as an index, unless that is a published copy.
         """
         publish(self._store, os.fspath(path), with_model=with_model)
 
@@ -289,8 +290,7 @@ class Index(WritableIndex):
                 zip(places.tolist(), owners[places].tolist(), strict=True)
             ):
                 raise NotAnIndexError(f"{path}: damaged: passages and vectors differ")
-            for (id,) in connection.execute("SELECT id FROM passages").fetchall():
-                collection.parse_metadata(collection.passage(connection, id).metadata)
+            collection.check(connection)
             if self._lexicon is not None:
                 (count,) = connection.execute("SELECT count(*) FROM lexical_docsize").fetchone()
                 if count != len(rows):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .lexicon import Lexicon
 
 _MOST_TERMS: Final = 64  # a longer query is cut to its rarest terms
-_MOST_REPEATS: Final = 8
+MOST_REPEATS: Final = 8
 COMMON_SHARE: Final = 0.1  # a word in more than a tenth of the passages is common,
 COMMON_LEAST: Final = 50_000  # if these are more passages than this
 
@@ -95,4 +95,4 @@ class LexicalSearch:
             limit = max(COMMON_SHARE * count, COMMON_LEAST)
             kept = [term for term in ordered[:_MOST_TERMS] if frequency[term] <= limit]
             words = {term: words[term] for term in kept or ordered[:1]}
-        return {term: min(n, _MOST_REPEATS) for term, (_, n) in words.items()}
+        return {term: min(n, MOST_REPEATS) for term, (_, n) in words.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import unicodedata
 from collections import Counter
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 WordRule = Literal["words", "trigrams"]
 
 _WORD: Final = re.compile(r"[^\W_]+")
+# The combining marks that FTS5's unicode61 takes for a part of a word, and drops: texts in the form
+# NFD of Unicode have them. Other marks end a word.
+_MARKS: Final = "\u0300-\u0304\u0306-\u030c\u030f\u0311\u031b\u0323-\u0328\u032d\u032e\u0330\u0331"
+_MARK: Final = re.compile(f"[{_MARKS}]")
+_MARKED_WORD: Final = re.compile(rf"(?:[^\W_][{_MARKS}]*)+")
 _QUERY_CHARACTERS: Final = 100_000  # a longer query says no more about what is asked
 _KEPT_WORDS: Final = 1 << 16
 _IDEOGRAPHS: Final = 0x2E80  # from here on, one character may be a word
@@ -53,8 +59,7 @@ class Lexicon:
         Of trigrams, a word of two characters is yielded as well, and one character of a script
         like Chinese.
         """
-        for match in _WORD.finditer(text):
-            start, stop = match.span()
+        for start, stop in self._runs(text):
             if self.words == "words" or stop - start == GRAM - 1:
                 yield start, stop
             elif stop - start == 1:
@@ -64,12 +69,23 @@ class Lexicon:
                 for first in range(start, stop - GRAM + 1):
                     yield first, first + GRAM
 
+    def _runs(self, text: str) -> Iterator[tuple[int, int]]:
+        """Yield where runs of letters and digits begin and end, with the marks on them."""
+        if text.isascii():
+            pattern = _WORD
+        elif self.words == "words":
+            pattern = _MARKED_WORD
+        else:  # FTS5's trigrams keep every mark, such as vowels of Thai
+            marks = {c for c in set(text) if unicodedata.category(c).startswith("M")}
+            pattern = re.compile(rf"(?:[^\W_][\u0300{''.join(sorted(marks))}]*)+")
+        return (match.span() for match in pattern.finditer(text))
+
     def occurrences(self, text: str, terms: Collection[str]) -> list[tuple[int, int, str]]:
         """Return (start, stop, term) of each word in a text that has one of the terms."""
         if self.words == "trigrams":
             return self._gram_occurrences(text, terms)
         lower = text.lower()
-        if len(lower) != len(text):  # some letters become two
+        if len(lower) != len(text) or _MARK.search(lower):  # some letters become two, or are two
             spans = list(self.spans(text))
             words = [text[start:stop].lower() for start, stop in spans]
             known = self.terms(words)
@@ -90,9 +106,9 @@ class Lexicon:
         """Return (start, stop, term) of each trigram, and of each shorter part, that is a term."""
         spans = [
             (start, stop)
-            for match in _WORD.finditer(text)
+            for first, last in self._runs(text)
             for length in {len(term) for term in terms}
-            for start in range(match.start(), match.end() - length + 1)
+            for start in range(first, last - length + 1)
             for stop in [start + length]
         ]
         parts = [text[start:stop].lower() for start, stop in spans]

@@ -108,7 +108,9 @@ class OpenIndex:
             loaded, name = open_model(model)
             settings: dict[str, object] = {
                 "change": 0,
-                "dimension": check_dim(truncate_dim or loaded.dim, loaded.metadata.dim),
+                "dimension": check_dim(
+                    loaded.dim if truncate_dim is None else truncate_dim, loaded.metadata.dim
+                ),
                 "precision": precision,
                 "words": words,
                 "stop_words": json.dumps(sorted(stop_words)),
@@ -249,10 +251,12 @@ class OpenIndex:
 
         Raises:
             IndexModelError: the index holds no model.
-            OutputError: the file cannot be written.
+            OutputError: the file cannot be written, or is the index itself.
         """
-        from ..records.output_file import output_file, reported  # late: a search needs it not
+        # late: a search needs it not
+        from ..records.output_file import output_file, refuse_inputs, reported
 
+        refuse_inputs(os.fspath(path), [self._store.path])
         with self._store.reading() as connection:
             if not has_model(connection):
                 raise IndexModelError(

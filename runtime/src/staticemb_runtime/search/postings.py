@@ -132,10 +132,17 @@ class Postings:
         passages, times = np.unique(occurrences[inside], return_counts=True)
         used = self._lengths[passages] > 0
         passages, counts = passages[used], times[used].astype(np.float32)
-        # Lucene's idf, which is above 0 for words of more than half of the passages as well
-        idf = np.log1p((self._count - len(passages) + 0.5) / (len(passages) + 0.5))
-        scores = counts / (counts + self._norms[passages]) * np.float32((K1 + 1) * idf)
+        factor = np.float32((K1 + 1) * rarity(self._count, len(passages)))
+        scores = counts / (counts + self._norms[passages]) * factor
         return Posting(passages.astype(np.int32), scores.astype(np.float32))
+
+
+def rarity(count: int, holders: int) -> float:
+    """Return Lucene's weight of a word in `holders` of `count` passages.
+
+    It is above 0 for words of more than half of the passages as well.
+    """
+    return float(np.log1p((count - holders + 0.5) / (holders + 0.5)))
 
 
 def read_frequency(connection: sqlite3.Connection, term: str, words: WordRule) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import OutputError, SearchIndexError
 from ..records.output_file import is_stream, output_file, refuse_inputs
+from .connection import log_file
 from .store import reported
 
 if TYPE_CHECKING:
@@ -24,12 +25,18 @@ def publish(store: Store, path: str, *, with_model: bool) -> None:
         with_model: whether a stored model is copied.
 
     Raises:
-        OutputError: the copy cannot be written, is the index itself, or is no regular file.
+        OutputError: the copy cannot be written, is the index itself, or is no regular file; or a
+            program has the file open as an index.
     """
     refuse_inputs(path, [store.path])
     if is_stream(path):
         raise OutputError(
             f"{path}: expected the name of a regular file, found a folder, device or pipe"
+        )
+    if os.path.exists(log := log_file(path)):  # SQLite would take it for the copy's own
+        raise OutputError(
+            f"{path}: expected no index that a program has open, found its log, {log}; if no "
+            "program has, open and close it once"
         )
     with output_file(path) as output:
         temporary = os.fspath(output.name)

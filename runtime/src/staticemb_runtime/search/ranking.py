@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..encoding.vectors import similarity
 from .arguments import in_order
 from .fusion import VECTOR_WEIGHT, fuse
-from .postings import read_frequency
+from .lexical import MOST_REPEATS
+from .postings import K1, B, rarity, read_frequency
 
 if TYPE_CHECKING:
     import sqlite3
@@ -20,11 +21,6 @@ if TYPE_CHECKING:
 
     from .index import Index
     from .lexicon import Lexicon
-
-# The parameters of FTS5's BM25.
-_SATURATION: Final = 1.2
-_LENGTH_SHARE: Final = 0.75
-_LEAST_WEIGHT: Final = 1e-6
 
 
 def rank(index: Index, query: str, texts: Sequence[str]) -> NDArray[np.float64]:
@@ -86,11 +82,11 @@ def bm25(
     term_counts = [
         Counter(term for *_, term in lexicon.occurrences(text, wanted)) for text in texts
     ]
-    norms = 1 - _LENGTH_SHARE + _LENGTH_SHARE * lengths / max(lengths.mean(), 1)
+    norms = K1 * (1 - B + B * lengths / max(lengths.sum() / max(1, len(texts)), 1))
     scores = np.zeros(len(texts))
     for term, (_, repeats) in wanted.items():
         holders = min(passages, read_frequency(connection, term, lexicon.words))
-        weight = max(np.log((passages - holders + 0.5) / (holders + 0.5)), _LEAST_WEIGHT)
+        weight = min(repeats, MOST_REPEATS) * (K1 + 1) * rarity(passages, holders)
         counts = np.array([counted[term] for counted in term_counts])
-        scores += repeats * weight * counts * (_SATURATION + 1) / (counts + _SATURATION * norms)
+        scores += weight * counts / (counts + norms)
     return np.where(scores > 0, scores, np.nan)

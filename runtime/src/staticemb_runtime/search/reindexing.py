@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from . import collection
@@ -29,12 +30,12 @@ def fill_blocks(
 ) -> None:
     """Write `count` blocks with the vectors of all passages (id, document), in their places."""
     change = next_change(connection)
+    texts = collection.passage_texts(connection, rows)
     for first in range(0, len(rows), _PAGE):
         part = rows[first : first + _PAGE]
-        stored = [collection.passage(connection, id) for id, _ in part]
-        texts = [row.text[row.span.start : row.span.stop] for row in stored]
         writer = BlockWriter(connection, dimension, precision, change)
-        writer.place(part, encode_vectors(maker.documents(texts), precision))
+        vectors = maker.documents(list(islice(texts, len(part))))
+        writer.place(part, encode_vectors(vectors, precision))
         writer.flush()
         if progress is not None:
             progress(first + len(part))

@@ -88,8 +88,13 @@ class Searcher:
 
     def __init__(self, settings: Settings, lexicon: Lexicon | None) -> None:
         self._settings = settings
-        self._lexical = None if lexicon is None else LexicalSearch(lexicon)
-        self._table = VectorTable(settings.dimension, settings.precision)
+        self._lexicon = lexicon
+        self._forget()
+
+    def _forget(self) -> None:
+        """Keep nothing of the file."""
+        self._lexical = None if self._lexicon is None else LexicalSearch(self._lexicon)
+        self._table = VectorTable(self._settings.dimension, self._settings.precision)
         self._change = 0
         self._version: tuple[object, int, int] = (None, -1, -1)
         self._masks: dict[str, NDArray[np.bool_]] = {}
@@ -112,6 +117,8 @@ class Searcher:
         version = _version(connection)
         if version == self._version:
             return
+        if self._version[0] not in (None, connection):
+            self._forget()  # the file was opened anew: it may hold another index
         (change,) = connection.execute(
             "SELECT value FROM settings WHERE name = 'change'"
         ).fetchone()
@@ -146,9 +153,7 @@ class Searcher:
             ranked, again = self._rerank(connection, query, ranked, plan, plan.rerank)
         else:
             again = None
-        terms = {}
-        if self._lexical is not None:
-            terms = self._lexical.lexicon.query_words(query)
+        terms = {} if self._lexicon is None else self._lexicon.query_words(query)
         return [
             self._hit(connection, ranked, place, terms, None if again is None else again[place])
             for place in range(min(plan.k, len(ranked.passages)))
@@ -260,8 +265,7 @@ class Searcher:
     ) -> Hit:
         stored = collection.passage(connection, int(ranked.passages[place]))
         text = stored.text[stored.span.start : stored.span.stop]
-        lexicon = None if self._lexical is None else self._lexical.lexicon
-        shown = snippet(text, terms, lexicon)
+        shown = snippet(text, terms, self._lexicon)
         lexical_rank = int(ranked.lexical_ranks[place])
         vector_rank = int(ranked.vector_ranks[place])
         cosine = float(ranked.cosines[place])

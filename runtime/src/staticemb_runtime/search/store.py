@@ -21,7 +21,7 @@ from ..errors import (
     SearchIndexError,
 )
 from . import schema
-from .connection import connect, defend, file_state, has_log, is_read_alone, restrict
+from .connection import connect, defend, file_state, has_log, is_read_alone, log_file, restrict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +65,7 @@ class Store:
         self._timeout = timeout
         self._lock = threading.RLock()
         self._process = os.getpid()
-        with self._reported():
+        with reported(self.path):
             self._open()
 
     def _open(self) -> None:
@@ -134,7 +134,7 @@ class Store:
         Raises:
             SearchIndexError: a subclass for each fault.
         """
-        with self._lock, self._reported():
+        with self._lock, reported(self.path):
             self._check_process()
             self._renew()
             yield self.connection
@@ -156,7 +156,7 @@ class Store:
 
     @contextlib.contextmanager
     def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._reported():
+        with self._lock, reported(self.path):
             self._check_process()
             self._renew()
             nested = self.connection.in_transaction
@@ -180,11 +180,6 @@ class Store:
             raise SearchIndexError(
                 f"{self.path}: the index was opened before a fork; open it in the child process"
             )
-
-    @contextlib.contextmanager
-    def _reported(self) -> Iterator[None]:
-        with reported(self.path):
-            yield
 
 
 @contextlib.contextmanager
@@ -216,8 +211,8 @@ def _translated(path: str, error: sqlite3.Error) -> SearchIndexError:
             return FullTextMissingError(f"{path}: this Python's sqlite3 has no FTS5: {message}")
     if "unable to open" in lower and has_log(path):
         return SearchIndexError(
-            f"{path}: {message}: its log, {path}-wal, holds changes, and SQLite reads it by a file "
-            "beside it; let a user search who can write there"
+            f"{path}: {message}: its log, {log_file(path)}, holds changes, and SQLite reads it by "
+            "a file beside it; let a user search who can write there"
         )
     if any(words in lower for words in _FULL):
         return SearchIndexError(f"{path}: {message}")

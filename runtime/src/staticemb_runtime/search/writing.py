@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
-
-import numpy as np
 
 from ..encoding.empty_texts import EmptyTexts
 from ..encoding.foreign_texts import ForeignTexts
@@ -29,9 +26,9 @@ from .write_behind import WriteBehind
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from ..model import StaticModel
     from .blocks import StoredPrecision
@@ -40,6 +37,21 @@ if TYPE_CHECKING:
     GivenVectors = ArrayLike | Iterable[ArrayLike] | Callable[[list[str]], ArrayLike]
 
 BATCH_SIZE: Final = 8192
+_BATCH_CHARACTERS: Final = 1 << 24  # of a batch of long documents, which has fewer of them
+
+
+def _batches(texts: Iterable[str], size: int) -> Iterator[tuple[list[str], bool]]:
+    """Yield batches of texts, and whether more of them may follow."""
+    batch: list[str] = []
+    characters = 0
+    for text in texts:
+        batch.append(text)
+        characters += len(text) if isinstance(text, str) else 0
+        if len(batch) == size or characters >= _BATCH_CHARACTERS:
+            yield batch, True
+            batch, characters = [], 0
+    if batch:
+        yield batch, False
 
 
 class WritableIndex(OpenIndex):
@@ -81,7 +93,8 @@ class WritableIndex(OpenIndex):
                 iterable of rows. Or a function that takes a list of texts, those of passages, and
                 returns such an array. A model that embeds queries alone needs the teacher's. None:
                 the model makes them.
-            batch_size: how many documents are committed at a time.
+            batch_size: how many documents are committed at a time; fewer, if their texts have more
+                than some 16 million characters, as these are in memory.
             progress: called after each batch with the number of documents so far.
 
         Raises:
@@ -105,18 +118,17 @@ class WritableIndex(OpenIndex):
                 "found vectors"
             )
         total = Added(0, 0, 0)
-        read = done = 0
+        read = 0
 
-        def count(added: Added | None, documents: int) -> None:
-            nonlocal total, done
+        def count(added: Added | None) -> None:
+            nonlocal total
             if added is not None:
                 total = Added(*(a + b for a, b in zip(total, added, strict=True)))
-                done += documents
                 if progress is not None:
-                    progress(done)
+                    progress(sum(total))
 
         with WriteBehind() as behind:
-            while batch := list(islice(source, size)):
+            for batch, is_full in _batches(source, size):
                 if not read:
                     with self._store.writing():  # an index that cannot be written is an error here
                         pass
@@ -127,21 +139,25 @@ class WritableIndex(OpenIndex):
                     matching("sources", file_source, len(batch)),
                     read,
                 )
-                rows = matching("vectors", vector_source, len(batch))
-                given = None if rows is None else np.asarray(rows)
+                given = matching("vectors", vector_source, len(batch))
                 if vectors is None and documents[0].id is not None:
                     if behind.ids.intersection(str(document.id) for document in documents):
-                        count(behind.finish(), size)
+                        count(behind.finish())
                     documents = self._changed(documents, while_writing=behind.is_writing)
                 write = self._make(documents, len(batch), given, vectors)
-                count(behind.finish(), size)
+                count(behind.finish())
                 read += len(batch)
-                if len(batch) < size:
-                    count(write(), len(batch))
-                else:
+                if is_full:
                     behind.start(write, {str(document.id) for document in documents})
-            count(behind.finish(), size)
-        rests = {"ids": id_source, "metadata": metadata_source, "sources": file_source}
+                else:
+                    count(write())
+            count(behind.finish())
+        rests = {
+            "ids": id_source,
+            "metadata": metadata_source,
+            "sources": file_source,
+            "vectors": vector_source,
+        }
         for name, rest in rests.items():
             if rest is not None and next(rest, self) is not self:
                 raise InvalidOptionError(f"{name}: expected one for each text, found more")
@@ -177,14 +193,15 @@ class WritableIndex(OpenIndex):
             model: as in `create`.
             truncate_dim: as in `create`.
             precision: as in `create`; None: as before.
-            progress: called with the number of documents so far.
+            progress: called with the number of passages so far.
 
         Raises:
             QueryOnlyError: the model embeds queries alone; add the documents to a new index.
             StaticEmbError: as `create`.
         """
         loaded, name = open_model(model)
-        dimension = check_dim(truncate_dim or loaded.dim, loaded.metadata.dim)
+        asked = loaded.dim if truncate_dim is None else truncate_dim
+        dimension = check_dim(asked, loaded.metadata.dim)
         if precision is not None:
             check_choice("precision", precision, DTYPES)
         maker = DocumentVectors(loaded, dimension)
@@ -206,7 +223,8 @@ class WritableIndex(OpenIndex):
             )
             if has_model(connection):
                 store_model(connection, loaded)
-            self._settings = read_settings(connection, self._store.path)
+            settings = read_settings(connection, self._store.path)
+        self._settings = settings  # once it is committed
         self._given = self._model = loaded
         self._searcher = Searcher(self._settings, self._lexicon)
 
@@ -265,7 +283,7 @@ class WritableIndex(OpenIndex):
         self,
         documents: list[collection.NewDocument],
         total: int,
-        given: NDArray[Any] | None,
+        given: ArrayLike | None,
         vectors: GivenVectors | None,
     ) -> Callable[[], Added]:
         """Make the vectors of a batch; return a function that stores it in one transaction.

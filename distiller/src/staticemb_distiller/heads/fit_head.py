@@ -276,8 +276,8 @@ def _cross_validated(
     rows = fitted.choice.rows
     if not len(rows):
         raise TrainingError(
-            f"{examples.place}: expected texts that differ, so that one can be held out, found "
-            f"{len(examples):,} texts that are all one"
+            f"{examples.place}: expected texts that differ within a label, so that one can be held "
+            f"out, found copies alone among {len(examples):,} texts"
         )
     targets = examples.targets.take(rows)
     scores = score(fitted.predictions, targets)

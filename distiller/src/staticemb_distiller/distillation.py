@@ -32,8 +32,9 @@ from .table import build as table
 from .table.kernel_columns import with_kernel_columns
 from .teacher import token_vectors as token_outputs
 from .teacher.by_recipe import token_vectors
+from .teacher.cache import TEXTS
 from .teacher.open_teacher import TeacherSpec, is_server, is_teacher, open_teacher
-from .teacher.server_results import TEXTS, checkpoint_of, remove_texts
+from .teacher.server_results import checkpoint_of, remove_texts
 from .teacher.text_encoder import LocalTeacher, TextEncoder
 from .teacher.token_texts import token_text_vectors
 from .vocabulary.build import Vocabulary

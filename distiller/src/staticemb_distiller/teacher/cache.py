@@ -33,6 +33,8 @@ _SHARD = 8_192
 _FIRST = 32  # texts that measure the teacher's speed, if time is limited
 _GROWTH = 4  # with limited time, the next texts are at most this multiple of those before
 _KEY = re.compile(r"[0-9a-f]{32}")
+TEXTS = "texts"
+"""The folder of the vectors of texts in a checkpoint."""
 
 EncodeTexts = Callable[[Sequence[str]], NDArray[np.float32]]
 EncodeParts = Callable[[Sequence[str]], Iterable[tuple[NDArray[np.int64], NDArray[np.float32]]]]

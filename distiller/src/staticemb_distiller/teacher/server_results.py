@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..output_file import check_folders, is_stream
-from .cache import remove_vectors
+from .cache import TEXTS, remove_vectors
 from .open_teacher import is_server
 from .text_encoder import StreamingEncoder
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
-
-TEXTS = "texts"  # subfolder of the checkpoint
 
 
 def checkpoint_of(teacher: object, output: str | os.PathLike[str]) -> Path | None:

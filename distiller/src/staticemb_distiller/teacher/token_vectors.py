@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import CacheError, TeacherError
 from ..output_file import atomic_file
-from .server_results import TEXTS
+from .cache import TEXTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

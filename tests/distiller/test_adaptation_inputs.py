@@ -178,3 +178,18 @@ def test_other_vectors_are_refused_in_one_line(tmp_path, model, given, error, me
 def test_documents_are_a_place_or_a_list(tmp_path, model):
     with pytest.raises(TypeError, match="documents: expected a file, a folder or a list of texts"):
         adapt(model, iter(TEXTS), tmp_path / "one.staticemb", vectors=VECTORS, **KNOBS)
+
+
+@pytest.mark.parametrize("given", ["file", "list"])
+@pytest.mark.parametrize("by", ["teacher", "vectors"])
+def test_half_a_surrogate_pair_is_a_question_mark(tmp_path, model, given, by):
+    broken = [f"{TEXTS[0]} \ud83d", *TEXTS[1:]]
+    corpus = broken
+    if given == "file":
+        corpus = write_jsonl(tmp_path / "corpus.jsonl", broken)
+        assert "\\ud83d" in corpus.read_text()
+    teacher = Hidden()
+    source = {"vectors": VECTORS} if by == "vectors" else {"teacher": teacher}
+    adapt(model, corpus, tmp_path / "one.staticemb", **source, **KNOBS)
+    if by == "teacher":
+        assert ("document", f"{TEXTS[0]} ?") in teacher.encoded

@@ -125,10 +125,11 @@ def test_consent_does_not_reach_a_revision_that_only_the_recipe_names(tmp_path, 
     assert "org/teacher" in capsys.readouterr().err.splitlines()[-1]  # on to the Hub
 
 
-def test_what_a_strangers_recipe_reads_is_printed(tmp_path, capsys):
+@pytest.mark.parametrize(("knob", "also"), [("fit", '"generated", '), ("text", "")])
+def test_what_a_strangers_recipe_reads_is_printed(tmp_path, capsys, knob, also):
     secret = tmp_path / "secret.txt"
     secret.write_text("a secret\n")
-    recipe = f'fit = ["{secret}", "generated", "hf:org/texts"]\n'
+    recipe = f'{knob} = ["{secret}", {also}"hf:org/texts"]\n'
     stranger = strangers(tmp_path / "s.staticemb", recipe)
     arguments = ["distill", "no/teacher", "-o", tmp_path / "o.staticemb", "--recipe", stranger]
     assert run(*arguments, "--quiet") == 2

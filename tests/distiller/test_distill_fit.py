@@ -15,7 +15,7 @@ from staticemb_distiller.cli import main as cli
 from staticemb_distiller.cli.recipe import read_recipe
 from staticemb_distiller.corpus.sampling import passages, sample
 from staticemb_distiller.distillation import distill
-from staticemb_distiller.errors import DistillerError, TextSourceError
+from staticemb_distiller.errors import DistillerError, TableError, TextSourceError
 from staticemb_distiller.recipe.recipe import Recipe
 from staticemb_distiller.teacher import Teacher
 from staticemb_distiller.teacher import cache as teacher_cache
@@ -364,3 +364,21 @@ def test_text_that_cannot_be_used_is_refused_before_tokens_are_encoded(
 def test_a_source_is_refused_before_the_teacher_is_looked_for(tmp_path):
     with pytest.raises(DistillerError, match=r"no\.txt"):
         distill("nobody/no-teacher", Recipe(fit=("no.txt",)), tmp_path / "out")
+
+
+@pytest.mark.parametrize("dims", [2, "none"])
+@pytest.mark.parametrize(
+    ("texts", "vector"),
+    [
+        (["one text"], lambda text: [1.0, 2.0, 3.0]),
+        (["a text", "another text"], lambda text: [1.0, 2.0, 3.0]),
+        (["the same text"] * 9, lambda text: [float(len(text)), 2.0, 3.0]),
+    ],
+)
+def test_texts_that_give_a_table_of_zeros_are_refused(tmp_path, dims, texts, vector):
+    source = tmp_path / "text.txt"
+    source.write_text("\n".join(texts))
+    recipe = Recipe(dims=dims, tokenizer="train:wordpiece", fit=(str(source),), prior="zero")
+    with pytest.raises(TableError, match=r"expected texts .* with vectors that differ"):
+        distill(lambda texts: list(map(vector, texts)), recipe, tmp_path / "m")
+    assert not (tmp_path / "m").exists()

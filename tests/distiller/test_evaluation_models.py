@@ -15,7 +15,11 @@ from tokenizers.pre_tokenizers import Whitespace
 
 from distiller import evaluation_data as data
 from distiller.embedding_server import EmbeddingServer, vectors
-from staticemb_distiller.errors import EvaluationError, MissingPackageError
+from staticemb_distiller.errors import (
+    EvaluationError,
+    MissingPackageError,
+    TeacherNotFoundError,
+)
 from staticemb_distiller.evaluation import (
     FunctionModel,
     LexicalModel,
@@ -26,6 +30,7 @@ from staticemb_distiller.evaluation import (
 from staticemb_distiller.evaluation.hybrid import VECTOR_WEIGHT, mixed
 from staticemb_distiller.evaluation.metrics import ndcg, top_columns, unit
 from staticemb_distiller.file import Parts, Settings, write
+from staticemb_distiller.teacher import source
 from staticemb_runtime import StaticModel
 from staticemb_runtime.search import Index
 from staticemb_runtime.search.fusion import SCALED_OVER, fuse
@@ -99,6 +104,29 @@ def test_what_is_no_model(tmp_path):
     for name in ("absent/model", "empty", "model.bin", "broken"):
         with pytest.raises(EvaluationError, match=name):
             load_model(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("org/small-en-v1.5", True),
+        ("org/model-1.5B-instruct", True),
+        ("small-v1.5", True),
+        ("org/gone.staticemb", False),
+        ("gone.vec.gz", False),
+    ],
+)
+def test_a_version_in_an_id_of_the_hub_is_no_ending_of_a_file(monkeypatch, name, asked):
+    ids = []
+
+    def find(name):
+        ids.append(name)
+        raise TeacherNotFoundError("not there")
+
+    monkeypatch.setattr(source, "find", find)
+    with pytest.raises(EvaluationError, match="no such file or folder"):
+        load_model(name)
+    assert ids == ([name if "/" in name else f"sentence-transformers/{name}"] if asked else [])
 
 
 @pytest.mark.parametrize("damping", [None, (1.0, 4)])

@@ -229,6 +229,7 @@ def test_several_labels_are_read_from_lists_cells_and_columns(tmp_path):
         (["a\tx", "b\ty"], {}, "two texts of a label"),
         (["a\t☃☃", "b\t𓀀"] * 4, {}, "found 8 without any, such as '☃☃', '𓀀', '☃☃'"),
         (["a\tx", "b\tx"] * 4, {}, "texts that differ"),
+        (["a\tx", "b\ty"] * 4, {}, "copies alone among 8 texts"),
     ],
 )
 def test_bad_input_is_one_clear_line_and_leaves_the_output(tmp_path, lines, options, message):
@@ -263,10 +264,20 @@ def test_what_is_left_out_repeated_leaked_or_unseen_is_named(tmp_path):
     assert "2 texts appear again among the training texts" in notes
     assert "1 of these have another label" in notes
     assert "1 text appears also among the training texts" in notes
-    assert "1 held-out text has 1 label that no training text has" in notes
+    assert "1 held-out text has 1 label that no training text has; they count as wrong" in notes
     assert "'spam'" in notes
     assert "1 text has no token that the model knows, such as '☃☃'" in notes
     assert report.scores.texts == 11
+
+
+def test_an_unseen_label_of_several_is_left_out_and_named(tmp_path):
+    texts = [text for _, text in tickets(30)]
+    labels = [[label] for label, _ in tickets(30)]
+    held_out = (texts[:9], [[*labels[0], "new"], *labels[1:9]])
+    report = fit_head("minilm-en-small", (texts, labels), tmp_path / "m.staticemb", test=held_out)
+    notes = "\n".join(report.warnings)
+    assert "1 label that no training text has; they are left out: 'new'" in notes
+    assert report.scores.main["all labels right"] > 0.5
 
 
 def test_a_missing_number_is_left_out_and_named(tmp_path):
@@ -497,6 +508,15 @@ def test_a_perceptron_is_scikit_learns():
         else:
             assert np.corrcoef(found[:, 1], values[:, 1])[0, 1] > 0.8
             assert abs(found[:, 0].mean() - values[:, 0].mean()) < 0.5
+
+
+def test_a_hidden_layer_needs_texts_of_each_label():
+    """Or else its outputs would be fewer than the labels, and belong to others."""
+    vectors, numbers = blobs(labels=3)
+    targets = softmax_targets(numbers)
+    rows = np.flatnonzero(numbers != 1)
+    with pytest.raises(TrainingError, match="more texts of each label"):
+        fit_hidden(vectors[rows], targets.take(rows), 4, seed=0)
 
 
 def test_a_tuned_table_is_kept_where_words_decide(fitted, tmp_path):

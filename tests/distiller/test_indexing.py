@@ -317,11 +317,14 @@ def test_a_file_that_cannot_be_read_is_an_error_beside_given_vectors(tmp_path, c
 )
 def test_a_column_of_vectors_is_no_metadata(tmp_path, command, teacher, column, place, options):
     (tmp_path / "docs" / "a.txt").unlink()
-    columns = {"_id": IDS[:4], "n": [0, 1, 2, 3], column: teacher.encode(TEXTS[:4]).tolist()}
+    tags = [["a", "b"], ["c"], ["d"], ["e"]]
+    vectors = teacher.encode(TEXTS[:4]).tolist()
+    columns = {"_id": IDS[:4], "n": [0, 1, 2, 3], "tags": tags, column: vectors}
     write_jsonl(tmp_path / "docs" / "rows.jsonl", TEXTS[:4], **columns)
     assert command(place, *options, vectors=f"--vectors={place}")[0] == 0
     with Index.open("docs.db") as index:
-        assert [document.metadata for document in index.documents()] == [{"n": n} for n in range(4)]
+        expected = [{"n": n, "tags": tags[n]} for n in range(4)]
+        assert [document.metadata for document in index.documents()] == expected
 
 
 def test_standard_input_cannot_be_read_twice(tmp_path, command):
@@ -404,7 +407,7 @@ def test_a_teacher_scores_by_its_cosines(teacher):
     kinds = []
 
     class Kinds(Probed):
-        def encode(self, texts, *, kind="document", advance=None):
+        def encode(self, texts, *, kind=None, advance=None):  # as a Sentence Transformer has it
             kinds.append((kind, len(texts)))
             return 3 * super().encode(texts, kind=kind)
 

@@ -391,6 +391,22 @@ def test_a_teachers_weights_are_no_output(tmp_path, refused):
     check_output(tmp_path / "teacher" / "model.staticemb")
 
 
+def test_a_file_of_a_folder_of_documents_is_no_output(tmp_path, refused):
+    training_data.model(tmp_path / "m.staticemb")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.tsv").write_text("text\tlabel\nx\ta\ny\tb\n")
+    (tmp_path / "v.jsonl").write_text("{}\n")
+    output = ["-o", "docs/a.tsv", "--quiet"]
+    same = "expected another file than the input"
+    adapt = ["adapt", "m.staticemb", "--documents"]
+    assert same in refused(*adapt, "docs", "--vectors", "v.jsonl", *output)
+    assert same in refused(*adapt, "v.jsonl", "--vectors", "docs", *output)
+    assert same in refused(*adapt, "v.jsonl", "--teacher", "docs", *output)
+    fit_head = ["fit-head", "m.staticemb", "--data", "docs"]
+    assert same in refused(*fit_head, *output)
+    assert same in refused(*fit_head, "-o", "new", "--json", "docs/a.tsv")
+
+
 def test_a_recipe_is_no_output(tmp_path, refused):
     (tmp_path / "r.toml").write_text("dims = 16\n")
     line = refused("distill", "no-teacher", "--recipe", "r.toml", "-o", "./r.toml")

@@ -1,5 +1,6 @@
 """Commands that ask a server: what a killed run has paid for is not paid for again."""
 
+import json
 import os
 import re
 import signal
@@ -9,9 +10,14 @@ import time
 
 import pytest
 
-from distiller.embedding_server import EmbeddingServer
+from distiller.embedding_server import DIM, EmbeddingServer, vectors
+from staticemb_distiller import Recipe, distill
 from staticemb_distiller.adaptation.adapt import adapt
 from staticemb_distiller.cli.main import main
+from staticemb_distiller.corpus.vector_files import VectorFile, open_vectors
+from staticemb_distiller.errors import TeacherError
+from staticemb_distiller.teacher.cached import cached_vectors
+from staticemb_distiller.teacher.server import ServerTeacher
 from staticemb_distiller.teacher.server_results import checkpoint_of
 from staticemb_runtime.search import Index
 
@@ -115,6 +121,36 @@ def test_the_progress_shows_the_tokens_that_the_server_counts(
         assert found, last
         # The server counts three tokens for each text.
         assert int(found[1].replace(",", "")) >= 3 * texts
+
+
+def test_a_folder_in_the_checkpoint_that_the_command_did_not_make_stays(server, tmp_path):
+    kept = tmp_path / "texts" / "corpus.txt"
+    kept.parent.mkdir()
+    kept.write_text("\n".join(TEXTS))
+    rows = [
+        {"text": text, "embedding": [float(len(text)), number]} for number, text in enumerate(TEXTS)
+    ]
+    (tmp_path / "v.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    tokenizer, before = "train:wordpiece", set(tmp_path.rglob("*"))
+    recipe = Recipe(dims=2, tokenizer=tokenizer, fit=(str(kept),), prior="zero")
+    for teacher in (server.spec, lambda texts: vectors(texts), open_vectors(tmp_path / "v.jsonl")):
+        given = isinstance(teacher, VectorFile)
+        own = Recipe(dims=2, tokenizer=tokenizer) if given else recipe
+        distill(teacher, own, tmp_path / "made.staticemb", checkpoint=tmp_path)
+        assert set(tmp_path.rglob("*")) == before | {tmp_path / "made.staticemb"}
+
+
+def test_a_limit_of_time_keeps_each_response_too(server, tmp_path):
+    spec = f"{server.spec}?batch_texts={BATCH}&requests=1"
+    server.faults = lambda number, body: (lambda h, b: h.reply({}, 401)) if number == 12 else None
+    with pytest.raises(TeacherError, match="HTTP 401"):
+        cached_vectors(ServerTeacher(spec), TEXTS, tmp_path, seconds=3600)
+    server.faults = lambda number, body: None
+    found = cached_vectors(ServerTeacher(spec), TEXTS, tmp_path, seconds=3600)
+    assert found.shape == (len(TEXTS), DIM)
+    assert len(server.texts) - len(set(server.texts)) <= BATCH
+    assert len(cached_vectors(ServerTeacher(spec), TEXTS, tmp_path, seconds=1e-9)) == len(TEXTS)
+    assert len(cached_vectors(ServerTeacher(spec), ["new"], tmp_path, seconds=1e-9)) == 0
 
 
 def test_a_stream_as_output_has_no_checkpoint():

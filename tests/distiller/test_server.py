@@ -136,6 +136,10 @@ LASTING = {
     ),
     "too few": (replaced(lambda p: p["data"].pop()), "expected 10 vectors, found 9"),
     "no data": (replaced(lambda p: p.pop("data")), "expected 10 vectors, found no list `data`"),
+    "an error with the status 200": (
+        lambda h, b: h.reply({"error": {"message": "no such model"}}),
+        "expected 10 vectors, found no list `data`: .no such model.",
+    ),
     "an index twice": (replaced(lambda p: p["data"][1].update(index=0)), "indices 0 to 9"),
     "an odd index": (replaced(lambda p: p["data"][1].update(index=[1])), "indices 0 to 9"),
     "no vector": (replaced(lambda p: p["data"][1].update(embedding=None)), "vector of numbers"),
@@ -222,6 +226,29 @@ def test_retry_after_lets_every_thread_wait(serve):
     late = [moment for moment in times if moment > times[0] + 0.5]
     assert len(late) > len(TEXTS) / 2
     assert min(late) >= times[0] + 0.99
+
+
+def test_a_time_of_zero_to_wait_is_no_reason_to_hurry(serve, monkeypatch):
+    waits = []
+    wait = server_connection.ServerConnection._wait
+
+    def noted(connection, seconds, stop):
+        waits.append(seconds)
+        wait(connection, seconds, stop)
+
+    server = serve(always(lambda h, b: h.reply({}, 429, Retry_After="0")))
+    teacher = ServerTeacher(f"{server.spec}?requests=1")
+    monkeypatch.setattr(server_connection.ServerConnection, "_wait", noted)
+    with pytest.raises(TeacherError, match="6 tries failed"):
+        teacher.encode(["a"])
+    between = [seconds for seconds in waits if seconds > 0]
+    assert len(between) == 5
+    assert between[4] > 4 * between[0]
+
+
+def test_an_ipv6_address_needs_no_port():
+    connection = server_connection.ServerConnection("http://[::1]/v1/embeddings", "", tries=1)
+    assert (connection._connected().host, connection._connected().port) == ("::1", 80)
 
 
 def test_a_retry_date_is_kept(serve):

@@ -85,6 +85,21 @@ def test_an_error_of_a_function_is_its_own():
         open_teacher(5)
 
 
+def test_an_open_sentence_transformer_is_no_function():
+    """It can be called, but with features, not with texts."""
+
+    class SentenceTransformer:
+        def __call__(self, features):
+            return features.get("input_ids")
+
+        def encode(self, texts):
+            return encode(texts)
+
+    with pytest.raises(TeacherError, match="a teacher or a function, found SentenceTransformer"):
+        open_teacher(SentenceTransformer())
+    assert open_teacher(SentenceTransformer().encode).dim == open_teacher(encode).dim
+
+
 def test_a_dimension_that_changes_is_refused():
     teacher = FunctionTeacher(lambda texts: np.ones((len(texts), 2 + (len(texts) == 3))))
     with pytest.raises(TeacherError, match=r"expected shape \(3, 2\), found \(3, 3\)"):

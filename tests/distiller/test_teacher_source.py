@@ -269,6 +269,43 @@ DAMAGE: dict[str, tuple[Any, type[Exception], str]] = {
         errors.TeacherError,
         "prompts: expected an object",
     ),
+    "modules nested too deeply": (
+        lambda f: (f / "modules.json").write_text("[" * 100_000),
+        errors.TeacherError,
+        "modules.json: expected JSON",
+    ),
+    "default prompt not a name": (
+        lambda f: edit(f / "config_sentence_transformers.json", default_prompt_name=["query"]),
+        errors.TeacherError,
+        r"default prompt \['query'\]",
+    ),
+    "name of a feature not a name": (
+        lambda f: edit(f / "2_Dense" / "config.json", module_input_name=["token_embeddings"]),
+        errors.TeacherError,
+        "expected the name of a feature",
+    ),
+    "module path that is no path": (
+        lambda f: (f / "modules.json").write_text(
+            '[{"type": "sentence_transformers.models.Transformer", "path": "\\u0000"}]'
+        ),
+        errors.TeacherError,
+        "leaves the folder",
+    ),
+    "most tokens not a number": (
+        lambda f: edit(f / "tokenizer_config.json", model_max_length=[]),
+        errors.TeacherError,
+        "model_max_length: expected a number above 0",
+    ),
+    "padding outside the vocabulary": (
+        lambda f: edit(f / "tokenizer_config.json", pad_token="nowhere"),
+        errors.TeacherError,
+        "do not fit together",
+    ),
+    "settings of the architecture of another type": (
+        lambda f: edit(f / "config.json", hidden_size=[], num_hidden_layers={}),
+        errors.TeacherError,
+        "cannot be loaded",
+    ),
     "default prompt missing": (
         lambda f: edit(f / "config_sentence_transformers.json", default_prompt_name="passage"),
         errors.TeacherError,
@@ -448,6 +485,8 @@ def test_static_teacher(tmp_path):
     ("file", "values"),
     [
         ("1_Pooling/config.json", {"pooling_mode": "telepathy"}),
+        ("1_Pooling/config.json", {"pooling_mode": 5}),
+        ("1_Pooling/config.json", {"pooling_mode": []}),
         ("2_Dense/config.json", {"activation_function": "os.system"}),
         ("2_Dense/config.json", {"activation_function": "torch.nn.modules.linear.Linear"}),
         ("sentence_bert_config.json", {"transformer_task": "fill-mask"}),

@@ -297,6 +297,15 @@ def test_labels_are_numbered(tmp_path):
     assert found.columns.shape == (4, 1)
 
 
+def test_a_label_may_be_a_number_with_a_point(tmp_path):
+    """A column with a gap, as pandas writes it: whole numbers as 1.0."""
+    path = tmp_path / "a.jsonl"
+    labels = enumerate(("1.0", "2", "1", "2.0"))
+    path.write_text("".join(f'{{"text": "t{n}", "label": {label}}}\n' for n, label in labels))
+    found = made(tmp_path, path)[0].examples[0]
+    assert found.labels.tolist() == [0, 1, 0, 1]
+
+
 # --- texts -----------------------------------------------------------------------------------
 
 

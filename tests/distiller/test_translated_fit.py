@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from distiller import teachers
 from staticemb_distiller import Recipe, distill
 from staticemb_distiller.corpus.sampling import TextSource
 from staticemb_distiller.errors import TextSourceError
 from staticemb_distiller.fitting import translations as module
+from staticemb_distiller.teacher import Teacher as Model
 from staticemb_runtime import StaticModel
 
 pytest.importorskip("wordfreq")
@@ -97,3 +99,12 @@ def test_a_file_without_text_is_an_error(folder):
     (folder / "sentences.txt").write_text("\n \n")
     with pytest.raises(TextSourceError, match=r"sentences\.txt: expected text, found none"):
         distill(Teacher(), RECIPE, "a.staticemb")
+
+
+def test_a_sentence_transformers_checkpoint_holds_the_vectors_of_words_too(folder):
+    teacher = Model.load(str(teachers.build("bert", folder / "bert")), device="cpu")
+    recipe = replace(RECIPE, fit_language=("en", "de"))
+    whole = distill(teacher, recipe, "whole.staticemb")
+    made = distill(teacher, recipe, "made.staticemb", checkpoint="checkpoint")
+    assert made.read_bytes() == whole.read_bytes()
+    assert not (folder / "checkpoint").exists()

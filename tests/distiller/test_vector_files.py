@@ -110,6 +110,7 @@ def test_a_folder_is_read_file_by_file(tmp_path):
     for number in (2, 1):
         name = tmp_path / f"part-{number}.parquet"
         parquet(name, VECTORS * number, [f"{number} {text}" for text in TEXTS])
+    (tmp_path / "._part-1.parquet").write_bytes(b"left by another system")
     file = open_vectors(tmp_path)
     texts, vectors = every(file, 4)
     assert texts == [f"{number} {text}" for number in (1, 2) for text in TEXTS]
@@ -142,6 +143,17 @@ def test_columns_are_named_or_found(tmp_path):
         open_vectors(tmp_path / "a.parquet", text="a", vector="b")
 
 
+def test_a_column_of_tags_or_of_categories_is_no_column_of_vectors(tmp_path):
+    row = {"text": "a", "tags": ["x", "y"], "none": [], "v": [1, 0.5]}
+    assert every(open_vectors(json_lines(tmp_path / "a.jsonl", [row])))[0] == ["a"]
+    categories = pa.array([1]).dictionary_encode()
+    table = pa.table({"text": ["a"], "tags": [["x"]], "category": categories, "v": [[1.0, 0.5]]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    assert open_vectors(tmp_path / "a.parquet").dim == 2
+    with pytest.raises(TextSourceError, match=r"lists of numbers in column .tags., found list"):
+        open_vectors(tmp_path / "a.parquet", vector="tags")
+
+
 def test_normalized_is_found(tmp_path):
     unit = VECTORS / np.linalg.norm(VECTORS, axis=1, keepdims=True)
     unit[1] = 0
@@ -158,8 +170,8 @@ def test_normalized_is_found(tmp_path):
         ([[1.0, 2.0], [None, 1.0]], "row 2: expected numbers, found null"),
         ([[1.0, 2.0], [1.0, float("nan")]], "row 2: expected finite"),
         ([[1.0, 2.0], [1.0, 1e300]], "row 2: expected finite"),
-        ([[], []], "row 1: expected a vector of 1 numbers, found 0"),
-        ([["a"], ["b"]], "floats or int8"),
+        ([[], []], "lists of numbers in column .embedding., found list<.*null>"),
+        ([["a"], ["b"]], "lists of numbers in column .embedding., found list<.*string>"),
         ([[1], [2]], "expected vectors of floats or int8, found int64"),
     ],
 )

@@ -32,8 +32,9 @@ from .table import build as table
 from .table.kernel_columns import with_kernel_columns
 from .teacher import token_vectors as token_outputs
 from .teacher.by_recipe import token_vectors
+from .teacher.cache import TEXTS
 from .teacher.open_teacher import TeacherSpec, is_server, is_teacher, open_teacher
-from .teacher.server_results import TEXTS, checkpoint_of, remove_texts
+from .teacher.server_results import checkpoint_of, remove_texts
 from .teacher.text_encoder import LocalTeacher, TextEncoder
 from .teacher.token_texts import token_text_vectors
 from .vocabulary.build import Vocabulary
@@ -119,7 +120,7 @@ def distill(
     else:
         encoder = _opened(teacher, recipe, device, trust_remote_code, progress)
         source = VectorSource.of_teacher(encoder)
-        with fit_recipe.cache_folder(cache) as folder:
+        with fit_recipe.cache_folder(cache, path) as folder:
             translated = translations(
                 encoder,
                 fit_recipe.sources(recipe),
@@ -135,7 +136,7 @@ def distill(
     checkpoint_store = None
     texts = None
     if isinstance(teacher, VectorFile):
-        fitted = fit_given(teacher, vocabulary, recipe, progress=progress)
+        fitted = fit_given(teacher, vocabulary, recipe, output=path, progress=progress)
         texts = fitted.texts
         finished = table.fitted_table(fitted, recipe)
     else:
@@ -150,7 +151,10 @@ def distill(
             recipe = settled(recipe, gathered.own_share)
         if isinstance(encoder, LocalTeacher):
             checkpoint_store = _checkpoint(checkpoint, encoder, vocabulary, recipe)
-        vectors = _token_vectors(encoder, vocabulary, recipe, checkpoint_store, cache, progress)
+        with fit_recipe.cache_folder(cache, path) as folder:
+            vectors = _token_vectors(
+                encoder, vocabulary, recipe, checkpoint_store, folder, progress
+            )
         if gathered is not None:
             fitted = fit_recipe.fit_recipe(
                 encoder,
@@ -160,6 +164,7 @@ def distill(
                 weights,
                 recipe,
                 cache=cache,
+                output=path,
                 progress=progress,
             )
             texts = fitted.texts
@@ -288,7 +293,7 @@ def _token_vectors(
     vocabulary: Vocabulary,
     recipe: Recipe,
     checkpoint: token_outputs.Checkpoint | None,
-    cache: Path | None,
+    cache: Path,
     progress: Progress,
 ) -> NDArray[np.float32]:
     """Return the teacher's vectors of tokens, (V, H); zeros if the fit starts from none."""
@@ -296,13 +301,10 @@ def _token_vectors(
         return np.zeros((len(vocabulary), teacher.dim), np.float32)
     if isinstance(teacher, LocalTeacher) and recipe.tokenizer is None:
         return token_vectors(teacher, vocabulary, recipe, checkpoint=checkpoint, progress=progress)
-    with (
-        fit_recipe.cache_folder(cache) as folder,
-        progress.track("Token vectors", len(vocabulary), "tokens") as advance,
-    ):
+    with progress.track("Token vectors", len(vocabulary), "tokens") as advance:
         steps = fit_recipe.steps(advance, teacher, progress)
         vectors = token_text_vectors(
-            teacher, vocabulary.tokenizer_json, len(vocabulary), folder, steps
+            teacher, vocabulary.tokenizer_json, len(vocabulary), cache, steps
         )
         # Tokens without a text are not encoded.
         steps(len(vocabulary), len(vocabulary))

@@ -20,7 +20,7 @@ _LOCK: Final = "lock"
 
 
 @contextmanager
-def scratch_folder(output: Path | None = None) -> Iterator[Path]:
+def scratch_folder(output: Path) -> Iterator[Path]:
     """Make a temporary folder, and remove it at the end.
 
     It lies in the output's folder, which has room for large files; the system's temporary folder
@@ -28,8 +28,8 @@ def scratch_folder(output: Path | None = None) -> Iterator[Path]:
     are removed first; a lock that ends with its process tells them from those in use.
 
     Args:
-        output: The output of the work; None, and for an output that is no regular file: the
-            system's temporary folder.
+        output: The output of the work. For one that is no regular file, the folder is the system's
+            temporary folder.
 
     Yields:
         The folder.
@@ -37,8 +37,7 @@ def scratch_folder(output: Path | None = None) -> Iterator[Path]:
     Raises:
         OSError: The folder cannot be made.
     """
-    parent = None if output is None else working_folder(output)
-    parent = parent or Path(tempfile.gettempdir())
+    parent = working_folder(output) or Path(tempfile.gettempdir())
     _sweep(parent)
     with (
         # Windows cannot delete a file that is still mapped.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -120,10 +121,10 @@ def adapt(
     path = Path(output)
     inputs = [
         os.fspath(file)
-        for file in (documents, index, vectors, tokenizer, sts)
+        for file in (model, documents, index, vectors, tokenizer, sts, teacher)
         if isinstance(file, str | os.PathLike)
     ]
-    check_output(path, [*inputs, *input_files.model_files(os.fspath(model))])
+    check_output(path, chain.from_iterable(map(input_files.model_files, inputs)))
     check_folders(teacher_cache)
     pairs = None if sts is None else SimilarityPairs(Path(sts))
     model = os.fspath(model)

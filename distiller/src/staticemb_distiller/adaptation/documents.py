@@ -10,6 +10,7 @@ from typing import NamedTuple
 from ..arguments import check_type
 from ..corpus.records import kind_of, open_text, read_lines, read_records, reading
 from ..corpus.source_spec import named_columns
+from ..corpus.surrogates import without_surrogates
 from ..corpus.text_files import files_of, joined
 
 BLOCK = 8_192
@@ -59,8 +60,8 @@ class DocumentFile:
         texts: list[str] = []
         titles: list[str] = []
         for title, text in self._documents():
-            texts.append(text.strip())
-            titles.append(title.strip())
+            texts.append(without_surrogates(text).strip())
+            titles.append(without_surrogates(title).strip())
             if len(texts) == size:
                 yield TextBlock(texts, titles)
                 texts, titles = [], []
@@ -116,7 +117,7 @@ class DocumentList:
             block = list(self.texts[first : first + size])
             for number, text in enumerate(block, first):
                 check_type(f"documents[{number}]", text, (str,), "a string")
-            yield TextBlock(block, [""] * len(block))
+            yield TextBlock(list(map(without_surrogates, block)), [""] * len(block))
 
     def whole(self) -> Iterator[str]:
         """Read the whole texts alone."""

@@ -141,7 +141,10 @@ def _vector_column(metadata: Mapping[str, Any], given: str | None) -> str:
     usual = "embedding"
     if given is not None or usual in metadata:
         return given or usual
-    return next((name for name, value in metadata.items() if isinstance(value, list)), usual)
+    from ..corpus.vector_columns import is_list_of_numbers
+
+    vectors = (name for name, value in metadata.items() if is_list_of_numbers(value))
+    return next(vectors, usual)
 
 
 def _characters(text: str) -> int:

@@ -21,6 +21,7 @@ from .digests import text_digest
 from .generated import GENERATED, Lexicon, generate, generate_in
 from .hub import hub_records
 from .source_spec import PlaceSpec, named_columns, parse_spec
+from .surrogates import without_surrogates
 from .text_files import files_of, joined, read_path
 
 if TYPE_CHECKING:
@@ -150,8 +151,7 @@ def passages(
     """
     for document in documents:
         passage = ""
-        # JSON can contain half a surrogate pair, which cannot be encoded.
-        for sentence in segment(language, document.encode(errors="replace").decode()):
+        for sentence in segment(language, without_surrogates(document)):
             piece = " ".join(sentence.split())
             if not piece:
                 continue

@@ -134,7 +134,10 @@ def _parquet_columns(
         return bool(types.is_string(kind) or types.is_large_string(kind))
 
     def is_vector(name: str) -> bool:
-        return hasattr(_storage(pyarrow, schema.field(name).type), "value_type")
+        kind = _storage(pyarrow, schema.field(name).type)
+        # A column of categories has a type of values as well.
+        items = getattr(kind, "value_type", None) if types.is_nested(kind) else None
+        return items is not None and bool(types.is_floating(items) or types.is_integer(items))
 
     names = schema.names
     vector_column = _chosen(names, vector, _VECTOR, is_vector, "lists of numbers", place)
@@ -216,7 +219,7 @@ def read_json_lines(
     for location, record in read_records(path):
         if not dim:
             names = list(record)
-            vector = _chosen(names, vector, _VECTOR, _is_list(record), "numbers", location)
+            vector = _chosen(names, vector, _VECTOR, _is_vector(record), "numbers", location)
             if text is not None:
                 text = tuple(
                     _chosen(names, name, "text", _is_text(record), "text", location)
@@ -238,8 +241,13 @@ def read_json_lines(
         yield texts, np.stack(rows)
 
 
-def _is_list(record: Record) -> Callable[[str], bool]:
-    return lambda name: isinstance(record[name], list)
+def is_list_of_numbers(value: object) -> bool:
+    """Tell whether a value of a JSON record is a list that holds a number."""
+    return isinstance(value, list) and any(type(item) in (int, float) for item in value)
+
+
+def _is_vector(record: Record) -> Callable[[str], bool]:
+    return lambda name: is_list_of_numbers(record[name])
 
 
 def _is_text(record: Record) -> Callable[[str], bool]:

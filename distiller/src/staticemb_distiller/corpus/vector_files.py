@@ -175,7 +175,11 @@ def _files(path: Path) -> tuple[Path, ...]:
     if not is_folder(path):
         raise TextSourceError(f"{path}: expected a file or a folder, found neither")
     for kind in READERS:
-        if files := sorted(file for file in path.iterdir() if kind_of(file) == kind):
+        if files := sorted(
+            file
+            for file in path.iterdir()
+            if kind_of(file) == kind and not file.name.startswith(".")
+        ):
             return tuple(files)
     raise TextSourceError(f"{path}: expected .parquet or .jsonl files, found none")
 

@@ -70,7 +70,9 @@ def _opened(spec: str | Path, name: str | None) -> FunctionModel | LexicalModel:
         )
     if is_folder(path):
         return _folder(path, name)
-    if path.is_absolute() or text.startswith(".") or text.count("/") > 1 or path.suffix:
+    # `-v1.5`, as Hub ids have it, is no ending of a file.
+    ending = path.suffix[1:2].isalpha()
+    if path.is_absolute() or text.startswith(".") or text.count("/") > 1 or ending:
         raise EvaluationError(f"{path}: expected a model, found no such file or folder")
     return _from_hub(text, name)
 

@@ -114,6 +114,7 @@ def fit_recipe(
     recipe: Recipe,
     *,
     cache: Path | None,
+    output: Path,
     progress: Progress,
 ) -> Fitted:
     """Let the teacher encode texts, and fit the table to its vectors.
@@ -125,7 +126,8 @@ def fit_recipe(
         vectors: (V, H) the teacher's vectors of the tokens.
         weights: (V,) the token weights of the classical table, from which the fit starts.
         recipe: The knobs from `fit` to `whiten`, and `seed`; resolved and `shape.settled`.
-        cache: The folder that keeps the teacher's vectors; None: a temporary folder.
+        cache: The folder that keeps the teacher's vectors; None: a temporary one beside `output`.
+        output: The file that is made.
         progress: The progress display.
 
     Raises:
@@ -144,7 +146,7 @@ def fit_recipe(
         + (f" in {recipe.teacher_budget}" if budget.seconds is not None else "")
     )
     with (
-        cache_folder(cache) as folder,
+        cache_folder(cache, output) as folder,
         progress.track("Text vectors", read, "texts") as advance,
     ):
         block_progress = BlockProgress(advance)
@@ -179,12 +181,12 @@ def _device(teacher: TextEncoder) -> str:
 
 
 @contextmanager
-def cache_folder(cache: Path | None) -> Iterator[Path]:
-    """Yield the folder of a cache; a temporary folder if there is none."""
+def cache_folder(cache: Path | None, output: Path) -> Iterator[Path]:
+    """Yield the folder of a cache; a temporary folder beside the output if there is none."""
     if cache is not None:
         yield cache
         return
-    with scratch_folder() as folder:
+    with scratch_folder(output) as folder:
         yield folder
 
 

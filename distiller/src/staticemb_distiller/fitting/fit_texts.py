@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from ..corpus.coverage import order_by_coverage
+from ..errors import TableError
 from ..recipe.budget import Budget
 from ..teacher.cached import cached_vectors
 from ..teacher.text_encoder import TextEncoder
@@ -114,7 +115,7 @@ def fit_table(
         fitted: Called after each round of the fit.
 
     Raises:
-        TableError: There are no texts, or shapes do not match.
+        TableError: There are no texts, or their vectors are all equal, or shapes do not match.
         CacheError: The cache is damaged or cannot be written.
         TeacherError: The teacher cannot encode.
     """
@@ -181,7 +182,7 @@ def fit_targets(
         fitted: Called after each round of the fit.
 
     Raises:
-        TableError: There are no texts, or shapes do not match.
+        TableError: There are no texts, or their vectors are all equal, or shapes do not match.
         DivergedError: The fit gave infinities or NaN.
     """
     rows = fit(
@@ -198,6 +199,11 @@ def fit_targets(
     )
     if unknown_token_id is not None:
         rows[unknown_token_id] = 0
+    if not rows.any():
+        raise TableError(
+            "fit: expected texts with tokens and with vectors that differ, found a table of zeros "
+            f"(texts: {len(targets):,})"
+        )
     # The texts of a sampled source are shuffled; those of a collection can be sorted by subject.
     step = max(1, counts.shape[0] // _SAMPLE) if not prior.any() else 1
     sample = counts[: step * _SAMPLE : step]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..corpus.surrogates import without_surrogates
 from ..errors import TableError
 from ..scratch_folder import scratch_folder
 from ..vocabulary.token_ids import TokenIds
@@ -15,7 +16,6 @@ from .options import FitOptions
 from .ridge_fit import count_matrix
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from ..progress import Progress
     from ..recipe.recipe import Recipe
     from ..vocabulary.build import Vocabulary
-    from .ridge_fit import FitStep
 
 
 def fit_given(
@@ -32,8 +31,8 @@ def fit_given(
     vocabulary: Vocabulary,
     recipe: Recipe,
     *,
+    output: Path,
     progress: Progress,
-    fitted: Callable[[FitStep], None] | None = None,
 ) -> Fitted:
     """Fit a table to texts, whole, and their vectors.
 
@@ -44,8 +43,8 @@ def fit_given(
         file: The texts and vectors.
         vocabulary: The new model's vocabulary of V tokens.
         recipe: The knobs from `fit` to `whiten`; resolved.
+        output: The file that is made; temporary files lie beside it.
         progress: The progress display.
-        fitted: Called after each round of the fit.
 
     Raises:
         TextSourceError: The file cannot be read, or a vector is invalid.
@@ -53,7 +52,7 @@ def fit_given(
         DivergedError: The fit gave infinities or NaN.
     """
     options = FitOptions.of(recipe)
-    with scratch_folder() as folder:
+    with scratch_folder(output) as folder:
         ids, lengths, targets = _spooled(file, vocabulary, folder / "vectors")
         used = (lengths > 0) & targets.any(axis=1)
         progress.note(_described(file, len(lengths)))
@@ -84,7 +83,6 @@ def fit_given(
             unknown_token_id=vocabulary.unknown_token_id,
             options=options,
             offset=offset,
-            fitted=fitted,
         )
 
 
@@ -101,9 +99,7 @@ def _spooled(
     lengths: list[NDArray[np.int64]] = []
     with path.open("wb") as spool:
         for texts, vectors in file.blocks():
-            # JSON can contain half a surrogate pair, which cannot be encoded.
-            clean = [text.encode(errors="replace").decode() for text in texts]
-            block_ids, block_lengths = tokenize(clean)
+            block_ids, block_lengths = tokenize(list(map(without_surrogates, texts)))
             ids.append(block_ids)
             lengths.append(block_lengths)
             norms = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)

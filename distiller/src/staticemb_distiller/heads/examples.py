@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arguments import check_type
+from ..corpus.surrogates import without_surrogates
 from ..errors import TrainingError
 from .notes import counted
 from .sources import LabeledRow, LabeledSource
@@ -170,8 +171,7 @@ def _pairs(
     for number, (text, label) in enumerate(zip(texts, labels, strict=True)):
         check_type(f"texts[{number}]", text, (str,), "a string")
         assert isinstance(text, str)
-        whole = text if text.isascii() else text.encode(errors="replace").decode()
-        yield LabeledRow(f"row {number}", whole.strip(), label)
+        yield LabeledRow(f"row {number}", without_surrogates(text).strip(), label)
 
 
 def _lacking(empty: Sequence[str], missing: Sequence[str]) -> str:
@@ -194,7 +194,8 @@ def _notes(
         more = ", …" if len(reader.unseen) > _NAMED else ""
         held_out = counted(count, "held-out text has", "held-out texts have")
         labels = counted(len(reader.unseen), "label", "labels")
+        # Of several labels a text, the others are measured.
+        result = "are left out" if reader.task == "multilabel" else "count as wrong"
         yield (
-            f"{place}: {held_out} {labels} that no training text has; they count as wrong: "
-            f"{names}{more}"
+            f"{place}: {held_out} {labels} that no training text has; they {result}: {names}{more}"
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -21,6 +21,7 @@ from ..file.head import Head, head_parts
 from ..file.optional_names import optional_names
 from ..output_file import check_distinct, check_output
 from ..progress import Progress
+from ..scratch_folder import scratch_folder
 from . import baseline
 from .alternatives import check_alternatives, with_hidden, with_tuning
 from .examples import Data, LabeledTexts, places, read_examples
@@ -113,18 +114,18 @@ def fit_head(
     check_alternatives(hidden, tune, class_weight is not None)
     path = model_file(model)
     inputs = [*places(data), *([] if test is None else places(test))]
-    check_output(Path(output), inputs)
-    for report_file in (html, json):
-        if report_file is not None:
-            check_output(Path(report_file), [*inputs, *input_files.model_files(path)], text=True)
+    with_model = [*inputs, str(path)]
+    for file, given in ((output, inputs), (html, with_model), (json, with_model)):
+        if file is not None:
+            files = chain.from_iterable(map(input_files.model_files, given))
+            check_output(Path(file), files, text=file is not output)
     check_distinct(output, html, json)
     opened = StaticModel.load(path)
     if not replace and name in opened.heads:
         raise TrainingError(
             f"{path}: expected no head {name!r}, found one; replace it or give a name"
         )
-    with tempfile.TemporaryDirectory(prefix="staticemb-") as temporary:
-        folder = Path(temporary)
+    with scratch_folder(Path(output)) as folder:
         progress.status("Reading texts")
         examples = read_examples(data, folder / "texts", task=task, separator=separator)
         check_labels(examples.targets, examples.place)
@@ -276,8 +277,8 @@ def _cross_validated(
     rows = fitted.choice.rows
     if not len(rows):
         raise TrainingError(
-            f"{examples.place}: expected texts that differ, so that one can be held out, found "
-            f"{len(examples):,} texts that are all one"
+            f"{examples.place}: expected texts that differ within a label, so that one can be held "
+            f"out, found copies alone among {len(examples):,} texts"
         )
     targets = examples.targets.take(rows)
     scores = score(fitted.predictions, targets)

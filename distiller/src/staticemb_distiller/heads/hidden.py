@@ -46,7 +46,7 @@ def fit_hidden(vectors: NDArray[np.float32], targets: Targets, width: int, seed:
         seed: The seed of the first weights and of the tenth.
 
     Raises:
-        TrainingError: There are too few texts for early stopping.
+        TrainingError: There are too few texts for early stopping, or a label has no text.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -63,6 +63,8 @@ def fit_hidden(vectors: NDArray[np.float32], targets: Targets, width: int, seed:
         n_iter_no_change=_PATIENCE,
         random_state=seed,
     )
+    if targets.kind == "softmax" and not targets.counts().all():
+        raise TrainingError("hidden: expected more texts of each label: one is only held out")
     wanted = targets.dense(slice(None))
     mean, spread = 0.0, 1.0
     if targets.kind == "linear":

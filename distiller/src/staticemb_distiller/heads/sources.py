@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ..corpus.records import Record
 from ..corpus.source_spec import named_columns, parse_spec
+from ..corpus.surrogates import without_surrogates
 from ..corpus.table_source import TableSource, header_knob
 from ..errors import TextSourceError, TrainingError
 from ..training.columns import is_header, recognized
@@ -121,5 +122,4 @@ def _text(where: str, name: str, value: object) -> str:
     if not isinstance(value, str):
         kind = type(value).__name__
         raise TextSourceError(f"{where}: expected text in column {name!r}, found {kind}")
-    # JSON can encode an unpaired surrogate, which is not a character.
-    return (value if value.isascii() else value.encode(errors="replace").decode()).strip()
+    return without_surrogates(value).strip()

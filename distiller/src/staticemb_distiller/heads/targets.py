@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from ..corpus.surrogates import without_surrogates
 from ..errors import TrainingError
 from ..file.head import HeadKind
 
@@ -275,8 +276,7 @@ def _label(where: str, value: object) -> str:
         raise TrainingError(
             f"{where}: expected a label, found the {type(value).__name__} {value!a:.60}"
         )
-    label = str(value).strip()
-    return label if label.isascii() else label.encode(errors="replace").decode()
+    return without_surrogates(str(value).strip())
 
 
 def _is_missing(value: object) -> bool:

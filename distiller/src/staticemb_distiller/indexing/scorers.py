@@ -62,7 +62,8 @@ class TeacherScorer:
         if not texts:
             return np.zeros(0, np.float32)
         (vector,) = unit(self._teacher.encode([query], kind="query"))
-        return np.asarray(unit(self._teacher.encode(list(texts))) @ vector, np.float32)
+        vectors = unit(self._teacher.encode(list(texts), kind="document"))
+        return np.asarray(vectors @ vector, np.float32)
 
 
 class CrossEncoderScorer:

@@ -123,6 +123,7 @@ class Recipe(Knobs):
         (),
         "sources of text to fit to in addition to generated sequences, written as in fit=; sources "
         "in fit= itself replace the generated sequences",
+        is_input=True,
     )
     limit: int | None = knob(
         None, "the most texts to take from each source in text=, or in fit= if text= is empty"

@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
+import shutil
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,9 @@ from ..output_file import atomic_file
 _SHARD = 8_192
 _FIRST = 32  # texts that measure the teacher's speed, if time is limited
 _GROWTH = 4  # with limited time, the next texts are at most this multiple of those before
+_KEY = re.compile(r"[0-9a-f]{32}")
+TEXTS = "texts"
+"""The folder of the vectors of texts in a checkpoint."""
 
 EncodeTexts = Callable[[Sequence[str]], NDArray[np.float32]]
 EncodeParts = Callable[[Sequence[str]], Iterable[tuple[NDArray[np.int64], NDArray[np.float32]]]]
@@ -116,6 +122,7 @@ class TeacherCache:
         texts: Sequence[str],
         encode_parts: EncodeParts,
         *,
+        seconds: float | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> NDArray[np.float16]:
         """Return the vectors of texts; each part of the missing vectors is stored as it arrives.
@@ -124,29 +131,39 @@ class TeacherCache:
         once.
 
         Args:
-            texts: N texts.
+            texts: As for `encode`.
             encode_parts: The teacher, a function from n texts to parts: row numbers and vectors.
+            seconds: As for `encode`.
             progress: As for `encode`.
 
         Returns:
-            (N, D) float16 unit vectors. A vector of zeros stays zeros.
+            As for `encode`.
 
         Raises:
             CacheError: As for `encode`, or a vector is missing.
         """
         digests, missing = self._missing(texts)
-        done = len(texts) - len(missing)
+        started, start = time.monotonic(), 0
+        counted = len(texts) - len(missing)
         if progress is not None:
-            progress(done, len(texts))
-        if len(missing):
-            for rows, vectors in encode_parts([texts[row] for row in missing]):
-                self._add(digests[missing[rows]], _unit(vectors))
-                done += len(rows)
+            progress(counted, len(texts))
+        while start < len(missing):
+            size = len(missing)
+            if seconds is not None:
+                size = _affordable(start, time.monotonic() - started, seconds)
+            if size < 1:
+                break
+            asked = missing[start : start + size]
+            for rows, vectors in encode_parts([texts[row] for row in asked]):
+                self._add(digests[asked[rows]], _unit(vectors))
+                counted += len(rows)
                 if progress is not None:
-                    progress(done, len(texts))
-        if not self._known(digests).all():
+                    progress(counted, len(texts))
+            start += len(asked)
+        done = len(texts) if start == len(missing) else int(missing[start])
+        if not self._known(digests[:done]).all():
             raise CacheError(f"{self.folder}: expected a vector of each text, found fewer")
-        return self._read(digests)
+        return self._read(digests[:done])
 
     def _missing(self, texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
         """Return the digests of texts, and the rows to encode: the first of equal texts."""
@@ -216,6 +233,19 @@ class TeacherCache:
             if len(rows):
                 vectors[rows] = self._load(path)[1][places[rows, 1]]
         return vectors
+
+
+def remove_vectors(folder: Path) -> None:
+    """Remove the vectors of all teachers, and the folder if nothing else is in it.
+
+    Args:
+        folder: The folder of all teachers, as for `TeacherCache`. Other files in it stay.
+    """
+    with suppress(OSError):  # missing, or the folder has other files
+        for entry in list(folder.iterdir()):
+            if _KEY.fullmatch(entry.name):
+                shutil.rmtree(entry, ignore_errors=True)
+        folder.rmdir()
 
 
 def _affordable(encoded: int, elapsed: float, seconds: float) -> int:

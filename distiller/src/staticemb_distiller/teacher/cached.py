@@ -74,7 +74,7 @@ def through_cache(
         progress: As for `cached_vectors`.
         advance: As for `cached_vectors`.
     """
-    if isinstance(teacher, StreamingEncoder) and seconds is None:
+    if isinstance(teacher, StreamingEncoder):
         stream = teacher
 
         def parts(missing: Sequence[str]) -> Iterator[EncodedPart]:
@@ -83,7 +83,7 @@ def through_cache(
                 if advance is not None and progress is None:
                     advance(len(rows))
 
-        return store.encode_parts(texts, parts, progress=progress)
+        return store.encode_parts(texts, parts, seconds=seconds, progress=progress)
     return store.encode(
         texts,
         lambda missing: teacher.encode(missing, advance=advance, **_options(kind)),

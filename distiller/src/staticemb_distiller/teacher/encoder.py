@@ -28,6 +28,9 @@ _ENCODER_CLASSES = {
     "switch_transformers": "SwitchTransformersEncoderModel",
 }
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+# `torch_dtype` became `dtype` in transformers 5.
+DTYPE_ARGUMENT = "torch_dtype" if transformers.__version__.startswith("4.") else "dtype"
+"""The name of the number type among the arguments of `from_pretrained`."""
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 """The package index of torch without CUDA for Linux; torch on PyPI includes CUDA."""
 _HUGE = 10**9  # tokenizers without a limit state 1e30
@@ -144,7 +147,12 @@ def load_encoder(
     except torch.cuda.OutOfMemoryError as error:
         raise TeacherError(f"{folder}: the teacher does not fit on {device}") from error
     positions = _positions(model)
-    max_length = int(min(fast_tokenizer.model_max_length, _HUGE))
+    longest = fast_tokenizer.model_max_length
+    if not isinstance(longest, int | float) or not longest > 0:
+        raise TeacherError(
+            f"{folder}: model_max_length: expected a number above 0, found {longest!r}"
+        )
+    max_length = int(min(longest, _HUGE))
     if settings.max_length is None and "model_max_length" not in settings.tokenizer:
         positions_in_config = getattr(config, "max_position_embeddings", -1)  # XLNet: -1, no limit
         max_length = min(
@@ -194,15 +202,13 @@ def _load_model(
         )
     if hasattr(config, "use_cache"):
         config.use_cache = False
-    # `torch_dtype` became `dtype` in transformers 5.
-    dtype_argument = "torch_dtype" if transformers.__version__.startswith("4.") else "dtype"
     model, info = getattr(transformers, name or "AutoModel").from_pretrained(
         folder,
         config=config,
         use_safetensors=True,
         trust_remote_code=trust_remote_code,
         output_loading_info=True,
-        **{dtype_argument: _DTYPES.get(dtype, "auto")},
+        **{DTYPE_ARGUMENT: _DTYPES.get(dtype, "auto")},
     )
     missing = sorted(info["missing_keys"])
     pooler = [key for key in missing if key.split(".")[0] == "pooler"]
@@ -244,7 +250,9 @@ def _explained(folder: Path, *, trust_remote_code: bool) -> Iterator[None]:
         yield
     except SafetensorError as error:
         raise TeacherError(f"{folder}: damaged weights: {error}") from error
-    except (ValueError, OSError, KeyError, ImportError, RuntimeError) as error:
+    except TeacherError:
+        raise
+    except Exception as error:  # a damaged config.json can raise anything
         text = " ".join(str(error).split())
         if not trust_remote_code and "trust_remote_code" in text:
             raise UntrustedCodeError(

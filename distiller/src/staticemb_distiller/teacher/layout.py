@@ -32,7 +32,7 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - JSON is anything
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise TeacherError(f"{path}: expected JSON, found: {error}") from error
 
 
@@ -68,12 +68,19 @@ def read_entries(folder: Path, *, trust_remote_code: bool = False) -> list[Entry
         kind, sub = (item.get("type"), item.get("path")) if isinstance(item, dict) else (None, None)
         if not isinstance(kind, str) or not isinstance(sub, str):
             raise TeacherError(f"{path}: expected `type` and `path`, found {item!r}")
-        if not (folder / sub).resolve().is_relative_to(folder.resolve()):
+        if not _is_inside(folder, sub):
             raise TeacherError(f"{path}: module path {sub!r} leaves the folder")
         if not kind.startswith(LIBRARY_PREFIX) and not trust_remote_code:
             raise UntrustedCodeError(f"{path}: module {kind!r} is the teacher's own code; {TRUST}")
         entries.append(Entry(kind, folder / sub))
     return entries
+
+
+def _is_inside(folder: Path, sub: str) -> bool:
+    try:
+        return (folder / sub).resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError):  # no path: too long, or with characters that paths cannot have
+        return False
 
 
 def read_prompts(folder: Path) -> tuple[dict[str, str], str]:
@@ -90,6 +97,8 @@ def read_prompts(folder: Path) -> tuple[dict[str, str], str]:
     # sentence-transformers writes null if a prompt is not set.
     texts = {name: text for name, text in prompts.items() if isinstance(text, str)}
     default = config.get("default_prompt_name")
-    if default is not None and default not in prompts:
+    if default is None:
+        return texts, ""
+    if not isinstance(default, str) or default not in prompts:
         raise TeacherError(f"{path}: default prompt {default!r} is not among {sorted(prompts)}")
     return texts, texts.get(default, "")

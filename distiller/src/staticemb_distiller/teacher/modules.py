@@ -64,10 +64,10 @@ class PoolingModule(Module):
         modes = config.get("pooling_mode")
         if modes is None:
             modes = [mode for flag, mode in _POOLING_FLAGS.items() if config.get(flag)] or ["mean"]
-        modes = (modes,) if isinstance(modes, str) else tuple(modes)
-        if unknown := [mode for mode in modes if mode not in MODES]:
+        modes = modes if isinstance(modes, list) and modes else [modes]
+        if unknown := [m for m in modes if not isinstance(m, str) or m not in MODES]:
             raise UnsupportedModuleError(f"{path}: unknown pooling mode {unknown[0]!r}")
-        return cls(modes, include_prompt=bool(config.get("include_prompt", True)))
+        return cls(tuple(modes), include_prompt=bool(config.get("include_prompt", True)))
 
     def forward(self, features: dict[str, Tensor], lengths: Tensor, skip: int) -> None:
         """Write `sentence_embedding`."""
@@ -89,7 +89,7 @@ class Dense(Module):
                 self.residual = _linear(weights, "residual", folder)
         name = config.get("activation_function", "torch.nn.modules.activation.Tanh")
         self.activation = _activation(name, folder)
-        self.source, self.target = _names(config)
+        self.source, self.target = _names(config, folder)
 
     @classmethod
     def read(cls, folder: Path) -> "Dense":
@@ -110,7 +110,7 @@ class LayerNorm(Module):
         super().__init__()
         weights = _read_weights(folder)
         weight = _tensor(weights, "norm.weight", folder)
-        self.norm = nn.LayerNorm(weight.shape[0])
+        self.norm = nn.LayerNorm(list(weight.shape))
         self.norm.weight = nn.Parameter(weight)
         self.norm.bias = nn.Parameter(_tensor(weights, "norm.bias", folder))
 
@@ -134,7 +134,7 @@ class Normalize(Module):
     @classmethod
     def read(cls, folder: Path) -> "Normalize":
         """Read config.json; older teachers do not have it."""
-        return cls(*_names(read_object(folder / "config.json")))
+        return cls(*_names(read_object(folder / "config.json"), folder))
 
     def forward(self, features: dict[str, Tensor], lengths: Tensor, skip: int) -> None:
         """Normalize the configured feature."""
@@ -174,9 +174,14 @@ def read_module(entry: Entry) -> Module:
     return _KINDS[entry.kind].read(entry.folder)
 
 
-def _names(config: dict[str, Any]) -> tuple[str, str]:
+def _names(config: dict[str, Any], folder: Path) -> tuple[str, str]:
     source = config.get("module_input_name") or _SENTENCE
-    return source, config.get("module_output_name") or source
+    target = config.get("module_output_name") or source
+    for name in (source, target):
+        if not isinstance(name, str):
+            path = folder / "config.json"
+            raise TeacherError(f"{path}: expected the name of a feature, found {name!r}")
+    return source, target
 
 
 def _read_weights(folder: Path) -> dict[str, Tensor]:

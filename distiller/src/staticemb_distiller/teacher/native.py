@@ -136,7 +136,7 @@ class NativeBackend:
         """Run one token through all modules to check their shapes; return the dimension."""
         try:
             return int(self._sentence([np.array([self._encoder.pad_id])], 0).shape[1])
-        except (RuntimeError, KeyError) as error:
+        except (RuntimeError, LookupError, TypeError, ValueError) as error:
             raise TeacherError(f"the modules do not fit together: {error}") from error
 
     def _tokenize(self, texts: Sequence[str], prompt: str) -> list[NDArray[np.int64]]:
@@ -188,8 +188,9 @@ def _lengths(sequences: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
 def _default_mode(folder: Path) -> str:
     """Return mean pooling, or last-token pooling for a model trained to predict the next token."""
     config = read_object(folder / "config.json")
-    architectures = config.get("architectures") or [""]
-    causal = str(architectures[0]).endswith("ForCausalLM") and config.get("is_causal", True)
+    architectures = config.get("architectures")
+    first = architectures[0] if isinstance(architectures, list) and architectures else ""
+    causal = str(first).endswith("ForCausalLM") and config.get("is_causal", True)
     return "lasttoken" if causal else "mean"
 
 

@@ -71,7 +71,8 @@ def open_teacher(
         )
     if is_teacher(spec):
         return cast("TextEncoder", spec)
-    if callable(spec):
+    # An open SentenceTransformer can be called, but not with texts.
+    if callable(spec) and not hasattr(spec, "encode"):
         from .function import FunctionTeacher
 
         return FunctionTeacher(spec, tokenizer=tokenizer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import os
 import queue
 import threading
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..corpus.surrogates import without_surrogates
 from ..errors import TeacherError
 from .server_connection import RequestRefusedError, ServerConnection
 from .server_spec import ServerSpec
@@ -190,8 +192,7 @@ class ServerTeacher:
         document = kind == "document"
         prefix = self._spec.document_prefix if document else self._spec.query_prefix
         input_type = self._spec.document_type if document else self._spec.query_type
-        # Half a surrogate pair, which JSON files can contain, is no text.
-        sent = [prefix + text.encode(errors="replace").decode() for text in texts if text.strip()]
+        sent = [prefix + without_surrogates(text) for text in texts if text.strip()]
         if len(sent) == len(texts):
             return self._halving(sent, input_type, stop)
         vectors = np.zeros((len(texts), self.dim), np.float32)
@@ -246,9 +247,11 @@ class ServerTeacher:
         """Return the vectors of a response, in the order of the texts."""
         place = self._spec.host
         data = answer.get("data")
-        if not isinstance(data, list) or len(data) != count:
-            found = f"{len(data)}" if isinstance(data, list) else "no list `data`"
-            raise TeacherError(f"{place}: expected {count} vectors, found {found}")
+        if not isinstance(data, list):  # some gateways send their errors with the status 200
+            found = self._connection.shown(json.dumps(answer).encode())
+            raise TeacherError(f"{place}: expected {count} vectors, found no list `data`: {found}")
+        if len(data) != count:
+            raise TeacherError(f"{place}: expected {count} vectors, found {len(data)}")
         rows: dict[int, NDArray[np.float32]] = {}
         for number, item in enumerate(data):
             if not isinstance(item, dict):

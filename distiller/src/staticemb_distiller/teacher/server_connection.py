@@ -58,7 +58,9 @@ class ServerConnection:
 
     def __init__(self, url: str, key: str, *, tries: int) -> None:
         parts = urlsplit(url)
-        self._scheme, self._host, self._port = parts.scheme, parts.hostname or "", parts.port
+        self._scheme, self._host = parts.scheme, parts.hostname or ""
+        # Without a port, http.client would take the end of an IPv6 address for it.
+        self._port = parts.port or (443 if parts.scheme == "https" else 80)
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._key = key
         self._tries = tries
@@ -72,8 +74,8 @@ class ServerConnection:
         """Send a JSON object, and return the JSON object of the response.
 
         A request is sent again, after a longer and longer random wait or after the time in
-        `Retry-After`, if the connection breaks, the server is busy or fails, or the response is not
-        a JSON object. During the time in `Retry-After` all threads wait.
+        `Retry-After`, if that is above 0, when the connection breaks, the server is busy or fails,
+        or the response is not a JSON object. During the time in `Retry-After` all threads wait.
 
         Args:
             body: The JSON object.
@@ -99,9 +101,9 @@ class ServerConnection:
                     parsed = _object(content)
                     if parsed is not None:
                         return parsed
-                    reason = f"expected a JSON object, found {self._shown(content)}"
+                    reason = f"expected a JSON object, found {self.shown(content)}"
                 else:
-                    reason = f"HTTP {status}: {self._shown(content)}"
+                    reason = f"HTTP {status}: {self.shown(content)}"
                     if status not in _TRANSIENT or _QUOTA.encode() in content:
                         self._refuse(status, reason)
                 asked = _retry_after(headers)
@@ -114,7 +116,7 @@ class ServerConnection:
     ) -> None:
         with self._lock:
             self.retried += 1
-        if asked is None:
+        if not asked:  # a server that names no time, or a past one
             longest = min(LONGEST_WAIT, FIRST_WAIT * 2**number)
             self._wait(random.uniform(longest / 2, longest), stop)  # noqa: S311 - no secret
             return
@@ -186,7 +188,7 @@ class ServerConnection:
             connection.close()
             self._own.connection = None
 
-    def _shown(self, content: bytes) -> str:
+    def shown(self, content: bytes) -> str:
         """Return the beginning of a response for a message, on one line, without the key."""
         parsed = _object(content) or {}
         error = parsed.get("error", parsed.get("message", parsed.get("detail")))

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..output_file import check_folders, is_stream
+from .cache import TEXTS, remove_vectors
 from .open_teacher import is_server
 from .text_encoder import StreamingEncoder
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
-
-TEXTS = "texts"  # subfolder of the checkpoint
 
 
 def checkpoint_of(teacher: object, output: str | os.PathLike[str]) -> Path | None:
@@ -69,7 +67,7 @@ def paid_vectors(
 
 
 def remove_texts(checkpoint: Path) -> None:
-    """Remove the vectors in a checkpoint, and its folder if nothing else is in it."""
-    shutil.rmtree(checkpoint / TEXTS, ignore_errors=True)
+    """Remove the vectors in a checkpoint, and its folders if nothing else is in them."""
+    remove_vectors(checkpoint / TEXTS)
     with suppress(OSError):  # missing, or the folder has other files
         checkpoint.rmdir()

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import CacheError, TeacherError
 from ..output_file import atomic_file
+from .cache import TEXTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -160,7 +161,7 @@ class Checkpoint:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if not record.exists():
-                if any(folder.iterdir()):
+                if any(entry.name != TEXTS for entry in folder.iterdir()):
                     msg = f"{folder}: expected an empty folder or a checkpoint, found other files"
                     raise CacheError(msg)
                 with atomic_file(record) as temporary:

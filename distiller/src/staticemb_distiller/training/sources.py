@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from ..corpus.records import Record
 from ..corpus.source_spec import named_columns, parse_spec
+from ..corpus.surrogates import without_surrogates
 from ..corpus.table_source import TableSource, header_knob
 from ..errors import TextSourceError, TrainingError
 from .columns import KINDS, ROLES, Kind, Layout, check_columns, is_header, named_layout, recognized
@@ -147,8 +148,7 @@ def _text(where: str, name: str, value: object) -> str:
             raise TrainingError(f"{where}: expected text in column {name!r}, found none")
         kind = type(value).__name__
         raise TextSourceError(f"{where}: expected text in column {name!r}, found {kind}")
-    # JSON can encode an unpaired surrogate, which is not a character.
-    text = value.strip() if value.isascii() else value.encode(errors="replace").decode().strip()
+    text = without_surrogates(value).strip()
     if not text:
         raise TrainingError(f"{where}: expected text in column {name!r}, found none")
     return text
@@ -165,6 +165,8 @@ def _score(where: str, name: str, value: object) -> float:
 
 
 def _label(where: str, name: str, value: object) -> str:
+    if isinstance(value, float) and value.is_integer():  # as Parquet has whole numbers beside nulls
+        value = int(value)
     label = str(value).strip() if isinstance(value, (str, int)) else ""
     if not label:
         raise TrainingError(f"{where}: expected a label in column {name!r}, found {value!r}")

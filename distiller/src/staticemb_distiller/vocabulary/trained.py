@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from ..corpus.sampling import sample
+from ..corpus.surrogates import without_surrogates
 from ..errors import VocabularyError
 from .tokenizer_json import dump
 
@@ -65,8 +66,7 @@ def trained_tokenizer(
         raise VocabularyError(f"kind: expected wordpiece or unigram, found {kind!r}")
     if size is not None and size < 16:
         raise VocabularyError(f"the tokenizer's size: expected at least 16 tokens, found {size}")
-    # JSON can contain half a surrogate pair, which cannot be encoded.
-    whole = (text.encode(errors="replace").decode() for text in texts if text.strip())
+    whole = (without_surrogates(text) for text in texts if text.strip())
     sampled = sample(whole, _SAMPLE)
     if not sampled:
         raise VocabularyError("expected texts to train a tokenizer on, found none")

@@ -10,12 +10,15 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
+from staticemb_distiller.file import Parts, Settings, write
 from staticemb_runtime.cli.layout import Span, columns_of, fit, wrap
 from staticemb_runtime.cli.main import main
 from staticemb_runtime.errors import StaticEmbError
 from staticemb_runtime.search import Index
+from strategies import word_level_tokenizer
 from terminal import Terminal
 
 QUESTIONS = [
@@ -201,6 +204,22 @@ def test_files_after_the_options(folder, run):
     assert "6 new" in notes
     with Index.open(folder / "i.db") as index:
         assert index.get("r0").text == "Order 0"  # the option counts once
+
+
+def test_a_named_model_is_taken_even_if_the_environment_names_it(
+    folder, index, tmp_path, run, monkeypatch
+):
+    other = tmp_path / "other.staticemb"
+    table = np.random.default_rng(0).normal(size=(6, 8)).astype("float32")
+    write(other, Parts(table, word_level_tokenizer(6)), Settings(prefixes=(8,)))
+    monkeypatch.setenv("STATICEMB_MODEL", str(other))
+    add = ["index", folder / "rows.jsonl", "-o", index]
+    for command in (["search", index, "refund"], add):
+        assert run(*command)[0] == 0  # by the index's own model
+    bundle = ["bundle-lambda", "--index", index, "-o", tmp_path / "function.zip"]
+    for command in (["search", index, "refund"], add, bundle):
+        status, _, notes = run(*command, "-m", other)
+        assert (status, str(other) in notes) == (2, True)
 
 
 def test_queries_from_standard_input(index, run, monkeypatch, tmp_path):

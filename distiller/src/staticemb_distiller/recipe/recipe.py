@@ -172,8 +172,8 @@ class Recipe(Knobs):
     kernel_dims: int = knob(
         0,
         "number of dimensions to add, even, in which only nearly equal tokens match: vectors then "
-        "find documents by their words as well. For vector search without BM25; 640 suits dims=256 "
-        'and "all"',
+        "find documents by their words as well. For vector search without BM25; 640 suits the "
+        'default of dims=, and dims="all"',
     )
     prefixes: tuple[int, ...] = knob(
         (), "lengths that the file recommends to truncate vectors to; empty: powers of two from 32"

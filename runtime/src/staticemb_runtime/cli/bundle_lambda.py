@@ -51,8 +51,8 @@ def add_parser(commands: argparse._SubParsersAction[Any], model: argparse.Argume
         "bundle-lambda",
         parents=[model],
         help="build a zip file for AWS Lambda",
-        description="Build a zip file for AWS Lambda: this package, a model, numpy and tokenizers, "
-        "and a search index if one is given.",
+        description="Build a zip file for AWS Lambda: this package, a model in one file, numpy and "
+        "tokenizers, and a search index if one is given.",
     )
     parser.set_defaults(run=run)
     parser.add_argument(
@@ -92,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
     if output.suffix.lower() != ".zip":
         raise InvalidOptionError(f"--output: expected a name ending in .zip, found {output}")
     # The index names its own model, unless another one is named here.
-    model = None if index is not None and options.model == chosen() else options.model
+    model = chosen() if index is None and options.model is None else options.model
     given = [str(path) for path in (constraint, index) if path is not None]
     refuse_inputs(str(output), [*given, *([] if model is None else [locate(model)])])
     bundle = build(

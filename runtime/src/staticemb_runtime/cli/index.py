@@ -64,15 +64,16 @@ def run(options: argparse.Namespace) -> int:
         raise InvalidOptionError(f"--passage-characters: expected 0 or more, found {characters}")
     output = options.output
     files = FileIndexing(options, StandardError(quiet=options.quiet))
+    model = chosen() if options.model is None else options.model
     # A folder may hold the index that an earlier run made.
-    refuse_inputs(output, [*files.sources.files, *model_files(options.model)])
+    refuse_inputs(output, [*files.sources.files, *model_files(model)])
     if (existing := existing_index(output, options, characters)) is not None:
         existing.close()
     length = PASSAGE_CHARACTERS if characters is None else characters
     with Index.create(
         output,
         # A model that was not named is the one that the index was made with.
-        None if existing is not None and options.model == chosen() else options.model,
+        model if existing is None else options.model,
         passage_characters=length or None,
         exist_ok=True,
         **new_index_options(options),

@@ -53,18 +53,25 @@ def _parser() -> tuple[CommandParser, argparse._SubParsersAction[CommandParser]]
     parser.add_argument("--version", action="version", version=f"staticemb-runtime {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
-    model = CommandParser(add_help=False)
-    model.add_argument("-m", "--model", metavar="MODEL", default=chosen(), help=MODEL_HELP)
+    model = _model_option(chosen())
+    # An index that exists has a model of its own, which the environment does not replace.
+    named = _model_option(None)
 
     encode.add_parser(commands, model)
     classify.add_parser(commands, model)
     similarity.add_parser(commands, model)
     tokens.add_parser(commands, model)
     info.add_parser(commands)
-    index.add_parser(commands, model)
-    search.add_parser(commands, model)
+    index.add_parser(commands, named)
+    search.add_parser(commands)
     export.add_parser(commands)
     dedup.add_parser(commands, model)
     serve.add_parser(commands)
-    bundle_lambda.add_parser(commands, model)
+    bundle_lambda.add_parser(commands, named)
     return parser, commands
+
+
+def _model_option(default: str | None) -> CommandParser:
+    parser = CommandParser(add_help=False)
+    parser.add_argument("-m", "--model", metavar="MODEL", default=default, help=MODEL_HELP)
+    return parser

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from ..encoding.empty_texts import EmptyTexts
 from ..encoding.foreign_texts import ForeignTexts
 from ..errors import InvalidOptionError, MissingPackageError, StaticEmbError
-from ..loading.installed import chosen
 from .layout import Span, Styles, fit, fit_name, terminal_width, visible, wrap
 from .parser import CommandParser
 from .process import given_text, printable
@@ -33,11 +32,10 @@ _SAMPLE = 1000  # documents whose metadata's names are looked at
 _NAMES = 10
 
 
-def add_parser(commands: argparse._SubParsersAction[CommandParser], model: CommandParser) -> None:
+def add_parser(commands: argparse._SubParsersAction[CommandParser]) -> None:
     """Declare the subcommand."""
     search = commands.add_parser(
         "search",
-        parents=[model],
         help="find documents of an index",
         description="Find the documents that answer a query, by their words and their meaning. "
         "Without a query, read queries: at a terminal one after the other, otherwise the lines of "
@@ -46,6 +44,13 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser], model: Comma
     search.set_defaults(run=run)
     search.add_argument("index", metavar="INDEX", help="an index that `staticemb index` made")
     search.add_argument("query", nargs="?", type=given_text, metavar="QUERY", help="the query")
+    search.add_argument(
+        "-m",
+        "--model",
+        metavar="MODEL",
+        help="the index's model, if its file has moved; default: the one that the index names or "
+        "holds",
+    )
     search.add_argument(
         "-k", type=int, default=None, metavar="N", help="the number of hits [10; 5 in a dialog]"
     )
@@ -77,9 +82,7 @@ def run(options: argparse.Namespace) -> int:
     from ..search import Index  # late: it imports numpy and sqlite3
 
     filters = dict(map(_filter, options.filter))
-    # A model that was not named is the one that the index was made with.
-    model = None if options.model == chosen() else options.model
-    with Index.open(options.index, model) as index:
+    with Index.open(options.index, options.model) as index:
         if options.method == "hybrid" and not index.has_full_text():
             note = "no full-text search (FTS5) here: this searches by vectors alone"
             print(f"staticemb: note: {note}", file=sys.stderr)

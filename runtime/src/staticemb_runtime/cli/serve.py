@@ -36,7 +36,7 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser]) -> None:
         "models",
         nargs="*",
         metavar="[NAME=]MODEL",
-        help="files, or installed models' names; requests name a model by NAME [the file's name "
+        help="as for `staticemb encode`; requests name a model by NAME [the file's name "
         f"without suffix]. Default: $STATICEMB_MODEL, else {DEFAULT_MODEL}",
     )
     serve.add_argument(

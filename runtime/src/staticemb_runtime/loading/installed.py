@@ -31,7 +31,8 @@ FILE_NAME: Final = "model.staticemb"
 MODEL_PACKAGES: Final = {"multilingual": "staticemb-model-multilingual"}
 MODEL_VARIABLE: Final = "STATICEMB_MODEL"
 MODEL_HELP: Final = (
-    f"a file, or an installed model's name [${MODEL_VARIABLE}, else {DEFAULT_MODEL}]"
+    "a file, an installed model's name, or a folder of model2vec or sentence-transformers "
+    f"[${MODEL_VARIABLE}, else {DEFAULT_MODEL}]"
 )
 
 _NAME: Final = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"

@@ -82,7 +82,7 @@ class OpenIndex:
             truncate_dim: the length of vectors; None: the model's default.
             words: `words` for BM25 over stemmed English words, which also finds whole words of
                 other languages with blanks; `trigrams` over three characters each, for languages
-                without blanks (queries then need three characters); None for search by vectors
+                without blanks, whose words of one or two are found too; None for search by vectors
                 alone. `auto`: `words` if this Python's sqlite3 has FTS5, else None.
             stop_words: words that queries ignore, in lower case, unless they hold nothing else.
             passage_characters: the length above which documents are cut into passages, at the ends

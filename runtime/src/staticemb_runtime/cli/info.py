@@ -20,7 +20,7 @@ from .terminal import cut
 if TYPE_CHECKING:
     from ..format.parts import ModelParts
 
-# What `info` itself tells of a file: metadata with such a key, which a reader ignores, replace none.
+# What `info` itself tells of a file; metadata of such a key, which a reader ignores, replace none.
 _OWN_FACTS: Final = frozenset(
     {
         *("file", "bytes", "rows", "token_ids", "dtype", "token_weights", "tokenized_by"),

@@ -10,8 +10,6 @@ from ..format import strict_json
 from .refusals import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from starlette.types import Receive, Scope
 
     from .limits import Limits

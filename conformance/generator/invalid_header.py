@@ -167,7 +167,8 @@ def entries() -> Iterator[Invalid]:
                   edited(lambda m: m.update(__metadata__=None)))  # fmt: skip
     yield Invalid("metadata_array", meta, "__metadata__ is an array.",
                   edited(lambda m: m.update(__metadata__=[])))  # fmt: skip
-    for name, value in (("integer", 6), ("null", None), ("boolean", True), ("array", ["6"])):
+    values = {"integer": 6, "negative": -6, "fraction": 6.5, "null": None, "boolean": True}
+    for name, value in {**values, "array": ["6"]}.items():
         yield Invalid(
             f"metadata_value_{name}",
             meta,

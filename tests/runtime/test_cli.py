@@ -189,6 +189,26 @@ def test_info_escapes_what_a_terminal_would_act_on(model):
     assert facts["prefixes"] == [2, 4, 8]
 
 
+def test_no_metadata_replace_what_info_tells_of_a_file(model, tmp_path):
+    content = model.read_bytes()
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    told = json.loads(staticemb("info", model, "--json").stdout)
+    keys = [*(told.keys() - header["__metadata__"].keys() - {"max_tokens"}), "heads"]
+    header["__metadata__"] |= dict.fromkeys(keys, "of a stranger")
+    new = json.dumps(header).encode()
+    new += b" " * (-(8 + len(new)) % 64)
+    path = tmp_path / "m.staticemb"
+    path.write_bytes(len(new).to_bytes(8, "little") + new + content[end:])
+    facts = json.loads(staticemb("info", path, "--json").stdout)
+    assert {key: facts[key] for key in told} == told | {
+        "file": str(path),
+        "bytes": path.stat().st_size,
+    }
+    shown = staticemb("info", path).stdout.decode()
+    assert shown.count("of a stranger") == len(keys)
+
+
 def test_verify_finds_a_changed_byte(model, tmp_path):
     content = bytearray(model.read_bytes())
     content[-1] ^= 1

@@ -130,6 +130,9 @@ def damage(folder, change):
     [
         (lambda head: head.update(n_layers=3), "one linear layer, or two with a hidden layer"),
         (lambda head: head.update(activation="tree"), "softmax, sigmoid or identity, found 'tree'"),
+        (lambda head: head.update(activation=["softmax"]), "softmax, sigmoid or identity"),
+        (lambda head: head.update(n_layers=1.0), r"one linear layer, or two .* found 1\.0 layers"),
+        (lambda head: head.update(n_layers=[1]), "one linear layer, or two"),
         (lambda head: head.update(n_layers=2), "a tensor 'head.1.weight'"),
         (lambda head: head.update(classes=["a", "b"]), "3 classes, strings or numbers, found 2"),
         (lambda head: head.update(classes=["a", "b", "a"]), "classes that differ"),

@@ -61,6 +61,20 @@ def test_a_message_says_what_was_read_expected_and_found(path):
     assert "found 9" in message
 
 
+@pytest.mark.parametrize("number", ["1.5", "-1", "1e0", "9" * 30, "8"])
+@pytest.mark.parametrize("key", ["description", "dim"])
+def test_a_number_in_the_metadata_is_no_string(path, key, number):
+    text = "x" * 40
+    marked = f'"{key}": "{text}"'
+    spoil(path, lambda header: header["__metadata__"].update({key: text}))
+    content = path.read_bytes()
+    assert content.count(marked.encode()) == 1
+    spelled = f'"{key}": {number}'.ljust(len(marked))
+    path.write_bytes(content.replace(marked.encode(), spelled.encode()))
+    with pytest.raises(errors.MetadataNotStringsError):
+        read(path)
+
+
 def test_missing_file_and_folder_are_told_apart(tmp_path):
     with pytest.raises(errors.ModelNotFoundError):
         read(tmp_path / "nothing.staticemb")

@@ -1,6 +1,7 @@
 """The part `pieces`: models that start from it, parts that are refused, hostile arrays."""
 
 import base64
+import contextlib
 import gzip
 import json
 import subprocess
@@ -15,7 +16,12 @@ from tokenizers import Tokenizer, normalizers
 from bert_definitions import SAME_TABLES
 from staticemb_distiller.file import Parts, Settings, write
 from staticemb_runtime import StaticModel
-from staticemb_runtime.errors import InvalidTextError
+from staticemb_runtime.errors import (
+    FormatError,
+    InvalidTextError,
+    StaticEmbError,
+    TokenizerInvalidError,
+)
 from staticemb_runtime.format import read
 from staticemb_runtime.tokenization import charsmap, unigram
 from staticemb_runtime.tokenization.unigram_encoder import open_unigram
@@ -256,6 +262,64 @@ def test_a_short_added_token_leaves_the_model_usable(tmp_path, content):
 
 
 # --- hostile arrays -----------------------------------------------------------------------------
+
+
+def nested(depth: int) -> str:
+    return '{"a":' * depth + "0" + "}" * depth
+
+
+@pytest.mark.parametrize("depth", [100, 600])
+def test_a_definition_that_nests_deep_is_an_error_of_this_package(tmp_path, depth):
+    vocabulary = [("<unk>", 0.0), ("▁", -5.0), ("a", -5.0)]
+    tensors = pieces_tensors(definition(vocabulary), least=1)
+    deep = definition(vocabulary).replace(b'"decoder"', f'"x": {nested(depth)}, "decoder"'.encode())
+    short = json.loads(tensors["pieces.definition"].tobytes())
+    spelled = json.dumps(short)[:-1] + f', "x": {nested(depth)}}}'
+    tensors["pieces.definition"] = np.frombuffer(spelled.encode(), np.uint8)
+    path = saved_as(tmp_path, deep, tensors)
+    with contextlib.suppress(StaticEmbError):
+        read(path, verify=True)
+    with pytest.raises(FormatError):
+        StaticModel.load(path, verify=True)
+    with pytest.raises(FormatError):
+        StaticModel.load(path).encode("a")
+
+
+@pytest.mark.parametrize("depth", [100, 400, 1500])
+def test_a_normalizer_that_nests_deep_is_not_used(tmp_path, depth):
+    vocabulary = [("<unk>", 0.0), ("▁", -5.0), ("a", -5.0)]
+    tokenizer = definition(vocabulary)
+    tensors = pieces_tensors(tokenizer, least=1)
+    step = '{"type": "Sequence", "normalizers": [' * depth + "]}" * depth
+    spelled = tensors["pieces.definition"].tobytes().decode()
+    changed = spelled.replace('"normalizer":null', f'"normalizer":{step}')
+    assert changed != spelled
+    tensors["pieces.definition"] = np.frombuffer(changed.encode(), np.uint8)
+    vectors = StaticModel.load(saved_as(tmp_path, tokenizer, tensors)).encode("a a")
+    plain = StaticModel.load(saved_as(tmp_path, tokenizer, {})).encode("a a")
+    np.testing.assert_array_equal(vectors, plain)
+
+
+@pytest.mark.parametrize(
+    "item", [1, "ab", None, {}, [], ["b"], ["b", None], ["b", "-1"], ["b", True], [1, -1.0],
+             ["b", -1.0, 0], "\ud800b", ["\ud800", -1.0]]
+)  # fmt: skip
+def test_a_vocabulary_of_other_items_is_refused(tmp_path, item):
+    vocabulary = [("<unk>", 0.0), ("▁", -5.0), ("a", -5.0)]
+    members = json.loads(definition(vocabulary))
+    members["model"]["vocab"].append(item)
+    spoiled = json.dumps(members).encode()
+    path = saved_as(tmp_path, spoiled, pieces_tensors(definition(vocabulary), least=1))
+    with pytest.raises(TokenizerInvalidError):
+        StaticModel.load(path, verify=True)
+
+
+def saved_as(folder: Path, tokenizer: bytes, tensors: dict[str, object]) -> Path:
+    """A file of 4 rows with any tokenizer and any optional tensors."""
+    path = folder / f"{len(tensors)}.staticemb"
+    table = np.random.default_rng(0).normal(size=(4, 8)).astype(np.float32)
+    write(path, Parts(table, tokenizer, optional=tensors), Settings())
+    return path
 
 
 @pytest.mark.parametrize("seed", range(30))

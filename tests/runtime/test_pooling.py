@@ -129,6 +129,16 @@ def test_a_text_of_a_million_tokens_is_exact_and_needs_little_memory(kind):
         assert peak < 4_000_000  # as many bytes as the ids have, whose rows would need 64 MB
 
 
+def test_few_columns_of_a_table_that_is_not_cut_evenly_need_little_memory():
+    table = EmbeddingTable(np.ones((3, 8191), np.float32))  # a prime: whole rows are gathered
+    ids = np.zeros(200_000, np.int32)
+    tracemalloc.start()
+    pool(table, ids, np.full(2000, 100), prefix=2)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 60_000_000  # a block of 1,024 rows takes 34 MB
+
+
 def test_the_batch_decides_nothing():
     rng = np.random.default_rng(3)
     lengths = rng.integers(0, 90, 700)

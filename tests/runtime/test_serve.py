@@ -247,6 +247,33 @@ def test_a_search_that_is_invalid_is_refused(server, members, status):
     assert answer["error_type"] == "Validation"
 
 
+def test_an_index_without_full_text_says_so(tmp_path):
+    path = tmp_path / "vectors.db"
+    with Index.create(path, words=None) as index:
+        index.add(DOCUMENTS)
+    with serving("--index", path) as server:
+        assert server.post("/search", {"query": "the deep ocean", "k": 1})[0] == 200
+        status, answer = server.post("/search", {"query": "the deep ocean", "method": "lexical"})
+        assert status == 422
+        assert answer["error"].startswith("method: expected vector or hybrid")
+        assert str(tmp_path) not in answer["error"]
+
+
+def test_a_model_made_for_queries_embeds_no_documents(tmp_path):
+    members = {"dimension": "4", "documents": "teacher", "teacher": "a/b"}
+    optional = {"space.projection": np.ones((4, 8), np.float32)}
+    table = np.random.default_rng(0).normal(size=(6, 8)).astype("float32")
+    key = {"space": json.dumps(members, separators=(",", ":"))}
+    path = tmp_path / "queries.staticemb"
+    write(path, Parts(table, word_level_tokenizer(6), optional=optional), Settings(optional=key))
+    with serving(path) as server:
+        for kind, expected in ((None, 200), ("query", 200), ("document", 400), ("passage", 400)):
+            request = {"input": "w1 w2", "input_type": kind}
+            status, answer = server.post("/v1/embeddings", request)
+            assert status == expected
+            assert status == 200 or answer["error"]["param"] == "input_type"
+
+
 # --- errors --------------------------------------------------------------------------------------
 
 
@@ -413,6 +440,8 @@ def test_limits_name_themselves(tmp_path):
             status, answer = server.post("/v1/embeddings", members)
             assert (status, answer["error"]["code"]) == (413, code)
         assert server.post("/embed", {"inputs": "a" * 101})[0] == 413
+        for query, text, expected in (("a" * 50, "b" * 50, 200), ("a" * 60, "b" * 60, 413)):
+            assert server.post("/rerank", {"query": query, "texts": [text]})[0] == expected
         assert server.get("/v1/models", host="proxy.example")[0] == 200
         status, printed = server.stop()
     assert status == 0

@@ -102,6 +102,7 @@ HARD = [
     "Covid-19, COVID-19", "<mask> a", "a  <mask>  b", "<|endoftext|>a",
     "don't DON'T John's'", "(a,b.c)d",
     "x" * 25, "A\u030a a", "가 가", "北京 市", "",
+    "a\0b", " ".join(f"{letter}\0ox" for letter in "abcdefghijklmnopqrstuvwxyz"),
 ]  # fmt: skip
 
 

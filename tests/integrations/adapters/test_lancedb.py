@@ -54,6 +54,14 @@ def test_rows_without_text_have_no_vector(database):
     assert np.isfinite([row["_distance"] for row in found]).all()
 
 
+def test_a_row_without_text_has_no_vector_where_the_file_has_a_prompt(tmp_path):
+    path = save(tmp_path / "model.staticemb", prompts={"document": "w5 "})
+    function = StaticModelTextEmbeddingFunction.create(name=str(path))
+    null, some = function.generate_embeddings([None, "w1"])
+    assert null is None
+    assert some.any()
+
+
 def test_a_table_refuses_a_file_with_other_vectors(database, tmp_path):
     path = save(tmp_path / "model.staticemb")
     function = StaticModelTextEmbeddingFunction.create(name=str(path))

@@ -20,6 +20,13 @@ from .terminal import cut
 if TYPE_CHECKING:
     from ..format.parts import ModelParts
 
+# What `info` itself tells of a file; metadata of such a key, which a reader ignores, replace none.
+_OWN_FACTS: Final = frozenset(
+    {
+        *("file", "bytes", "rows", "token_ids", "dtype", "token_weights", "tokenized_by"),
+        *("heads", "optional_tensors", "refused_parts", "verified"),
+    }
+)
 _LABELS: Final = 5  # of a head
 _LINES_AROUND: Final = 2  # the command and the next prompt
 
@@ -48,7 +55,11 @@ def run(options: argparse.Namespace) -> int:
     file = open_parts(locate(options.file), verify=options.verify)
     facts = _settings(file)
     described = {SPACE_KEY, *_described_heads(facts.get("heads", {}))}
-    extra = {key: text for key, text in file.metadata.extra.items() if key not in described}
+    extra = {
+        f"metadata.{key}" if key in _OWN_FACTS else key: text
+        for key, text in file.metadata.extra.items()
+        if key not in described
+    }
     facts |= extra
     meta = file.metadata
     facts |= {"digest": meta.digest, "vectors_digest": meta.vectors_digest}

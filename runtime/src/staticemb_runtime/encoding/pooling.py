@@ -36,7 +36,7 @@ import numpy as np
 from .blocks import PaddedBlock, blocks
 from .long_texts import PIECE, Parameters, pool_pieces
 from .sums import add, einsum, integer_sums, weighted_sums
-from .table import EmbeddingTable, Gather, as_floats, check_ids
+from .table import EmbeddingTable, Gather, as_floats, check_ids, gathered_columns
 from .vectors import SAFE_SQUARES, check_dim, normalize
 
 if TYPE_CHECKING:
@@ -135,7 +135,8 @@ class Pooler:
             if table.scale is not None:
                 self._squared_scale = (table.relative_scale[:dims] ** 2).astype(np.float32)
         bytes_each = 2 if self._integers and not self._damped else 4  # of an element in a sum
-        self._tokens = max(PIECE, factor * _ROWS // (self._columns * bytes_each))
+        width = gathered_columns(self._columns, table.dim)
+        self._tokens = max(PIECE, factor * _ROWS // (width * bytes_each))
         self._local = threading.local()
 
     def one(self, ids: NDArray[np.integer[Any]], *, lengths_known: bool = False) -> Floats:

@@ -111,6 +111,16 @@ class EmbeddingTable:
         return lengths
 
 
+def gathered_columns(columns: int, dim: int) -> int:
+    """Return how many columns are gathered for the first ones: a divisor of D.
+
+    Example:
+        >>> gathered_columns(64, 256), gathered_columns(65, 256), gathered_columns(2, 257)
+        (64, 128, 257)
+    """
+    return next(c for c in range(columns, dim + 1) if dim % c == 0)
+
+
 class Gather:
     """A reused buffer for rows of a table, cut to their first columns.
 
@@ -121,10 +131,9 @@ class Gather:
     """
 
     def __init__(self, table: EmbeddingTable, columns: int, tokens: int) -> None:
-        dim = table.dim
-        width = next(c for c in range(columns, dim + 1) if dim % c == 0)
+        width = gathered_columns(columns, table.dim)
         self._rows = table.rows
-        self._factor = dim // width
+        self._factor = table.dim // width
         self._view = table.embeddings.reshape(-1, width)
         self._raw = np.empty((tokens, width), self._view.dtype)
         self._converted: Floats | None = None

@@ -94,7 +94,8 @@ def parse_header(header: bytes, data_bytes: int, source: str) -> Header:
     """
     members = parse_json(header, source)
     values = members.pop("__metadata__", None)
-    if not isinstance(values, dict) or not all(isinstance(v, str) for v in values.values()):
+    # type() and not isinstance(): the parser returns some numbers as a class derived from str.
+    if not isinstance(values, dict) or not all(type(v) is str for v in values.values()):
         found = "none" if values is None else "other values"
         raise MetadataNotStringsError(source, "__metadata__", "an object of strings", found)
     metadata = MetadataReader(values, source)

@@ -52,9 +52,12 @@ def equal_pieces(tensors: Mapping[str, NDArray[Any]], tokenizer: bytes, n_token_
     given = strict_json.loads(
         str(tensors[DEFINITION].data, "utf-8"), number=_Number, integer=_Number
     )
-    if not _equal(members, given):
+    try:
+        if not _equal(members, given):
+            return False
+        pieces = [piece.encode() for piece, _ in vocabulary]
+    except (RecursionError, UnicodeEncodeError):  # nested too deep, or with a lone surrogate
         return False
-    pieces = [piece.encode() for piece, _ in vocabulary]
     scores = np.array([score(number) for _, number in vocabulary])
     lengths = np.fromiter(map(len, pieces), np.int64, len(pieces))
     text = np.frombuffer(b"".join(pieces), np.uint8)

@@ -36,9 +36,20 @@ def check_tokenizer(definition: bytes, n_token_ids: int, source: str) -> None:
             found = f"{token_id} for {token!r}"
             expected = f"ids from 0 to {n_token_ids - 1}"
             raise TokenIdOutOfRangeError(source, "tokenizer", expected, found)
+    for item in members["model"]["vocab"] if model_type(members["model"]) == "Unigram" else ():
+        if not _is_scored(item):
+            expected = "a vocabulary of pairs of a token and a score"
+            raise TokenizerInvalidError(source, "tokenizer", expected, f"{item!r:.60}")
     missing = missing_unknown(members["model"])
     if missing is not None:
         raise TokenizerInvalidError(source, "tokenizer", *missing)
+
+
+def _is_scored(item: object) -> bool:
+    """Tell whether an item of a Unigram vocabulary is a token with its score."""
+    if not isinstance(item, list) or len(item) != 2:
+        return False
+    return isinstance(item[0], str) and type(item[1]) in (int, float)
 
 
 def parse_tokenizer(definition: bytes, source: str) -> dict[str, Any]:

@@ -50,8 +50,11 @@ class StaticModelTextEmbeddingFunction(TextEmbeddingFunction):
 
     def generate_embeddings(self, texts: Any, *_: Any, **__: Any) -> list[Any]:
         """Embed the texts of a column, all in one call; None for those without a known token."""
-        vectors = self._opened.documents(["" if text is None else text for text in texts])
-        return [vector if vector.any() else None for vector in vectors]
+        given = list(texts)
+        vectors = self._opened.documents(["" if text is None else text for text in given])
+        # A prompt gives a null a vector, too.
+        pairs = zip(given, vectors, strict=True)
+        return [None if text is None or not vector.any() else vector for text, vector in pairs]
 
     # A local model gives the same error again, and the callers get that error itself.
     compute_query_embeddings_with_retry = compute_query_embeddings

@@ -20,7 +20,7 @@ from .foreign_folder import CONFIG, HEAD_FILE, head_config
 NAME: Final = "default"
 """The name of the head of a folder, which has no name of its own."""
 
-_KINDS: Final[dict[object, HeadKind]] = {
+_KINDS: Final[dict[str, HeadKind]] = {
     "softmax": "softmax",
     "sigmoid": "sigmoid",
     "identity": "linear",
@@ -52,12 +52,12 @@ def read_foreign_head(folder: str, dim: int, *, normalize: bool) -> Head:
         config, tensors = head_config(Path(folder)), SafetensorsFile(path, mmap=False)
     except StaticEmbError as error:
         raise PartError(str(error)) from error
-    kind = _KINDS.get(config.get("activation", "identity"))
+    activation, n_layers = config.get("activation", "identity"), config.get("n_layers")
+    kind = _KINDS.get(activation) if isinstance(activation, str) else None
     if kind is None:
         expected = "an activation of softmax, sigmoid or identity"
-        _refuse(folder, expected, repr(config.get("activation")))
-    n_layers = config.get("n_layers")
-    if n_layers not in (1, 2):
+        _refuse(folder, expected, repr(activation))
+    if type(n_layers) is not int or n_layers not in (1, 2):
         _refuse(folder, "one linear layer, or two with a hidden layer", f"{n_layers!r} layers")
     layers, width = [], dim
     for number in range(n_layers):

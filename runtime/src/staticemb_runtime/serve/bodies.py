@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING, Any
 
 from ..format import strict_json
 from .refusals import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from starlette.types import Receive, Scope
 
     from .limits import Limits
@@ -50,29 +49,39 @@ class BodyReader:
             raise Refusal("media_type", "content-type: expected application/json")
         if length is not None:
             self._check(length)
-        message = await receive()
-        if not message.get("more_body"):  # the whole body has come with the head
-            if message["type"] == "http.disconnect":
-                raise Disconnected
-            body: bytes = message["body"]
-            self._check(len(body))
-            self._pending += len(body)
-            return body
+        is_late = False
+        task = asyncio.current_task()
+        assert task is not None
+
+        def stop() -> None:
+            nonlocal is_late
+            is_late = True
+            task.cancel()
+
+        # A timer alone: `asyncio.wait_for` would make a task for each request.
+        seconds = self._limits.seconds
+        clock = asyncio.get_running_loop().call_later(seconds, stop)
         try:
-            return await asyncio.wait_for(self._rest(message, receive), self._limits.seconds)
-        except asyncio.TimeoutError:
-            seconds = self._limits.seconds
+            return await self._whole(receive)
+        except asyncio.CancelledError:
+            if not is_late:
+                raise
+            if sys.version_info >= (3, 11):
+                task.uncancel()
             raise Refusal("slow", f"body: expected within {seconds:g} seconds") from None
+        finally:
+            clock.cancel()
 
     def release(self, size: int) -> None:
         """Count the bytes of a body no more."""
         self._pending -= size
 
-    async def _rest(self, message: Mapping[str, Any], receive: Receive) -> bytes:
+    async def _whole(self, receive: Receive) -> bytes:
         body = bytearray()
         complete = False
         try:
             while True:
+                message = await receive()
                 if message["type"] == "http.disconnect":
                     raise Disconnected
                 part = message.get("body", b"")
@@ -82,7 +91,6 @@ class BodyReader:
                 if not message.get("more_body"):
                     complete = True
                     return bytes(body)
-                message = await receive()
         finally:
             if not complete:
                 self._pending -= len(body)

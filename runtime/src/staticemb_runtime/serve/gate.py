@@ -99,13 +99,18 @@ class Gate:
     def _check(self, scope: Scope, path: str) -> Refusal | None:
         """Return why a request may not pass, or None."""
         host = authorization = b""
-        if self._hosts is None and not self._keys:
-            return None
+        has_length = is_chunked = False
         for name, value in scope["headers"]:
             if name == b"host":
                 host = value
             elif name == b"authorization":
                 authorization = value
+            elif name == b"content-length":
+                has_length = True
+            elif name == b"transfer-encoding":
+                is_chunked = True
+        if has_length and is_chunked:  # RFC 9112, section 6.3
+            return Refusal("framing", "content-length: expected none beside transfer-encoding")
         if self._hosts is not None and not _is_allowed(host.decode("latin-1"), self._hosts):
             return Refusal("forbidden", "host: expected localhost, an address or an allowed name")
         # A browser asks with OPTIONS and without a key whether a page of another site may ask.

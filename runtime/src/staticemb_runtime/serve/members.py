@@ -81,6 +81,11 @@ def check_amount(name: str, values: Sequence[str], limits: Limits) -> None:
             param=name,
             code="too_many_texts",
         )
+    check_characters(name, values, limits)
+
+
+def check_characters(name: str, values: Sequence[str], limits: Limits) -> None:
+    """Refuse too many characters."""
     characters = sum(map(len, values))
     if characters > limits.characters:
         raise Refusal(

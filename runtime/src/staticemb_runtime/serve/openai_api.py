@@ -33,6 +33,9 @@ def embeddings(service: Service, decoder: TokenDecoder, members: Mapping[str, An
     dimensions = check.integer(members, "dimensions", 1, model.metadata.dim)
     form = _FORMS[check.string(members, "encoding_format", tuple(_FORMS)) or "float"]
     input_type = check.string(members, "input_type", _INPUT_TYPES)
+    if input_type not in (None, "query") and model._encoder.query_only:
+        expected = "expected query, as the documents of this model have vectors of its teacher"
+        raise invalid("input_type", f"{expected}, found {input_type}")
     prompt = prompt_of(model, input_type)
     served = name or next(iter(service.models))
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # How many looks in a row may find the same state: reading and answering each have their time.
 _LOOKS_WAITING: Final = 1
-_LOOKS_WORKING: Final = 4
+_LOOKS_WORKING: Final = 3
 
 
 class _JoiningTransport:
@@ -64,7 +64,8 @@ class PatientProtocol(H11Protocol):
     """uvicorn's protocol with a clock.
 
     It looks at the connection each `timeout_keep_alive` seconds, and cuts it if it finds the same
-    state again: the same request's head is still incomplete, or the same answer unread.
+    state again: the same request's head is still incomplete, or, after some looks more, the same
+    answer not given or not read to its end.
     """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -92,6 +93,7 @@ class PatientProtocol(H11Protocol):
 
     def _look(self) -> None:
         is_waiting = self.cycle is None or self.cycle.response_complete
+        is_waiting = is_waiting and not self.transport.get_write_buffer_size()
         state = self.cycle, is_waiting
         self._looks = self._looks + 1 if state == self._state else 0
         self._state = state

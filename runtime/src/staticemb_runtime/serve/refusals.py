@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 Dialect = Literal["openai", "tei"]
 Kind = Literal[
+    "framing",
     "not_json",
     "invalid",
     "unauthorized",
@@ -26,6 +27,7 @@ Kind = Literal[
 ]
 
 _STATUS: Final[dict[Kind, int]] = {
+    "framing": 400,
     "not_json": 400,
     "invalid": 422,
     "unauthorized": 401,
@@ -98,4 +100,6 @@ class Refusal(Exception):  # noqa: N818 - it becomes an answer and is never repo
             return [(b"retry-after", b"1")]
         if self.kind == "unauthorized":
             return [(b"www-authenticate", b"Bearer")]
+        if self.kind == "framing":  # what follows may be meant as a body or as a request
+            return [(b"connection", b"close")]
         return []

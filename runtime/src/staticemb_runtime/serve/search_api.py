@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from ..errors import FullTextMissingError
 from ..search.fusion import VECTOR_WEIGHT
 from . import members as check
 from .members import check_known, invalid, shown
@@ -13,7 +14,6 @@ from .service import ALWAYS_THREAD, Answer, Job
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..search import Hit
     from ..search.searching import Method
     from .service import Service
 
@@ -48,19 +48,18 @@ def search(service: Service, members: Mapping[str, Any]) -> Job:
         raise invalid("filter", f"expected an object, found {shown(conditions)}")
 
     def run() -> Answer:
-        hits = index.search(
-            query,
-            count,
-            filter=conditions,
-            method=method,
-            vector_weight=VECTOR_WEIGHT if weight is None else weight,
-        )
-        body = json.dumps({"hits": list(map(_shown, hits))}, separators=(",", ":"))
+        try:
+            hits = index.search(
+                query,
+                count,
+                filter=conditions,
+                method=method,
+                vector_weight=VECTOR_WEIGHT if weight is None else weight,
+            )
+        except FullTextMissingError:  # its message names the file
+            expected = "expected vector or hybrid, as this index has no full-text search"
+            raise invalid("method", f"{expected}, found {method}") from None
+        body = json.dumps({"hits": [hit.to_dict() for hit in hits]}, separators=(",", ":"))
         return Answer(body.encode(), 1)
 
     return Job(ALWAYS_THREAD, run)
-
-
-def _shown(hit: Hit) -> dict[str, Any]:
-    """Return a hit as `staticemb search --json` prints it."""
-    return {**hit._asdict(), "passage": hit.passage._asdict()}

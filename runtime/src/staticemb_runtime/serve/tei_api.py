@@ -60,7 +60,7 @@ def rerank(service: Service, members: Mapping[str, Any]) -> Job:
     name, chosen = check.string(members, "model"), check.string(members, "index")
     query = check.required(check.string(members, "query"), "query")
     texts = check.texts(members, "texts", service.limits)
-    check.check_amount("texts", [query, *texts[1:]], service.limits)
+    check.check_characters("texts", [query, *texts], service.limits)
     return_text = check.flag(members, "return_text")
     is_hybrid = chosen is not None or (name is None and len(service.indexes) == 1)
     if chosen is not None and name is not None:

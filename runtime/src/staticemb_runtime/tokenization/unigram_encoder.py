@@ -217,7 +217,7 @@ def open_unigram(
         return None
     try:
         return UnigramEncoder(pieces, tokenizer)
-    except (ValueError, TypeError, AttributeError, KeyError):
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
         return None
 
 

@@ -200,7 +200,8 @@ class WordTokenizer:
                 return packed
             known = self._dictionary
             new = [word for word in set(words) if word not in known]
-            learned = self._learn_few(splitter, new)
+            # A zero byte cannot be part of a key.
+            learned = None if "\0" in text else self._learn_few(splitter, new)
             if learned is not None:
                 return b"".join([known[w] if w in known else learned[w] for w in words])
         return self._encoder.texts([text]).ids.tobytes()

@@ -309,9 +309,10 @@ def test_a_vocabulary_of_other_items_is_refused(tmp_path, item):
     members = json.loads(definition(vocabulary))
     members["model"]["vocab"].append(item)
     spoiled = json.dumps(members).encode()
-    path = saved_as(tmp_path, spoiled, pieces_tensors(definition(vocabulary), least=1))
-    with pytest.raises(TokenizerInvalidError):
-        StaticModel.load(path, verify=True)
+    for tensors in (pieces_tensors(definition(vocabulary), least=1), {}):
+        path = saved_as(tmp_path, spoiled, tensors)
+        with pytest.raises(TokenizerInvalidError):
+            StaticModel.load(path, verify=True)
 
 
 def saved_as(folder: Path, tokenizer: bytes, tensors: dict[str, object]) -> Path:

@@ -191,7 +191,7 @@ UNREADABLE = {
     "WordPiece with a negative one": ("bert_uncased", {"max_input_chars_per_word": -1}),
     "BPE without merges": ("roberta", {"merges": ...}),
     "a merge out of the vocabulary": ("roberta", {"merges": ["absent alike"]}),
-    "Unigram without scores": ("t5", {"vocab": ["<unk>", "a"], "unk_id": 0}),
+    "Unigram with a fallback of 3": ("t5", {"byte_fallback": 3}),
 }
 
 

@@ -17,7 +17,7 @@ import secrets
 import shutil
 import time
 import zipfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -99,20 +99,13 @@ class TeacherCache:
             CacheError: The vectors have another dimension, or cannot be stored.
         """
         digests, missing = self._missing(texts)
-        started, done = time.monotonic(), len(texts)
-        start = 0
-        while start < len(missing):
-            size = _SHARD
-            if seconds is not None:
-                size = _affordable(start, time.monotonic() - started, seconds)
-            if size < 1:
-                done = int(missing[start])
-                break
+        encoded = 0
+        for rows in _portions(missing, _SHARD, seconds):
             if progress is not None:
-                progress(int(missing[start]), len(texts))
-            rows = missing[start : start + size]
+                progress(int(rows[0]), len(texts))
             self._add(digests[rows], _unit(encode([texts[row] for row in rows])))
-            start += len(rows)
+            encoded += len(rows)
+        done = len(texts) if encoded == len(missing) else int(missing[encoded])
         if progress is not None:
             progress(done, len(texts))
         return self._read(digests[:done])
@@ -143,24 +136,17 @@ class TeacherCache:
             CacheError: As for `encode`, or a vector is missing.
         """
         digests, missing = self._missing(texts)
-        started, start = time.monotonic(), 0
-        counted = len(texts) - len(missing)
+        encoded, counted = 0, len(texts) - len(missing)
         if progress is not None:
             progress(counted, len(texts))
-        while start < len(missing):
-            size = len(missing)
-            if seconds is not None:
-                size = _affordable(start, time.monotonic() - started, seconds)
-            if size < 1:
-                break
-            asked = missing[start : start + size]
+        for asked in _portions(missing, len(missing), seconds):
             for rows, vectors in encode_parts([texts[row] for row in asked]):
                 self._add(digests[asked[rows]], _unit(vectors))
                 counted += len(rows)
                 if progress is not None:
                     progress(counted, len(texts))
-            start += len(asked)
-        done = len(texts) if start == len(missing) else int(missing[start])
+            encoded += len(asked)
+        done = len(texts) if encoded == len(missing) else int(missing[encoded])
         if not self._known(digests[:done]).all():
             raise CacheError(f"{self.folder}: expected a vector of each text, found fewer")
         return self._read(digests[:done])
@@ -246,6 +232,27 @@ def remove_vectors(folder: Path) -> None:
             if _KEY.fullmatch(entry.name):
                 shutil.rmtree(entry, ignore_errors=True)
         folder.rmdir()
+
+
+def _portions(
+    missing: NDArray[np.int64], most: int, seconds: float | None
+) -> Iterator[NDArray[np.int64]]:
+    """Yield the rows of the texts to encode next, until all were or the time is up.
+
+    Args:
+        missing: The rows, the most valuable first.
+        most: The most rows at a time if time is not limited.
+        seconds: The time limit; None: no limit.
+    """
+    started, start = time.monotonic(), 0
+    while start < len(missing):
+        size = most
+        if seconds is not None:
+            size = _affordable(start, time.monotonic() - started, seconds)
+        if size < 1:
+            return
+        yield missing[start : start + size]
+        start += size
 
 
 def _affordable(encoded: int, elapsed: float, seconds: float) -> int:

@@ -9,6 +9,7 @@ import struct
 import subprocess
 import termios
 import time
+from pathlib import Path
 
 SECONDS = 120
 
@@ -49,6 +50,17 @@ class Terminal:
 
     def type(self, text):
         os.write(self.master, text.encode())
+
+    def interrupt(self):
+        """Type Ctrl-C when the process waits for input.
+
+        Python handles a signal that comes just before a read only after the read. A person is too
+        slow for that moment; a test is not.
+        """
+        stat = Path(f"/proc/{self.process.pid}/stat")
+        while stat.exists() and stat.read_bytes().rpartition(b") ")[2][:1] in (b"R", b"D"):
+            time.sleep(0.01)
+        self.type("\x03")
 
     def wait_for(self, pattern):
         """Read until the output matches a regular expression."""

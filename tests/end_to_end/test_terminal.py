@@ -68,7 +68,7 @@ def test_encode_says_that_it_waits_and_answers_each_line():
 def test_ctrl_c_at_a_waiting_encode_is_one_line():
     with Terminal([*RUNTIME, "encode"]) as terminal:
         terminal.wait_for("Ctrl-D ends")
-        terminal.type("\x03")
+        terminal.interrupt()
         status, lines = terminal.finish()
     assert status == 130
     assert lines[1:] == ["^Cstaticemb: interrupted", ""]

@@ -116,12 +116,15 @@ def test_the_same_inputs_give_the_same_bytes(path, wheel, tmp_path):
     assert again.read_bytes() == wheel.read_bytes()
 
 
-def test_the_license_goes_along(path, tmp_path):
-    text = tmp_path / "LICENSE"
+@pytest.mark.parametrize("name", ["LICENSE", "a,b.txt", 'say "yes"', "two\nlines", b"\xff.txt"])
+def test_the_license_goes_along_whatever_its_name(path, tmp_path, name):
+    text = tmp_path / os.fsdecode(name)
     text.write_text("do what you want")
     built = build_wheel(path, tmp_path, Names("some-model", "2"), text)
     with zipfile.ZipFile(built) as archive:
         assert archive.read("some_model-2.dist-info/licenses/LICENSE") == b"do what you want"
+        record = archive.read("some_model-2.dist-info/RECORD").decode()
+    assert sorted(row[0] for row in csv.reader(io.StringIO(record))) == sorted(archive.namelist())
 
 
 def test_the_card_is_the_description_after_the_facts(path, tmp_path, capsys):

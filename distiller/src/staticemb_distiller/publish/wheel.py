@@ -110,7 +110,8 @@ def build_wheel(
         model: a static embedding file, or an installed model's name; all of it is verified.
         folder: the folder for the wheel.
         names: the wheel's names.
-        license_file: the text of the model's license; many licenses require that it is included.
+        license_file: the text of the model's license, `LICENSE` in the wheel; many licenses require
+            that it is included.
         card: a text in Markdown and UTF-8 about the model, such as its data, figures and limits. It
             becomes the wheel's description, after the facts that the file holds.
 
@@ -138,7 +139,7 @@ def build_wheel(
         f"{names.info}/entry_points.txt": entry_point.encode(),
     }
     if license_file is not None:
-        texts[f"{names.info}/licenses/{license_file.name}"] = _read(license_file)
+        texts[f"{names.info}/licenses/LICENSE"] = _read(license_file)
     with reported(output, OutputError):
         folder.mkdir(parents=True, exist_ok=True)
         with atomic_file(output) as temporary:

@@ -65,11 +65,12 @@ def run_shards(
         embedder = ShardEmbedder(settings, model)
         for shard in waiting:
             result = attempt(
+                shard,
                 lambda shard=shard: embedder.embed(  # type: ignore[misc]
                     shard,
                     lambda rows, share: observer.report(shard, rows, share),
                     lambda size, counts: observer.whole(shard, size, counts),
-                )
+                ),
             )
             observer.end(shard, result)
             if isinstance(result, Failure) and result.fatal:

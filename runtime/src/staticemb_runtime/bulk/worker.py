@@ -124,7 +124,7 @@ class Failure(NamedTuple):
     fatal: bool
 
 
-def attempt(embed: Callable[[], Counts]) -> Counts | Failure:
+def attempt(shard: Shard, embed: Callable[[], Counts]) -> Counts | Failure:
     """Embed a shard, and turn errors into a failure of it."""
     try:
         return embed()
@@ -133,7 +133,7 @@ def attempt(embed: Callable[[], Counts]) -> Counts | Failure:
     except StaticEmbError as error:
         return Failure(str(error), fatal=False)
     except MemoryError:
-        return Failure("not enough memory", fatal=False)
+        return Failure(f"{shard.source}: not enough memory", fatal=False)
 
 
 def serve(connection: Connection[Any, Any], settings: RunSettings) -> None:
@@ -150,8 +150,9 @@ def serve(connection: Connection[Any, Any], settings: RunSettings) -> None:
 
         while (shard := connection.recv()) is not None:
             result = attempt(
+                shard,
                 lambda shard=shard: embedder.embed(  # type: ignore[misc]
                     shard, lambda rows, share: connection.send(("report", rows, share)), commit
-                )
+                ),
             )
             connection.send(("end", result))

@@ -314,7 +314,8 @@ class EncodeMethods:
         """Embed documents: `encode` with the file's prompt `document`, if it has one.
 
         An explicit `prompt` or `prompt_name` takes precedence. To use a prompt named `passage` or
-        `corpus`, pass its name. A file whose `space.documents` is `teacher` raises a
+        `corpus`, pass its name: as in sentence-transformers, whose models have an empty prompt
+        `document` unless they define one, it is not used in place of `document`. A file whose `space.documents` is `teacher` raises a
         `QueryOnlyError`: its teacher embeds documents, and `project` takes their vectors.
         `as_query=True` embeds them by the file's table all the same.
         """

@@ -242,6 +242,7 @@ class EncodeMethods:
             InvalidDimensionError: `truncate_dim` is below 1 or above the file's dimension.
             InvalidOptionError: another parameter has an invalid value.
             FormatError: the file's tokenizer is invalid, or does not fit its table.
+            MissingPackageError: the file's tokenizer needs `tokenizers`, which is not installed.
             FileChangedError: the file was modified after it was loaded (see `load`).
         """
         # A query takes a few microseconds: it must not wait for checks of defaults.

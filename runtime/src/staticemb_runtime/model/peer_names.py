@@ -151,6 +151,7 @@ class PeerNames:
 
         Raises:
             FormatError: the file's tokenizer is invalid.
+            MissingPackageError: `tokenizers` is not installed.
         """
         return self._encoder.embedder.copy_tokenizer()
 

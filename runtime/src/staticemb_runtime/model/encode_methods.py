@@ -314,10 +314,10 @@ class EncodeMethods:
     ) -> Any:  # noqa: ANN401
         """Embed documents: `encode` with the file's prompt `document`, if it has one.
 
-        An explicit `prompt` or `prompt_name` takes precedence. To use a prompt named `passage` or
-        `corpus`, pass its name: as in sentence-transformers, whose models have an empty prompt
-        `document` unless they define one, it is not used in place of `document`. A file whose `space.documents` is `teacher` raises a
-        `QueryOnlyError`: its teacher embeds documents, and `project` takes their vectors.
+        An explicit `prompt` or `prompt_name` takes precedence. A prompt named `passage` or `corpus`
+        is used only if its name is passed, as in sentence-transformers 6, where a model that
+        defines no prompt `document` has an empty one. A file whose `space.documents` is `teacher`
+        raises a `QueryOnlyError`: its teacher embeds documents, and `project` takes their vectors.
         `as_query=True` embeds them by the file's table all the same.
         """
         if not as_query and self._encoder.query_only:

@@ -97,6 +97,11 @@ def test_the_file_travels_and_each_row_is_embedded_once(frame, model_file):
     check_rows(embedded, StaticModel.load(), precision="int8", truncate_dim=64)
 
 
+def test_an_open_model_keeps_its_length(frame, model_file):
+    model = StaticModel.load(model_file, truncate_dim=64)
+    check_rows(embed_dataframe(frame, model), model)
+
+
 def test_an_installed_model_goes_by_its_name(frame, tmp_path):
     embedded = embed_dataframe(frame, "minilm-en-small")
     assert dict(embedded.dtypes)["embedding"] == "array<float>"

@@ -43,8 +43,7 @@ def test_ids_are_those_of_tokenizers(members, data):
     for text in data.draw(st.lists(texts, min_size=1, max_size=4)):
         assert tokenizer.ids(text) == ids(library, text)
         cut = tokenizer.rules.split(text)
-        assert tokenizer.rules.holds_added(text) == any(isinstance(piece, int) for piece in cut)
-        if not tokenizer.rules.holds_added(text):
+        if not any(isinstance(piece, int) for piece in cut):
             assert tokenizer.rules.words(text) == cut
 
 

@@ -151,6 +151,8 @@ def test_spans_of_texts_that_a_tokenizer_cuts(minilm, tmp_path, side):
     found = explain(model, text, text)
     assert [text[t.start : t.stop] for t in found.a] == [t.piece for t in found.a]
     assert [t.piece for t in found.a] == model.tokenize(text)
+    spans = model.contributions("one one one one one").spans
+    assert spans == ([(8, 11), (12, 15), (16, 19)] if side == "left" else [(0, 3), (4, 7), (8, 11)])
     shutil.rmtree(folder)
 
 

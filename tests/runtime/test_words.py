@@ -7,7 +7,6 @@ import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
@@ -185,26 +184,6 @@ def test_a_lone_surrogate_is_named(name: str, texts: list[str]) -> None:
     assert issubclass(InvalidTextError, StaticEmbError)
     assert issubclass(InvalidTextError, ValueError)
     assert found(tokenizer, ["a b"]) == expected(family_json(name), ["a b"])
-
-
-@pytest.mark.parametrize(
-    ("texts", "message"),
-    [
-        (["fine", 3], "text 1: expected str, found int"),
-        ([b"bytes"], "text 0: expected str, found bytes"),
-        (["fine", None], "text 1: expected str, found NoneType"),
-        ("alone", "expected a sequence of str, found str"),
-    ],
-)
-def test_what_is_no_string_is_named(texts: list[str], message: str) -> None:
-    with pytest.raises(TypeError, match=message):
-        open_tokenizer(family_json("bert_uncased")).encode(texts)
-
-
-def test_numpy_strings() -> None:
-    tokenizer = open_tokenizer(family_json("bert_uncased"))
-    texts = np.array(["the fox", "the dog"])
-    assert found(tokenizer, texts) == expected(family_json("bert_uncased"), ["the fox", "the dog"])
 
 
 @pytest.mark.parametrize("definition", [b"", b"{}", b"\xff\xfe", b'{"model": 3}'])

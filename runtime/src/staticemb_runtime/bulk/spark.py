@@ -61,8 +61,8 @@ def embed_dataframe(
 
     Args:
         frame: the data frame.
-        model: a file or folder, which is sent to the executors; or the name of a model that is
-            installed on them; None: the bundled model.
+        model: a model, a file or a folder, which is sent to the executors; or the name of a model
+            that is installed on them; None: the bundled model.
         options: as in `embed_batches`; `precision` is `float32` or a signed one.
 
     Returns:
@@ -93,6 +93,8 @@ def embed_dataframe(
     kind = types.ArrayType(element, containsNull=False)
     schema = types.StructType([*frame.schema.fields, types.StructField(embedder.field.name, kind)])
     if isinstance(model, StaticModel):
+        if options.get("truncate_dim") is None:
+            options["truncate_dim"] = model.dim  # which its file does not tell
         model = model._encoder.place
     path = None if model is None else locate(model)
     shared = path is not None and path == os.fspath(model) and os.path.exists(path)  # type: ignore[arg-type]

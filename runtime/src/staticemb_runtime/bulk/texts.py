@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypedDict
 
 import numpy as np
 
+from ..encoding.caller_warnings import warn_caller
 from ..encoding.empty_texts import EmptyTexts
 from ..encoding.foreign_texts import ForeignTexts
 from ..encoding.options import check_workers, find_prompt
@@ -194,10 +194,10 @@ class TextEmbedder:
         return vectors, present
 
     def _warn(self, text: str, category: type[Warning]) -> None:
-        """Warn once."""
+        """Warn once, at the line that called this package."""
         if text and category not in self._announced:
             self._announced.add(category)
-            warnings.warn(f"{text} (one warning a model)", category, stacklevel=3)
+            warn_caller(f"{text} (one warning a model)", category)
 
     def _encode(self, texts: Sequence[str | None], empty: EmptyTexts) -> NDArray[Any]:
         options: dict[str, Any] = {**self._options, "prompt": self._prompt, "on_empty": empty}

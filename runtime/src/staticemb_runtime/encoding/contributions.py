@@ -157,11 +157,7 @@ def token_spans(embedder: Embedder, text: str, ids: NDArray[np.int32]) -> list[t
     all_ids, spans = np.array(encoding.ids, np.int64), np.array(encoding.offsets, np.int64)
     if unknown is not None:
         spans, all_ids = spans[all_ids != unknown], all_ids[all_ids != unknown]
-    # A model keeps the first tokens of a long text, or the last ones.
-    kept = (
-        slice(None, len(ids))
-        if np.array_equal(all_ids[: len(ids)], ids)
-        else slice(-len(ids), None)
-    )
+    keeps_end = limits is not None and limits.keep_end
+    kept = slice(-len(ids), None) if keeps_end else slice(len(ids))
     assert np.array_equal(all_ids[kept], ids), "the two tokenizers differ"
     return [(start, end) for start, end in spans[kept].tolist()]

@@ -229,7 +229,7 @@ class Embedder:
             return self._unlimited
 
     def copy_tokenizer(self) -> Tokenizer:
-        """Make a tokenizer of the `tokenizers` library that truncates as this model does.
+        """Make a tokenizer of the `tokenizers` library that cuts texts at `max_tokens`.
 
         Raises:
             FormatError: the file's tokenizer is invalid.

@@ -44,7 +44,7 @@ def chosen() -> str | None:
 
 
 def check_path(path: object, name: str = "model") -> str:
-    """A path as a string.
+    """Return a path as a string.
 
     Raises:
         TypeError: the path is neither a string nor a path object. The system would take an integer

@@ -242,6 +242,7 @@ class EncodeMethods:
             InvalidDimensionError: `truncate_dim` is below 1 or above the file's dimension.
             InvalidOptionError: another parameter has an invalid value.
             FormatError: the file's tokenizer is invalid, or does not fit its table.
+            MissingPackageError: the file's tokenizer needs `tokenizers`, which is not installed.
             FileChangedError: the file was modified after it was loaded (see `load`).
         """
         # A query takes a few microseconds: it must not wait for checks of defaults.
@@ -313,9 +314,10 @@ class EncodeMethods:
     ) -> Any:  # noqa: ANN401
         """Embed documents: `encode` with the file's prompt `document`, if it has one.
 
-        An explicit `prompt` or `prompt_name` takes precedence. To use a prompt named `passage` or
-        `corpus`, pass its name. A file whose `space.documents` is `teacher` raises a
-        `QueryOnlyError`: its teacher embeds documents, and `project` takes their vectors.
+        An explicit `prompt` or `prompt_name` takes precedence. A prompt named `passage` or `corpus`
+        is used only if its name is passed, as in sentence-transformers 6, where a model that
+        defines no prompt `document` has an empty one. A file whose `space.documents` is `teacher`
+        raises a `QueryOnlyError`: its teacher embeds documents, and `project` takes their vectors.
         `as_query=True` embeds them by the file's table all the same.
         """
         if not as_query and self._encoder.query_only:

@@ -145,11 +145,13 @@ class PeerNames:
     def tokenizer(self) -> Tokenizer:
         """The model's tokenizer as an object of the `tokenizers` library.
 
-        It truncates as the model does and does not pad. It is a copy: changing it does not change
-        the model.
+        It keeps `max_seq_length` tokens of a text, unknown ones included, which the model drops,
+        and does not pad. The model calls it with `add_special_tokens=False`. It is a copy: changing
+        it does not change the model.
 
         Raises:
             FormatError: the file's tokenizer is invalid.
+            MissingPackageError: `tokenizers` is not installed.
         """
         return self._encoder.embedder.copy_tokenizer()
 

@@ -125,6 +125,8 @@ class StaticModel(EncodeMethods, TokenMethods, SpaceMethods, HeadMethods, PeerNa
                 cannot be read, or is neither a regular file nor a folder.
             InvalidConfigError: a settings file in the folder is malformed.
             FormatError: the file violates the format; the subclass tells how.
+            MissingPackageError: `verify` is True, and the file's tokenizer needs `tokenizers`,
+                which is not installed.
             InvalidDimensionError: `truncate_dim` is below 1 or above the file's dimension.
         """
         return cls(path, truncate_dim=truncate_dim, verify=verify, mmap=mmap)

@@ -78,10 +78,6 @@ class AddedTokens:
         if done < len(text):
             yield text[done:]
 
-    def holds(self, text: str) -> bool:
-        """Tell whether a text holds an added token."""
-        return next(self._matches(text), None) is not None
-
     def _matches(self, text: str) -> Iterator[tuple[int, int, AddedToken]]:
         """Yield the start and the end of each added token in a text, and the token."""
         if self._firsts is None:

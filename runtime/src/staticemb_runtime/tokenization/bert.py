@@ -58,12 +58,6 @@ class BertRules:
         """
         return [word for word in self._words.apply(text).split(" ") if word]
 
-    def holds_added(self, text: str) -> bool:
-        """Tell whether a text holds an added token, so that `split` must cut it."""
-        if self._raw and self._raw.holds(text):
-            return True
-        return bool(self._late) and self._late.holds(self._normal.apply(text))
-
     def split(self, text: str) -> list[str | int]:
         """Return the normalized words of a text, and the ids of its added tokens, in order.
 

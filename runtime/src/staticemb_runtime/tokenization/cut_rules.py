@@ -100,7 +100,7 @@ def beside_blanks(
             return False
         if plain and PRINTABLE.fullmatch(word) is not None:
             return late_pattern is None or late_pattern.search(word) is None
-        if word[0].isspace() or _extends(word[0]):
+        if word[0].isspace() or joins_before(word[0]):
             return False
         alone = components.normalize(word)
         if not alone or alone.startswith(blanks) or (end and alone.endswith(blanks)):
@@ -114,7 +114,7 @@ def beside_blanks(
     return check
 
 
-def _extends(character: str) -> bool:
+def joins_before(character: str) -> bool:
     """Tell whether a character may join the grapheme cluster before it; some of these do not."""
     return (
         unicodedata.category(character) in {"Mn", "Mc", "Me", "Cf", "Cn", "Co", "Lm", "Sk"}

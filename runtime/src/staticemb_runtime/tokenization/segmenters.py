@@ -24,11 +24,14 @@ from .byte_cut import ByteCut
 if TYPE_CHECKING:
     from .separator_pieces import Plain
 
-# The separators of str.split(). `tokenizers` agrees, except for U+001C to U+001F.
-SPACES: Final = (
-    "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006"
-    "\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+WHITE_SPACE: Final = (
+    "\t\n\x0b\x0c\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009"
+    "\u200a\u2028\u2029\u202f\u205f\u3000"
 )
+"""The characters that Unicode calls white space; `tokenizers` splits at these."""
+OTHER_SPACES: Final = "\x1c\x1d\x1e\x1f"
+"""The characters that `str.split` splits at as well."""
+SPACES: Final = WHITE_SPACE + OTHER_SPACES
 _ASCII_SPACES: Final = [space for space in SPACES if space.isascii()]
 
 

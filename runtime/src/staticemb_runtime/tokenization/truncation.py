@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +29,7 @@ class LimitedTokenizer:
         self._limits = limits
 
     def encode(
-        self, texts: Sequence[str], *, start: int = 0, shared: bool = False
+        self, texts: list[str], *, start: int = 0, shared: bool = False
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Encode texts as `WordTokenizer.encode` does."""
         ids, lengths, mask = self._encode(texts, start, shared=shared)
@@ -46,12 +45,12 @@ class LimitedTokenizer:
         pieces = self._inner.tokens(self._cut([text])[0])
         return [piece for piece, is_kept in zip(pieces, mask.tolist(), strict=True) if is_kept]
 
-    def _cut(self, texts: Sequence[str]) -> Sequence[str]:
+    def _cut(self, texts: list[str]) -> list[str]:
         limit = self._limits.max_characters
         return texts if limit is None else [text[:limit] for text in texts]
 
     def _encode(
-        self, texts: Sequence[str], start: int, *, shared: bool = False
+        self, texts: list[str], start: int, *, shared: bool = False
     ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.bool_]]:
         """Return (N,) ids, (B,) numbers of ids per text, and the (N,) mask of the kept ids."""
         limits = self._limits

@@ -13,14 +13,9 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from .charsmap import CharacterMap
+from .segmenters import WHITE_SPACE
+from .separator_pieces import MARK
 from .unicode_tables import CharacterTable, lowercase
-
-MARK: Final = "▁"
-# Unicode's White_Space. Python also splits at U+001C to U+001F.
-WHITE_SPACE: Final = (
-    "\t\n\x0b\x0c\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009"
-    "\u200a\u2028\u2029\u202f\u205f\u3000"
-)
 
 # A step of the normalizer; it returns None for a text whose normalization it cannot prove.
 Step = Callable[[str], "str | None"]

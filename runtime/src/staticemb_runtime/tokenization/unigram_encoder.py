@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ..format.pieces import read_pieces
-from .segmenters import Dropped, Kept
+from .cut_rules import joins_before
+from .segmenters import OTHER_SPACES, WHITE_SPACE, Dropped, Kept
+from .separator_pieces import MARK
 from .unigram import Unigram
-from .unigram_definition import MARK, WHITE_SPACE, read_components
+from .unigram_definition import read_components
 from .words import WordIds, merge
 
 if TYPE_CHECKING:
@@ -31,8 +33,6 @@ if TYPE_CHECKING:
     from .segmenters import Splitter
     from .words import Words
 
-# Python splits at these, `tokenizers` does not.
-_OTHER_SPACES: Final = "\x1c\x1d\x1e\x1f"
 # Longer texts would take much memory at once: `tokenizers` encodes them.
 _MAX_CHARACTERS: Final = 1 << 20
 
@@ -191,7 +191,7 @@ class UnigramEncoder:
         marked = _marked_whole if self._components.whole else _marked
         if not self._components.splits:
             return marked(normalized.replace(" ", MARK))
-        if any(map(normalized.__contains__, _OTHER_SPACES)):
+        if any(map(normalized.__contains__, OTHER_SPACES)):
             return None
         words = normalized.split()
         if MARK in normalized:
@@ -238,9 +238,8 @@ def _marked_whole(text: str) -> list[str]:
 
 def _is_apart(word: str) -> bool:
     """Tell whether no character at a word's ends can join the blank beside it."""
-    first, last = word[0], word[-1]
-    joins = unicodedata.category(first) in {"Mn", "Mc", "Me", "Cf", "Cn", "Co", "Lm", "Sk"}
+    last = word[-1]
     category = unicodedata.category(last)
     leads = category in {"Cf", "Cn"} or last == "\u0d4e"
     leads = leads or (category == "Lo" and 0x11000 <= ord(last) < 0x12000)
-    return not (joins or leads or first in "\u0e33\u0eb3")
+    return not (leads or joins_before(word[0]))

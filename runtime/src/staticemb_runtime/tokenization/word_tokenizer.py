@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
-from collections.abc import Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
@@ -84,12 +83,12 @@ class WordTokenizer:
         return [self._encoder.token(i) for i in ids.tolist()]
 
     def encode(
-        self, texts: Sequence[str], *, start: int = 0, shared: bool = False
+        self, texts: list[str], *, start: int = 0, shared: bool = False
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Encode texts; their ids follow each other in one array.
 
         Args:
-            texts: B strings.
+            texts: B strings, of no derived class.
             start: the number of the first text in error messages.
             shared: whether several threads share the work. It does not change the results.
 
@@ -97,14 +96,8 @@ class WordTokenizer:
             The ids, shape (N,) int32, and the number of ids of each text, shape (B,) int64, sum N.
 
         Raises:
-            TypeError: an element is not a string, or `texts` is a single string.
             InvalidTextError: a text holds a lone surrogate, or `tokenizers` fails at it.
         """
-        if isinstance(texts, (str, bytes)):
-            raise TypeError(f"texts: expected a sequence of str, found {type(texts).__name__}")
-        texts = list(texts)
-        if set(map(type, texts)) - {str}:
-            texts = [_string(text, index) for index, text in enumerate(texts, start)]
         try:
             ids, counts = self._encode(texts, _SHARED * _BLOCK if shared else _BLOCK)
         except UnicodeEncodeError:
@@ -201,7 +194,7 @@ class WordTokenizer:
             known = self._dictionary
             new = [word for word in set(words) if word not in known]
             # A zero byte cannot be part of a key.
-            learned = None if "\0" in text else self._learn_few(splitter, new)
+            learned = None if "\0" in text else self._learn_few(new)
             if learned is not None:
                 return b"".join([known[w] if w in known else learned[w] for w in words])
         return self._encoder.texts([text]).ids.tobytes()
@@ -213,7 +206,7 @@ class WordTokenizer:
         except KeyError:
             return None
 
-    def _learn_few(self, splitter: Splitter, words: list[str]) -> dict[str, bytes] | None:
+    def _learn_few(self, words: list[str]) -> dict[str, bytes] | None:
         """Encode new words, without unknown ids; None if one is not separable."""
         encoded = self._encoder.words(Words.join([word.encode() for word in words])).split()
         if self._unknown is not None:
@@ -344,15 +337,9 @@ def _concatenate(parts: list[tuple[Ids, IdCounts]]) -> tuple[Ids, IdCounts]:
     return np.concatenate(ids), np.concatenate(counts)
 
 
-def _surrogate(texts: Sequence[str], start: int) -> InvalidTextError:
+def _surrogate(texts: list[str], start: int) -> InvalidTextError:
     """Make the error that names the first lone surrogate."""
     for index, text in enumerate(texts, start):
         if surrogate := lone_surrogate(text):
             return InvalidTextError(f"expected valid Unicode, found {surrogate}", index=index)
     raise AssertionError("no text holds a lone surrogate")
-
-
-def _string(text: object, index: int) -> str:
-    if not isinstance(text, str):
-        raise TypeError(f"text {index}: expected str, found {type(text).__name__}")
-    return str(text)

@@ -71,6 +71,21 @@ def test_documents_with_the_id_of_another_are_counted(folder, run):
     assert "the id of an earlier" not in run("a.csv", "-o", "i.db")[1]
 
 
+def test_the_last_document_of_an_id_stays_in_every_run(folder, run):
+    (folder / "a.csv").write_text("id,text\n1,A bank.\n1,A tree.\n")
+    for counts in ("1 new, 1 replaced, 0 unchanged", "0 new, 0 replaced, 2 unchanged"):
+        assert counts in run("a.csv", "-o", "i.db")[1]
+        with Index.open("i.db") as index:
+            assert index.get("1").text == "A tree."
+
+
+def test_a_length_of_passages_that_no_file_can_hold(folder, run):
+    status, notes = run("docs", "-o", "i.db", "--passage-characters", 1 << 63)
+    assert status == 2
+    assert "passage_characters: expected at most" in notes
+    assert not (folder / "i.db").exists()
+
+
 @pytest.mark.parametrize(
     "option",
     [["--trigrams"], ["--precision", "bits"], ["--truncate-dim", 64], ["--passage-characters", 0]],

@@ -8,12 +8,11 @@ import threading
 from typing import TYPE_CHECKING, Final, Literal
 
 from ..encoding.foreign_texts import ForeignTexts
-from ..encoding.options import check_count
 from ..encoding.vectors import check_dim
 from ..errors import IndexModelError, InvalidOptionError
 from ..model import StaticModel
 from . import schema
-from .arguments import check_choice
+from .arguments import check_choice, passage_limit, words_of
 from .blocks import DTYPES
 from .embedding import DocumentVectors, check_identity, described, open_model
 from .hits import IndexInfo
@@ -94,6 +93,7 @@ class OpenIndex:
 
         Raises:
             InvalidOptionError, InvalidDimensionError: a parameter has an invalid value.
+            TypeError: `stop_words` is one string, or holds anything but strings.
             SearchIndexError: the file exists, or cannot be made; a subclass for each fault.
             FullTextMissingError: `words` needs FTS5, which this Python's sqlite3 lacks.
             StaticEmbError: the model cannot be opened.
@@ -101,8 +101,8 @@ class OpenIndex:
         place = os.fspath(path)
         check_choice("precision", precision, DTYPES)
         check_choice("words", words, ("auto", None, *schema.TOKENIZERS))
-        if passage_characters is not None:
-            check_count("passage_characters", passage_characters)
+        characters = passage_limit(passage_characters)
+        ignored = words_of("stop_words", stop_words)
         if not exist_ok or is_missing(place):
             words = chosen_words(place, words)
             loaded, name = open_model(model)
@@ -113,8 +113,8 @@ class OpenIndex:
                 ),
                 "precision": precision,
                 "words": words,
-                "stop_words": json.dumps(sorted(stop_words)),
-                "passage_characters": passage_characters,
+                "stop_words": json.dumps(sorted(ignored)),
+                "passage_characters": characters,
                 "model": name,
                 **described(loaded),
             }

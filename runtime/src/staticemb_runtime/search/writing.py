@@ -262,6 +262,8 @@ class WritableIndex(OpenIndex):
     ) -> list[collection.NewDocument]:
         """Return the documents that are not stored as they are.
 
+        Of equal ids the last document counts, as it is the one that stays.
+
         Args:
             documents: a batch, without documents of the batch that is being written.
             while_writing: whether one is: then another connection reads.
@@ -272,12 +274,13 @@ class WritableIndex(OpenIndex):
                 other = Store(store.path, writable=False, timeout=TIMEOUT)
                 store = stack.enter_context(contextlib.closing(other))
             connection = stack.enter_context(store.reading())
-            known = {*collection.stored_ids(connection, [str(row.id) for row in documents])}
-            return [
-                document
-                for document in documents
-                if document.id not in known or not collection.is_unchanged(connection, document)
-            ]
+            last = {str(document.id): document for document in documents}
+            unchanged = {
+                id
+                for id in collection.stored_ids(connection, [*last])
+                if collection.is_unchanged(connection, last[id])
+            }
+            return [document for document in documents if document.id not in unchanged]
 
     def _make(
         self,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,7 +18,7 @@ from ..records.places import placed
 from ..records.row_writers import open_rows_writer, row_form
 from .layout import Styles, fit, fit_name, terminal_width
 from .parser import CommandParser
-from .process import printable
+from .process import print_json, printable
 from .sources import Sources, StandardError, add_sources
 from .texts import note_foreign
 
@@ -271,7 +270,7 @@ def _print_json(repetition: _Repetition) -> None:
         "similarity": round(duplicate.similarity, 6),
         "exact": duplicate.exact,
     }
-    print(json.dumps(line, ensure_ascii=False))
+    print_json(line)
 
 
 def _print_groups(groups: dict[int, list[_Repetition]]) -> None:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from growth import check_growth
 from staticemb_runtime import errors
 from staticemb_runtime.cli.main import main
 from staticemb_runtime.cli.prune import SeenDocuments
@@ -215,9 +216,11 @@ def test_documents_of_a_file_that_cannot_be_read_are_not_gone(folder, run):
 
 
 @given(
-    st.dictionaries(st.integers(0, 30).map(str), st.sampled_from(["a/x", "a/y", "b/z", "c"])),
+    st.dictionaries(
+        st.integers(0, 30).map(str), st.sampled_from(["a/x", "a/d/y", "ab", "b/z", "c", "-"])
+    ),
     st.sets(st.integers(0, 30).map(str)),
-    st.sets(st.sampled_from(["a", "a/x", "b", "c", "."]), min_size=1),
+    st.sets(st.sampled_from(["a", "a/x", "a/d", "b", "c", ".", "-"]), min_size=1),
     st.sets(st.sampled_from(["a/x", "b"])),
 )
 def test_gone_is_what_was_not_seen_in_the_given_places(stored, read, given_paths, skipped):
@@ -226,7 +229,8 @@ def test_gone_is_what_was_not_seen_in_the_given_places(stored, read, given_paths
         seen.add(key)
 
     def inside(file, paths):
-        return any(p in (".", file) or file.startswith(f"{p}/") for p in paths)
+        folders = () if file == "-" else paths
+        return file in paths or any(p == "." or file.startswith(f"{p}/") for p in folders)
 
     local = {key: file.replace("/", os.sep) for key, file in stored.items()}
     gone = seen.gone(list(local.items()), given_paths, skipped)
@@ -235,6 +239,14 @@ def test_gone_is_what_was_not_seen_in_the_given_places(stored, read, given_paths
         for key, file in stored.items()
         if key not in read and inside(file, given_paths) and not inside(file, skipped)
     )
+
+
+@pytest.mark.serial
+def test_finding_what_is_gone_takes_linear_time():
+    def search(names):
+        assert SeenDocuments().gone([("1", f"old {name}") for name in names], names, []) == []
+
+    check_growth(search, lambda n: [f"{k}.md" for k in range(n)], ())
 
 
 # --- files that cannot be read ---------------------------------------------------------------

@@ -13,6 +13,7 @@ from ..encoding.progress import Progress
 from ..errors import InvalidOptionError
 from ..loading.installed import model_files
 from ..model import StaticModel
+from ..records.batches import batches
 from ..records.output_file import refuse_inputs
 from ..records.places import placed
 from ..records.row_writers import open_rows_writer, row_form
@@ -243,17 +244,8 @@ def _read_against(
 
 
 def _blocks(sources: Sources) -> Iterator[Sequence[SourceDocument]]:
-    """Cut documents into blocks, of few documents if they are long."""
-    block: list[SourceDocument] = []
-    characters = 0
-    for document in sources:
-        block.append(document)
-        characters += len(document.text)
-        if len(block) == _BLOCK or characters >= SLICE_CHARACTERS:
-            yield block
-            block, characters = [], 0
-    if block:
-        yield block
+    cut = batches(sources, _BLOCK, SLICE_CHARACTERS, lambda document: len(document.text))
+    return (block for block, _ in cut)
 
 
 def _short(document: SourceDocument) -> _Kept:

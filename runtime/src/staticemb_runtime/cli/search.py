@@ -66,8 +66,8 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser]) -> None:
         default=[],
         type=given_text,
         metavar="NAME=VALUE",
-        help="search documents whose metadata hold this value; may be repeated, and all must hold. "
-        "2024 finds the number and the text",
+        help="search documents whose metadata hold this value; may be repeated for other names, "
+        "and all must hold. 2024 finds the number and the text",
     )
     search.add_argument(
         "--explain",

@@ -11,6 +11,7 @@ from ..encoding.foreign_texts import ForeignTexts
 from ..encoding.vectors import check_dim
 from ..errors import IndexModelError, InvalidOptionError
 from ..model import StaticModel
+from ..records.output_file import output_file, refuse_inputs, reported
 from . import schema
 from .arguments import check_choice, passage_limit, words_of
 from .blocks import DTYPES
@@ -253,9 +254,6 @@ class OpenIndex:
             IndexModelError: the index holds no model.
             OutputError: the file cannot be written, or is the index itself.
         """
-        # late: a search needs it not
-        from ..records.output_file import output_file, refuse_inputs, reported
-
         refuse_inputs(os.fspath(path), [self._store.path])
         with self._store.reading() as connection:
             if not has_model(connection):

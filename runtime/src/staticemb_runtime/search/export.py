@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import InvalidOptionError, OutputError
+from ..errors import InvalidOptionError
 from ..records.batches import batches
 from ..records.output_file import output_file, refuse_inputs, reported
+from ..records.parquet import import_parquet
 from . import collection
 from .blocks import read_vectors
 from .settings import read_settings
@@ -80,12 +81,7 @@ def check_target(path: str, index: str) -> None:
     if not path.lower().endswith(".parquet"):
         raise InvalidOptionError(f"{path}: expected a name ending in .parquet")
     refuse_inputs(path, [index])
-    try:
-        import pyarrow.parquet  # noqa: F401 - whether it can be imported
-    except ImportError:
-        raise OutputError(
-            f"{path}: Parquet needs pyarrow: pip install 'staticemb-runtime[parquet]'"
-        ) from None
+    import_parquet(path)
 
 
 def _schema(settings: Settings) -> Any:  # noqa: ANN401 - pyarrow's

@@ -147,6 +147,15 @@ def test_a_changed_document_is_embedded_again(tmp_path, adapted, teacher):
     assert added == (0, 0, len(TEXTS))
 
 
+def test_of_equal_ids_the_last_stays_in_every_run(tmp_path, adapted, teacher):
+    path = tmp_path / "docs.db"
+    twice = [IndexDocument("x", text, {}) for text in TEXTS[:2]]
+    for expected in ((1, 1, 0), (0, 0, 2), (0, 0, 2)):
+        assert index_with_teacher(path, lambda: twice, adapted, teacher=teacher) == expected
+        with Index.open(path) as index:
+            assert index.get("x").text == TEXTS[1]
+
+
 def test_the_teacher_of_another_model_is_refused_before_the_index_is_made(tmp_path, adapted):
     with pytest.raises(SpaceMismatchError):
         index_with_teacher(tmp_path / "a.db", stream(), adapted, teacher=Other(seed=3))

@@ -194,7 +194,8 @@ def test_no_metadata_replace_what_info_tells_of_a_file(model, tmp_path):
     end = 8 + int.from_bytes(content[:8], "little")
     header = json.loads(content[8:end])
     told = json.loads(staticemb("info", model, "--json").stdout)
-    keys = [*(told.keys() - header["__metadata__"].keys() - {"max_tokens"}), "heads"]
+    keys = [*(told.keys() - header["__metadata__"].keys() - {"max_tokens"})]
+    keys += ["heads", "optional_tensors", "refused_parts"]
     header["__metadata__"] |= dict.fromkeys(keys, "of a stranger")
     new = json.dumps(header).encode()
     new += b" " * (-(8 + len(new)) % 64)

@@ -143,6 +143,45 @@ def test_a_filter_of_no_metadata_says_what_there_is(folder, index, run):
     assert notes == ""
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_json_is_utf_8_whatever_the_encoding_of_the_output(tmp_path, encoding):
+    text = "Ein é 漢 🎉 text"
+    (tmp_path / "a.csv").write_text(f"text\n{text}\n{text}\n", encoding="utf-8")
+    calls = {
+        "text": ["search", "i.db", text, "-k", "1", "--json"],
+        "duplicate_of_text": ["dedup", "a.csv", "--json"],
+    }
+    command = [sys.executable, "-m", "staticemb_runtime"]
+    subprocess.run([*command, "index", "a.csv", "-o", "i.db"], cwd=tmp_path, check=True)
+    for name, arguments in calls.items():
+        done = subprocess.run(
+            [*command, *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONIOENCODING": encoding},
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        assert json.loads(done.stdout.decode("utf-8"))[name] == text
+
+
+def test_a_name_in_two_filters_is_refused(index, run):
+    status, lines, notes = run("search", index, "a", "--filter", "day=3", "--filter", "day=4")
+    assert (status, lines) == (2, [])
+    assert "--filter: expected each name once, found 'day' twice" in notes
+    between = 'day={">": 2, "<": 4}'
+    _, lines, _ = run("search", index, "order", "--filter", between, "--json")
+    assert [json.loads(line)["id"] for line in lines] == ["r3"]
+
+
+def test_filters_of_long_numbers_find_text(folder, index, run):
+    digits = "123456789012345678901"
+    (folder / "parts.csv").write_text(f"id,text,part\np,A part.,{digits}\n")
+    run("index", folder / "parts.csv", "-o", index)
+    status, lines, _ = run("search", index, "a part", "--filter", f"part={digits}", "--json")
+    assert status == 0
+    assert [json.loads(line)["id"] for line in lines] == ["p"]
+
+
 def test_filters_and_methods(folder, index, run):
     _, lines, _ = run("search", index, "shipped order", "--filter", "day=3", "--json")
     assert [json.loads(line)["id"] for line in lines] == ["r3"]

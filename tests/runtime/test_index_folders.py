@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from growth import check_growth
 from staticemb_runtime import errors
 from staticemb_runtime.cli.main import main
 from staticemb_runtime.cli.prune import SeenDocuments
@@ -69,6 +70,21 @@ def test_documents_with_the_id_of_another_are_counted(folder, run):
     assert (status, ids()) == (0, {"1", "2", "3"})
     assert "note: 1 document has the id of an earlier one in these files" in notes
     assert "the id of an earlier" not in run("a.csv", "-o", "i.db")[1]
+
+
+def test_the_last_document_of_an_id_stays_in_every_run(folder, run):
+    (folder / "a.csv").write_text("id,text\n1,A bank.\n1,A tree.\n")
+    for counts in ("1 new, 1 replaced, 0 unchanged", "0 new, 0 replaced, 2 unchanged"):
+        assert counts in run("a.csv", "-o", "i.db")[1]
+        with Index.open("i.db") as index:
+            assert index.get("1").text == "A tree."
+
+
+def test_a_length_of_passages_that_no_file_can_hold(folder, run):
+    status, notes = run("docs", "-o", "i.db", "--passage-characters", 1 << 63)
+    assert status == 2
+    assert "passage_characters: expected at most" in notes
+    assert not (folder / "i.db").exists()
 
 
 @pytest.mark.parametrize(
@@ -200,9 +216,11 @@ def test_documents_of_a_file_that_cannot_be_read_are_not_gone(folder, run):
 
 
 @given(
-    st.dictionaries(st.integers(0, 30).map(str), st.sampled_from(["a/x", "a/y", "b/z", "c"])),
+    st.dictionaries(
+        st.integers(0, 30).map(str), st.sampled_from(["a/x", "a/d/y", "ab", "b/z", "c", "-"])
+    ),
     st.sets(st.integers(0, 30).map(str)),
-    st.sets(st.sampled_from(["a", "a/x", "b", "c", "."]), min_size=1),
+    st.sets(st.sampled_from(["a", "a/x", "a/d", "b", "c", ".", "-"]), min_size=1),
     st.sets(st.sampled_from(["a/x", "b"])),
 )
 def test_gone_is_what_was_not_seen_in_the_given_places(stored, read, given_paths, skipped):
@@ -211,7 +229,8 @@ def test_gone_is_what_was_not_seen_in_the_given_places(stored, read, given_paths
         seen.add(key)
 
     def inside(file, paths):
-        return any(p in (".", file) or file.startswith(f"{p}/") for p in paths)
+        folders = () if file == "-" else paths
+        return file in paths or any(p == "." or file.startswith(f"{p}/") for p in folders)
 
     local = {key: file.replace("/", os.sep) for key, file in stored.items()}
     gone = seen.gone(list(local.items()), given_paths, skipped)
@@ -220,6 +239,14 @@ def test_gone_is_what_was_not_seen_in_the_given_places(stored, read, given_paths
         for key, file in stored.items()
         if key not in read and inside(file, given_paths) and not inside(file, skipped)
     )
+
+
+@pytest.mark.serial
+def test_finding_what_is_gone_takes_linear_time():
+    def search(names):
+        assert SeenDocuments().gone([("1", f"old {name}") for name in names], names, []) == []
+
+    check_growth(search, lambda n: [f"{k}.md" for k in range(n)], ())
 
 
 # --- files that cannot be read ---------------------------------------------------------------

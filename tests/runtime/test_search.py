@@ -384,6 +384,17 @@ def test_trigrams_find_what_a_scan_finds(tmp_path_factory, model, texts, runs):
     }
 
 
+@pytest.mark.parametrize("query", ["before", "after", "東京", "都"])
+def test_trigrams_find_what_follows_a_zero_byte(tmp_path, model, query):
+    with Index.create(tmp_path / "i.db", model, words="trigrams") as made:
+        made.add(["before\0after 東京\0都"], ids=["a"])
+        assert [hit.id for hit in made.search(query, method="lexical")] == ["a"]
+        made.delete(["a"])
+        made.check()
+        made.add(["another"], ids=["a"])
+        assert made.search(query, method="lexical") == []
+
+
 @pytest.mark.parametrize(
     ("query", "found", "marked"),
     [
@@ -649,6 +660,7 @@ def test_adding_again_changes_nothing_and_replacing_is_by_id(index):
     assert len(index) == 8
     assert index.delete(["b", "nobody"]) == 1
     assert "b" not in index
+    assert "\udfff" not in index
     with pytest.raises(KeyError):
         index.get("b")
     index.check()
@@ -659,6 +671,16 @@ def test_of_equal_ids_in_a_batch_the_last_stays(tmp_path, model):
         assert made.add(["one", "two", "three"], ids=["x", "y", "x"]) == Added(2, 1, 0)
         assert made.get("x").text == "three"
         assert len(made) == 2
+        made.check()
+
+
+def test_of_equal_ids_the_last_stays_when_they_are_added_again(tmp_path, model):
+    with Index.create(tmp_path / "i.db", model) as made:
+        for expected in (Added(1, 1, 0), Added(0, 0, 2), Added(0, 0, 2)):
+            assert made.add(["one", "two"], ids=["x", "x"]) == expected
+            assert made.get("x").text == "two"
+        assert made.add(["two", "three"], ids=["x", "x"]) == Added(0, 2, 0)
+        assert made.get("x").text == "three"
         made.check()
 
 
@@ -843,9 +865,12 @@ def test_invalid_parameters(index, tmp_path, model):
         {"precision": "int4"},
         {"words": "latin"},
         {"passage_characters": 0},
+        {"passage_characters": 1 << 63},
+        {"stop_words": "the"},
+        {"stop_words": [1]},
         {"truncate_dim": 0},
     ):
-        with pytest.raises((errors.InvalidOptionError, errors.InvalidDimensionError)):
+        with pytest.raises((errors.InvalidOptionError, errors.InvalidDimensionError, TypeError)):
             Index.create(tmp_path / "new.db", model, **options)
     assert not (tmp_path / "new.db").exists()
     with pytest.raises(errors.InvalidDimensionError):

@@ -221,7 +221,9 @@ def _add(
 
     for batch in _batches(documents):
         # Vectors of a table and of its teacher cannot be told apart once they are stored.
-        new = [not by_teacher or not _is_stored(index, document) for document in batch]
+        last = {document.id: document for document in batch} if by_teacher else {}
+        stored = {id_ for id_, document in last.items() if _is_stored(index, document)}
+        new = [document.id not in stored for document in batch]
         vectors.skip(new)
         chosen = [document for document, is_new in zip(batch, new, strict=True) if is_new]
         if chosen:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,12 +13,13 @@ from ..encoding.progress import Progress
 from ..errors import InvalidOptionError
 from ..loading.installed import model_files
 from ..model import StaticModel
+from ..records.batches import batches
 from ..records.output_file import refuse_inputs
 from ..records.places import placed
 from ..records.row_writers import open_rows_writer, row_form
 from .layout import Styles, fit, fit_name, terminal_width
 from .parser import CommandParser
-from .process import printable
+from .process import print_json, printable
 from .sources import Sources, StandardError, add_sources
 from .texts import note_foreign
 
@@ -244,17 +244,8 @@ def _read_against(
 
 
 def _blocks(sources: Sources) -> Iterator[Sequence[SourceDocument]]:
-    """Cut documents into blocks, of few documents if they are long."""
-    block: list[SourceDocument] = []
-    characters = 0
-    for document in sources:
-        block.append(document)
-        characters += len(document.text)
-        if len(block) == _BLOCK or characters >= SLICE_CHARACTERS:
-            yield block
-            block, characters = [], 0
-    if block:
-        yield block
+    cut = batches(sources, _BLOCK, SLICE_CHARACTERS, lambda document: len(document.text))
+    return (block for block, _ in cut)
 
 
 def _short(document: SourceDocument) -> _Kept:
@@ -271,7 +262,7 @@ def _print_json(repetition: _Repetition) -> None:
         "similarity": round(duplicate.similarity, 6),
         "exact": duplicate.exact,
     }
-    print(json.dumps(line, ensure_ascii=False))
+    print_json(line)
 
 
 def _print_groups(groups: dict[int, list[_Repetition]]) -> None:

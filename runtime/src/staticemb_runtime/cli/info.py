@@ -20,13 +20,7 @@ from .terminal import cut
 if TYPE_CHECKING:
     from ..format.parts import ModelParts
 
-# What `info` itself tells of a file; metadata of such a key, which a reader ignores, replace none.
-_OWN_FACTS: Final = frozenset(
-    {
-        *("file", "bytes", "rows", "token_ids", "dtype", "token_weights", "tokenized_by"),
-        *("heads", "optional_tensors", "refused_parts", "verified"),
-    }
-)
+_ABSENT: Final = object()  # the value of a fact that a file does not have
 _LABELS: Final = 5  # of a head
 _LINES_AROUND: Final = 2  # the command and the next prompt
 
@@ -53,17 +47,22 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the facts."""
     file = open_parts(locate(options.file), verify=options.verify)
-    facts = _settings(file)
+    meta = file.metadata
+    first = _settings(file)
+    facts = {name: value for name, value in first.items() if value is not _ABSENT}
+    last = {
+        "digest": meta.digest,
+        "vectors_digest": meta.vectors_digest,
+        "verified": options.verify,
+    }
     described = {SPACE_KEY, *_described_heads(facts.get("heads", {}))}
+    # Metadata that a reader ignores may have any key, and replace no fact.
     extra = {
-        f"metadata.{key}" if key in _OWN_FACTS else key: text
-        for key, text in file.metadata.extra.items()
+        f"metadata.{key}" if key in first | last else key: text
+        for key, text in meta.extra.items()
         if key not in described
     }
-    facts |= extra
-    meta = file.metadata
-    facts |= {"digest": meta.digest, "vectors_digest": meta.vectors_digest}
-    facts["verified"] = options.verify
+    facts |= extra | last
     if options.json:
         print(json.dumps(facts, ensure_ascii=True, indent=2))
     elif options.all or not sys.stdout.isatty():
@@ -74,9 +73,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _settings(file: ModelParts) -> dict[str, Any]:
+    """Return all facts by name, in the order in which they are shown."""
     meta = file.metadata
     n_rows, dim = file.embeddings.shape
-    facts: dict[str, Any] = {
+    is_damped = meta.pooling == "damped_mean"
+    heads = _heads(file)
+    parts = _described_heads(heads)
+    others = [name for name in file.optional if ".".join(name.split(".")[:2]) not in parts]
+    return {
         "file": file.path,
         "bytes": _size(Path(file.path)),
         "format_version": meta.format_version,
@@ -89,35 +93,30 @@ def _settings(file: ModelParts) -> dict[str, Any]:
         "prefixes": list(meta.prefixes),
         "normalize": meta.normalize,
         "pooling": meta.pooling,
+        "damping_beta": meta.damping_beta if is_damped else _ABSENT,
+        "damping_dims": meta.damping_dims if is_damped else _ABSENT,
+        "tokenized_by": tokenized_by(file),
+        "max_tokens": meta.max_tokens,
+        "unknown_token_id": meta.unknown_token_id,
+        "prompts": meta.prompts or _ABSENT,
+        "space": _space(file),
+        "heads": heads or _ABSENT,
+        "optional_tensors": others or _ABSENT,
+        "refused_parts": list(file.refused) or _ABSENT,
     }
-    if meta.pooling == "damped_mean":
-        facts |= {"damping_beta": meta.damping_beta, "damping_dims": meta.damping_dims}
-    facts["tokenized_by"] = tokenized_by(file)
-    facts |= {"max_tokens": meta.max_tokens, "unknown_token_id": meta.unknown_token_id}
-    if meta.prompts:
-        facts["prompts"] = meta.prompts
-    if SPACE_KEY in meta.extra:
-        facts |= _space(file)
-    if heads := _heads(file):
-        facts["heads"] = heads
-    parts = _described_heads(heads)
-    others = [name for name in file.optional if ".".join(name.split(".")[:2]) not in parts]
-    if others:
-        facts["optional_tensors"] = others
-    if file.refused:
-        facts["refused_parts"] = list(file.refused)
-    return facts
 
 
-def _space(file: ModelParts) -> dict[str, Any]:
+def _space(file: ModelParts) -> object:
     """Describe the part `space`; a malformed part is named among the refused parts."""
+    if SPACE_KEY not in file.metadata.extra:
+        return _ABSENT
     from ..format.space import read_space  # late: not every file has the part
 
     try:
         part = read_space(file)
     except PartError as error:
-        return {"space": f"refused: {error}"}
-    return {} if part is None else {"space": part.space._asdict()}
+        return f"refused: {error}"
+    return _ABSENT if part is None else part.space._asdict()
 
 
 def _heads(file: ModelParts) -> dict[str, Any]:

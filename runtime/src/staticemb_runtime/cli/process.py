@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import signal
 import sys
@@ -77,6 +78,13 @@ def run_command(
 def printable(text: str) -> str:
     """Escape characters that a terminal would act on: metadata may be untrusted."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def print_json(value: object) -> None:
+    """Print a value as a line of JSON, in UTF-8 whatever the encoding of standard output."""
+    line = json.dumps(value, ensure_ascii=False) + "\n"
+    # A lone surrogate, which metadata may hold, becomes an escape sequence of JSON.
+    sys.stdout.buffer.write(line.encode("utf-8", "backslashreplace"))
 
 
 def given_text(argument: str) -> str:

@@ -6,10 +6,11 @@ unreadable, and this run did not read the document from any file.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 from array import array
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,13 +71,17 @@ class _Places:
 
     def __init__(self, paths: Iterable[str]) -> None:
         self._paths = {str(Path(path)) for path in paths}
-        folders = (self._paths - {"-"}) - {os.curdir}
-        self._prefixes = tuple(folder.rstrip(os.sep) + os.sep for folder in folders)
+        self._folders = self._paths - {"-"}
+        self._holds = functools.cache(self._hold)
 
     def __contains__(self, file: str) -> bool:
-        if file in self._paths or file.startswith(self._prefixes):
-            return True
-        if os.curdir not in self._paths or file == "-":
-            return False
-        path = Path(file)
-        return not path.is_absolute() and path.parts[0] != os.pardir
+        if file in self._paths or file == "-":
+            return file in self._paths
+        return self._holds(os.path.dirname(file))  # noqa: PTH120 - a path for each row is slow
+
+    def _hold(self, name: str) -> bool:
+        folder = PurePath(name)
+        above = {str(path) for path in (folder, *folder.parents)}
+        if os.pardir in folder.parts:  # it is outside of the working folder
+            above.discard(os.curdir)
+        return not above.isdisjoint(self._folders)

@@ -14,11 +14,11 @@ from ..encoding.foreign_texts import ForeignTexts
 from ..errors import InvalidOptionError, MissingPackageError, StaticEmbError
 from .layout import Span, Styles, fit, fit_name, terminal_width, visible, wrap
 from .parser import CommandParser
-from .process import given_text, printable
+from .process import given_text, print_json, printable
 from .texts import note_empty, note_foreign
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ..model import StaticModel
     from ..search import Explanation, Hit, Index
@@ -66,8 +66,8 @@ def add_parser(commands: argparse._SubParsersAction[CommandParser]) -> None:
         default=[],
         type=given_text,
         metavar="NAME=VALUE",
-        help="search documents whose metadata hold this value; may be repeated, and all must hold. "
-        "2024 finds the number and the text",
+        help="search documents whose metadata hold this value; may be repeated for other names, "
+        "and all must hold. 2024 finds the number and the text",
     )
     search.add_argument(
         "--explain",
@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
     """Search, and print the hits."""
     from ..search import Index  # late: it imports numpy and sqlite3
 
-    filters = dict(map(_filter, options.filter))
+    filters = _filters(options.filter)
     with Index.open(options.index, options.model) as index:
         if options.method == "hybrid" and not index.has_full_text():
             note = "no full-text search (FTS5) here: this searches by vectors alone"
@@ -142,6 +142,18 @@ class _QueryNotes:
             note_foreign(self._foreign)
 
 
+def _filters(arguments: Sequence[str]) -> dict[str, Any]:
+    filters: dict[str, Any] = {}
+    for name, wanted in map(_filter, arguments):
+        if name in filters:
+            raise InvalidOptionError(
+                f"--filter: expected each name once, found {name!r} twice; for a range write "
+                f"""{name}={{">=": 1, "<": 5}}"""
+            )
+        filters[name] = wanted
+    return filters
+
+
 def _filter(argument: str) -> tuple[str, Any]:
     name, equals, value = argument.partition("=")
     if not equals or not name:
@@ -150,7 +162,11 @@ def _filter(argument: str) -> tuple[str, Any]:
         parsed = json.loads(value)
     except (ValueError, RecursionError):
         return name, value
-    return name, parsed if isinstance(parsed, (dict, list)) else [parsed, value]
+    if isinstance(parsed, (dict, list)):
+        return name, parsed
+    # A number of too many digits for a filter is a text, such as that of a part.
+    is_number = not isinstance(parsed, int) or abs(parsed) < 1 << 63
+    return name, [parsed, value] if is_number else value
 
 
 def _unknown_names(index: Index, filters: Mapping[str, Any]) -> str:
@@ -223,7 +239,7 @@ def _print_json(query: str, hits: list[Hit], explained: list[Explanation | None]
                 "query_tokens": [token._asdict() for token in explanation.a],
                 "text_tokens": [token._asdict() for token in explanation.b],
             }
-        print(json.dumps(line, ensure_ascii=False))
+        print_json(line)
 
 
 def _print_hits(hits: list[Hit], explained: list[Explanation | None]) -> None:

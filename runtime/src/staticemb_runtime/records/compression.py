@@ -7,6 +7,8 @@ import os
 import sys
 from typing import IO, Any, Final
 
+from ..errors import OutputError
+
 COMPRESSION_SUFFIXES: Final = (".gz", ".zst")
 """The suffixes of compressed files."""
 
@@ -47,20 +49,33 @@ def decompressed(file: IO[bytes], suffix: str) -> IO[bytes]:
     return file
 
 
-def compressed(file: IO[bytes], suffix: str) -> IO[bytes]:
-    """Compress bytes that are written to a file.
+def compressed(file: IO[bytes], path: str) -> IO[bytes]:
+    """Compress bytes that are written to a file, if its name says so.
 
     Closing the result completes the compressed data and leaves `file` open.
 
+    Args:
+        file: the file.
+        path: its name.
+
+    Returns:
+        A file of the uncompressed bytes; `file` itself if the name has another suffix.
+
     Raises:
-        ImportError: the package for `.zst` is missing.
+        OutputError: the package for `.zst` is missing.
     """
+    suffix = compression_suffix(path)
     if suffix == ".gz":
         import gzip
 
         return gzip.GzipFile("", "wb", fileobj=file, mtime=0)  # type: ignore[return-value]
     if suffix == ".zst":
-        module = _zstd()
+        try:
+            module = _zstd()
+        except ImportError:
+            raise OutputError(
+                f"{path}: writing .zst needs zstandard: pip install 'staticemb-runtime[zstd]'"
+            ) from None
         if module.__name__ == "zstandard":
             writer: IO[bytes] = module.ZstdCompressor().stream_writer(file, closefd=False)
             return writer

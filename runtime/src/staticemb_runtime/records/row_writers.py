@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Final, Protocol
 
 from ..errors import InvalidOptionError, OutputError
-from .compression import COMPRESSION_SUFFIXES, compressed, compression_suffix
+from .compression import COMPRESSION_SUFFIXES, compressed
 from .forms import form_of
 from .output_file import is_stream, output_file, output_name, reported
 from .readers import TEXT_COLUMN, Record
@@ -82,13 +82,7 @@ def open_rows_writer(path: str, added: Callable[[], Schema] | None = None) -> It
             with _parquet_writer(path, file, added) as writer:
                 yield writer
             return
-        suffix = "" if path == "-" else compression_suffix(path)
-        try:
-            stream = compressed(file, suffix)
-        except ImportError:
-            raise OutputError(
-                f"{path}: writing .zst needs zstandard: pip install 'staticemb-runtime[zstd]'"
-            ) from None
+        stream = compressed(file, path)
         with reported(path):
             if form in ("csv", "tsv"):
                 table = _Table(path, stream, "excel-tab" if form == "tsv" else "excel")

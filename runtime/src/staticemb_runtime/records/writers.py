@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import OutputError
-from .compression import compressed, compression_suffix
+from .compression import compressed
 from .output_file import output_name, reported
 from .readers import Record
 from .values import Utf8File, record_cells, record_json
@@ -89,19 +89,6 @@ class Writer:
         for at, vector in enumerate(vectors.tolist()):
             yield f"[{numbers % tuple(vector)}]" if present is None or present[at] else null
 
-    def compressed(self) -> IO[bytes]:
-        """Return the file, or one that compresses what is written to it.
-
-        Raises:
-            OutputError: the package for the compression is missing.
-        """
-        try:
-            return compressed(self.file, compression_suffix(self.path))
-        except ImportError:
-            raise OutputError(
-                f"{self.path}: writing .zst needs zstandard: pip install 'staticemb-runtime[zstd]'"
-            ) from None
-
     def finish(self) -> None:
         """Complete the file after the last record."""
 
@@ -117,7 +104,7 @@ class JsonLinesWriter(Writer):
 
     def __init__(self, path: str, file: IO[bytes], dim: int, dtype: np.dtype[Any]) -> None:
         super().__init__(path, file, dim, dtype)
-        self.lines = self.compressed()
+        self.lines = compressed(file, path)
 
     def add(self, records: Sequence[Record], vectors: NDArray[Any], present: Present) -> None:
         """Add a line for each record."""
@@ -149,7 +136,7 @@ class CsvWriter(Writer):
 
     def __init__(self, path: str, file: IO[bytes], dim: int, dtype: np.dtype[Any]) -> None:
         super().__init__(path, file, dim, dtype)
-        self.lines = self.compressed()
+        self.lines = compressed(file, path)
         self._rows = csv.writer(Utf8File(self.lines), dialect=self.dialect)
         self._names: list[str] = []
 

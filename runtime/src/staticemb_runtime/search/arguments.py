@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import KeysView, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from ..encoding.batching import check_texts as ordered
+from ..encoding.options import check_count
 from ..errors import InvalidOptionError, InvalidTextError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+_LARGEST: Final = (1 << 63) - 1  # an integer of SQLite
 
 
 def matching(name: str, source: Iterator[Any] | None, count: int) -> list[Any] | None:
@@ -61,6 +64,25 @@ def check_choice(name: str, value: object, choices: Iterable[object]) -> None:
     if not (value is None or isinstance(value, str)) or value not in values:
         expected = " or ".join(map(str, values))
         raise InvalidOptionError(f"{name}: expected {expected}, found {value!r:.60}")
+
+
+def words_of(name: str, values: Iterable[object]) -> list[str]:
+    """Return words in any order as a list."""
+    words = [values] if isinstance(values, str) else list(values)
+    strings = [word for word in words if isinstance(word, str)]
+    if isinstance(values, str) or len(strings) < len(words):
+        raise TypeError(f"{name}: expected an iterable of strings, found {values!r:.60}")
+    return strings
+
+
+def passage_limit(value: int | None) -> int | None:
+    """Return the length above which documents are cut, or None."""
+    if value is None:
+        return None
+    length = check_count("passage_characters", value)
+    if length > _LARGEST:
+        raise InvalidOptionError(f"passage_characters: expected at most {_LARGEST}, found {length}")
+    return length
 
 
 def weight(name: str, value: float) -> float:

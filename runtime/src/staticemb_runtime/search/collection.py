@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..errors import InvalidOptionError, NotAnIndexError
+from ..records.batches import batches
 from .blocks import BlockWriter, encode_vectors
 from .hits import Document, PassageSpan
 from .schema import lexical_text
@@ -223,18 +224,11 @@ def page(
     Raises:
         NotAnIndexError: the file is damaged.
     """
-    rows: list[tuple[Any, ...]] = []
-    characters = 0
-    for row in connection.execute(
-        "SELECT number, id, text, metadata, source FROM documents WHERE number > ? "
-        "ORDER BY number LIMIT ?",
-        (after, count),
-    ):
-        _check_document(row[1], row[2])
-        rows.append(row)
-        characters += len(row[2])
-        if characters >= _PAGE_CHARACTERS:
-            break
+    found = connection.execute(
+        "SELECT number, id, text, metadata, source FROM documents WHERE number > ? ORDER BY number",
+        (after,),
+    )
+    rows, _ = next(batches(found, count, _PAGE_CHARACTERS, _characters), ([], False))
     passages = "SELECT id, start, stop FROM passages WHERE document = ? ORDER BY number"
     return [
         (
@@ -300,6 +294,12 @@ def check(connection: sqlite3.Connection) -> None:
     ).fetchone()
     if row is not None:
         raise NotAnIndexError(f"damaged index: passage {row[0]} is missing or invalid")
+
+
+def _characters(row: tuple[Any, ...]) -> int:
+    """Check a document that `page` reads; return its characters."""
+    _check_document(row[1], row[2])
+    return len(row[2])
 
 
 def _check_document(id: object, text: object) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import InvalidOptionError, OutputError
+from ..errors import InvalidOptionError
+from ..records.batches import batches
 from ..records.output_file import output_file, refuse_inputs, reported
+from ..records.parquet import import_parquet
 from . import collection
 from .blocks import read_vectors
 from .settings import read_settings
@@ -79,12 +81,7 @@ def check_target(path: str, index: str) -> None:
     if not path.lower().endswith(".parquet"):
         raise InvalidOptionError(f"{path}: expected a name ending in .parquet")
     refuse_inputs(path, [index])
-    try:
-        import pyarrow.parquet  # noqa: F401 - whether it can be imported
-    except ImportError:
-        raise OutputError(
-            f"{path}: Parquet needs pyarrow: pip install 'staticemb-runtime[parquet]'"
-        ) from None
+    import_parquet(path)
 
 
 def _schema(settings: Settings) -> Any:  # noqa: ANN401 - pyarrow's
@@ -110,17 +107,11 @@ def _groups(
     connection: sqlite3.Connection, settings: Settings
 ) -> Iterator[tuple[list[Row], NDArray[np.float32]]]:
     """Yield n passages and their vectors (n, D), as many as a row group holds."""
-    rows: list[Row] = []
-    ids: list[int] = []
-    characters = 0
-    for id, row in _passages(connection):
-        ids.append(id)
-        rows.append(row)
-        characters += len(row[4])
-        if len(ids) >= _GROUP_PASSAGES or characters >= _GROUP_CHARACTERS:
-            yield rows, read_vectors(connection, ids, settings.dimension, settings.precision)
-            rows, ids, characters = [], [], 0
-    if ids:
+    passages = _passages(connection)
+    for group, _ in batches(
+        passages, _GROUP_PASSAGES, _GROUP_CHARACTERS, lambda passage: len(passage[1][4])
+    ):
+        ids, rows = [id for id, _ in group], [row for _, row in group]
         yield rows, read_vectors(connection, ids, settings.dimension, settings.precision)
 
 

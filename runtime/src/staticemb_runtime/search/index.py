@@ -10,6 +10,7 @@ import numpy as np
 
 from ..encoding.options import check_count
 from ..errors import FullTextMissingError, NotAnIndexError
+from ..format.surrogates import lone_surrogate
 from . import collection
 from .arguments import check_choice, check_texts, in_order, weight
 from .blocks import read_vectors
@@ -54,7 +55,8 @@ class Index(WritableIndex):
 
     def __contains__(self, id: object) -> bool:
         with self._store.reading() as connection:
-            return isinstance(id, str) and collection.get(connection, id) is not None
+            known = isinstance(id, str) and not lone_surrogate(id)
+            return known and bool(collection.stored_ids(connection, [str(id)]))
 
     def get(self, id: str) -> Document:
         """Return a document.

@@ -8,12 +8,12 @@ import threading
 from typing import TYPE_CHECKING, Final, Literal
 
 from ..encoding.foreign_texts import ForeignTexts
-from ..encoding.options import check_count
 from ..encoding.vectors import check_dim
 from ..errors import IndexModelError, InvalidOptionError
 from ..model import StaticModel
+from ..records.output_file import output_file, refuse_inputs, reported
 from . import schema
-from .arguments import check_choice
+from .arguments import check_choice, passage_limit, words_of
 from .blocks import DTYPES
 from .embedding import DocumentVectors, check_identity, described, open_model
 from .hits import IndexInfo
@@ -94,6 +94,7 @@ class OpenIndex:
 
         Raises:
             InvalidOptionError, InvalidDimensionError: a parameter has an invalid value.
+            TypeError: `stop_words` is one string, or holds anything but strings.
             SearchIndexError: the file exists, or cannot be made; a subclass for each fault.
             FullTextMissingError: `words` needs FTS5, which this Python's sqlite3 lacks.
             StaticEmbError: the model cannot be opened.
@@ -101,8 +102,8 @@ class OpenIndex:
         place = os.fspath(path)
         check_choice("precision", precision, DTYPES)
         check_choice("words", words, ("auto", None, *schema.TOKENIZERS))
-        if passage_characters is not None:
-            check_count("passage_characters", passage_characters)
+        characters = passage_limit(passage_characters)
+        ignored = words_of("stop_words", stop_words)
         if not exist_ok or is_missing(place):
             words = chosen_words(place, words)
             loaded, name = open_model(model)
@@ -113,8 +114,8 @@ class OpenIndex:
                 ),
                 "precision": precision,
                 "words": words,
-                "stop_words": json.dumps(sorted(stop_words)),
-                "passage_characters": passage_characters,
+                "stop_words": json.dumps(sorted(ignored)),
+                "passage_characters": characters,
                 "model": name,
                 **described(loaded),
             }
@@ -253,9 +254,6 @@ class OpenIndex:
             IndexModelError: the index holds no model.
             OutputError: the file cannot be written, or is the index itself.
         """
-        # late: a search needs it not
-        from ..records.output_file import output_file, refuse_inputs, reported
-
         refuse_inputs(os.fspath(path), [self._store.path])
         with self._store.reading() as connection:
             if not has_model(connection):

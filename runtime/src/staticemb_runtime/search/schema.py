@@ -10,7 +10,8 @@ Any program that reads SQLite can read an index. Numbers in blobs are little-end
 - `blocks`: 256 places for vectors a row. `id`; `change`, the last change of the row; `live`, how
   many places are in use; `documents`, 256 int64, 0 for a free place; `vectors`.
 - `lexical`: FTS5, contentless. `rowid`, a passage's id; `text`, the passage's; for trigrams two
-  line feeds follow it, so that a word of one or two characters begins a trigram wherever it stands.
+  line feeds follow it, so that a word of one or two characters begins a trigram wherever it stands,
+  and a line feed stands for each zero byte.
 - `model`: the bytes of the model's file, a piece a row. `number`, from 0; `data`.
 
 The vector of passage `p` has place `p % 256` in block `p // 256`. With precision `int8` a vector is
@@ -75,7 +76,8 @@ def lexical_sql(words: str) -> str:
 
 def lexical_text(text: str, words: str | None) -> str:
     """Return what the full-text table holds for a passage."""
-    return text + _TRIGRAM_END if words == "trigrams" else text
+    # FTS5's trigrams end at a zero byte.
+    return text.replace("\0", "\n") + _TRIGRAM_END if words == "trigrams" else text
 
 
 def term_condition(term: str, words: str) -> tuple[str, tuple[str, ...]]:

@@ -10,6 +10,7 @@ from ..encoding.foreign_texts import ForeignTexts
 from ..encoding.options import check_count
 from ..encoding.vectors import check_dim
 from ..errors import InvalidOptionError
+from ..records.batches import batches
 from . import collection
 from .arguments import check_choice, check_texts, in_order, matching
 from .blocks import DTYPES, count_blocks
@@ -26,7 +27,7 @@ from .write_behind import WriteBehind
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import ArrayLike
 
@@ -40,18 +41,8 @@ BATCH_SIZE: Final = 8192
 _BATCH_CHARACTERS: Final = 1 << 24  # of a batch of long documents, which has fewer of them
 
 
-def _batches(texts: Iterable[str], size: int) -> Iterator[tuple[list[str], bool]]:
-    """Yield batches of texts, and whether more of them may follow."""
-    batch: list[str] = []
-    characters = 0
-    for text in texts:
-        batch.append(text)
-        characters += len(text) if isinstance(text, str) else 0
-        if len(batch) == size or characters >= _BATCH_CHARACTERS:
-            yield batch, True
-            batch, characters = [], 0
-    if batch:
-        yield batch, False
+def _length(text: object) -> int:
+    return len(text) if isinstance(text, str) else 0  # `check_texts` refuses it afterwards
 
 
 class WritableIndex(OpenIndex):
@@ -128,7 +119,7 @@ class WritableIndex(OpenIndex):
                     progress(sum(total))
 
         with WriteBehind() as behind:
-            for batch, is_full in _batches(source, size):
+            for batch, is_full in batches(source, size, _BATCH_CHARACTERS, _length):
                 if not read:
                     with self._store.writing():  # an index that cannot be written is an error here
                         pass
@@ -262,6 +253,8 @@ class WritableIndex(OpenIndex):
     ) -> list[collection.NewDocument]:
         """Return the documents that are not stored as they are.
 
+        Of equal ids the last document counts, as it is the one that stays.
+
         Args:
             documents: a batch, without documents of the batch that is being written.
             while_writing: whether one is: then another connection reads.
@@ -272,12 +265,13 @@ class WritableIndex(OpenIndex):
                 other = Store(store.path, writable=False, timeout=TIMEOUT)
                 store = stack.enter_context(contextlib.closing(other))
             connection = stack.enter_context(store.reading())
-            known = {*collection.stored_ids(connection, [str(row.id) for row in documents])}
-            return [
-                document
-                for document in documents
-                if document.id not in known or not collection.is_unchanged(connection, document)
-            ]
+            last = {str(document.id): document for document in documents}
+            unchanged = {
+                id
+                for id in collection.stored_ids(connection, [*last])
+                if collection.is_unchanged(connection, last[id])
+            }
+            return [document for document in documents if document.id not in unchanged]
 
     def _make(
         self,

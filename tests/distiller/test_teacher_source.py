@@ -90,6 +90,7 @@ def test_digest_is_what_sha256sum_prints(folder):
         ("language:\n- de\n- no\n- fr", "", "de,no,fr"),
         ("license: other\nlicense_name: gemma\nlanguage: no", "gemma", "no"),
         ("license: other", "other", ""),
+        ("license: 3\nlanguage: {a: b}", "", ""),
         ("license: [unclosed", "", ""),
         ("- not\n- a mapping", "", ""),
     ],

@@ -91,6 +91,10 @@ def test_the_card_of_a_folder_becomes_metadata(tmp_path, wordpiece):
     assert extra["license"] == "mit"
     assert extra["languages"] == "en de"
     assert str(tmp_path) not in json.dumps(extra)
+    head = "license: other\nlicense_name: gemma\nlanguage: [no, de]\n"
+    (folder / "README.md").write_text(f"---\n{head}---\n")
+    extra = read(convert_folder(folder, tmp_path / "ours.staticemb").path).metadata.extra
+    assert (extra["license"], extra["languages"]) == ("gemma", "no de")
     for strange in ("---\n- [\n---\n", "---\n", "---\nlicense: 3\nlanguage: {a: b}\n---\n", "\xff"):
         (folder / "README.md").write_text(strange, "latin-1")
         convert_folder(folder, tmp_path / "ours.staticemb")

@@ -159,6 +159,9 @@ def test_a_model2vec_folder(tmp_path, table):
     files = ("model.safetensors", "tokenizer.json")
     assert model.bytes == sum((tmp_path / "m2v" / f).stat().st_size for f in files)
     assert model.facts["max_tokens"] == peer.max_length
+    (tmp_path / "m2v/tokenizer.json").write_text("{}", "utf-8")
+    with pytest.raises(EvaluationError, match="m2v: model2vec cannot open it: "):
+        load_model(tmp_path / "m2v")
 
 
 def test_a_sentence_transformers_folder_with_its_prompts(tmp_path, table):
@@ -178,6 +181,35 @@ def test_a_sentence_transformers_folder_with_its_prompts(tmp_path, table):
     prompted = [f"drill {text}" for text in TEXTS]
     np.testing.assert_allclose(model.encode_document(TEXTS), peer.encode(prompted), rtol=1e-5)
     json.dumps(dict(model.facts))
+
+
+DAMAGED = {
+    "pooling": ("1_Pooling/config.json", {"pooling_mode": -1}),
+    "shape of a layer": ("2_Dense/config.json", {"out_features": "x"}),
+    "activation": ("2_Dense/config.json", {"activation_function": -1}),
+    "name of a feature": ("2_Dense/config.json", {"module_input_name": "x"}),
+    "architecture": ("config.json", {"is_causal": "x"}),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_settings_of_another_type_are_one_line(tmp_path, capfd, damage):
+    modules = pytest.importorskip("sentence_transformers.sentence_transformer.modules")
+    from distiller import teachers
+
+    folder = tmp_path / "st"
+    teachers.save(folder, teachers.plain("bert", tmp_path / "b"), extra=[modules.Dense(32, 4)])
+    capfd.readouterr()
+    assert load_model(folder).prefixes == (4,)
+    assert capfd.readouterr().err == ""
+    file, changes = DAMAGED[damage]
+    settings = json.loads((folder / file).read_text("utf-8"))
+    (folder / file).write_text(json.dumps(settings | changes), "utf-8")
+    with pytest.raises(
+        EvaluationError, match="st: sentence-transformers cannot open it: "
+    ) as caught:
+        load_model(folder)
+    assert "\n" not in str(caught.value)
 
 
 def test_the_model_that_wordllama_carries():

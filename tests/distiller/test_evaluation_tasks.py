@@ -84,6 +84,7 @@ def test_lines_end_at_line_feeds_alone(tmp_path):
         ("wordsim/a.tsv", "1\t \ty\n", "row 1: expected a text, found nothing"),
         ("pairs/a.tsv", "0\tx\ty\n2\tx\ty\n", "row 2: expected the label 0 or 1, found '2'"),
         ("clustering/a.tsv", "x\n", "row 1: expected 2 columns"),
+        ("clustering/a.tsv", "x\tone\nx\ttwo\n", "row 2: expected two different labels"),
         ("sts/a.tsv", b"1\tx\ty\n1\tx\t\xff\n", "row 2: expected UTF-8 text, found the byte 0xff"),
     ],
 )
@@ -114,6 +115,7 @@ def test_labels_must_be_those_trained_on(folder):
         ("corpus.jsonl", '{"_id": 3, "text": ""}', 'row 17: expected a string under "_id"'),
         ("corpus.jsonl", '{"_id": "d0", "text": ""}', "row 17: expected a document id not seen"),
         ("queries.jsonl", '{"_id": "q"}', 'row 3: expected a string under "text"'),
+        ("queries.jsonl", '{"_id": "q0", "text": ""}', "row 3: expected a query id not seen"),
         ("qrels/test.tsv", "q0\td999\t1", "row 18: .*'d999'"),
         ("qrels/test.tsv", "q9\td0\t1", "row 18: .*'q9'"),
         ("qrels/test.tsv", "q0\td0\t0.5", "row 18: expected a whole number"),
@@ -124,6 +126,35 @@ def test_a_malformed_retrieval_row_is_named(folder, file, line, message):
         out.write(line + "\n")
     with pytest.raises(EvaluationError, match=message):
         discover(folder, ["retrieval"])
+
+
+@pytest.mark.parametrize("score", ["0.5", "nan", "1e300"])
+def test_a_first_judgment_with_another_score_is_no_header(tmp_path, score):
+    write_beir(tmp_path / "retrieval/r")
+    data.write(tmp_path / "retrieval/r/qrels/test.tsv", [("q0", "d0", score), ("q1", "d2", 1)])
+    with pytest.raises(EvaluationError, match=r"test\.tsv, row 1: expected a (whole )?number"):
+        discover(tmp_path)
+
+
+def test_whole_scores_may_be_written_as_floats(tmp_path):
+    """As pandas and Parquet write a column that had a null."""
+    write_beir(tmp_path / "retrieval/beir")
+    data.write(tmp_path / "retrieval/beir/qrels/test.tsv", [(q, d, 1.0) for q, d in JUDGED])
+    write_parts(
+        tmp_path / "retrieval/nano", "train", [row | {"score": 1.0} for row in ROWS], "parquet"
+    )
+    beir, nano = discover(tmp_path)
+    assert beir.relevance.toarray().tolist() == [[0, 1, 1], [1, 0, 0]]
+    assert (nano.relevance != beir.relevance).nnz == 0
+
+
+def test_blank_lines_of_json_lines_are_skipped(folder):
+    (before,) = discover(folder, ["retrieval"])
+    for file in ("corpus.jsonl", "queries.jsonl"):
+        with (folder / "retrieval/topics" / file).open("a", encoding="utf-8") as out:
+            out.write("\n \n")
+    (after,) = discover(folder, ["retrieval"])
+    assert after.texts == before.texts
 
 
 def test_retrieval_reads_titles_grades_and_queries_that_are_documents(tmp_path):

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.metrics import f1_score
+from sklearn.metrics import f1_score, r2_score
 
 from distiller.tables import write as write_table
 from staticemb_distiller import DistillerError, fit_head
@@ -160,6 +160,18 @@ def test_scores_are_scikit_learns():
     assert np.trace(scores.confusions) == (given_labels == numbers).sum()
 
 
+@pytest.mark.parametrize("wanted", [[3.0], [2.0, 2.0], [1.0, 2.0, 4.0]])
+@pytest.mark.parametrize("given", [2.0, 2.5])
+def test_scores_of_numbers_are_scikit_learns(wanted, given):
+    """A single held-out number, or equal ones, have no variance that R² could divide by."""
+    numbers = np.array(wanted)[:, None]
+    outputs = np.full((len(wanted), 1), given, np.float32)
+    scores = score(Predictions(outputs), Targets("linear", ("value",), numbers))
+    if len(wanted) == 1:  # scikit-learn gives NaN, which JSON cannot hold
+        wanted, outputs = wanted * 2, np.repeat(outputs, 2, axis=0)
+    assert scores.main["R²"] == pytest.approx(r2_score(wanted, outputs[:, 0]), abs=1e-6)
+
+
 def test_thresholds_give_at_least_the_f1_of_one_half():
     random = np.random.default_rng(2)
     wanted = random.random((500, 3)) < [0.05, 0.3, 0.6]
@@ -225,6 +237,7 @@ def test_several_labels_are_read_from_lists_cells_and_columns(tmp_path):
         (["a" * 2000 + "\tx", "b\ty"] * 4, {}, "at most 1024 bytes, found one of 2,000"),
         (["a\tx", "b\ty"] * 4, {"class_weight": {"c": 2}}, "a label of the texts, found 'c'"),
         (["a\tx", "b\ty"] * 4, {"strength": -1.0}, "a number above 0"),
+        (["a\tx", "b\ty"] * 4, {"seed": -1}, "seed: expected a number of at least 0, found -1"),
         (["a\tx", "b\ty"] * 4, {"name": "a b"}, "digits"),
         (["a\tx", "b\ty"], {}, "two texts of a label"),
         (["a\t☃☃", "b\t𓀀"] * 4, {}, "found 8 without any, such as '☃☃', '𓀀', '☃☃'"),

@@ -90,6 +90,7 @@ def test_digest_is_what_sha256sum_prints(folder):
         ("language:\n- de\n- no\n- fr", "", "de,no,fr"),
         ("license: other\nlicense_name: gemma\nlanguage: no", "gemma", "no"),
         ("license: other", "other", ""),
+        ("license: 3\nlanguage: {a: b}", "", ""),
         ("license: [unclosed", "", ""),
         ("- not\n- a mapping", "", ""),
     ],
@@ -299,12 +300,17 @@ DAMAGE: dict[str, tuple[Any, type[Exception], str]] = {
     "padding outside the vocabulary": (
         lambda f: edit(f / "tokenizer_config.json", pad_token="nowhere"),
         errors.TeacherError,
-        "do not fit together",
+        "the teacher cannot run: ",
     ),
     "settings of the architecture of another type": (
         lambda f: edit(f / "config.json", hidden_size=[], num_hidden_layers={}),
         errors.TeacherError,
         "cannot be loaded",
+    ),
+    "setting that only attention reads": (
+        lambda f: edit(f / "config.json", is_causal="x"),
+        errors.TeacherError,
+        "the teacher cannot run: .*is_causal.* must be bool",
     ),
     "default prompt missing": (
         lambda f: edit(f / "config_sentence_transformers.json", default_prompt_name="passage"),
@@ -317,7 +323,7 @@ DAMAGE: dict[str, tuple[Any, type[Exception], str]] = {
             f / "2_Dense" / "model.safetensors",
         ),
         errors.TeacherError,
-        "do not fit together",
+        "the teacher cannot run: ",
     ),
 }
 

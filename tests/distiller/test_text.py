@@ -93,6 +93,7 @@ def broken_gzip():
         ("a.csv", b"text\none\ntwo, cut\n", {}, "line 3: expected 1 columns.*found 2"),
         ("a.tsv", b"id\ttext\n1\ta\tb\n", {"columns": ("text",)}, "line 2: expected 2 .*found 3"),
         ("a.txt", b"good\n\xff\xfe\n", {}, "expected UTF-8, found byte 0xff"),
+        ("a.txt", b"id\ttext\n", {"columns": ("text",)}, "a column 'text', found plain text"),
         ("a.txt.gz", b"not gzip", {}, "cannot be read"),
         ("a.txt.gz", broken_gzip(), {}, "cannot be read"),
         ("a.parquet", b"PAR1not parquet", {}, "expected Parquet"),

@@ -11,7 +11,8 @@ from ..arguments import check_type
 from ..corpus.records import kind_of, open_text, read_lines, read_records, reading
 from ..corpus.source_spec import named_columns
 from ..corpus.surrogates import without_surrogates
-from ..corpus.text_files import files_of, joined
+from ..corpus.text_files import files_of, joined, refuse_columns
+from ..path_checks import is_folder
 
 BLOCK = 8_192
 _TITLE = "title"
@@ -77,6 +78,8 @@ class DocumentFile:
         columns = named_columns(self.text or "")
         for path in self.files or files_of(self.place):
             if kind_of(path) == "plain":
+                if not is_folder(self.place):
+                    refuse_columns(path, columns)
                 with reading(path), open_text(path) as file:
                     yield from (("", line) for line in read_lines(file, path))
                 continue

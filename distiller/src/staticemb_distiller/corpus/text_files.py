@@ -114,8 +114,20 @@ def joined(record: Record, columns: tuple[str, ...], place: str) -> str:
     return " ".join(str(record[name]) for name in columns if record[name])
 
 
+def refuse_columns(path: Path, columns: tuple[str, ...]) -> None:
+    """Refuse columns of a file of plain text: a table by another name would be read as lines.
+
+    Raises:
+        TextSourceError: A column is named.
+    """
+    if columns:
+        raise TextSourceError(f"{path}: expected a column {columns[0]!r}, found plain text by name")
+
+
 def _read(path: Path, columns: tuple[str, ...], *, paragraphs: bool) -> Iterator[str]:
     if kind_of(path) == "plain":
+        if not paragraphs:
+            refuse_columns(path, columns)
         yield from _plain(path, paragraphs=paragraphs)
         return
     for location, record in read_records(path, columns):

@@ -94,6 +94,7 @@ def _read(folder: Path, name: str) -> Task:
     path = folder / kind / f"{stem}.tsv"
     if kind == "clustering":
         labels, texts = _labeled(path)
+        _check_labels(path, labels)
         numbers = np.unique(np.array(labels), return_inverse=True)[1].astype(np.int64)
         return ClusteringTask(kind, name, {"texts": texts}, digests(folder, path), numbers)
     return _pairs(folder, name, path)
@@ -128,6 +129,12 @@ def _labeled(path: Path) -> tuple[list[str], list[str]]:
     return labels, texts
 
 
+def _check_labels(path: Path, labels: Sequence[str]) -> None:
+    """Refuse a single label: every model would have the best score."""
+    if len(set(labels)) < 2:
+        raise bad_row(path, len(labels), "two different labels or more", f"only {labels[0]!r}")
+
+
 def _classification(folder: Path, name: str) -> ClassificationTask:
     stem = name.partition("/")[2]
     train_path, test_path = (folder / f"classification/{stem}-{s}.tsv" for s in ("train", "test"))
@@ -136,15 +143,12 @@ def _classification(folder: Path, name: str) -> ClassificationTask:
             f"{test_path}: expected {train_path.name} in the same folder, found none"
         )
     train_labels, train = _labeled(train_path)
+    _check_labels(train_path, train_labels)
     test_labels, test = _labeled(test_path)
     numbers = {label: i for i, label in enumerate(sorted(set(train_labels)))}
     for row, label in enumerate(test_labels, start=1):
         if label not in numbers:
             raise bad_row(test_path, row, f"a label that {train_path.name} has", repr(label))
-    if len(numbers) < 2:
-        raise bad_row(
-            train_path, len(train), "two different labels or more", f"only {train_labels[0]!r}"
-        )
     return ClassificationTask(
         "classification",
         name,

@@ -78,7 +78,7 @@ def number_in(path: Path, row: int, cell: str, name: str = "score") -> float:
 
 
 def jsonl(path: Path, text_keys: tuple[str, ...]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield each object with its number.
+    """Yield each object with its number; blank lines are skipped.
 
     Args:
         path: the file.
@@ -89,6 +89,8 @@ def jsonl(path: Path, text_keys: tuple[str, ...]) -> Iterator[tuple[int, dict[st
             string.
     """
     for number, line in lines(path):
+        if not line.strip():
+            continue
         try:
             value = json_record(line, f"{path}, row {number}")
         except InputError as error:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from safetensors import SafetensorError
 
 from staticemb_runtime.loading import find_installed, not_installed
 
@@ -179,8 +178,8 @@ def _model2vec(path: Path, name: str) -> FunctionModel:
         ) from None
     try:
         model = StaticModel.from_pretrained(str(path))
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise EvaluationError(f"{path}: model2vec cannot open it: {_first_line(error)}") from None
+    except Exception as error:  # a damaged file can raise anything
+        raise EvaluationError(f"{path}: model2vec cannot open it: {_first_line(error)}") from error
     return FunctionModel(
         name,
         model.encode,
@@ -211,13 +210,13 @@ def _sentence_transformer(path: Path, name: str) -> FunctionModel:
 
     try:
         model = open_sentence_transformer(path)
+        dim = int(model.encode(["a"], show_progress_bar=False).shape[1])
     except TeacherError as error:
         raise EvaluationError(str(error)) from None
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+    except Exception as error:  # a damaged file can raise anything
         raise EvaluationError(
             f"{path}: sentence-transformers cannot open it: {_first_line(error)}"
-        ) from None
-    dim = int(model.encode(["a"], show_progress_bar=False).shape[1])
+        ) from error
     return FunctionModel(
         name,
         lambda texts: model.encode(texts, show_progress_bar=False),

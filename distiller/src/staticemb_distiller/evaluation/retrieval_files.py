@@ -31,6 +31,7 @@ _PARTS = ("corpus", "queries", "qrels")
 _FILE = re.compile(r"(?P<split>.+?)(-\d{5}-of-\d{5})?\.(parquet|jsonl)")
 _ONE_SPLIT = ("train", "test")
 """Names of files of the layout with one collection."""
+_LARGEST_GRADE = 2**31
 
 
 def places(folder: Path) -> dict[str, Place]:
@@ -85,7 +86,7 @@ def read(folder: Path, name: str, place: Place) -> RetrievalTask:
     # Ids are in descending order, so that a stable ranking breaks ties as trec_eval does.
     ids = sorted(corpus, reverse=True)
     column = {id_: i for i, id_ in enumerate(ids)}
-    queries = {r["_id"]: r["text"] for _, _, r in _objects(place["queries"], ("_id", "text"))}
+    queries = read_queries(place["queries"])
     if beir:
         grades = read_judgments(place["qrels"][0], queries, column)
     else:
@@ -126,12 +127,26 @@ def _documents(files: Sequence[Path]) -> dict[str, tuple[str, str]]:
     return corpus
 
 
+def read_queries(files: Sequence[Path]) -> dict[str, str]:
+    """Read the text of each query, by its id.
+
+    Raises:
+        EvaluationError: A row is malformed, or has the id of an earlier row.
+    """
+    queries: dict[str, str] = {}
+    for path, row, entry in _objects(files, ("_id", "text")):
+        if entry["_id"] in queries:
+            raise bad_row(path, row, "a query id not seen before", repr(entry["_id"]))
+        queries[entry["_id"]] = entry["text"]
+    return queries
+
+
 def _objects(
     files: Sequence[Path], text_keys: tuple[str, ...]
 ) -> Iterator[tuple[Path, int, dict[str, Any]]]:
     """Yield each object of JSON lines or Parquet files, with its file and its row."""
     for path in files:
-        rows = jsonl(path, text_keys) if path.suffix == ".jsonl" else _parquet(path, text_keys)
+        rows = (_parquet if path.suffix == ".parquet" else jsonl)(path, text_keys)
         for row, entry in rows:
             yield path, row, entry
 
@@ -157,11 +172,9 @@ def _judgments(
     grades: dict[tuple[str, str], int] = {}
     for path, row, entry in _objects(files, ("query-id",)):
         query, relevant = str(entry["query-id"]), entry.get("corpus-id")
-        grade = entry.get("score", 1)
+        grade = _grade(path, row, str(entry.get("score", 1)))
         if query not in queries:
             raise bad_row(path, row, "a query id of queries", repr(query))
-        if isinstance(grade, bool) or not isinstance(grade, int):
-            raise bad_row(path, row, "a whole number as score", repr(grade))
         documents_of: list[Any] = relevant if isinstance(relevant, list) else [relevant]
         for document in documents_of:
             if not isinstance(document, str) or document not in documents:
@@ -189,15 +202,20 @@ def read_judgments(
     """
     grades: dict[tuple[str, str], int] = {}
     for row, (query, document, score) in tsv(path, ("query-id", "corpus-id", "score")):
-        if row == 1 and not score.lstrip("-").isdecimal():
+        if row == 1 and query not in queries and not any(map(str.isdecimal, score)):
             continue
         if query not in queries:
             raise bad_row(path, row, "a query id of queries.jsonl", repr(query))
         if documents is not None and document not in documents:
             raise bad_row(path, row, "a document id of corpus.jsonl", repr(document))
-        grade = number_in(path, row, score)
-        if grade != int(grade):
-            raise bad_row(path, row, "a whole number as score", repr(score))
-        grades[query, document] = int(grade)
+        grades[query, document] = _grade(path, row, score)
     not_empty(path, grades)
     return grades
+
+
+def _grade(path: Path, row: int, score: str) -> int:
+    """Parse a whole number; pandas writes a column that had nulls as 1.0 and 2.0."""
+    grade = number_in(path, row, score)
+    if not grade.is_integer() or abs(grade) > _LARGEST_GRADE:
+        raise bad_row(path, row, "a whole number as score", repr(score))
+    return int(grade)

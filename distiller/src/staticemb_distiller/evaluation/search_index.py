@@ -18,8 +18,7 @@ from ..corpus.digests import file_sha256
 from ..errors import EvaluationError
 from . import metrics
 from .bootstrap import Difference, interval, resampled
-from .files import jsonl
-from .retrieval_files import read_judgments
+from .retrieval_files import read_judgments, read_queries
 from .scoring import Outcome
 
 if TYPE_CHECKING:
@@ -110,7 +109,7 @@ def read_judged(queries: str | os.PathLike[str], judgments: str | os.PathLike[st
     for path in paths:
         if not path.is_file():
             raise EvaluationError(f"{path}: expected a file, found none")
-    texts = {entry["_id"]: entry["text"] for _, entry in jsonl(paths[0], ("_id", "text"))}
+    texts = read_queries(paths[:1])
     grades = read_judgments(paths[1], texts)
     ids = list(dict.fromkeys(query for query, _ in grades))
     files = {path.name: file_sha256(path) for path in paths}

@@ -110,6 +110,8 @@ def fit_head(
         raise TrainingError(f"task: expected one of {', '.join(_TASKS)}, found {task!r}")
     if strength is not None and not 0 < strength < float("inf"):
         raise TrainingError(f"strength: expected a number above 0, found {strength}")
+    if seed < 0:
+        raise TrainingError(f"seed: expected a number of at least 0, found {seed}")
     _check_name(name)
     check_alternatives(hidden, tune, class_weight is not None)
     path = model_file(model)

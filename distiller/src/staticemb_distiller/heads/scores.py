@@ -164,8 +164,10 @@ def _several_labels(predictions: Predictions, targets: Targets) -> Scores:
 def _numbers(outputs: NDArray[np.float32], targets: Targets) -> Scores:
     wanted = targets.values
     errors = np.abs(outputs - wanted)
-    spread = np.maximum(((wanted - wanted.mean(axis=0)) ** 2).mean(axis=0), 1e-30)
-    explained = 1 - (errors**2).mean(axis=0) / spread
+    # As scikit-learn: where the right numbers are all equal, R² is 0, or 1 for the right number.
+    squares, spread = (errors**2).mean(axis=0), wanted.var(axis=0)
+    alike = spread == 0
+    explained = np.where(alike, squares == 0, 1 - squares / np.where(alike, 1, spread))
     ranks = [
         float(np.nan_to_num(spearmanr(wanted[:, at], outputs[:, at]).statistic))
         if np.ptp(outputs[:, at]) > 0 and np.ptp(wanted[:, at]) > 0

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from ..corpus.surrogates import without_surrogates
+from ..corpus.labels import label_text
 from ..errors import TrainingError
 from ..file.head import HeadKind
 
@@ -170,7 +170,10 @@ class TargetReader:
         return len(self.names) > 1
 
     def _code(self, where: str, value: object) -> int:
-        label = _label(where, value)
+        label = label_text(value)
+        if label is None:
+            kind = type(value).__name__
+            raise TrainingError(f"{where}: expected a label, found the {kind} {value!a:.60}")
         number = self._columns.get(label)
         if number is not None:
             return number
@@ -265,18 +268,6 @@ def _flag(where: str, name: str, value: object) -> bool:
     if value in (0, 1, "0", "1"):
         return int(value) == 1
     raise TrainingError(f"{where}: expected 0 or 1 in column {name!r}, found {value!a:.60}")
-
-
-def _label(where: str, value: object) -> str:
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if not isinstance(value, (str, int, float)):
-        raise TrainingError(
-            f"{where}: expected a label, found the {type(value).__name__} {value!a:.60}"
-        )
-    return without_surrogates(str(value).strip())
 
 
 def _is_missing(value: object) -> bool:

@@ -22,7 +22,7 @@ from ..file.pieces import with_pieces
 from ..file.writer import Settings, write
 from ..output_file import atomic_file, check_output, reported
 from ..table.parts import Parts
-from ..teacher.model_card import read_head
+from ..teacher.model_card import language_tags, license_and_languages, read_head
 from .comparison import CLOSE, largest_difference, mean_cosine, sample_texts, vectors
 from .reduction import cut_rows, lost_rows, round_rows, used_tokens
 
@@ -259,20 +259,12 @@ def _prompts(file: ModelParts) -> dict[str, str]:
 
 def _card(folder: Path) -> dict[str, str]:
     """Read the teacher, the license and the languages from a model card's front matter."""
-    head = read_head(folder)
+    base = read_head(folder).get("base_model")
+    teacher = base[0] if isinstance(base, list) and base else base
+    license_, languages = license_and_languages(folder)
     facts = {
-        "teacher": _first(head.get("base_model")),
-        "license": _first(head.get("license")),
-        "languages": " ".join(
-            tag for tag in _listed(head.get("language")) if tag and not set(tag) & set(" \t\n")
-        ),
+        "teacher": teacher if isinstance(teacher, str) else "",
+        "license": license_,
+        "languages": language_tags(languages),
     }
     return {key: value for key, value in facts.items() if value}
-
-
-def _listed(value: Any) -> list[str]:  # noqa: ANN401 - YAML may hold anything
-    return [item for item in (value if isinstance(value, list) else [value]) if type(item) is str]
-
-
-def _first(value: Any) -> str:  # noqa: ANN401
-    return next(iter(_listed(value)), "")

@@ -128,7 +128,7 @@ def load_encoder(
         raise TeacherError(f"number type {dtype!r}: expected auto, {', '.join(_DTYPES)}")
     if dtype == "auto" and device.type == "cpu":
         dtype = "float32"
-    with _quiet(), _explained(folder, trust_remote_code=trust_remote_code):
+    with quiet(), _explained(folder, trust_remote_code=trust_remote_code):
         config = transformers.AutoConfig.from_pretrained(
             folder, trust_remote_code=trust_remote_code, **settings.config
         )
@@ -268,7 +268,7 @@ def _explained(folder: Path, *, trust_remote_code: bool) -> Iterator[None]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Silence transformers' progress bars and load reports; problems are raised as errors."""
     log: Any = transformers.utils.logging
     level, bars = log.get_verbosity(), log.is_progress_bar_enabled()

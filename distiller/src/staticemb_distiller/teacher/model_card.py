@@ -46,3 +46,28 @@ def read_head(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return {}
     return members if isinstance(members, dict) else {}
+
+
+def license_and_languages(folder: Path) -> tuple[str, str]:
+    """Return the license and the languages of a folder's model card.
+
+    Returns:
+        Each with commas between several; "" if it is missing or not text.
+    """
+    head = read_head(folder)
+    name = head.get("license")
+    if name == "other":
+        name = head.get("license_name", name)
+    return _joined(name), _joined(head.get("language"))
+
+
+def language_tags(languages: str) -> str:
+    """Return comma-separated languages with single spaces between them, as metadata hold them."""
+    return " ".join(languages.replace(",", " ").split())
+
+
+def _joined(value: object) -> str:
+    items = value if isinstance(value, list) else [value]
+    # YAML 1.1 reads the language code `no` as false.
+    texts = ["no" if item is False else item for item in items]
+    return ",".join(text for text in texts if isinstance(text, str))

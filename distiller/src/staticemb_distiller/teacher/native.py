@@ -133,11 +133,12 @@ class NativeBackend:
         return weight
 
     def _probe(self) -> int:
-        """Run one token through all modules to check their shapes; return the dimension."""
+        """Run all modules once to check their settings and shapes; return the dimension."""
         try:
-            return int(self._sentence([np.array([self._encoder.pad_id])], 0).shape[1])
+            # Two tokens: attention does not look at some settings for a single one.
+            return int(self._sentence([np.full(2, self._encoder.pad_id)], 0).shape[1])
         except (RuntimeError, LookupError, TypeError, ValueError) as error:
-            raise TeacherError(f"the modules do not fit together: {error}") from error
+            raise TeacherError(f"the teacher cannot run: {' '.join(str(error).split())}") from error
 
     def _tokenize(self, texts: Sequence[str], prompt: str) -> list[NDArray[np.int64]]:
         ids: list[NDArray[np.int64]] = []

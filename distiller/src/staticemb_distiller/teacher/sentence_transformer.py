@@ -18,6 +18,7 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 from ..errors import TeacherError
 from .encoder import pick_device
 from .layout import read_entries, read_prompts
+from .model_card import language_tags
 from .native import NativeBackend
 from .sentence_transformers_backend import SentenceTransformersBackend
 from .source import TeacherSource, find
@@ -152,7 +153,7 @@ class Teacher:
             "teacher": self.name,
             "teacher_revision": self.revision,
             "license": self.license,
-            "languages": " ".join(self.languages.replace(",", " ").split()),
+            "languages": language_tags(self.languages),
         }
         return {key: value for key, value in facts.items() if value}
 

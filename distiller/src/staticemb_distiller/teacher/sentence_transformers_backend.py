@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..errors import TeacherError
 from .batches import run_batches
-from .encoder import DTYPE_ARGUMENT
+from .encoder import DTYPE_ARGUMENT, quiet
 from .layout import read_entries
 from .modules import check_not_pickled
 
@@ -44,14 +44,15 @@ def open_sentence_transformer(
     read_entries(folder, trust_remote_code=trust_remote_code)
     check_not_pickled(folder)
     number_type = {} if dtype is None else {DTYPE_ARGUMENT: dtype}
-    return SentenceTransformer(
-        str(folder),
-        device=device,
-        trust_remote_code=trust_remote_code,
-        local_files_only=True,
-        # The folder's own settings cannot change these arguments.
-        model_kwargs={"use_safetensors": True, **number_type},
-    )
+    with quiet():
+        return SentenceTransformer(
+            str(folder),
+            device=device,
+            trust_remote_code=trust_remote_code,
+            local_files_only=True,
+            # The folder's own settings cannot change these arguments.
+            model_kwargs={"use_safetensors": True, **number_type},
+        )
 
 
 class SentenceTransformersBackend:

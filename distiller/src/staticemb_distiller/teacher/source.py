@@ -17,7 +17,7 @@ from huggingface_hub.errors import (
 from ..corpus.digests import listing_sha256
 from ..errors import HubUnavailableError, TeacherNotFoundError
 from ..path_checks import exists, is_folder
-from .model_card import read_head
+from .model_card import license_and_languages
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 # The files that determine vectors: weights, settings, tokenizer files, and the teacher's code.
@@ -71,14 +71,14 @@ def find(name_or_path: str, revision: str | None = None) -> TeacherSource:
                 f"{name_or_path}: expected revision {revision}, found {digest}: "
                 "the folder is not the same as before"
             )
-        return TeacherSource(folder.name, folder, digest, *_card(folder))
+        return TeacherSource(folder.name, folder, digest, *license_and_languages(folder))
     if exists(folder):
         raise TeacherNotFoundError(f"{name_or_path}: expected a folder or a Hub id, found a file")
     if not _HUB_ID.fullmatch(name_or_path):
         raise TeacherNotFoundError(f"{name_or_path}: no such folder")
     folder = _download(name_or_path, revision)
     _check_is_model(folder, name_or_path)
-    return TeacherSource(name_or_path, folder, folder.name, *_card(folder))
+    return TeacherSource(name_or_path, folder, folder.name, *license_and_languages(folder))
 
 
 def content_digest(folder: Path) -> str:
@@ -133,18 +133,3 @@ def _check_is_model(folder: Path, name: str) -> None:
         raise TeacherNotFoundError(
             f"{name}: expected a model's folder, found neither modules.json nor config.json in it"
         )
-
-
-def _card(folder: Path) -> tuple[str, str]:
-    """Read license and languages from the model card's front matter; "" if they are absent."""
-    data = read_head(folder)
-    name = data.get("license")
-    if name == "other":
-        name = data.get("license_name", name)
-    return _joined(name), _joined(data.get("language"))
-
-
-def _joined(value: object) -> str:
-    items = value if isinstance(value, list) else [] if value is None else [value]
-    # YAML 1.1 reads the language code `no` as false.
-    return ",".join("no" if item is False else str(item) for item in items)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
+from ..corpus.labels import label_text
 from ..corpus.records import Record
 from ..corpus.source_spec import named_columns, parse_spec
 from ..corpus.surrogates import without_surrogates
@@ -165,10 +166,8 @@ def _score(where: str, name: str, value: object) -> float:
 
 
 def _label(where: str, name: str, value: object) -> str:
-    if isinstance(value, float) and value.is_integer():  # as Parquet has whole numbers beside nulls
-        value = int(value)
-    label = str(value).strip() if isinstance(value, (str, int)) else ""
-    if not label:
+    label = label_text(value)
+    if not label or (isinstance(value, float) and not value.is_integer()):
         raise TrainingError(f"{where}: expected a label in column {name!r}, found {value!r}")
     return label
 

@@ -100,7 +100,7 @@ def test_a_page_says_first_what_question_it_answers():
 
 
 def test_code_fits_into_the_page():
-    for page in PAGES:
+    for page in [*PAGES, *(ROOT / readme for readme in READMES)]:
         if "research" not in page.parts:
             for block in blocks(page.read_text("utf-8")):
                 longest = max(block.code.splitlines(), key=len, default="")

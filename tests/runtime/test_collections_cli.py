@@ -276,7 +276,7 @@ def test_long_documents_become_passages(tmp_path, run):
     (tmp_path / "long.txt").write_text(text)
     path = tmp_path / "long.db"
     _, _, notes = run("index", tmp_path / "long.txt", "-o", path, "--passage-characters", 300)
-    assert re.search(r"1 documents in \d+ passages", notes)
+    assert re.search(r"1 document in \d+ passages", notes)
     _, lines, _ = run("search", path, "refund", "-k", 1)
     assert "long.txt, passage" in lines[0]
 
@@ -349,6 +349,31 @@ def test_texts_without_known_tokens_are_not_silent(tmp_path, run):
     assert ": 2 texts have no token" in notes
     for arguments in (["index", "-o", tmp_path / "i2.db"], ["dedup"]):
         assert "no token" not in run(arguments[0], texts, "--lines", "--quiet", *arguments[1:])[2]
+
+
+def test_a_blank_document_does_not_ask_for_another_model(tmp_path, run):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "empty.md").write_text("")
+    (tmp_path / "notes" / "film.md").write_text("a film")
+    _, _, notes = run("index", tmp_path / "notes", "-o", tmp_path / "i.db")
+    assert "1 text or passage has no token that the model knows (1 empty or blank)" in notes
+    assert "English only" not in notes
+
+
+def test_a_query_without_blanks_is_told_of_trigrams(tmp_path, run):
+    """Most documents are English, so `index` cannot know that Japanese will be searched."""
+    texts = tmp_path / "mixed.txt"
+    texts.write_text(
+        "an English sentence of some length\n東京は日本の首都です。\n", encoding="utf-8"
+    )
+    hint = "an index made with --trigrams"
+    run("index", texts, "--lines", "-o", tmp_path / "words.db")
+    assert hint in run("search", tmp_path / "words.db", "首都")[2]
+    assert hint in run("search", tmp_path / "words.db", "首都", "--method", "lexical")[2]
+    assert hint not in run("search", tmp_path / "words.db", "首都", "--method", "vector")[2]
+    assert hint not in run("search", tmp_path / "words.db", "capital")[2]
+    run("index", texts, "--lines", "--trigrams", "-o", tmp_path / "trigrams.db")
+    assert hint not in run("search", tmp_path / "trigrams.db", "首都")[2]
 
 
 def test_an_interrupted_index_goes_on(tmp_path, run):

@@ -7,13 +7,13 @@ are those counted that have the id of another one.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..encoding.empty_texts import advice
 from .process import FAILED, printable
 from .prune import SeenDocuments
 from .sources import Sources
+from .texts import lacks_blanks
 
 if TYPE_CHECKING:
     import argparse
@@ -27,8 +27,6 @@ SOME_LEFT_OUT: Final = 1
 """The exit status if a file or a part of one could not be read, and all else is indexed."""
 
 _SAMPLE: Final = 200  # texts that are looked at, and characters of each
-_UNSPACED: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
-"""Letters of Thai, Lao, Burmese, Khmer, Japanese and Chinese."""
 
 
 class FileDocument(NamedTuple):
@@ -98,36 +96,39 @@ class FileIndexing:
         counts = f"{added.new:,} new, {added.replaced:,} replaced, {added.unchanged:,} unchanged"
         if deleted:
             counts += f", {deleted:,} deleted"
+        documents = _counted(info.documents, "document", "documents")
         passages = "" if info.passages == info.documents else f" in {info.passages:,} passages"
-        reports.note(f"{printable(info.path)}: {counts}; {info.documents:,} documents{passages}")
+        reports.note(f"{printable(info.path)}: {counts}; {documents}{passages}")
         if repeated := self._seen.repeated():
-            have = "1 document has" if repeated == 1 else f"{repeated:,} documents have"
+            have = _counted(repeated, "document has", "documents have")
             reports.note(
                 f"note: {have} the id of an earlier one in these files: the last of an id stays; "
                 "--id-column names another column"
             )
-        if info.words == "words" and _has_no_blanks("".join(self._sample)):
+        if info.words == "words" and lacks_blanks("".join(self._sample)):
             reports.note(
                 "note: these texts have no blanks between words: an index made with --trigrams "
                 "finds parts of them"
             )
         if index.empty_passages:
-            hint = advice(index.model.metadata.extra.get("languages", ""))
+            have = _counted(index.empty_passages, "text or passage has", "texts or passages have")
+            blank = f" ({index.blank_passages:,} empty or blank)" if index.blank_passages else ""
+            languages = index.model.metadata.extra.get("languages", "")
+            hint = advice(languages) if index.empty_passages > index.blank_passages else ""
             reports.note(
-                f"note: {index.empty_passages:,} texts or passages have no token that the model "
-                f"knows: their vectors are zero{hint}"
+                f"note: {have} no token that the model knows{blank}; the vector is zero{hint}"
             )
         if index.foreign_passages.count:
             reports.note(f"note: {printable(index.foreign_passages.describe())}")
         if info.words is None:
             reports.note("note: the index has no full-text search (FTS5), but vectors alone")
         if len(gone) > deleted:
-            are = "1 document is" if len(gone) == 1 else f"{len(gone):,} documents are"
+            are = _counted(len(gone), "document is", "documents are")
             reports.note(f"note: {are} in these files no more; --prune deletes what is gone")
         if not sources.skipped:
             return 0
         if count := len(sources.skipped) - len(sources.begun):
-            were = "1 file or folder was" if count == 1 else f"{count:,} files or folders were"
+            were = _counted(count, "file or folder was", "files or folders were")
             reports.warn(f"{were} left out, see above")
         if sources.begun:
             reports.warn(_before_faults(list(sources.begun.values())))
@@ -135,13 +136,12 @@ class FileIndexing:
         return FAILED if nothing else SOME_LEFT_OUT
 
 
+def _counted(count: int, singular: str, plural: str) -> str:
+    return f"1 {singular}" if count == 1 else f"{count:,} {plural}"
+
+
 def _before_faults(counts: list[int]) -> str:
     """Say how many documents of files with a fault are indexed."""
-    files = "1 file" if len(counts) == 1 else f"{len(counts):,} files"
-    were = "1 document was" if sum(counts) == 1 else f"{sum(counts):,} documents were"
+    files = _counted(len(counts), "file", "files")
+    were = _counted(sum(counts), "document was", "documents were")
     return f"of {files}, {were} indexed, and the rest was left out from the fault on, see above"
-
-
-def _has_no_blanks(text: str) -> bool:
-    """Tell whether a third of a text is of scripts that put no blanks between words."""
-    return 3 * len(_UNSPACED.findall(text)) > len(text)

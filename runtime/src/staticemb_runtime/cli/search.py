@@ -15,7 +15,7 @@ from ..errors import InvalidOptionError, MissingPackageError, StaticEmbError
 from .layout import Span, Styles, fit, fit_name, terminal_width, visible, wrap
 from .parser import CommandParser
 from .process import given_text, print_json, printable
-from .texts import note_empty, note_foreign
+from .texts import lacks_blanks, note_empty, note_foreign
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -95,6 +95,8 @@ def run(options: argparse.Namespace) -> int:
             if options.method != "lexical":
                 notes.add(index.model, query)
             hits = index.search(query, count, filter=filters or None, method=options.method)
+            if options.method != "vector":
+                notes.add_words(index, query, hits)
             if not hits and (note := _unknown_names(index, filters)):
                 print(f"staticemb: note: --filter: {printable(note)}", file=sys.stderr)
             explained = [_explain(index, query, hit) if options.explain else None for hit in hits]
@@ -122,10 +124,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 class _QueryNotes:
-    """Prints the first query without a known token, and the first in a foreign language."""
+    """Prints what is wrong with queries: of each kind the first one."""
 
     def __init__(self) -> None:
         self._queries = 0
+        self._noted_blanks = False
         self._empty = EmptyTexts("zero")
         self._empty.foreign = self._foreign = ForeignTexts()
 
@@ -140,6 +143,15 @@ class _QueryNotes:
         if not before[1]:
             self._foreign.place = place
             note_foreign(self._foreign)
+
+    def add_words(self, index: Index, query: str, hits: list[Hit]) -> None:
+        """Check whether an index of words can find the words of a query."""
+        if self._noted_blanks or any(hit.lexical_score is not None for hit in hits):
+            return
+        if lacks_blanks(query) and index.info().words == "words":
+            self._noted_blanks = True
+            note = "the query has no blanks between words: an index made with --trigrams finds it"
+            print(f"staticemb: note: {note} within texts", file=sys.stderr)
 
 
 def _filters(arguments: Sequence[str]) -> dict[str, Any]:

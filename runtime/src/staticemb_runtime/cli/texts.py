@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Final, get_args
 
 from ..errors import InvalidOptionError
 from ..format.metadata import Pooling
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
     from ..encoding.empty_texts import EmptyTexts
     from ..encoding.foreign_texts import ForeignTexts
+
+_UNSPACED: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+"""Letters of Thai, Lao, Burmese, Khmer, Japanese and Chinese."""
 
 
 def add_request(parser: argparse.ArgumentParser) -> None:
@@ -63,3 +67,8 @@ def note_foreign(texts: ForeignTexts) -> None:
     """Print the number of texts in other languages on standard error, if any."""
     if texts.count:
         print(f"staticemb: {printable(texts.describe())}", file=sys.stderr)
+
+
+def lacks_blanks(text: str) -> bool:
+    """Tell whether a third of a text is in scripts that put no blanks between words."""
+    return 3 * len(_UNSPACED.findall(text)) > len(text)

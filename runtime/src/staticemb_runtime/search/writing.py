@@ -50,10 +50,12 @@ class WritableIndex(OpenIndex):
 
     Attributes:
         empty_passages: how many passages `add` has embedded without a token that the model knows.
+        blank_passages: how many of them are empty or hold white space only.
         foreign_passages: counts those in languages that the model does not read.
     """
 
     empty_passages = 0
+    blank_passages = 0
 
     def add(
         self,
@@ -313,6 +315,7 @@ class WritableIndex(OpenIndex):
             named = [document.id for document in documents if document.id is not None]
             repeated = len(named) - len(set(named))
             self.empty_passages += empty.count
+            self.blank_passages += empty.blank
             self.foreign_passages.merge(foreign)
             return Added(total - unchanged - replaced - repeated, replaced + repeated, unchanged)
 

@@ -85,6 +85,8 @@ def print_json(value: object) -> None:
     line = json.dumps(value, ensure_ascii=False) + "\n"
     # A lone surrogate, which metadata may hold, becomes an escape sequence of JSON.
     sys.stdout.buffer.write(line.encode("utf-8", "backslashreplace"))
+    if sys.stdout.isatty():
+        sys.stdout.buffer.flush()  # a person reads each line at once, as `print` would show it
 
 
 def given_text(argument: str) -> str:
